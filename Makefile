@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
+# LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-python oracles bench lint docs fuzz clean go shim vet pure
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+ORACLES = $(or $(PARALLAX_ORACLES),testdata/oracles)
+FUZZTIME ?= 10s
+# Packages without cgo: they build and test with CGO_ENABLED=0, and run under the race detector.
+PURE := ./augment/... ./dataset/... ./run/... ./internal/safetensors/...
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## Check the tools and fetch libtorch into .libtorch/ (once)
+	@command -v $(PYTHON) >/dev/null || { echo "setup: no $(PYTHON): apt-get install python3 python3-pip" >&2; exit 1; }
+	@$(PYTHON) scripts/libtorch.py setup
+
+build: go shim ## Build bin/parallax and the engine library beside it
+
+go: setup
+	@mkdir -p bin
+	go build -o bin/parallax ./cmd/parallax
+
+shim: setup
+	@$(PYTHON) scripts/libtorch.py flags bin/obj/libtorch.mk
+	@$(MAKE) --no-print-directory -f scripts/shim.mk -j $$(sed -n 's/^JOBS := //p' bin/obj/libtorch.mk)
+
+demo: build ## Pretrain a small network on the embedded synthetic images
+	rm -rf runs/demo
+	bin/parallax pretrain --data synthetic --method simsiam --backbone resnet18 --set backbone.width=16 --epochs 5 --out runs/demo
+
+test: build vet ## Run every test: Go's, the race detector, without cgo, and the oracles
+	go test ./...
+	go test -race $(PURE)
+	CGO_ENABLED=0 go build $(PURE)
+	CGO_ENABLED=0 go test $(PURE)
+	@$(MAKE) --no-print-directory oracles
+
+test-python: build ## Check our files against PyTorch and safetensors in Python (its own virtual environment)
+	$(PYTHON) scripts/test_python.py
+
+oracles: build ## Check against the reference values in $PARALLAX_ORACLES (default testdata/oracles)
+	@go build -o bin/oracles ./internal/golden/oracles
+	@PARALLAX_ORACLES='$(ORACLES)' bin/oracles
+
+bench: build ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+vet:
+	@files="$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go'))"; \
+	if [ -n "$$files" ]; then echo "not formatted; run gofmt -w on:"; echo "$$files"; exit 1; fi
+	go vet ./...
+
+lint: vet ## Check formatting and run go vet, and staticcheck where it is installed
+	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "lint: staticcheck is not installed; skipped"; fi
+
+docs: ## Check that every link between the repository's pages leads somewhere
+	$(PYTHON) scripts/docs.py
+
+fuzz: ## Fuzz every decoder of foreign bytes, $FUZZTIME each (default 10s)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+clean: ## Remove what was built; libtorch and the runs stay
+	rm -rf bin

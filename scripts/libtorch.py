@@ -1,0 +1,334 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Find or fetch libtorch, and tell make how to compile the shim against it.
+
+    scripts/libtorch.py check       what the machine lacks, each with its remedy
+    scripts/libtorch.py setup       check, then fetch libtorch into .libtorch/ unless it is there
+    scripts/libtorch.py flags FILE  write the make variables of scripts/shim.mk to FILE
+
+LIBTORCH=/path uses an installed libtorch instead of fetching one: an unpacked libtorch archive, or a Python
+environment (or its site-packages, or its torch folder). Only Python's standard library is used.
+"""
+
+import contextlib
+import hashlib
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".libtorch"
+STAMP = HOME / "stamp"
+REQUIREMENTS = ROOT / "requirements-libtorch.txt"
+GO = (1, 26)
+TESTED = "2.11.0"
+GIB = 1 << 30
+
+# What is kept of the wheels: member of a wheel -> folder of .libtorch. The arm64 build of libtorch_cpu.so needs
+# Arm's and NVIDIA's CPU kernels beside it; everything about CUDA but the two libraries it links to is dropped.
+KEEP = [
+    (re.compile(r"torch/lib/(lib(torch_cpu|c10|gomp(-\w+)?|omp|arm_compute(_graph)?|gfortran|nvpl_\w+)\.(so|dylib)[.\d]*)"), "lib"),
+    (re.compile(r"nvidia/cu13/lib/(lib(cudart|cupti)\.so\.13)"), "lib"),
+    (re.compile(r"torch/include/(.+)"), "include"),
+    (re.compile(r"((?:torch|nvidia)[^/]*\.dist-info/(?:licenses/)?(?:LICENSE|License|NOTICE)[^/]*)"), "licenses"),
+]
+
+# Tags of the wheels for each machine, newest first: pip wants them spelled out when it fetches for another Python.
+PLATFORMS = {
+    ("Linux", "x86_64"): ["manylinux_2_28_x86_64", "manylinux_2_25_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
+    ("Linux", "aarch64"): ["manylinux_2_28_aarch64", "manylinux_2_25_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"],
+    ("Darwin", "arm64"): ["macosx_11_0_arm64"],
+}
+
+
+class Missing(Exception):
+    """Something the machine lacks; the message names it and its remedy in one line."""
+
+
+def output(*command):
+    """Return a command's output, or None when it is absent or fails."""
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def debian(package, other):
+    """Say how to install something: Debian's way where there is apt-get, else in words."""
+    return f"apt-get install {package}" if shutil.which("apt-get") else other
+
+
+def check_go():
+    want = ".".join(map(str, GO))
+    if not shutil.which("go"):
+        raise Missing(f"no go: install Go {want} or newer from go.dev/dl")
+    version = output("go", "env", "GOVERSION")
+    found = re.match(r"go(\d+)\.(\d+)", version or "")
+    if not found or (int(found[1]), int(found[2])) < GO:
+        raise Missing(f"Go is {version or 'too old to read go.mod'}: install Go {want} or newer from go.dev/dl")
+
+
+def compiler():
+    """Return the C++ compiler as a list of words: $CXX, else g++ or clang++."""
+    given = shlex.split(os.environ.get("CXX", ""))
+    for words in [given] if given else [["g++"], ["clang++"], ["c++"]]:
+        if shutil.which(words[0]):
+            return words
+    remedy = debian("g++", "xcode-select --install" if sys.platform == "darwin" else "install g++ 9 or newer")
+    raise Missing(f"no C++ compiler{' ' + given[0] if given else ''}: {remedy}")
+
+
+def check_compiler():
+    words = compiler()
+    try:
+        probe = subprocess.run([*words, "-std=c++17", "-fsyntax-only", "-x", "c++", "-"], input="#include <optional>\n",
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except OSError as err:
+        raise Missing(f"the C++ compiler {words[0]} does not start: {err}")
+    if probe.returncode:
+        raise Missing(f"{words[0]} does not compile C++17: install g++ 9 or newer, or set CXX")
+    cc = shlex.split(os.environ.get("CC", ""))
+    if not shutil.which(cc[0] if cc else (output("go", "env", "CC") or "gcc").split()[0]):
+        raise Missing("no C compiler, which Go needs to call C: " + debian("gcc", "install gcc or clang"))
+
+
+def check_pip():
+    if output(sys.executable, "-m", "pip", "--version") is None:
+        raise Missing("no pip: " + debian("python3-pip", f"{sys.executable} -m ensurepip"))
+
+
+def check():
+    """Report everything that is missing at once, one line each."""
+    wants = [check_go, check_compiler]
+    if not os.environ.get("LIBTORCH") and not ready():
+        wants.append(check_pip)
+    lacks = []
+    for want in wants:
+        try:
+            want()
+        except Missing as err:
+            lacks.append(str(err))
+    if lacks:
+        raise Missing("\n".join(lacks))
+
+
+def pins():
+    """Return the text that .libtorch's stamp must hold: it changes when the pinned versions or this script do."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes() + repr(KEEP).encode()).hexdigest()
+    return f"{digest} {platform.system()} {platform.machine()}\n"
+
+
+def ready():
+    return STAMP.is_file() and STAMP.read_text() == pins()
+
+
+@contextlib.contextmanager
+def alone():
+    """Hold a lock, so that two makes at once fetch libtorch once."""
+    import fcntl
+    with open(ROOT / ".libtorch.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("setup: waiting for another setup in this folder", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def modern(libc):
+    """Say whether platform.libc_ver() is a glibc that the wheels (manylinux_2_28) run on."""
+    name, number = libc
+    return name == "glibc" and tuple(int(part) for part in re.findall(r"\d+", number)) >= (2, 28)
+
+
+def fetch():
+    """Fetch the pinned wheels with pip and unpack what is kept of them into .libtorch/, whole or not at all."""
+    machine = (platform.system(), platform.machine())
+    tags = PLATFORMS.get(machine)
+    if tags is None:
+        raise Missing(f"there is no libtorch wheel for {' '.join(machine)}: set LIBTORCH=/path to a libtorch {TESTED}")
+    if machine[0] == "Linux" and not modern(platform.libc_ver()):
+        raise Missing(f"PyPI's libtorch needs glibc 2.28 or newer, and this is {' '.join(platform.libc_ver()).strip() or 'another C library'}: "
+                      f"set LIBTORCH=/path to a libtorch {TESTED} built for it")
+    free = shutil.disk_usage(ROOT).free
+    if free < 2 * GIB:
+        raise Missing(f"only {free / GIB:.1f} GiB free in {ROOT}: fetching libtorch needs 2 GiB (0.5 GiB stay)")
+
+    part = ROOT / ".libtorch.part"
+    shutil.rmtree(part, ignore_errors=True)
+    wheels, tree = part / "wheels", part / "tree"
+    wheels.mkdir(parents=True)
+    tree.mkdir()
+    print(f"setup: fetching libtorch {TESTED} for {' '.join(machine)} (once; about 0.5 GB) ...", flush=True)
+    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--require-hashes", "--no-deps",
+               "--only-binary=:all:", "--implementation", "cp", "--python-version", "3.11", "--abi", "cp311",
+               "--dest", str(wheels), "--requirement", str(REQUIREMENTS)]
+    for tag in tags:
+        command += ["--platform", tag]
+    if subprocess.run(command, env={**os.environ, "TMPDIR": str(part)}).returncode:
+        raise Missing("pip could not fetch libtorch (its message is above): check the network or the proxy and run make again, "
+                      "or set LIBTORCH=/path to a libtorch already installed")
+    for wheel in sorted(wheels.glob("*.whl")):
+        unpack(wheel, tree)
+        wheel.unlink()
+    layout(tree)
+    (tree / "stamp").write_text(pins())
+    if HOME.exists():
+        HOME.rename(part / "old")
+    tree.rename(HOME)
+    shutil.rmtree(part)
+    size = sum(f.stat().st_size for f in HOME.rglob("*") if f.is_file())
+    print(f"setup: libtorch {TESTED} is in {HOME.name}/ ({size / 1e6:.0f} MB)", flush=True)
+
+
+def unpack(wheel, tree):
+    """Write the kept members of a wheel under tree."""
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            for pattern, folder in KEEP:
+                found = pattern.fullmatch(member.filename)
+                if found and not member.is_dir():
+                    path = tree / folder / found[1]
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(member) as source, open(path, "wb") as target:
+                        shutil.copyfileobj(source, target, 1 << 20)
+
+
+def library(folder, name):
+    """Return the path of lib<name> in folder, or None."""
+    for suffix in (".so", ".dylib"):
+        path = folder / f"lib{name}{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def layout(root):
+    """Check that root has the libraries and headers the shim needs."""
+    for path in (root / "include/torch/csrc/api/include", root / "include/ATen/core/Tensor.h", root / "include/c10"):
+        if not path.exists():
+            raise Missing(f"libtorch in {root} lacks its headers ({path.relative_to(root)}): use a full libtorch archive or PyTorch's wheel")
+    for name in ("torch_cpu", "c10"):
+        if library(root / "lib", name) is None:
+            raise Missing(f"libtorch in {root} lacks lib/lib{name}: use a full libtorch archive or PyTorch's wheel")
+
+
+def installed(given):
+    """Return the folder with lib/ and include/ that LIBTORCH means."""
+    base = Path(given).expanduser()
+    if not base.is_dir():
+        raise Missing(f"LIBTORCH={given} is not a folder: point it at a libtorch folder or a Python environment with torch, or unset it")
+    base = base.resolve()
+    places = [base, base / "torch", base / "libtorch"]
+    for packages in ("lib/python3*/site-packages/torch", "lib/python3*/dist-packages/torch", "lib64/python3*/site-packages/torch"):
+        places += sorted(base.glob(packages))
+    for place in places:
+        if (place / "lib").is_dir() and library(place / "lib", "torch_cpu"):
+            layout(place)
+            return place
+    raise Missing(f"LIBTORCH={given} holds no libtorch (no lib/libtorch_cpu): point it at an unpacked libtorch archive, "
+                  "a Python environment with torch, or its site-packages/torch; or unset it to fetch one")
+
+
+def version(root):
+    """Return libtorch's version, as its headers say it."""
+    header = root / "include/torch/headeronly/version.h"
+    if not header.is_file():
+        header = root / "include/torch/csrc/api/include/torch/version.h"
+    text = header.read_text() if header.is_file() else ""
+    parts = [re.search(rf"#define TORCH_VERSION_{part} (\d+)", text) for part in ("MAJOR", "MINOR", "PATCH")]
+    if not all(parts):
+        raise Missing(f"{root} does not say its version in {header.relative_to(root)}: use libtorch {TESTED}")
+    return tuple(int(part[1]) for part in parts)
+
+
+def setup():
+    check()
+    given = os.environ.get("LIBTORCH")
+    if given:
+        root = installed(given)
+        number = ".".join(map(str, version(root)))
+        note = "" if number == TESTED else f", where {TESTED} is the version this was tested with"
+        print(f"setup: using libtorch {number} in {root}{note}")
+        return
+    if not ready():
+        with alone():
+            if not ready():
+                fetch()
+
+
+def memory():
+    """Return the machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def flags(target):
+    """Write make variables for scripts/shim.mk; leave the file alone when nothing changed, so that nothing is rebuilt."""
+    given = os.environ.get("LIBTORCH")
+    root = installed(given) if given else HOME
+    layout(root)
+    number = version(root)
+    lib = root / "lib"
+    mac = sys.platform == "darwin"
+    # A fetched libtorch moves with the checkout; one that is installed stays where it is.
+    beside = [] if given else ["@loader_path/../.libtorch/lib" if mac else "$ORIGIN/../.libtorch/lib"]
+    link = [f"-L{lib}", *(f"-Wl,-rpath,{path}" for path in [*beside, str(lib)])]
+    if not mac:
+        link += ["-Wl,--disable-new-dtags", "-Wl,--no-as-needed"]
+    libraries = ["-ltorch_cpu", "-lc10"]
+    # libtorch's own OpenMP, so that the process has one pool of threads and not two.
+    libraries += [f"-l:{path.name}" for path in sorted(lib.glob("libgomp*.so*"))[:1]]
+    cuda = ["-ltorch_cuda", "-lc10_cuda"] if library(lib, "torch_cuda") and library(lib, "c10_cuda") else []
+    lines = {
+        "CXX": quote(compiler()),
+        # Newer headers than 2.11's use C++20.
+        "CXXFLAGS": quote(["-std=c++20" if number > (2, 11, 99) else "-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall",
+                           "-isystem", str(root / "include"), "-isystem", str(root / "include/torch/csrc/api/include")]),
+        "LDFLAGS": quote(["-shared", *link]),
+        "LIBS": quote(libraries),
+        "CUDALIBS": quote(cuda),
+        "SUFFIX": "dylib" if mac else "so",
+        "JOBS": str(max(1, min(os.cpu_count() or 1, memory() // (3 * GIB // 2)))),
+    }
+    text = f"# libtorch {'.'.join(map(str, number))}; written by scripts/libtorch.py\n"
+    text += "".join(f"{name} := {value}\n" for name, value in lines.items())
+    path = Path(target)
+    if not path.is_file() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def quote(words):
+    """Quote words for a recipe of make: for the shell, and then make's own dollar and hash."""
+    return " ".join(map(shlex.quote, words)).replace("$", "$$").replace("#", "\\#")
+
+
+def main(arguments):
+    if arguments == ["check"]:
+        check()
+    elif arguments == ["setup"]:
+        setup()
+    elif len(arguments) == 2 and arguments[0] == "flags":
+        flags(arguments[1])
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except Missing as err:
+        for line in str(err).splitlines():
+            print(f"setup: {line}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit("setup: interrupted; make setup starts it again")
+    except OSError as err:
+        sys.exit(f"setup: {err}: free space or change the permissions, then make setup again")

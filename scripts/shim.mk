@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiles torch/shim/*.cpp into bin/libparallax_shim: objects under bin/obj, rebuilt when a source, a header of ours or
+# the libtorch changes. Called by the Makefile; bin/obj/libtorch.mk is written by scripts/libtorch.py flags.
+include bin/obj/libtorch.mk
+
+sources := $(wildcard torch/shim/*.cpp)
+objects := $(sources:torch/shim/%.cpp=bin/obj/%.o)
+ifeq ($(sources),)
+$(error torch/shim holds no .cpp file: the checkout is incomplete)
+endif
+
+# One library for every machine; a second one where this libtorch has CUDA, for Go to choose when it runs.
+shims := bin/libparallax_shim.$(SUFFIX) $(if $(CUDALIBS),bin/libparallax_shim_cuda.$(SUFFIX))
+
+.PHONY: all
+all: $(shims)
+
+bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
+	@echo "  c++  $<"
+	@$(CXX) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+# Written under another name first: an interrupted link leaves no half a library, and a running program keeps its own.
+bin/libparallax_shim.$(SUFFIX): $(objects)
+	@echo "  link $@"
+	@$(CXX) $(LDFLAGS) -o $@.part $^ $(LIBS) && mv -f $@.part $@
+
+bin/libparallax_shim_cuda.$(SUFFIX): $(objects)
+	@echo "  link $@"
+	@$(CXX) $(LDFLAGS) -o $@.part $^ $(LIBS) $(CUDALIBS) && mv -f $@.part $@
+
+-include $(objects:.o=.d)
