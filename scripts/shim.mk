@@ -14,6 +14,7 @@ shims := bin/libparallax_shim.$(SUFFIX) $(if $(CUDALIBS),bin/libparallax_shim_cu
 
 .PHONY: all
 all: $(shims)
+	@:
 
 bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
 	@echo "  c++  $<"
