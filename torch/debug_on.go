@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build parallax_debug
+
+package torch
+
+// #include "shim/trampoline.h"
+import "C"
+
+import "runtime/debug"
+
+// graves holds, for every tensor that was freed, the stack of its end. It only grows: the tag parallax_debug is for
+// hunting a lifetime bug, not for long runs.
+var graves = map[C.plx_tensor]string{}
+
+func tombstones(handles []C.plx_tensor) {
+	stack := string(debug.Stack())
+	for _, h := range handles {
+		graves[h] = stack
+	}
+}
+
+// ref is the handle to pass to the library. Where the tensor is dead already, it panics with both stacks.
+func (t Tensor) ref() C.plx_tensor {
+	if freed, dead := graves[t.h]; dead {
+		panic("torch: a tensor was used after its end\n\nused at:\n" + string(debug.Stack()) + "\nfreed at:\n" + freed)
+	}
+	return t.h
+}

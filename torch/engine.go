@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package torch
+
+// #cgo linux LDFLAGS: -ldl
+// #include <stdlib.h>
+// #include "shim/trampoline.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+// ErrNoEngine is wrapped by the error of Load when no engine library could be opened.
+var ErrNoEngine = errors.New("no engine library")
+
+// loaded is where the library was found, and on which device tensors are made.
+var loaded struct {
+	sync.Mutex
+	path, device string
+}
+
+// Use chooses the device on which tensors are made, "cpu" or "cuda", before the first Scope. The default is "cpu".
+func Use(device string) error {
+	loaded.Lock()
+	defer loaded.Unlock()
+	if device != "cpu" && !strings.HasPrefix(device, "cuda") {
+		return fmt.Errorf("unknown device %q: use cpu or cuda", device)
+	}
+	if loaded.path != "" && loaded.device != device {
+		return fmt.Errorf("the engine already runs on %s: choose the device before the first use", loaded.device)
+	}
+	loaded.device = device
+	return nil
+}
+
+// Load opens the engine library, once; every Scope calls it. It is looked for in $PARALLAX_SHIM (a file), beside the
+// program, in bin/ of the module the program is run from (go run, go test), and in the user's cache folder.
+func Load() error {
+	loaded.Lock()
+	defer loaded.Unlock()
+	if loaded.path != "" {
+		return nil
+	}
+	if loaded.device == "" {
+		loaded.device = "cpu"
+	}
+	var tried []string
+	for _, path := range candidates(libraryName(loaded.device)) {
+		if _, err := os.Stat(path); err != nil {
+			tried = append(tried, path)
+			continue
+		}
+		startOwner()
+		if err := open(path, loaded.device); err != nil {
+			return err
+		}
+		loaded.path = path
+		return nil
+	}
+	return fmt.Errorf("%w: none of %s exists: build it with \"make build\", or name it in PARALLAX_SHIM", ErrNoEngine, strings.Join(tried, ", "))
+}
+
+func open(path, device string) error {
+	p, d := C.CString(path), C.CString(device)
+	defer C.free(unsafe.Pointer(p))
+	defer C.free(unsafe.Pointer(d))
+	var why string
+	owner(func() {
+		if e := C.plx_load(p); e != nil {
+			why = take(e)
+		} else if r := C.plx_start(d); r.error != nil {
+			why = take(r.error)
+		}
+	})
+	if why != "" {
+		return fmt.Errorf("%w: opening %s: %s: rebuild it with \"make build\"", ErrNoEngine, path, why)
+	}
+	return nil
+}
+
+func libraryName(device string) string {
+	name := "libparallax_shim"
+	if strings.HasPrefix(device, "cuda") {
+		name += "_cuda"
+	}
+	if runtime.GOOS == "darwin" {
+		return name + ".dylib"
+	}
+	return name + ".so"
+}
+
+func candidates(name string) []string {
+	if path := os.Getenv("PARALLAX_SHIM"); path != "" {
+		return []string{path}
+	}
+	var paths []string
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = real
+		}
+		paths = append(paths, filepath.Join(filepath.Dir(exe), name))
+	}
+	if root := moduleRoot(); root != "" {
+		paths = append(paths, filepath.Join(root, "bin", name))
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		paths = append(paths, filepath.Join(cache, "parallax", name))
+	}
+	return paths
+}
+
+// moduleRoot is the folder of this module when the working directory is inside it, else "".
+func moduleRoot() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	for {
+		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
+			if strings.HasPrefix(string(text), "module parallax\n") {
+				return dir
+			}
+			return ""
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+// Describe returns what the engine says of itself: libtorch's version, its CPU capability, threads, back ends. Call it
+// inside a Scope.
+func Describe() map[string]string {
+	var buffer [4096]C.char
+	done("Describe", C.plx_describe(&buffer[0], C.int64_t(len(buffer))))
+	facts := map[string]string{"library": loaded.path, "device": loaded.device}
+	for line := range strings.Lines(C.GoString(&buffer[0])) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		facts[key] = value
+	}
+	return facts
+}
+
+// SetThreads sets how many threads one operation may use. Results on one machine are equal to the bit only for equal
+// thread counts.
+func SetThreads(n int) { done("SetThreads", C.plx_set_threads(C.int(n))) }
+
+// Threads returns how many threads one operation may use.
+func Threads() int { return int(integer("Threads", C.plx_threads())) }
+
+// NoGrad runs f without recording operations for backward.
+func NoGrad(f func()) {
+	was := integer("NoGrad", C.plx_set_grad_mode(0))
+	defer C.plx_set_grad_mode(C.int(was))
+	f()
+}
+
+// Autocast runs f with matrix products and convolutions in bfloat16 when on, as torch.autocast does.
+func Autocast(on bool, f func()) {
+	if !on {
+		f()
+		return
+	}
+	was := integer("Autocast", C.plx_set_autocast(1))
+	defer C.plx_set_autocast(C.int(was))
+	f()
+}
+
+// take turns an error text of the library into a Go string and frees it.
+func take(e *C.char) string {
+	defer C.free(unsafe.Pointer(e))
+	return strings.TrimSpace(C.GoString(e))
+}
+
+func made(op string, r C.plx_value) Tensor { return own(C.plx_tensor(integer(op, r))) }
+
+func integer(op string, r C.plx_value) int64 {
+	if r.error != nil {
+		panic(&Error{Op: op, Text: take(r.error)})
+	}
+	return int64(r.value)
+}
+
+func done(op string, r C.plx_value) { integer(op, r) }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package torch
+
+// #include "shim/trampoline.h"
+import "C"
+
+// Linear returns x·wᵀ + b: x is ... x in, w out x in, b of length out or none.
+func Linear(x, w, b Tensor) Tensor {
+	return made("Linear", C.plx_linear(x.ref(), w.ref(), b.ref()))
+}
+
+// Conv2d convolves x (N x C x H x W) with w (out x C/groups x kh x kw); b has length out or is none.
+func Conv2d(x, w, b Tensor, stride, padding, groups int) Tensor {
+	return made("Conv2d", C.plx_conv2d(x.ref(), w.ref(), b.ref(), C.int64_t(stride), C.int64_t(padding), C.int64_t(groups)))
+}
+
+// BatchNorm normalises each channel (dimension 1) of x. In training it uses the batch's statistics and moves the running
+// ones by momentum; otherwise it uses the running ones. w and b may be none; without running statistics (none) the
+// batch's are always used.
+func BatchNorm(x, w, b, mean, variance Tensor, training bool, momentum, eps float64) Tensor {
+	return made("BatchNorm", C.plx_batch_norm(x.ref(), w.ref(), b.ref(), mean.ref(), variance.ref(), truth(training || !mean.Defined()), C.double(momentum), C.double(eps)))
+}
+
+// MaxPool2d takes the largest value of every window of x (N x C x H x W).
+func MaxPool2d(x Tensor, kernel, stride, padding int) Tensor {
+	return made("MaxPool2d", C.plx_max_pool2d(x.ref(), C.int64_t(kernel), C.int64_t(stride), C.int64_t(padding)))
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Layers, autograd, and what changes tensors in place: optimisers, moving averages, queues.
+#include "handle.h"
+
+#include <ATen/ops/_foreach_lerp.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+
+namespace plx {
+namespace ops {
+namespace {
+
+using Optional = std::optional<at::Tensor>;
+
+Optional optional(plx_tensor t) { return t == 0 ? Optional() : Optional(get(t)); }
+
+// The gradients of ps; one that backward did not reach counts as zero.
+std::vector<at::Tensor> gradients(const std::vector<at::Tensor> &ps) {
+	std::vector<at::Tensor> out;
+	out.reserve(ps.size());
+	for (const auto &p : ps) out.push_back(p.grad().defined() ? p.grad() : at::zeros_like(p));
+	return out;
+}
+
+struct NoGrad {
+	bool was = c10::GradMode::is_enabled();
+	NoGrad() { c10::GradMode::set_enabled(false); }
+	~NoGrad() { c10::GradMode::set_enabled(was); }
+};
+
+}  // namespace
+
+plx_value linear(plx_tensor x, plx_tensor w, plx_tensor b) { return tensor([&] { return at::linear(get(x), get(w), optional(b)); }); }
+plx_value conv2d(plx_tensor x, plx_tensor w, plx_tensor b, int64_t stride, int64_t pad, int64_t groups) {
+	return tensor([&] { return at::conv2d(get(x), get(w), optional(b), {stride, stride}, {pad, pad}, {1, 1}, groups); });
+}
+plx_value batch_norm(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor var, int train, double momentum, double eps) {
+	return tensor([&] { return at::batch_norm(get(x), optional(w), optional(b), optional(mean), optional(var), train != 0, momentum, eps, true); });
+}
+plx_value max_pool2d(plx_tensor x, int64_t kernel, int64_t stride, int64_t pad) {
+	return tensor([&] { return at::max_pool2d(get(x), {kernel, kernel}, {stride, stride}, {pad, pad}); });
+}
+plx_value cross_entropy(plx_tensor logits, plx_tensor target) { return tensor([&] { return at::cross_entropy_loss(get(logits), get(target)); }); }
+
+plx_value set_requires_grad(plx_tensor t, int on) { return done([&] { get(t).requires_grad_(on != 0); }); }
+plx_value requires_grad(plx_tensor t) { return value([&] { return get(t).requires_grad(); }); }
+plx_value detach(plx_tensor t) { return tensor([&] { return get(t).detach(); }); }
+plx_value backward(plx_tensor t) { return done([&] { get(t).backward(); }); }
+plx_value grad(plx_tensor t) { return tensor([&] { return get(t).grad(); }); }
+plx_value set_grad(plx_tensor t, plx_tensor g) { return done([&] { get(t).mutable_grad() = maybe(g); }); }
+
+plx_value copy_into(plx_tensor dst, plx_tensor src) { return done([&] { NoGrad n; get(dst).copy_(get(src)); }); }
+plx_value add_into(plx_tensor dst, plx_tensor src, double alpha) { return done([&] { NoGrad n; get(dst).add_(get(src), alpha); }); }
+plx_value scale_into(plx_tensor dst, double s) { return done([&] { NoGrad n; get(dst).mul_(s); }); }
+plx_value index_copy_into(plx_tensor dst, plx_tensor index, plx_tensor src) { return done([&] { NoGrad n; get(dst).index_copy_(0, get(index), get(src)); }); }
+plx_value lerp_into(const plx_tensor *dst, const plx_tensor *src, int64_t n, double weight) {
+	return done([&] { NoGrad g; at::_foreach_lerp_(list(dst, n), list(src, n), weight); });
+}
+
+// The l2 norm of each gradient, as one vector.
+plx_value grad_norms(const plx_tensor *t, int64_t n) {
+	return tensor([&] { NoGrad g; return at::stack(at::_foreach_norm(gradients(list(t, n)), 2)); });
+}
+
+plx_value sgd(const plx_tensor *p, const plx_tensor *m, int64_t n, double rate, double momentum, double decay, int nesterov, int first) {
+	return done([&] {
+		NoGrad g;
+		auto ps = list(p, n);
+		at::_fused_sgd_(ps, gradients(ps), momentum == 0 ? std::vector<at::Tensor>() : list(m, n), decay, momentum, rate, 0, nesterov != 0, false, first != 0);
+	});
+}
+
+plx_value adam(const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled) {
+	return done([&] {
+		NoGrad g;
+		auto ps = list(p, n);
+		std::vector<at::Tensor> steps(n, at::full({}, static_cast<double>(step), ps.at(0).options().dtype(at::kFloat)));
+		auto fused = decoupled ? static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double, double, double, double, bool, bool, const Optional &, const Optional &)>(at::_fused_adamw_)
+							   : static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double, double, double, double, bool, bool, const Optional &, const Optional &)>(at::_fused_adam_);
+		fused(ps, gradients(ps), list(m, n), list(v, n), {}, steps, rate, beta1, beta2, decay, eps, false, false, Optional(), Optional());
+	});
+}
+
+}  // namespace ops
+}  // namespace plx

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What cgo calls: plx_NAME(...) for every line of the table, through the pointer that engine.c filled.
+#ifndef PARALLAX_TRAMPOLINE_H
+#define PARALLAX_TRAMPOLINE_H
+#include "shim.h"
+
+extern const plx_table *plx_ops;
+
+// Opens the library at path and fills plx_ops. Answers NULL, or why not (malloc'd).
+char *plx_load(const char *path);
+// The calling OS thread, to tell the owner's from others.
+uint64_t plx_thread(void);
+
+#define PLX_CALL(result, name, params, args) static inline result plx_##name params { return plx_ops->name args; }
+#define PLX_CALL_UNARY(name) static inline plx_value plx_##name(plx_tensor t) { return plx_ops->name(t); }
+#define PLX_CALL_BINARY(name) static inline plx_value plx_##name(plx_tensor a, plx_tensor b) { return plx_ops->name(a, b); }
+PLX_UNARY(PLX_CALL_UNARY)
+PLX_BINARY(PLX_CALL_BINARY)
+PLX_OPS(PLX_CALL)
+
+#endif

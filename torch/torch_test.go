@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package torch_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+
+	"parallax/torch"
+)
+
+// in runs f in a scope, fails the test on an error and on tensors left behind.
+func in(t *testing.T, f func()) {
+	t.Helper()
+	live := -1
+	err := torch.Scope(func() error {
+		live = torch.Live()
+		return torch.Scope(func() error { f(); return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var after int
+	if err := torch.Scope(func() error { after = torch.Live(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if after != live {
+		t.Errorf("%d tensors before, %d after", live, after)
+	}
+}
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-12*math.Max(1, math.Abs(want)) {
+		t.Errorf("%s = %v, want %v", what, got, want)
+	}
+}
+
+func TestArithmetic(t *testing.T) {
+	in(t, func() {
+		a := torch.FromFloat64([]float64{1, 2, 3, 4, 5, 6}, 2, 3)
+		b := torch.FromFloat64([]float64{10, 20, 30}, 3)
+		near(t, "sum(a+b)", a.Add(b).Sum().Item(), 141)
+		near(t, "sum(a·bᵀ)", a.MatMul(b.Reshape(3, 1)).Sum().Item(), 140+320)
+		near(t, "mean over rows", a.Mean(0).Float64s()[2], 4.5)
+		near(t, "unbiased variance", a.Var(1).Item(), 3.5)
+		near(t, "norm of a row", a.Norm(1).Float64s()[0], math.Sqrt(14))
+		near(t, "unit rows", a.Normalize(1).Square().Sum().Item(), 2)
+		near(t, "standardised rows", a.Standardize(0).Float64s()[0], -1.5/math.Sqrt(2.25+1e-5))
+		near(t, "log-sum-exp", a.LogSumExp(1).Float64s()[0], math.Log(math.Exp(1)+math.Exp(2)+math.Exp(3)))
+		values, index := a.TopK(2, 1)
+		near(t, "second of row 1", values.Float64s()[3], 5)
+		if got := index.Ints(); got[0] != 2 || got[1] != 1 {
+			t.Errorf("top 2 of row 0 are at %v, want 2 1", got[:2])
+		}
+		c := a.MatMul(a.T())
+		near(t, "off-diagonal", c.OffDiagonal().Sum().Item(), 64)
+		near(t, "diagonal", c.Diagonal().Sum().Item(), 14+77)
+		near(t, "chunk", a.Chunk(0, 2)[1].Sum().Item(), 15)
+	})
+}
+
+func TestBackwardMatchesTheDerivative(t *testing.T) {
+	in(t, func() {
+		x := torch.FromFloat64([]float64{0.3, -1.2, 2}, 3).RequireGrad(true)
+		x.Exp().Mul(x).Sum().Backward()
+		for i, g := range x.Grad().Float64s() {
+			v := []float64{0.3, -1.2, 2}[i]
+			near(t, "d(x·eˣ)", g, math.Exp(v)*(1+v))
+		}
+		torch.NoGrad(func() {
+			if x.Square().RequiresGrad() {
+				t.Error("NoGrad recorded an operation")
+			}
+		})
+		if !x.Square().RequiresGrad() {
+			t.Error("NoGrad outlived its function")
+		}
+	})
+}
+
+func TestScopeReturnsTheErrorAndGoesOn(t *testing.T) {
+	var engine *torch.Error
+	err := torch.Scope(func() error {
+		torch.Zeros(torch.F32, 2, 3).MatMul(torch.Zeros(torch.F32, 2, 3))
+		t.Error("an impossible product was computed")
+		return nil
+	})
+	if !errors.As(err, &engine) || engine.Op != "MatMul" {
+		t.Fatalf("got %v, want a *torch.Error of MatMul", err)
+	}
+	if strings.Contains(err.Error(), "Exception raised from") {
+		t.Errorf("the message carries a C++ stack: %v", err)
+	}
+	in(t, func() { near(t, "after the error", torch.Ones(torch.F64, 3).Sum().Item(), 3) })
+}
+
+func TestLifetime(t *testing.T) {
+	var outer, dead, owned torch.Tensor
+	in(t, func() {
+		if err := torch.Scope(func() error {
+			dead = torch.Ones(torch.F32, 1)
+			outer = torch.Ones(torch.F32, 2).Keep()
+			owned = torch.Ones(torch.F32, 3).Own()
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		near(t, "kept", outer.Sum().Item(), 2)
+		torch.Free(owned)
+	})
+	for name, tensor := range map[string]torch.Tensor{"dead": dead, "kept": outer, "freed": owned, "zero": {}} {
+		if err := torch.Scope(func() error { tensor.Item(); return nil }); err == nil {
+			t.Errorf("%s: a tensor that is gone could be read", name)
+		}
+	}
+}
+
+func TestOtherPanicsPassThrough(t *testing.T) {
+	defer func() {
+		if r := recover(); r == nil || !strings.Contains(r.(string), "mine") {
+			t.Errorf("recovered %v", r)
+		}
+		in(t, func() {})
+	}()
+	torch.Scope(func() error { panic("mine") })
+}
+
+func TestManyGoroutines(t *testing.T) {
+	var wait sync.WaitGroup
+	for g := range 8 {
+		wait.Go(func() {
+			for range 50 {
+				var got float64
+				if err := torch.Scope(func() error {
+					got = torch.Full(float64(g), torch.F64, 10).Sum().Item()
+					return nil
+				}); err != nil || got != float64(10*g) {
+					t.Errorf("goroutine %d: %v, %v", g, got, err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestBytesRoundTrip(t *testing.T) {
+	in(t, func() {
+		for _, dtype := range []torch.DType{torch.F64, torch.F32, torch.F16, torch.BF16, torch.I64, torch.U8, torch.Bool} {
+			a := torch.FromFloat64([]float64{0, 1, 1, 0}, 2, 2).To(dtype)
+			b := torch.FromBytes(a.Bytes(), dtype, 2, 2)
+			near(t, dtype.String(), a.To(torch.F64).Sub(b.To(torch.F64)).Abs().Sum().Item(), 0)
+			if parsed, err := torch.ParseDType(dtype.String()); err != nil || parsed != dtype {
+				t.Errorf("%s parses as %v, %v", dtype, parsed, err)
+			}
+		}
+	})
+}
+
+func TestEmptyAndScalar(t *testing.T) {
+	in(t, func() {
+		if n := torch.FromFloat32(nil, 0, 3).Len(); n != 0 {
+			t.Errorf("an empty tensor has %d elements", n)
+		}
+		if s := torch.Ones(torch.F32).Shape(); len(s) != 0 {
+			t.Errorf("a scalar has shape %v", s)
+		}
+	})
+}
