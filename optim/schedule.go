@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package optim
+
+import (
+	"fmt"
+	"strconv"
+
+	"parallax/nn"
+)
+
+// A Schedule is a number, such as the learning rate, as a function of the optimiser step, counted from 0.
+type Schedule interface {
+	At(step int) float64
+}
+
+// Constant is a Schedule that stays where it is.
+type Constant float64
+
+// At returns c.
+func (c Constant) At(int) float64 { return float64(c) }
+
+// WarmupCosine goes from Start to Base on a line, in steps 0 to Warmup-1, and from there to Final along half a cosine,
+// which it reaches at step Total (Loshchilov & Hutter, arXiv:1608.03983; warm-up as in Goyal et al., arXiv:1706.02677).
+// The last warm-up step and the first after it both have the rate Base, as in solo-learn's LinearWarmupCosineAnnealingLR.
+type WarmupCosine struct {
+	Base, Start, Final float64
+	Warmup, Total      int // in steps; Total is the run's length
+}
+
+// At returns the value at a step; past Total it stays at Final.
+func (w WarmupCosine) At(step int) float64 {
+	switch {
+	case step < w.Warmup:
+		return w.Start + float64(step)*(w.Base-w.Start)/float64(max(1, w.Warmup-1))
+	case step >= w.Total:
+		return w.Final
+	}
+	return nn.Cosine(w.Base, w.Final, step-w.Warmup, w.Total-w.Warmup)
+}
+
+// ScaledRate returns the learning rate for a batch, base·(batch·accumulate)/256 (the linear rule of Goyal et al.,
+// arXiv:1706.02677), and the arithmetic as text for the log. accumulate is how many batches are added up for a step.
+func ScaledRate(base float64, batch, accumulate int) (rate float64, arithmetic string) {
+	rate = base * float64(batch*accumulate) / 256
+	size := strconv.Itoa(batch)
+	if accumulate != 1 {
+		size = fmt.Sprintf("(%d x %d)", batch, accumulate)
+	}
+	return rate, fmt.Sprintf("%.6g x %s/256 = %.6g", base, size, rate)
+}
