@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archtest
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const license = "// SPDX-License-Identifier: Apache-2.0"
+
+// longest is how many lines a method's file may have: a method that needs more hides its equation.
+const longest = 150
+
+// files calls visit with every file of the module's tree that belongs to it, by its slash-separated path.
+func files(t *testing.T, visit func(name string, text []byte)) {
+	t.Helper()
+	dir := root(t)
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if entry.IsDir() {
+			switch {
+			case name == ".git" || name == "bin" || name == "runs" || entry.Name() == "__pycache__",
+				strings.HasPrefix(name, ".libtorch") || strings.HasPrefix(name, ".venv"):
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !entry.Type().IsRegular() {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		visit(name, text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func isTest(name string) bool { return strings.HasSuffix(name, "_test.go") }
+
+func TestGoFiles(t *testing.T) {
+	documented := map[string]bool{} // by folder
+	count := 0
+	files(t, func(name string, text []byte) {
+		if !strings.HasSuffix(name, ".go") || strings.Contains(name, "testdata/") {
+			return
+		}
+		count++
+		if first, _, _ := bytes.Cut(text, []byte("\n")); string(first) != license {
+			t.Errorf("%s: its first line is not %q", name, license)
+		}
+		folder := filepath.Dir(name)
+		if lines := bytes.Count(text, []byte("\n")); folder == "method" && !isTest(name) && lines > longest {
+			t.Errorf("%s has %d lines, more than a method's %d", name, lines, longest)
+		}
+		if isTest(name) {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		documented[folder] = documented[folder] || says(file)
+		for _, declaration := range file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init function: list things where they are used, so that the list can be read", name)
+			}
+		}
+	})
+	if count == 0 {
+		t.Fatal("found no Go files")
+	}
+	for folder, ok := range documented {
+		if !ok {
+			t.Errorf("%s has no package comment", folder)
+		}
+	}
+}
+
+// says reports whether a file holds the package's comment: "Package name ..." or, of a program, any.
+func says(file *ast.File) bool {
+	if file.Doc == nil {
+		return false
+	}
+	text := file.Doc.Text()
+	return strings.HasPrefix(text, "Package "+file.Name.Name+" ") || file.Name.Name == "main" && strings.TrimSpace(text) != ""
+}
+
+// home matches a path that is only on somebody's machine.
+var home = regexp.MustCompile(`(^|[^\w.$}~-])/(work|tmp|root|home|Users)/\w`)
+
+func TestNoMachinePaths(t *testing.T) {
+	files(t, func(name string, text []byte) {
+		if bytes.IndexByte(text[:min(len(text), 8000)], 0) >= 0 {
+			return
+		}
+		for i, line := range bytes.Split(text, []byte("\n")) {
+			if found := home.Find(line); found != nil {
+				t.Errorf("%s:%d names a path of one machine: %q", name, i+1, found)
+			}
+		}
+	})
+}
+
+func TestHome(t *testing.T) {
+	slash := "/"
+	for text, want := range map[string]bool{
+		slash + "work/x": true, "in " + slash + "tmp/a.png": true, `"` + slash + "home/me": true, "=" + slash + "root/x": true,
+		"a/work/b": false, "$HOME/work/x": false, "./tmp/x": false, "LIBTORCH=/path": false, "/homework/x": false,
+	} {
+		if got := home.MatchString(text); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
