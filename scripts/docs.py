@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Check that every relative link and picture in the repository's Markdown pages leads to a file, and every #anchor to a heading."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+ROOT = Path(__file__).resolve().parent.parent
+LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
+
+
+def anchors(text):
+    """Return the anchors a page's headings get, as the usual hosts form them."""
+    found = {}
+    for heading in re.findall(r"^#+\s+(.*?)\s*#*$", FENCE.sub("", text), re.M):
+        slug = re.sub(r"[^\w\- ]", "", re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading).lower()).replace(" ", "-")
+        count = found.get(slug, 0)
+        found[slug] = count + 1
+        yield slug if count == 0 else f"{slug}-{count}"
+
+
+def main():
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+                            cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    pages = [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
+    links = broken = 0
+    for page in pages:
+        for target in LINK.findall(re.sub(r"`[^`\n]*`", "", FENCE.sub("", page.read_text(encoding="utf-8")))):
+            if re.match(r"[a-z][a-z0-9+.-]*:", target, re.I):
+                continue
+            links += 1
+            name, _, anchor = unquote(target).partition("#")
+            to = (page.parent / name).resolve() if name else page
+            if not to.exists():
+                why = "no such file"
+            elif anchor and to.suffix == ".md" and anchor not in anchors(to.read_text(encoding="utf-8")):
+                why = "no such heading"
+            else:
+                continue
+            broken += 1
+            print(f"{page.relative_to(ROOT)}: link to {target}: {why}", file=sys.stderr)
+    print(f"docs: {len(pages)} pages, {links} links between them, {broken} broken")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
