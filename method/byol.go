@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"fmt"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var byolEntry = Entry{
+	Name:     "byol",
+	Title:    "BYOL",
+	Paper:    "Grill et al.: Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning. NeurIPS 2020, arXiv:2006.07733",
+	Equation: "L = ‖p̄₁ - z̄'₂‖² + ‖p̄₂ - z̄'₁‖² = 4 - 2 cos(p₁, z'₂) - 2 cos(p₂, z'₁);  ξ ← τξ + (1-τ)θ after each step",
+	Collapse: "a predictor and a target network that is a moving average of the online one and gets no gradient",
+	New:      func() parallax.Method { return NewBYOL() },
+}
+
+// BYOL predicts, from one view, the embedding that a slowly moving copy of the network gives the other view.
+type BYOL struct {
+	TargetMomentum      float64 // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
+	FinalTargetMomentum float64 // τ at the end, reached along half a cosine; equal to the first: constant
+	Projector           nn.MLP  // g
+	Predictor           nn.MLP  // q, of the projector's shape
+	Symmetric           bool    // both directions, as in the paper
+
+	encoder   parallax.Encoder
+	target    target
+	predictor nn.Layer
+}
+
+// NewBYOL returns BYOL with the paper's hyperparameters.
+func NewBYOL() *BYOL {
+	return &BYOL{
+		TargetMomentum:      0.996,
+		FinalTargetMomentum: 1,
+		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+		Symmetric:           true,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *BYOL) Validate() error {
+	if err := fraction("target_momentum", m.TargetMomentum); err != nil {
+		return err
+	}
+	if err := fraction("final_target_momentum", m.FinalTargetMomentum); err != nil {
+		return err
+	}
+	if err := m.Projector.Validate("method.projector"); err != nil {
+		return err
+	}
+	if p, z := m.Predictor.Out(0), m.Projector.Out(0); len(m.Predictor.Widths) > 0 && p != z {
+		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
+	}
+	return m.Predictor.Validate("method.predictor")
+}
+
+// Views returns BYOL's two recipes, which differ in blur and solarisation (appendix B, table 6).
+func (m *BYOL) Views(size int) []augment.Recipe {
+	first, second := augment.BYOLRecipes(size)
+	return []augment.Recipe{first, second}
+}
+
+// Build makes the online network θ (encoder and predictor) and the target ξ (encoder).
+func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	m.predictor = m.Predictor.Build(b.Params.Sub("predictor"), m.Projector.Out(b.Backbone.Features()))
+	m.target = newTarget(b, m.Projector)
+	return m.encoder
+}
+
+// Forward returns the target's z'₁, z'₂ and the online p₁, p₂.
+func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
+	p := parallax.Each(m.predictor, embed(m.encoder, s.Views))
+	return append(m.target.embed(s.Views), p...)
+}
+
+// Loss is the sum of equation 2 over both directions: ‖p̄ - z̄'‖² = 2 - 2 cos(p, z').
+func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z1, z2, p1, p2 := z[0], z[1], z[2], z[3]
+	s.Report("cosine", cosine(p1.Detach(), z2))
+	loss := cosine(p1, z2.Detach()).Scale(-2).Shift(2)
+	if m.Symmetric {
+		loss = loss.Add(cosine(p2, z1.Detach()).Scale(-2).Shift(2))
+	}
+	return loss
+}
+
+// Update moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
+func (m *BYOL) Update(s *parallax.Step) {
+	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+}

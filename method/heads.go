@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"fmt"
+
+	"parallax"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// encoder builds backbone and projector under p.
+func encoder(b *parallax.Build, p *nn.Params, projector nn.MLP) parallax.Encoder {
+	return parallax.Encoder{
+		Backbone:  b.Backbone.Build(p.Sub("backbone")),
+		Projector: projector.Build(p.Sub("projector"), b.Backbone.Features()),
+		Params:    p.Sub("backbone"),
+		Features:  b.Backbone.Features(),
+	}
+}
+
+// embed returns z for every view: each goes through the encoder on its own.
+func embed(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
+	return parallax.Each(e.Projector, parallax.Each(e.Backbone, views))
+}
+
+// target is a copy of an encoder that follows it as a moving average and gets no gradient (BYOL's ξ, MoCo's θ_k).
+type target struct {
+	parallax.Encoder
+	online, own *nn.Params
+}
+
+// newTarget builds the encoder a second time under "target" and copies the online weights into it.
+func newTarget(b *parallax.Build, projector nn.MLP) target {
+	own := b.Params.Sub("target")
+	t := target{encoder(b, own, projector), b.Params, own}
+	own.CopyFrom(b.Params)
+	own.Freeze()
+	return t
+}
+
+// embed returns the target's z for every view, without gradient.
+func (t target) embed(views []torch.Tensor) (z []torch.Tensor) {
+	torch.NoGrad(func() { z = embed(t.Encoder, views) })
+	return z
+}
+
+// follow moves the target: ξ ← momentum·ξ + (1-momentum)·θ.
+func (t target) follow(momentum float64) { t.own.MoveTowards(t.online, momentum) }
+
+// fraction checks that a hyperparameter lies in [0, 1].
+func fraction(name string, v float64) error {
+	if v >= 0 && v <= 1 {
+		return nil
+	}
+	return fmt.Errorf("method.%s is %v: it must be between 0 and 1", name, v)
+}
+
+// oneOf checks that a hyperparameter is one of the given words.
+func oneOf[S ~string](name string, v S, words ...S) error {
+	for _, w := range words {
+		if v == w {
+			return nil
+		}
+	}
+	return fmt.Errorf("method.%s is %q: it must be one of %q", name, v, words)
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"fmt"
+	"math"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var simCLREntry = Entry{
+	Name:     "simclr",
+	Title:    "SimCLR",
+	Paper:    "Chen, Kornblith, Norouzi & Hinton: A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020, arXiv:2002.05709",
+	Equation: "L = mean over the 2N views i of -log( exp(cos(zᵢ,zⱼ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), j the other view of i's image",
+	Collapse: "negatives: every other image of the batch is pushed away, so a constant embedding has the loss ln(2N-1) and not the smallest",
+	New:      func() parallax.Method { return NewSimCLR() },
+}
+
+// SimCLR draws the views of one image together and pushes those of all other images of the batch away.
+type SimCLR struct {
+	Temperature float64 // τ; 0.1 for ImageNet, 0.5 for CIFAR-10 (section 5.1, appendix B.9)
+	Projector   nn.MLP  // g; batch norm in the hidden layer as in the official code
+
+	encoder parallax.Encoder
+}
+
+// NewSimCLR returns SimCLR with the paper's hyperparameters.
+func NewSimCLR() *SimCLR {
+	return &SimCLR{
+		Temperature: 0.1,
+		Projector:   nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *SimCLR) Validate() error {
+	if m.Temperature <= 0 {
+		return fmt.Errorf("method.temperature is %v: it must be above 0", m.Temperature)
+	}
+	return m.Projector.Validate("method.projector")
+}
+
+// Views returns two views of the same recipe (section 3, appendix A).
+func (m *SimCLR) Views(size int) []augment.Recipe {
+	return []augment.Recipe{augment.SimCLRRecipe(size), augment.SimCLRRecipe(size)}
+}
+
+// Build makes f and g.
+func (m *SimCLR) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	return m.encoder
+}
+
+// Forward returns z of every view.
+func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is NT-Xent (equation 1), averaged over all views as anchors. With more than two views, all views of the anchor's
+// image are positives and their exponentials are summed.
+func (m *SimCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	views := len(z)
+	for i := range z {
+		z[i] = s.Gather(z[i])
+	}
+	n := z[0].Size(0)
+	u := torch.Cat(0, z...).Normalize(1)               // VN x d
+	logits := u.MatMul(u.T()).Scale(1 / m.Temperature) // VN x VN: cos(zᵢ,zₖ)/τ
+	self := torch.Eye(views*n, torch.Bool)             // k = i
+	image := torch.Cat(0, repeat(torch.Arange(n), views)...)
+	same := image.Unsqueeze(1).Eq(image.Unsqueeze(0)) // both are views of one image
+	except := func(mask torch.Tensor) torch.Tensor { return logits.MaskedFill(mask, math.Inf(-1)).LogSumExp(1) }
+
+	attraction := except(same.Not().Maximum(self)).Mean() // log Σ over positives
+	repulsion := except(self).Mean()                      // log Σ_{k≠i}
+	s.Report("attraction", attraction.Neg())
+	s.Report("repulsion", repulsion)
+	return repulsion.Sub(attraction)
+}
+
+func repeat(t torch.Tensor, n int) []torch.Tensor {
+	ts := make([]torch.Tensor, n)
+	for i := range ts {
+		ts[i] = t
+	}
+	return ts
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"fmt"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var simSiamEntry = Entry{
+	Name:     "simsiam",
+	Title:    "SimSiam",
+	Paper:    "Chen & He: Exploring Simple Siamese Representation Learning. CVPR 2021, arXiv:2011.10566",
+	Equation: "L = ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁)),  D(p, z) = -cos(p, z)",
+	Collapse: "stop-gradient on one side and a predictor on the other: without the stop-gradient the outputs become constant",
+	New:      func() parallax.Method { return NewSimSiam() },
+}
+
+// SimSiam predicts one view's embedding from the other's, the target held still by a stop-gradient.
+type SimSiam struct {
+	Projector     nn.MLP     // the end of the paper's f: three layers, batch norm after each, the last without affine
+	Predictor     nn.MLP     // the paper's h: a bottleneck of two layers, batch norm on the hidden one
+	PredictorMode Predictor  // trained; fixed at its initialisation (table 1b); none (table 1a)
+	PredictorRate Rate       // constant: the predictor's learning rate does not decay (table 1c, official default)
+	StopGradient  bool       // sg; without it the method collapses (section 4.1)
+	Symmetric     bool       // both directions, or only D(p₁, sg(z₂)) (section 4.6)
+	Similarity    Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
+
+	encoder   parallax.Encoder
+	predictor nn.Layer
+}
+
+// Predictor says what becomes of a predictor: trained, fixed or none.
+type Predictor string
+
+// Rate says whether a learning rate follows the schedule (scheduled) or stays at its peak (constant).
+type Rate string
+
+// Similarity is how SimSiam compares p and z: cosine or cross_entropy.
+type Similarity string
+
+// NewSimSiam returns SimSiam with the paper's hyperparameters.
+func NewSimSiam() *SimSiam {
+	return &SimSiam{
+		Projector:     nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true, OutputNorm: true},
+		Predictor:     nn.MLP{Widths: []int{512, 2048}, BatchNorm: true},
+		PredictorMode: "trained",
+		PredictorRate: "constant",
+		StopGradient:  true,
+		Symmetric:     true,
+		Similarity:    "cosine",
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *SimSiam) Validate() error {
+	if err := oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"); err != nil {
+		return err
+	}
+	if err := oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"); err != nil {
+		return err
+	}
+	if err := oneOf("similarity", m.Similarity, "cosine", "cross_entropy"); err != nil {
+		return err
+	}
+	if err := m.Projector.Validate("method.projector"); err != nil {
+		return err
+	}
+	if p, z := m.Predictor.Out(0), m.Projector.Out(0); m.PredictorMode != "none" && p != z {
+		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
+	}
+	return m.Predictor.Validate("method.predictor")
+}
+
+// Views returns two views of one recipe (appendix A).
+func (m *SimSiam) Views(size int) []augment.Recipe {
+	return []augment.Recipe{augment.SimSiamRecipe(size), augment.SimSiamRecipe(size)}
+}
+
+// Build makes f, backbone and projector, and h.
+func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	m.predictor = nn.Identity
+	if m.PredictorMode != "none" {
+		p := b.Params.Sub("predictor")
+		m.predictor = m.Predictor.Build(p, m.Projector.Out(b.Backbone.Features()))
+		if m.PredictorMode == "fixed" {
+			p.Freeze()
+		}
+	}
+	return m.encoder
+}
+
+// Groups keeps the predictor's learning rate constant when asked.
+func (m *SimSiam) Groups(_, _ int) []nn.Group {
+	if m.PredictorRate != "constant" {
+		return nil
+	}
+	return []nn.Group{{Prefix: "predictor.", Scale: 1, Constant: true}}
+}
+
+// Forward returns z₁, z₂, p₁, p₂.
+func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
+	z := embed(m.encoder, s.Views)
+	return append(z, parallax.Each(m.predictor, z)...)
+}
+
+// Loss is equation 2.
+func (m *SimSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z1, z2, p1, p2 := z[0], z[1], z[2], z[3]
+	s.Report("cosine", cosine(p1.Detach(), z2.Detach()))
+	loss := m.d(p1, z2) // D(p₁, sg(z₂))
+	if m.Symmetric {
+		loss = loss.Add(m.d(p2, z1)).Scale(0.5) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
+	}
+	return loss
+}
+
+// d is D(p, sg(z)), averaged over the batch.
+func (m *SimSiam) d(p, z torch.Tensor) torch.Tensor {
+	if m.StopGradient {
+		z = z.Detach()
+	}
+	if m.Similarity == "cross_entropy" {
+		return z.Softmax(1).Mul(p.LogSoftmax(1)).Sum(1).Mean().Neg() // -softmax(z)·log softmax(p)
+	}
+	return cosine(p, z).Neg() // -p·z / (‖p‖ ‖z‖)
+}

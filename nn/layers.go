@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nn
+
+import "parallax/torch"
+
+// Layer is a differentiable function of one tensor.
+type Layer interface {
+	Forward(x torch.Tensor) torch.Tensor
+}
+
+// Func is a Layer without parameters.
+type Func func(torch.Tensor) torch.Tensor
+
+// Forward calls f.
+func (f Func) Forward(x torch.Tensor) torch.Tensor { return f(x) }
+
+// ReLU is max(0, x).
+var ReLU = Func(torch.Tensor.ReLU)
+
+// Identity is x itself.
+var Identity = Func(func(x torch.Tensor) torch.Tensor { return x })
+
+// Sequential applies its layers one after the other.
+type Sequential []Layer
+
+// Forward applies the layers in order.
+func (s Sequential) Forward(x torch.Tensor) torch.Tensor {
+	for _, l := range s {
+		x = l.Forward(x)
+	}
+	return x
+}
+
+// Linear is x·Wᵀ + b: N x in -> N x out.
+type Linear struct{ weight, bias torch.Tensor }
+
+// NewLinear makes a linear layer with parameters weight (out x in) and, when asked, bias (out).
+func NewLinear(p *Params, in, out int, bias bool) *Linear {
+	l := &Linear{weight: p.Param("weight", Uniform(in), out, in)}
+	if bias {
+		l.bias = p.Param("bias", Uniform(in), out)
+	}
+	return l
+}
+
+// Forward returns x·Wᵀ + b.
+func (l *Linear) Forward(x torch.Tensor) torch.Tensor { return torch.Linear(x, l.weight, l.bias) }
+
+// Conv is a two-dimensional convolution without bias: N x in x H x W -> N x out x H' x W'.
+type Conv struct {
+	weight          torch.Tensor
+	stride, padding int
+}
+
+// NewConv makes a square convolution with the parameter weight (out x in x kernel x kernel), laid out channels-last.
+func NewConv(p *Params, in, out, kernel, stride, padding int) *Conv {
+	return &Conv{p.Param("weight", KaimingNormal, out, in, kernel, kernel), stride, padding}
+}
+
+// Forward convolves x.
+func (c *Conv) Forward(x torch.Tensor) torch.Tensor {
+	return torch.Conv2d(x, c.weight, torch.Tensor{}, c.stride, c.padding, 1)
+}
+
+// BatchNorm normalises each feature (dimension 1) over the batch and space: Ioffe & Szegedy 2015, with PyTorch's eps
+// 1e-5 and momentum 0.1. Its mode is that of its Params.
+type BatchNorm struct {
+	params                             *Params
+	weight, bias, mean, variance, seen torch.Tensor
+}
+
+// NewBatchNorm makes batch norm over n features; affine adds the parameters weight and bias. The buffers carry
+// torchvision's names: running_mean, running_var, num_batches_tracked.
+func NewBatchNorm(p *Params, n int, affine bool) *BatchNorm {
+	b := &BatchNorm{params: p}
+	if affine {
+		b.weight = p.Param("weight", Constant(1), n)
+		b.bias = p.Param("bias", Constant(0), n)
+	}
+	b.mean = p.Buffer("running_mean", torch.Zeros(p.DType(), n))
+	b.variance = p.Buffer("running_var", torch.Ones(p.DType(), n))
+	b.seen = p.Buffer("num_batches_tracked", torch.Zeros(torch.I64))
+	return b
+}
+
+// Forward normalises x.
+func (b *BatchNorm) Forward(x torch.Tensor) torch.Tensor {
+	training := b.params.Training()
+	if training {
+		torch.Ones(torch.I64).AddInto(b.seen, 1)
+	}
+	return torch.BatchNorm(x, b.weight, b.bias, b.mean, b.variance, training, 0.1, 1e-5)
+}

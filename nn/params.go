@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nn
+
+import (
+	"fmt"
+	"strings"
+
+	"parallax/torch"
+)
+
+// Params is a tree of named tensors: parameters, which optimisers move, and buffers, which are state of another kind
+// (running statistics, queues, centres). A Params value is one subtree; [Params.Sub] descends. All tensors are Owned
+// and live until [Params.Free]. Use it inside torch.Scope.
+type Params struct {
+	tree   *tree
+	prefix string
+}
+
+type tree struct {
+	seed     uint64
+	dtype    torch.DType
+	training bool
+	order    []string
+	entries  map[string]Named
+}
+
+// Named is one tensor of a Params, with its full name.
+type Named struct {
+	Name   string
+	Tensor torch.Tensor
+	Buffer bool // true: no optimiser moves it
+}
+
+// NewParams returns an empty tree whose floating tensors will be of type dtype (torch.F32, or F64 for tests) and whose
+// initial values are a function of (seed, full name) alone: a network keeps its initialisation when another part of
+// the tree changes. It starts in training mode.
+func NewParams(seed uint64, dtype torch.DType) *Params {
+	return &Params{tree: &tree{seed: seed, dtype: dtype, training: true, entries: map[string]Named{}}}
+}
+
+// Sub returns the subtree called name.
+func (p *Params) Sub(name string) *Params {
+	return &Params{tree: p.tree, prefix: p.prefix + name + "."}
+}
+
+// Param makes the parameter called name with values drawn by init.
+func (p *Params) Param(name string, init Init, shape ...int) torch.Tensor {
+	full := p.prefix + name
+	t := init.tensor(p.tree.seed, full, p.tree.dtype, shape).RequireGrad(true)
+	return p.add(full, t, false)
+}
+
+// Buffer makes the buffer called name, holding v.
+func (p *Params) Buffer(name string, v torch.Tensor) torch.Tensor {
+	return p.add(p.prefix+name, v, true)
+}
+
+// DType returns the type of the floating tensors in the tree.
+func (p *Params) DType() torch.DType { return p.tree.dtype }
+
+func (p *Params) add(full string, t torch.Tensor, buffer bool) torch.Tensor {
+	if _, taken := p.tree.entries[full]; taken {
+		torch.Fail("Params", "two tensors are called %q", full)
+	}
+	p.tree.entries[full] = Named{full, t.Own(), buffer}
+	p.tree.order = append(p.tree.order, full)
+	return t
+}
+
+// Train puts the whole tree in training mode (batch statistics) or out of it (running statistics).
+func (p *Params) Train(on bool) { p.tree.training = on }
+
+// Training reports whether the tree is in training mode.
+func (p *Params) Training() bool { return p.tree.training }
+
+// All returns the tensors of the subtree in the order they were made, which is torchvision's order for its networks.
+func (p *Params) All() []Named {
+	var all []Named
+	for _, name := range p.tree.order {
+		if strings.HasPrefix(name, p.prefix) {
+			all = append(all, p.tree.entries[name])
+		}
+	}
+	return all
+}
+
+// Trainable returns the parameters of the subtree that backward reaches, without buffers and what [Params.Freeze] set.
+func (p *Params) Trainable() []Named {
+	var out []Named
+	for _, n := range p.All() {
+		if !n.Buffer && n.Tensor.RequiresGrad() {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Freeze takes the parameters of the subtree out of training for good: a momentum target, a fixed predictor.
+func (p *Params) Freeze() {
+	for _, n := range p.All() {
+		if !n.Buffer {
+			n.Tensor.RequireGrad(false)
+		}
+	}
+}
+
+// Local returns the name of n within the subtree.
+func (p *Params) Local(n Named) string { return strings.TrimPrefix(n.Name, p.prefix) }
+
+// Get returns the tensor with the given name within the subtree.
+func (p *Params) Get(name string) (torch.Tensor, bool) {
+	n, ok := p.tree.entries[p.prefix+name]
+	return n.Tensor, ok
+}
+
+// Free frees every tensor of the subtree.
+func (p *Params) Free() {
+	kept := p.tree.order[:0]
+	for _, name := range p.tree.order {
+		if !strings.HasPrefix(name, p.prefix) {
+			kept = append(kept, name)
+			continue
+		}
+		torch.Free(p.tree.entries[name].Tensor)
+		delete(p.tree.entries, name)
+	}
+	p.tree.order = kept
+}
+
+// pair returns the tensors of p and of other that have the same local name.
+func (p *Params) pair(other *Params, buffers bool) (mine, theirs []torch.Tensor) {
+	for _, n := range p.All() {
+		if n.Buffer && !buffers {
+			continue
+		}
+		t, ok := other.Get(p.Local(n))
+		if !ok {
+			torch.Fail("Params", "%q has no %q", strings.TrimSuffix(other.prefix, "."), p.Local(n))
+		}
+		mine, theirs = append(mine, n.Tensor), append(theirs, t)
+	}
+	return mine, theirs
+}
+
+// CopyFrom overwrites every tensor of the subtree, buffers too, with the one of the same name in other.
+func (p *Params) CopyFrom(other *Params) {
+	mine, theirs := p.pair(other, true)
+	for i := range mine {
+		theirs[i].CopyInto(mine[i])
+	}
+}
+
+// MoveTowards makes every parameter ξ of the subtree momentum·ξ + (1-momentum)·θ, θ the one of the same name in online.
+// Buffers are left alone: the batch-norm statistics of a momentum target are those of its own forward passes, as in
+// MoCo's and BYOL's official code.
+func (p *Params) MoveTowards(online *Params, momentum float64) {
+	mine, theirs := p.pair(online, false)
+	torch.LerpInto(mine, theirs, 1-momentum)
+}
+
+// State is a tensor taken out of libtorch: what checkpoints hold.
+type State struct {
+	Name  string // full name
+	DType torch.DType
+	Shape []int
+	Bytes []byte // little-endian, row-major
+}
+
+// State copies every tensor of the subtree out.
+func (p *Params) State() []State {
+	all := p.All()
+	out := make([]State, len(all))
+	for i, n := range all {
+		out[i] = StateOf(n.Name, n.Tensor)
+	}
+	return out
+}
+
+// StateOf copies one tensor out under a name.
+func StateOf(name string, t torch.Tensor) State {
+	return State{name, t.DType(), t.Shape(), t.Bytes()}
+}
+
+// Tensor makes the tensor that s describes.
+func (s State) Tensor() torch.Tensor { return torch.FromBytes(s.Bytes, s.DType, s.Shape...) }
+
+// Load overwrites the subtree with states whose names match, converting floating types. It is strict: a tensor of the
+// subtree that is missing, one too many, and another shape are errors, and then nothing was changed.
+func (p *Params) Load(states []State) error {
+	byName := make(map[string]State, len(states))
+	for _, s := range states {
+		byName[s.Name] = s
+	}
+	all := p.All()
+	for _, n := range all {
+		s, ok := byName[n.Name]
+		if !ok {
+			return fmt.Errorf("tensor %q is missing", n.Name)
+		}
+		if want := n.Tensor.Shape(); fmt.Sprint(s.Shape) != fmt.Sprint(want) {
+			return fmt.Errorf("tensor %q has shape %v where the network has %v", n.Name, s.Shape, want)
+		}
+		delete(byName, n.Name)
+	}
+	for _, s := range states {
+		if _, left := byName[s.Name]; left {
+			return fmt.Errorf("tensor %q belongs to no part of the network", s.Name)
+		}
+	}
+	for _, s := range states {
+		s.Tensor().CopyInto(p.tree.entries[s.Name].Tensor)
+	}
+	return nil
+}
