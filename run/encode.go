@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The line above each section of the file.
+var sectionComments = map[string]string{
+	"method":   "The method and its hyperparameters.",
+	"data":     "The images and how they are read.",
+	"backbone": "The network that is trained and exported.",
+	"augment":  "One recipe per view, its ops in order.",
+	"optim":    "The optimiser; linear warm-up, then a half cosine, per step.",
+	"train":    "The loop; every, in optimiser steps.",
+	"probe":    "What the encoder is evaluated on during the run.",
+	"engine":   "What computes.",
+}
+
+// commentColumn is how far right the sources stand, where the values leave room.
+const commentColumn = 40
+
+// Encode is the config file: every value, each with its source behind it as a comment. An op whose fields share one
+// source takes one line. [Load] reads it back.
+func (l *Layered) Encode() ([]byte, error) {
+	root, err := tree(l.Config)
+	if err != nil {
+		return nil, err
+	}
+	w := &encoder{sources: l.Sources}
+	w.raw("# The configuration of a Parallax run: every value, and behind it where the value came from.")
+	w.raw(formatKey + ": " + format)
+	for _, n := range root.kids {
+		if n.kind == leaf {
+			w.line("", n.key+": "+text(n.value), n)
+			continue
+		}
+		w.raw("")
+		if c := sectionComments[n.key]; c != "" {
+			w.raw("# " + c)
+		}
+		w.node("", n)
+	}
+	return w.b.Bytes(), nil
+}
+
+type encoder struct {
+	b       bytes.Buffer
+	sources map[string]string
+}
+
+func (w *encoder) raw(line string) { w.b.WriteString(line + "\n") }
+
+// line writes one line and behind it the source of the leaves it holds, which is the same for all.
+func (w *encoder) line(indent, s string, n *node) {
+	s = indent + s
+	if leaves := n.leaves(); len(leaves) > 0 {
+		pad := max(1, commentColumn-utf8.RuneCountInString(s))
+		s += strings.Repeat(" ", pad) + " # " + w.source(leaves[0])
+	}
+	w.raw(s)
+}
+
+func (w *encoder) source(n *node) string {
+	return oneLine(w.sources[n.path])
+}
+
+// oneLine is a source as it can stand in a comment.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, s)
+	if s = strings.Join(strings.Fields(s), " "); s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+func (w *encoder) node(indent string, n *node) {
+	switch {
+	case n.kind == leaf:
+		w.line(indent, n.key+": "+text(n.value), n)
+	case n.kind == views:
+		w.views(indent, n)
+	case len(n.kids) == 0:
+		w.raw(indent + n.key + ": {}")
+	default:
+		w.raw(indent + n.key + ":")
+		for _, k := range n.kids {
+			w.node(indent+"  ", k)
+		}
+	}
+}
+
+func (w *encoder) views(indent string, n *node) {
+	if len(n.kids) == 0 {
+		w.raw(indent + n.key + ": []")
+		return
+	}
+	w.raw(indent + n.key + ":")
+	for _, view := range n.kids {
+		if len(view.kids) == 0 {
+			w.raw(indent + "  - []")
+			continue
+		}
+		for j, op := range view.kids {
+			dash := indent + "    - "
+			if j == 0 {
+				dash = indent + "  - - "
+			}
+			w.op(dash, indent+"        ", op)
+		}
+	}
+}
+
+// op writes one op of a recipe: on one line when its fields have one source, else a line per field.
+func (w *encoder) op(dash, indent string, op *node) {
+	name := opName(op.key)
+	sources := map[string]bool{}
+	for _, l := range op.leaves() {
+		sources[w.source(l)] = true
+	}
+	if len(sources) <= 1 {
+		w.line(dash, name+": "+flow(op), op)
+		return
+	}
+	w.raw(dash + name + ":")
+	for _, k := range op.kids {
+		w.node(indent, k)
+	}
+}
+
+// flow is a node on one line: {p: 1, sigma: [0.1, 2]}.
+func flow(n *node) string {
+	if n.kind == leaf {
+		return text(n.value)
+	}
+	parts := make([]string, len(n.kids))
+	for i, k := range n.kids {
+		parts[i] = k.key + ": " + flow(k)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}

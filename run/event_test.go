@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEventJSON(t *testing.T) {
+	for _, c := range []struct {
+		event Event
+		want  string
+	}{
+		{Event{Event: StepEnd, Step: 3, Loss: Num(0.5), Terms: Nums(map[string]float64{"b": 0, "a": math.Inf(1)}), Rate: Num(1e-3), DataWait: Num(0)},
+			`{"event":"step","step":3,"epoch":0,"loss":0.5,"terms":{"a":null,"b":0},"rate":0.001,"data_wait":0}`},
+		{Event{Event: StepEnd, Loss: Num(math.NaN())}, `{"event":"step","step":0,"epoch":0,"loss":null}`},
+		{Event{Event: Eval, Step: 9, Epoch: 1, Probe: "test", Of: "backbone", KNN: Num(0.444), Linear: Num(0), Std: Num(0.9), MeanCosine: Num(-0.1),
+			EffectiveRank: Num(30), RankMe: Num(31), ParticipationRatio: Num(12), Alignment: Num(0.2), Uniformity: Num(-3)},
+			`{"event":"eval","step":9,"epoch":1,"probe":"test","of":"backbone","knn":0.444,"linear":0,"std":0.9,"mean_cosine":-0.1,"effective_rank":30,"rankme":31,"participation_ratio":12,"alignment":0.2,"uniformity":-3}`},
+		{Event{Event: Alarm, Name: "nonfinite", Term: "alignment", Message: "x"}, `{"event":"alarm","step":0,"epoch":0,"name":"nonfinite","term":"alignment","message":"x"}`},
+		{Event{Event: Saved, Step: 10, File: "checkpoints/10", Best: true}, `{"event":"saved","step":10,"epoch":0,"file":"checkpoints/10","best":true}`},
+	} {
+		got, err := json.Marshal(c.event)
+		must(t, err)
+		if string(got) != c.want {
+			t.Errorf("%s\nwant\n%s", got, c.want)
+		}
+		back, err := parseEvent(got)
+		must(t, err)
+		again, err := json.Marshal(back)
+		must(t, err)
+		if string(again) != c.want {
+			t.Errorf("read back %s\nwant\n%s", again, c.want)
+		}
+	}
+}
+
+func TestReadEvents(t *testing.T) {
+	text := `{"event":"start","step":0,"epoch":0}
+{"event":"step","step":1,"epoch":0,"loss":null,"later":[1]}
+not json
+{"step":2}
+{"event":"step","step":3,"epoch":0}
+{"event":"step","step":4,"epoch":0}`
+	var got []string
+	for e, err := range ReadEvents(strings.NewReader(text)) {
+		if err != nil {
+			got = append(got, err.Error())
+			continue
+		}
+		if e.Step == 1 && !(e.Loss.Known && math.IsNaN(e.Loss.Value)) {
+			t.Errorf("null was read as %+v, want NaN", e.Loss)
+		}
+		got = append(got, e.Event)
+	}
+	want := []string{"start", "step", "line 3: not an event: invalid character 'o' in literal null (expecting 'u')",
+		`line 4: not an event: it needs "event", and "step" and "epoch" of 0 or more`, "step"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, err := range ReadEvents(strings.NewReader(strings.Repeat("x", maxLine+1))) {
+		wantError(t, err, "line 1: longer than 1048576 bytes: not a file of events")
+	}
+}
+
+func FuzzReadEvents(f *testing.F) {
+	for _, s := range []string{"", "\n", `{"event":"step","step":1,"epoch":0,"loss":null,"terms":{"a":1e999}}` + "\n", "{\"event\":\"eval\",\"step\":1,\"epoch\":0,\"knn\":\"x\"}\n",
+		"null\n", "{\"event\":\"end\",\"step\":-1}\n{", "[]\n\x00\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n := 0
+		for e, err := range ReadEvents(bytes.NewReader(data)) {
+			n++
+			if err != nil {
+				continue
+			}
+			b, err := json.Marshal(e)
+			if err != nil {
+				t.Fatalf("what was read cannot be written: %v", err)
+			}
+			if back, err := parseEvent(b); err != nil || back.Event != e.Event || back.Step != e.Step {
+				t.Fatalf("%s read again is %+v, error %v", b, back, err)
+			}
+		}
+		if lines := bytes.Count(data, []byte("\n")); n > lines {
+			t.Errorf("%d events in %d lines", n, lines)
+		}
+	})
+}

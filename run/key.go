@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Key is the config key of an exported Go field: snake_case, with a run of capitals as one word
+// (FinalRate is final_rate, KNN is knn, PILBlur is pil_blur, Beta1 is beta1).
+func Key(field string) string {
+	runes := []rune(field)
+	var b strings.Builder
+	for i, r := range runes {
+		if i > 0 && unicode.IsUpper(r) {
+			afterWord := !unicode.IsUpper(runes[i-1])
+			beforeWord := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+			if afterWord || beforeWord {
+				b.WriteByte('_')
+			}
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// Nearest is the candidate with the smallest edit distance to name, the first of equals, or "" without candidates.
+// It is what an error about an unknown key, method or flag suggests.
+func Nearest(name string, candidates []string) string {
+	best, distance := "", -1
+	for _, c := range candidates {
+		if d := levenshtein.ComputeDistance(name, c); distance < 0 || d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"parallax/augment"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Layered is a Config that remembers where each value came from. The Config may be changed directly, followed by
+// [Layered.Mark]; or by path with [Layered.Set] and [Layered.Merge], which check keys and types.
+//
+// A path is the keys from the top joined by dots: "optim.base_rate", "method.temperature". Within augment a view is its
+// number from 0 and an op its name; without the number a path means every view that has the op, so
+// "augment.color_jitter.p" is that of all views and "augment.1.solarize.p" the second view's. Where a recipe has an op
+// twice, "solarize" is both and "solarize#2" the second.
+type Layered struct {
+	*Config
+	Sources map[string]string // path of a leaf to its source: "default", "paper", "flag --batch", "config FILE:12", ...
+}
+
+// New is c with every value's source "default". It fails where the method's hyperparameters or an op's fields are of
+// types that a config cannot hold, which is a mistake in the program.
+func New(c *Config) (*Layered, error) {
+	l := &Layered{Config: c, Sources: map[string]string{}}
+	return l, l.Mark("", "default")
+}
+
+// Mark gives every value at path and beneath it ("" for all) the source.
+func (l *Layered) Mark(path, source string) error {
+	root, err := tree(l.Config)
+	if err != nil {
+		return err
+	}
+	found, err := root.find(root, path)
+	if err != nil {
+		return err
+	}
+	l.mark(found, source)
+	return nil
+}
+
+func (l *Layered) mark(found []*node, source string) {
+	for _, n := range found {
+		for _, leaf := range n.leaves() {
+			l.Sources[leaf.path] = source
+		}
+	}
+}
+
+// Set reads value into what path names and notes the source, with which an error begins. Text is taken as it stands,
+// anything else as YAML: 0.2, true, [0.2, 1]. A section takes a mapping: {base_rate: 0.1, momentum: 0}.
+func (l *Layered) Set(path, value, source string) error {
+	if path == "" {
+		return fmt.Errorf("%s: no key given: say section.key=value", source)
+	}
+	l.ownRecipes()
+	root, err := tree(l.Config)
+	if err != nil {
+		return err
+	}
+	found, err := root.find(root, path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", source, err)
+	}
+	y, err := parseValue(value)
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", source, path, err)
+	}
+	in := input{l: l, root: root, source: func(*yaml.Node) string { return source }, at: func(*yaml.Node) string { return source }}
+	for _, n := range found {
+		use := y
+		if n.kind == leaf && n.value.Kind() == reflect.String && !hasText(n.value.Type()) {
+			use = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+		}
+		if err := in.into(n, use); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownRecipes makes the recipes l's own: a method may use one slice for several views, of which only one is to change.
+func (l *Layered) ownRecipes() {
+	l.Augment = slices.Clone(l.Augment)
+	for i, r := range l.Augment {
+		l.Augment[i] = slices.Clone(r)
+	}
+}
+
+func parseValue(value string) (*yaml.Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(value), &doc); err != nil || len(doc.Content) != 1 {
+		// Text such as "a: b: c" is no YAML but may be the value of a text key, which ignores this node.
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}, nil
+	}
+	return doc.Content[0], check(doc.Content[0])
+}
+
+// Merge lays a config file over l. file names it in errors and sources. Unknown keys, keys given twice, wrong types,
+// anchors and a method other than l's are errors with the line. A list of recipes under augment replaces the recipes
+// and must give every field of its ops; a mapping there changes the recipes in place, as the paths of Set do.
+// After an error l is partly changed.
+func (l *Layered) Merge(data []byte, file string) error {
+	return l.merge(data, file, func(y *yaml.Node) string { return fmt.Sprintf("config %s:%d", file, y.Line) })
+}
+
+func (l *Layered) merge(data []byte, file string, source func(*yaml.Node) string) error {
+	top, err := parse(data, file)
+	if err != nil || top == nil {
+		return err
+	}
+	l.ownRecipes()
+	root, err := tree(l.Config)
+	if err != nil {
+		return err
+	}
+	in := input{l: l, root: root, source: source, at: func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", file, y.Line) }}
+	return in.into(root, top)
+}
+
+// parse is the mapping at the top of a config file, nil when the file holds nothing.
+func parse(data []byte, file string) (*yaml.Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("reading config %s: %s", file, strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " "))
+	}
+	if len(doc.Content) == 0 {
+		return nil, nil
+	}
+	top := doc.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s:%d: a config is a mapping of sections, this is %s", file, top.Line, shown(top))
+	}
+	if err := check(top); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return top, nil
+}
+
+// check refuses what a config has no use for: aliases (a value has one home) and keys given twice.
+func check(y *yaml.Node) error {
+	if y.Kind == yaml.AliasNode {
+		return fmt.Errorf("line %d: aliases (*%s) are not read: write the value out", y.Line, y.Value)
+	}
+	if y.Kind == yaml.MappingNode {
+		seen := map[string]int{}
+		for i := 0; i < len(y.Content); i += 2 {
+			k := y.Content[i]
+			if k.Kind != yaml.ScalarNode {
+				return fmt.Errorf("line %d: a key is a name, this is %s", k.Line, shown(k))
+			}
+			if line, twice := seen[k.Value]; twice {
+				return fmt.Errorf("line %d: key %s is given twice, first in line %d", k.Line, k.Value, line)
+			}
+			seen[k.Value] = k.Line
+		}
+	}
+	for _, c := range y.Content {
+		if err := check(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// input carries YAML values into the nodes of a config.
+type input struct {
+	l      *Layered
+	root   *node
+	source func(*yaml.Node) string // of a leaf's value
+	at     func(*yaml.Node) string // what an error begins with
+	seen   func(leafPath string)   // told of every leaf that was set; may be nil
+}
+
+func (in *input) into(n *node, y *yaml.Node) error {
+	switch {
+	case n.kind == leaf:
+		return in.intoLeaf(n, y)
+	case n.kind == views && y.Kind == yaml.SequenceNode:
+		return in.replace(y)
+	case n.kind == recipe && y.Kind != yaml.MappingNode:
+		return fmt.Errorf("%s: %s is %s, want a mapping from ops to their fields", in.at(y), n.path, shown(y))
+	case y.Kind != yaml.MappingNode:
+		name := n.path
+		if name == "" {
+			name = "the config"
+		}
+		return fmt.Errorf("%s: %s is %s, want a mapping with some of the keys %s", in.at(y), name, shown(y), strings.Join(n.keys(), ", "))
+	}
+	for i := 0; i < len(y.Content); i += 2 {
+		key, value := y.Content[i], y.Content[i+1]
+		if n == in.root && key.Value == formatKey {
+			if err := checkFormat(value); err != nil {
+				return fmt.Errorf("%s: %w", in.at(value), err)
+			}
+			continue
+		}
+		if strings.Contains(key.Value, ".") || key.Value == "" {
+			return fmt.Errorf("%s: key %q: nest the keys, one section per line", in.at(key), key.Value)
+		}
+		found, err := n.find(in.root, key.Value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.at(key), err)
+		}
+		for _, kid := range found {
+			if err := in.into(kid, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (in *input) intoLeaf(n *node, y *yaml.Node) error {
+	if m := &in.l.Config.Method; n.path == "method.name" && m.Name != "" && y.Value != m.Name {
+		return fmt.Errorf("%s: method.name is %s, but the method of this run is %s: choose with --method %s, or leave the key out",
+			in.at(y), shown(y), m.Name, y.Value)
+	}
+	if err := assign(n.value, n.path, y); err != nil {
+		return fmt.Errorf("%s: %w", in.at(y), err)
+	}
+	if n.commit != nil {
+		n.commit()
+	}
+	in.l.Sources[n.path] = in.source(y)
+	if in.seen != nil {
+		in.seen(n.path)
+	}
+	return nil
+}
+
+// replace reads the list form of augment: one list of ops per view.
+func (in *input) replace(y *yaml.Node) error {
+	recipes := make([]augment.Recipe, len(y.Content))
+	for i, view := range y.Content {
+		if view.Kind != yaml.SequenceNode {
+			return fmt.Errorf("%s: view %d of augment is %s, want a list of ops", in.at(view), i, shown(view))
+		}
+		for _, item := range view.Content {
+			if item.Kind != yaml.MappingNode || len(item.Content) != 2 {
+				return fmt.Errorf("%s: an op of view %d of augment is %s, want one op: {its fields}", in.at(item), i, shown(item))
+			}
+			op, err := opNamed(item.Content[0].Value)
+			if err != nil {
+				return fmt.Errorf("%s: view %d of augment: %w", in.at(item), i, err)
+			}
+			recipes[i] = append(recipes[i], op)
+		}
+	}
+	for path := range in.l.Sources {
+		if strings.HasPrefix(path, "augment.") {
+			delete(in.l.Sources, path)
+		}
+	}
+	in.l.Augment = recipes
+	n, err := viewsNode("augment", recipes)
+	if err != nil {
+		return err
+	}
+	for i, view := range n.kids {
+		for j, op := range view.kids {
+			fields := y.Content[i].Content[j].Content[1]
+			if fields.Kind != yaml.MappingNode {
+				return fmt.Errorf("%s: %s is %s, want {its fields}", in.at(fields), op.path, shown(fields))
+			}
+			if missing := without(op.keys(), fields); len(missing) > 0 {
+				return fmt.Errorf("%s: %s lacks %s: a recipe in a list gives every field of its ops", in.at(fields), op.path, strings.Join(missing, ", "))
+			}
+			if err := in.into(op, fields); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// without is which of keys the mapping y has not.
+func without(keys []string, y *yaml.Node) []string {
+	has := map[string]bool{}
+	for i := 0; i < len(y.Content); i += 2 {
+		has[y.Content[i].Value] = true
+	}
+	var missing []string
+	for _, k := range keys {
+		if !has[k] {
+			missing = append(missing, k)
+		}
+	}
+	return missing
+}
+
+func opNamed(name string) (augment.Op, error) {
+	var names []string
+	for _, op := range augment.Ops() {
+		if op.Name() == name {
+			return op, nil
+		}
+		names = append(names, op.Name())
+	}
+	return nil, fmt.Errorf("unknown op %q: did you mean %s? the ops are: %s", name, Nearest(name, names), strings.Join(names, ", "))
+}
+
+// formatKey is the version of the file's form, so that a later parallax can tell what it reads.
+const (
+	formatKey = "format"
+	format    = "1"
+)
+
+func checkFormat(y *yaml.Node) error {
+	if y.Kind != yaml.ScalarNode || y.Value != format {
+		return errors.New("the config has format " + shown(y) + ", this parallax reads " + format + ": use the parallax that wrote it")
+	}
+	return nil
+}

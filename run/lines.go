@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"sync"
+)
+
+// appendFile is a file that grows record by record. A record is in it whole or not at all: when a write fails part of
+// the way (a full disk), the file is cut back to where it was.
+type appendFile struct {
+	mu   sync.Mutex
+	path string
+	f    *os.File
+	end  int64 // behind the last whole record
+}
+
+// openAppend opens or makes the file at path, cut to the length keep when it is longer.
+func openAppend(path string, keep int64) (*appendFile, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, explain("opening "+path, err)
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil && size > keep {
+		size = keep
+		err = errors.Join(f.Truncate(size), f.Sync())
+	}
+	if err != nil {
+		return nil, errors.Join(explain("opening "+path, err), f.Close())
+	}
+	return &appendFile{path: path, f: f, end: size}, nil
+}
+
+// Write appends one record.
+func (a *appendFile) Write(record []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n, err := a.f.WriteAt(record, a.end)
+	if err != nil {
+		// n may be short of what reached the file, so its size is asked.
+		if info, statErr := a.f.Stat(); statErr == nil && info.Size() > a.end {
+			err = errors.Join(err, a.f.Truncate(a.end))
+		}
+		return 0, explain("writing "+a.path, err)
+	}
+	a.end += int64(n)
+	return n, nil
+}
+
+// Sync makes what was written durable.
+func (a *appendFile) Sync() error {
+	if err := a.f.Sync(); err != nil {
+		return explain("writing "+a.path, err)
+	}
+	return nil
+}
+
+// Close makes what was written durable and closes the file.
+func (a *appendFile) Close() error {
+	err := a.Sync()
+	if closing := a.f.Close(); err == nil && closing != nil {
+		err = explain("closing "+a.path, closing)
+	}
+	return err
+}
+
+// Lines appends JSON values to a file, one per line. Its methods may be called at once.
+type Lines struct{ file *appendFile }
+
+// OpenLines opens or makes the file at path. A last line without its newline, torn by a crash, is cut off.
+func OpenLines(path string) (*Lines, error) {
+	keep, err := keepLines(path, func([]byte) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	return openLines(path, keep)
+}
+
+func openLines(path string, keep int64) (*Lines, error) {
+	f, err := openAppend(path, keep)
+	if err != nil {
+		return nil, err
+	}
+	return &Lines{f}, nil
+}
+
+// Append writes v as a line.
+func (l *Lines) Append(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return explain("writing "+l.file.path, err)
+	}
+	_, err = l.file.Write(append(b, '\n'))
+	return err
+}
+
+// Sync makes the lines durable.
+func (l *Lines) Sync() error { return l.file.Sync() }
+
+// Close makes the lines durable and closes the file.
+func (l *Lines) Close() error { return l.file.Close() }
+
+// keepLines is the length of the file at path up to its first line that keep refuses, or its last whole line.
+func keepLines(path string, keep func([]byte) bool) (int64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, explain("reading "+path, err)
+	}
+	defer f.Close()
+	var end int64
+	for l := range lines(f) {
+		if l.err != nil {
+			return 0, explain("reading "+path, l.err)
+		}
+		if !keep(l.text) {
+			break
+		}
+		end = l.end
+	}
+	return end, nil
+}

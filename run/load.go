@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Load reads a config file that [Layered.Encode] wrote, with its sources. fields is a pointer to the method's
+// hyperparameters, which it fills (nil when the method has none); [MethodOf] says beforehand which method it is. It is
+// strict: unknown keys and missing ones are errors.
+func Load(data []byte, fields any) (*Layered, error) {
+	top, err := parse(data, ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	if top == nil {
+		return nil, fmt.Errorf("reading %s: it is empty", ConfigFile)
+	}
+	l := &Layered{Config: &Config{Method: MethodConfig{Fields: fields}}, Sources: map[string]string{}}
+	root, err := tree(l.Config)
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(string(data), "\n")
+	given := map[string]bool{}
+	in := input{
+		l: l, root: root,
+		source: func(y *yaml.Node) string { return comment(lines, y) },
+		at:     func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", ConfigFile, y.Line) },
+		seen:   func(path string) { given[path] = true },
+	}
+	if err := in.into(root, top); err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, leaf := range root.leaves() {
+		if !given[leaf.path] {
+			missing = append(missing, leaf.path)
+		}
+	}
+	if missing = append(missing, without([]string{formatKey, "augment"}, top)...); len(missing) > 0 {
+		return nil, fmt.Errorf("reading %s: it lacks %s: a run's config holds every value", ConfigFile, strings.Join(missing, ", "))
+	}
+	return l, nil
+}
+
+// MethodOf is the method that a config file names, "" when it names none; the rest of the file is not looked at.
+// file stands in errors.
+func MethodOf(data []byte, file string) (string, error) {
+	values, err := Values(data, file)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range values {
+		if v.Path == "method.name" {
+			return v.Text, nil
+		}
+	}
+	return "", nil
+}
+
+// A Value is one value of a config file as it is written there.
+type Value struct {
+	Path   string // "optim.rate", "augment.0.solarize.p"
+	Text   string // YAML on one line, text without its quotes
+	Source string // the comment behind it, "" for none
+}
+
+// Values lists what a config file says, in its order, without knowing the method or checking the keys: for showing a
+// run to someone. file stands in errors.
+func Values(data []byte, file string) ([]Value, error) {
+	top, err := parse(data, file)
+	if err != nil || top == nil {
+		return nil, err
+	}
+	var all []Value
+	flatten(top, "", strings.Split(string(data), "\n"), &all)
+	return all, nil
+}
+
+func flatten(y *yaml.Node, path string, lines []string, all *[]Value) {
+	join := func(key string) string { return strings.TrimPrefix(path+"."+key, ".") }
+	switch {
+	case y.Kind == yaml.MappingNode:
+		for i := 0; i < len(y.Content); i += 2 {
+			flatten(y.Content[i+1], join(y.Content[i].Value), lines, all)
+		}
+	case y.Kind == yaml.SequenceNode && (path == "augment" || strings.Count(path, ".") == 1 && strings.HasPrefix(path, "augment.")):
+		for i, item := range y.Content {
+			if path == "augment" {
+				flatten(item, join(strconv.Itoa(i)), lines, all)
+			} else {
+				flatten(item, path, lines, all) // an op's name follows its view
+			}
+		}
+	default:
+		*all = append(*all, Value{Path: path, Text: plainText(y), Source: comment(lines, y)})
+	}
+}
+
+func plainText(y *yaml.Node) string {
+	if y.Kind != yaml.SequenceNode {
+		return y.Value
+	}
+	parts := make([]string, len(y.Content))
+	for i, item := range y.Content {
+		parts[i] = plainText(item)
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// comment is the comment at the end of the line on which y begins. The YAML package hangs comments on nodes by rules of
+// its own, which differ for lists and mappings; the line is what the writer meant.
+func comment(lines []string, y *yaml.Node) string {
+	if y.Line < 1 || y.Line > len(lines) {
+		return ""
+	}
+	line := lines[y.Line-1]
+	var quote byte // within a quoted scalar
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case quote == '"' && c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case i > 0 && !strings.ContainsRune(" \t[{,:-", rune(line[i-1])):
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
+			return strings.TrimSpace(line[i+1:])
+		}
+	}
+	return ""
+}
+
+// ErrNoRun is what reading a folder that holds no run wraps.
+var ErrNoRun = errors.New("not a run directory")

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrInUse is what the error of a second run into one directory wraps.
+var ErrInUse = errors.New("in use by another run")
+
+// lockPatience is how long a lock is tried for: long enough to outlast a reader that only asks whether it is held.
+const lockPatience = 300 * time.Millisecond
+
+// lock takes the lock of a run directory and notes in it who has it. The kernel drops the lock when the process ends,
+// however it ends, so the file of a dead process is no obstacle; it is never removed, since another process may have it
+// open.
+func lock(dir string) (*flock.Flock, error) {
+	path := filepath.Join(dir, LockFile)
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	held, err := l.TryLockContext(ctx, lockPatience/10)
+	if errors.Is(err, context.DeadlineExceeded) || err == nil && !held {
+		return nil, fmt.Errorf("run directory %s: %w%s: stop that one, or choose another --out", dir, ErrInUse, holder(path))
+	}
+	if err != nil {
+		return nil, explain("locking run directory "+dir, err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	note := fmt.Sprintf("pid %d on host %s\n", os.Getpid(), host)
+	if err := os.WriteFile(path, []byte(note), 0o666); err != nil {
+		return nil, errors.Join(explain("locking run directory "+dir, err), l.Unlock())
+	}
+	return l, nil
+}
+
+// holder is " (pid 17 on host a)", or "" when the lock does not say.
+func holder(path string) string {
+	b, err := os.ReadFile(path)
+	if note := strings.TrimSpace(string(b)); err == nil && note != "" && len(note) < 300 {
+		return " (" + note + ")"
+	}
+	return ""
+}
+
+// Running says whether a process has the run directory open for writing.
+func Running(dir string) (bool, error) {
+	path := filepath.Join(dir, LockFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	free, err := l.TryRLock()
+	if err != nil {
+		return false, fmt.Errorf("asking whether run %s is running: %w", dir, err)
+	}
+	if !free {
+		return true, nil
+	}
+	return false, l.Close()
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"errors"
+	"math"
+	"strings"
+
+	"parallax/internal/tfevents"
+)
+
+// Log is where the events of a running run go: metrics.jsonl, TensorBoard, and whoever watches.
+type Log struct {
+	lines  *Lines
+	board  *tfevents.Writer
+	append *appendFile // beneath board
+	watch  []func(Event)
+}
+
+// OpenLog opens the log of a run that goes on from step (0 for a new one). Events past the step, which a killed run
+// wrote after its last checkpoint, are cut from metrics.jsonl and hidden in TensorBoard: they will come again. watch
+// are called with every event, in order, after it is written.
+func (d *Dir) OpenLog(step int, watch ...func(Event)) (*Log, error) {
+	path := d.Path(MetricsFile)
+	keep, err := keepLines(path, func(line []byte) bool {
+		e, err := parseEvent(line)
+		return err != nil || e.Step <= step // what is no event says nothing about where it belongs
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{watch: watch}
+	if l.lines, err = openLines(path, keep); err != nil {
+		return nil, err
+	}
+	if err := l.openBoard(d.Path(TensorBoardDir), step); err != nil {
+		return nil, errors.Join(err, l.lines.Close())
+	}
+	return l, nil
+}
+
+// Write hands e to all. Watchers get it even when a file cannot be written.
+func (l *Log) Write(e Event) error {
+	err := l.lines.Append(e)
+	if boardErr := l.writeBoard(&e); err == nil {
+		err = boardErr // on a full disk both fail, for one reason
+	}
+	for _, w := range l.watch {
+		w(e)
+	}
+	return err
+}
+
+// Sync makes the events durable: before a checkpoint counts on them.
+func (l *Log) Sync() error { return errors.Join(l.lines.Sync(), l.append.Sync()) }
+
+// Close makes the events durable and closes the files.
+func (l *Log) Close() error { return errors.Join(l.lines.Close(), l.append.Close()) }
+
+// tag is the name of a metric in TensorBoard: "loss", "terms/invariance", "eval/PROBE/backbone/knn".
+func tag(e *Event, metric string) string {
+	if e.Event != Eval {
+		return metric
+	}
+	parts := []string{"eval"}
+	for _, p := range []string{e.Probe, e.Of} {
+		if p != "" {
+			parts = append(parts, strings.Trim(p, "/"))
+		}
+	}
+	return strings.Join(append(parts, metric), "/")
+}
+
+func (l *Log) writeBoard(e *Event) error {
+	var scalars []tfevents.Scalar
+	for name, v := range e.Metrics() {
+		scalars = append(scalars, tfevents.Scalar{Tag: tag(e, name), Value: clamp(v)})
+	}
+	return l.board.Scalars(e.Step, scalars)
+}
+
+// clamp is v as a float32 that TensorBoard draws: NaN stays, what is beyond float32 becomes infinite.
+func clamp(v float64) float32 {
+	if math.Abs(v) > math.MaxFloat32 {
+		return float32(math.Inf(int(math.Copysign(1, v))))
+	}
+	return float32(v)
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// maxLine bounds a line of metrics.jsonl: the longest that parallax writes is some kilobytes.
+const maxLine = 1 << 20
+
+// ReadEvents yields the events of a metrics.jsonl in order. A last line without its newline is still being written, or
+// was torn by a crash, and is left out. A line that is no event yields an error with its number, and reading can go on;
+// an error of r, or a line over 1 MiB, ends it.
+func ReadEvents(r io.Reader) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for l := range lines(r) {
+			if l.err != nil {
+				yield(Event{}, l.err)
+				return
+			}
+			e, err := parseEvent(l.text)
+			if err != nil {
+				err = fmt.Errorf("line %d: %w", l.number, err)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func parseEvent(line []byte) (Event, error) {
+	var e Event
+	if err := json.Unmarshal(line, &e); err != nil {
+		return Event{}, fmt.Errorf("not an event: %w", err)
+	}
+	if e.Event == "" || e.Step < 0 || e.Epoch < 0 {
+		return Event{}, errors.New(`not an event: it needs "event", and "step" and "epoch" of 0 or more`)
+	}
+	return e, nil
+}
+
+type line struct {
+	text   []byte // without its newline; valid until the next line
+	number int    // from 1
+	end    int64  // offset behind its newline
+	err    error
+}
+
+// lines yields the complete lines of r.
+func lines(r io.Reader) iter.Seq[line] {
+	return func(yield func(line) bool) {
+		b := bufio.NewReaderSize(r, maxLine)
+		var end int64
+		for n := 1; ; n++ {
+			text, err := b.ReadSlice('\n')
+			end += int64(len(text))
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case errors.Is(err, bufio.ErrBufferFull):
+				yield(line{err: fmt.Errorf("line %d: longer than %d bytes: not a file of events", n, maxLine)})
+				return
+			case err != nil:
+				yield(line{err: fmt.Errorf("line %d: %w", n, err)})
+				return
+			}
+			if !yield(line{text: text[:len(text)-1], number: n, end: end}) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"parallax/augment"
+)
+
+// Validate checks the ranges that hold for every method, one error line per value that is out of its range. That names
+// exist (of a method, a backbone), that the data has enough images and that a recipe fits is for those who know them.
+func (c *Config) Validate() error {
+	var errs []error
+	hold := func(ok bool, path string, have any, want string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s is %v, want %s", path, have, want))
+		}
+	}
+	oneOf := func(path, have string, want ...string) {
+		if !slices.Contains(want, have) {
+			errs = append(errs, fmt.Errorf("%s is %q: did you mean %s? the choices are: %s", path, have, Nearest(have, want), strings.Join(want, ", ")))
+		}
+	}
+	hold(c.Method.Name != "", "method.name", `""`, "a method: choose with --method NAME")
+	hold(c.Data.Path != "", "data.path", `""`, "a folder or file of images: --data PATH")
+	hold(c.Data.Size >= 8 && c.Data.Size <= 4096, "data.size", c.Data.Size, "8 to 4096 pixels")
+	hold(c.Data.Images >= 0, "data.images", c.Data.Images, "0 or more")
+	for i := range 3 {
+		hold(c.Data.Mean[i] >= 0 && c.Data.Mean[i] <= 1, fmt.Sprintf("data.mean[%d]", i), c.Data.Mean[i], "0 to 1")
+		hold(c.Data.Std[i] > 0 && c.Data.Std[i] <= 1, fmt.Sprintf("data.std[%d]", i), c.Data.Std[i], "above 0, at most 1")
+	}
+	hold(c.Backbone.Width >= 1 && c.Backbone.Width <= 4096, "backbone.width", c.Backbone.Width, "1 to 4096")
+	if c.Backbone.Stem != "" {
+		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small")
+	}
+	for i, r := range c.Augment {
+		for _, op := range r {
+			if v, ok := op.(augment.Validator); ok {
+				if err := v.Validate(); err != nil {
+					errs = append(errs, fmt.Errorf("augment.%d.%s.%w", i, op.Name(), err))
+				}
+			}
+		}
+	}
+
+	o := c.Optim
+	oneOf("optim.name", o.Name, "sgd", "adam", "adamw", "lars")
+	for _, v := range []struct {
+		path string
+		have float64
+	}{
+		{"base_rate", o.BaseRate}, {"rate", o.Rate}, {"weight_decay", o.WeightDecay}, {"eps", o.Eps}, {"eta", o.Eta},
+		{"clip_grad", o.ClipGrad}, {"warmup_start", o.WarmupStart}, {"final_rate", o.FinalRate},
+	} {
+		hold(v.have >= 0, "optim."+v.path, v.have, "0 or more")
+	}
+	hold(o.Momentum >= 0 && o.Momentum < 1, "optim.momentum", o.Momentum, "0 to below 1")
+	hold(o.Beta1 >= 0 && o.Beta1 < 1, "optim.beta1", o.Beta1, "0 to below 1")
+	hold(o.Beta2 >= 0 && o.Beta2 < 1, "optim.beta2", o.Beta2, "0 to below 1")
+	hold(o.WarmupSteps >= 0, "optim.warmup_steps", o.WarmupSteps, "0 or more")
+	hold(!o.Nesterov || o.Momentum > 0, "optim.nesterov", o.Nesterov, "false, or optim.momentum above 0")
+
+	t := c.Train
+	hold(t.Batch >= 1, "train.batch", t.Batch, "1 or more")
+	hold(t.Accumulate >= 1, "train.accumulate", t.Accumulate, "1 or more")
+	hold(t.Epochs >= 0 && t.MaxSteps >= 0, "train.epochs and train.max_steps", fmt.Sprintf("%d and %d", t.Epochs, t.MaxSteps), "0 or more each")
+	hold(t.Epochs != 0 || t.MaxSteps != 0, "train.epochs and train.max_steps", "0 and 0", "a length: --epochs N or --max-steps N")
+	oneOf("train.precision", t.Precision, BF16, Float32)
+	hold(t.Device != "", "train.device", `""`, "cpu or cuda")
+	hold(t.Threads >= 0, "train.threads", t.Threads, "0 or more")
+	hold(t.Workers >= 0, "train.workers", t.Workers, "0 or more")
+	hold(t.EvalEvery >= 0, "train.eval_every", t.EvalEvery, "0 or more steps")
+	hold(t.SaveEvery >= 0, "train.save_every", t.SaveEvery, "0 or more steps")
+	hold(t.LogEvery >= 1, "train.log_every", t.LogEvery, "1 or more steps")
+	hold(t.Keep >= 1, "train.keep", t.Keep, "1 or more checkpoints")
+
+	hold(c.Probe.Limit >= 0, "probe.limit", c.Probe.Limit, "0 or more images")
+	hold(c.Probe.K >= 1, "probe.k", c.Probe.K, "1 or more neighbours")
+	hold(c.Probe.Temperature > 0, "probe.temperature", c.Probe.Temperature, "above 0")
+	return errors.Join(errs...)
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// ErrUncertain is what an error of [WriteFile] wraps when the new file is in place and complete, but may be lost, and the
+// old one come back, if the machine loses power now. After any other error the old file is in place.
+var ErrUncertain = errors.New("written, but not known to be on disk")
+
+// WriteFile replaces the file at path by what write writes, as a whole or not at all: a temporary file in the same
+// folder, fsync, rename, fsync of the folder. Whatever fails, no temporary file stays behind; one that a crash left is
+// removed by [Open].
+func WriteFile(path string, write func(io.Writer) error) error {
+	folder, name := filepath.Split(path)
+	temporary := filepath.Join(folder, temporaryName(name))
+	if err := writeTemporary(temporary, write); err != nil {
+		return errors.Join(explain("writing "+path, err), removed(temporary))
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return errors.Join(explain("writing "+path, err), removed(temporary))
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("writing %s: %w: %w", path, ErrUncertain, err)
+	}
+	return nil
+}
+
+func writeTemporary(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(f, 1<<18)
+	err = write(b)
+	if err == nil {
+		err = b.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+const temporaryMark = ".parallax-tmp-"
+
+func temporaryName(name string) string {
+	return "." + name + temporaryMark + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(rand.Uint64(), 36)
+}
+
+// removed removes the file at path; that it is not there is no error.
+func removed(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing %s: %w", path, err)
+	}
+	return nil
+}
+
+// removeTemporaries removes what a crash inside WriteFile left anywhere beneath folder.
+func removeTemporaries(folder string) error {
+	return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.Type().IsRegular() && isTemporary(d.Name()) {
+			return removed(path)
+		}
+		return nil
+	})
+}
+
+func isTemporary(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, temporaryMark)
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// explain adds the remedy to the error of a write, where it has one that the system's text does not say.
+func explain(doing string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%s: %w: free some space, then go on with --resume", doing, err)
+	case errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w: choose a folder that can be written with --out", doing, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
