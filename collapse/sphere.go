@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collapse
+
+import (
+	"math"
+
+	"parallax/torch"
+)
+
+// UniformityRows is how many rows Uniformity looks at: the number of pairs grows with their square.
+const UniformityRows = 2000
+
+// Uniformity returns log E exp(-t·‖ẑ_i - ẑ_j‖²) over pairs of different l2-normalised rows of z (n x d): Wang & Isola
+// 2020, arXiv:2005.10242, where t is 2. It lies in [-4t, 0]: 0 when the rows are one point, about -2t + 2t²/d when they
+// are isotropic. Of more than [UniformityRows] rows it takes that many, evenly spaced; of one row it is 0.
+func Uniformity(z torch.Tensor, t float64) float64 {
+	uniformity := 0.0
+	torch.NoGrad(func() {
+		unit := rows("Uniformity", z).Normalize(1)
+		n := unit.Size(0)
+		if n == 1 {
+			return
+		}
+		if n > UniformityRows {
+			unit = unit.IndexSelect(0, torch.FromInts(spaced(n, UniformityRows), UniformityRows))
+			n = UniformityRows
+		}
+		length := unit.Square().Sum(1) // 1, or 0 for a row of zeros
+		distance := length.Unsqueeze(0).Add(length.Unsqueeze(1)).Sub(unit.MatMul(unit.T()).Scale(2)).Clamp(0, math.Inf(1))
+		kernel := distance.Scale(-t).MaskedFill(torch.Eye(n, torch.Bool), math.Inf(-1))
+		uniformity = kernel.LogSumExp(0, 1).Item() - math.Log(float64(n)*float64(n-1))
+	})
+	return uniformity
+}
+
+// Alignment returns the mean of ‖ẑ_i - ẑ'_i‖² over the l2-normalised rows of z and other (both n x d), which are two views
+// of the same images: Wang & Isola 2020, arXiv:2005.10242, with exponent 2. It lies in [0, 4]; 0 when both views agree.
+func Alignment(z, other torch.Tensor) float64 {
+	alignment := 0.0
+	torch.NoGrad(func() {
+		a, b := rows("Alignment", z), rows("Alignment", other)
+		if a.Size(0) != b.Size(0) || a.Size(1) != b.Size(1) {
+			torch.Fail("Alignment", "embeddings of shapes %v and %v are not two views of the same images", a.Shape(), b.Shape())
+		}
+		alignment = a.Normalize(1).Sub(b.Normalize(1)).Square().Sum(1).Mean().Item()
+	})
+	return alignment
+}
+
+// spaced returns k of the numbers 0 ... n-1 at even distances.
+func spaced(n, k int) []int {
+	index := make([]int, k)
+	for i := range index {
+		index[i] = i * n / k
+	}
+	return index
+}
