@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package augment
+
+// Crop cuts the box of W by H pixels whose top left corner is column X, row Y, and resizes it to OutW by OutH. What lies
+// outside the image is black, as in Pillow's crop. The resize sees only the box: at its border the filter is cut, and no
+// pixel from beyond it is mixed in. Sizes below 1 count as 1.
+type Crop struct {
+	X, Y, W, H    int // box, in pixels of the input
+	OutW, OutH    int // size of the result
+	Interpolation Interpolation
+}
+
+// Size returns OutW, OutH.
+func (c Crop) Size(int, int) (int, int) { return max(1, c.OutW), max(1, c.OutH) }
+
+// Apply returns a new image; img is left as it was.
+func (c Crop) Apply(img *Image) *Image {
+	w, h := c.Size(0, 0)
+	return resample(c.box(img), w, h, c.Interpolation)
+}
+
+// box returns the pixels of the box: a window into img, or a padded copy where the box leaves it.
+func (c Crop) box(img *Image) window {
+	bw, bh := max(1, c.W), max(1, c.H)
+	stride := 3 * img.W
+	if c.X >= 0 && c.Y >= 0 && c.X <= img.W-bw && c.Y <= img.H-bh {
+		return window{img.Pix[c.Y*stride+3*c.X:], stride, bw, bh}
+	}
+	padded := window{make([]uint8, 3*bw*bh), 3 * bw, bw, bh}
+	left, right := max(0, c.X), min(img.W, c.X+bw)
+	if left >= right {
+		return padded
+	}
+	for y := max(0, c.Y); y < min(img.H, c.Y+bh); y++ {
+		copy(padded.row(y - c.Y)[3*(left-c.X):], img.Pix[y*stride+3*left:y*stride+3*right])
+	}
+	return padded
+}

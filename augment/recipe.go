@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package augment
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// A Recipe is the list of ops, in order, that makes one view of an image.
+type Recipe []Op
+
+// Draw picks every random number of one view of an image of w by h pixels. Ops that are not applied are left out.
+func (r Recipe) Draw(w, h int, rng *rand.Rand) []Drawn {
+	drawn := make([]Drawn, 0, len(r))
+	for _, op := range r {
+		if d := op.Draw(w, h, rng); d != nil {
+			drawn = append(drawn, d)
+			w, h = d.Size(w, h)
+		}
+	}
+	return drawn
+}
+
+// View draws and applies the recipe. img is left as it was.
+func (r Recipe) View(img *Image, rng *rand.Rand) *Image {
+	return Replay(img, r.Draw(img.W, img.H, rng))
+}
+
+// Validate returns the first op's error, with the op's place and name, or nil.
+func (r Recipe) Validate() error {
+	for i, op := range r {
+		if v, ok := op.(Validator); ok {
+			if err := v.Validate(); err != nil {
+				return fmt.Errorf("recipe op %d (%s): %w", i+1, op.Name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// Replay applies recorded operations in order and returns the view. img is left as it was.
+func Replay(img *Image, drawn []Drawn) *Image {
+	if len(drawn) == 0 {
+		return img.Clone()
+	}
+	if _, ok := drawn[0].(Crop); !ok { // a Crop copies anyway, and the original may be far larger than the view
+		img = img.Clone()
+	}
+	for _, d := range drawn {
+		img = d.Apply(img)
+	}
+	return img
+}
+
+// A Sequence is several operations drawn together, such as the four of one [ColorJitter], applied in order.
+type Sequence []Drawn
+
+// Apply applies each operation to the result of the one before.
+func (s Sequence) Apply(img *Image) *Image {
+	for _, d := range s {
+		img = d.Apply(img)
+	}
+	return img
+}
+
+// Size returns the size after the last operation.
+func (s Sequence) Size(w, h int) (int, int) {
+	for _, d := range s {
+		w, h = d.Size(w, h)
+	}
+	return w, h
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package augment
+
+// The recipes of the methods, each from its paper, as a function of the view's side in pixels. All share the order crop,
+// colour jitter, grayscale, blur, solarize, flip (SimCLR, Chen et al. 2020, algorithm of appendix A, with the flip last as
+// solo-learn has it; the flip commutes with the rest).
+//
+// Blur is Pillow's, sigma U[0.1, 2]. It is kept in every recipe but with P 0 for views of smallView pixels or fewer.
+
+// smallView is the side up to which blur is left out: "we do not use Gaussian blur" on CIFAR-10's 32 x 32 images
+// (SimCLR, appendix B.9).
+const smallView = 32
+
+// SimCLRRecipe returns the recipe of both views of SimCLR: Chen et al. 2020, appendix A, with colour strength 1 (jitter 0.8,
+// 0.8, 0.8, 0.2). solo-learn calls it symmetric. Bilinear, torchvision's default; the paper does not say.
+func SimCLRRecipe(size int) Recipe {
+	return Recipe{
+		crop(size, 0.08, Bilinear),
+		ColorJitter{P: 0.8, Brightness: 0.8, Contrast: 0.8, Saturation: 0.8, Hue: 0.2},
+		Grayscale{P: 0.2},
+		blur(size, 0.5),
+		HorizontalFlip{P: 0.5},
+	}
+}
+
+// MoCoV2Recipe returns the recipe of both views of MoCo v2: Chen et al. 2020, "Improved baselines with momentum contrastive
+// learning", and its published code (crop scale from 0.2, jitter 0.4, 0.4, 0.4, 0.1, bilinear).
+func MoCoV2Recipe(size int) Recipe {
+	return Recipe{
+		crop(size, 0.2, Bilinear),
+		ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
+		Grayscale{P: 0.2},
+		blur(size, 0.5),
+		HorizontalFlip{P: 0.5},
+	}
+}
+
+// SimSiamRecipe returns the recipe of both views of SimSiam, which is MoCo v2's: Chen and He 2020, appendix A, "described
+// using PyTorch notations".
+func SimSiamRecipe(size int) Recipe {
+	return MoCoV2Recipe(size)
+}
+
+// BYOLRecipes returns the two recipes of BYOL: Grill et al. 2020, appendix B, table 6. The first view is always blurred; the
+// second seldom, and is sometimes solarized. Bicubic, as that appendix says.
+func BYOLRecipes(size int) (first, second Recipe) {
+	view := func(pBlur, pSolarize float64) Recipe {
+		return Recipe{
+			crop(size, 0.08, Bicubic),
+			ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.2, Hue: 0.1},
+			Grayscale{P: 0.2},
+			blur(size, pBlur),
+			Solarize{P: pSolarize, Threshold: 128},
+			HorizontalFlip{P: 0.5},
+		}
+	}
+	return view(1, 0), view(0.1, 0.2)
+}
+
+// EvalRecipe returns what an image passes through when it is embedded rather than trained on: a short side of 8/7 of size
+// (256 for 224, the usual ImageNet evaluation) and the central crop. Small images, up to smallView pixels, are resized to
+// size without the margin, as CIFAR's are used whole.
+func EvalRecipe(size int) Recipe {
+	short := size
+	if size > smallView {
+		short = (size*8 + 6) / 7
+	}
+	return Recipe{Resize{Size: short, Interpolation: Bilinear}, CenterCrop{Size: size}}
+}
+
+// crop is a random resized crop with areas from least to 1 and torchvision's default ratios.
+func crop(size int, least float64, by Interpolation) RandomResizedCrop {
+	return RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{least, 1}, Ratio: [2]float64{3. / 4, 4. / 3}, Interpolation: by}
+}
+
+// blur is Pillow's blur with probability p, or 0 for small views.
+func blur(size int, p float64) PILBlur {
+	if size <= smallView {
+		p = 0
+	}
+	return PILBlur{P: p, Sigma: [2]float64{0.1, 2}}
+}

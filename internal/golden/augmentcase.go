@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package golden
+
+import "parallax/internal/golden/views"
+
+// RunAugment runs every augmentation case of dir/manifest.json that is not for reference only. The error says that the
+// manifest itself could not be read.
+func RunAugment(dir string) ([]Result, error) {
+	cases, err := views.Cases(dir)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]Result, len(cases))
+	for i, c := range cases {
+		results[i].ID = c.ID()
+		results[i].Skip, results[i].Err = c.Run()
+	}
+	return results, nil
+}
