@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -27,7 +28,12 @@ type Case struct {
 
 // runners holds what runs a case, by its kind. A runner is called in a Scope of its own.
 var runners = map[string]func(*Case) error{
-	"schedule": runSchedule,
+	"backbone":   runBackbone,
+	"collapse":   runCollapse,
+	"loss":       runLoss,
+	"optimizer":  runOptimizer,
+	"schedule":   runSchedule,
+	"trajectory": runTrajectory,
 }
 
 // A skip is the error of a runner that does not know what the case is about.
@@ -218,4 +224,21 @@ func all(errs ...error) error {
 		return nil
 	}
 	return errors.New(strings.Join(lines, "; "))
+}
+
+// RunAll runs the cases of dir/manifest.json and of dir/augment/manifest.json. One of the two may be missing.
+func RunAll(dir string) ([]Result, error) {
+	engine, err := Run(dir)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return nil, err
+	}
+	pixels, err := RunAugment(filepath.Join(dir, "augment"))
+	if errors.Is(err, fs.ErrNotExist) && !missing {
+		return engine, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no oracles in %s: %w", dir, err)
+	}
+	return append(engine, pixels...), nil
 }

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backbone
+
+import (
+	"fmt"
+
+	"parallax"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var _ parallax.Backbone = ResNet{}
+
+// ResNet is a residual network without its classifier (He, Zhang, Ren & Sun, arXiv:1512.03385). Parameters have
+// torchvision's names and order, and its initialisation: convolutions by He et al.'s normal over fan-out, batch norm 1
+// and 0.
+type ResNet struct {
+	Depth    int  // 18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (bottleneck blocks)
+	Width    int  // channels of the first stage, 64 in the paper; the others have 2, 4 and 8 times as many
+	Stem     Stem // see StemFor
+	ZeroInit bool // the last batch norm of every block starts with weight 0, so the block as the identity (arXiv:1706.02677)
+}
+
+// depths holds table 1 of the paper: the blocks in each of the four stages, and what a block is made of.
+var depths = map[int]struct {
+	blocks    [4]int
+	expansion int // a block's output channels over its inner ones
+	block     func(p *nn.Params, in, inner, stride int) (branch nn.Sequential, last string)
+}{
+	18:  {[4]int{2, 2, 2, 2}, 1, basic},
+	34:  {[4]int{3, 4, 6, 3}, 1, basic},
+	50:  {[4]int{3, 4, 6, 3}, 4, bottleneck},
+	101: {[4]int{3, 4, 23, 3}, 4, bottleneck},
+	152: {[4]int{3, 8, 36, 3}, 4, bottleneck},
+}
+
+// Features returns the width of h: 512 for depths 18 and 34 and 2048 for the others, at width 64.
+func (r ResNet) Features() int { return r.Width * 8 * depths[r.Depth].expansion }
+
+// Build makes the network: N x 3 x H x W -> N x Features(), the mean of the last stage over space.
+func (r ResNet) Build(p *nn.Params) nn.Layer {
+	kind, known := depths[r.Depth]
+	if !known {
+		torch.Fail("ResNet", "there is no table for depth %d: use 18, 34, 50, 101 or 152", r.Depth)
+	}
+	layers := nn.Sequential{r.Stem.build(p, r.Width)}
+	in := r.Width
+	for stage, blocks := range kind.blocks {
+		inner := r.Width << stage
+		for i := range blocks {
+			q := p.Sub(fmt.Sprintf("layer%d.%d", stage+1, i))
+			stride := 1
+			if stage > 0 && i == 0 {
+				stride = 2
+			}
+			branch, last := kind.block(q, in, inner, stride)
+			if r.ZeroInit {
+				weight, _ := q.Sub(last).Get("weight")
+				weight.ScaleInto(0)
+			}
+			out := inner * kind.expansion
+			layers = append(layers, residual{branch, shortcut(q.Sub("downsample"), in, out, stride)})
+			in = out
+		}
+	}
+	return append(layers, nn.Func(func(x torch.Tensor) torch.Tensor { return x.Mean(2, 3) }))
+}
+
+// residual is ReLU(branch(x) + shortcut(x)).
+type residual struct{ branch, shortcut nn.Layer }
+
+func (r residual) Forward(x torch.Tensor) torch.Tensor {
+	return r.branch.Forward(x).Add(r.shortcut.Forward(x)).ReLU()
+}
+
+// basic is two 3 x 3 convolutions (figure 5, left). last is the name of its last batch norm.
+func basic(p *nn.Params, in, inner, stride int) (branch nn.Sequential, last string) {
+	return nn.Sequential{
+		nn.NewConv(p.Sub("conv1"), in, inner, 3, stride, 1), nn.NewBatchNorm(p.Sub("bn1"), inner, true), nn.ReLU,
+		nn.NewConv(p.Sub("conv2"), inner, inner, 3, 1, 1), nn.NewBatchNorm(p.Sub("bn2"), inner, true),
+	}, "bn2"
+}
+
+// bottleneck is 1 x 1, 3 x 3 and 1 x 1 (figure 5, right). The stride is in the 3 x 3 convolution, where torchvision has
+// it ("v1.5"); the paper has it in the first.
+func bottleneck(p *nn.Params, in, inner, stride int) (branch nn.Sequential, last string) {
+	return nn.Sequential{
+		nn.NewConv(p.Sub("conv1"), in, inner, 1, 1, 0), nn.NewBatchNorm(p.Sub("bn1"), inner, true), nn.ReLU,
+		nn.NewConv(p.Sub("conv2"), inner, inner, 3, stride, 1), nn.NewBatchNorm(p.Sub("bn2"), inner, true), nn.ReLU,
+		nn.NewConv(p.Sub("conv3"), inner, 4*inner, 1, 1, 0), nn.NewBatchNorm(p.Sub("bn3"), 4*inner, true),
+	}, "bn3"
+}
+
+// shortcut is the identity where the shapes agree, else a projection by a 1 x 1 convolution (option B).
+func shortcut(p *nn.Params, in, out, stride int) nn.Layer {
+	if in == out && stride == 1 {
+		return nn.Identity
+	}
+	return nn.Sequential{nn.NewConv(p.Sub("0"), in, out, 1, stride, 0), nn.NewBatchNorm(p.Sub("1"), out, true)}
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backbone
+
+import (
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// Stem is how a ResNet begins.
+type Stem string
+
+const (
+	// ImageNet is the stem of the paper: a 7 x 7 convolution of stride 2, then a 3 x 3 max-pool of stride 2. The four
+	// stages see a quarter of the image's size.
+	ImageNet Stem = "imagenet"
+	// Small is the stem for small images: one 3 x 3 convolution of stride 1, and no pooling (SimCLR, appendix B.9, and
+	// its followers on CIFAR-10).
+	Small Stem = "small"
+)
+
+// StemFor returns the stem for images of size x size pixels: Small up to 64. The stages divide the side by 8 after the
+// stem. Behind the ImageNet stem a 32-pixel image would reach the last stage as a single pixel and a 64-pixel one as 2 x 2;
+// Small keeps 4 x 4 and 8 x 8 there, about the 7 x 7 that ImageNet's 224 pixels leave.
+func StemFor(size int) Stem {
+	if size <= 64 {
+		return Small
+	}
+	return ImageNet
+}
+
+// build makes conv1 and bn1 with the given output channels.
+func (s Stem) build(p *nn.Params, width int) nn.Layer {
+	kernel, stride, padding := 7, 2, 3
+	if s == Small {
+		kernel, stride, padding = 3, 1, 1
+	}
+	layers := nn.Sequential{
+		nn.NewConv(p.Sub("conv1"), 3, width, kernel, stride, padding),
+		nn.NewBatchNorm(p.Sub("bn1"), width, true),
+		nn.ReLU,
+	}
+	if s == Small {
+		return layers
+	}
+	return append(layers, nn.Func(func(x torch.Tensor) torch.Tensor { return torch.MaxPool2d(x, 3, 2, 1) }))
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package golden
+
+import (
+	"fmt"
+
+	"parallax"
+	"parallax/method"
+	"parallax/torch"
+)
+
+// runLoss compares a method's loss, and its gradient for every input that the case gives one for.
+func runLoss(c *Case) error {
+	m, err := c.method()
+	if err != nil {
+		return err
+	}
+	names := lossInputs[c.Text("method")]
+	if names == nil {
+		for i := 0; c.Has(fmt.Sprintf("in.z%d", i)); i++ {
+			names = append(names, fmt.Sprintf("z%d", i))
+		}
+	}
+	var z []torch.Tensor
+	for _, name := range names {
+		z = append(z, c.In(name).RequireGrad(c.Has("grad."+name)))
+	}
+	// A method may put other tensors into the slice it is given.
+	loss := m.Loss(parallax.NewStep(0, 1), append([]torch.Tensor(nil), z...))
+	loss.Backward()
+	wrong := []error{c.near("loss", loss, c.Out("loss"))}
+	for i, name := range names {
+		if c.Has("grad." + name) {
+			wrong = append(wrong, c.near("gradient of "+name, z[i].Grad(), c.Grad(name)))
+		}
+	}
+	return all(wrong...)
+}
+
+// lossInputs names what a method's Loss takes, in its order, where that is not just z0, z1 ...
+var lossInputs = map[string][]string{
+	"byol":    {"z0", "z1", "p0", "p1"},
+	"simsiam": {"z0", "z1", "p0", "p1"},
+}
+
+// method returns the case's method, its hyperparameters set from the parameters.
+func (c *Case) method() (parallax.Method, error) {
+	entry, err := method.Find(c.Text("method"))
+	if err != nil {
+		return nil, skip(fmt.Sprintf("method %q is not built", c.Text("method")))
+	}
+	m := entry.New()
+	switch m := m.(type) {
+	case *method.SimCLR:
+		m.Temperature = c.Number("temperature")
+	case *method.SimSiam:
+		m.Symmetric = !c.HasParam("symmetric") || c.Truth("symmetric")
+	case *method.BYOL:
+		m.Symmetric = !c.HasParam("symmetric") || c.Truth("symmetric")
+	default:
+		return nil, skip(fmt.Sprintf("method %q has no runner", entry.Name))
+	}
+	return m, nil
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package golden
+
+import (
+	"fmt"
+
+	"parallax/nn"
+	"parallax/optim"
+)
+
+// runOptimizer makes the case's steps: gK_J is the gradient of tensor wJ in step K.
+func runOptimizer(c *Case) error {
+	rule, err := c.rule()
+	if err != nil {
+		return err
+	}
+	var params []nn.Named
+	for j := 0; c.Has(fmt.Sprintf("in.w%d", j)); j++ {
+		name := fmt.Sprintf("w%d", j)
+		params = append(params, nn.Named{Name: name, Tensor: c.In(name).RequireGrad(true)})
+	}
+	o := optim.New(rule, params)
+	defer o.Free()
+	rate := c.Number("lr")
+	for step := range c.Int("steps") {
+		for j, p := range params {
+			p.Tensor.SetGrad(c.In(fmt.Sprintf("g%d_%d", step, j)))
+		}
+		o.Step(rate, rate, nil)
+	}
+	var wrong []error
+	for _, p := range params {
+		wrong = append(wrong, c.near(p.Name, p.Tensor, c.Out(p.Name)))
+	}
+	return all(wrong...)
+}
+
+// rule returns the optimiser that the parameters describe; what they leave out is off.
+func (c *Case) rule() (optim.Rule, error) {
+	number := func(name string, otherwise float64) float64 {
+		if c.HasParam(name) {
+			return c.Number(name)
+		}
+		return otherwise
+	}
+	truth := func(name string) bool { return c.HasParam(name) && c.Truth(name) }
+	momentum, decay, exclude := number("momentum", 0), number("weight_decay", 0), truth("exclude_bias_and_norm")
+	switch name := c.Text("name"); name {
+	case "sgd":
+		return optim.SGD{Momentum: momentum, WeightDecay: decay, Nesterov: truth("nesterov"), ExcludeBiasAndNorm: exclude}, nil
+	case "adam", "adamw":
+		betas := []float64{0.9, 0.999}
+		if c.HasParam("betas") {
+			betas = c.Numbers("betas")
+		}
+		if len(betas) != 2 {
+			return nil, fmt.Errorf("parameter betas is %v, not two numbers", betas)
+		}
+		adam := optim.Adam{Beta1: betas[0], Beta2: betas[1], Eps: number("eps", 1e-8), WeightDecay: decay, ExcludeBiasAndNorm: exclude}
+		if name == "adamw" {
+			return optim.AdamW(adam), nil
+		}
+		return adam, nil
+	case "lars":
+		return optim.LARS{
+			Momentum: momentum, WeightDecay: decay, Eta: number("eta", 1e-3), Clip: truth("clip_lr"), Eps: number("eps", 1e-8),
+			Nesterov: truth("nesterov"), ExcludeBiasAndNorm: exclude,
+		}, nil
+	default:
+		return nil, skip(fmt.Sprintf("optimiser %q is not built", name))
+	}
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package optim
+
+import "parallax/torch"
+
+// LARS is SGD with momentum whose gradients are first scaled tensor by tensor to the size of the weights (You et al.,
+// arXiv:1708.03888): g = trust·(∇ + decay·p), trust = eta·‖p‖ / (‖∇‖ + decay·‖p‖ + eps). A tensor whose weights or
+// gradient are all zero keeps its plain gradient, without weight decay, as in solo-learn and lightly.
+type LARS struct {
+	Momentum           float64 // 0 (none) to below 1
+	WeightDecay        float64
+	Eta                float64 // the trust coefficient, above 0; the paper's is 0.001
+	Clip               bool    // trust = min(trust/rate, 1): the step rate·trust then is at most that of plain SGD
+	Eps                float64 // keeps the denominator from 0; 1e-8
+	Nesterov           bool
+	ExcludeBiasAndNorm bool // parameters of one dimension are moved as by SGD without weight decay
+}
+
+// Slots returns the momentum.
+func (l LARS) Slots() []string { return SGD{Momentum: l.Momentum}.Slots() }
+
+// Move makes one step. The norms of all tensors are read back at once: one wait for the device, not one per tensor.
+func (l LARS) Move(p Part) {
+	if !p.Vector || !l.ExcludeBiasAndNorm {
+		l.scale(p)
+	}
+	descend(p, l.Momentum, 0, l.Nesterov)
+}
+
+// scale multiplies the gradients by their trust, in place.
+func (l LARS) scale(p Part) {
+	norms := []torch.Tensor{torch.GradNorms(p.Params)}
+	for _, t := range p.Params {
+		norms = append(norms, t.Detach().Norm().Reshape(1))
+	}
+	values := torch.Cat(0, norms...).Float64s()
+	gradients, weights := values[:len(p.Params)], values[len(p.Params):]
+	for i, t := range p.Params {
+		if weights[i] == 0 || gradients[i] == 0 {
+			continue
+		}
+		trust := l.Eta * weights[i] / (gradients[i] + l.WeightDecay*weights[i] + l.Eps)
+		if l.Clip {
+			trust = min(trust/p.Rate, 1)
+		}
+		g := t.Grad()
+		if l.WeightDecay != 0 {
+			t.Detach().AddInto(g, l.WeightDecay)
+		}
+		g.ScaleInto(trust)
+	}
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package optim
+
+import (
+	"math"
+	"strings"
+
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// A Rule is how an optimiser moves parameters. Rules are plain data: their fields are the hyperparameters but for the
+// learning rate, which comes with every step.
+type Rule interface {
+	// Slots names the tensors that the rule keeps for each parameter, of its shape and zero at first.
+	Slots() []string
+	// Move makes one step for parameters that are treated alike.
+	Move(p Part)
+}
+
+// Part is those parameters of a step that are treated alike.
+type Part struct {
+	Params []torch.Tensor   // each with its gradient, which the rule may use up
+	Slots  [][]torch.Tensor // Slots[i][k] belongs to Params[k]; i as in Rule.Slots
+	Step   int              // number of the step for these parameters, from 1
+	Rate   float64          // the learning rate, at least 0
+	Vector bool             // biases, and the weights of norms: what has at most one dimension
+}
+
+// Optimizer moves parameters by a Rule and keeps what it must remember of each.
+type Optimizer struct {
+	rule    Rule
+	entries []*entry
+}
+
+type entry struct {
+	nn.Named
+	slots  []torch.Tensor
+	steps  int // made so far
+	vector bool
+}
+
+// New starts an optimiser over params, nn.Params.Trainable() of what is to be trained. The tensors it keeps live until
+// [Optimizer.Free].
+func New(rule Rule, params []nn.Named) *Optimizer {
+	o := &Optimizer{rule: rule}
+	for _, p := range params {
+		shape := p.Tensor.Shape()
+		e := &entry{Named: p, vector: len(shape) <= 1}
+		for range rule.Slots() {
+			// A clone has the parameter's memory layout; the fused steps run through both in memory order.
+			slot := p.Tensor.Detach().Clone()
+			torch.Zeros(slot.DType()).CopyInto(slot)
+			e.slots = append(e.slots, slot.Own())
+		}
+		o.entries = append(o.entries, e)
+	}
+	return o
+}
+
+// Step moves the parameters that have a gradient; as in PyTorch, those that backward did not reach stay. rate is the
+// learning rate of this step, peak the largest of its schedule. A parameter belongs to the group with the longest
+// prefix of its name, if any: its rate is rate·Scale, or peak·Scale where Constant, and while Frozen neither it nor its
+// momentum moves, nor does weight decay. Step may use the gradients up: clear them afterwards.
+func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
+	type kind struct {
+		rate   float64
+		step   int
+		vector bool
+	}
+	parts := map[kind]*Part{}
+	var order []*Part
+	for _, e := range o.entries {
+		r, frozen := rateOf(e.Name, rate, peak, groups)
+		if frozen || !e.Tensor.Grad().Defined() {
+			continue
+		}
+		e.steps++
+		k := kind{r, e.steps, e.vector}
+		p := parts[k]
+		if p == nil {
+			p = &Part{Slots: make([][]torch.Tensor, len(e.slots)), Step: e.steps, Rate: r, Vector: e.vector}
+			parts[k] = p
+			order = append(order, p)
+		}
+		p.Params = append(p.Params, e.Tensor)
+		for i, slot := range e.slots {
+			p.Slots[i] = append(p.Slots[i], slot)
+		}
+	}
+	for _, p := range order {
+		o.rule.Move(*p)
+	}
+}
+
+func rateOf(name string, rate, peak float64, groups []nn.Group) (r float64, frozen bool) {
+	r, longest := rate, -1
+	for _, g := range groups {
+		if !strings.HasPrefix(name, g.Prefix) || len(g.Prefix) <= longest {
+			continue
+		}
+		longest, frozen = len(g.Prefix), g.Frozen
+		if r = rate * g.Scale; g.Constant {
+			r = peak * g.Scale
+		}
+	}
+	return r, frozen
+}
+
+// Free frees what the optimiser keeps.
+func (o *Optimizer) Free() {
+	for _, e := range o.entries {
+		torch.Free(e.slots...)
+		e.slots = nil
+	}
+}
+
+// ClipNorm scales all gradients by one factor so that their global l2 norm is at most limit, as PyTorch's
+// clip_grad_norm_ does, and returns the norm before that. With a limit of 0 or less, or a norm that is not finite, it
+// only measures.
+func ClipNorm(params []nn.Named, limit float64) (norm float64) {
+	if len(params) == 0 {
+		return 0
+	}
+	tensors := make([]torch.Tensor, len(params))
+	for i, p := range params {
+		tensors[i] = p.Tensor
+	}
+	norm = torch.GradNorms(tensors).Norm().Item()
+	if limit <= 0 || norm <= limit || math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return norm
+	}
+	for _, t := range tensors {
+		if g := t.Grad(); g.Defined() {
+			g.ScaleInto(limit / (norm + 1e-6))
+		}
+	}
+	return norm
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package optim
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// stepSlot holds how many steps a parameter has made. It is kept for each of them, since a group may be frozen at first.
+const stepSlot = "step"
+
+// State copies out all that the optimiser must remember: per parameter NAME the tensors SLOT.NAME, and step.NAME, the
+// number of steps made, an int64 scalar.
+func (o *Optimizer) State() []nn.State {
+	var out []nn.State
+	for _, e := range o.entries {
+		steps := binary.LittleEndian.AppendUint64(nil, uint64(e.steps))
+		out = append(out, nn.State{Name: stepSlot + "." + e.Name, DType: torch.I64, Bytes: steps})
+		for i, slot := range o.rule.Slots() {
+			out = append(out, nn.StateOf(slot+"."+e.Name, e.slots[i]))
+		}
+	}
+	return out
+}
+
+// Load goes back to what State returned. It is strict: a tensor that is missing, one too many, and another shape are
+// errors, and then nothing was changed.
+func (o *Optimizer) Load(states []nn.State) error {
+	byName := make(map[string]nn.State, len(states))
+	for _, s := range states {
+		byName[s.Name] = s
+	}
+	steps := make([]int, len(o.entries))
+	for k, e := range o.entries {
+		s, err := find(byName, stepSlot+"."+e.Name, nil)
+		if err != nil {
+			return err
+		}
+		if s.DType != torch.I64 || len(s.Bytes) != 8 {
+			return fmt.Errorf("optimiser state %q is not one int64: the checkpoint is damaged", s.Name)
+		}
+		steps[k] = int(binary.LittleEndian.Uint64(s.Bytes))
+		if steps[k] < 0 {
+			return fmt.Errorf("optimiser state %q is %d, a negative number of steps: the checkpoint is damaged", s.Name, steps[k])
+		}
+		for i, slot := range o.rule.Slots() {
+			s, err := find(byName, slot+"."+e.Name, e.slots[i].Shape())
+			if err != nil {
+				return err
+			}
+			if want := len(e.slots[i].Bytes()); s.DType == e.slots[i].DType() && len(s.Bytes) != want {
+				return fmt.Errorf("optimiser state %q has %d bytes, not %d: the checkpoint is damaged", s.Name, len(s.Bytes), want)
+			}
+		}
+	}
+	if want := len(o.entries) * (1 + len(o.rule.Slots())); len(states) != want {
+		return fmt.Errorf("%d optimiser states where %d are expected: they are of another optimiser or network", len(states), want)
+	}
+	for k, e := range o.entries {
+		e.steps = steps[k]
+		for i, slot := range o.rule.Slots() {
+			byName[slot+"."+e.Name].Tensor().CopyInto(e.slots[i])
+		}
+	}
+	return nil
+}
+
+func find(byName map[string]nn.State, name string, shape []int) (nn.State, error) {
+	s, ok := byName[name]
+	if !ok {
+		return s, fmt.Errorf("optimiser state %q is missing: the states are of another optimiser or network", name)
+	}
+	if fmt.Sprint(s.Shape) != fmt.Sprint(shape) {
+		return s, fmt.Errorf("optimiser state %q has shape %v where the network has %v", name, s.Shape, shape)
+	}
+	return s, nil
+}
