@@ -14,7 +14,7 @@ shims := bin/libparallax_shim.$(SUFFIX) $(if $(CUDALIBS),bin/libparallax_shim_cu
 
 .PHONY: all
 all: $(shims)
-	@:
+	@$(if $(CUDALIBS),:,rm -f bin/libparallax_shim_cuda.$(SUFFIX))
 
 bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
 	@echo "  c++  $<"

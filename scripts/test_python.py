@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Check with the real PyTorch, torchvision, safetensors and TensorBoard that they read what Parallax writes.
+
+Called by `make test-python`. Makes a virtual environment from requirements-python.txt on its first run; PYTHON_TESTS=/path/to/python
+uses an interpreter that has those packages already.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv-python"
+REQUIREMENTS = ROOT / "requirements-python.txt"
+PARALLAX = ROOT / "bin" / "parallax"
+INSIDE = "--inside"
+
+
+def interpreter():
+    """Return a Python that has the packages, after making its virtual environment where there is none."""
+    given = os.environ.get("PYTHON_TESTS")
+    if given:
+        return given
+    python, stamp = VENV / "bin" / "python", VENV / "stamp"
+    want = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != want:
+        print(f"test-python: installing {REQUIREMENTS.name} into {VENV.name} (once; about 3 GB to fetch) ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
+        stamp.write_text(want)
+    return str(python)
+
+
+def pretrain(out, *more):
+    """Run a short pretraining into out."""
+    subprocess.run([str(PARALLAX), "pretrain", "--data", "synthetic", "--method", "simsiam", "--batch", "16", "--max-steps", "2",
+                    "--seed", "1", "--threads", "1", "--out", str(out), *more], check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
+def check_safetensors(folder):
+    """Python's safetensors reads the file, and writes the same tensors as the same bytes."""
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+    import ml_dtypes  # noqa: F401 (gives NumPy bfloat16)
+    path = pretrain(folder / "a") / "encoder.safetensors"
+    with safe_open(path, "numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        metadata = file.metadata() or {}
+    assert tensors, "no tensors"
+    assert all(t.dtype.kind != "f" or t.dtype.itemsize == 4 for t in tensors.values()), "not float32"
+    again = folder / "again.safetensors"
+    save_file(tensors, again, metadata=metadata)
+    ours, theirs = path.read_bytes(), again.read_bytes()
+    length = int.from_bytes(ours[:8], "little")
+    assert ours[8 + length:] == theirs[8 + int.from_bytes(theirs[:8], "little"):], "the data differ from Python's"
+    if len(metadata) < 2:  # Python's order of several metadata entries is random
+        assert ours == theirs, "the file differs from Python's"
+
+
+def check_equal_runs(folder):
+    """Equal runs export equal bytes."""
+    first, second = (pretrain(folder / name) / "encoder.safetensors" for name in ("b", "c"))
+    assert first.read_bytes() == second.read_bytes(), "two runs with one seed export different files"
+
+
+def check_torchvision(folder):
+    """torchvision's own networks load the exported encoders, key for key."""
+    import torch
+    import torchvision
+    from safetensors.torch import load_file
+    for name, size in (("resnet18", "32"), ("resnet18", "96"), ("resnet50", "64")):
+        out = pretrain(folder / f"{name}-{size}", "--backbone", name, "--size", size)
+        state = load_file(out / "encoder.safetensors")
+        model = getattr(torchvision.models, name)()
+        model.fc = torch.nn.Identity()
+        if state["conv1.weight"].shape[-1] == 3:  # the stem for small images
+            model.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+            model.maxpool = torch.nn.Identity()
+        model.load_state_dict(state, strict=True)
+        features = model.eval()(torch.randn(2, 3, int(size), int(size)))
+        assert torch.isfinite(features).all() and features.std() > 0, f"{name}: the features are not alive"
+
+
+def check_tensorboard(folder):
+    """TensorBoard reads the run's events."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    out = pretrain(folder / "d")
+    files = sorted(out.rglob("events.out.tfevents.*"))
+    assert files, "the run has no events file"
+    events = EventAccumulator(str(files[0]))
+    events.Reload()
+    tags = events.Tags()["scalars"]
+    assert any("loss" in tag for tag in tags), f"no loss among the scalars {tags}"
+
+
+def inside():
+    """Run every check, in a Python that has the packages."""
+    failed = 0
+    checks = [check_safetensors, check_equal_runs, check_torchvision, check_tensorboard]
+    for check in checks:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                check(Path(folder))
+                print(f"ok    {check.__doc__}", flush=True)
+            except (AssertionError, RuntimeError, KeyError, subprocess.CalledProcessError) as err:
+                failed += 1
+                print(f"FAIL  {check.__doc__} {err}", flush=True)
+    print(f"test-python: {len(checks) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == [INSIDE]:
+        sys.exit(inside())
+    try:
+        python = interpreter()
+    except (OSError, subprocess.CalledProcessError) as err:
+        sys.exit(f"test-python: could not make the virtual environment: {err}: apt-get install python3-venv, or set PYTHON_TESTS")
+    sys.exit(subprocess.run([python, __file__, INSIDE]).returncode)
