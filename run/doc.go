@@ -8,7 +8,7 @@
 //	config.yaml          the configuration: every value, with its source as a comment (see [Config], [Load], [Values])
 //	metrics.jsonl        the events, one JSON object per line (see [Event], [ReadEvents])
 //	checkpoints/         the last checkpoints (train.keep of them)
-//	best/                the checkpoint that the probe liked best
+//	best.json            which of them the probe liked best; it is kept, too
 //	encoder.safetensors  the exported backbone, once the run has finished
 //	quarantine.jsonl     images that could not be read, with their reasons; absent when there were none
 //	tensorboard/         the same numbers for TensorBoard: tensorboard --logdir DIR

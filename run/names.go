@@ -10,6 +10,6 @@ const (
 	EncoderFile    = "encoder.safetensors"
 	LockFile       = "lock"
 	CheckpointsDir = "checkpoints"
-	BestDir        = "best"
+	BestFile       = "best.json"
 	TensorBoardDir = "tensorboard"
 )

@@ -29,11 +29,21 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	if err := writeTemporary(temporary, write); err != nil {
 		return errors.Join(explain("writing "+path, err), removed(temporary))
 	}
-	if err := os.Rename(temporary, path); err != nil {
-		return errors.Join(explain("writing "+path, err), removed(temporary))
+	err := Rename(temporary, path)
+	if err != nil && !errors.Is(err, ErrUncertain) {
+		return errors.Join(err, removed(temporary))
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("writing %s: %w: %w", path, ErrUncertain, err)
+	return err
+}
+
+// Rename gives a file or folder that is complete and on disk its final name in the same folder, durably. An error that
+// wraps [ErrUncertain] means, as in [WriteFile], that only durability is in doubt.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return explain("writing "+to, err)
+	}
+	if err := syncDir(filepath.Dir(to)); err != nil {
+		return fmt.Errorf("writing %s: %w: %w", to, ErrUncertain, err)
 	}
 	return nil
 }

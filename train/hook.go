@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train
+
+import (
+	"parallax"
+	"parallax/nn"
+	"parallax/run"
+	"parallax/torch"
+)
+
+// A Hook watches a run. It is called on libtorch's thread, inside a scope, and must leave the networks as they were.
+type Hook interface {
+	// Name is unique among the hooks of a run and tells its errors and its state apart.
+	Name() string
+	// After is called once before the first step and then after every optimiser step.
+	After(p *Progress) error
+}
+
+// A Keeper is a Hook with state that a resumed run must have back.
+type Keeper interface {
+	Hook
+	State() []nn.State
+	Load(states []nn.State) error
+}
+
+// Progress is what a Hook sees.
+type Progress struct {
+	Step, Of, Epoch int  // optimiser steps done, of how many; the epoch from 0
+	Due             bool // whether an evaluation is due: at step 0, every train.eval_every steps and at the end
+	Encoder         parallax.Encoder
+	Params          *nn.Params
+	Features        torch.Tensor // h of the last batch's first view, without gradient, N x Features; none at step 0
+	Labels          []int        // of its rows; -1 is unknown
+	Emit            func(e run.Event) error
+	Score           func(v float64) // rates the weights as they are; the checkpoint with the highest is kept as the best
+}
+
+// tap is a Backbone that lets hooks see the features which the method computes anyway: of the first network built from
+// it, the online one, while recording is on.
+type tap struct {
+	parallax.Backbone
+	built, recording bool
+	features         torch.Tensor
+}
+
+func (t *tap) Build(p *nn.Params) nn.Layer {
+	layer := t.Backbone.Build(p)
+	if t.built {
+		return layer
+	}
+	t.built = true
+	return nn.Func(func(x torch.Tensor) torch.Tensor {
+		h := layer.Forward(x)
+		if t.recording && !t.features.Defined() {
+			t.features = h.Detach().To(torch.F32).Keep()
+		}
+		return h
+	})
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"parallax"
+	"parallax/dataset"
+	"parallax/nn"
+	"parallax/optim"
+	"parallax/run"
+	"parallax/torch"
+)
+
+// term is one reported part of the loss.
+type term struct {
+	name  string
+	value torch.Tensor
+}
+
+// prepare makes the optimiser and its schedule from the config.
+func (t *Trainer) prepare() error {
+	c := &t.Config.Optim
+	t.schedule = optim.WarmupCosine{Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: t.Steps}
+	rule, err := rule(c)
+	if err == nil {
+		t.optimizer = optim.New(rule, t.params.Trainable())
+	}
+	return err
+}
+
+func rule(c *run.Optim) (optim.Rule, error) {
+	switch c.Name {
+	case "sgd":
+		return optim.SGD{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+	case "adam":
+		return optim.Adam{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+	case "adamw":
+		return optim.AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+	case "lars":
+		return optim.LARS{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Eta: c.Eta, Clip: c.ClipRate, Eps: c.Eps, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+	}
+	return nil, fmt.Errorf("unknown optimiser %q: set optim.name to sgd, adam, adamw or lars", c.Name)
+}
+
+// advance makes one optimiser step: forward and backward for every accumulated batch, clip, move, update, report.
+func (t *Trainer) advance(next func() (*dataset.Batch, error, bool)) error {
+	return torch.Scope(func() error {
+		var loss float64
+		var terms []term
+		var labels []int
+		for _, p := range t.params.Trainable() {
+			p.Tensor.SetGrad(torch.Tensor{})
+		}
+		t.tap.features = torch.Tensor{}
+		parts := t.Config.Train.Accumulate
+		for part := range parts {
+			batch, err, ok := next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("the loader ended at step %d of %d", t.step, t.Steps)
+			}
+			t.dataWaits += batch.Wait
+			value, reported, err := t.forward(batch, part)
+			if err != nil {
+				return err
+			}
+			loss, terms = loss+value.Item()/float64(parts), reported
+			if part == 0 {
+				labels = append(labels, batch.Labels...)
+			}
+			batch.Release()
+			if err := t.checkFinite(loss, terms); err != nil {
+				return err
+			}
+			value.Scale(1 / float64(parts)).Backward()
+		}
+		rate := t.move()
+		t.step++
+		if err := t.report(loss, terms, rate); err != nil {
+			return err
+		}
+		return t.callHooks(t.tap.features, labels)
+	})
+}
+
+// forward returns the loss of one batch. All other handles of the forward pass are freed on return, so that backward
+// can give up activations as it goes.
+func (t *Trainer) forward(b *dataset.Batch, part int) (loss torch.Tensor, terms []term, err error) {
+	err = torch.Scope(func() error {
+		s := t.state()
+		s.Epoch, s.Index, s.Labels = b.Epoch, b.Index, b.Labels
+		s.Rand = rand.New(rand.NewPCG(t.Config.Seed, uint64(t.step*t.Config.Train.Accumulate+part)))
+		s.Report = func(name string, v torch.Tensor) {
+			terms = append(terms, term{name, v.Detach().Keep()})
+		}
+		for _, v := range b.Views {
+			s.Views = append(s.Views, torch.FromFloat32(v.Data, v.N, v.C, v.H, v.W).ChannelsLast())
+		}
+		var z []torch.Tensor
+		t.tap.recording = part == 0
+		torch.Autocast(t.Config.Train.Precision == run.BF16, func() { z = t.Method.Forward(s) })
+		t.tap.recording = false
+		for i := range z {
+			z[i] = z[i].To(torch.F32) // losses are computed in float32
+		}
+		loss = t.Method.Loss(s, z).Keep()
+		return nil
+	})
+	return loss, terms, err
+}
+
+// state is the part of a Step that does not depend on the batch.
+func (t *Trainer) state() *parallax.Step {
+	s := parallax.NewStep(t.step, t.Steps)
+	s.Epoch, _ = t.position(t.step)
+	return s
+}
+
+// move clips the gradients, makes the optimiser's step and the method's update, and returns the learning rate.
+func (t *Trainer) move() float64 {
+	if c := t.Config.Optim.ClipGrad; c > 0 {
+		optim.ClipNorm(t.params.Trainable(), c)
+	}
+	var groups []nn.Group
+	if g, ok := t.Method.(parallax.Grouper); ok {
+		groups = g.Groups(t.step, t.Steps)
+	}
+	rate := t.schedule.At(t.step)
+	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
+	if u, ok := t.Method.(parallax.Updater); ok {
+		u.Update(t.state())
+	}
+	return rate
+}
+
+// checkFinite names the first term that is not finite when the loss is not.
+func (t *Trainer) checkFinite(loss float64, terms []term) error {
+	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
+		return nil
+	}
+	first := "loss"
+	for _, r := range terms {
+		if v := r.value.Item(); math.IsNaN(v) || math.IsInf(v, 0) {
+			first = r.name
+			break
+		}
+	}
+	t.emit(run.Event{Event: run.Alarm, Name: "nonfinite", Term: first, Loss: run.Num(loss), Message: "the loss is not finite"})
+	return fmt.Errorf("%w: it is %v at step %d, first seen in %q; lower the learning rate (optim.base_rate), lengthen the warm-up, or clip gradients (optim.clip_grad)", ErrNonFinite, loss, t.step, first)
+}
+
+// report writes a step line when one is due.
+func (t *Trainer) report(loss float64, terms []term, rate float64) error {
+	if t.step%t.Config.Train.LogEvery != 0 && t.step != 1 && t.step != t.Steps {
+		return nil
+	}
+	now := time.Now()
+	spent := now.Sub(t.logged).Seconds()
+	images := (t.step - t.loggedAt) * t.Config.Train.Batch * t.Config.Train.Accumulate
+	e := run.Event{
+		Event: run.StepEnd, Loss: run.Num(loss), Rate: run.Num(rate),
+		ImagesPerSecond: run.Num(float64(images) / spent), DataWait: run.Num(t.dataWaits.Seconds() / spent),
+		Terms: map[string]run.Number{},
+	}
+	for _, r := range terms {
+		e.Terms[r.name] = run.Num(r.value.Item())
+	}
+	err := t.emit(e)
+	t.logged, t.loggedAt, t.dataWaits = time.Now(), t.step, 0
+	return err
+}

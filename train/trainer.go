@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"parallax"
+	"parallax/dataset"
+	"parallax/nn"
+	"parallax/optim"
+	"parallax/run"
+	"parallax/torch"
+)
+
+// Trainer runs one method over one data set. Make it with [New], perhaps [Trainer.Resume], then [Trainer.Run] once, then
+// [Trainer.Close].
+type Trainer struct {
+	Options
+	Steps int // optimiser steps of the whole run
+
+	params    *nn.Params
+	encoder   parallax.Encoder
+	tap       *tap
+	optimizer *optim.Optimizer
+	schedule  optim.Schedule
+	log       *run.Log
+
+	step      int // optimiser steps done
+	saved     int // the step of the newest checkpoint, -1 for none
+	score     float64
+	scored    bool // whether a hook has rated the weights of this step
+	best      bestCheckpoint
+	logged    time.Time // when the last step line was written
+	loggedAt  int       // and after which step
+	dataWaits time.Duration
+}
+
+// Options is what a Trainer is made from.
+type Options struct {
+	Config   *run.Config
+	Method   parallax.Method
+	Backbone parallax.Backbone
+	Loader   *dataset.Loader
+	Dir      *run.Dir
+	Hooks    []Hook
+	Watch    []func(run.Event) // called with every event, after it is written
+}
+
+// ErrNonFinite is wrapped by the error of a run whose loss became NaN or infinite.
+var ErrNonFinite = errors.New("the loss is not finite")
+
+// New builds the networks and the optimiser. It fails when the batch is larger than the data set or the backbone and the
+// method do not fit together.
+func New(o Options) (*Trainer, error) {
+	if err := o.Loader.Check(); err != nil {
+		return nil, err
+	}
+	t := &Trainer{Options: o, Steps: Steps(&o.Config.Train, o.Loader.Steps()), saved: -1}
+	err := torch.Scope(func() error {
+		torch.SetThreads(o.Config.Train.Threads)
+		t.params = nn.NewParams(o.Config.Seed, torch.F32)
+		t.tap = &tap{Backbone: o.Backbone}
+		t.encoder = o.Method.Build(&parallax.Build{
+			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
+			Batch: o.Config.Train.Batch, Images: o.Loader.Data.Len(), Steps: t.Steps,
+		})
+		return t.prepare()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the networks: %w", err)
+	}
+	return t, nil
+}
+
+// Steps returns how many optimiser steps a run has: max_steps, or epochs over the data in batches of which accumulate
+// make a step.
+func Steps(c *run.Train, batchesPerEpoch int) int {
+	if c.MaxSteps > 0 {
+		return c.MaxSteps
+	}
+	return max(1, c.Epochs*batchesPerEpoch/c.Accumulate)
+}
+
+// Done reports whether the run has made all its steps.
+func (t *Trainer) Done() bool { return t.step >= t.Steps }
+
+// Step returns how many optimiser steps are done.
+func (t *Trainer) Step() int { return t.step }
+
+// Close frees the networks and the optimiser's state.
+func (t *Trainer) Close() error {
+	return torch.Scope(func() error {
+		t.optimizer.Free()
+		t.params.Free()
+		return nil
+	})
+}
+
+// Run trains until the last step or until ctx ends, and then, too, writes a checkpoint and the encoder first. The error
+// of a run that ctx ended is context.Cause(ctx). When something fails, what the last checkpoint holds stays.
+func (t *Trainer) Run(ctx context.Context) error {
+	var err error
+	if t.log, err = t.Dir.OpenLog(t.step, t.Watch...); err != nil {
+		return err
+	}
+	err = t.loop(ctx)
+	end := run.Event{Event: run.End, Reason: run.Finished}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+		end.Reason, end.Message = run.Interrupted, err.Error()
+	default:
+		end.Reason, end.Message = run.Failed, err.Error()
+	}
+	if end.Reason != run.Failed {
+		err = errors.Join(err, t.save())
+		err = errors.Join(err, t.export())
+	}
+	return errors.Join(err, t.emit(end), t.log.Close())
+}
+
+func (t *Trainer) loop(ctx context.Context) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	next, stop := iter.Pull2(t.batches(ctx))
+	defer stop()
+	for t.step < t.Steps {
+		if err := t.advance(next); err != nil {
+			return err
+		}
+		if every := t.Config.Train.SaveEvery; t.step%every == 0 && t.step < t.Steps {
+			if err := t.save(); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// begin announces the run and, before the first step, shows the untrained network to the hooks.
+func (t *Trainer) begin() error {
+	t.logged, t.loggedAt = time.Now(), t.step
+	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps}
+	if t.step > 0 {
+		e.Event = run.Resumed
+	}
+	if err := t.emit(e); err != nil || t.step > 0 {
+		return err
+	}
+	return torch.Scope(func() error { return t.callHooks(torch.Tensor{}, nil) })
+}
+
+// batches yields the batches from the current step on, epoch after epoch.
+func (t *Trainer) batches(ctx context.Context) iter.Seq2[*dataset.Batch, error] {
+	return func(yield func(*dataset.Batch, error) bool) {
+		epoch, from := t.position(t.step)
+		for ; ; epoch, from = epoch+1, 0 {
+			for batch, err := range t.Loader.Epoch(ctx, epoch, from) {
+				if !yield(batch, err) || err != nil {
+					return
+				}
+			}
+			if ctx.Err() != nil {
+				yield(nil, context.Cause(ctx))
+				return
+			}
+		}
+	}
+}
+
+// position returns the epoch, and the batch within it, with which a step begins.
+func (t *Trainer) position(step int) (epoch, batch int) {
+	at := step * t.Config.Train.Accumulate
+	return at / t.Loader.Steps(), at % t.Loader.Steps()
+}
+
+// emit writes an event, filling in where the run is.
+func (t *Trainer) emit(e run.Event) error {
+	e.Step = t.step
+	e.Epoch, _ = t.position(max(0, t.step-1))
+	return t.log.Write(e)
+}
+
+func (t *Trainer) callHooks(features torch.Tensor, labels []int) error {
+	every := t.Config.Train.EvalEvery
+	p := &Progress{
+		Step: t.step, Of: t.Steps, Due: t.step%every == 0 || t.step == t.Steps,
+		Encoder: t.encoder, Params: t.params, Features: features, Labels: labels, Emit: t.emit,
+		Score: func(v float64) { t.score, t.scored = v, true },
+	}
+	p.Epoch, _ = t.position(max(0, t.step-1))
+	t.scored = false
+	for _, h := range t.Hooks {
+		if err := h.After(p); err != nil {
+			return fmt.Errorf("%s: %w", h.Name(), err)
+		}
+	}
+	return nil
+}
