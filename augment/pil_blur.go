@@ -51,13 +51,18 @@ func (d BoxBlur) Apply(img *Image) *Image {
 	defer scratches.Put(s)
 
 	stride := 3 * img.W
-	lines := grow(&s.pix, 2*stride)
-	first, second := lines[:stride], lines[stride:]
+	pad := 0 // how far beyond either end of a row alongRow reads
+	if b.radius < 2 {
+		pad = 3 * (b.radius + 1)
+	}
+	lines := grow(&s.pix, 2*(stride+2*pad))
+	first, second := lines[:stride+2*pad], lines[stride+2*pad:]
 	for y := range img.H {
 		row := img.Pix[y*stride : (y+1)*stride]
-		b.alongRow(first, row)
-		b.alongRow(second, first)
-		b.alongRow(row, second)
+		copy(first[pad:], row)
+		b.alongRow(second[pad:pad+stride], first, pad)
+		b.alongRow(first[pad:pad+stride], second, pad)
+		b.alongRow(row, first, pad)
 	}
 
 	other := grow(&s.pix, len(img.Pix))
@@ -95,42 +100,79 @@ func newBox(sigma float32) box {
 	return b
 }
 
-// sum returns the filter's output as a level. inside is the sum of the whole pixels, ends that of the two partial ones.
-func (b *box) sum(inside, ends uint32) uint8 {
+// level returns the filter's output for one channel. inside is the sum of the whole pixels, ends that of the two partial ones.
+func (b box) level(inside, ends uint32) uint8 {
 	return uint8((inside*b.middle + ends*b.edge + 1<<23) >> 24)
 }
 
-// alongRow filters one row into dst. It slides a running sum, which begins one place before the row: there the filter covers
-// the first pixel radius+1 times and then the pixels from 0 to radius-1, the last of the row standing for those beyond it.
-func (b *box) alongRow(dst, src []uint8) {
+// small applies a filter of radius 0 or 1 from five lines that hold, at each place, the pixel and its neighbours on either
+// side. No sum runs on from place to place, so the processor works on several at once.
+func (b box) small(dst, before2, before, at, after, after2 []uint8) {
+	before, at, after = before[:len(dst)], at[:len(dst)], after[:len(dst)]
+	if b.radius == 0 {
+		for i := range dst {
+			dst[i] = b.level(uint32(at[i]), uint32(before[i])+uint32(after[i]))
+		}
+		return
+	}
+	before2, after2 = before2[:len(dst)], after2[:len(dst)]
+	for i := range dst {
+		dst[i] = b.level(uint32(before[i])+uint32(at[i])+uint32(after[i]), uint32(before2[i])+uint32(after2[i]))
+	}
+}
+
+// alongRow filters the row line[pad:len(line)-pad] into dst; what lies around it is overwritten.
+func (b box) alongRow(dst, line []uint8, pad int) {
+	if pad == 0 {
+		b.slide(dst, line)
+		return
+	}
+	n := len(dst)
+	for i := 0; i < pad; i += 3 {
+		copy(line[i:i+3], line[pad:])
+		copy(line[pad+n+i:], line[pad+n-3:pad+n])
+	}
+	before2, after2 := line, line[2*pad:]
+	b.small(dst, before2, line[pad-3:], line[pad:], line[pad+3:], after2)
+}
+
+// slide filters the row src into dst with a running sum, which begins one place before the row: there the filter covers the
+// first pixel radius+1 times and then the pixels from 0 to radius-1, the last of the row standing for those beyond it.
+func (b box) slide(dst, src []uint8) {
 	last := len(src)/3 - 1
 	inner := min(b.radius, last)
-	var r, g, bl uint32
+	var red, green, blue uint32
 	for i := range inner {
-		r += uint32(src[3*i])
-		g += uint32(src[3*i+1])
-		bl += uint32(src[3*i+2])
+		red += uint32(src[3*i])
+		green += uint32(src[3*i+1])
+		blue += uint32(src[3*i+2])
 	}
 	before, after := uint32(b.radius+1), uint32(b.radius-inner)
-	r += before*uint32(src[0]) + after*uint32(src[3*last])
-	g += before*uint32(src[1]) + after*uint32(src[3*last+1])
-	bl += before*uint32(src[2]) + after*uint32(src[3*last+2])
+	red += before*uint32(src[0]) + after*uint32(src[3*last])
+	green += before*uint32(src[1]) + after*uint32(src[3*last+1])
+	blue += before*uint32(src[2]) + after*uint32(src[3*last+2])
 	for x := range last + 1 {
 		i, j, k := 3*max(0, x-b.radius-1), 3*min(last, x+b.radius), 3*min(last, x+b.radius+1)
 		left, in, right, out := src[i:i+3:i+3], src[j:j+3:j+3], src[k:k+3:k+3], dst[3*x:3*x+3:3*x+3]
-		r += uint32(in[0]) - uint32(left[0])
-		g += uint32(in[1]) - uint32(left[1])
-		bl += uint32(in[2]) - uint32(left[2])
-		out[0] = b.sum(r, uint32(left[0])+uint32(right[0]))
-		out[1] = b.sum(g, uint32(left[1])+uint32(right[1]))
-		out[2] = b.sum(bl, uint32(left[2])+uint32(right[2]))
+		red += uint32(in[0]) - uint32(left[0])
+		green += uint32(in[1]) - uint32(left[1])
+		blue += uint32(in[2]) - uint32(left[2])
+		out[0] = b.level(red, uint32(left[0])+uint32(right[0]))
+		out[1] = b.level(green, uint32(left[1])+uint32(right[1]))
+		out[2] = b.level(blue, uint32(left[2])+uint32(right[2]))
 	}
 }
 
 // alongColumns filters every column of src, an image of rows rows, into dst. acc holds one running sum per byte of a row.
-func (b *box) alongColumns(dst, src []uint8, acc []uint32, rows int) {
+func (b box) alongColumns(dst, src []uint8, acc []uint32, rows int) {
 	n, last := len(acc), rows-1
 	row := func(y int) []uint8 { y = min(max(y, 0), last); return src[y*n : (y+1)*n] }
+	if b.radius < 2 {
+		for y := range rows {
+			b.small(dst[y*n:(y+1)*n], row(y-2), row(y-1), row(y), row(y+1), row(y+2))
+		}
+		return
+	}
 	inner := min(b.radius, last)
 	before, after := uint32(b.radius+1), uint32(b.radius-inner)
 	top, bottom := row(0)[:len(acc)], row(last)[:len(acc)]
@@ -148,7 +190,7 @@ func (b *box) alongColumns(dst, src []uint8, acc []uint32, rows int) {
 		for i, sum := range acc {
 			sum += uint32(in[i]) - uint32(above[i])
 			acc[i] = sum
-			out[i] = b.sum(sum, uint32(above[i])+uint32(below[i]))
+			out[i] = b.level(sum, uint32(above[i])+uint32(below[i]))
 		}
 	}
 }

@@ -74,30 +74,67 @@ func clip(sum int32) uint8 {
 	return uint8(sum)
 }
 
-// resizeRows resizes every row of src from src.w to dst.w pixels.
+// resizeRows resizes every row of src from src.w to dst.w pixels. Bilinear and bicubic growth, which have 2 and 4 weights,
+// are most of what small images need and have their own loops.
 func (s *scratch) resizeRows(dst, src window, by Interpolation) {
 	t := &s.taps
 	t.fill(s, src.w, dst.w, by)
-	n := t.n
 	for y := range dst.h {
 		in, out := src.row(y), dst.row(y)
-		for x, first := range t.first {
-			weight := t.weight[x*n : x*n+n]
-			p := in[3*first:]
-			r, g, b := int32(half), int32(half), int32(half)
-			for i, k := range weight {
-				q := p[3*i : 3*i+3 : 3*i+3]
-				r += int32(q[0]) * k
-				g += int32(q[1]) * k
-				b += int32(q[2]) * k
-			}
-			q := out[3*x : 3*x+3 : 3*x+3]
-			q[0], q[1], q[2] = clip(r), clip(g), clip(b)
+		switch t.n {
+		case 2:
+			t.row2(out, in)
+		case 4:
+			t.row4(out, in)
+		default:
+			t.row(out, in)
 		}
 	}
 }
 
-// resizeColumns resizes every column of src from src.h to dst.h pixels, a whole row of sums at a time.
+// row applies any number of weights.
+func (t *taps) row(out, in []uint8) {
+	for x, first := range t.first {
+		r, g, b := int32(half), int32(half), int32(half)
+		p := in[3*first : 3*(first+t.n)]
+		for _, k := range t.weight[x*t.n : (x+1)*t.n] {
+			if len(p) < 3 { // never; it spares the bounds checks
+				break
+			}
+			r += int32(p[0]) * k
+			g += int32(p[1]) * k
+			b += int32(p[2]) * k
+			p = p[3:]
+		}
+		q := out[3*x : 3*x+3 : 3*x+3]
+		q[0], q[1], q[2] = clip(r), clip(g), clip(b)
+	}
+}
+
+// row2 applies two weights.
+func (t *taps) row2(out, in []uint8) {
+	weight := t.weight[:2*len(t.first)]
+	for x, first := range t.first {
+		p, q := in[3*first:3*first+6:3*first+6], out[3*x:3*x+3:3*x+3]
+		k0, k1 := weight[2*x], weight[2*x+1]
+		q[0] = clip(half + int32(p[0])*k0 + int32(p[3])*k1)
+		q[1] = clip(half + int32(p[1])*k0 + int32(p[4])*k1)
+		q[2] = clip(half + int32(p[2])*k0 + int32(p[5])*k1)
+	}
+}
+
+// row4 applies four weights.
+func (t *taps) row4(out, in []uint8) {
+	for x, first := range t.first {
+		p, q, k := in[3*first:3*first+12:3*first+12], out[3*x:3*x+3:3*x+3], t.weight[4*x:4*x+4:4*x+4]
+		q[0] = clip(half + int32(p[0])*k[0] + int32(p[3])*k[1] + int32(p[6])*k[2] + int32(p[9])*k[3])
+		q[1] = clip(half + int32(p[1])*k[0] + int32(p[4])*k[1] + int32(p[7])*k[2] + int32(p[10])*k[3])
+		q[2] = clip(half + int32(p[2])*k[0] + int32(p[5])*k[1] + int32(p[8])*k[2] + int32(p[11])*k[3])
+	}
+}
+
+// resizeColumns resizes every column of src from src.h to dst.h pixels, four input rows at a time. While more are to come the
+// sums wait in a row of their own.
 func (s *scratch) resizeColumns(dst, src window, by Interpolation) {
 	t := &s.taps
 	t.fill(s, src.h, dst.h, by)
@@ -107,22 +144,36 @@ func (s *scratch) resizeColumns(dst, src window, by Interpolation) {
 		for i := range sum {
 			sum[i] = half
 		}
-		for len(weight) >= 2 {
-			a, b, ka, kb := src.row(first)[:len(sum)], src.row(first + 1)[:len(sum)], weight[0], weight[1]
-			for i := range sum {
-				sum[i] += int32(a[i])*ka + int32(b[i])*kb
-			}
-			weight, first = weight[2:], first+2
-		}
-		if len(weight) == 1 {
-			a, k := src.row(first)[:len(sum)], weight[0]
-			for i := range sum {
-				sum[i] += int32(a[i]) * k
-			}
-		}
 		out := dst.row(y)[:len(sum)]
-		for i, v := range sum {
-			out[i] = clip(v)
+		for ; len(weight) > 4; weight, first = weight[4:], first+4 {
+			a, b, c, d := src.row(first)[:len(sum)], src.row(first + 1)[:len(sum)], src.row(first + 2)[:len(sum)], src.row(first + 3)[:len(sum)]
+			ka, kb, kc, kd := weight[0], weight[1], weight[2], weight[3]
+			for i := range sum {
+				sum[i] += int32(a[i])*ka + int32(b[i])*kb + int32(c[i])*kc + int32(d[i])*kd
+			}
+		}
+		a, ka := src.row(first)[:len(sum)], weight[0]
+		switch len(weight) {
+		case 1:
+			for i, v := range sum {
+				out[i] = clip(v + int32(a[i])*ka)
+			}
+		case 2:
+			b, kb := src.row(first + 1)[:len(sum)], weight[1]
+			for i, v := range sum {
+				out[i] = clip(v + int32(a[i])*ka + int32(b[i])*kb)
+			}
+		case 3:
+			b, c, kb, kc := src.row(first + 1)[:len(sum)], src.row(first + 2)[:len(sum)], weight[1], weight[2]
+			for i, v := range sum {
+				out[i] = clip(v + int32(a[i])*ka + int32(b[i])*kb + int32(c[i])*kc)
+			}
+		default:
+			b, c, d := src.row(first + 1)[:len(sum)], src.row(first + 2)[:len(sum)], src.row(first + 3)[:len(sum)]
+			kb, kc, kd := weight[1], weight[2], weight[3]
+			for i, v := range sum {
+				out[i] = clip(v + int32(a[i])*ka + int32(b[i])*kb + int32(c[i])*kc + int32(d[i])*kd)
+			}
 		}
 	}
 }
