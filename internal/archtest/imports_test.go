@@ -40,6 +40,7 @@ var may = map[string][]string{
 	"train":        {".", "nn", "augment", "torch", "dataset", "optim", "run"},
 	"encoder":      {"backbone", ".", "nn", "augment", "torch"},
 	"dashboard":    {"run"},
+	"preset":       {}, // plain data; only the packages that wire things together see it
 	"lab/...":      anything,
 	"cmd/...":      anything,
 	"examples/...": anything,
