@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pixels are the images of one view: N x C x H x W float32, normalised, row-major.
+type Pixels struct {
+	Data       []float32 // len N*C*H*W
+	N, C, H, W int
+}
+
+// A Batch is some images and their views. It belongs to the receiver until Release.
+type Batch struct {
+	Epoch, At int           // the epoch, and the number of the batch in it
+	Index     []int         // of each row: its image in the data set
+	Labels    []int         // of each row: its label, -1 = unknown
+	Views     []Pixels      // one per recipe, rows as in Index
+	Wait      time.Duration // how long the receiver waited for this batch
+
+	home    *shelf
+	pending atomic.Int64  // rows that are not ready
+	done    chan struct{} // closed when none is
+}
+
+// Release gives the batch's memory back for a later batch and empties b. Slices taken from b before must not be used
+// after it. A batch that is not released is left to the garbage collector.
+func (b *Batch) Release() {
+	if b.home == nil {
+		return
+	}
+	b.home.put(memory{b.Index, b.Labels, b.Views})
+	b.home, b.Index, b.Labels, b.Views = nil, nil, nil, nil
+}
+
+// memory is what a batch's slices lie in.
+type memory struct {
+	index, labels []int
+	views         []Pixels
+}
+
+// shelf holds the memory of released batches.
+type shelf struct {
+	mu   sync.Mutex
+	free []memory
+}
+
+func (s *shelf) put(m memory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < ahead+2 {
+		s.free = append(s.free, m)
+	}
+}
+
+// take returns a batch of n rows with a view of each of the sizes, in memory from the shelf if some lies there.
+func (s *shelf) take(n int, sizes []size) *Batch {
+	var m memory
+	s.mu.Lock()
+	if last := len(s.free) - 1; last >= 0 {
+		m, s.free = s.free[last], s.free[:last]
+	}
+	s.mu.Unlock()
+	b := &Batch{
+		Index: resized(m.index, n), Labels: resized(m.labels, n), Views: resized(m.views, len(sizes)),
+		home: s, done: make(chan struct{}),
+	}
+	for v, z := range sizes {
+		b.Views[v] = Pixels{resized(b.Views[v].Data, n*3*z.h*z.w), n, 3, z.h, z.w}
+	}
+	b.pending.Store(int64(n))
+	return b
+}
+
+// resized is s with n elements, in the same memory where that is large enough.
+func resized[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return make([]T, n)
+}
+
+// compact removes the rows whose index is negative.
+func (b *Batch) compact() {
+	n := 0
+	for row, index := range b.Index {
+		if index < 0 {
+			continue
+		}
+		if n != row {
+			b.Index[n], b.Labels[n] = index, b.Labels[row]
+			for _, v := range b.Views {
+				area := v.C * v.H * v.W
+				copy(v.Data[n*area:(n+1)*area], v.Data[row*area:])
+			}
+		}
+		n++
+	}
+	b.Index, b.Labels = b.Index[:n], b.Labels[:n]
+	for i := range b.Views {
+		v := &b.Views[i]
+		v.N, v.Data = n, v.Data[:n*v.C*v.H*v.W]
+	}
+}

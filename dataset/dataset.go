@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"fmt"
+	"slices"
+
+	"parallax/augment"
+)
+
+// A Dataset is a fixed sequence of images. All methods are safe for concurrent use.
+type Dataset interface {
+	// Len is the number of images.
+	Len() int
+	// Image decodes image i, 0 <= i < Len(). The caller owns the result. An error concerns this image alone.
+	Image(i int) (*augment.Image, error)
+	// Label is the class of image i, an index into the source's Classes, or -1 where it is not known.
+	Label(i int) int
+}
+
+// A Kind says what a Source was recognised as.
+type Kind string
+
+// The kinds of source.
+const (
+	KindFolder    Kind = "folder"    // image files in a folder, at any depth
+	KindTar       Kind = "tar"       // image files in a .tar, .tar.gz or .tgz
+	KindCIFAR10   Kind = "cifar10"   // CIFAR-10's binary version, in a folder or an archive
+	KindCIFAR100  Kind = "cifar100"  // CIFAR-100's binary version, in a folder or an archive
+	KindIDX       Kind = "idx"       // IDX files (MNIST, Fashion-MNIST), plain or gzipped
+	KindSynthetic Kind = "synthetic" // drawn on the spot
+)
+
+// The names of the splits, which are also those of their top-level folders.
+const (
+	SplitTrain = "train"
+	SplitVal   = "val"
+	SplitTest  = "test"
+	// SplitAll selects every image, whatever split it is in.
+	SplitAll = "all"
+)
+
+// Options say which images of a path to take, and how. The zero value is what pretraining uses.
+type Options struct {
+	// Split is "train", "val", "test" or "all". Empty takes train where there is one, else everything.
+	Split string
+	// Labels is "none", "folders" (the first folder below the split names the class) or the path of a CSV file with
+	// the columns path,label. Empty: CIFAR, IDX and synthetic have their own; for image files it is "folders" when
+	// every file lies exactly one folder below the split and there are at least two such folders, else "none".
+	Labels string
+	// MaxPixels bounds width*height of an image, checked before decoding. 0 is DefaultMaxPixels.
+	MaxPixels int
+	// MaxBytes bounds the size of an image's file. 0 is DefaultMaxBytes.
+	MaxBytes int64
+	// CacheDir is where a gzipped archive is unpacked, once. Empty is the folder "parallax" in os.UserCacheDir.
+	CacheDir string
+	// Size is the side of synthetic images in pixels, 8 to 512. 0 is 32. Other sources ignore it.
+	Size int
+	// Seed is the seed of synthetic images. Other sources ignore it.
+	Seed uint64
+}
+
+// The limits on one image where Options does not say.
+const (
+	DefaultMaxPixels = 178_956_970 // where Pillow refuses: 2 * Image.MAX_IMAGE_PIXELS
+	DefaultMaxBytes  = 512 << 20
+)
+
+func (o Options) withDefaults() Options {
+	if o.MaxPixels <= 0 {
+		o.MaxPixels = DefaultMaxPixels
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.Size == 0 {
+		o.Size = 32
+	}
+	return o
+}
+
+// A Source is an opened data set: the images of one split, in an order that depends on their names only.
+type Source struct {
+	Dataset
+	// Classes are the names of the labels, sorted (by number for CIFAR and IDX). They are those of the whole source,
+	// so that a class has the same label in every split. Empty: the images have no labels.
+	Classes []string
+	// Kind is what the path was recognised as.
+	Kind Kind
+	// Split is the split taken, or "" where the source has none.
+	Split string
+	// Splits are the splits there are, of train, val and test in this order. Empty: the source is not split.
+	Splits []string
+	// Fingerprint is a SHA-256 in hexadecimal over the names, sizes and labels of the images, and for archives and
+	// binary files over their size and both ends. It changes when files are added, removed, renamed, relabelled or
+	// resized, and does not depend on where the data lies.
+	Fingerprint string
+	// Notes are sentences for the user: what was left out, which decoder is missing.
+	Notes []string
+
+	names   func(i int) string
+	factors func(i int) Factors
+	close   func() error
+}
+
+// Name is image i's name: its path within the folder or archive, or a file and a number.
+func (s *Source) Name(i int) string { return s.names(i) }
+
+// HasSplit tells whether the source has the split called name.
+func (s *Source) HasSplit(name string) bool { return slices.Contains(s.Splits, name) }
+
+// Close releases the files the source holds open. No image may be read after it.
+func (s *Source) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
+
+// An ImageError is an image that cannot be used, with its name.
+type ImageError struct {
+	Name string
+	Err  error
+}
+
+func (e *ImageError) Error() string { return fmt.Sprintf("image %s: %v", e.Name, e.Err) }
+
+// Unwrap is the reason alone.
+func (e *ImageError) Unwrap() error { return e.Err }

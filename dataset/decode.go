@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"sync"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+
+	"parallax/augment"
+	"parallax/internal/turbojpeg"
+)
+
+// Decoder says what decodes JPEG here, for the run's record: the two differ in their pixels.
+func Decoder() string {
+	if turbojpeg.Available() != nil {
+		return "Go image/jpeg (differs from PIL by up to 45 levels, 4.7 times slower; apt-get install libturbojpeg0)"
+	}
+	if v := turbojpeg.Version(); v != "" {
+		return "libturbojpeg " + v
+	}
+	return "libturbojpeg"
+}
+
+type format int
+
+const (
+	formatUnknown format = iota
+	formatJPEG
+	formatPNG
+	formatGIF
+	formatBMP
+	formatTIFF
+	formatWebP
+)
+
+// sniff tells an image's format by its first bytes; file names are not believed.
+func sniff(data []byte) format {
+	has := func(magic string) bool { return bytes.HasPrefix(data, []byte(magic)) }
+	switch {
+	case has("\xff\xd8\xff"):
+		return formatJPEG
+	case has("\x89PNG\r\n\x1a\n"):
+		return formatPNG
+	case has("GIF87a"), has("GIF89a"):
+		return formatGIF
+	case has("BM") && len(data) >= 14 && bytes.Equal(data[6:10], []byte{0, 0, 0, 0}):
+		return formatBMP
+	case has("II*\x00"), has("MM\x00*"):
+		return formatTIFF
+	case has("RIFF") && len(data) >= 12 && string(data[8:12]) == "WEBP":
+		return formatWebP
+	}
+	return formatUnknown
+}
+
+// Decode decodes the bytes of an image file to 8-bit RGB, upright by its EXIF orientation. Images of more than
+// maxPixels pixels (0: DefaultMaxPixels), or that claim more pixels than their bytes can hold, are refused before
+// memory is taken for them. It never panics, whatever the bytes. Safe for concurrent use.
+func Decode(data []byte, maxPixels int) (img *augment.Image, err error) {
+	if maxPixels <= 0 {
+		maxPixels = DefaultMaxPixels
+	}
+	// The decoders are not ours, and have panicked on damaged files before.
+	defer func() {
+		if r := recover(); r != nil {
+			img, err = nil, fmt.Errorf("the decoder failed: %v", r)
+		}
+	}()
+	if len(data) == 0 {
+		return nil, errors.New("empty file")
+	}
+	f := sniff(data)
+	switch {
+	case f == formatUnknown:
+		return nil, unknownFormat(data)
+	case f == formatJPEG && turbojpeg.Available() == nil:
+		img, err = decodeTurbo(data, maxPixels)
+	default:
+		img, err = decodeGo(f, data, maxPixels)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return upright(img, orientation(f, data)), nil
+}
+
+func unknownFormat(data []byte) error {
+	if len(data) >= 12 && string(data[4:8]) == "ftyp" {
+		return fmt.Errorf("a %q file (HEIC, AVIF or video), which is not read: convert it to JPEG or PNG", data[8:12])
+	}
+	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF or WebP file: it starts with %q", data[:min(len(data), 8)])
+}
+
+func decodeTurbo(data []byte, maxPixels int) (*augment.Image, error) {
+	// No Huffman-coded JPEG stores a block of 64 pixels in less than a bit.
+	t, err := turbojpeg.Decode(data, min(maxPixels, 1024*len(data)))
+	if errors.Is(err, turbojpeg.ErrTooLarge) && len(data) < maxPixels/1024 {
+		return nil, fmt.Errorf("%w, or than its %d bytes can hold", err, len(data))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.C == 4 {
+		// As Pillow does, Adobe's convention (255 is no ink) is taken for granted.
+		for i, v := range t.Pix {
+			t.Pix[i] = 255 - v
+		}
+		return fromCMYK(t.W, t.H, 4*t.W, t.Pix), nil
+	}
+	return &augment.Image{W: t.W, H: t.H, Pix: t.Pix}, nil
+}
+
+// decodeGo decodes with the standard library and x/image.
+func decodeGo(f format, data []byte, maxPixels int) (*augment.Image, error) {
+	var config func() (image.Config, error)
+	var decode func() (image.Image, error)
+	r := bytes.NewReader(data)
+	switch f {
+	case formatJPEG:
+		config = func() (image.Config, error) { return jpeg.DecodeConfig(r) }
+		decode = func() (image.Image, error) { return jpeg.Decode(r) }
+	case formatPNG:
+		config = func() (image.Config, error) { return png.DecodeConfig(r) }
+		decode = func() (image.Image, error) { return png.Decode(r) }
+	case formatGIF:
+		data = opaqueGIF(data)
+		r = bytes.NewReader(data)
+		config = func() (image.Config, error) { return gif.DecodeConfig(r) }
+		decode = func() (image.Image, error) { return gif.Decode(r) }
+	case formatBMP:
+		config = func() (image.Config, error) { return bmp.DecodeConfig(r) }
+		decode = func() (image.Image, error) { return bmp.Decode(r) }
+	case formatTIFF:
+		config = func() (image.Config, error) { return tiff.DecodeConfig(r) }
+		decode = func() (image.Image, error) { return tiff.Decode(r) }
+	case formatWebP:
+		config = func() (image.Config, error) { return webp.DecodeConfig(r) }
+		decode = func() (image.Image, error) { return webp.Decode(r) }
+	}
+	c, err := config()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSize(f, c, len(data), maxPixels); err != nil {
+		return nil, err
+	}
+	r.Reset(data)
+	img, err := decode()
+	if err != nil {
+		return nil, err
+	}
+	b := img.Bounds()
+	if b.Dx() <= 0 || b.Dy() <= 0 || b.Dx() > c.Width || b.Dy() > c.Height {
+		return nil, fmt.Errorf("the header says %dx%d pixels and the image has %dx%d", c.Width, c.Height, b.Dx(), b.Dy())
+	}
+	if f == formatGIF {
+		return onCanvas(toRGB(img), b.Min, c.Width, c.Height), nil
+	}
+	if y, ok := img.(*image.YCbCr); ok && f == formatWebP {
+		return fromWebP(y), nil
+	}
+	if y, ok := img.(*image.NYCbCrA); ok && f == formatWebP {
+		return fromWebP(&y.YCbCr), nil
+	}
+	return toRGB(img), nil
+}
+
+// checkSize refuses a header's size before anything of that size is allocated.
+func checkSize(f format, c image.Config, bytes, maxPixels int) error {
+	if c.Width <= 0 || c.Height <= 0 {
+		return fmt.Errorf("its header says %dx%d pixels", c.Width, c.Height)
+	}
+	if c.Width > maxPixels/c.Height {
+		return fmt.Errorf("%dx%d pixels, more than the limit of %d", c.Width, c.Height, maxPixels)
+	}
+	// The least a pixel takes: deflate and LZW reach 1032 and about 2600 bytes for one (and a PNG may have 8 pixels in
+	// a byte), JPEG a block of 64 pixels in a bit. WebP and TIFF may say a whole image in a few bytes.
+	perByte := map[format]int{formatPNG: 8 * 1032, formatGIF: 4096, formatJPEG: 1024, formatBMP: 8}[f]
+	if perByte > 0 && c.Width*c.Height/perByte > bytes {
+		return fmt.Errorf("its header says %dx%d pixels, which its %d bytes cannot hold", c.Width, c.Height, bytes)
+	}
+	return nil
+}
+
+// bufferedDecoder returns a function that reads a file into a buffer it keeps for the next call, and decodes it. Every
+// goroutine that calls it at the same time gets a buffer of its own.
+func bufferedDecoder(o Options) func(read func(buf []byte) ([]byte, error)) (*augment.Image, error) {
+	// A few large files must not pin their size in every worker.
+	const keep = 4 << 20
+	pool := sync.Pool{New: func() any { return new([]byte) }}
+	return func(read func(buf []byte) ([]byte, error)) (*augment.Image, error) {
+		buf := pool.Get().(*[]byte)
+		defer pool.Put(buf)
+		data, err := read(*buf)
+		if err != nil {
+			return nil, err
+		}
+		if cap(data) <= keep {
+			*buf = data
+		}
+		return Decode(data, o.MaxPixels)
+	}
+}

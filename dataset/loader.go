@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+	"time"
+
+	"parallax/augment"
+)
+
+// A Loader turns a Dataset into batches of views. Its fields must not change while an iteration runs; several
+// iterations may run at once. It must not be copied after use.
+//
+// Workers read and augment a few batches ahead, each on an OS thread of its own that has the lowest priority on Linux,
+// so that they take the time the engine's threads leave. An image is decoded once for all its views.
+type Loader struct {
+	Data      Dataset
+	Recipes   []augment.Recipe  // one per view; the first to draw is a batch's Views[0]
+	Normalize augment.Normalize // applied to every view
+	Batch     int               // images per batch
+	Workers   int               // goroutines that read; 0 is GOMAXPROCS
+	Seed      uint64            // of the order and of all views
+	// Limit bounds how many images Sequential visits: a subset chosen by Seed. 0 is all.
+	Limit int
+	// Quarantine holds the images that cannot be read. When nil, every iteration has its own.
+	Quarantine *Quarantine
+
+	shelf shelf
+}
+
+// ahead is how many finished batches may wait for the receiver; one more is being made.
+const ahead = 2
+
+// rowsPerJob is how many images a worker takes at once: few, since a batch is late by its last one.
+const rowsPerJob = 4
+
+// size is that of a view.
+type size struct{ w, h int }
+
+// Steps is the number of batches in an epoch: whole ones only, the rest of the images is left out of this epoch.
+func (l *Loader) Steps() int {
+	if l.Batch <= 0 {
+		return 0
+	}
+	return l.Data.Len() / l.Batch
+}
+
+// Check returns what is wrong with the loader's settings. Iterating checks, too.
+func (l *Loader) Check() error {
+	switch n := l.Data.Len(); {
+	case l.Batch <= 0:
+		return fmt.Errorf("loading batches of %d images: the batch must be at least 1", l.Batch)
+	case n < l.Batch:
+		return fmt.Errorf("loading batches of %d images: the data has only %d; set the batch to %d or less", l.Batch, n, n)
+	}
+	return l.checkRecipes()
+}
+
+func (l *Loader) checkRecipes() error {
+	if len(l.Recipes) == 0 {
+		return errors.New("loading images: there is no recipe for a view")
+	}
+	for v, r := range l.Recipes {
+		if err := r.Validate(); err != nil {
+			return fmt.Errorf("loading images: view %d: %w", v, err)
+		}
+	}
+	for _, std := range l.Normalize.Std {
+		if !(std > 0) {
+			return fmt.Errorf("loading images: the standard deviations to divide by are %v: all must be greater than 0", l.Normalize.Std)
+		}
+	}
+	return nil
+}
+
+// Epoch yields the batches of an epoch from batch number from on. The order is a permutation that depends on Seed and
+// epoch only, and view v of image i is drawn from augment.ViewRand(Seed, epoch, i, v), so an epoch that starts at batch
+// k equals the rest of a whole one, whatever Workers is. An image that cannot be read is replaced by the next one that
+// can (i+1, i+2, ...).
+//
+// The iteration ends with an error when ctx is cancelled, when too many images are bad, or when a recipe yields views
+// of different sizes. All goroutines have ended when it returns, also when the receiver breaks off.
+func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		if err := l.Check(); err != nil {
+			yield(nil, err)
+			return
+		}
+		if from < 0 || from > l.Steps() {
+			yield(nil, fmt.Errorf("starting epoch %d at batch %d: an epoch has %d", epoch, from, l.Steps()))
+			return
+		}
+		p := pass{epoch: epoch, order: order(l.Data.Len(), l.Seed, epoch), from: from, to: l.Steps(), batch: l.Batch, replace: true}
+		l.iterate(ctx, p, yield)
+	}
+}
+
+// Sequential yields every image once in index order, or Limit of them; the last batch has the rest, at most Batch.
+// Images that cannot be read are left out: Batch.Index tells which ones are there. Views are drawn as in epoch 0.
+func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		if l.Batch <= 0 {
+			yield(nil, fmt.Errorf("loading batches of %d images: the batch must be at least 1", l.Batch))
+			return
+		}
+		if err := l.checkRecipes(); err != nil {
+			yield(nil, err)
+			return
+		}
+		p := pass{order: subset(l.Data.Len(), l.Limit, l.Seed), batch: l.Batch}
+		p.to = (len(p.order) + l.Batch - 1) / l.Batch
+		l.iterate(ctx, p, yield)
+	}
+}
+
+// pass is one way through the data.
+type pass struct {
+	epoch    int
+	order    []int // the image at each position
+	from, to int   // batches
+	batch    int
+	replace  bool // bad images by the next good one, or leave them out
+}
+
+// job is a range of rows of a batch to fill.
+type job struct {
+	batch  *Batch
+	lo, hi int
+}
+
+func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, error) bool) {
+	if p.from >= p.to {
+		return
+	}
+	if err := parent.Err(); err != nil {
+		yield(nil, err)
+		return
+	}
+	w := &worker{loader: l, pass: p, quarantine: l.Quarantine}
+	if w.quarantine == nil {
+		w.quarantine, _ = NewQuarantine(l.Data.Len(), "")
+	}
+	var err error
+	if w.sizes, err = w.viewSizes(); err != nil {
+		yield(nil, err)
+		return
+	}
+
+	ctx, cancel := context.WithCancelCause(parent)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel(nil)
+
+	jobs, ready := make(chan job), make(chan *Batch, ahead)
+	running.Go(func() {
+		defer close(ready)
+		defer close(jobs)
+		for at := p.from; at < p.to; at++ {
+			n := min(p.batch, len(p.order)-at*p.batch)
+			b := l.shelf.take(n, w.sizes)
+			b.Epoch, b.At = p.epoch, at
+			select {
+			case ready <- b:
+			case <-ctx.Done():
+				return
+			}
+			for lo := 0; lo < n; lo += rowsPerJob {
+				select {
+				case jobs <- job{b, lo, min(lo+rowsPerJob, n)}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	})
+	workers := l.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	for range workers {
+		running.Go(func() {
+			// The thread keeps its low priority, so it is not given back: it ends with the goroutine.
+			runtime.LockOSThread()
+			beNice()
+			for j := range jobs {
+				if err := w.fill(ctx, j); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+
+	for b := range ready {
+		start := time.Now()
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			yield(nil, context.Cause(ctx))
+			return
+		}
+		b.Wait = time.Since(start)
+		if !p.replace {
+			b.compact()
+			if len(b.Index) == 0 {
+				b.Release()
+				continue
+			}
+		}
+		if !yield(b, nil) {
+			return
+		}
+	}
+	if ctx.Err() != nil {
+		yield(nil, context.Cause(ctx))
+	}
+}

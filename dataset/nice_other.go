@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package dataset
+
+// beNice does nothing where a priority belongs to the whole process.
+func beNice() {}

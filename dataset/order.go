@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+)
+
+// order is the permutation of n images in an epoch: a function of (seed, epoch) alone. It is Fisher and Yates' shuffle
+// written out, since the standard library does not promise that its own stays the same.
+func order(n int, seed uint64, epoch int) []int {
+	r := rand.NewPCG(seed, uint64(epoch)^0x6f726465725f6f66) // apart from the streams of views
+	p := make([]int, n)
+	for i := range p {
+		p[i] = i
+	}
+	for i := n - 1; i > 0; i-- {
+		j, _ := bits.Mul64(r.Uint64(), uint64(i+1))
+		p[i], p[j] = p[j], p[i]
+	}
+	return p
+}
+
+// subset is a random subset of limit of n images, in index order: a function of seed alone. A limit of 0, or of n and
+// more, takes all.
+func subset(n, limit int, seed uint64) []int {
+	if limit <= 0 || limit >= n {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		return all
+	}
+	p := order(n, seed, -1)[:limit]
+	slices.Sort(p)
+	return p
+}

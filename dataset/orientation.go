@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/bep/imagemeta"
+
+	"parallax/augment"
+)
+
+// orientation is the EXIF orientation of an image file, 1 to 8; 1, as it is, where there is none that can be read.
+func orientation(f format, data []byte) int {
+	var kind imagemeta.ImageFormat
+	// Most files have none: that is seen without parsing them.
+	mark := ""
+	switch f {
+	case formatJPEG:
+		kind, mark = imagemeta.JPEG, "Exif\x00\x00"
+	case formatPNG:
+		kind, mark = imagemeta.PNG, "eXIf"
+	case formatWebP:
+		kind, mark = imagemeta.WebP, "EXIF"
+	case formatTIFF:
+		kind = imagemeta.TIFF
+	default:
+		return 1
+	}
+	if !bytes.Contains(data, []byte(mark)) {
+		return 1
+	}
+	found := 1
+	_, err := imagemeta.Decode(imagemeta.Options{
+		R:           bytes.NewReader(data),
+		ImageFormat: kind,
+		Sources:     imagemeta.EXIF,
+		ShouldHandleTag: func(t imagemeta.TagInfo) bool {
+			return t.Tag == "Orientation" && strings.HasPrefix(t.Namespace, "IFD0")
+		},
+		HandleTag: func(t imagemeta.TagInfo) error {
+			if v, ok := t.Value.(uint16); ok && v >= 1 && v <= 8 {
+				found = int(v)
+			}
+			return imagemeta.ErrStopWalking
+		},
+	})
+	if err != nil {
+		return 1
+	}
+	return found
+}
+
+// upright turns and mirrors an image so that it stands as its EXIF orientation o says it should (CIPA DC-008, table 6).
+func upright(img *augment.Image, o int) *augment.Image {
+	if o <= 1 || o > 8 {
+		return img
+	}
+	w, h := img.W, img.H
+	if o >= 5 {
+		w, h = h, w
+	}
+	out := &augment.Image{W: w, H: h, Pix: make([]uint8, len(img.Pix))}
+	for y := range h {
+		for x := range w {
+			sx, sy := x, y
+			if o >= 5 { // rows are columns
+				sx, sy = y, x
+			}
+			switch o {
+			case 2, 3, 7, 8:
+				sx = img.W - 1 - sx
+			}
+			switch o {
+			case 3, 4, 6, 7:
+				sy = img.H - 1 - sy
+			}
+			copy(out.Pix[3*(y*w+x):3*(y*w+x)+3], img.Pix[3*(sy*img.W+sx):3*(sy*img.W+sx)+3])
+		}
+	}
+	return out
+}

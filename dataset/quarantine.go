@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A BadImage is an image that could not be read, and why.
+type BadImage struct {
+	Index  int    `json:"index"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// The number of bad images a data set may have: more than badFew and more than badShare of it, or badRun one after
+// another, are a broken data set rather than some broken files.
+const (
+	badFew   = 20
+	badShare = 0.01
+	badRun   = 100
+)
+
+// A Quarantine remembers the images of one data set that could not be read. They are not tried again. It is safe for
+// concurrent use.
+type Quarantine struct {
+	mu     sync.Mutex
+	images int
+	bad    map[int]BadImage
+	run    int // images that failed since one was read
+	file   *os.File
+}
+
+// NewQuarantine returns a quarantine for a data set of the given number of images. If path is not empty, every entry
+// is appended to that file as a line of JSON, {"index", "name", "reason"}, when it happens; the entries that the file
+// holds already (of the run that is being resumed) count from the start.
+func NewQuarantine(images int, path string) (*Quarantine, error) {
+	q := &Quarantine{images: images, bad: map[int]BadImage{}}
+	if path == "" {
+		return q, nil
+	}
+	whole, err := q.load(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the quarantine list %s: %w", path, err)
+	}
+	if q.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
+		return nil, fmt.Errorf("opening the quarantine list: %w", err)
+	}
+	// A line that a killed run left unfinished goes.
+	if err := q.file.Truncate(whole); err == nil {
+		_, err = q.file.Seek(whole, 0)
+	}
+	if err != nil {
+		q.file.Close()
+		return nil, fmt.Errorf("opening the quarantine list: %w", err)
+	}
+	return q, nil
+}
+
+// load reads the entries of an existing file and returns the length of its whole lines.
+func (q *Quarantine) load(path string) (whole int64, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	for line := 1; ; line++ {
+		text, err := r.ReadString('\n')
+		if err != nil {
+			return whole, nil
+		}
+		var b BadImage
+		if err := json.Unmarshal([]byte(text), &b); err != nil || b.Index < 0 || b.Index >= q.images {
+			return 0, fmt.Errorf("line %d is not an entry for one of %d images: remove the file to start the list anew", line, q.images)
+		}
+		q.bad[b.Index] = b
+		whole += int64(len(text))
+	}
+}
+
+// Add records that image index cannot be used. It returns an error when there are too many of them now, or when the
+// list cannot be written. An image that is known already is not recorded again.
+func (q *Quarantine) Add(index int, name string, reason error) error {
+	var image *ImageError
+	if errors.As(reason, &image) {
+		reason = image.Err // the name stands beside it
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, known := q.bad[index]; known {
+		return nil
+	}
+	b := BadImage{index, name, reason.Error()}
+	q.bad[index] = b
+	q.run++
+	if q.file != nil {
+		line, err := json.Marshal(b)
+		if err != nil {
+			return fmt.Errorf("writing the quarantine list: %w", err)
+		}
+		if _, err := q.file.Write(append(line, '\n')); err != nil {
+			return fmt.Errorf("writing the quarantine list: %w", err)
+		}
+	}
+	switch n := len(q.bad); {
+	case q.run >= badRun:
+		return q.tooMany(fmt.Sprintf("%d images in a row cannot be read", q.run))
+	case n > badFew && float64(n) > badShare*float64(q.images):
+		return q.tooMany(fmt.Sprintf("%d of %d images cannot be read, more than 1 %%", n, q.images))
+	case n == q.images:
+		return q.tooMany("no image can be read")
+	}
+	return nil
+}
+
+// tooMany is the error that ends a run, with the first few images by index.
+func (q *Quarantine) tooMany(what string) error {
+	list := q.list()
+	var few []string
+	for _, b := range list[:min(len(list), 3)] {
+		few = append(few, fmt.Sprintf("%s (%s)", b.Name, b.Reason))
+	}
+	more := ""
+	if len(list) > len(few) {
+		more = " ..."
+	}
+	return fmt.Errorf("%s: %s%s; repair or remove them", what, strings.Join(few, ", "), more)
+}
+
+// good notes that an image was read, which ends a run of bad ones.
+func (q *Quarantine) good() {
+	q.mu.Lock()
+	q.run = 0
+	q.mu.Unlock()
+}
+
+// Has tells whether image index is known to be bad.
+func (q *Quarantine) Has(index int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, known := q.bad[index]
+	return known
+}
+
+// Len is the number of bad images so far.
+func (q *Quarantine) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.bad)
+}
+
+// List returns the bad images so far, by index.
+func (q *Quarantine) List() []BadImage {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.list()
+}
+
+func (q *Quarantine) list() []BadImage {
+	list := make([]BadImage, 0, len(q.bad))
+	for _, b := range q.bad {
+		list = append(list, b)
+	}
+	slices.SortFunc(list, func(a, b BadImage) int { return a.Index - b.Index })
+	return list
+}
+
+// Close closes the list's file.
+func (q *Quarantine) Close() error {
+	if q.file == nil {
+		return nil
+	}
+	return q.file.Close()
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"parallax/augment"
+)
+
+// selection is a Dataset of some of the images of a whole, with their labels.
+type selection struct {
+	whole  *whole
+	index  []int
+	labels []int
+}
+
+func (s *selection) Len() int                            { return len(s.index) }
+func (s *selection) Image(i int) (*augment.Image, error) { return s.whole.image(s.index[i]) }
+func (s *selection) Label(i int) int                     { return s.labels[i] }
+
+// source takes the split and the labels that o asks for.
+func (w *whole) source(o Options) (*Source, error) {
+	s := &Source{Kind: w.kind, Notes: w.notes, close: w.close}
+	for _, split := range []string{SplitTrain, SplitVal, SplitTest} {
+		for _, it := range w.items {
+			if it.split == split {
+				s.Splits = append(s.Splits, split)
+				break
+			}
+		}
+	}
+	var err error
+	if s.Split, err = chooseSplit(o.Split, s); err != nil {
+		return nil, err
+	}
+	sel := &selection{whole: w}
+	outside := 0
+	for i, it := range w.items {
+		switch {
+		case s.Split == "" || s.Split == SplitAll || it.split == s.Split:
+			sel.index = append(sel.index, i)
+		case it.split == "":
+			outside++
+		}
+	}
+	if outside > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("left out %d images that lie outside the folders %s", outside, strings.Join(s.Splits, ", ")))
+	}
+	labels, err := w.label(o.Labels, sel.index, s)
+	if err != nil {
+		return nil, err
+	}
+	sel.labels = make([]int, len(sel.index))
+	for k, i := range sel.index {
+		sel.labels[k] = labels[i]
+	}
+	s.Dataset = sel
+	s.names = func(i int) string { return w.items[sel.index[i]].name }
+	if w.factors != nil {
+		s.factors = func(i int) Factors { return w.factors(sel.index[i]) }
+	}
+	s.Fingerprint = fingerprint(w, sel, s.Classes)
+	return s, nil
+}
+
+// chooseSplit is the split to take for the wanted one.
+func chooseSplit(want string, s *Source) (string, error) {
+	switch {
+	case want == "" && s.HasSplit(SplitTrain):
+		return SplitTrain, nil
+	case want == "" || want == SplitAll && len(s.Splits) == 0:
+		return "", nil
+	case want == SplitAll || s.HasSplit(want):
+		return want, nil
+	case !isSplit(want):
+		return "", fmt.Errorf("unknown split %q: it is train, val, test or all", want)
+	case len(s.Splits) == 0:
+		return "", fmt.Errorf("it has no split %s: there are no top-level folders train, val or test", want)
+	}
+	return "", fmt.Errorf("it has no split %s: there is %s", want, strings.Join(s.Splits, ", "))
+}
+
+// fingerprint hashes what Source.Fingerprint documents. The labels go in by name, since a number means nothing alone.
+func fingerprint(w *whole, sel *selection, classes []string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "parallax data 1\n%s\n%x\n%d\n", w.kind, w.identity, len(sel.index))
+	for k, i := range sel.index {
+		label := ""
+		if l := sel.labels[k]; l >= 0 {
+			label = classes[l]
+		}
+		fmt.Fprintf(h, "%q %d %q\n", w.items[i].name, w.items[i].size, label)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"parallax/augment"
+)
+
+// KnownStats are the channel statistics that the field uses for a well-known data set: "cifar10", "cifar100" (which
+// are also the Kinds of those sources), "imagenet". Of red, green and blue, for pixels from 0 to 1.
+func KnownStats(name string) (augment.Normalize, bool) {
+	n, ok := map[string]augment.Normalize{
+		string(KindCIFAR10):  {Mean: [3]float32{.4914, .4822, .4465}, Std: [3]float32{.2470, .2435, .2616}},
+		string(KindCIFAR100): {Mean: [3]float32{.5071, .4865, .4409}, Std: [3]float32{.2673, .2564, .2762}},
+		"imagenet":           {Mean: [3]float32{.485, .456, .406}, Std: [3]float32{.229, .224, .225}},
+	}[name]
+	return n, ok
+}
+
+// statsSeed chooses the sample: a constant, so that a data set has the same statistics in every run.
+const statsSeed = 20200213
+
+// ChannelStats measures the mean and the standard deviation of each channel, for pixels from 0 to 1, over a sample of
+// limit images (0 = all). Every image counts the same, whatever its size. Images that cannot be read are left out; an
+// error is returned when that leaves none or when ctx ends. The result does not depend on the number of cores. A
+// channel that hardly varies gets the deviation 1/255, so that it can be divided by.
+func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize, error) {
+	sample := subset(d.Len(), limit, statsSeed)
+	type moments struct {
+		ok            bool
+		mean, squares [3]float64
+	}
+	all := make([]moments, len(sample))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for k := next.Add(1) - 1; k < int64(len(sample)) && ctx.Err() == nil; k = next.Add(1) - 1 {
+				img, err := d.Image(sample[k])
+				if err != nil || len(img.Pix) < 3 {
+					continue
+				}
+				var sum, squares [3]uint64
+				for p := 0; p < len(img.Pix); p += 3 {
+					for c := range 3 {
+						v := uint64(img.Pix[p+c])
+						sum[c] += v
+						squares[c] += v * v
+					}
+				}
+				m := &all[k]
+				m.ok = true
+				for c := range 3 {
+					n := float64(len(img.Pix) / 3)
+					m.mean[c], m.squares[c] = float64(sum[c])/n/255, float64(squares[c])/n/(255*255)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if err := ctx.Err(); err != nil {
+		return augment.Normalize{}, fmt.Errorf("measuring the channel statistics: %w", err)
+	}
+	var mean, squares [3]float64
+	n := 0.0
+	for _, m := range all {
+		if m.ok {
+			n++
+			for c := range 3 {
+				mean[c] += m.mean[c]
+				squares[c] += m.squares[c]
+			}
+		}
+	}
+	if n == 0 {
+		return augment.Normalize{}, errors.New("measuring the channel statistics: no image of the sample can be read")
+	}
+	var out augment.Normalize
+	for c := range 3 {
+		mu := mean[c] / n
+		out.Mean[c] = float32(mu)
+		out.Std[c] = float32(math.Sqrt(max(squares[c]/n-mu*mu, 1/(255.*255))))
+	}
+	return out, nil
+}

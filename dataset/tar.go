@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// tarFile is a file of an archive and where its content starts.
+type tarFile struct {
+	file
+	offset int64
+}
+
+// listTar indexes the archive once; its files are then read where they lie. Nothing of it is ever written to disk
+// under the names it holds.
+func listTar(f *os.File) (*listing, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{archive: true, close: f.Close}
+	files, err := indexTar(f, info.Size(), &l.skipped)
+	if err != nil {
+		return nil, err
+	}
+	offsets := make(map[string]int64, len(files))
+	for _, t := range files {
+		l.files = append(l.files, t.file)
+		offsets[t.name] = t.offset
+	}
+	l.sort()
+	l.open = func(t file) (blob, error) {
+		return section{io.NewSectionReader(f, offsets[t.name], t.size)}, nil
+	}
+	return l, nil
+}
+
+// section is a part of an archive that stays open.
+type section struct{ *io.SectionReader }
+
+func (section) Close() error { return nil }
+
+// indexTar reads the headers of an archive of the given size. Links, devices, absolute names and names that lead out
+// of the archive are left out and counted. Of several files with one name the last counts, as tar has it.
+func indexTar(r io.ReaderAt, size int64, out *skipped) ([]tarFile, error) {
+	s := io.NewSectionReader(r, 0, size)
+	t := tar.NewReader(s)
+	var files []tarFile
+	at := map[string]int{}
+	for {
+		h, err := t.Next()
+		if err == io.EOF {
+			return files, nil
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("the archive is cut short after %d files: copy it again", len(files))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("not a readable tar archive after %d files: %w", len(files), err)
+		}
+		name := path.Clean(strings.TrimSuffix(h.Name, "/"))
+		switch {
+		case !filepath.IsLocal(filepath.FromSlash(h.Name)) || strings.Contains(h.Name, "\x00") || strings.Contains(h.Name, `\`):
+			out.add("names that lead out of the archive", h.Name)
+			continue
+		case h.Typeflag == tar.TypeDir:
+			continue
+		case h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink:
+			out.add("links in an archive are not followed", h.Name)
+			continue
+		case h.Typeflag != tar.TypeReg || isSparse(h):
+			out.add("devices, sparse and other special files", h.Name)
+			continue
+		}
+		offset, err := s.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		if h.Size < 0 || h.Size > size-offset {
+			return nil, fmt.Errorf("the archive is cut short in %s: copy it again", h.Name)
+		}
+		entry := tarFile{file{name, h.Size}, offset}
+		if i, ok := at[name]; ok {
+			out.add("replaced by a later file of the same name", h.Name)
+			files[i] = entry
+			continue
+		}
+		at[name] = len(files)
+		files = append(files, entry)
+	}
+}
+
+// isSparse is true for files whose content does not lie in the archive as it is.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// ends hashes the size of a file and up to 64 KiB of each end: what a large file is told by without reading all of it.
+func ends(r io.ReaderAt, size int64) ([]byte, error) {
+	const part = 64 << 10
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n", size)
+	if _, err := io.Copy(h, io.NewSectionReader(r, 0, part)); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(h, io.NewSectionReader(r, max(0, size-part), part)); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"context"
+	"fmt"
+
+	"parallax/augment"
+)
+
+// worker is what the goroutines of one pass share; nothing in it changes.
+type worker struct {
+	loader     *Loader
+	pass       pass
+	sizes      []size
+	quarantine *Quarantine
+}
+
+// fill makes the views of some rows of a batch.
+func (w *worker) fill(ctx context.Context, j job) error {
+	l, b := w.loader, j.batch
+	for row := j.lo; row < j.hi; row++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		img, index, err := w.fetch(w.pass.order[b.At*w.pass.batch+row], w.pass.replace)
+		if err != nil {
+			return err
+		}
+		b.Index[row] = index
+		if img == nil {
+			continue
+		}
+		b.Labels[row] = l.Data.Label(index)
+		for v, recipe := range l.Recipes {
+			view := recipe.View(img, augment.ViewRand(l.Seed, w.pass.epoch, index, v))
+			px := b.Views[v]
+			if view.W != px.W || view.H != px.H {
+				return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a fixed size (random_resized_crop, or resize and center_crop)",
+					v, w.name(index), view.W, view.H, px.W, px.H)
+			}
+			area := 3 * px.W * px.H
+			l.Normalize.CHW(px.Data[row*area:(row+1)*area], view)
+		}
+	}
+	if b.pending.Add(int64(j.lo-j.hi)) == 0 {
+		close(b.done)
+	}
+	return nil
+}
+
+// fetch reads image i, or, when replace is true, the next one that can be read; it returns the index it read. Without
+// replace a bad image is nil, with index -1. An error ends the pass.
+func (w *worker) fetch(i int, replace bool) (*augment.Image, int, error) {
+	data, q := w.loader.Data, w.quarantine
+	first := i
+	for range badRun {
+		if !q.Has(i) {
+			img, err := data.Image(i)
+			if err == nil && (img.W <= 0 || img.H <= 0 || len(img.Pix) != 3*img.W*img.H) {
+				err = fmt.Errorf("decoded to %dx%d pixels", img.W, img.H)
+			}
+			if err == nil {
+				q.good()
+				return img, i, nil
+			}
+			if err := q.Add(i, w.name(i), err); err != nil {
+				return nil, 0, fmt.Errorf("reading images: %w", err)
+			}
+		}
+		if !replace {
+			return nil, -1, nil
+		}
+		i = (i + 1) % data.Len()
+	}
+	return nil, 0, fmt.Errorf("reading images: %d images in a row, from %s on, cannot be read; repair or remove them", badRun, w.name(first))
+}
+
+func (w *worker) name(i int) string {
+	if named, ok := w.loader.Data.(interface{ Name(int) string }); ok {
+		return named.Name(i)
+	}
+	return fmt.Sprint(i)
+}
+
+// viewSizes are the sizes of the views of the first image; those of all others must be the same.
+func (w *worker) viewSizes() ([]size, error) {
+	img, index, err := w.fetch(w.pass.order[w.pass.from*w.pass.batch], true)
+	if err != nil {
+		return nil, err
+	}
+	var sizes []size
+	for v, recipe := range w.loader.Recipes {
+		z := size{img.W, img.H}
+		for _, d := range recipe.Draw(z.w, z.h, augment.ViewRand(w.loader.Seed, w.pass.epoch, index, v)) {
+			z.w, z.h = d.Size(z.w, z.h)
+		}
+		sizes = append(sizes, z)
+	}
+	return sizes, nil
+}

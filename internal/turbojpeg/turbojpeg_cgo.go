@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && (linux || darwin)
+
+package turbojpeg
+
+/*
+#cgo linux LDFLAGS: -ldl
+#define _GNU_SOURCE 1 // for dladdr
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The functions of the TurboJPEG API 2.x used here, with the types its manual gives them.
+static struct {
+	void *(*init)(void);
+	int (*header)(void *, const unsigned char *, unsigned long, int *, int *, int *, int *);
+	int (*decompress)(void *, const unsigned char *, unsigned long, unsigned char *, int, int, int, int, int);
+	int (*code)(void *);
+	char *(*message)(void *);
+	int (*destroy)(void *);
+} api;
+
+// plx_open loads the library called name. It returns NULL, or why it could not, for the caller to free.
+static char *plx_open(const char *name, char *path, int path_size) {
+	void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	if (lib == NULL) {
+		const char *why = dlerror();
+		return strdup(why ? why : "dlopen failed");
+	}
+	api.init = (void *(*)(void))dlsym(lib, "tjInitDecompress");
+	api.header = (int (*)(void *, const unsigned char *, unsigned long, int *, int *, int *, int *))dlsym(lib, "tjDecompressHeader3");
+	api.decompress = (int (*)(void *, const unsigned char *, unsigned long, unsigned char *, int, int, int, int, int))dlsym(lib, "tjDecompress2");
+	api.code = (int (*)(void *))dlsym(lib, "tjGetErrorCode");
+	api.message = (char *(*)(void *))dlsym(lib, "tjGetErrorStr2");
+	api.destroy = (int (*)(void *))dlsym(lib, "tjDestroy");
+	if (!api.init || !api.header || !api.decompress || !api.code || !api.message || !api.destroy) {
+		dlclose(lib);
+		return strdup("it is older than version 2.0");
+	}
+	Dl_info info;
+	if (dladdr((void *)api.init, &info) && info.dli_fname) snprintf(path, path_size, "%s", info.dli_fname);
+	return NULL;
+}
+
+static void *plx_new(void) { return api.init(); }
+static void plx_free(void *h) { api.destroy(h); }
+
+// plx_fail copies the handle's message. It returns 1 for a warning (the picture is complete as far as it goes), 2 for an error.
+static int plx_fail(void *h, char *msg, int msg_size) {
+	snprintf(msg, msg_size, "%s", api.message(h));
+	return api.code(h) == 0 ? 1 : 2;
+}
+
+static int plx_header(void *h, const unsigned char *data, unsigned long size, int *width, int *height, int *space, char *msg, int msg_size) {
+	int subsampling;
+	if (api.header(h, data, size, width, height, &subsampling, space) == 0) return 0;
+	return plx_fail(h, msg, msg_size);
+}
+
+static int plx_decode(void *h, const unsigned char *data, unsigned long size, unsigned char *dst, int width, int height, int format, int flags, char *msg, int msg_size) {
+	if (api.decompress(h, data, size, dst, width, 0, height, format, flags) == 0) return 0;
+	return plx_fail(h, msg, msg_size);
+}
+*/
+import "C"
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+const (
+	formatRGB  = 0  // TJPF_RGB
+	formatCMYK = 11 // TJPF_CMYK
+
+	spaceCMYK = 3 // TJCS_CMYK
+	spaceYCCK = 4 // TJCS_YCCK
+
+	// TJFLAG_LIMITSCANS: a progressive file of more than 500 scans is refused, since a small one can keep a decoder
+	// busy for minutes. No other flag: the accurate DCT and smooth upsampling are what Pillow uses.
+	flags = 32768
+
+	warning = 1
+)
+
+var library struct {
+	sync.Once
+	err  error
+	path string
+}
+
+func libraryNames() []string {
+	if runtime.GOOS == "darwin" {
+		return []string{"libturbojpeg.0.dylib", "libturbojpeg.dylib",
+			"/opt/homebrew/opt/jpeg-turbo/lib/libturbojpeg.dylib", "/usr/local/opt/jpeg-turbo/lib/libturbojpeg.dylib"}
+	}
+	return []string{"libturbojpeg.so.0", "libturbojpeg.so"}
+}
+
+func load() {
+	var first error
+	for _, name := range libraryNames() {
+		var path [4096]C.char
+		cname := C.CString(name)
+		why := C.plx_open(cname, &path[0], C.int(len(path)))
+		C.free(unsafe.Pointer(cname))
+		if why == nil {
+			library.path = C.GoString(&path[0])
+			return
+		}
+		if first == nil {
+			first = fmt.Errorf("opening libturbojpeg: %s", C.GoString(why))
+		}
+		C.free(unsafe.Pointer(why))
+	}
+	library.err = first
+}
+
+// Available opens the library at the first call and returns nil, or why it cannot be used. Safe for concurrent use.
+func Available() error {
+	library.Do(load)
+	return library.err
+}
+
+var versionText = regexp.MustCompile(`libjpeg-turbo version (\d+(?:\.\d+)+)`)
+
+// Version is the library's version, such as "2.1.5", or "" where it cannot be told. The API has no call for it: the
+// text is looked for in the library's file.
+func Version() string {
+	if Available() != nil {
+		return ""
+	}
+	data, err := os.ReadFile(library.path)
+	if err != nil {
+		return ""
+	}
+	if m := versionText.FindSubmatch(data); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// handles holds decompressors between calls: making one costs as much as decoding a 32x32 image.
+var handles struct {
+	sync.Mutex
+	free []unsafe.Pointer
+}
+
+func getHandle() (unsafe.Pointer, error) {
+	handles.Lock()
+	if n := len(handles.free); n > 0 {
+		h := handles.free[n-1]
+		handles.free = handles.free[:n-1]
+		handles.Unlock()
+		return h, nil
+	}
+	handles.Unlock()
+	h := C.plx_new()
+	if h == nil {
+		return nil, errors.New("libturbojpeg: no memory for a decompressor")
+	}
+	return h, nil
+}
+
+func putHandle(h unsafe.Pointer) {
+	handles.Lock()
+	keep := len(handles.free) < 4*runtime.GOMAXPROCS(0)
+	if keep {
+		handles.free = append(handles.free, h)
+	}
+	handles.Unlock()
+	if !keep {
+		C.plx_free(h)
+	}
+}
+
+// Decode decodes a whole JPEG file. The size in its header is checked against maxPixels (0 = no limit) before any
+// memory is taken for pixels. Data that is cut short or damaged is an error even where the library would fill the gap
+// with grey, as Pillow has it. Safe for concurrent use.
+func Decode(data []byte, maxPixels int) (Image, error) {
+	if err := Available(); err != nil {
+		return Image{}, err
+	}
+	if len(data) == 0 {
+		return Image{}, errors.New("empty file")
+	}
+	h, err := getHandle()
+	if err != nil {
+		return Image{}, err
+	}
+	// After a failure the library may leave a decompressor in the middle of a segment, and the next image would fail
+	// in it: only a handle that has done all its work is kept.
+	sound := false
+	defer func() {
+		if sound {
+			putHandle(h)
+		} else {
+			C.plx_free(h)
+		}
+	}()
+
+	var width, height, space C.int
+	var msg [256]C.char
+	src, size := (*C.uchar)(unsafe.Pointer(&data[0])), C.ulong(len(data))
+	if rc := C.plx_header(h, src, size, &width, &height, &space, &msg[0], C.int(len(msg))); rc > warning {
+		return Image{}, errors.New(C.GoString(&msg[0]))
+	}
+	img := Image{W: int(width), H: int(height), C: 3}
+	if err := checkSize(img.W, img.H, maxPixels); err != nil {
+		return Image{}, err
+	}
+	format := C.int(formatRGB)
+	if space == spaceCMYK || space == spaceYCCK {
+		img.C, format = 4, formatCMYK
+	}
+	img.Pix = make([]uint8, img.W*img.H*img.C)
+	dst := (*C.uchar)(unsafe.Pointer(&img.Pix[0]))
+	rc := C.plx_decode(h, src, size, dst, width, height, format, flags, &msg[0], C.int(len(msg)))
+	if text := C.GoString(&msg[0]); rc > warning || rc == warning && !harmless(text, data) {
+		return Image{}, errors.New(text)
+	}
+	sound = rc == 0
+	return img, nil
+}
+
+// harmless tells the warnings after which every pixel is still right. The library keeps only the first warning, so a
+// file that has one of these must also be seen to end: its last scan is followed by an end-of-image marker.
+func harmless(text string, data []byte) bool {
+	switch {
+	case strings.Contains(text, "extraneous bytes before marker"),
+		strings.Contains(text, "unknown JFIF revision"),
+		strings.Contains(text, "Unknown Adobe color transform"):
+		return bytes.LastIndex(data, []byte{0xff, 0xd9}) > bytes.LastIndex(data, []byte{0xff, 0xda})
+	}
+	return false
+}

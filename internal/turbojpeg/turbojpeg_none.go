@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !cgo || !(linux || darwin)
+
+package turbojpeg
+
+import "errors"
+
+var errNotBuilt = errors.New("libturbojpeg: this program was built without cgo, which is needed to open it")
+
+// Available returns why the library cannot be used: this build has no cgo.
+func Available() error { return errNotBuilt }
+
+// Version is empty: this build cannot open the library.
+func Version() string { return "" }
+
+// Decode always returns Available's error in this build.
+func Decode(data []byte, maxPixels int) (Image, error) { return Image{}, errNotBuilt }
