@@ -96,7 +96,7 @@ type Source struct {
 	// binary files over their size and both ends. It changes when files are added, removed, renamed, relabelled or
 	// resized, and does not depend on where the data lies.
 	Fingerprint string
-	// Notes are sentences for the user: what was left out, which decoder is missing.
+	// Notes are sentences for the user: what was left out, what has no label.
 	Notes []string
 
 	names   func(i int) string

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -183,13 +184,38 @@ func checkSize(f format, c image.Config, bytes, maxPixels int) error {
 	if c.Width > maxPixels/c.Height {
 		return fmt.Errorf("%dx%d pixels, more than the limit of %d", c.Width, c.Height, maxPixels)
 	}
-	// The least a pixel takes: deflate and LZW reach 1032 and about 2600 bytes for one (and a PNG may have 8 pixels in
-	// a byte), JPEG a block of 64 pixels in a bit. WebP and TIFF may say a whole image in a few bytes.
-	perByte := map[format]int{formatPNG: 8 * 1032, formatGIF: 4096, formatJPEG: 1024, formatBMP: 8}[f]
-	if perByte > 0 && c.Width*c.Height/perByte > bytes {
+	if px := c.Width * c.Height; px/most(f, c.ColorModel, px) > bytes {
 		return fmt.Errorf("its header says %dx%d pixels, which its %d bytes cannot hold", c.Width, c.Height, bytes)
 	}
 	return nil
+}
+
+// most is how many pixels a byte of a file can hold, so that a few bytes cannot claim gigabytes.
+func most(f format, m color.Model, px int) int {
+	switch f {
+	case formatJPEG:
+		return 1024 // a block of 64 pixels in a bit
+	case formatGIF:
+		return 4096 // LZW repeats at most its whole table's length per code of 12 bits
+	case formatBMP:
+		return 8
+	case formatPNG:
+		const deflate = 1032 // bytes from one
+		switch m {
+		case color.RGBAModel, color.NRGBAModel:
+			return deflate / 3
+		case color.Gray16Model:
+			return deflate / 2
+		case color.RGBA64Model, color.NRGBA64Model:
+			return deflate / 6
+		}
+		return deflate * 8 // one bit each
+	}
+	// TIFF and WebP may say a blank image in a few bytes; a large one is then refused all the same.
+	if px > 16<<20 {
+		return 4096
+	}
+	return px
 }
 
 // bufferedDecoder returns a function that reads a file into a buffer it keeps for the next call, and decodes it. Every

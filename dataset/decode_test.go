@@ -181,6 +181,26 @@ func jpegClaiming(t testing.TB, w, h uint16) []byte {
 	return data
 }
 
+// tiffClaiming is a real TIFF whose header claims another size.
+func tiffClaiming(t testing.TB, w, h uint32) []byte {
+	data := bytes.Clone(readTestImage(t, "tiff.tif"))
+	ifd := binary.LittleEndian.Uint32(data[4:])
+	for at := int(ifd) + 2; at+12 <= len(data); at += 12 {
+		var v uint32
+		switch binary.LittleEndian.Uint16(data[at:]) {
+		case 256: // ImageWidth
+			v = w
+		case 257: // ImageLength
+			v = h
+		default:
+			continue
+		}
+		binary.LittleEndian.PutUint16(data[at+2:], 4) // LONG
+		binary.LittleEndian.PutUint32(data[at+8:], v)
+	}
+	return data
+}
+
 func TestBadImages(t *testing.T) {
 	jpg := readTestImage(t, "jpeg_420.jpg")
 	for _, c := range []struct {
@@ -194,6 +214,7 @@ func TestBadImages(t *testing.T) {
 		{"heic", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), "HEIC"},
 		{"png bomb", pngClaiming(30000, 30000), "more than the limit"},
 		{"png that cannot hold its pixels", pngClaiming(13000, 13000), "cannot hold"},
+		{"tiff that cannot hold its pixels", tiffClaiming(t, 13000, 13000), "cannot hold"},
 		{"png without height", pngClaiming(10, 0), ""},
 		{"jpeg bomb", jpegClaiming(t, 65500, 65500), "more than the limit"},
 		{"jpeg that cannot hold its pixels", jpegClaiming(t, 13000, 13000), "can"},
@@ -231,6 +252,21 @@ func TestTruncated(t *testing.T) {
 			img, err := Decode(data[:n:n], 0)
 			if err == nil && n < len(data)/2 && !strings.HasPrefix(c.File, "gif_animated") {
 				t.Errorf("%s cut to %d of %d bytes decodes to %dx%d", c.File, n, len(data), img.W, img.H)
+			}
+		}
+	}
+}
+
+// TestFlippedBits flips single bits of every sample. Damage is not always seen, but never does more than fail.
+func TestFlippedBits(t *testing.T) {
+	for _, c := range pillowCases(t) {
+		data := readTestImage(t, c.File)
+		for k := range 200 {
+			bad := bytes.Clone(data)
+			at := k * (len(data) * 8) / 200
+			bad[at/8] ^= 1 << (at % 8)
+			if img, err := Decode(bad, 1<<22); err == nil && len(img.Pix) != 3*img.W*img.H {
+				t.Errorf("%s with bit %d flipped: %dx%d pixels in %d bytes", c.File, at, img.W, img.H, len(img.Pix))
 			}
 		}
 	}

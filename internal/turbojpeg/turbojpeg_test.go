@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package turbojpeg
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"regexp"
+	"sync"
+	"testing"
+)
+
+// sample is a JPEG of one grey, which every decoder gets exactly.
+func sample(t *testing.T, w, h int) []byte {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	for i := range w * h {
+		m.Set(i%w, i/w, color.RGBA{120, 120, 120, 255})
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 95}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestDecode(t *testing.T) {
+	if err := Available(); err != nil {
+		if _, err := Decode(sample(t, 9, 5), 0); err == nil {
+			t.Error("decoded without the library")
+		}
+		t.Skip(err)
+	}
+	if v := Version(); v != "" && !regexp.MustCompile(`^\d+\.\d+`).MatchString(v) {
+		t.Errorf("version %q", v)
+	}
+	data := sample(t, 9, 5)
+	if _, err := Decode(data, 44); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("45 pixels with a limit of 44: %v", err)
+	}
+	if _, err := Decode(nil, 0); err == nil {
+		t.Error("no bytes: no error")
+	}
+	// Concurrent calls, with damaged files between them, do not disturb each other.
+	var calls sync.WaitGroup
+	for k := range 8 {
+		calls.Go(func() {
+			for i := range 50 {
+				if (i+k)%3 == 0 {
+					if _, err := Decode(data[:len(data)-10-i], 0); err == nil {
+						t.Error("cut short: no error")
+					}
+					continue
+				}
+				img, err := Decode(data, 45)
+				if err != nil || img.W != 9 || img.H != 5 || img.C != 3 || len(img.Pix) != 135 || img.Pix[0] != 120 || img.Pix[134] != 120 {
+					t.Errorf("%+v, %v", img, err)
+				}
+			}
+		})
+	}
+	calls.Wait()
+}
