@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"parallax"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// Batch is a batch of normalised images: Shape is N x 3 x H x W, and Pixels holds them in that order.
+type Batch struct {
+	Pixels []float32
+	Shape  [4]int
+	Labels []int // one per image, -1 when unknown
+}
+
+// Features is what an encoder makes of images, row by row.
+type Features struct {
+	H      torch.Tensor // N x D, float32: the backbone's features
+	Z      torch.Tensor // N x d, float32: the projector's embeddings; none for an encoder without projector
+	Labels []int        // of every row, -1 when unknown
+}
+
+// Free frees the tensors, which live until then.
+func (f Features) Free() { torch.Free(f.H, f.Z) }
+
+// Embed runs batches of images through an encoder as it would be used: with the running statistics of its batch norms and
+// without history; in bfloat16 where autocast says so. params is the tree the encoder was built in, whose training mode is
+// put back. Memory for one batch's activations is needed at a time. An error of the batches ends it.
+func Embed(enc parallax.Encoder, params *nn.Params, autocast bool, batches iter.Seq2[Batch, error]) (Features, error) {
+	defer params.Train(params.Training())
+	params.Train(false)
+	var f Features
+	err := torch.Scope(func() error {
+		var hs, zs []torch.Tensor
+		err := each(batches, func(b Batch, x torch.Tensor) {
+			torch.Autocast(autocast, func() {
+				h := enc.Backbone.Forward(x)
+				hs = append(hs, h.To(torch.F32).Keep())
+				if enc.Projector != nil {
+					zs = append(zs, enc.Projector.Forward(h).To(torch.F32).Keep())
+				}
+			})
+			f.Labels = append(f.Labels, b.Labels...)
+		})
+		if err != nil {
+			return err
+		}
+		if len(hs) == 0 {
+			return errors.New("there are no images")
+		}
+		h, z := torch.Cat(0, hs...), torch.Tensor{}
+		if len(zs) > 0 {
+			z = torch.Cat(0, zs...).Own()
+		}
+		f.H, f.Z = h.Own(), z
+		return nil
+	})
+	if err != nil {
+		return Features{}, fmt.Errorf("embedding images: %w", err)
+	}
+	return f, nil
+}
+
+// each runs f on every batch, without history and in a scope of its own.
+func each(batches iter.Seq2[Batch, error], f func(b Batch, x torch.Tensor)) error {
+	for b, err := range batches {
+		if err != nil {
+			return err
+		}
+		if len(b.Labels) != b.Shape[0] {
+			return fmt.Errorf("a batch of %d images has %d labels", b.Shape[0], len(b.Labels))
+		}
+		err := torch.Scope(func() error {
+			torch.NoGrad(func() { f(b, torch.FromFloat32(b.Pixels, b.Shape[:]...).ChannelsLast()) })
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

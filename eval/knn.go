@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package eval
+
+import (
+	"errors"
+	"math"
+
+	"parallax/torch"
+)
+
+// similarities bounds how many cosines KNN holds at a time: 64 MiB of them.
+const similarities = 16 << 20
+
+// KNN predicts the class of every query (Q x D) from its k nearest rows of the bank (N x D) by cosine. Each neighbour
+// votes for its class, of 0 ... classes-1, with weight exp(cosine/temperature); the lowest class wins a tie. This is the
+// protocol of InstDisc (Wu et al. 2018, arXiv:1805.01978, section 3.4), for which k 20 or 200 and temperature 0.07 are usual.
+//
+// Rows of the bank labelled -1 are left out, and k is cut to the rows that are left. top1 is the share of right predictions
+// among the queries whose label in queryLabels is not -1, and NaN when there is none; queryLabels may be nil. It computes in
+// float32; beside the bank it holds a normalised copy of it and 64 MiB of cosines.
+func KNN(bank torch.Tensor, bankLabels []int, queries torch.Tensor, queryLabels []int, k int, temperature float64, classes int) (predictions []int, top1 float64) {
+	const op = "KNN"
+	matches(op, "bank", bank, bankLabels, classes)
+	if queryLabels == nil {
+		queryLabels = unknown(queries.Size(0))
+	}
+	matches(op, "queries", queries, queryLabels, classes)
+	if b, q := bank.Size(1), queries.Size(1); b != q {
+		torch.Fail(op, "the bank's features are %d wide and the queries' %d: embed both with one encoder", b, q)
+	}
+	if k < 1 || !(temperature > 0) {
+		torch.Fail(op, "k is %d and the temperature %g: both must be greater than 0", k, temperature)
+	}
+
+	predictions = make([]int, 0, len(queryLabels))
+	nested(func() {
+		index, labels := labelled(bankLabels)
+		if len(labels) == 0 {
+			torch.Fail(op, "no row of the bank has a label: kNN needs labelled rows to vote")
+		}
+		k = min(k, len(labels))
+		votes := torch.FromInts(labels, len(labels))
+		keys := bank
+		if len(labels) < len(bankLabels) {
+			keys = bank.IndexSelect(0, torch.FromInts(index, len(index)))
+		}
+		keys = unit(op, "features of the bank", keys).T()
+		chunk := max(1, similarities/len(labels))
+		for from := 0; from < len(queryLabels); from += chunk {
+			rows := min(chunk, len(queryLabels)-from)
+			nested(func() {
+				query := unit(op, "queries", queries.Narrow(0, from, rows))
+				cosine, neighbour := query.MatMul(keys).TopK(k, 1)
+				class := votes.IndexSelect(0, neighbour.Reshape(-1)).Reshape(rows, k)
+				// The nearest neighbour's weight is set to 1, so that no temperature overflows.
+				weight := cosine.Sub(cosine.Narrow(1, 0, 1)).Scale(1 / temperature).Exp()
+				score := torch.Zeros(torch.F32, rows, classes).ScatterAdd(1, class, weight)
+				predictions = append(predictions, score.ArgMax(1).Ints()...)
+			})
+		}
+	})
+	return predictions, accuracy(predictions, queryLabels)
+}
+
+// nested runs f without history in a scope of its own; an error goes on to the scope around it.
+func nested(f func()) {
+	err := torch.Scope(func() error { torch.NoGrad(f); return nil })
+	if e := (*torch.Error)(nil); errors.As(err, &e) {
+		torch.Fail(e.Op, "%s", e.Text)
+	}
+}
+
+// unit returns the l2-normalised rows in float32.
+func unit(op, what string, rows torch.Tensor) torch.Tensor {
+	rows = rows.Detach().To(torch.F32)
+	if rows.IsFinite().Not().To(torch.F32).Max().Item() != 0 {
+		torch.Fail(op, "the %s hold values that are not finite: the network that made them has diverged", what)
+	}
+	return rows.Normalize(1)
+}
+
+// matches ends the scope unless rows is a matrix with one label of -1 ... classes-1 per row.
+func matches(op, what string, rows torch.Tensor, labels []int, classes int) {
+	if shape := rows.Shape(); len(shape) != 2 || shape[0] != len(labels) {
+		torch.Fail(op, "%s of shape %v with %d labels: one row of features per label is needed", what, shape, len(labels))
+	}
+	for i, label := range labels {
+		if label < -1 || label >= classes {
+			torch.Fail(op, "label %d of row %d of the %s is not one of -1 ... %d", label, i, what, classes-1)
+		}
+	}
+}
+
+// labelled returns the rows whose label is known, and their labels.
+func labelled(labels []int) (index, known []int) {
+	for i, label := range labels {
+		if label >= 0 {
+			index, known = append(index, i), append(known, label)
+		}
+	}
+	return index, known
+}
+
+func unknown(n int) []int {
+	labels := make([]int, n)
+	for i := range labels {
+		labels[i] = -1
+	}
+	return labels
+}
+
+// accuracy returns the share of predictions that are right among the rows with a label, NaN when there is none.
+func accuracy(predictions, labels []int) float64 {
+	right, of := 0, 0
+	for i, label := range labels {
+		if label < 0 {
+			continue
+		}
+		of++
+		if predictions[i] == label {
+			right++
+		}
+	}
+	if of == 0 {
+		return math.NaN()
+	}
+	return float64(right) / float64(of)
+}

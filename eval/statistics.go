@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"strings"
+
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// running is one batch norm's running statistics and what the batches added up to.
+type running struct {
+	mean, variance, seen torch.Tensor
+	before               [3]nn.State // of mean, variance, seen
+	sums                 [2]torch.Tensor
+	rows                 int
+}
+
+// RecomputeStatistics sets the running mean and variance of every batch norm that layer goes through to the average over
+// the given batches, about 20 of them, of the batch's own (weighted by its images). With momentum 0.1 the running ones are
+// those of an untrained network for some 30 steps, and an embedding made with them looks collapsed when it is not: call
+// this before an early evaluation. params is the tree layer was built in; of it only the statistics change, and restore
+// puts them back to the bit. A batch of fewer than two images has no variance and is left out. On an error nothing has
+// changed.
+//
+// From statistics set to 0, one forward pass in training mode leaves momentum times the batch's statistics, whatever the
+// momentum: dividing it out is exact but for one rounding, where solving for it from other values is not. What the layer
+// does not reach counts no batch, and stays as it was.
+func RecomputeStatistics(params *nn.Params, layer nn.Layer, autocast bool, batches iter.Seq2[Batch, error]) (restore func() error, err error) {
+	var norms []*running
+	restore = func() error {
+		return torch.Scope(func() error {
+			for _, n := range norms {
+				n.restore()
+			}
+			return nil
+		})
+	}
+	defer params.Train(params.Training())
+	params.Train(true)
+	err = torch.Scope(func() error {
+		norms = findNorms(params)
+		images := 0
+		err := each(batches, func(b Batch, x torch.Tensor) {
+			rows := b.Shape[0]
+			if rows < 2 {
+				return
+			}
+			for _, n := range norms {
+				n.clear()
+			}
+			torch.Autocast(autocast, func() { layer.Forward(x) })
+			for _, n := range norms {
+				n.add(rows)
+			}
+			images += rows
+		})
+		if err == nil && images == 0 {
+			err = errors.New("there is no batch of two or more images")
+		}
+		if err == nil {
+			for _, n := range norms {
+				n.restore()
+				n.average()
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("recomputing batch-norm statistics: %w", err), restore())
+	}
+	return restore, nil
+}
+
+// momentum is nn.BatchNorm's.
+const momentum = 0.1
+
+// findNorms finds the batch norms of a tree by their buffers' names.
+func findNorms(params *nn.Params) []*running {
+	var norms []*running
+	for _, n := range params.All() {
+		name, ok := strings.CutSuffix(params.Local(n), "running_mean")
+		if !ok || !n.Buffer {
+			continue
+		}
+		r := &running{mean: n.Tensor}
+		r.variance, _ = params.Get(name + "running_var")
+		r.seen, _ = params.Get(name + "num_batches_tracked")
+		r.before = [3]nn.State{nn.StateOf("", r.mean), nn.StateOf("", r.variance), nn.StateOf("", r.seen)}
+		for i := range r.sums {
+			r.sums[i] = torch.Zeros(torch.F64, r.mean.Shape()...)
+		}
+		norms = append(norms, r)
+	}
+	return norms
+}
+
+// clear sets the statistics to 0.
+func (r *running) clear() {
+	for _, t := range []torch.Tensor{r.mean, r.variance, r.seen} {
+		torch.Zeros(t.DType(), t.Shape()...).CopyInto(t)
+	}
+}
+
+// add adds the statistics of a batch of the given number of rows, when there was one since clear.
+func (r *running) add(rows int) {
+	passes := r.seen.Item()
+	if passes == 0 {
+		return
+	}
+	left := 1 - math.Pow(1-momentum, passes)
+	r.mean.To(torch.F64).AddInto(r.sums[0], float64(rows)/left)
+	r.variance.To(torch.F64).AddInto(r.sums[1], float64(rows)/left)
+	r.rows += rows
+}
+
+// average sets the statistics to the average of what was added.
+func (r *running) average() {
+	if r.rows == 0 {
+		return
+	}
+	r.sums[0].Scale(1 / float64(r.rows)).CopyInto(r.mean)
+	r.sums[1].Scale(1 / float64(r.rows)).CopyInto(r.variance)
+}
+
+// restore puts back what the statistics were.
+func (r *running) restore() {
+	for i, t := range []torch.Tensor{r.mean, r.variance, r.seen} {
+		r.before[i].Tensor().CopyInto(t)
+	}
+}
