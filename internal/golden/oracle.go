@@ -29,7 +29,9 @@ type Case struct {
 // runners holds what runs a case, by its kind. A runner is called in a Scope of its own.
 var runners = map[string]func(*Case) error{
 	"backbone":   runBackbone,
+	"clustering": runClustering,
 	"collapse":   runCollapse,
+	"knn":        runKNN,
 	"loss":       runLoss,
 	"optimizer":  runOptimizer,
 	"schedule":   runSchedule,

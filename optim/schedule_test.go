@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package optim_test
+
+import (
+	"math"
+	"testing"
+
+	"parallax/optim"
+)
+
+func TestWarmupCosineAtItsCorners(t *testing.T) {
+	w := optim.WarmupCosine{Base: 2, Start: 1, Final: 0.5, Warmup: 5, Total: 25}
+	for step, want := range map[int]float64{0: 1, 2: 1.5, 4: 2, 5: 2, 15: 1.25, 25: 0.5, 100: 0.5} {
+		if got := w.At(step); math.Abs(got-want) > 1e-12 {
+			t.Errorf("step %d: %v, want %v", step, got, want)
+		}
+	}
+}
+
+func TestWarmupCosineOfShortRuns(t *testing.T) {
+	for _, w := range []optim.WarmupCosine{{Base: 1, Total: 1}, {Base: 1, Total: 0}, {Base: 1, Warmup: 1, Total: 1}, {Base: 1, Warmup: 3, Total: 2}, {Base: 1, Warmup: 2, Total: 2}} {
+		for step := range 4 {
+			if v := w.At(step); math.IsNaN(v) || v < 0 || v > 1 {
+				t.Errorf("%+v at step %d is %v", w, step, v)
+			}
+		}
+	}
+	if v := (optim.WarmupCosine{Base: 1, Total: 1}).At(0); v != 1 {
+		t.Errorf("the only step of a run has the rate %v, want 1", v)
+	}
+}
+
+func TestConstant(t *testing.T) {
+	if v := optim.Constant(0.3).At(1000); v != 0.3 {
+		t.Errorf("got %v", v)
+	}
+}
+
+func TestScaledRate(t *testing.T) {
+	for _, c := range []struct {
+		base              float64
+		batch, accumulate int
+		rate              float64
+		text              string
+	}{
+		{0.03, 256, 1, 0.03, "0.03 x 256/256 = 0.03"},
+		{0.05, 512, 1, 0.1, "0.05 x 512/256 = 0.1"},
+		{0.3, 128, 4, 0.6, "0.3 x (128 x 4)/256 = 0.6"},
+	} {
+		rate, text := optim.ScaledRate(c.base, c.batch, c.accumulate)
+		if rate != c.rate || text != c.text {
+			t.Errorf("%v, %q, want %v, %q", rate, text, c.rate, c.text)
+		}
+	}
+}
