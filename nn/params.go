@@ -159,14 +159,6 @@ func (p *Params) MoveTowards(online *Params, momentum float64) {
 	torch.LerpInto(mine, theirs, 1-momentum)
 }
 
-// State is a tensor taken out of libtorch: what checkpoints hold.
-type State struct {
-	Name  string // full name
-	DType torch.DType
-	Shape []int
-	Bytes []byte // little-endian, row-major
-}
-
 // State copies every tensor of the subtree out.
 func (p *Params) State() []State {
 	all := p.All()
@@ -177,13 +169,15 @@ func (p *Params) State() []State {
 	return out
 }
 
-// StateOf copies one tensor out under a name.
-func StateOf(name string, t torch.Tensor) State {
-	return State{name, t.DType(), t.Shape(), t.Bytes()}
+// LoadLocal is Load for states under their local names.
+func (p *Params) LoadLocal(states []State) error {
+	full := make([]State, len(states))
+	for i, s := range states {
+		full[i] = s
+		full[i].Name = p.prefix + s.Name
+	}
+	return p.Load(full)
 }
-
-// Tensor makes the tensor that s describes.
-func (s State) Tensor() torch.Tensor { return torch.FromBytes(s.Bytes, s.DType, s.Shape...) }
 
 // Load overwrites the subtree with states whose names match, converting floating types. It is strict: a tensor of the
 // subtree that is missing, one too many, and another shape are errors, and then nothing was changed.

@@ -165,13 +165,10 @@ func NoGrad(f func()) {
 	f()
 }
 
-// Autocast runs f with matrix products and convolutions in bfloat16 when on, as torch.autocast does.
+// Autocast runs f with matrix products and convolutions in bfloat16 when on, as torch.autocast does, and in the types of
+// their tensors when not, within another Autocast, too.
 func Autocast(on bool, f func()) {
-	if !on {
-		f()
-		return
-	}
-	was := integer("Autocast", C.plx_set_autocast(1))
+	was := integer("Autocast", C.plx_set_autocast(truth(on)))
 	defer C.plx_set_autocast(C.int(was))
 	f()
 }

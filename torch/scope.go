@@ -137,6 +137,7 @@ func Live() int { return int(integer("Live", C.plx_live_tensors())) }
 var (
 	ownerOnce   sync.Once
 	ownerCalls  = make(chan func())
+	ownerGone   = make(chan struct{}) // closed if it ever ends
 	ownerThread C.uint64_t
 )
 
@@ -145,6 +146,7 @@ func startOwner() {
 		started := make(chan struct{})
 		go func() {
 			runtime.LockOSThread()
+			defer close(ownerGone)
 			ownerThread = C.plx_thread()
 			close(started)
 			for call := range ownerCalls {
@@ -160,9 +162,14 @@ func onOwner() bool { return C.plx_thread() == ownerThread }
 // owner runs f on the owner's thread and waits for it.
 func owner(f func()) {
 	done := make(chan struct{})
-	ownerCalls <- func() {
+	call := func() {
 		defer close(done)
 		f()
 	}
-	<-done
+	select {
+	case ownerCalls <- call:
+		<-done
+	case <-ownerGone:
+		panic("torch: an earlier Scope was left by runtime.Goexit (as t.Fatal does), which ended libtorch's thread")
+	}
 }

@@ -170,3 +170,37 @@ func TestEmptyAndScalar(t *testing.T) {
 		}
 	})
 }
+
+func TestInPlace(t *testing.T) {
+	in(t, func() {
+		for _, dtype := range []torch.DType{torch.F64, torch.I64} {
+			a := torch.FromInts([]int{1, 2, 3}, 3).To(dtype).Clone()
+			torch.Ones(dtype, 3).AddInto(a, 2)
+			near(t, "a + 2·1 as "+dtype.String(), a.Sum().Item(), 12)
+			torch.FromInts([]int{7}, 1).To(dtype).IndexCopyInto(a, torch.FromInts([]int{1}, 1))
+			near(t, "row 1 as "+dtype.String(), a.Float64s()[1], 7)
+		}
+		a, b := torch.Zeros(torch.F64, 2), torch.Ones(torch.F64, 2)
+		torch.LerpInto([]torch.Tensor{a}, []torch.Tensor{b}, 0.25)
+		near(t, "moving average", a.Sum().Item(), 0.5)
+	})
+}
+
+func TestAutocast(t *testing.T) {
+	in(t, func() {
+		a := torch.Ones(torch.F32, 2, 2)
+		torch.Autocast(true, func() {
+			if d := a.MatMul(a).DType(); d != torch.BF16 {
+				t.Errorf("under autocast a product is %v", d)
+			}
+			torch.Autocast(false, func() {
+				if d := a.MatMul(a).DType(); d != torch.F32 {
+					t.Errorf("with autocast off inside, a product is %v", d)
+				}
+			})
+		})
+		if d := a.MatMul(a).DType(); d != torch.F32 {
+			t.Errorf("after autocast a product is %v", d)
+		}
+	})
+}

@@ -3,6 +3,8 @@
 package train
 
 import (
+	"fmt"
+
 	"parallax"
 	"parallax/nn"
 	"parallax/run"
@@ -37,15 +39,22 @@ type Progress struct {
 }
 
 // tap is a Backbone that lets hooks see the features which the method computes anyway: of the first network built from
-// it, the online one, while recording is on.
+// it, the online one, while recording is on. It also gives every network built from it the weights to start from.
 type tap struct {
 	parallax.Backbone
+	init             []nn.State
+	err              error
 	built, recording bool
 	features         torch.Tensor
 }
 
 func (t *tap) Build(p *nn.Params) nn.Layer {
 	layer := t.Backbone.Build(p)
+	if len(t.init) > 0 {
+		if err := p.LoadLocal(t.init); err != nil {
+			t.err = fmt.Errorf("loading the weights to start from: %w", err)
+		}
+	}
 	if t.built {
 		return layer
 	}

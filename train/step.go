@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"parallax"
@@ -47,43 +48,35 @@ func rule(c *run.Optim) (optim.Rule, error) {
 	return nil, fmt.Errorf("unknown optimiser %q: set optim.name to sgd, adam, adamw or lars", c.Name)
 }
 
-// advance makes one optimiser step: forward and backward for every accumulated batch, clip, move, update, report.
-func (t *Trainer) advance(next func() (*dataset.Batch, error, bool)) error {
+// advance makes one optimiser step, or the batch's part of one: forward and backward; and with the last part clip, move,
+// update, report.
+func (t *Trainer) advance(batch *dataset.Batch) error {
 	return torch.Scope(func() error {
-		var loss float64
-		var terms []term
-		var labels []int
-		for _, p := range t.params.Trainable() {
-			p.Tensor.SetGrad(torch.Tensor{})
-		}
-		t.tap.features = torch.Tensor{}
 		parts := t.Config.Train.Accumulate
-		for part := range parts {
-			batch, err, ok := next()
-			if err != nil {
-				return err
+		if t.part == 0 {
+			t.loss = 0
+			for _, p := range t.params.Trainable() {
+				p.Tensor.SetGrad(torch.Tensor{})
 			}
-			if !ok {
-				return fmt.Errorf("the loader ended at step %d of %d", t.step, t.Steps)
-			}
-			t.dataWaits += batch.Wait
-			value, reported, err := t.forward(batch, part)
-			if err != nil {
-				return err
-			}
-			loss, terms = loss+value.Item()/float64(parts), reported
-			if part == 0 {
-				labels = append(labels, batch.Labels...)
-			}
-			batch.Release()
-			if err := t.checkFinite(loss, terms); err != nil {
-				return err
-			}
-			value.Scale(1 / float64(parts)).Backward()
+		}
+		last := t.part == parts-1
+		loss, terms, err := t.forward(batch, last)
+		if err != nil {
+			return err
+		}
+		labels := slices.Clone(batch.Labels)
+		batch.Release()
+		t.loss += loss.Item() / float64(parts)
+		if err := t.checkFinite(terms); err != nil {
+			return err
+		}
+		loss.Scale(1 / float64(parts)).Backward()
+		if t.part++; !last {
+			return nil
 		}
 		rate := t.move()
-		t.step++
-		if err := t.report(loss, terms, rate); err != nil {
+		t.step, t.part = t.step+1, 0
+		if err := t.report(terms, rate); err != nil {
 			return err
 		}
 		return t.callHooks(t.tap.features, labels)
@@ -92,11 +85,14 @@ func (t *Trainer) advance(next func() (*dataset.Batch, error, bool)) error {
 
 // forward returns the loss of one batch. All other handles of the forward pass are freed on return, so that backward
 // can give up activations as it goes.
-func (t *Trainer) forward(b *dataset.Batch, part int) (loss torch.Tensor, terms []term, err error) {
+// With record, the features h are kept for the hooks.
+func (t *Trainer) forward(b *dataset.Batch, record bool) (loss torch.Tensor, terms []term, err error) {
+	t.tap.recording, t.tap.features = record, torch.Tensor{}
+	defer func() { t.tap.recording = false }()
 	err = torch.Scope(func() error {
 		s := t.state()
 		s.Epoch, s.Index, s.Labels = b.Epoch, b.Index, b.Labels
-		s.Rand = rand.New(rand.NewPCG(t.Config.Seed, uint64(t.step*t.Config.Train.Accumulate+part)))
+		s.Rand = rand.New(rand.NewPCG(t.Config.Seed, uint64(t.step*t.Config.Train.Accumulate+t.part)))
 		s.Report = func(name string, v torch.Tensor) {
 			terms = append(terms, term{name, v.Detach().Keep()})
 		}
@@ -104,9 +100,7 @@ func (t *Trainer) forward(b *dataset.Batch, part int) (loss torch.Tensor, terms 
 			s.Views = append(s.Views, torch.FromFloat32(v.Data, v.N, v.C, v.H, v.W).ChannelsLast())
 		}
 		var z []torch.Tensor
-		t.tap.recording = part == 0
 		torch.Autocast(t.Config.Train.Precision == run.BF16, func() { z = t.Method.Forward(s) })
-		t.tap.recording = false
 		for i := range z {
 			z[i] = z[i].To(torch.F32) // losses are computed in float32
 		}
@@ -141,7 +135,8 @@ func (t *Trainer) move() float64 {
 }
 
 // checkFinite names the first term that is not finite when the loss is not.
-func (t *Trainer) checkFinite(loss float64, terms []term) error {
+func (t *Trainer) checkFinite(terms []term) error {
+	loss := t.loss
 	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
 		return nil
 	}
@@ -157,7 +152,7 @@ func (t *Trainer) checkFinite(loss float64, terms []term) error {
 }
 
 // report writes a step line when one is due.
-func (t *Trainer) report(loss float64, terms []term, rate float64) error {
+func (t *Trainer) report(terms []term, rate float64) error {
 	if t.step%t.Config.Train.LogEvery != 0 && t.step != 1 && t.step != t.Steps {
 		return nil
 	}
@@ -165,7 +160,7 @@ func (t *Trainer) report(loss float64, terms []term, rate float64) error {
 	spent := now.Sub(t.logged).Seconds()
 	images := (t.step - t.loggedAt) * t.Config.Train.Batch * t.Config.Train.Accumulate
 	e := run.Event{
-		Event: run.StepEnd, Loss: run.Num(loss), Rate: run.Num(rate),
+		Event: run.StepEnd, Loss: run.Num(t.loss), Rate: run.Num(rate),
 		ImagesPerSecond: run.Num(float64(images) / spent), DataWait: run.Num(t.dataWaits.Seconds() / spent),
 		Terms: map[string]run.Number{},
 	}

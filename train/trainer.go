@@ -30,8 +30,10 @@ type Trainer struct {
 	schedule  optim.Schedule
 	log       *run.Log
 
-	step      int // optimiser steps done
-	saved     int // the step of the newest checkpoint, -1 for none
+	step      int     // optimiser steps done
+	part      int     // batches of the next step done, below train.accumulate
+	loss      float64 // their share of its loss
+	saved     int     // the step of the newest checkpoint, -1 for none
 	score     float64
 	scored    bool // whether a hook has rated the weights of this step
 	best      bestCheckpoint
@@ -47,6 +49,7 @@ type Options struct {
 	Backbone parallax.Backbone
 	Loader   *dataset.Loader
 	Dir      *run.Dir
+	Init     []nn.State // weights the backbone starts from, under its local names; empty: random ones
 	Hooks    []Hook
 	Watch    []func(run.Event) // called with every event, after it is written
 }
@@ -64,12 +67,12 @@ func New(o Options) (*Trainer, error) {
 	err := torch.Scope(func() error {
 		torch.SetThreads(o.Config.Train.Threads)
 		t.params = nn.NewParams(o.Config.Seed, torch.F32)
-		t.tap = &tap{Backbone: o.Backbone}
+		t.tap = &tap{Backbone: o.Backbone, init: o.Init}
 		t.encoder = o.Method.Build(&parallax.Build{
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
 			Batch: o.Config.Train.Batch, Images: o.Loader.Data.Len(), Steps: t.Steps,
 		})
-		return t.prepare()
+		return errors.Join(t.tap.err, t.prepare())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the networks: %w", err)
@@ -128,13 +131,24 @@ func (t *Trainer) loop(ctx context.Context) error {
 	if err := t.begin(); err != nil {
 		return err
 	}
-	next, stop := iter.Pull2(t.batches(ctx))
-	defer stop()
-	for t.step < t.Steps {
-		if err := t.advance(next); err != nil {
+	if t.Done() {
+		return nil
+	}
+	for batch, err := range t.batches(ctx) {
+		if err != nil {
 			return err
 		}
-		if every := t.Config.Train.SaveEvery; t.step%every == 0 && t.step < t.Steps {
+		t.dataWaits += batch.Wait
+		if err := t.advance(batch); err != nil {
+			return err
+		}
+		if t.part > 0 {
+			continue
+		}
+		if t.Done() {
+			break
+		}
+		if t.step%t.Config.Train.SaveEvery == 0 {
 			if err := t.save(); err != nil {
 				return err
 			}

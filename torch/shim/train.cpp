@@ -62,7 +62,13 @@ plx_value grad(plx_tensor t) { return tensor([&] { return get(t).grad(); }); }
 plx_value set_grad(plx_tensor t, plx_tensor g) { return done([&] { get(t).mutable_grad() = maybe(g); }); }
 
 plx_value copy_into(plx_tensor dst, plx_tensor src) { return done([&] { NoGrad n; get(dst).copy_(get(src)); }); }
-plx_value add_into(plx_tensor dst, plx_tensor src, double alpha) { return done([&] { NoGrad n; get(dst).add_(get(src), alpha); }); }
+plx_value add_into(plx_tensor dst, plx_tensor src, double alpha) {
+	return done([&] {
+		NoGrad n;
+		bool whole = at::isIntegralType(get(dst).scalar_type(), true);
+		get(dst).add_(get(src), whole ? at::Scalar(static_cast<int64_t>(alpha)) : at::Scalar(alpha));
+	});
+}
 plx_value scale_into(plx_tensor dst, double s) { return done([&] { NoGrad n; get(dst).mul_(s); }); }
 plx_value index_copy_into(plx_tensor dst, plx_tensor index, plx_tensor src) { return done([&] { NoGrad n; get(dst).index_copy_(0, get(index), get(src)); }); }
 plx_value lerp_into(const plx_tensor *dst, const plx_tensor *src, int64_t n, double weight) {

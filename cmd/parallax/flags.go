@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"parallax/run"
+)
+
+// nearestFlag adds the nearest flag's name to an error about an unknown one.
+func nearestFlag(c *cobra.Command, err error) error {
+	const unknown = "unknown flag: --"
+	text := err.Error()
+	if !strings.HasPrefix(text, unknown) {
+		return fmt.Errorf("%s: %w (parallax %s --help)", c.Name(), err, c.Name())
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	name := strings.TrimPrefix(text, unknown)
+	return fmt.Errorf("%s: unknown flag --%s: did you mean --%s? (parallax %s --help lists them)", c.Name(), name, run.Nearest(name, names), c.Name())
+}
+
+// settingFlag is a flag that is short for --set path=value.
+type settingFlag struct{ flag, path, kind, help string }
+
+// settingFlags are the flags of pretrain that set one value of the configuration.
+var settingFlags = []settingFlag{
+	{"backbone", "backbone.name", "string", "network: resnet18, resnet34, resnet50"},
+	{"epochs", "train.epochs", "int", "length of the run in passes over the data"},
+	{"max-steps", "train.max_steps", "int", "length of the run in optimiser steps, instead of epochs"},
+	{"batch", "train.batch", "int", "images per batch"},
+	{"size", "data.size", "int", "side of a view in pixels; without it, from the images"},
+	{"labels", "data.labels", "string", "none, folders, or a CSV file of path,label; only for measuring"},
+	{"seed", "seed", "uint", "of everything random"},
+	{"eval-every", "train.eval_every", "int", "optimiser steps between evaluations; default one epoch"},
+	{"save-every", "train.save_every", "int", "optimiser steps between checkpoints; default one epoch"},
+	{"log-every", "train.log_every", "int", "optimiser steps between lines of metrics"},
+	{"precision", "train.precision", "string", "bf16 or float32; default bf16 where the processor has it"},
+	{"device", "train.device", "string", "cpu or cuda"},
+	{"threads", "train.threads", "int", "threads of the engine; default one per core"},
+	{"workers", "train.workers", "int", "threads that read and augment images; default one per core"},
+	{"init", "backbone.init", "string", "safetensors file with weights to start from"},
+}
+
+// addSettingFlags declares them on c. Values are taken as text: the configuration checks them and knows the keys.
+func addSettingFlags(c *cobra.Command) {
+	for _, f := range settingFlags {
+		c.Flags().Var(&textFlag{kind: f.kind}, f.flag, f.help)
+	}
+}
+
+type textFlag struct{ kind, text string }
+
+func (t *textFlag) String() string     { return t.text }
+func (t *textFlag) Set(s string) error { t.text = s; return nil }
+func (t *textFlag) Type() string       { return t.kind }
+
+// setting is one value given on the command line, with its source.
+type setting struct{ path, value, source string }
+
+// givenSettings are the values that the command line sets: first flags, then --set in order.
+func givenSettings(c *cobra.Command, sets []string) ([]setting, error) {
+	var all []setting
+	for _, f := range settingFlags {
+		if given := c.Flags().Lookup(f.flag); given != nil && given.Changed {
+			all = append(all, setting{f.path, given.Value.String(), "flag --" + f.flag})
+		}
+	}
+	for _, s := range sets {
+		path, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, fmt.Errorf("--set %s: write it as section.key=value", s)
+		}
+		all = append(all, setting{path, value, "--set"})
+	}
+	return all, nil
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command parallax pretrains image encoders without labels.
+//
+//	parallax pretrain --data photos --method simsiam
+//	parallax pretrain --resume runs/simsiam-1
+//	parallax methods simclr
+//	parallax views --data photos --method byol --out views.png
+//	parallax doctor
+//
+// Every command explains itself with --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"parallax/run"
+	"parallax/train"
+)
+
+// Exit statuses beside 0 and 1 (what was asked for could not be done).
+const (
+	exitUsage       = 2   // the command line or a configuration is wrong
+	exitData        = 65  // the loss became NaN or infinite
+	exitEngine      = 69  // the engine library is missing
+	exitDisk        = 74  // a file could not be written
+	exitInterrupt   = 130 // SIGINT, after a checkpoint
+	exitTermination = 143 // SIGTERM, after a checkpoint
+)
+
+// interruption is the cause of a context that a signal ended.
+type interruption struct{ signal os.Signal }
+
+func (i interruption) Error() string { return "stopped by signal: " + i.signal.String() }
+
+func main() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		cancel(interruption{<-signals})
+		signal.Stop(signals) // a second signal ends the process at once
+	}()
+	err := command().ExecuteContext(ctx)
+	if err == nil {
+		return
+	}
+	status := exitStatus(err)
+	if status != exitInterrupt && status != exitTermination {
+		fmt.Fprintln(os.Stderr, "parallax: "+oneLine(err))
+	}
+	os.Exit(status)
+}
+
+// oneLine is the error's text, joined errors separated by semicolons.
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+
+func exitStatus(err error) int {
+	var stopped interruption
+	var usage usageError
+	switch {
+	case errors.As(err, &stopped) && stopped.signal == syscall.SIGTERM:
+		return exitTermination
+	case errors.As(err, &stopped):
+		return exitInterrupt
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, train.ErrNonFinite):
+		return exitData
+	case errors.Is(err, errNoEngine):
+		return exitEngine
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO), errors.Is(err, run.ErrUncertain):
+		return exitDisk
+	}
+	return 1
+}
+
+// usageError is a mistake in the command line or a configuration.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "parallax",
+		Short: "Pretrain image encoders without labels",
+		Long: `Parallax pretrains image encoders without labels: two views of one image are drawn together in feature space, and
+something keeps the representation from collapsing to a constant. What that something is makes a method.`,
+		Example: `  parallax pretrain --data photos --method simsiam      train on a folder of images
+  parallax pretrain --resume runs/simsiam-1             go on where a run stopped
+  parallax methods                                      which methods there are
+  parallax views --data photos --method byol            look at what a method sees`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(unknownCommand(c, args[0]))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(nearestFlag(c, err)) })
+	root.AddCommand(pretrainCommand(), methodsCommand(), viewsCommand(), doctorCommand(), versionCommand())
+	return root
+}
+
+func unknownCommand(c *cobra.Command, name string) error {
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	return fmt.Errorf("unknown command %q: did you mean %q? (parallax --help lists them)", name, run.Nearest(name, names))
+}

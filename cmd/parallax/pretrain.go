@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parallax/dataset"
+	"parallax/method"
+	"parallax/nn"
+	"parallax/preset"
+	"parallax/run"
+	"parallax/torch"
+	"parallax/train"
+)
+
+var errNoEngine = torch.ErrNoEngine
+
+// pretrainFlags are the flags of pretrain that do not set a value of the configuration.
+type pretrainFlags struct {
+	data, method, config, preset, out, resume string
+	sets, probes                              []string
+	json                                      bool
+}
+
+func pretrainCommand() *cobra.Command {
+	var f pretrainFlags
+	c := &cobra.Command{
+		Use:   "pretrain (--data PATH --method NAME | --resume DIR)",
+		Short: "Train an encoder on unlabelled images",
+		Long: `Pretrain trains an image encoder on unlabelled images and watches whether it is learning or collapsing.
+
+PATH is a folder of images at any depth, a .tar or .tar.gz of them, CIFAR or IDX (MNIST) files, or the word synthetic:
+images drawn on the spot. A top-level folder called train is what is trained on; test or val is then what is measured on.
+PATH:sub/folder selects a part. Labels are only ever used to measure.
+
+The run directory holds everything: the configuration with every value and where it came from (config.yaml), metrics.jsonl,
+TensorBoard events, checkpoints, and the encoder with torchvision's parameter names (encoder.safetensors).
+
+What is shown: std is the standard deviation of the normalised embedding times the square root of its width (1 is spread
+over all directions, 0 is collapsed to a point); rank is its effective rank; knn is the accuracy of a weighted vote of the
+nearest neighbours of the backbone's features, when there are labels.`,
+		Example: `  parallax pretrain --data photos --method simsiam
+  parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
+  parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
+  parallax pretrain --resume runs/simclr
+  parallax pretrain --resume runs/simclr --epochs 20`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			settings, err := f.settings(c)
+			if err != nil {
+				return usage(err)
+			}
+			if f.resume != "" {
+				return f.resumeRun(c.Context(), c.OutOrStdout(), settings)
+			}
+			return f.newRun(c.Context(), c.OutOrStdout(), settings)
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, or synthetic")
+	fl.StringVar(&f.method, "method", "", "objective: "+strings.Join(methodNames(), ", "))
+	fl.StringVar(&f.out, "out", "", "run directory; default runs/METHOD-N")
+	fl.StringVar(&f.config, "config", "", "YAML file with values of the configuration")
+	fl.StringVar(&f.preset, "preset", "", "settings that go together: "+strings.Join(preset.Names, ", ")+"; default by image size")
+	fl.StringArrayVar(&f.sets, "set", nil, "set any value of the configuration, section.key=value; repeatable")
+	fl.StringArrayVar(&f.probes, "probe", nil, "measure on these images instead of the training data; repeatable")
+	fl.StringVar(&f.resume, "resume", "", "go on with the run in this directory")
+	fl.BoolVar(&f.json, "json", false, "print events as JSON lines")
+	addSettingFlags(c)
+	c.RegisterFlagCompletionFunc("method", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return methodNames(), cobra.ShellCompDirectiveNoFileComp
+	})
+	c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(preset.Names, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// settings are all values that the command line gives.
+func (f *pretrainFlags) settings(c *cobra.Command) ([]setting, error) {
+	var all []setting
+	if f.data != "" {
+		all = append(all, setting{"data.path", f.data, "flag --data"})
+	}
+	if f.method != "" {
+		all = append(all, setting{"method.name", f.method, "flag --method"})
+	}
+	if len(f.probes) > 0 {
+		all = append(all, setting{"probe.paths", "[" + strings.Join(quoted(f.probes), ", ") + "]", "flag --probe"})
+	}
+	given, err := givenSettings(c, f.sets)
+	return append(all, given...), err
+}
+
+func quoted(texts []string) []string {
+	var q []string
+	for _, t := range texts {
+		q = append(q, "'"+strings.ReplaceAll(t, "'", "''")+"'")
+	}
+	return q
+}
+
+func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []setting) error {
+	text, err := readConfigFile(f.config)
+	if err != nil {
+		return err
+	}
+	j, err := resolve(ctx, &request{file: f.config, text: text, preset: f.preset, settings: settings})
+	if err != nil {
+		return err
+	}
+	defer j.source.Close()
+	if err := torch.Use(j.config.Train.Device); err != nil {
+		return usage(err)
+	}
+	if err := j.identify(); err != nil {
+		return err
+	}
+	if f.out == "" {
+		f.out = vacantName("runs", j.config.Method.Name)
+	}
+	dir, err := run.Create(f.out, j.config)
+	if err != nil {
+		return err
+	}
+	return f.train(ctx, out, j, dir, false)
+}
+
+// vacantName is the first of runs/METHOD-1, runs/METHOD-2, ... that does not exist.
+func vacantName(folder, method string) string {
+	for n := 1; ; n++ {
+		path := filepath.Join(folder, fmt.Sprintf("%s-%d", method, n))
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return path
+		}
+	}
+}
+
+func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings []setting) error {
+	for flag, value := range map[string]string{"--out": f.out, "--config": f.config, "--preset": f.preset} {
+		if value != "" {
+			return usage(fmt.Errorf("--resume goes on with the run as it is: leave out %s", flag))
+		}
+	}
+	dir, err := run.Open(f.resume)
+	if err != nil {
+		return err
+	}
+	j, err := f.reopen(settings)
+	if err != nil {
+		return errors.Join(err, dir.Close())
+	}
+	defer j.source.Close()
+	if err := dir.SaveConfig(j.config); err != nil {
+		return errors.Join(err, dir.Close())
+	}
+	return f.train(ctx, out, j, dir, true)
+}
+
+// reopen describes the run in a directory once more, with new settings, and refuses what a resume must not change.
+func (f *pretrainFlags) reopen(settings []setting) (*job, error) {
+	text, err := run.ReadConfig(f.resume)
+	if err != nil {
+		return nil, err
+	}
+	name, err := run.MethodOf(text, run.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := method.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	before, err := run.Load(text, entry.New())
+	if err != nil {
+		return nil, err
+	}
+	j := &job{method: entry.New()}
+	if j.config, err = run.Load(text, j.method); err != nil {
+		return nil, err
+	}
+	for _, s := range settings {
+		if err := j.config.Set(s.path, s.value, s.source); err != nil {
+			return nil, usage(err)
+		}
+	}
+	if err := torch.Use(j.config.Train.Device); err != nil {
+		return nil, usage(err)
+	}
+	d := &j.config.Data
+	if j.source, err = dataset.Open(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size}); err != nil {
+		return nil, err
+	}
+	j.facts()
+	if err := errors.Join(j.identify(), usage(j.complete())); err != nil {
+		return nil, errors.Join(err, j.source.Close())
+	}
+	refused, err := run.Refused(before.Config, j.config.Config)
+	if err != nil {
+		return nil, err
+	}
+	if len(refused) > 0 {
+		var lines []string
+		for _, c := range refused {
+			lines = append(lines, c.String())
+		}
+		j.source.Close()
+		return nil, usage(fmt.Errorf("the run in %s cannot go on with other settings: %s; undo these, or begin a new run with --out", f.resume, strings.Join(lines, "; ")))
+	}
+	return j, nil
+}
+
+// train runs a job in its directory.
+func (f *pretrainFlags) train(ctx context.Context, out io.Writer, j *job, dir *run.Dir, resume bool) (err error) {
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	quarantine, err := dataset.NewQuarantine(j.source.Len(), dir.Path(run.QuarantineFile))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, quarantine.Close()) }()
+	evaluation, err := newEvaluation(ctx, j)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, evaluation.close()) }()
+
+	initial, err := initialWeights(j.config.Backbone.Init, resume)
+	if err != nil {
+		return err
+	}
+	view := newView(out, f.json)
+	t, err := train.New(train.Options{
+		Config: j.config.Config, Method: j.method, Backbone: j.backbone, Loader: j.loader(quarantine),
+		Init: initial, Dir: dir, Hooks: []train.Hook{evaluation}, Watch: []func(run.Event){view.show},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if resume {
+		if err := t.Resume(view.note); err != nil {
+			return err
+		}
+		if t.Done() {
+			view.note(fmt.Sprintf("the run in %s is finished after %d steps: give more --epochs or --max-steps to go on", dir, t.Step()))
+			return nil
+		}
+	}
+	view.begin(j, dir, t.Steps)
+	err = t.Run(ctx)
+	view.end(dir, quarantine.Len(), err)
+	return err
+}
+
+// initialWeights reads the backbone's weights from a file such as another run's encoder.safetensors. A classifier ("fc.")
+// in it is ignored. A resumed run has its weights from the checkpoint.
+func initialWeights(path string, resume bool) ([]nn.State, error) {
+	if path == "" || resume {
+		return nil, nil
+	}
+	states, _, err := nn.ReadStates(path)
+	if err != nil {
+		return nil, fmt.Errorf("starting from --init %s: %w", path, err)
+	}
+	return slices.DeleteFunc(states, func(s nn.State) bool { return strings.HasPrefix(s.Name, "fc.") }), nil
+}

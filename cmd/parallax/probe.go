@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+
+	"parallax/augment"
+	"parallax/collapse"
+	"parallax/dataset"
+	"parallax/eval"
+	"parallax/nn"
+	"parallax/run"
+	"parallax/torch"
+	"parallax/train"
+)
+
+const (
+	probeBatch     = 256  // images per forward pass of a probe
+	measured       = 2000 // rows whose spectrum is taken: a singular value decomposition of more costs seconds
+	alignmentPairs = 1000 // images of which two views are compared
+	holdOut        = 5    // without a test split every fifth image is a query and the others are the bank
+	earlySteps     = 50   // until then running batch-norm statistics are those of an untrained network
+	settle         = 20   // batches from which they are then estimated
+)
+
+// probe is a set of images on which the encoder is evaluated while it trains: a bank of neighbours and queries.
+type probe struct {
+	name          string
+	bank, queries *dataset.Loader
+	pairs         *dataset.Loader // two views of some of the queries
+	classes       int             // 0 without labels
+	own           bool            // it is of the training data: the linear probe knows its classes
+}
+
+// evaluation is the hook that evaluates a run on its probes.
+type evaluation struct {
+	ctx      context.Context
+	config   *run.Config
+	probes   []*probe
+	linear   *eval.Linear // nil when there are no labels, or nobody wants it
+	sources  []*dataset.Source
+	warnings []string
+}
+
+// newEvaluation opens the probes of a run: the training data, or the paths that the configuration names.
+func newEvaluation(ctx context.Context, j *job) (*evaluation, error) {
+	e := &evaluation{ctx: ctx, config: j.config.Config}
+	paths := e.config.Probe.Paths
+	if len(paths) == 0 {
+		paths = []string{e.config.Data.Path}
+	}
+	for _, path := range paths {
+		if err := e.add(path); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+	}
+	if classes := len(j.source.Classes); e.config.Probe.Linear && classes > 1 {
+		if err := torch.Scope(func() error {
+			e.linear = eval.NewLinear(j.backbone.Features(), classes, e.config.Seed)
+			return nil
+		}); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+	}
+	return e, nil
+}
+
+func (e *evaluation) add(path string) error {
+	c := e.config
+	own := path == c.Data.Path
+	options := dataset.Options{Size: c.Data.Size}
+	if own {
+		options.Labels, options.Split = c.Data.Labels, c.Data.Split
+	}
+	bank, err := dataset.Open(path, options)
+	if err != nil {
+		return fmt.Errorf("opening a probe: %w", err)
+	}
+	e.sources = append(e.sources, bank)
+	var bankData, queryData dataset.Dataset
+	for _, split := range []string{dataset.SplitTest, dataset.SplitVal} {
+		if bank.HasSplit(split) && bank.Split != split && queryData == nil {
+			options.Split = split
+			queries, err := dataset.Open(path, options)
+			if err != nil {
+				return fmt.Errorf("opening a probe: %w", err)
+			}
+			e.sources = append(e.sources, queries)
+			bankData, queryData = bank, queries
+		}
+	}
+	if queryData == nil {
+		bankData, queryData = hold(bank)
+	}
+	p := &probe{name: path, own: own, classes: len(bank.Classes)}
+	p.bank, p.queries = e.plain(bankData), e.plain(queryData)
+	if len(c.Augment) > 1 {
+		p.pairs = e.plain(queryData)
+		p.pairs.Recipes, p.pairs.Limit = c.Augment[:2], min(alignmentPairs, queryData.Len())
+	}
+	e.probes = append(e.probes, p)
+	return nil
+}
+
+// plain loads images without augmentation.
+func (e *evaluation) plain(d dataset.Dataset) *dataset.Loader {
+	c := e.config
+	return &dataset.Loader{
+		Data: d, Recipes: []augment.Recipe{augment.EvalRecipe(c.Data.Size)}, Normalize: normalization(&c.Data),
+		Batch: probeBatch, Workers: c.Train.Workers, Seed: c.Seed, Limit: c.Probe.Limit,
+	}
+}
+
+// Name is "probe".
+func (e *evaluation) Name() string { return "probe" }
+
+// State is the linear probe's.
+func (e *evaluation) State() []nn.State {
+	if e.linear == nil {
+		return nil
+	}
+	return e.linear.State()
+}
+
+// Load puts the linear probe's state back.
+func (e *evaluation) Load(states []nn.State) error {
+	if e.linear == nil {
+		return nil
+	}
+	return e.linear.Load(states)
+}
+
+// After trains the linear probe and evaluates when it is due.
+func (e *evaluation) After(p *train.Progress) error {
+	if e.linear != nil && p.Features.Defined() {
+		e.linear.Observe(p.Features, p.Labels)
+	}
+	if !p.Due {
+		return nil
+	}
+	if p.Step < earlySteps {
+		encoder := nn.Sequential{p.Encoder.Backbone, p.Encoder.Projector}
+		restore, err := eval.RecomputeStatistics(p.Params, encoder, e.autocast(), first(settle, e.batches(e.probes[0].bank, 0)))
+		if err != nil {
+			return err
+		}
+		return errors.Join(e.evaluate(p), restore())
+	}
+	return e.evaluate(p)
+}
+
+func (e *evaluation) evaluate(p *train.Progress) error {
+	for i, probe := range e.probes {
+		score, err := e.one(probe, p)
+		if err != nil {
+			return fmt.Errorf("evaluating on %s: %w", probe.name, err)
+		}
+		if i == 0 {
+			p.Score(score)
+		}
+	}
+	return nil
+}
+
+// one evaluates one probe, and returns how good the encoder is: kNN accuracy with labels, RankMe of the features
+// without (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run).
+func (e *evaluation) one(pr *probe, p *train.Progress) (score float64, err error) {
+	queries, err := eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.queries, 0))
+	if err != nil {
+		return 0, err
+	}
+	defer queries.Free()
+	var bank eval.Features
+	if pr.classes > 0 {
+		if bank, err = eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.bank, 0)); err != nil {
+			return 0, err
+		}
+		defer bank.Free()
+	}
+	views, err := e.views(pr, p)
+	if err != nil {
+		return 0, err
+	}
+	defer views[0].Free()
+	defer views[1].Free()
+
+	kinds := []struct {
+		of                          string
+		queries, bank, first, other torch.Tensor
+	}{
+		{"backbone", queries.H, bank.H, views[0].H, views[1].H},
+		{"embedding", queries.Z, bank.Z, views[0].Z, views[1].Z},
+	}
+	for i, k := range kinds {
+		event := run.Event{Event: run.Eval, Probe: pr.name, Of: k.of}
+		if err := torch.Scope(func() error {
+			m := collapse.Measure(k.queries.Narrow(0, 0, min(measured, k.queries.Size(0))))
+			event.Std, event.MeanCosine, event.EffectiveRank = run.Num(m.Std), run.Num(m.MeanCosine), run.Num(m.EffectiveRank)
+			event.RankMe, event.ParticipationRatio = run.Num(m.RankMe), run.Num(m.ParticipationRatio)
+			event.Uniformity = run.Num(collapse.Uniformity(k.queries, 2))
+			if k.first.Defined() {
+				event.Alignment = run.Num(collapse.Alignment(k.first, k.other))
+			}
+			if pr.classes > 0 {
+				_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, e.config.Probe.K, e.config.Probe.Temperature, pr.classes)
+				event.KNN = known(top1)
+			}
+			if i == 0 && e.linear != nil && pr.own {
+				event.Linear = known(e.linear.Accuracy(queries.H, queries.Labels))
+			}
+			return nil
+		}); err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			if score = event.RankMe.Value; event.KNN.Known {
+				score = event.KNN.Value
+			}
+		}
+		if err := p.Emit(event); err != nil {
+			return 0, err
+		}
+	}
+	return score, nil
+}
+
+// known is an accuracy, absent when no image had a label.
+func known(accuracy float64) run.Number {
+	if math.IsNaN(accuracy) {
+		return run.Number{}
+	}
+	return run.Num(accuracy)
+}
+
+// views embeds two augmented views of some queries, for alignment. A method with one recipe has none.
+func (e *evaluation) views(pr *probe, p *train.Progress) (views [2]eval.Features, err error) {
+	if pr.pairs == nil {
+		return views, nil
+	}
+	for v := range views {
+		if views[v], err = eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.pairs, v)); err != nil {
+			views[0].Free()
+			return [2]eval.Features{}, err
+		}
+	}
+	return views, nil
+}
+
+// batches are one view of a loader's images as the evaluation wants them.
+func (e *evaluation) batches(l *dataset.Loader, view int) iter.Seq2[eval.Batch, error] {
+	return func(yield func(eval.Batch, error) bool) {
+		for b, err := range l.Sequential(e.ctx) {
+			if err != nil {
+				yield(eval.Batch{}, err)
+				return
+			}
+			v := b.Views[view]
+			goOn := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)
+			b.Release()
+			if !goOn {
+				return
+			}
+		}
+	}
+}
+
+func (e *evaluation) autocast() bool { return e.config.Train.Precision == run.BF16 }
+
+// close frees the linear probe and closes the probes' data.
+func (e *evaluation) close() error {
+	var err error
+	if e.linear != nil {
+		err = torch.Scope(func() error { e.linear.Free(); return nil })
+	}
+	for _, s := range e.sources {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// part is some of the images of a data set.
+type part struct {
+	dataset.Dataset
+	rows []int
+}
+
+func (p part) Len() int                            { return len(p.rows) }
+func (p part) Image(i int) (*augment.Image, error) { return p.Dataset.Image(p.rows[i]) }
+func (p part) Label(i int) int                     { return p.Dataset.Label(p.rows[i]) }
+
+// hold splits data without a test split: every fifth image is a query.
+func hold(d dataset.Dataset) (bank, queries dataset.Dataset) {
+	b, q := part{Dataset: d}, part{Dataset: d}
+	for i := range d.Len() {
+		if i%holdOut == holdOut-1 {
+			q.rows = append(q.rows, i)
+		} else {
+			b.rows = append(b.rows, i)
+		}
+	}
+	if len(q.rows) == 0 {
+		return b, b
+	}
+	return b, q
+}
+
+func first[T any](n int, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		left := n
+		for v, err := range seq {
+			if !yield(v, err) {
+				return
+			}
+			if left--; left == 0 {
+				return
+			}
+		}
+	}
+}

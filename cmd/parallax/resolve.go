@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/cpu"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/backbone"
+	"parallax/dataset"
+	"parallax/method"
+	"parallax/preset"
+	"parallax/run"
+	"parallax/torch"
+	"parallax/train"
+)
+
+// job is a run that is fully described but not begun.
+type job struct {
+	config   *run.Layered
+	method   parallax.Method
+	backbone parallax.Backbone
+	source   *dataset.Source
+}
+
+// request is what the user asked for: settings from the command line over a config file.
+type request struct {
+	file     string // config file, "" for none
+	text     []byte // its content
+	preset   string // "" to choose by image size
+	settings []setting
+}
+
+// value is what the request says of one path, the command line before the file, and whether it says anything.
+func (r *request) value(path string) (text string, given bool, err error) {
+	for _, s := range slices.Backward(r.settings) {
+		if s.path == path {
+			return s.value, true, nil
+		}
+	}
+	values, err := run.Values(r.text, r.file)
+	for _, v := range values {
+		if v.Path == path {
+			return v.Text, true, err
+		}
+	}
+	return "", false, err
+}
+
+// resolve gives every value of the configuration, each from the last of these layers that says something: defaults, the
+// method's paper, a preset, a config file, the command line; and what follows from data and machine.
+func resolve(ctx context.Context, r *request) (*job, error) {
+	name, given, err := r.value("method.name")
+	if err != nil {
+		return nil, usage(err)
+	}
+	if !given {
+		return nil, usage(errors.New("no method given: add --method NAME (parallax methods lists them)"))
+	}
+	entry, err := method.Find(name)
+	if err != nil {
+		return nil, usage(err)
+	}
+	j := &job{method: entry.New()}
+	c := run.Default()
+	c.Method = run.MethodConfig{Name: name, Fields: j.method}
+	if j.config, err = run.New(&c); err != nil {
+		return nil, err
+	}
+	if err := j.openData(r); err != nil {
+		return nil, err
+	}
+	if err := j.layer(r); err != nil {
+		return nil, usage(err)
+	}
+	if err := j.detect(ctx); err != nil {
+		return nil, err
+	}
+	return j, usage(j.complete())
+}
+
+// openData opens the images and settles the size of a view, on which recipes and presets depend.
+func (j *job) openData(r *request) error {
+	c := j.config
+	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed"} {
+		text, given, err := r.value(path)
+		if err != nil {
+			return usage(err)
+		}
+		if given {
+			if err := c.Set(path, text, "command line or config"); err != nil {
+				return usage(err)
+			}
+		}
+	}
+	if c.Data.Path == "" {
+		return usage(errors.New("no data given: add --data PATH (a folder, an archive, or the word synthetic)"))
+	}
+	labels := c.Data.Labels
+	if c.Sources["data.labels"] == "default" {
+		labels = "" // whatever the data shows
+	}
+	var err error
+	j.source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size})
+	if err != nil {
+		return err
+	}
+	if c.Data.Size == 0 {
+		if c.Data.Size, err = viewSize(j.source); err != nil {
+			return err
+		}
+		return c.Mark("data.size", "detected")
+	}
+	return nil
+}
+
+// layer lays paper, preset, file and command line over the defaults.
+func (j *job) layer(r *request) error {
+	c := j.config
+	c.Augment = j.method.Views(c.Data.Size)
+	name, auto := r.preset, ""
+	if name == "" {
+		name, auto = preset.For(c.Data.Size), " (by image size)"
+	}
+	settings, err := preset.Settings(name, c.Method.Name)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.Mark("augment", "paper"), c.Mark("method", "paper"), c.Mark("method.name", "--method")); err != nil {
+		return err
+	}
+	for _, s := range settings {
+		if err := c.Set(s.Path, s.Value, "preset "+name+auto); err != nil {
+			return err
+		}
+	}
+	if r.file != "" {
+		if err := c.Merge(r.text, r.file); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.settings {
+		if err := c.Set(s.path, s.value, s.source); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// detect fills in what data and machine say and nobody set.
+func (j *job) detect(ctx context.Context) error {
+	c := j.config
+	j.facts()
+	if err := c.Mark("data.images", "detected"); err != nil {
+		return err
+	}
+	if unset := c.Data.Std == [3]float64{}; unset {
+		n, known := dataset.KnownStats(string(j.source.Kind))
+		source := "known for " + string(j.source.Kind)
+		if !known {
+			var err error
+			if n, err = dataset.ChannelStats(ctx, j.source, 2000); err != nil {
+				return err
+			}
+			source = "measured on 2000 images"
+		}
+		for i := range 3 {
+			c.Data.Mean[i], c.Data.Std[i] = round(n.Mean[i]), round(n.Std[i])
+		}
+		if err := errors.Join(c.Mark("data.mean", source), c.Mark("data.std", source)); err != nil {
+			return err
+		}
+	}
+	if c.Backbone.Stem == "" {
+		c.Backbone.Stem = string(backbone.StemFor(c.Data.Size))
+		c.Sources["backbone.stem"] = "by image size"
+	}
+	if c.Data.Labels == "none" && c.Sources["data.labels"] == "default" && len(j.source.Classes) > 0 {
+		c.Data.Labels, c.Sources["data.labels"] = "", "detected: the data has labels"
+	}
+	if c.Data.Split == "" && j.source.Split != "" {
+		c.Data.Split, c.Sources["data.split"] = j.source.Split, "detected"
+	}
+	detected := func(path string, set bool, into *int, v int) {
+		if !set {
+			*into, c.Sources[path] = v, "detected"
+		}
+	}
+	detected("train.threads", c.Train.Threads > 0, &c.Train.Threads, runtime.NumCPU())
+	detected("train.workers", c.Train.Workers > 0, &c.Train.Workers, runtime.NumCPU())
+	if c.Sources["train.precision"] == "default" {
+		c.Train.Precision, c.Sources["train.precision"] = fastPrecision(c.Train.Device), "detected"
+	}
+	return nil
+}
+
+// facts sets what is a fact of data and machine, whatever anybody says.
+func (j *job) facts() {
+	c := j.config
+	c.Data.Images, c.Data.Fingerprint, c.Data.Decoder = j.source.Len(), j.source.Fingerprint, dataset.Decoder()
+	for _, path := range []string{"data.fingerprint", "data.decoder", "data.images"} {
+		c.Sources[path] = "detected"
+	}
+}
+
+// complete settles what follows from other values and checks the whole.
+func (j *job) complete() error {
+	c := j.config
+	if c.Train.Batch > 0 && c.Train.Batch > j.source.Len() {
+		return fmt.Errorf("the batch of %d images is larger than the data set, which has %d: use --batch %d or less", c.Train.Batch, j.source.Len(), j.source.Len())
+	}
+	if c.Train.Batch > 0 && c.Train.Accumulate > 0 {
+		perEpoch := j.source.Len() / c.Train.Batch
+		steps := train.Steps(&c.Train, perEpoch)
+		epoch := max(1, perEpoch/c.Train.Accumulate)
+		if c.Sources["optim.warmup_steps"] == "default" {
+			c.Optim.WarmupSteps = min(10*epoch, steps/10)
+			c.Sources["optim.warmup_steps"] = "the smaller of 10 epochs and a tenth of the run"
+		}
+		for path, every := range map[string]*int{"train.eval_every": &c.Train.EvalEvery, "train.save_every": &c.Train.SaveEvery} {
+			if *every == 0 {
+				*every, c.Sources[path] = epoch, "one epoch"
+			}
+		}
+	}
+	c.ScaleRate()
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if v, ok := j.method.(parallax.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
+	if got, want := len(c.Augment), len(j.method.Views(c.Data.Size)); got != want {
+		return fmt.Errorf("augment has recipes for %d views and %s takes %d: list one recipe per view", got, c.Method.Name, want)
+	}
+	var err error
+	j.backbone, err = backbone.New(c.Backbone.Name, c.Backbone.Width, backbone.Stem(c.Backbone.Stem))
+	return err
+}
+
+// identify notes which engine computes. It is apart because it needs the engine.
+func (j *job) identify() error {
+	return torch.Scope(func() error {
+		facts := torch.Describe()
+		c := j.config
+		c.Engine = run.Engine{Version: facts["libtorch"], CPU: facts["cpu capability"]}
+		return c.Mark("engine", "detected")
+	})
+}
+
+// loader reads the training images.
+func (j *job) loader(q *dataset.Quarantine) *dataset.Loader {
+	c := j.config
+	return &dataset.Loader{
+		Data: j.source, Recipes: c.Augment, Normalize: normalization(&c.Data),
+		Batch: c.Train.Batch, Workers: c.Train.Workers, Seed: c.Seed, Quarantine: q,
+	}
+}
+
+func normalization(d *run.Data) augment.Normalize {
+	var n augment.Normalize
+	for i := range 3 {
+		n.Mean[i], n.Std[i] = float32(d.Mean[i]), float32(d.Std[i])
+	}
+	return n
+}
+
+// viewSize is the side that suits the images: their own where they are small, at most 224. It looks at some of them.
+func viewSize(s *dataset.Source) (int, error) {
+	r := rand.New(rand.NewPCG(1, uint64(s.Len())))
+	var sides []int
+	for range min(s.Len(), 50) {
+		img, err := s.Image(r.IntN(s.Len()))
+		if err == nil {
+			sides = append(sides, min(img.W, img.H))
+		}
+	}
+	if len(sides) == 0 {
+		return 0, fmt.Errorf("none of the images tried in %s could be read: name another folder, or give --size and see what is quarantined", s.Kind)
+	}
+	slices.Sort(sides)
+	side := sides[len(sides)/2]
+	switch {
+	case side >= 224:
+		return 224, nil
+	case side > 64:
+		return side / 32 * 32, nil
+	}
+	return side, nil
+}
+
+// fastPrecision is bf16 where the processor multiplies bfloat16 in hardware, or the device is a GPU.
+func fastPrecision(device string) string {
+	if device != "cpu" || cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 {
+		return run.BF16
+	}
+	return run.Float32
+}
+
+// round keeps four digits: statistics of a sample are not known better, and the config file reads better.
+func round(v float32) float64 {
+	r, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'f', 4, 64), 64)
+	return r
+}
+
+func readConfigFile(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage(fmt.Errorf("reading the config: %w", err))
+	}
+	return text, nil
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nn
+
+import (
+	"fmt"
+	"io"
+
+	"parallax/internal/safetensors"
+	"parallax/torch"
+)
+
+// State is a tensor taken out of libtorch: what checkpoints hold.
+type State struct {
+	Name  string
+	DType torch.DType
+	Shape []int
+	Bytes []byte // little-endian, row-major
+}
+
+// StateOf copies one tensor out under a name.
+func StateOf(name string, t torch.Tensor) State {
+	return State{name, t.DType(), t.Shape(), t.Bytes()}
+}
+
+// Tensor makes the tensor that s describes.
+func (s State) Tensor() torch.Tensor { return torch.FromBytes(s.Bytes, s.DType, s.Shape...) }
+
+// WriteStates writes states as a safetensors file. Equal input gives equal bytes.
+func WriteStates(w io.Writer, states []State, metadata map[string]string) error {
+	tensors := make([]safetensors.Tensor, len(states))
+	for i, s := range states {
+		tensors[i] = safetensors.Tensor{Name: s.Name, DType: safetensors.DType(s.DType.String()), Shape: s.Shape, Data: s.Bytes}
+	}
+	return safetensors.Write(w, tensors, metadata)
+}
+
+// ReadStates reads a safetensors file whole.
+func ReadStates(path string) (states []State, metadata map[string]string, err error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	tensors, err := f.Tensors()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	for _, t := range tensors {
+		dtype, err := torch.ParseDType(string(t.DType))
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading %s: tensor %q: %w", path, t.Name, err)
+		}
+		states = append(states, State{t.Name, dtype, t.Shape, t.Data})
+	}
+	return states, f.Metadata, nil
+}
