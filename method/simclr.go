@@ -39,7 +39,7 @@ func NewSimCLR() *SimCLR {
 
 // Validate checks the hyperparameters.
 func (m *SimCLR) Validate() error {
-	if m.Temperature <= 0 {
+	if !(m.Temperature > 0) { // nor NaN
 		return fmt.Errorf("method.temperature is %v: it must be above 0", m.Temperature)
 	}
 	return m.Projector.Validate("method.projector")
@@ -63,11 +63,12 @@ func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encod
 // image are positives and their exponentials are summed.
 func (m *SimCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	views := len(z)
+	all := make([]torch.Tensor, views)
 	for i := range z {
-		z[i] = s.Gather(z[i])
+		all[i] = s.Gather(z[i])
 	}
-	n := z[0].Size(0)
-	u := torch.Cat(0, z...).Normalize(1)               // VN x d
+	n := all[0].Size(0)
+	u := torch.Cat(0, all...).Normalize(1)             // VN x d
 	logits := u.MatMul(u.T()).Scale(1 / m.Temperature) // VN x VN: cos(zᵢ,zₖ)/τ
 	self := torch.Eye(views*n, torch.Bool)             // k = i
 	image := torch.Cat(0, repeat(torch.Arange(n), views)...)

@@ -53,7 +53,7 @@ type Conv struct {
 	stride, padding int
 }
 
-// NewConv makes a square convolution with the parameter weight (out x in x kernel x kernel), laid out channels-last.
+// NewConv makes a square convolution with the parameter weight (out x in x kernel x kernel).
 func NewConv(p *Params, in, out, kernel, stride, padding int) *Conv {
 	return &Conv{p.Param("weight", KaimingNormal, out, in, kernel, kernel), stride, padding}
 }

@@ -41,32 +41,33 @@ type request struct {
 	settings []setting
 }
 
-// value is what the request says of one path, the command line before the file, and whether it says anything.
-func (r *request) value(path string) (text string, given bool, err error) {
+// value is what the request says of one path, the command line before the file; nil when it says nothing.
+func (r *request) value(path string) (*setting, error) {
 	for _, s := range slices.Backward(r.settings) {
 		if s.path == path {
-			return s.value, true, nil
+			return &s, nil
 		}
 	}
 	values, err := run.Values(r.text, r.file)
 	for _, v := range values {
 		if v.Path == path {
-			return v.Text, true, err
+			return &setting{path, v.Text, r.file}, err
 		}
 	}
-	return "", false, err
+	return nil, err
 }
 
 // resolve gives every value of the configuration, each from the last of these layers that says something: defaults, the
 // method's paper, a preset, a config file, the command line; and what follows from data and machine.
 func resolve(ctx context.Context, r *request) (*job, error) {
-	name, given, err := r.value("method.name")
+	named, err := r.value("method.name")
 	if err != nil {
 		return nil, usage(err)
 	}
-	if !given {
+	if named == nil {
 		return nil, usage(errors.New("no method given: add --method NAME (parallax methods lists them)"))
 	}
+	name := named.value
 	entry, err := method.Find(name)
 	if err != nil {
 		return nil, usage(err)
@@ -93,14 +94,15 @@ func resolve(ctx context.Context, r *request) (*job, error) {
 func (j *job) openData(r *request) error {
 	c := j.config
 	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed"} {
-		text, given, err := r.value(path)
+		s, err := r.value(path)
 		if err != nil {
 			return usage(err)
 		}
-		if given {
-			if err := c.Set(path, text, "command line or config"); err != nil {
-				return usage(err)
-			}
+		if s == nil {
+			continue
+		}
+		if err := c.Set(path, s.value, s.source); err != nil {
+			return usage(err)
 		}
 	}
 	if c.Data.Path == "" {
@@ -172,7 +174,7 @@ func (j *job) detect(ctx context.Context) error {
 			if n, err = dataset.ChannelStats(ctx, j.source, 2000); err != nil {
 				return err
 			}
-			source = "measured on 2000 images"
+			source = fmt.Sprintf("measured on %d images", min(2000, j.source.Len()))
 		}
 		for i := range 3 {
 			c.Data.Mean[i], c.Data.Std[i] = round(n.Mean[i]), round(n.Std[i])
@@ -191,13 +193,11 @@ func (j *job) detect(ctx context.Context) error {
 	if c.Data.Split == "" && j.source.Split != "" {
 		c.Data.Split, c.Sources["data.split"] = j.source.Split, "detected"
 	}
-	detected := func(path string, set bool, into *int, v int) {
-		if !set {
-			*into, c.Sources[path] = v, "detected"
+	for path, n := range map[string]*int{"train.threads": &c.Train.Threads, "train.workers": &c.Train.Workers} {
+		if *n == 0 {
+			*n, c.Sources[path] = runtime.NumCPU(), "detected"
 		}
 	}
-	detected("train.threads", c.Train.Threads > 0, &c.Train.Threads, runtime.NumCPU())
-	detected("train.workers", c.Train.Workers > 0, &c.Train.Workers, runtime.NumCPU())
 	if c.Sources["train.precision"] == "default" {
 		c.Train.Precision, c.Sources["train.precision"] = fastPrecision(c.Train.Device), "detected"
 	}
@@ -216,15 +216,20 @@ func (j *job) facts() {
 // complete settles what follows from other values and checks the whole.
 func (j *job) complete() error {
 	c := j.config
-	if c.Train.Batch > 0 && c.Train.Batch > j.source.Len() {
+	if c.Train.Batch < 2 {
+		return fmt.Errorf("the batch is %d: a method compares images with one another, so use --batch 2 or more", c.Train.Batch)
+	}
+	if c.Train.Batch > j.source.Len() {
 		return fmt.Errorf("the batch of %d images is larger than the data set, which has %d: use --batch %d or less", c.Train.Batch, j.source.Len(), j.source.Len())
 	}
-	if c.Train.Batch > 0 && c.Train.Accumulate > 0 {
+	if c.Train.Accumulate > 0 {
 		perEpoch := j.source.Len() / c.Train.Batch
 		steps := train.Steps(&c.Train, perEpoch)
 		epoch := max(1, perEpoch/c.Train.Accumulate)
 		if c.Sources["optim.warmup_steps"] == "default" {
-			c.Optim.WarmupSteps = min(10*epoch, steps/10)
+			if c.Optim.WarmupSteps = min(10*epoch, steps/10); c.Optim.WarmupSteps == 1 {
+				c.Optim.WarmupSteps = 0 // one step of warm-up would be a step at warmup_start and nothing else
+			}
 			c.Sources["optim.warmup_steps"] = "the smaller of 10 epochs and a tenth of the run"
 		}
 		for path, every := range map[string]*int{"train.eval_every": &c.Train.EvalEvery, "train.save_every": &c.Train.SaveEvery} {
@@ -261,11 +266,11 @@ func (j *job) identify() error {
 }
 
 // loader reads the training images.
-func (j *job) loader(q *dataset.Quarantine) *dataset.Loader {
+func (j *job) loader() *dataset.Loader {
 	c := j.config
 	return &dataset.Loader{
 		Data: j.source, Recipes: c.Augment, Normalize: normalization(&c.Data),
-		Batch: c.Train.Batch, Workers: c.Train.Workers, Seed: c.Seed, Quarantine: q,
+		Batch: c.Train.Batch, Workers: c.Train.Workers, Seed: c.Seed,
 	}
 }
 

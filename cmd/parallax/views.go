@@ -109,25 +109,30 @@ func recipesFor(s *dataset.Source, name string, size int, sets []string) ([]augm
 	return l.Augment, size, nil
 }
 
-const gap = 4 // pixels between the pictures of a sheet
+const (
+	gap     = 4  // pixels between the pictures of a sheet
+	visible = 96 // pixels that the side of a picture has at least: smaller views are drawn several times as large
+)
 
 // contactSheet draws a row per image: the image, then its views, epoch by epoch.
 func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, draws int, seed uint64) (image.Image, error) {
 	images = min(images, s.Len())
 	columns := 1 + draws*len(recipes)
-	sheet := image.NewRGBA(image.Rect(0, 0, columns*(side+gap)+2*gap, images*(side+gap)+gap))
+	cell := side * ((visible + side - 1) / side)
+	sheet := image.NewRGBA(image.Rect(0, 0, columns*(cell+gap)+2*gap, images*(cell+gap)+gap))
 	draw.Draw(sheet, sheet.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	place := func(row, column int, img *augment.Image) {
-		x := gap + column*(side+gap)
+		x, y := gap+column*(cell+gap), gap+row*(cell+gap)
 		if column > 0 {
 			x += gap
 		}
-		w, h := img.W, img.H
-		if scale := float64(side) / float64(max(w, h)); scale != 1 {
-			w, h = max(1, int(float64(w)*scale)), max(1, int(float64(h)*scale))
+		w, h := img.W*cell/max(img.W, img.H), img.H*cell/max(img.W, img.H)
+		x, y = x+(cell-w)/2, y+(cell-h)/2
+		scaler := xdraw.Interpolator(xdraw.NearestNeighbor) // enlarged, the pixels are to be seen
+		if w < img.W {
+			scaler = xdraw.CatmullRom
 		}
-		x, y := x+(side-w)/2, gap+row*(side+gap)+(side-h)/2
-		xdraw.CatmullRom.Scale(sheet, image.Rect(x, y, x+w, y+h), picture(img), picture(img).Bounds(), draw.Src, nil)
+		scaler.Scale(sheet, image.Rect(x, y, x+max(1, w), y+max(1, h)), picture(img), picture(img).Bounds(), draw.Src, nil)
 	}
 	row := 0
 	for index := 0; index < s.Len() && row < images; index++ {
