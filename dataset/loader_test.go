@@ -337,6 +337,12 @@ func TestQuarantineFile(t *testing.T) {
 			t.Errorf("quarantine %v", got)
 		}
 	}
+	if q, err := NewQuarantine(d.n, list); err != nil || q.Close() != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(list); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a list before there is a bad image: %v", err)
+	}
 	run(0, 0)
 	data, _ := os.ReadFile(list)
 	if lines := strings.Split(string(data), "\n"); len(lines) != 7 || !slices.Contains(lines, `{"index":501,"name":"img501","reason":"broken"}`) {

@@ -34,15 +34,16 @@ type Quarantine struct {
 	mu     sync.Mutex
 	images int
 	bad    map[int]BadImage
-	run    int // images that failed since one was read
-	file   *os.File
+	run    int      // images that failed since one was read
+	path   string   // of the list, "" for none
+	file   *os.File // the list, once it has an entry
 }
 
 // NewQuarantine returns a quarantine for a data set of the given number of images. If path is not empty, every entry
-// is appended to that file as a line of JSON, {"index", "name", "reason"}, when it happens; the entries that the file
-// holds already (of the run that is being resumed) count from the start.
+// is appended to that file as a line of JSON, {"index", "name", "reason"}, when it happens: without a bad image there
+// is no file. The entries that it holds already (of the run that is being resumed) count from the start.
 func NewQuarantine(images int, path string) (*Quarantine, error) {
-	q := &Quarantine{images: images, bad: map[int]BadImage{}}
+	q := &Quarantine{images: images, bad: map[int]BadImage{}, path: path}
 	if path == "" {
 		return q, nil
 	}
@@ -50,18 +51,28 @@ func NewQuarantine(images int, path string) (*Quarantine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the quarantine list %s: %w", path, err)
 	}
-	if q.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
-		return nil, fmt.Errorf("opening the quarantine list: %w", err)
-	}
-	// A line that a killed run left unfinished goes.
-	if err := q.file.Truncate(whole); err == nil {
-		_, err = q.file.Seek(whole, 0)
-	}
-	if err != nil {
-		q.file.Close()
-		return nil, fmt.Errorf("opening the quarantine list: %w", err)
+	if len(q.bad) > 0 {
+		if err := q.open(whole); err != nil {
+			return nil, fmt.Errorf("opening the quarantine list: %w", err)
+		}
 	}
 	return q, nil
+}
+
+// open opens the list behind its whole lines. A line that a killed run left unfinished goes.
+func (q *Quarantine) open(whole int64) error {
+	f, err := os.OpenFile(q.path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if err = f.Truncate(whole); err == nil {
+		_, err = f.Seek(whole, 0)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	q.file = f
+	return nil
 }
 
 // load reads the entries of an existing file and returns the length of its whole lines.
@@ -104,12 +115,8 @@ func (q *Quarantine) Add(index int, name string, reason error) error {
 	b := BadImage{index, name, reason.Error()}
 	q.bad[index] = b
 	q.run++
-	if q.file != nil {
-		line, err := json.Marshal(b)
-		if err != nil {
-			return fmt.Errorf("writing the quarantine list: %w", err)
-		}
-		if _, err := q.file.Write(append(line, '\n')); err != nil {
+	if q.path != "" {
+		if err := q.write(b); err != nil {
 			return fmt.Errorf("writing the quarantine list: %w", err)
 		}
 	}
@@ -122,6 +129,21 @@ func (q *Quarantine) Add(index int, name string, reason error) error {
 		return q.tooMany("no image can be read")
 	}
 	return nil
+}
+
+// write appends an entry to the list, which it opens for the first one.
+func (q *Quarantine) write(b BadImage) error {
+	if q.file == nil {
+		if err := q.open(0); err != nil {
+			return err
+		}
+	}
+	line, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	_, err = q.file.Write(append(line, '\n'))
+	return err
 }
 
 // tooMany is the error that ends a run, with the first few images by index.

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,17 +14,22 @@ import (
 	"parallax/run"
 )
 
-// nearestFlag adds the nearest flag's name to an error about an unknown one.
-func nearestFlag(c *cobra.Command, err error) error {
-	const unknown = "unknown flag: --"
-	text := err.Error()
-	if !strings.HasPrefix(text, unknown) {
-		return fmt.Errorf("%s: %w (parallax %s --help)", c.Name(), err, c.Name())
+// flagError says what is wrong with a flag: the nearest one of those there are, or what its value must be.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		name := unknown.GetSpecifiedName()
+		return fmt.Errorf("unknown flag --%s: did you mean --%s? (%s --help lists them)", name, run.Nearest(name, names), c.CommandPath())
+	case errors.As(err, &invalid):
+		want := map[string]string{"bool": "true or false", "int": "a whole number", "uint64": "a whole number, 0 or more"}
+		f := invalid.GetFlag()
+		return fmt.Errorf("flag --%s: %q is not %s", f.Name, invalid.GetValue(), cmp.Or(want[f.Value.Type()], f.Value.Type()))
 	}
-	var names []string
-	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	name := strings.TrimPrefix(text, unknown)
-	return fmt.Errorf("%s: unknown flag --%s: did you mean --%s? (parallax %s --help lists them)", c.Name(), name, run.Nearest(name, names), c.Name())
+	return fmt.Errorf("%w (%s --help lists the flags)", err, c.CommandPath())
 }
 
 // settingFlag is a flag that is short for --set path=value.

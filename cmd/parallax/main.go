@@ -41,6 +41,22 @@ type interruption struct{ signal os.Signal }
 
 func (i interruption) Error() string { return "stopped by signal: " + i.signal.String() }
 
+// asInterruption is the interruption that err is, however deep it is wrapped. A joined error that also says that
+// something failed (the checkpoint on the way out, say) is none.
+func asInterruption(err error) (interruption, bool) {
+	for err != nil {
+		if i, ok := err.(interruption); ok {
+			return i, true
+		}
+		if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) == 1 {
+			err = joined.Unwrap()[0]
+			continue
+		}
+		err = errors.Unwrap(err)
+	}
+	return interruption{}, false
+}
+
 func main() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -53,6 +69,9 @@ func main() {
 	if err == nil {
 		return
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx)
+	}
 	status := exitStatus(err)
 	if status != exitInterrupt && status != exitTermination {
 		fmt.Fprintln(os.Stderr, "parallax: "+oneLine(err))
@@ -64,13 +83,14 @@ func main() {
 func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
 
 func exitStatus(err error) int {
-	var stopped interruption
+	if stopped, ok := asInterruption(err); ok {
+		if stopped.signal == syscall.SIGTERM {
+			return exitTermination
+		}
+		return exitInterrupt
+	}
 	var usage usageError
 	switch {
-	case errors.As(err, &stopped) && stopped.signal == syscall.SIGTERM:
-		return exitTermination
-	case errors.As(err, &stopped):
-		return exitInterrupt
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, train.ErrNonFinite):
@@ -96,9 +116,11 @@ func usage(err error) error {
 }
 
 func command() *cobra.Command {
+	cobra.EnableCommandSorting = false // the help lists what comes first, first
 	root := &cobra.Command{
-		Use:   "parallax",
-		Short: "Pretrain image encoders without labels",
+		Use:     "parallax",
+		Version: version + revision(),
+		Short:   "Pretrain image encoders without labels",
 		Long: `Parallax pretrains image encoders without labels: two views of one image are drawn together in feature space, and
 something keeps the representation from collapsing to a constant. What that something is makes a method.`,
 		Example: `  parallax pretrain --data photos --method simsiam      train on a folder of images
@@ -115,9 +137,35 @@ something keeps the representation from collapsing to a constant. What that some
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(nearestFlag(c, err)) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(flagError(c, err)) })
+	root.SetVersionTemplate(versionText())
 	root.AddCommand(pretrainCommand(), methodsCommand(), viewsCommand(), doctorCommand(), versionCommand())
+	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args, completion.RunE = nil, func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usage(unknownCommand(c, args[0]))
+		}
+	}
 	return root
+}
+
+// helpCommand explains a command, as --help after it does.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage(unknownCommand(root, args[0]))
+			}
+			return c.Help()
+		},
+	}
 }
 
 func unknownCommand(c *cobra.Command, name string) error {
@@ -125,5 +173,5 @@ func unknownCommand(c *cobra.Command, name string) error {
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
-	return fmt.Errorf("unknown command %q: did you mean %q? (parallax --help lists them)", name, run.Nearest(name, names))
+	return fmt.Errorf("unknown command %q: did you mean %q? (%s --help lists them)", name, run.Nearest(name, names), c.CommandPath())
 }

@@ -49,7 +49,11 @@ TensorBoard events, checkpoints, and the encoder with torchvision's parameter na
 
 What is shown: std is the standard deviation of the normalised embedding times the square root of its width (1 is spread
 over all directions, 0 is collapsed to a point); rank is its effective rank; knn is the accuracy of a weighted vote of the
-nearest neighbours of the backbone's features, when there are labels.`,
+nearest neighbours of the backbone's features, when there are labels.
+
+Ctrl-C or a termination signal writes a checkpoint first. Exit statuses: 0 done, 1 it could not be done, 2 a mistake in
+the command line or configuration, 65 the loss became NaN or infinite, 69 the engine library is missing, 74 a file could
+not be written, 130 and 143 stopped by SIGINT and SIGTERM.`,
 		Example: `  parallax pretrain --data photos --method simsiam
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
@@ -109,7 +113,10 @@ func quoted(texts []string) []string {
 	return q
 }
 
-func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []setting) error {
+func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []setting) (err error) {
+	if f.data == "" && f.method == "" && f.config == "" && len(settings) == 0 {
+		return usage(errors.New("nothing to train: give --data PATH and --method NAME, or --resume DIR (parallax pretrain --help has examples)"))
+	}
 	text, err := readConfigFile(f.config)
 	if err != nil {
 		return err
@@ -125,14 +132,19 @@ func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []se
 	if err := j.identify(); err != nil {
 		return err
 	}
-	if f.out == "" {
-		f.out = vacantName("runs", j.config.Method.Name)
-	}
-	dir, err := run.Create(f.out, j.config)
+	s, err := f.prepare(ctx, out, j)
 	if err != nil {
 		return err
 	}
-	return f.train(ctx, out, j, dir, false)
+	defer func() { err = errors.Join(err, s.close()) }()
+	if f.out == "" {
+		f.out = vacantName("runs", j.config.Method.Name)
+	}
+	if s.Dir, err = run.Create(f.out, j.config); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Dir.Close()) }()
+	return s.run(ctx)
 }
 
 // vacantName is the first of runs/METHOD-1, runs/METHOD-2, ... that does not exist.
@@ -145,25 +157,39 @@ func vacantName(folder, method string) string {
 	}
 }
 
-func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings []setting) error {
-	for flag, value := range map[string]string{"--out": f.out, "--config": f.config, "--preset": f.preset} {
-		if value != "" {
-			return usage(fmt.Errorf("--resume goes on with the run as it is: leave out %s", flag))
+func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings []setting) (err error) {
+	for _, other := range []struct{ flag, value string }{{"--out", f.out}, {"--config", f.config}, {"--preset", f.preset}} {
+		if other.value != "" {
+			return usage(fmt.Errorf("--resume goes on with the run as it is: leave out %s", other.flag))
 		}
 	}
 	dir, err := run.Open(f.resume)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	j, err := f.reopen(settings)
 	if err != nil {
-		return errors.Join(err, dir.Close())
+		return err
 	}
 	defer j.source.Close()
-	if err := dir.SaveConfig(j.config); err != nil {
-		return errors.Join(err, dir.Close())
+	s, err := f.prepare(ctx, out, j)
+	if err != nil {
+		return err
 	}
-	return f.train(ctx, out, j, dir, true)
+	defer func() { err = errors.Join(err, s.close()) }()
+	s.Dir = dir
+	if err := s.Resume(s.view.note); err != nil {
+		return err
+	}
+	if s.Done() {
+		s.view.note(fmt.Sprintf("the run in %s is finished after %d steps: give more --epochs or --max-steps to go on", dir, s.Step()))
+		return nil
+	}
+	if err := dir.SaveConfig(j.config); err != nil {
+		return err
+	}
+	return s.run(ctx)
 }
 
 // reopen describes the run in a directory once more, with new settings, and refuses what a resume must not change.
@@ -189,77 +215,101 @@ func (f *pretrainFlags) reopen(settings []setting) (*job, error) {
 		return nil, err
 	}
 	for _, s := range settings {
+		if s.path == "method.name" && s.value != name {
+			return nil, f.refuse(run.Change{Path: s.path, Old: name, New: s.value})
+		}
 		if err := j.config.Set(s.path, s.value, s.source); err != nil {
 			return nil, usage(err)
 		}
+	}
+	if err := j.lengthByEpochs(settings); err != nil {
+		return nil, err
 	}
 	if err := torch.Use(j.config.Train.Device); err != nil {
 		return nil, usage(err)
 	}
 	d := &j.config.Data
 	if j.source, err = dataset.Open(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size}); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (if the data has moved, say where to with --data)", err)
 	}
 	j.facts()
 	if err := errors.Join(j.identify(), usage(j.complete())); err != nil {
 		return nil, errors.Join(err, j.source.Close())
 	}
 	refused, err := run.Refused(before.Config, j.config.Config)
-	if err != nil {
-		return nil, err
+	if err == nil && len(refused) > 0 {
+		err = f.refuse(refused...)
 	}
-	if len(refused) > 0 {
-		var lines []string
-		for _, c := range refused {
-			lines = append(lines, c.String())
-		}
-		j.source.Close()
-		return nil, usage(fmt.Errorf("the run in %s cannot go on with other settings: %s; undo these, or begin a new run with --out", f.resume, strings.Join(lines, "; ")))
+	if err != nil {
+		return nil, errors.Join(err, j.source.Close())
 	}
 	return j, nil
 }
 
-// train runs a job in its directory.
-func (f *pretrainFlags) train(ctx context.Context, out io.Writer, j *job, dir *run.Dir, resume bool) (err error) {
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	quarantine, err := dataset.NewQuarantine(j.source.Len(), dir.Path(run.QuarantineFile))
-	if err != nil {
-		return err
+// refuse is the error of a resume with changes that it must not make.
+func (f *pretrainFlags) refuse(changes ...run.Change) error {
+	var lines []string
+	for _, c := range changes {
+		lines = append(lines, c.String())
 	}
-	defer func() { err = errors.Join(err, quarantine.Close()) }()
-	evaluation, err := newEvaluation(ctx, j)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, evaluation.close()) }()
+	return usage(fmt.Errorf("the run in %s cannot go on with other settings: %s; undo these, or begin a new run with --out", f.resume, strings.Join(lines, "; ")))
+}
 
-	initial, err := initialWeights(j.config.Backbone.Init, resume)
-	if err != nil {
-		return err
+// lengthByEpochs lets --epochs extend a run whose length was given in steps.
+func (j *job) lengthByEpochs(settings []setting) error {
+	for _, s := range slices.Backward(settings) {
+		switch s.path {
+		case "train.max_steps":
+			return nil
+		case "train.epochs":
+			return j.config.Set("train.max_steps", "0", s.source)
+		}
 	}
-	view := newView(out, f.json)
-	t, err := train.New(train.Options{
-		Config: j.config.Config, Method: j.method, Backbone: j.backbone, Loader: j.loader(quarantine),
-		Init: initial, Dir: dir, Hooks: []train.Hook{evaluation}, Watch: []func(run.Event){view.show},
+	return nil
+}
+
+// session is a run that is ready to train, but for its directory: what cannot begin leaves none behind.
+type session struct {
+	*train.Trainer
+	job        *job
+	evaluation *evaluation
+	view       *view
+}
+
+// prepare opens the probes and builds the networks.
+func (f *pretrainFlags) prepare(ctx context.Context, out io.Writer, j *job) (*session, error) {
+	initial, err := initialWeights(j.config.Backbone.Init, f.resume != "")
+	if err != nil {
+		return nil, err
+	}
+	s := &session{job: j, view: newView(out, f.json)}
+	if s.evaluation, err = newEvaluation(ctx, j); err != nil {
+		return nil, err
+	}
+	s.Trainer, err = train.New(train.Options{
+		Config: j.config.Config, Method: j.method, Backbone: j.backbone, Loader: j.loader(), Init: initial,
+		Hooks: []train.Hook{s.evaluation}, Watch: []func(run.Event){s.view.show},
 	})
 	if err != nil {
+		return nil, errors.Join(err, s.evaluation.close())
+	}
+	return s, nil
+}
+
+// run trains, and shows it.
+func (s *session) run(ctx context.Context) error {
+	quarantine, err := dataset.NewQuarantine(s.job.source.Len(), s.Dir.Path(run.QuarantineFile))
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	if resume {
-		if err := t.Resume(view.note); err != nil {
-			return err
-		}
-		if t.Done() {
-			view.note(fmt.Sprintf("the run in %s is finished after %d steps: give more --epochs or --max-steps to go on", dir, t.Step()))
-			return nil
-		}
-	}
-	view.begin(j, dir, t.Steps)
-	err = t.Run(ctx)
-	view.end(dir, quarantine.Len(), err)
-	return err
+	s.Loader.Quarantine = quarantine
+	s.view.begin(s.job, s.Dir, s.Steps)
+	err = s.Run(ctx)
+	s.view.end(s.Dir, quarantine.Len(), err)
+	return errors.Join(err, quarantine.Close())
 }
+
+func (s *session) close() error { return errors.Join(s.Trainer.Close(), s.evaluation.close()) }
 
 // initialWeights reads the backbone's weights from a file such as another run's encoder.safetensors. A classifier ("fc.")
 // in it is ignored. A resumed run has its weights from the checkpoint.
