@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// AlignUniform draws the two views of an image together and spreads all images over the sphere, each by a term of its
+// own. Wang & Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+// Hypersphere. ICML 2020, arXiv:2005.10242.
+//
+// What keeps it from collapsing is the second term, which is largest, 0, where all embeddings are one point.
+type AlignUniform struct {
+	Weight    float64 // λ of the uniformity term
+	Scale     float64 // t of its kernel exp(-t‖u - v‖²)
+	Projector nn.MLP  // the last layer of the paper's f; linear
+
+	encoder parallax.Encoder
+}
+
+// NewAlignUniform returns the objective with the paper's hyperparameters.
+func NewAlignUniform() *AlignUniform {
+	return &AlignUniform{Weight: 1, Scale: 2, Projector: nn.MLP{Widths: []int{128}}}
+}
+
+// Validate checks the hyperparameters.
+func (m *AlignUniform) Validate() error {
+	if m.Weight < 0 {
+		return fmt.Errorf("method.weight is %v: it must be at least 0", m.Weight)
+	}
+	if m.Scale <= 0 {
+		return fmt.Errorf("method.scale is %v: it must be above 0", m.Scale)
+	}
+	return m.Projector.Validate("method.projector")
+}
+
+// Views returns two views of SimCLR's recipe; the paper's differs from it in the strength of the colour jitter.
+func (m *AlignUniform) Views(size int) []augment.Recipe {
+	return []augment.Recipe{augment.SimCLRRecipe(size), augment.SimCLRRecipe(size)}
+}
+
+// Build makes f.
+func (m *AlignUniform) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = parallax.Encoder{
+		Backbone:  b.Backbone.Build(b.Params.Sub("backbone")),
+		Projector: m.Projector.Build(b.Params.Sub("projector"), b.Backbone.Features()),
+		Params:    b.Params.Sub("backbone"),
+		Features:  b.Backbone.Features(),
+	}
+	return m.encoder
+}
+
+// Forward returns z of both views.
+func (m *AlignUniform) Forward(s *parallax.Step) []torch.Tensor {
+	return parallax.Each(m.encoder.Projector, parallax.Each(m.encoder.Backbone, s.Views))
+}
+
+// Loss is L_align + λ ½ (L_uniform(u) + L_uniform(v)), sections 4.1 and 4.2, u and v the normalised embeddings.
+func (m *AlignUniform) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	u, v := s.Gather(z[0]).Normalize(1), s.Gather(z[1]).Normalize(1) // N x d
+	alignment := u.Sub(v).Square().Sum(1).Mean()                     // E ‖uᵢ - vᵢ‖²
+	uniformity := m.uniformity(u).Add(m.uniformity(v)).Scale(0.5)
+	s.Report("alignment", alignment)
+	s.Report("uniformity", uniformity)
+	return alignment.Add(uniformity.Scale(m.Weight))
+}
+
+// uniformity is log E_{i≠j} exp(-t‖uᵢ - uⱼ‖²).
+func (m *AlignUniform) uniformity(u torch.Tensor) torch.Tensor {
+	n := u.Size(0)
+	squares := u.MatMul(u.T()).Scale(-2).Shift(2)                                        // N x N: ‖uᵢ - uⱼ‖² = 2 - 2 uᵢ·uⱼ
+	kernel := squares.Scale(-m.Scale).MaskedFill(torch.Eye(n, torch.Bool), math.Inf(-1)) // without i = j
+	return kernel.LogSumExp(0, 1).Shift(-math.Log(float64(n * (n - 1))))
+}
