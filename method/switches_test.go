@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/nn"
+	"parallax/optim"
+	"parallax/torch"
+)
+
+// A wrong hyperparameter is refused in one line that names it as the config does.
+func TestValidateNamesTheField(t *testing.T) {
+	for _, c := range []struct {
+		field  string
+		method parallax.Method
+	}{
+		{"method.temperature", &method.SimCLR{Temperature: 0}},
+		{"method.temperature", &method.SimCLR{Temperature: -1}},
+		{"method.temperature", &method.SimCLR{Temperature: math.NaN()}},
+		{"method.projector.widths", &method.SimCLR{Temperature: 1, Projector: nn.MLP{Widths: []int{4, 0}}}},
+		{"method.target_momentum", bootstrap(func(m *method.BYOL) { m.TargetMomentum = 1.5 })},
+		{"method.target_momentum", bootstrap(func(m *method.BYOL) { m.TargetMomentum = math.NaN() })},
+		{"method.final_target_momentum", bootstrap(func(m *method.BYOL) { m.FinalTargetMomentum = -0.1 })},
+		{"method.projector.widths", bootstrap(func(m *method.BYOL) { m.Projector.Widths = []int{-4, 256} })},
+		{"method.predictor.widths", bootstrap(func(m *method.BYOL) { m.Predictor.Widths = []int{0, 256} })},
+		{"method.predictor", bootstrap(func(m *method.BYOL) { m.Predictor.Widths = []int{128} })},
+		{"method.predictor_mode", siamese(func(m *method.SimSiam) { m.PredictorMode = "train" })},
+		{"method.predictor_rate", siamese(func(m *method.SimSiam) { m.PredictorRate = "" })},
+		{"method.similarity", siamese(func(m *method.SimSiam) { m.Similarity = "l2" })},
+		{"method.projector.widths", siamese(func(m *method.SimSiam) { m.Projector.Widths = []int{0, 2048} })},
+		{"method.predictor.widths", siamese(func(m *method.SimSiam) { m.Predictor.Widths = []int{-1, 2048} })},
+		{"method.predictor", siamese(func(m *method.SimSiam) { m.Predictor.Widths = []int{512, 1024} })},
+	} {
+		err := c.method.(parallax.Validator).Validate()
+		if err == nil || !strings.HasPrefix(err.Error(), c.field+" ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("want one line that begins with %s, got: %v", c.field, err)
+		}
+	}
+}
+
+func bootstrap(set func(*method.BYOL)) *method.BYOL {
+	m := method.NewBYOL()
+	set(m)
+	return m
+}
+
+// rate sets BYOL's momentum for the whole run.
+func rate(momentum float64) *method.BYOL {
+	return shrink(bootstrap(func(m *method.BYOL) { m.TargetMomentum, m.FinalTargetMomentum = momentum, momentum })).(*method.BYOL)
+}
+
+// parameters are the bytes of a subtree's parameters, by local name.
+func parameters(p *nn.Params) map[string][]byte {
+	all := map[string][]byte{}
+	for _, n := range p.All() {
+		if !n.Buffer {
+			all[p.Local(n)] = n.Tensor.Bytes()
+		}
+	}
+	return all
+}
+
+func TestBYOLTarget(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		momentum float64
+		check    func(t *testing.T, name string, before, after, online []byte)
+	}{
+		{"momentum 0 is the online network", 0, func(t *testing.T, name string, _, after, online []byte) {
+			if !bytes.Equal(after, online) {
+				t.Errorf("target.%s is not the online network's", name)
+			}
+		}},
+		{"momentum 1 never moves", 1, func(t *testing.T, name string, before, after, _ []byte) {
+			if !bytes.Equal(before, after) {
+				t.Errorf("target.%s moved", name)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			with(t, rate(c.momentum), torch.F32, 8, func(b built) {
+				o := optim.New(optim.SGD{}, b.params.Trainable())
+				defer o.Free()
+				target := b.params.Sub("target")
+				before, began := parameters(target), parameters(b.params)
+				b.train(o, 3, b.step(0, 8, 1))
+				after, online := parameters(target), parameters(b.params)
+				if len(after) == 0 {
+					t.Error("the target has no parameters")
+				}
+				for name := range after {
+					if !bytes.Equal(before[name], began[name]) {
+						t.Errorf("target.%s did not begin as the online network's", name)
+					}
+					if name == "backbone.conv1.weight" && bytes.Equal(began[name], online[name]) {
+						t.Errorf("%s was not trained", name)
+					}
+					c.check(t, name, before[name], after[name], online[name])
+				}
+			})
+		})
+	}
+}
+
+// ξ ← τξ + (1-τ)θ with τ = 1 - (1-τ₀)(cos(πk/K)+1)/2, in the middle of the run half way from its start to 1.
+func TestBYOLTargetMovesByItsSchedule(t *testing.T) {
+	m := shrink(bootstrap(func(m *method.BYOL) { m.TargetMomentum = 0.5 })).(*method.BYOL)
+	with(t, m, torch.F64, 4, func(b built) {
+		ξ, _ := b.params.Get("target.backbone.conv1.weight")
+		θ, _ := b.params.Get("backbone.conv1.weight")
+		torch.Ones(torch.F64).CopyInto(θ.Detach())
+		for _, c := range []struct {
+			at  int
+			tau float64
+		}{{0, 0.5}, {steps / 2, 0.75}, {steps, 1}} {
+			torch.Zeros(torch.F64).CopyInto(ξ)
+			m.Update(parallax.NewStep(c.at, steps))
+			near(t, "ξ", ξ.Mean().Item(), 1-c.tau, 1e-12)
+		}
+	})
+}
+
+func TestBYOLTargetGetsNoGradient(t *testing.T) {
+	with(t, rate(0.9), torch.F32, 8, func(b built) {
+		for _, p := range b.params.Trainable() {
+			if strings.HasPrefix(p.Name, "target.") {
+				t.Errorf("%s is trained", p.Name)
+			}
+		}
+		z := b.Forward(b.step(0, 8, 1))
+		for k, want := range []bool{false, false, true, true} { // z'₁, z'₂, p₁, p₂
+			if z[k].RequiresGrad() != want {
+				t.Errorf("output %d of Forward: backward passes through it: %v, want %v", k, !want, want)
+			}
+		}
+	})
+}
+
+func TestSimSiamPredictorModes(t *testing.T) {
+	for mode, c := range map[method.Predictor]struct{ exists, moves bool }{
+		"trained": {true, true}, "fixed": {true, false}, "none": {false, false},
+	} {
+		t.Run(string(mode), func(t *testing.T) {
+			with(t, shrink(siamese(func(m *method.SimSiam) { m.PredictorMode = mode })), torch.F32, 8, func(b built) {
+				o := optim.New(optim.SGD{Momentum: 0.9, WeightDecay: 0.1}, b.params.Trainable())
+				defer o.Free()
+				predictor := b.params.Sub("predictor")
+				before := parameters(predictor)
+				if exists := len(before) > 0; exists != c.exists {
+					t.Errorf("there is a predictor: %v, want %v", exists, c.exists)
+				}
+				b.train(o, 3, b.step(0, 8, 1))
+				for name, after := range parameters(predictor) {
+					if moved := !bytes.Equal(before[name], after); moved != c.moves {
+						t.Errorf("predictor.%s moved: %v, want %v", name, moved, c.moves)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The predictor's rate stays at its peak when the schedule has come to 0.
+func TestSimSiamPredictorRate(t *testing.T) {
+	for mode, want := range map[method.Rate]bool{"constant": true, "scheduled": false} {
+		with(t, shrink(siamese(func(m *method.SimSiam) { m.PredictorRate = mode })), torch.F32, 8, func(b built) {
+			o := optim.New(optim.SGD{}, b.params.Trainable())
+			defer o.Free()
+			before := parameters(b.params)
+			b.loss(b.step(0, 8, 1)).Backward()
+			o.Step(0, 0.1, b.Method.(parallax.Grouper).Groups(steps, steps))
+			for name, after := range parameters(b.params) {
+				moves := want && strings.HasPrefix(name, "predictor.")
+				if moved := !bytes.Equal(before[name], after); moved != moves {
+					t.Errorf("%s: %s moved: %v, want %v", mode, name, moved, moves)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/method"
+	"parallax/nn"
+	"parallax/optim"
+	"parallax/torch"
+)
+
+// properties are what the table test may expect of a loss. The zero value is what most methods have; a word says why one
+// of them is not so.
+type properties struct {
+	held       []int  // numbers of the inputs of Loss behind a stop-gradient
+	asymmetric string // exchanging the two views changes the loss
+	scaled     string // the length of an embedding changes the loss
+	turned     string // a rotation of all embeddings changes the loss
+}
+
+var declared = map[string]properties{
+	"byol":    {held: []int{0, 1}},
+	"simsiam": {held: []int{0, 1}},
+}
+
+// switches are settings of the methods that the table tests besides the ones that they come with.
+var switches = map[string][]struct {
+	name string
+	set  func(parallax.Method)
+	properties
+}{
+	"simclr": {
+		{"temperature 0.5", func(m parallax.Method) { m.(*method.SimCLR).Temperature = 0.5 }, properties{}},
+		{"no projector", func(m parallax.Method) { m.(*method.SimCLR).Projector = nn.MLP{} }, properties{}},
+	},
+	"byol": {
+		{"one direction", func(m parallax.Method) { m.(*method.BYOL).Symmetric = false },
+			properties{held: []int{0, 1, 3}, asymmetric: "one direction"}},
+		{"momentum 0", func(m parallax.Method) {
+			m.(*method.BYOL).TargetMomentum, m.(*method.BYOL).FinalTargetMomentum = 0, 0
+		}, properties{held: []int{0, 1}}},
+	},
+	"simsiam": {
+		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },
+			properties{held: []int{0, 1, 3}, asymmetric: "one direction"}},
+		{"no stop-gradient", func(m parallax.Method) { m.(*method.SimSiam).StopGradient = false }, properties{}},
+		{"no predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "none" }, properties{held: []int{0, 1}}},
+		{"fixed predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
+		{"scheduled predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorRate = "scheduled" }, properties{held: []int{0, 1}}},
+		{"cross-entropy", func(m parallax.Method) { m.(*method.SimSiam).Similarity = "cross_entropy" },
+			properties{held: []int{0, 1}, scaled: "softmax", turned: "softmax"}},
+	},
+}
+
+// A method's new file needs no line here, unless it lacks one of the properties.
+func TestMethods(t *testing.T) {
+	for _, s := range subjects() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Run("entry", func(t *testing.T) { checkEntry(t, s) })
+			t.Run("finite differences", func(t *testing.T) { checkFiniteDifferences(t, s) })
+			t.Run("symmetry", func(t *testing.T) { checkSymmetry(t, s) })
+			t.Run("order of the batch", func(t *testing.T) { checkOrder(t, s) })
+			t.Run("length of the embeddings", func(t *testing.T) { checkLength(t, s) })
+			t.Run("rotation of the embeddings", func(t *testing.T) { checkRotation(t, s) })
+			t.Run("purity", func(t *testing.T) { checkPurity(t, s) })
+			t.Run("gradients reach the encoder", func(t *testing.T) { checkReach(t, s) })
+			t.Run("learning", func(t *testing.T) { checkLearning(t, s) })
+			t.Run("leaks", func(t *testing.T) { checkLeaks(t, s) })
+		})
+	}
+}
+
+// checkEntry holds what every method says of itself.
+func checkEntry(t *testing.T, s subject) {
+	for what, text := range map[string]string{"name": s.Name, "title": s.Title, "paper": s.Paper, "equation": s.Equation, "collapse": s.Collapse} {
+		if text == "" {
+			t.Errorf("the entry has no %s", what)
+		}
+	}
+	same := 0
+	for _, e := range method.All {
+		if e.Name == s.Name {
+			same++
+		}
+	}
+	if found, err := method.Find(s.Name); same != 1 || err != nil || found.Title != s.Title {
+		t.Errorf("%d entries are called %q; Find says %q, %v", same, s.Name, found.Title, err)
+	}
+	if s.New() == s.New() {
+		t.Error("New gives the same method twice")
+	}
+	for _, m := range []parallax.Method{s.New(), s.new()} {
+		if v, ok := m.(parallax.Validator); ok {
+			if err := v.Validate(); err != nil {
+				t.Errorf("its own hyperparameters are refused: %v", err)
+			}
+		}
+	}
+	recipes := s.New().Views(32)
+	if len(recipes) < 2 {
+		t.Errorf("%d views: none to compare", len(recipes))
+	}
+	for v, recipe := range recipes {
+		if err := recipe.Validate(); err != nil {
+			t.Errorf("view %d: %v", v, err)
+		}
+		img := augment.NewImage(45, 37)
+		if got := recipe.View(img, augment.ViewRand(1, 0, 0, v)); got.W != 32 || got.H != 32 {
+			t.Errorf("view %d is of %d x %d pixels, want 32 x 32", v, got.W, got.H)
+		}
+	}
+}
+
+// checkFiniteDifferences compares the gradient of the loss with respect to each of its inputs with central differences.
+// An input behind a stop-gradient gets none: the loss, as a function of it, is not what is minimised.
+func checkFiniteDifferences(t *testing.T, s subject) {
+	const h, n = 1e-5, 4
+	with(t, s.new(), torch.F64, n, func(b built) {
+		step := b.step(1, n, 1)
+		var z []torch.Tensor
+		for _, v := range b.Forward(step) {
+			z = append(z, v.Detach().Clone().RequireGrad(true))
+		}
+		b.Loss(step, slices.Clone(z)).Backward()
+		loss := func(k int, values []float64) (v float64) {
+			torch.NoGrad(func() {
+				moved := slices.Clone(z)
+				moved[k] = torch.FromFloat64(values, z[k].Shape()...)
+				v = b.Loss(step, moved).Item()
+			})
+			return v
+		}
+		for k := range z {
+			if slices.Contains(s.held, k) {
+				if g := z[k].Grad(); g.Defined() && g.Abs().Max().Item() != 0 {
+					t.Errorf("input %d is behind a stop-gradient and gets a gradient", k)
+				}
+				continue
+			}
+			if !z[k].Grad().Defined() {
+				t.Errorf("input %d gets no gradient", k)
+				continue
+			}
+			gradient, values := z[k].Grad().Float64s(), z[k].Float64s()
+			for i, at := range values {
+				values[i] = at + h
+				above := loss(k, values)
+				values[i] = at - h
+				below := loss(k, values)
+				values[i] = at
+				if want := (above - below) / (2 * h); math.Abs(gradient[i]-want) > 1e-6*math.Abs(want)+1e-8 {
+					t.Errorf("input %d, element %d: the gradient is %.10g and the slope %.10g", k, i, gradient[i], want)
+				}
+			}
+		}
+	})
+}
+
+// checkSymmetry exchanges the two views.
+func checkSymmetry(t *testing.T, s subject) {
+	if n := len(s.New().Views(pixels)); n != 2 {
+		t.Skipf("it has %d views", n)
+	}
+	with(t, s.new(), torch.F64, 6, func(b built) {
+		step := b.step(1, 6, 2)
+		before := b.loss(step).Item()
+		step.Views[0], step.Views[1] = step.Views[1], step.Views[0]
+		after := b.loss(step).Item()
+		if s.asymmetric == "" {
+			near(t, "the loss with the views exchanged", after, before, 1e-12)
+		} else if math.Abs(after-before) < 1e-9 {
+			t.Errorf("said to be asymmetric (%s), and the loss stays %g", s.asymmetric, after)
+		}
+	})
+}
+
+// checkOrder gives the images of the batch in another order.
+func checkOrder(t *testing.T, s subject) {
+	const n = 6
+	with(t, s.new(), torch.F64, n, func(b built) {
+		step := b.step(1, n, 3)
+		before := b.loss(step).Item()
+		order := []int{4, 2, 0, 5, 1, 3}
+		other := *step
+		other.Views, other.Index, other.Labels = nil, nil, nil
+		for _, v := range step.Views {
+			other.Views = append(other.Views, v.IndexSelect(0, torch.FromInts(order, n)))
+		}
+		for _, i := range order {
+			other.Index, other.Labels = append(other.Index, step.Index[i]), append(other.Labels, step.Labels[i])
+		}
+		near(t, "the loss with the images in another order", b.loss(&other).Item(), before, 1e-10)
+	})
+}
+
+// checkTransformed transforms the embeddings; why tells that this does change the loss.
+func checkTransformed(t *testing.T, s subject, why string, transform func(k int, z torch.Tensor) torch.Tensor) {
+	with(t, s.new(), torch.F64, 6, func(b built) {
+		step := b.step(1, 6, 4)
+		z := b.Forward(step)
+		before := b.Loss(step, slices.Clone(z)).Item()
+		for k := range z {
+			z[k] = transform(k, z[k].Detach())
+		}
+		after := b.Loss(step, z).Item()
+		if why == "" {
+			near(t, "the loss of the transformed embeddings", after, before, 1e-10)
+		} else if math.Abs(after-before) < 1e-9 {
+			t.Errorf("said to change the loss (%s), and it stays %g", why, after)
+		}
+	})
+}
+
+func checkLength(t *testing.T, s subject) {
+	checkTransformed(t, s, s.scaled, func(k int, z torch.Tensor) torch.Tensor {
+		factors := []float64{0.5, 3, 1, 20, 0.1, 2}
+		slices.Reverse(factors[:k+1])
+		return z.Mul(torch.FromFloat64(factors, len(factors), 1))
+	})
+}
+
+func checkRotation(t *testing.T, s subject) {
+	checkTransformed(t, s, s.turned, func(_ int, z torch.Tensor) torch.Tensor {
+		return z.MatMul(torch.FromFloat64(orthogonal(z.Size(1)), z.Size(1), z.Size(1)))
+	})
+}
+
+// orthogonal is a d x d orthogonal matrix, by Gram and Schmidt.
+func orthogonal(d int) []float64 {
+	r := rand.New(rand.NewPCG(5, uint64(d)))
+	q := make([]float64, 0, d*d)
+	for i := range d {
+		row := make([]float64, d)
+		for j := range row {
+			row[j] = r.NormFloat64()
+		}
+		for k := range i {
+			dot := 0.0
+			for j := range row {
+				dot += row[j] * q[k*d+j]
+			}
+			for j := range row {
+				row[j] -= dot * q[k*d+j]
+			}
+		}
+		length := 0.0
+		for _, v := range row {
+			length += v * v
+		}
+		for j := range row {
+			row[j] /= math.Sqrt(length)
+		}
+		q = append(q, row...)
+	}
+	return q
+}
+
+// checkPurity: Loss has no effect on the networks or its arguments, and gives the same again.
+func checkPurity(t *testing.T, s subject) {
+	with(t, s.new(), torch.F64, 6, func(b built) {
+		step := b.step(1, 6, 6)
+		step.Gather = torch.Tensor.Clone // as with several processes, another tensor than was given
+		z := b.Forward(step)
+		given, state := slices.Clone(z), b.params.State()
+		first, second := b.Loss(step, z).Item(), b.Loss(step, z).Item()
+		if first != second {
+			t.Errorf("the loss is %v, and then %v", first, second)
+		}
+		if !slices.Equal(given, z) {
+			t.Error("Loss puts other tensors into the slice that it is given")
+		}
+		if what := differing(state, b.params.State()); what != "" {
+			t.Errorf("Loss changed %s", what)
+		}
+	})
+}
+
+// differing names the first state in which a and b differ, "" for none.
+func differing(a, b []nn.State) string {
+	if len(a) != len(b) {
+		return fmt.Sprintf("the number of tensors, from %d to %d", len(a), len(b))
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || !bytes.Equal(a[i].Bytes, b[i].Bytes) {
+			return b[i].Name
+		}
+	}
+	return ""
+}
+
+// checkReach: one backward gives every parameter of the evaluated encoder a gradient, and nothing to what is frozen.
+func checkReach(t *testing.T, s subject) {
+	with(t, s.new(), torch.F64, 6, func(b built) {
+		b.loss(b.step(1, 6, 7)).Backward()
+		if len(b.encoder.Params.Trainable()) != 3 {
+			t.Errorf("the backbone has %d parameters to train, want its convolution and its batch norm's two", len(b.encoder.Params.Trainable()))
+		}
+		for _, p := range b.encoder.Params.Trainable() {
+			if g := p.Tensor.Grad(); !g.Defined() || g.Abs().Max().Item() == 0 {
+				t.Errorf("%s gets no gradient", p.Name)
+			}
+		}
+		for _, p := range b.params.All() {
+			if !p.Tensor.RequiresGrad() && p.Tensor.Grad().Defined() {
+				t.Errorf("%s is frozen and gets a gradient", p.Name)
+			}
+		}
+	})
+}
+
+// train makes n steps with a rate of 0.05, all on the same views, and returns the losses.
+func (b built) train(o *optim.Optimizer, n int, s *parallax.Step) []float64 {
+	var losses []float64
+	for at := range n {
+		s.At = at
+		if err := torch.Scope(func() error {
+			b.clearGradients()
+			loss := b.loss(s)
+			losses = append(losses, loss.Item())
+			loss.Backward()
+			var groups []nn.Group
+			if g, ok := b.Method.(parallax.Grouper); ok {
+				groups = g.Groups(at, s.Of)
+			}
+			o.Step(0.05, 0.05, groups)
+			if u, ok := b.Method.(parallax.Updater); ok {
+				u.Update(s)
+			}
+			return nil
+		}); err != nil {
+			torch.Fail("train", "step %d: %v", at, err)
+		}
+	}
+	return losses
+}
+
+// checkLearning trains on 8 images.
+func checkLearning(t *testing.T, s subject) {
+	with(t, s.new(), torch.F32, 8, func(b built) {
+		o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())
+		defer o.Free()
+		losses := b.train(o, steps, b.step(0, 8, 8))
+		if len(losses) != steps {
+			t.Errorf("%d steps were made: %v", len(losses), losses)
+		} else if first, last := losses[0], losses[steps-1]; !(last < first-1e-3) {
+			t.Errorf("the loss went from %g to %g in %d steps", first, last, steps)
+		}
+	})
+}
+
+// checkLeaks counts tensors around a step; with counts them around the whole.
+func checkLeaks(t *testing.T, s subject) {
+	with(t, s.new(), torch.F32, 8, func(b built) {
+		o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())
+		defer o.Free()
+		step := b.step(0, 8, 9)
+		before := torch.Live()
+		b.train(o, 2, step)
+		if after := torch.Live(); after != before {
+			t.Errorf("%d tensors before two steps, %d after", before, after)
+		}
+	})
+}
+
+func TestFindNamesTheNearest(t *testing.T) {
+	for typed, want := range map[string]string{"simsam": "simsiam", "BYOL": "byol", "simclr2": "simclr"} {
+		_, err := method.Find(typed)
+		if want := fmt.Sprintf("did you mean %q?", want); err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
+			t.Errorf("Find(%q) says %v, want %q in it", typed, err, want)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// tiny is a backbone of one convolution: N x 3 x H x W -> N x 8.
+type tiny struct{}
+
+func (tiny) Features() int { return 8 }
+
+func (tiny) Build(p *nn.Params) nn.Layer {
+	return nn.Sequential{
+		nn.NewConv(p.Sub("conv1"), 3, 8, 3, 2, 1), nn.NewBatchNorm(p.Sub("bn1"), 8, true), nn.ReLU,
+		nn.Func(func(x torch.Tensor) torch.Tensor { return x.Mean(2, 3) }),
+	}
+}
+
+const (
+	pixels = 8 // side of an image
+	width  = 5 // of the embeddings
+)
+
+// shrink makes every MLP of a method small, of as many layers as before.
+func shrink(m parallax.Method) parallax.Method {
+	v := reflect.ValueOf(m).Elem()
+	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
+		mlp, ok := v.Field(i).Addr().Interface().(*nn.MLP)
+		if !ok || len(mlp.Widths) == 0 {
+			continue
+		}
+		widths := make([]int, len(mlp.Widths))
+		for k := range widths {
+			widths[k] = 7
+		}
+		widths[len(widths)-1] = width
+		mlp.Widths = widths
+	}
+	return m
+}
+
+// subject is a method of the list, perhaps with a switch set.
+type subject struct {
+	name string
+	method.Entry
+	set func(parallax.Method)
+	properties
+}
+
+// subjects are all methods as they come, and then with their switches.
+func subjects() []subject {
+	var all []subject
+	for _, e := range method.All {
+		all = append(all, subject{e.Name, e, func(parallax.Method) {}, declared[e.Name]})
+		for _, s := range switches[e.Name] {
+			all = append(all, subject{e.Name + "/" + s.name, e, s.set, s.properties})
+		}
+	}
+	return all
+}
+
+// new returns the subject's method, small.
+func (s subject) new() parallax.Method {
+	m := shrink(s.New())
+	s.set(m)
+	return m
+}
+
+// built is a method with its networks.
+type built struct {
+	parallax.Method
+	params  *nn.Params
+	encoder parallax.Encoder
+}
+
+const steps = 20 // of the run that a method is built for
+
+// build makes a method's networks for n images. Free its params at the end.
+func build(m parallax.Method, dtype torch.DType, n int) built {
+	p := nn.NewParams(3, dtype)
+	e := m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: n, Images: n, Steps: steps})
+	return built{m, p, e}
+}
+
+// step returns step number at of n images, drawn anew for every seed.
+func (b built) step(at, n int, seed uint64) *parallax.Step {
+	r := rand.New(rand.NewPCG(seed, 7))
+	s := parallax.NewStep(at, steps)
+	for range b.Views(pixels) {
+		s.Views = append(s.Views, normal(r, n, 3, pixels, pixels).To(b.params.DType()))
+	}
+	for i := range n {
+		s.Index, s.Labels = append(s.Index, i), append(s.Labels, i%3)
+	}
+	return s
+}
+
+// loss runs a step's forward pass and loss.
+func (b built) loss(s *parallax.Step) torch.Tensor { return b.Loss(s, b.Forward(s)) }
+
+// clearGradients forgets what backward added up.
+func (b built) clearGradients() {
+	for _, p := range b.params.Trainable() {
+		p.Tensor.SetGrad(torch.Tensor{})
+	}
+}
+
+// in runs f in a Scope, and fails the test on an error and on tensors left behind.
+func in(t *testing.T, f func()) {
+	t.Helper()
+	before, after := 0, 0
+	err := torch.Scope(func() error {
+		before = torch.Live()
+		err := torch.Scope(func() error { f(); return nil })
+		after = torch.Live()
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if before != after {
+		t.Errorf("%d tensors before, %d after", before, after)
+	}
+}
+
+// with builds the method in a Scope for n images and gives it to f.
+func with(t *testing.T, m parallax.Method, dtype torch.DType, n int, f func(b built)) {
+	t.Helper()
+	in(t, func() {
+		b := build(m, dtype, n)
+		defer b.params.Free()
+		f(b)
+	})
+}
+
+// near fails the test unless |got - want| <= tolerance·max(1, |want|).
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance*math.Max(1, math.Abs(want))) {
+		t.Errorf("%s is %.12g, want %.12g", what, got, want)
+	}
+}
+
+// normal draws a float64 tensor from the standard normal distribution.
+func normal(r *rand.Rand, shape ...int) torch.Tensor {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = r.NormFloat64()
+	}
+	return torch.FromFloat64(values, shape...)
+}
+
+// normals draws k matrices.
+func normals(seed uint64, k, n, d int) []torch.Tensor {
+	r := rand.New(rand.NewPCG(seed, 11))
+	z := make([]torch.Tensor, k)
+	for i := range z {
+		z[i] = normal(r, n, d)
+	}
+	return z
+}
