@@ -8,15 +8,21 @@ import (
 
 	"parallax"
 	"parallax/augment"
+	"parallax/method"
 	"parallax/nn"
 	"parallax/torch"
 )
 
-// AlignUniform draws the two views of an image together and spreads all images over the sphere, each by a term of its
-// own. Wang & Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the
-// Hypersphere. ICML 2020, arXiv:2005.10242.
-//
-// What keeps it from collapsing is the second term, which is largest, 0, where all embeddings are one point.
+var entry = method.Entry{
+	Name:     "alignuniform",
+	Title:    "Alignment and uniformity",
+	Paper:    "Wang & Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere. ICML 2020, arXiv:2005.10242",
+	Equation: "L = mean ‖uᵢ - vᵢ‖² + λ ½ ( U(u) + U(v) ),  U(u) = log mean_{i≠j} exp(-t ‖uᵢ - uⱼ‖²)",
+	Collapse: "the uniformity term: it is largest, 0, when all embeddings are one point",
+	New:      func() parallax.Method { return NewAlignUniform() },
+}
+
+// AlignUniform draws the two views of an image together and spreads all images over the sphere, each by a term of its own.
 type AlignUniform struct {
 	Weight    float64 // λ of the uniformity term
 	Scale     float64 // t of its kernel exp(-t‖u - v‖²)
@@ -25,7 +31,7 @@ type AlignUniform struct {
 	encoder parallax.Encoder
 }
 
-// NewAlignUniform returns the objective with the paper's hyperparameters.
+// NewAlignUniform returns the objective with the paper's t, and both terms weighted alike.
 func NewAlignUniform() *AlignUniform {
 	return &AlignUniform{Weight: 1, Scale: 2, Projector: nn.MLP{Widths: []int{128}}}
 }
@@ -41,7 +47,7 @@ func (m *AlignUniform) Validate() error {
 	return m.Projector.Validate("method.projector")
 }
 
-// Views returns two views of SimCLR's recipe; the paper's differs from it in the strength of the colour jitter.
+// Views returns two views of SimCLR's recipe, which is here already; the paper has one of its own.
 func (m *AlignUniform) Views(size int) []augment.Recipe {
 	return []augment.Recipe{augment.SimCLRRecipe(size), augment.SimCLRRecipe(size)}
 }
@@ -62,7 +68,7 @@ func (m *AlignUniform) Forward(s *parallax.Step) []torch.Tensor {
 	return parallax.Each(m.encoder.Projector, parallax.Each(m.encoder.Backbone, s.Views))
 }
 
-// Loss is L_align + λ ½ (L_uniform(u) + L_uniform(v)), sections 4.1 and 4.2, u and v the normalised embeddings.
+// Loss is L_align + λ ½ (L_uniform(u) + L_uniform(v)), section 4.1, u and v the normalised embeddings.
 func (m *AlignUniform) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	u, v := s.Gather(z[0]).Normalize(1), s.Gather(z[1]).Normalize(1) // N x d
 	alignment := u.Sub(v).Square().Sum(1).Mean()                     // E ‖uᵢ - vᵢ‖²

@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	dir := "runs/alignuniform"
+	dir := "runs/" + entry.Name
 	err := pretrain(context.Background(), dir, 40, func(e run.Event) {
 		if e.Event == run.StepEnd {
 			fmt.Printf("step %3d  loss %+.4f  alignment %.4f  uniformity %+.4f\n",
@@ -35,10 +35,10 @@ func main() {
 
 // pretrain makes a run of some steps in a new run directory.
 func pretrain(ctx context.Context, dir string, steps int, watch func(run.Event)) (err error) {
-	m := NewAlignUniform()
+	m := entry.New()
 
 	c := run.Default()
-	c.Method = run.MethodConfig{Name: "alignuniform", Fields: m}
+	c.Method = run.MethodConfig{Name: entry.Name, Fields: m}
 	c.Data.Path, c.Data.Size = "synthetic:512", 16
 	c.Backbone.Width, c.Backbone.Stem = 8, string(backbone.StemFor(c.Data.Size))
 	c.Augment = m.Views(c.Data.Size)
@@ -68,7 +68,7 @@ func pretrain(ctx context.Context, dir string, steps int, watch func(run.Event))
 		return err
 	}
 	config.ScaleRate()
-	if err := errors.Join(config.Validate(), m.Validate()); err != nil {
+	if err := config.Validate(); err != nil {
 		return err
 	}
 	d, err := run.Create(dir, config)
