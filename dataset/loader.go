@@ -138,8 +138,8 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 	if p.from >= p.to {
 		return
 	}
-	if err := parent.Err(); err != nil {
-		yield(nil, err)
+	if parent.Err() != nil {
+		yield(nil, context.Cause(parent))
 		return
 	}
 	w := &worker{loader: l, pass: p, quarantine: l.Quarantine}

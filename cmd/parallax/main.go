@@ -97,7 +97,7 @@ func exitStatus(err error) int {
 		return exitData
 	case errors.Is(err, errNoEngine):
 		return exitEngine
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO), errors.Is(err, run.ErrUncertain):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EFBIG), errors.Is(err, run.ErrUncertain):
 		return exitDisk
 	}
 	return 1

@@ -4,13 +4,15 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -21,46 +23,51 @@ import (
 
 // view shows a run to whoever started it: a bar in a terminal, plain lines when piped, or events as JSON.
 type view struct {
-	out  io.Writer
-	json bool
+	out      io.Writer
+	json     bool
+	terminal *os.File // out, when it is one
 
 	bars *mpb.Progress // nil outside a terminal
 	bar  *mpb.Bar
 
 	mu     sync.Mutex // the bar is drawn by a goroutine of its own
 	steps  int
-	status string
+	step   run.Event // the last step shown
+	status string    // what stands beside the bar
 	start  time.Time
 	first  map[string]run.Event // the first and the last evaluation of the first probe, by what was evaluated
 	last   map[string]run.Event
 	probe  string
-	wrong  bool // an alarm was shown
-	rate   float64
 }
 
 func newView(out io.Writer, asJSON bool) *view {
 	v := &view{out: out, json: asJSON, first: map[string]run.Event{}, last: map[string]run.Event{}}
 	if f, ok := out.(*os.File); ok && !asJSON && term.IsTerminal(int(f.Fd())) {
+		v.terminal = f
 		v.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(24), mpb.WithRefreshRate(200*time.Millisecond))
 	}
 	return v
 }
 
+// lineStart goes before what is drawn in a terminal: the terminal echoes Ctrl-C as ^C, and the bar's lines would begin
+// behind that.
+const lineStart = "\r"
+
 // begin says what is about to run.
 func (v *view) begin(j *job, dir *run.Dir, steps int) {
 	v.steps, v.start = steps, time.Now()
 	c := j.config
-	v.note(fmt.Sprintf("%s on %s: %d images of %d px, %s (width %d, %s stem), %d steps of %d images, %s on %d threads",
-		c.Method.Name, c.Data.Path, c.Data.Images, c.Data.Size, c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem,
+	v.note(fmt.Sprintf("%s on %s: %d images, views of %d px", c.Method.Name, c.Data.Path, c.Data.Images, c.Data.Size))
+	v.note(fmt.Sprintf("%s (width %d, %s stem), %d steps of %d images, %s, threads: %d", c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem,
 		steps, c.Train.Batch*c.Train.Accumulate, c.Train.Precision, c.Train.Threads))
-	v.note(fmt.Sprintf("%s, learning %s, %d warm-up steps; every value and its source: %s",
-		c.Optim.Name, c.ScaleRate(), c.Optim.WarmupSteps, dir.Path(run.ConfigFile)))
+	v.note(fmt.Sprintf("%s, %d warm-up steps, %s", c.Optim.Name, c.Optim.WarmupSteps, c.ScaleRate()))
+	v.note("every value and its source: " + dir.Path(run.ConfigFile))
 	for _, n := range j.source.Notes {
 		v.note(n)
 	}
 	if v.bars != nil {
-		v.bar = v.bars.AddBar(int64(steps),
-			mpb.PrependDecorators(decor.CountersNoUnit("step %d/%d ")),
+		v.bar = v.bars.AddBar(int64(steps), mpb.BarRemoveOnComplete(),
+			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return lineStart }), decor.CountersNoUnit("%d/%d ")),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 				v.mu.Lock()
 				defer v.mu.Unlock()
@@ -71,14 +78,44 @@ func (v *view) begin(j *job, dir *run.Dir, steps int) {
 
 // note prints a sentence. With --json it goes to standard error, so that standard output stays JSON.
 func (v *view) note(text string) {
+	if v.terminal != nil {
+		if width, _, err := term.GetSize(int(v.terminal.Fd())); err == nil {
+			text = fold(text, width)
+		}
+	}
 	switch {
 	case v.json:
 		fmt.Fprintln(os.Stderr, "parallax: "+text)
 	case v.bars != nil:
-		fmt.Fprintln(v.bars, text)
+		fmt.Fprintln(v.bars, lineStart+text)
 	default:
 		fmt.Fprintln(v.out, text)
 	}
+}
+
+// fold breaks a line that is longer than width, between parts that two spaces separate; without any, between words.
+func fold(line string, width int) string {
+	separator := "  "
+	if !strings.Contains(strings.TrimSpace(line), separator) {
+		separator = " "
+	}
+	var b strings.Builder
+	at := 0
+	for i, part := range strings.Split(line, separator) {
+		n := utf8.RuneCountInString(part)
+		switch {
+		case i == 0:
+		case at+len(separator)+n > width:
+			b.WriteString("\n    ")
+			at = 4
+		default:
+			b.WriteString(separator)
+			at += len(separator)
+		}
+		b.WriteString(part)
+		at += n
+	}
+	return b.String()
 }
 
 // show displays one event.
@@ -112,8 +149,7 @@ func (v *view) remember(e run.Event) {
 	defer v.mu.Unlock()
 	switch e.Event {
 	case run.StepEnd:
-		v.rate = e.ImagesPerSecond.Value
-		v.status = v.line(e)
+		v.step = e
 	case run.Eval:
 		if v.probe == "" {
 			v.probe = e.Probe
@@ -124,6 +160,9 @@ func (v *view) remember(e run.Event) {
 			}
 			v.last[e.Of] = e
 		}
+	}
+	if v.step.Step > 0 {
+		v.status = v.line(v.step)
 	}
 }
 
@@ -140,15 +179,23 @@ func (v *view) line(e run.Event) string {
 	if h, ok := v.last["backbone"]; ok && h.KNN.Known {
 		s += fmt.Sprintf("  knn %.3f", h.KNN.Value)
 	}
+	if e.ImagesPerSecond.Value > 0 && e.Step > 1 && e.Step < v.steps && !v.start.IsZero() {
+		perStep := time.Since(v.start).Seconds() / float64(max(1, e.Step-v.begun()))
+		s += "  " + rounded(time.Duration(perStep*float64(v.steps-e.Step)*float64(time.Second))) + " left"
+	}
 	s += fmt.Sprintf("  %.0f images/s", e.ImagesPerSecond.Value)
 	if e.DataWait.Value > 0.05 {
 		s += fmt.Sprintf(" (%.0f%% waiting for data)", 100*e.DataWait.Value)
 	}
-	if e.ImagesPerSecond.Value > 0 && e.Step > 1 && !v.start.IsZero() {
-		perStep := time.Since(v.start).Seconds() / float64(max(1, e.Step-v.begun()))
-		s += "  " + time.Duration(perStep*float64(v.steps-e.Step)*float64(time.Second)).Round(time.Second).String() + " left"
-	}
 	return s
+}
+
+// rounded is a duration to the second, from an hour on to the minute.
+func rounded(d time.Duration) string {
+	if d < time.Hour {
+		return d.Round(time.Second).String()
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
 // begun is the step at which this process began: of the first evaluation or 0.
@@ -161,8 +208,7 @@ func (v *view) begun() int {
 
 func (v *view) evaluation(z run.Event) string {
 	h := v.last["backbone"]
-	s := fmt.Sprintf("eval  step %d  %s: std %.2f  mean cosine %.2f  rank %.1f  alignment %.2f  uniformity %.2f", z.Step, z.Probe,
-		z.Std.Value, z.MeanCosine.Value, z.EffectiveRank.Value, z.Alignment.Value, z.Uniformity.Value)
+	s := fmt.Sprintf("eval  step %d  %s: std %.2f  rank %.1f", z.Step, filepath.Base(z.Probe), z.Std.Value, z.EffectiveRank.Value)
 	if h.Probe == z.Probe && h.Step == z.Step {
 		if h.KNN.Known {
 			s += fmt.Sprintf("  knn %.3f", h.KNN.Value)
@@ -171,38 +217,46 @@ func (v *view) evaluation(z run.Event) string {
 			s += fmt.Sprintf("  linear %.3f", h.Linear.Value)
 		}
 	}
-	return s
+	s += fmt.Sprintf("  cosine %.2f", z.MeanCosine.Value)
+	if z.Alignment.Known {
+		s += fmt.Sprintf("  alignment %.2f", z.Alignment.Value)
+	}
+	return s + fmt.Sprintf("  uniformity %.2f", z.Uniformity.Value)
 }
 
 // end sums the run up.
 func (v *view) end(dir *run.Dir, quarantined int, err error) {
 	if v.bars != nil {
-		v.bar.EnableTriggerComplete()
-		if !v.bar.Completed() {
-			v.bar.Abort(false)
-		}
+		v.bar.Abort(true)
 		v.bars.Wait()
-		v.bars = nil
+		fmt.Fprint(v.out, lineStart)
+		v.bars, v.bar = nil, nil
+		if v.step.Step > 0 {
+			v.note(v.line(v.step)) // the bar is gone: what it showed last
+		}
 	}
 	if quarantined > 0 {
 		v.note(fmt.Sprintf("%d images could not be read: %s says which and why", quarantined, dir.Path(run.QuarantineFile)))
 	}
-	var stopped interruption
-	switch {
-	case errors.As(err, &stopped):
+	if stopped, ok := asInterruption(err); ok {
 		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: go on with  parallax pretrain --resume %s", stopped.signal, dir))
 		return
-	case err != nil:
-		v.note(fmt.Sprintf("failed: the last checkpoint in %s is intact", dir.Path(run.CheckpointsDir)))
+	}
+	if err != nil {
+		if kept, _ := os.ReadDir(dir.Path(run.CheckpointsDir)); len(kept) > 0 {
+			v.note(fmt.Sprintf("failed: the last checkpoint in %s is intact", dir.Path(run.CheckpointsDir)))
+		} else {
+			v.note("failed before the first checkpoint")
+		}
 		return
 	}
-	v.note(fmt.Sprintf("done in %s", time.Since(v.start).Round(time.Second)))
-	v.compare("backbone", "kNN accuracy", "the nearest neighbours' vote; higher is better", func(e run.Event) run.Number { return e.KNN })
-	v.compare("backbone", "linear accuracy", "a linear probe on the features", func(e run.Event) run.Number { return e.Linear })
-	v.compare("embedding", "std", "1 is spread over all directions, 0 is collapsed", func(e run.Event) run.Number { return e.Std })
+	v.note("done in " + rounded(time.Since(v.start)))
+	v.compare("backbone", "kNN accuracy", "the vote of near neighbours", func(e run.Event) run.Number { return e.KNN })
+	v.compare("backbone", "linear accuracy", "a linear probe on features", func(e run.Event) run.Number { return e.Linear })
+	v.compare("embedding", "std", "1 spread out, 0 collapsed", func(e run.Event) run.Number { return e.Std })
 	v.compare("embedding", "effective rank", "how many directions are used", func(e run.Event) run.Number { return e.EffectiveRank })
 	v.note("  encoder          " + dir.Path(run.EncoderFile) + "  (torchvision's parameter names)")
-	v.note("  everything else  " + dir.Path() + "  (config.yaml, metrics.jsonl, tensorboard/, checkpoints/)")
+	v.note("  everything else  " + dir.Path() + "  (config, metrics, TensorBoard, checkpoints)")
 }
 
 // compare prints a number before training and after it.
