@@ -41,8 +41,9 @@ type manifest struct {
 	Format int               `json:"format"`
 	Method string            `json:"method"`
 	Step   int               `json:"step"`
-	Score  *float64          `json:"score,omitempty"` // what the hooks rated these weights
-	Files  map[string]string `json:"files"`           // name to SHA-256
+	Score  *float64          `json:"score,omitempty"`  // what the hooks rated these weights
+	Files  map[string]string `json:"files"`            // name to SHA-256
+	Digest string            `json:"digest,omitempty"` // of the manifest itself, see digest
 }
 
 // bestCheckpoint is the content of best.json: the checkpoint that the hooks rated highest.
@@ -58,6 +59,9 @@ func checkpointName(step int) string { return fmt.Sprintf("%s%08d", stepPrefix, 
 func (t *Trainer) save() error {
 	if t.saved == t.step {
 		return nil
+	}
+	if err := t.checkWeights(); err != nil {
+		return err
 	}
 	if err := t.log.Sync(); err != nil {
 		return err
@@ -129,14 +133,45 @@ func (t *Trainer) fill(folder string, m manifest) error {
 		}
 		m.Files[name] = hex.EncodeToString(hash.Sum(nil))
 	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if m.Digest, err = digest(text); err != nil {
+		return err
+	}
 	return run.WriteFile(filepath.Join(folder, manifestFile), asJSON(m))
 }
 
-// prune removes all checkpoints but the newest train.keep and the best, and what a crash left half written.
+// digest is the SHA-256 of a manifest's JSON with the digest taken out, the keys sorted and no spaces. It tells a damaged
+// manifest from one of another run or a newer format, whose unknown fields count, too.
+func digest(text []byte) (string, error) {
+	var fields map[string]any
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return "", err
+	}
+	delete(fields, "digest")
+	canonical, err := json.Marshal(fields)
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:]), err
+}
+
+// prune removes what a crash left half written, and all checkpoints up to this step but the newest train.keep and the
+// best. One from after this step is a damaged one that resume went past: it must not count as the newest.
 func (t *Trainer) prune() error {
 	all, err := checkpoints(t.Dir)
 	if err != nil {
 		return err
+	}
+	all = slices.DeleteFunc(all, func(name string) bool { return name > checkpointName(t.step) })
+	old, err := filepath.Glob(filepath.Join(t.Dir.Path(run.CheckpointsDir), writing+"*"))
+	if err != nil {
+		return fmt.Errorf("listing half-written checkpoints: %w", err)
+	}
+	for _, path := range old {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("removing a half-written checkpoint: %w", err)
+		}
 	}
 	for i, name := range all {
 		if i >= len(all)-t.Config.Train.Keep || name == t.best.Checkpoint {
@@ -247,6 +282,9 @@ func readManifest(folder string) (m manifest, err error) {
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	if sum, err := digest(text); err != nil || sum != m.Digest || checkpointName(m.Step) != filepath.Base(folder) {
+		return m, errors.Join(fmt.Errorf("%s has another digest or step than it says", manifestFile), err)
 	}
 	want := []string{hooksFile, modelFile, optimizerFile}
 	if m.Format <= FormatVersion && !slices.Equal(slices.Sorted(maps.Keys(m.Files)), want) {

@@ -148,7 +148,23 @@ func (t *Trainer) checkFinite(terms []term) error {
 		}
 	}
 	t.emit(run.Event{Event: run.Alarm, Name: "nonfinite", Term: first, Loss: run.Num(loss), Message: "the loss is not finite"})
-	return fmt.Errorf("%w: it is %v at step %d, first seen in %q; lower the learning rate (optim.base_rate), lengthen the warm-up, or clip gradients (optim.clip_grad)", ErrNonFinite, loss, t.step, first)
+	return fmt.Errorf("%w: it is %v at step %d, first seen in %q; %s", ErrNonFinite, loss, t.step, first, calmer)
+}
+
+const calmer = "lower the learning rate (optim.base_rate), lengthen the warm-up, or clip gradients (optim.clip_grad)"
+
+// checkWeights refuses weights that are not finite: no checkpoint of them may displace the good ones.
+func (t *Trainer) checkWeights() error {
+	return torch.Scope(func() error {
+		for _, n := range t.params.All() {
+			if n.Tensor.IsFinite().Not().To(torch.I64).Sum().Item() == 0 {
+				continue
+			}
+			t.emit(run.Event{Event: run.Alarm, Name: "nonfinite", Term: n.Name, Message: "weights are not finite"})
+			return fmt.Errorf("%w: step %d made %q infinite or NaN; %s", ErrNonFinite, t.step, n.Name, calmer)
+		}
+		return nil
+	})
 }
 
 // report writes a step line when one is due.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"parallax"
@@ -72,7 +73,11 @@ func New(o Options) (*Trainer, error) {
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
 			Batch: o.Config.Train.Batch, Images: o.Loader.Data.Len(), Steps: t.Steps,
 		})
-		return errors.Join(t.tap.err, t.prepare())
+		err := errors.Join(t.tap.err, t.prepare())
+		if err != nil {
+			t.params.Free()
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the networks: %w", err)
@@ -108,23 +113,35 @@ func (t *Trainer) Close() error {
 // of a run that ctx ended is context.Cause(ctx). When something fails, what the last checkpoint holds stays.
 func (t *Trainer) Run(ctx context.Context) error {
 	var err error
-	if t.log, err = t.Dir.OpenLog(t.step, t.Watch...); err != nil {
+	if t.log, err = t.Dir.OpenLog(t.saved, t.Watch...); err != nil {
 		return err
 	}
 	err = t.loop(ctx)
+	interrupted := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+	if err == nil || interrupted {
+		failed := t.save()
+		if failed == nil {
+			failed = t.export()
+		}
+		if failed != nil {
+			err, interrupted = failed, false
+		}
+	}
 	end := run.Event{Event: run.End, Reason: run.Finished}
-	switch {
-	case err == nil:
-	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
-		end.Reason, end.Message = run.Interrupted, err.Error()
-	default:
+	if err != nil {
 		end.Reason, end.Message = run.Failed, err.Error()
 	}
-	if end.Reason != run.Failed {
-		err = errors.Join(err, t.save())
-		err = errors.Join(err, t.export())
+	if interrupted {
+		end.Reason = run.Interrupted
 	}
-	return errors.Join(err, t.emit(end), t.log.Close())
+	closing := t.emit(end)
+	if failed := t.log.Close(); closing == nil {
+		closing = failed
+	}
+	if end.Reason == run.Failed {
+		return err // on a full disk closing fails, too, and says the same
+	}
+	return errors.Join(err, closing)
 }
 
 func (t *Trainer) loop(ctx context.Context) error {
@@ -173,17 +190,25 @@ func (t *Trainer) begin() error {
 	return torch.Scope(func() error { return t.callHooks(torch.Tensor{}, nil) })
 }
 
-// batches yields the batches from the current step on, epoch after epoch.
+// batches yields the batches from the current step on, epoch after epoch. When ctx ends within a step it goes on to the
+// end of that step: its first batches have moved the batch-norm statistics already.
 func (t *Trainer) batches(ctx context.Context) iter.Seq2[*dataset.Batch, error] {
 	return func(yield func(*dataset.Batch, error) bool) {
-		epoch, from := t.position(t.step)
-		for ; ; epoch, from = epoch+1, 0 {
-			for batch, err := range t.Loader.Epoch(ctx, epoch, from) {
+		for epoch, at := t.position(t.step); ; epoch, at = epoch+at/t.Loader.Steps(), at%t.Loader.Steps() {
+			for batch, err := range t.Loader.Epoch(ctx, epoch, at) {
+				if err != nil && ctx.Err() != nil {
+					break
+				}
 				if !yield(batch, err) || err != nil {
 					return
 				}
+				at++
 			}
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() == nil:
+			case t.part > 0:
+				ctx = context.WithoutCancel(ctx)
+			default:
 				yield(nil, context.Cause(ctx))
 				return
 			}
@@ -209,7 +234,7 @@ func (t *Trainer) callHooks(features torch.Tensor, labels []int) error {
 	p := &Progress{
 		Step: t.step, Of: t.Steps, Due: t.step%every == 0 || t.step == t.Steps,
 		Encoder: t.encoder, Params: t.params, Features: features, Labels: labels, Emit: t.emit,
-		Score: func(v float64) { t.score, t.scored = v, true },
+		Score: func(v float64) { t.score, t.scored = v, !math.IsNaN(v) && !math.IsInf(v, 0) },
 	}
 	p.Epoch, _ = t.position(max(0, t.step-1))
 	t.scored = false
