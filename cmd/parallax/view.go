@@ -38,6 +38,7 @@ type view struct {
 	first  map[string]run.Event // the first and the last evaluation of the first probe, by what was evaluated
 	last   map[string]run.Event
 	probe  string
+	h      run.Event // the last evaluation of a backbone, on any probe: its embedding's follows
 }
 
 func newView(out io.Writer, asJSON bool) *view {
@@ -154,6 +155,9 @@ func (v *view) remember(e run.Event) {
 		if v.probe == "" {
 			v.probe = e.Probe
 		}
+		if e.Of == "backbone" {
+			v.h = e
+		}
 		if e.Probe == v.probe {
 			if _, seen := v.first[e.Of]; !seen {
 				v.first[e.Of] = e
@@ -207,7 +211,7 @@ func (v *view) begun() int {
 }
 
 func (v *view) evaluation(z run.Event) string {
-	h := v.last["backbone"]
+	h := v.h
 	s := fmt.Sprintf("eval  step %d  %s: std %.2f  rank %.1f", z.Step, filepath.Base(z.Probe), z.Std.Value, z.EffectiveRank.Value)
 	if h.Probe == z.Probe && h.Step == z.Step {
 		if h.KNN.Known {

@@ -10,6 +10,8 @@ import (
 	"image/draw"
 	"image/png"
 	"io"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	xdraw "golang.org/x/image/draw"
@@ -53,7 +55,9 @@ the very pixels that training with the same seed sees in its first epochs, befor
 			if err != nil {
 				return err
 			}
-			if err := run.WriteFile(out, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+			if err := run.WriteFile(out, func(w io.Writer) error { return png.Encode(w, sheet) }); errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("writing %s: there is no folder %s: make it first", out, filepath.Dir(out))
+			} else if err != nil {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s: %d x %d pixels, an image and %d views of %d px per row\n", out, sheet.Bounds().Dx(), sheet.Bounds().Dy(), draws*len(recipes), side)
