@@ -30,7 +30,7 @@ shim: setup
 
 demo: build ## Pretrain a small network on the embedded synthetic images
 	rm -rf runs/demo
-	bin/parallax pretrain --data synthetic --method simsiam --backbone resnet18 --set backbone.width=16 --epochs 5 --out runs/demo
+	bin/parallax pretrain --config examples/demo.yaml --preset tiny-cpu --eval-every 156 --out runs/demo
 
 test: build vet ## Run every test: Go's, the race detector, without cgo, and the oracles
 	go test ./...
