@@ -34,6 +34,7 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 
 test: build vet ## Run every test: Go's, the race detector, without cgo, and the oracles
 	go test ./...
+	go test -tags parallax_debug ./torch
 	go test -race $(PURE)
 	CGO_ENABLED=0 go build $(PURE)
 	CGO_ENABLED=0 go test $(PURE)

@@ -26,3 +26,18 @@ func BatchNorm(x, w, b, mean, variance Tensor, training bool, momentum, eps floa
 func MaxPool2d(x Tensor, kernel, stride, padding int) Tensor {
 	return made("MaxPool2d", C.plx_max_pool2d(x.ref(), C.int64_t(kernel), C.int64_t(stride), C.int64_t(padding)))
 }
+
+// LayerNorm normalises x over its last dimensions, those of w; w and b have their shape.
+func LayerNorm(x, w, b Tensor, eps float64) Tensor {
+	return made("LayerNorm", C.plx_layer_norm(x.ref(), w.ref(), b.ref(), C.double(eps)))
+}
+
+// GroupNorm normalises x (N x C x ...) over groups of channels; w and b have length C or are none.
+func GroupNorm(x Tensor, groups int, w, b Tensor, eps float64) Tensor {
+	return made("GroupNorm", C.plx_group_norm(x.ref(), C.int64_t(groups), w.ref(), b.ref(), C.double(eps)))
+}
+
+// Attention returns softmax(q·kᵀ/√d)·v: q, k and v are N x heads x tokens x d.
+func Attention(q, k, v Tensor) Tensor {
+	return made("Attention", C.plx_attention(q.ref(), k.ref(), v.ref()))
+}

@@ -128,6 +128,24 @@ func (t Tensor) SVDVals() Tensor { return made("SVDVals", C.plx_svdvals(t.ref())
 // EigValsH returns the eigenvalues of a symmetric matrix, smallest first.
 func (t Tensor) EigValsH() Tensor { return made("EigValsH", C.plx_eigvalsh(t.ref())) }
 
+// Cholesky returns the lower factor L of a symmetric matrix LLᵀ, and whether it is positive definite; L is of no use
+// when it is not. t may be a batch of matrices.
+func (t Tensor) Cholesky() (factor Tensor, ok bool) {
+	var info C.plx_tensor
+	factor = made("Cholesky", C.plx_cholesky(t.ref(), &info))
+	for _, code := range own(info).Ints() {
+		if code != 0 {
+			return factor, false
+		}
+	}
+	return factor, true
+}
+
+// SolveTriangular returns the x of t·x = b for a lower triangular t, or an upper one.
+func (t Tensor) SolveTriangular(b Tensor, upper bool) Tensor {
+	return made("SolveTriangular", C.plx_solve_triangular(t.ref(), b.ref(), truth(upper)))
+}
+
 // Normalize returns t divided by its l2 norm along dim, the norm held above 1e-12 as in torch.nn.functional.normalize.
 func (t Tensor) Normalize(dim int) Tensor {
 	return t.Div(t.norm([]int{dim}, true).Clamp(1e-12, inf))

@@ -27,7 +27,9 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/le.h>
+#include <ATen/ops/linalg_cholesky_ex.h>
 #include <ATen/ops/linalg_eigvalsh.h>
+#include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/log.h>
@@ -139,6 +141,15 @@ plx_value matmul(plx_tensor a, plx_tensor b) { return tensor([&] { return at::ma
 plx_value diagonal(plx_tensor t) { return tensor([&] { return at::diagonal(get(t)); }); }
 plx_value svdvals(plx_tensor t) { return tensor([&] { return at::linalg_svdvals(get(t)); }); }
 plx_value eigvalsh(plx_tensor t) { return tensor([&] { return at::linalg_eigvalsh(get(t)); }); }
+
+plx_value cholesky(plx_tensor t, plx_tensor *info) {
+	return tensor([&] {
+		auto [factor, code] = at::linalg_cholesky_ex(get(t));
+		*info = put(code);
+		return factor;
+	});
+}
+plx_value solve_triangular(plx_tensor a, plx_tensor b, int upper) { return tensor([&] { return at::linalg_solve_triangular(get(a), get(b), upper != 0); }); }
 
 plx_value reshape(plx_tensor t, const int64_t *s, int n) { return tensor([&] { return get(t).reshape(ints(s, n)); }); }
 plx_value transpose(plx_tensor t, int64_t a, int64_t b) { return tensor([&] { return get(t).transpose(a, b); }); }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is refused.
-#define PLX_VERSION 1
+#define PLX_VERSION 2
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -77,6 +77,8 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, diagonal, (plx_tensor t), (t)) \
 	X(plx_value, svdvals, (plx_tensor t), (t)) \
 	X(plx_value, eigvalsh, (plx_tensor t), (t)) \
+	X(plx_value, cholesky, (plx_tensor t, plx_tensor *info), (t, info)) \
+	X(plx_value, solve_triangular, (plx_tensor a, plx_tensor b, int upper), (a, b, upper)) \
 	/* shape */ \
 	X(plx_value, reshape, (plx_tensor t, const int64_t *shape, int dims), (t, shape, dims)) \
 	X(plx_value, transpose, (plx_tensor t, int64_t a, int64_t b), (t, a, b)) \
@@ -92,6 +94,9 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, conv2d, (plx_tensor x, plx_tensor w, plx_tensor b, int64_t stride, int64_t pad, int64_t groups), (x, w, b, stride, pad, groups)) \
 	X(plx_value, batch_norm, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor var, int train, double momentum, double eps), (x, w, b, mean, var, train, momentum, eps)) \
 	X(plx_value, max_pool2d, (plx_tensor x, int64_t kernel, int64_t stride, int64_t pad), (x, kernel, stride, pad)) \
+	X(plx_value, layer_norm, (plx_tensor x, plx_tensor w, plx_tensor b, double eps), (x, w, b, eps)) \
+	X(plx_value, group_norm, (plx_tensor x, int64_t groups, plx_tensor w, plx_tensor b, double eps), (x, groups, w, b, eps)) \
+	X(plx_value, attention, (plx_tensor q, plx_tensor k, plx_tensor v), (q, k, v)) \
 	X(plx_value, cross_entropy, (plx_tensor logits, plx_tensor target), (logits, target)) \
 	/* autograd */ \
 	X(plx_value, set_requires_grad, (plx_tensor t, int on), (t, on)) \

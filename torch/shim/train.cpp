@@ -12,8 +12,11 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -52,6 +55,13 @@ plx_value batch_norm(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, 
 plx_value max_pool2d(plx_tensor x, int64_t kernel, int64_t stride, int64_t pad) {
 	return tensor([&] { return at::max_pool2d(get(x), {kernel, kernel}, {stride, stride}, {pad, pad}); });
 }
+plx_value layer_norm(plx_tensor x, plx_tensor w, plx_tensor b, double eps) {
+	return tensor([&] { return at::layer_norm(get(x), get(w).sizes(), optional(w), optional(b), eps); });
+}
+plx_value group_norm(plx_tensor x, int64_t groups, plx_tensor w, plx_tensor b, double eps) {
+	return tensor([&] { return at::group_norm(get(x), groups, optional(w), optional(b), eps); });
+}
+plx_value attention(plx_tensor q, plx_tensor k, plx_tensor v) { return tensor([&] { return at::scaled_dot_product_attention(get(q), get(k), get(v)); }); }
 plx_value cross_entropy(plx_tensor logits, plx_tensor target) { return tensor([&] { return at::cross_entropy_loss(get(logits), get(target)); }); }
 
 plx_value set_requires_grad(plx_tensor t, int on) { return done([&] { get(t).requires_grad_(on != 0); }); }
