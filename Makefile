@@ -32,6 +32,9 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 	rm -rf runs/demo
 	bin/parallax pretrain --config examples/demo.yaml --preset tiny-cpu --eval-every 156 --out runs/demo
 
+# Tests run side by side and their networks are tiny: more threads than one would only wait for each other.
+test oracles: export OMP_NUM_THREADS = 1
+
 test: build vet ## Run every test: Go's, the race detector, without cgo, and the oracles
 	go test ./...
 	go test -tags parallax_debug ./torch

@@ -204,6 +204,14 @@ func (j *job) detect(ctx context.Context) error {
 	return nil
 }
 
+// threads is one per core, or what OMP_NUM_THREADS says, as for any program that computes with OpenMP.
+func threads() int {
+	if n, err := strconv.Atoi(os.Getenv("OMP_NUM_THREADS")); err == nil && n > 0 {
+		return n
+	}
+	return runtime.NumCPU()
+}
+
 // facts sets what is a fact of data and machine, whatever anybody says.
 func (j *job) facts() {
 	c := j.config
