@@ -193,10 +193,11 @@ func (j *job) detect(ctx context.Context) error {
 	if c.Data.Split == "" && j.source.Split != "" {
 		c.Data.Split, c.Sources["data.split"] = j.source.Split, "detected"
 	}
-	for path, n := range map[string]*int{"train.threads": &c.Train.Threads, "train.workers": &c.Train.Workers} {
-		if *n == 0 {
-			*n, c.Sources[path] = runtime.NumCPU(), "detected"
-		}
+	if c.Train.Threads == 0 {
+		c.Train.Threads, c.Sources["train.threads"] = threads(), "detected"
+	}
+	if c.Train.Workers == 0 {
+		c.Train.Workers, c.Sources["train.workers"] = runtime.NumCPU(), "detected"
 	}
 	if c.Sources["train.precision"] == "default" {
 		c.Train.Precision, c.Sources["train.precision"] = fastPrecision(c.Train.Device), "detected"
