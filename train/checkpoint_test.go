@@ -129,6 +129,17 @@ func TestEveryByteOfTheManifestCounts(t *testing.T) {
 	}
 }
 
+// A checkpoint under another step's name is of neither.
+func TestRenamedCheckpoint(t *testing.T) {
+	j, dir := saved(t)
+	must(t, os.Rename(filepath.Join(dir, run.CheckpointsDir, checkpoint(6)), filepath.Join(dir, run.CheckpointsDir, checkpoint(5))))
+	step, warnings, err := resumed(t, j, dir)
+	must(t, err)
+	if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], checkpoint(5)) {
+		t.Errorf("it went on from step %d with the warnings %q", step, warnings)
+	}
+}
+
 func TestNoCheckpointIsLeft(t *testing.T) {
 	j, dir := saved(t)
 	for _, step := range []int{2, 4, 6} {
