@@ -57,6 +57,9 @@ const lineStart = "\r"
 // begin says what is about to run.
 func (v *view) begin(j *job, dir *run.Dir, steps int) {
 	v.steps, v.start = steps, time.Now()
+	if v.json {
+		return // the events say it
+	}
 	c := j.config
 	v.note(fmt.Sprintf("%s on %s: %d images, views of %d px", c.Method.Name, c.Data.Path, c.Data.Images, c.Data.Size))
 	v.note(fmt.Sprintf("%s (width %d, %s stem), %d steps of %d images, %s, threads: %d", c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem,
@@ -230,6 +233,9 @@ func (v *view) evaluation(z run.Event) string {
 
 // end sums the run up.
 func (v *view) end(dir *run.Dir, quarantined int, err error) {
+	if v.json {
+		return
+	}
 	if v.bars != nil {
 		v.bar.Abort(true)
 		v.bars.Wait()
