@@ -19,6 +19,7 @@ type ResNet struct {
 	Depth    int  // 18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (bottleneck blocks)
 	Width    int  // channels of the first stage, 64 in the paper; the others have 2, 4 and 8 times as many
 	Stem     Stem // see StemFor
+	Norm     nn.Norm
 	ZeroInit bool // the last batch norm of every block starts with weight 0, so the block as the identity (arXiv:1706.02677)
 }
 
@@ -26,7 +27,7 @@ type ResNet struct {
 var depths = map[int]struct {
 	blocks    [4]int
 	expansion int // a block's output channels over its inner ones
-	block     func(p *nn.Params, in, inner, stride int) (branch nn.Sequential, last string)
+	block     func(p *nn.Params, norm nn.Norm, in, inner, stride int) (branch nn.Sequential, last string)
 }{
 	18:  {[4]int{2, 2, 2, 2}, 1, basic},
 	34:  {[4]int{3, 4, 6, 3}, 1, basic},
@@ -44,7 +45,7 @@ func (r ResNet) Build(p *nn.Params) nn.Layer {
 	if !known {
 		torch.Fail("ResNet", "there is no table for depth %d: use 18, 34, 50, 101 or 152", r.Depth)
 	}
-	layers := nn.Sequential{r.Stem.build(p, r.Width)}
+	layers := nn.Sequential{r.Stem.build(p, r.Norm, r.Width)}
 	in := r.Width
 	for stage, blocks := range kind.blocks {
 		inner := r.Width << stage
@@ -54,13 +55,13 @@ func (r ResNet) Build(p *nn.Params) nn.Layer {
 			if stage > 0 && i == 0 {
 				stride = 2
 			}
-			branch, last := kind.block(q, in, inner, stride)
+			branch, last := kind.block(q, r.Norm, in, inner, stride)
 			if r.ZeroInit {
 				weight, _ := q.Sub(last).Get("weight")
 				weight.ScaleInto(0)
 			}
 			out := inner * kind.expansion
-			layers = append(layers, residual{branch, shortcut(q.Sub("downsample"), in, out, stride)})
+			layers = append(layers, residual{branch, shortcut(q.Sub("downsample"), r.Norm, in, out, stride)})
 			in = out
 		}
 	}
@@ -75,27 +76,27 @@ func (r residual) Forward(x torch.Tensor) torch.Tensor {
 }
 
 // basic is two 3 x 3 convolutions (figure 5, left). last is the name of its last batch norm.
-func basic(p *nn.Params, in, inner, stride int) (branch nn.Sequential, last string) {
+func basic(p *nn.Params, norm nn.Norm, in, inner, stride int) (branch nn.Sequential, last string) {
 	return nn.Sequential{
-		nn.NewConv(p.Sub("conv1"), in, inner, 3, stride, 1), nn.NewBatchNorm(p.Sub("bn1"), inner, true), nn.ReLU,
-		nn.NewConv(p.Sub("conv2"), inner, inner, 3, 1, 1), nn.NewBatchNorm(p.Sub("bn2"), inner, true),
+		norm.Conv(p.Sub("conv1"), in, inner, 3, stride, 1), norm.Layer(p.Sub("bn1"), inner, true), nn.ReLU,
+		norm.Conv(p.Sub("conv2"), inner, inner, 3, 1, 1), norm.Layer(p.Sub("bn2"), inner, true),
 	}, "bn2"
 }
 
 // bottleneck is 1 x 1, 3 x 3 and 1 x 1 (figure 5, right). The stride is in the 3 x 3 convolution, where torchvision has
 // it ("v1.5"); the paper has it in the first.
-func bottleneck(p *nn.Params, in, inner, stride int) (branch nn.Sequential, last string) {
+func bottleneck(p *nn.Params, norm nn.Norm, in, inner, stride int) (branch nn.Sequential, last string) {
 	return nn.Sequential{
-		nn.NewConv(p.Sub("conv1"), in, inner, 1, 1, 0), nn.NewBatchNorm(p.Sub("bn1"), inner, true), nn.ReLU,
-		nn.NewConv(p.Sub("conv2"), inner, inner, 3, stride, 1), nn.NewBatchNorm(p.Sub("bn2"), inner, true), nn.ReLU,
-		nn.NewConv(p.Sub("conv3"), inner, 4*inner, 1, 1, 0), nn.NewBatchNorm(p.Sub("bn3"), 4*inner, true),
+		norm.Conv(p.Sub("conv1"), in, inner, 1, 1, 0), norm.Layer(p.Sub("bn1"), inner, true), nn.ReLU,
+		norm.Conv(p.Sub("conv2"), inner, inner, 3, stride, 1), norm.Layer(p.Sub("bn2"), inner, true), nn.ReLU,
+		norm.Conv(p.Sub("conv3"), inner, 4*inner, 1, 1, 0), norm.Layer(p.Sub("bn3"), 4*inner, true),
 	}, "bn3"
 }
 
 // shortcut is the identity where the shapes agree, else a projection by a 1 x 1 convolution (option B).
-func shortcut(p *nn.Params, in, out, stride int) nn.Layer {
+func shortcut(p *nn.Params, norm nn.Norm, in, out, stride int) nn.Layer {
 	if in == out && stride == 1 {
 		return nn.Identity
 	}
-	return nn.Sequential{nn.NewConv(p.Sub("0"), in, out, 1, stride, 0), nn.NewBatchNorm(p.Sub("1"), out, true)}
+	return nn.Sequential{norm.Conv(p.Sub("0"), in, out, 1, stride, 0), norm.Layer(p.Sub("1"), out, true)}
 }

@@ -123,6 +123,40 @@ func TestZeroInit(t *testing.T) {
 	}
 }
 
+// Every norm takes the place of batch norm, under its name; only batch norm looks at the other images of the batch.
+func TestNorms(t *testing.T) {
+	for norm, want := range map[nn.Norm]int{ // tensors in each place
+		nn.BatchStatistics: 5, nn.GroupStatistics: 2, nn.LayerStatistics: 2, nn.NoStatistics: 2, nn.FirstStatistics: 3,
+	} {
+		in(t, func(p *nn.Params) error {
+			b, err := backbone.Spec{Name: "resnet18", Width: 16, Size: 16, Norm: norm}.New()
+			if err != nil {
+				return err
+			}
+			layer := b.Build(p)
+			if got := len(p.Sub("layer1.0.bn1").All()); got != want {
+				t.Errorf("%v: layer1.0.bn1 has %d tensors, want %d", norm, got, want)
+			}
+			x := torch.FromFloat64(wave(4*3*16*16), 4, 3, 16, 16).To(torch.F32)
+			h := layer.Forward(x)
+			alone := layer.Forward(x.Narrow(0, 0, 2)).Sub(h.Narrow(0, 0, 2)).Abs().Max().Item() / h.Abs().Max().Item()
+			if depends := alone > 1e-4; depends != (norm == nn.BatchStatistics) {
+				t.Errorf("%v: without the other images h changes by %g of its largest value", norm, alone)
+			}
+			return nil
+		})
+	}
+}
+
+// wave is n values without symmetries.
+func wave(n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = math.Sin(0.3 + 0.7*float64(i) + 0.011*float64(i%997*(i%991)))
+	}
+	return values
+}
+
 func TestNoTensorIsLeaked(t *testing.T) {
 	var before, after int
 	in(t, func(*nn.Params) error { before = torch.Live(); return nil })
@@ -151,7 +185,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		stem  backbone.Stem
 		want  string
 	}{
-		{"resnet81", 64, backbone.Small, `did you mean "resnet18"? (there are resnet18, resnet34, resnet50)`},
+		{"resnet81", 64, backbone.Small, `did you mean "resnet18"? (there are resnet18, resnet34, resnet50, resnet101`},
 		{"ResNet-50", 64, backbone.Small, `"resnet50"`},
 		{"resnet18", 0, backbone.Small, "between 1 and"},
 		{"resnet18", 1 << 20, backbone.Small, "between 1 and"},

@@ -30,14 +30,14 @@ func StemFor(size int) Stem {
 }
 
 // build makes conv1 and bn1 with the given output channels.
-func (s Stem) build(p *nn.Params, width int) nn.Layer {
+func (s Stem) build(p *nn.Params, norm nn.Norm, width int) nn.Layer {
 	kernel, stride, padding := 7, 2, 3
 	if s == Small {
 		kernel, stride, padding = 3, 1, 1
 	}
 	layers := nn.Sequential{
-		nn.NewConv(p.Sub("conv1"), 3, width, kernel, stride, padding),
-		nn.NewBatchNorm(p.Sub("bn1"), width, true),
+		norm.Conv(p.Sub("conv1"), 3, width, kernel, stride, padding),
+		norm.Layer(p.Sub("bn1"), width, true),
 		nn.ReLU,
 	}
 	if s == Small {

@@ -48,6 +48,8 @@ var switches = map[string][]struct {
 		{"momentum 0", func(m parallax.Method) {
 			m.(*method.BYOL).TargetMomentum, m.(*method.BYOL).FinalTargetMomentum = 0, 0
 		}, properties{held: []int{0, 1}}},
+		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
+		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
 	},
 	"simsiam": {
 		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },
@@ -59,6 +61,10 @@ var switches = map[string][]struct {
 		{"cross-entropy", func(m parallax.Method) { m.(*method.SimSiam).Similarity = "cross_entropy" },
 			properties{held: []int{0, 1}, scaled: "softmax", turned: "softmax"}},
 	},
+}
+
+func byolNorm(m parallax.Method, n nn.Norm) {
+	m.(*method.BYOL).Projector.Norm, m.(*method.BYOL).Predictor.Norm = n, n
 }
 
 // A method's new file needs no line here, unless it lacks one of the properties.

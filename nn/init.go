@@ -54,6 +54,20 @@ func Uniform(fan int) Init {
 	}
 }
 
+// TruncNormal draws from a normal distribution of the given standard deviation, and again where a value is more than two
+// of them from 0: how ViTs are initialised, with 0.02.
+func TruncNormal(std float64) Init {
+	return func(r *rand.Rand, _ []int, values []float64) {
+		for i := range values {
+			v := r.NormFloat64()
+			for math.Abs(v) > 2 {
+				v = r.NormFloat64()
+			}
+			values[i] = v * std
+		}
+	}
+}
+
 func kernel(shape []int) int {
 	n := 1
 	for _, s := range shape[2:] {

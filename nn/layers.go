@@ -33,7 +33,10 @@ func (s Sequential) Forward(x torch.Tensor) torch.Tensor {
 }
 
 // Linear is x·Wᵀ + b: N x in -> N x out.
-type Linear struct{ weight, bias torch.Tensor }
+type Linear struct {
+	weight, bias torch.Tensor
+	standardize  bool // the weight, before each use
+}
 
 // NewLinear makes a linear layer with parameters weight (out x in) and, when asked, bias (out).
 func NewLinear(p *Params, in, out int, bias bool) *Linear {
@@ -45,22 +48,33 @@ func NewLinear(p *Params, in, out int, bias bool) *Linear {
 }
 
 // Forward returns x·Wᵀ + b.
-func (l *Linear) Forward(x torch.Tensor) torch.Tensor { return torch.Linear(x, l.weight, l.bias) }
+func (l *Linear) Forward(x torch.Tensor) torch.Tensor {
+	w := l.weight
+	if l.standardize {
+		w = standardized(w)
+	}
+	return torch.Linear(x, w, l.bias)
+}
 
 // Conv is a two-dimensional convolution without bias: N x in x H x W -> N x out x H' x W'.
 type Conv struct {
 	weight          torch.Tensor
 	stride, padding int
+	standardize     bool // the weight, before each use
 }
 
 // NewConv makes a square convolution with the parameter weight (out x in x kernel x kernel).
 func NewConv(p *Params, in, out, kernel, stride, padding int) *Conv {
-	return &Conv{p.Param("weight", KaimingNormal, out, in, kernel, kernel), stride, padding}
+	return &Conv{weight: p.Param("weight", KaimingNormal, out, in, kernel, kernel), stride: stride, padding: padding}
 }
 
 // Forward convolves x.
 func (c *Conv) Forward(x torch.Tensor) torch.Tensor {
-	return torch.Conv2d(x, c.weight, torch.Tensor{}, c.stride, c.padding, 1)
+	w := c.weight
+	if c.standardize {
+		w = standardized(w)
+	}
+	return torch.Conv2d(x, w, torch.Tensor{}, c.stride, c.padding, 1)
 }
 
 // BatchNorm normalises each feature (dimension 1) over the batch and space: Ioffe & Szegedy 2015, with PyTorch's eps

@@ -8,12 +8,14 @@ import (
 )
 
 // MLP describes a multi-layer perceptron: linear layers with batch norm and ReLU after each hidden one. It is what
-// projectors and predictors are. Without widths it is the identity, with one it is linear.
+// projectors and predictors are. Without widths it is the identity, with one it is linear. Another Norm takes batch norm's
+// place where there would be one.
 type MLP struct {
 	Widths       []int // of every layer's output; the last is the MLP's
 	BatchNorm    bool  // batch norm after the hidden layers, whose linear layers then have no bias
 	OutputNorm   bool  // batch norm after the last layer, which then has no bias
 	OutputAffine bool  // whether that batch norm has a weight and a bias
+	Norm         Norm  // what stands in the places of batch norm: batch, group (with weight standardisation), layer, none or tuned
 }
 
 // Out returns the width of the MLP's output for inputs of width in.
@@ -44,9 +46,10 @@ func (m MLP) Build(p *Params, in int) Layer {
 		if last {
 			norm, affine = m.OutputNorm, m.OutputAffine
 		}
-		s = append(s, NewLinear(q.Sub("linear"), in, out, !norm))
-		if norm {
-			s = append(s, NewBatchNorm(q.Sub("norm"), out, affine))
+		if norm && m.Norm != NoStatistics {
+			s = append(s, m.Norm.Linear(q.Sub("linear"), in, out), m.Norm.Layer(q.Sub("norm"), out, affine))
+		} else {
+			s = append(s, NewLinear(q.Sub("linear"), in, out, true))
 		}
 		if !last {
 			s = append(s, ReLU)

@@ -42,6 +42,7 @@ type Backbone struct {
 	Name  string // "resnet18", ...
 	Width int    // channels of the first stage, 64 in the papers
 	Stem  string // "imagenet" (7x7, stride 2, max-pool) or "small" (3x3, stride 1)
+	Norm  string // "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, started as batch norm would)
 	Init  string // file whose weights it starts from, "" for random ones
 }
 
@@ -106,7 +107,7 @@ func Default() Config {
 	return Config{
 		Seed:     1,
 		Data:     Data{Labels: "none"},
-		Backbone: Backbone{Name: "resnet18", Width: 64},
+		Backbone: Backbone{Name: "resnet18", Width: 64, Norm: "batch"},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},
 		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", LogEvery: 10, Keep: 2},

@@ -37,6 +37,7 @@ func (c *Config) Validate() error {
 	if c.Backbone.Stem != "" {
 		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small")
 	}
+	oneOf("backbone.norm", c.Backbone.Norm, "batch", "group", "layer", "none", "tuned")
 	for i, r := range c.Augment {
 		for _, op := range r {
 			if v, ok := op.(augment.Validator); ok {

@@ -344,7 +344,7 @@ func (t *Trainer) export() error {
 	}
 	c := t.Config
 	metadata := map[string]string{
-		"format": "pt", "architecture": c.Backbone.Name, "width": fmt.Sprint(c.Backbone.Width), "stem": c.Backbone.Stem,
+		"format": "pt", "architecture": c.Backbone.Name, "width": fmt.Sprint(c.Backbone.Width), "stem": c.Backbone.Stem, "norm": c.Backbone.Norm,
 		"features": fmt.Sprint(t.encoder.Features), "size": fmt.Sprint(c.Data.Size), "method": c.Method.Name,
 		"mean": fmt.Sprint(c.Data.Mean), "std": fmt.Sprint(c.Data.Std),
 	}

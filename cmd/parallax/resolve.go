@@ -260,8 +260,18 @@ func (j *job) complete() error {
 		return fmt.Errorf("augment has recipes for %d views and %s takes %d: list one recipe per view", got, c.Method.Name, want)
 	}
 	var err error
-	j.backbone, err = backbone.New(c.Backbone.Name, c.Backbone.Width, backbone.Stem(c.Backbone.Stem))
+	j.backbone, err = network(c.Config)
 	return err
+}
+
+// network is the backbone that a config describes.
+func network(c *run.Config) (parallax.Backbone, error) {
+	b := c.Backbone
+	s := backbone.Spec{Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), Size: c.Data.Size}
+	if err := s.Norm.UnmarshalText([]byte(b.Norm)); err != nil {
+		return nil, fmt.Errorf("backbone.norm: %w", err)
+	}
+	return s.New()
 }
 
 // identify notes which engine computes. It is apart because it needs the engine.
