@@ -58,6 +58,30 @@ func BYOLRecipes(size int) (first, second Recipe) {
 	return view(1, 0), view(0.1, 0.2)
 }
 
+// VICRegRecipe returns the recipe of both views of VICReg: Bardes, Ponce and LeCun 2022, appendix C: BYOL's crop and jitter, one
+// recipe for both views with the mean of BYOL's two probabilities of blur and solarization, as lightly has it.
+func VICRegRecipe(size int) Recipe {
+	return Recipe{
+		crop(size, 0.08, Bicubic),
+		ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.2, Hue: 0.1},
+		Grayscale{P: 0.2},
+		blur(size, 0.5),
+		Solarize{P: 0.1, Threshold: 128},
+		HorizontalFlip{P: 0.5},
+	}
+}
+
+// WMSERecipe returns the recipe of all views of W-MSE, from its published code (htdt/self-supervised): the colours change
+// before the crop is cut, and nothing is blurred.
+func WMSERecipe(size int) Recipe {
+	return Recipe{
+		ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
+		Grayscale{P: 0.1},
+		crop(size, 0.2, Bicubic),
+		HorizontalFlip{P: 0.5},
+	}
+}
+
 // EvalRecipe returns what an image passes through when it is embedded rather than trained on: a short side of 8/7 of size
 // (256 for 224, the usual ImageNet evaluation) and the central crop. Small images, up to smallView pixels, are resized to
 // size without the margin, as CIFAR's are used whole.

@@ -26,6 +26,7 @@ var All = []Entry{
 	simCLREntry,
 	byolEntry,
 	simSiamEntry,
+	barlowTwinsEntry,
 }
 
 // Find returns the entry called name; the error names the nearest one.

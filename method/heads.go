@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"parallax"
+	"parallax/augment"
 	"parallax/nn"
 	"parallax/torch"
 )
@@ -65,4 +66,47 @@ func oneOf[S ~string](name string, v S, words ...S) error {
 		}
 	}
 	return fmt.Errorf("method.%s is %q: it must be one of %q", name, v, words)
+}
+
+// positive checks that a hyperparameter is above 0.
+func positive(name string, v float64) error {
+	if v > 0 { // nor NaN
+		return nil
+	}
+	return fmt.Errorf("method.%s is %v: it must be above 0", name, v)
+}
+
+// nonNegative checks that a weight is not below 0; 0 takes its term out of the loss.
+func nonNegative(name string, v float64) error {
+	if v >= 0 {
+		return nil
+	}
+	return fmt.Errorf("method.%s is %v: it must be 0 or above", name, v)
+}
+
+// atLeast checks a count.
+func atLeast(name string, v, least int) error {
+	if v >= least {
+		return nil
+	}
+	return fmt.Errorf("method.%s is %d: it must be at least %d", name, v, least)
+}
+
+// first returns the first error there is.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inTurn returns count recipes: the given ones, over and over.
+func inTurn(count int, recipes ...augment.Recipe) []augment.Recipe {
+	all := make([]augment.Recipe, count)
+	for i := range all {
+		all[i] = recipes[i%len(recipes)]
+	}
+	return all
 }

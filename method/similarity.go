@@ -2,7 +2,10 @@
 
 package method
 
-import "parallax/torch"
+import (
+	"parallax"
+	"parallax/torch"
+)
 
 // cosine returns the mean over rows of p·z / (‖p‖ ‖z‖), for p and z of N x d.
 func cosine(p, z torch.Tensor) torch.Tensor {
@@ -19,4 +22,24 @@ func sum(terms []torch.Tensor) torch.Tensor {
 		total = total.Add(t)
 	}
 	return total
+}
+
+// pairwise returns the mean of f over all pairs of views; with two views it is f of them.
+func pairwise(z []torch.Tensor, f func(a, b torch.Tensor) torch.Tensor) torch.Tensor {
+	var terms []torch.Tensor
+	for i := range z {
+		for j := i + 1; j < len(z); j++ {
+			terms = append(terms, f(z[i], z[j]))
+		}
+	}
+	return mean(terms)
+}
+
+// gather returns the whole batch's rows of every view, in a slice of its own.
+func gather(s *parallax.Step, z []torch.Tensor) []torch.Tensor {
+	all := make([]torch.Tensor, len(z))
+	for i := range z {
+		all[i] = s.Gather(z[i])
+	}
+	return all
 }

@@ -22,6 +22,11 @@ func TestValidateNamesTheField(t *testing.T) {
 		method parallax.Method
 	}{
 		{"method.temperature", &method.SimCLR{Temperature: 0}},
+		{"method.on_diagonal", barlow(func(m *method.BarlowTwins) { m.OnDiagonal = -1 })},
+		{"method.lambda", barlow(func(m *method.BarlowTwins) { m.Lambda = math.NaN() })},
+		{"method.scale", barlow(func(m *method.BarlowTwins) { m.Scale = 0 })},
+		{"method.deviation", barlow(func(m *method.BarlowTwins) { m.Deviation = "" })},
+		{"method.view_count", barlow(func(m *method.BarlowTwins) { m.ViewCount = 1 })},
 		{"method.temperature", &method.SimCLR{Temperature: -1}},
 		{"method.temperature", &method.SimCLR{Temperature: math.NaN()}},
 		{"method.projector.widths", &method.SimCLR{Temperature: 1, Projector: nn.MLP{Widths: []int{4, 0}}}},

@@ -28,8 +28,9 @@ type properties struct {
 }
 
 var declared = map[string]properties{
-	"byol":    {held: []int{0, 1}},
-	"simsiam": {held: []int{0, 1}},
+	"byol":        {held: []int{0, 1}},
+	"barlowtwins": {scaled: "statistics of the batch", turned: "each feature has its own variance"},
+	"simsiam":     {held: []int{0, 1}},
 }
 
 // switches are settings of the methods that the table tests besides the ones that they come with.
@@ -50,6 +51,15 @@ var switches = map[string][]struct {
 		}, properties{held: []int{0, 1}}},
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
+	},
+	"barlowtwins": {
+		{"algorithm 1", func(m parallax.Method) { m.(*method.BarlowTwins).Deviation = "unbiased" },
+			properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{"not centred", func(m parallax.Method) { m.(*method.BarlowTwins).Centring = false },
+			properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{"no redundancy term, 3 views", func(m parallax.Method) {
+			m.(*method.BarlowTwins).Lambda, m.(*method.BarlowTwins).ViewCount = 0, 3
+		}, properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
 	},
 	"simsiam": {
 		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },

@@ -39,10 +39,21 @@ func TestValues(t *testing.T) {
 			{"SimSiam, one direction", siamese(func(m *method.SimSiam) { m.Symmetric = false }), []torch.Tensor{z1, z2, z1, z2}, -0.9639001231},
 			{"BYOL, one direction", &method.BYOL{}, []torch.Tensor{z1, z2, z1, z2}, 0.0721997537},
 			{"BYOL", &method.BYOL{Symmetric: true}, []torch.Tensor{z1, z2, z1, z2}, 0.1443995075},
+			{"Barlow Twins", barlow(func(m *method.BarlowTwins) {}), []torch.Tensor{z1, z2}, 0.0118543248},
+			{"Barlow Twins, on the diagonal", barlow(func(m *method.BarlowTwins) { m.Lambda = 0 }), []torch.Tensor{z1, z2}, 0.0032539119},
+			{"Barlow Twins, off the diagonal", barlow(func(m *method.BarlowTwins) { m.OnDiagonal, m.Lambda = 0, 1 }), []torch.Tensor{z1, z2}, 1.6863554805},
+			{"Barlow Twins, algorithm 1", barlow(func(m *method.BarlowTwins) { m.Deviation = "unbiased" }), []torch.Tensor{z1, z2}, 0.0946915549},
+			{"Barlow Twins, not centred", barlow(func(m *method.BarlowTwins) { m.Centring = false }), []torch.Tensor{z1, z2}, 0.0116221151},
 		} {
 			near(t, c.name, c.method.Loss(parallax.NewStep(0, 1), c.z).Item(), c.want, 1e-10)
 		}
 	})
+}
+
+func barlow(set func(*method.BarlowTwins)) *method.BarlowTwins {
+	m := method.NewBarlowTwins()
+	set(m)
+	return m
 }
 
 func siamese(set func(*method.SimSiam)) *method.SimSiam {

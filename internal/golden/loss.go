@@ -63,6 +63,11 @@ func (c *Case) method() (parallax.Method, error) {
 		m.Symmetric = !c.HasParam("symmetric") || c.Truth("symmetric")
 	case *method.BYOL:
 		m.Symmetric = !c.HasParam("symmetric") || c.Truth("symmetric")
+	case *method.BarlowTwins:
+		m.Lambda, m.Scale = 5e-3, 0.1 // a trajectory's, which says so in its note alone
+		if c.HasParam("lambda") {
+			m.Lambda, m.Scale = c.Number("lambda"), c.Number("scale")
+		}
 	default:
 		return nil, skip(fmt.Sprintf("method %q has no runner", entry.Name))
 	}

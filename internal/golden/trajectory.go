@@ -44,6 +44,8 @@ func runTrajectory(c *Case) error {
 	switch m := m.(type) {
 	case *method.SimCLR:
 		m.Projector = projector
+	case *method.BarlowTwins:
+		m.Projector = projector
 	case *method.SimSiam:
 		m.Projector, m.Predictor = projector, predictor
 	case *method.BYOL:

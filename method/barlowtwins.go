@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"math"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var barlowTwinsEntry = Entry{
+	Name:     "barlowtwins",
+	Title:    "Barlow Twins",
+	Paper:    "Zbontar, Jing, Misra, LeCun & Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction. ICML 2021, arXiv:2103.03230",
+	Equation: "L = Σᵢ (1 - Cᵢᵢ)² + λ Σ_{i≠j} Cᵢⱼ²,  C the correlation over the batch of the features of z₁ with those of z₂",
+	Collapse: "the diagonal of the cross-correlation: a feature that is constant correlates with nothing; redundancy reduction keeps the others from repeating it",
+	New:      func() parallax.Method { return NewBarlowTwins() },
+}
+
+// BarlowTwins makes the cross-correlation of the two views' features the identity.
+type BarlowTwins struct {
+	OnDiagonal float64     // weight of the invariance term; 1, and 0 leaves it out
+	Lambda     float64     // λ of the redundancy term; 0 leaves it out
+	Scale      float64     // of the whole loss; 0.024 in the official code until June 2021, see [BarlowTwins.Loss]
+	Centring   bool        // subtract each feature's mean over the batch; part of the definition
+	Deviation  Correlation // biased, or unbiased as in the paper's algorithm 1
+	ViewCount  int         // more than 2: the mean over all pairs
+	Projector  nn.MLP      // the paper's three layers; the official last one has no bias, which centring takes away anyhow
+
+	encoder parallax.Encoder
+}
+
+// Correlation says by which standard deviation Barlow Twins divides: biased, with ε = 1e-5 (batch norm, as in the official
+// code), so that a feature's correlation with itself is 1, or unbiased without ε, so that it is (N-1)/N.
+type Correlation string
+
+// NewBarlowTwins returns Barlow Twins with the paper's hyperparameters; λ is the official code's, the paper's 5e-3.
+func NewBarlowTwins() *BarlowTwins {
+	return &BarlowTwins{
+		OnDiagonal: 1,
+		Lambda:     0.0051,
+		Scale:      1,
+		Centring:   true,
+		Deviation:  "biased",
+		ViewCount:  2,
+		Projector:  nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *BarlowTwins) Validate() error {
+	return first(
+		nonNegative("on_diagonal", m.OnDiagonal),
+		nonNegative("lambda", m.Lambda),
+		positive("scale", m.Scale),
+		oneOf("deviation", m.Deviation, "biased", "unbiased"),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns BYOL's two recipes, as section 2.2 says, in turn.
+func (m *BarlowTwins) Views(size int) []augment.Recipe {
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
+}
+
+// Build makes the encoder.
+func (m *BarlowTwins) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	return m.encoder
+}
+
+// Forward returns z of every view.
+func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is equation 1. The official code once scaled it, which under LARS mattered to the biases and norms alone: commit
+// 046eec3 of facebookresearch/barlowtwins gives these a learning rate of their own instead.
+func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	var on, off []torch.Tensor
+	total := pairwise(gather(s, z), func(a, b torch.Tensor) torch.Tensor {
+		c := m.standardized(a).T().MatMul(m.standardized(b)).Scale(1 / float64(a.Size(0))) // d x d
+		i := len(on)
+		on = append(on, c.Diagonal().Shift(-1).Square().Sum()) // Σᵢ (1 - Cᵢᵢ)²
+		off = append(off, c.OffDiagonal().Square().Sum())      // Σ_{i≠j} Cᵢⱼ²
+		return on[i].Scale(m.OnDiagonal).Add(off[i].Scale(m.Lambda))
+	})
+	s.Report("on_diagonal", mean(on))
+	s.Report("off_diagonal", mean(off))
+	return total.Scale(m.Scale)
+}
+
+// standardized returns each feature of z, N x d, over its standard deviation. Without centring that is the root of its mean
+// square, and C what some texts call Barlow Twins' cross-correlation.
+func (m *BarlowTwins) standardized(z torch.Tensor) torch.Tensor {
+	n, eps := float64(z.Size(0)), 1e-5
+	if !m.Centring {
+		return z.Normalize(0).Scale(math.Sqrt(n))
+	}
+	z = z.Sub(z.MeanKeep(0))
+	if m.Deviation == "unbiased" {
+		n, eps = n-1, 0
+	}
+	return z.Div(z.Square().Sum(0).Scale(1 / n).Shift(eps).Sqrt())
+}
