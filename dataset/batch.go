@@ -22,6 +22,7 @@ type Batch struct {
 	Views     []Pixels      // one per recipe, rows as in Index
 	Wait      time.Duration // how long the receiver waited for this batch
 
+	images  []int // of each row, before bad ones were replaced
 	home    *shelf
 	pending atomic.Int64  // rows that are not ready
 	done    chan struct{} // closed when none is

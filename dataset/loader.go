@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"time"
@@ -30,6 +31,9 @@ type Loader struct {
 	Limit int
 	// Quarantine holds the images that cannot be read. When nil, every iteration has its own.
 	Quarantine *Quarantine
+	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is for
+	// this index in this epoch alone. A named image that cannot be read is replaced by image index.
+	Pair func(index int, r *rand.Rand) int
 
 	shelf shelf
 }
@@ -96,7 +100,8 @@ func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, e
 			yield(nil, fmt.Errorf("starting epoch %d at batch %d: an epoch has %d", epoch, from, l.Steps()))
 			return
 		}
-		p := pass{epoch: epoch, order: order(l.Data.Len(), l.Seed, epoch), from: from, to: l.Steps(), batch: l.Batch, replace: true}
+		p := l.plain(order(l.Data.Len(), l.Seed, epoch), epoch)
+		p.from, p.to, p.replace, p.pair = from, l.Steps(), l.next, l.Pair
 		l.iterate(ctx, p, yield)
 	}
 }
@@ -113,8 +118,9 @@ func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
 			yield(nil, err)
 			return
 		}
-		p := pass{order: subset(l.Data.Len(), l.Limit, l.Seed), batch: l.Batch}
-		p.to = (len(p.order) + l.Batch - 1) / l.Batch
+		images := subset(l.Data.Len(), l.Limit, l.Seed)
+		p := l.plain(images, 0)
+		p.to = (len(images) + l.Batch - 1) / l.Batch
 		l.iterate(ctx, p, yield)
 	}
 }
@@ -122,11 +128,24 @@ func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
 // pass is one way through the data.
 type pass struct {
 	epoch    int
-	order    []int // the image at each position
-	from, to int   // batches
-	batch    int
-	replace  bool // bad images by the next good one, or leave them out
+	from, to int                                       // batches
+	images   func(at int) []int                        // the images of batch number at
+	rand     func(at, row, index, view int) *rand.Rand // what a view is drawn from
+	replace  func(i int) int                           // the image to try when i is bad; nil: bad images are left out
+	pair     func(index int, r *rand.Rand) int         // see Loader.Pair
 }
+
+// plain is a pass over images in their order, l.Batch at a time.
+func (l *Loader) plain(images []int, epoch int) pass {
+	return pass{
+		epoch:  epoch,
+		images: func(at int) []int { return images[at*l.Batch : min((at+1)*l.Batch, len(images))] },
+		rand:   func(_, _, index, view int) *rand.Rand { return augment.ViewRand(l.Seed, epoch, index, view) },
+	}
+}
+
+// next is the image after i.
+func (l *Loader) next(i int) int { return (i + 1) % l.Data.Len() }
 
 // job is a range of rows of a batch to fill.
 type job struct {
@@ -162,9 +181,10 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 		defer close(ready)
 		defer close(jobs)
 		for at := p.from; at < p.to; at++ {
-			n := min(p.batch, len(p.order)-at*p.batch)
+			images := p.images(at)
+			n := len(images)
 			b := l.shelf.take(n, w.sizes)
-			b.Epoch, b.At = p.epoch, at
+			b.Epoch, b.At, b.images = p.epoch, at, images
 			select {
 			case ready <- b:
 			case <-ctx.Done():
@@ -206,7 +226,7 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 			return
 		}
 		b.Wait = time.Since(start)
-		if !p.replace {
+		if p.replace == nil {
 			b.compact()
 			if len(b.Index) == 0 {
 				b.Release()

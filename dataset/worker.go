@@ -24,7 +24,7 @@ func (w *worker) fill(ctx context.Context, j job) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		img, index, err := w.fetch(w.pass.order[b.At*w.pass.batch+row], w.pass.replace)
+		img, index, err := w.fetch(b.images[row], w.pass.replace)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,12 @@ func (w *worker) fill(ctx context.Context, j job) error {
 		}
 		b.Labels[row] = l.Data.Label(index)
 		for v, recipe := range l.Recipes {
-			view := recipe.View(img, augment.ViewRand(l.Seed, w.pass.epoch, index, v))
+			if v == 1 && w.pass.pair != nil {
+				if img, err = w.paired(img, b.At, row, index); err != nil {
+					return err
+				}
+			}
+			view := recipe.View(img, w.pass.rand(b.At, row, index, v))
 			px := b.Views[v]
 			if view.W != px.W || view.H != px.H {
 				return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a fixed size (random_resized_crop, or resize and center_crop)",
@@ -50,9 +55,21 @@ func (w *worker) fill(ctx context.Context, j job) error {
 	return nil
 }
 
-// fetch reads image i, or, when replace is true, the next one that can be read; it returns the index it read. Without
+// pairing is the number of no view: what the pair of an image is drawn from.
+const pairing = -1
+
+// paired reads the image that image index, img, is paired with; img itself when that one is bad.
+func (w *worker) paired(img *augment.Image, at, row, index int) (*augment.Image, error) {
+	other, _, err := w.fetch(w.pass.pair(index, w.pass.rand(at, row, index, pairing)), nil)
+	if err != nil || other == nil {
+		return img, err
+	}
+	return other, nil
+}
+
+// fetch reads image i, or, when it is bad, the next one by replace that can be read; it returns the index it read. Without
 // replace a bad image is nil, with index -1. An error ends the pass.
-func (w *worker) fetch(i int, replace bool) (*augment.Image, int, error) {
+func (w *worker) fetch(i int, replace func(int) int) (*augment.Image, int, error) {
 	data, q := w.loader.Data, w.quarantine
 	first := i
 	for range badRun {
@@ -69,10 +86,10 @@ func (w *worker) fetch(i int, replace bool) (*augment.Image, int, error) {
 				return nil, 0, fmt.Errorf("reading images: %w", err)
 			}
 		}
-		if !replace {
+		if replace == nil {
 			return nil, -1, nil
 		}
-		i = (i + 1) % data.Len()
+		i = replace(i)
 	}
 	return nil, 0, fmt.Errorf("reading images: %d images in a row, from %s on, cannot be read; repair or remove them", badRun, w.name(first))
 }
@@ -86,14 +103,14 @@ func (w *worker) name(i int) string {
 
 // viewSizes are the sizes of the views of the first image; those of all others must be the same.
 func (w *worker) viewSizes() ([]size, error) {
-	img, index, err := w.fetch(w.pass.order[w.pass.from*w.pass.batch], true)
+	img, index, err := w.fetch(w.pass.images(w.pass.from)[0], w.loader.next)
 	if err != nil {
 		return nil, err
 	}
 	var sizes []size
 	for v, recipe := range w.loader.Recipes {
 		z := size{img.W, img.H}
-		for _, d := range recipe.Draw(z.w, z.h, augment.ViewRand(w.loader.Seed, w.pass.epoch, index, v)) {
+		for _, d := range recipe.Draw(z.w, z.h, w.pass.rand(w.pass.from, 0, index, v)) {
 			z.w, z.h = d.Size(z.w, z.h)
 		}
 		sizes = append(sizes, z)
