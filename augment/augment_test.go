@@ -296,8 +296,10 @@ func TestValidate(t *testing.T) {
 func TestRecipes(t *testing.T) {
 	for _, size := range []int{1, 18, 32, 96, 224} {
 		first, second := augment.BYOLRecipes(size)
+		student, teacher := augment.ReSSLRecipes(size)
 		for name, recipe := range map[string]augment.Recipe{
 			"simclr": augment.SimCLRRecipe(size), "mocov2": augment.MoCoV2Recipe(size), "simsiam": augment.SimSiamRecipe(size),
+			"mocov1": augment.MoCoV1Recipe(size), "ressl strong": student, "ressl weak": teacher,
 			"byol 1": first, "byol 2": second, "eval": augment.EvalRecipe(size), "strong": strong(size),
 		} {
 			if err := recipe.Validate(); err != nil {

@@ -2,9 +2,9 @@
 
 package augment
 
-// The recipes of the methods, each from its paper, as a function of the view's side in pixels. All share the order crop,
-// colour jitter, grayscale, blur, solarize, flip (SimCLR, Chen et al. 2020, algorithm of appendix A, with the flip last as
-// solo-learn has it; the flip commutes with the rest).
+// The recipes of the methods, each from its paper, as a function of the view's side in pixels. All but MoCo v1's and W-MSE's
+// share the order crop, colour jitter, grayscale, blur, solarize, flip (SimCLR, Chen et al. 2020, algorithm of appendix A,
+// with the flip last as solo-learn has it; the flip commutes with the rest).
 //
 // Blur is Pillow's, sigma U[0.1, 2]. It is kept in every recipe but with P 0 for views of smallView pixels or fewer.
 
@@ -20,6 +20,18 @@ func SimCLRRecipe(size int) Recipe {
 		ColorJitter{P: 0.8, Brightness: 0.8, Contrast: 0.8, Saturation: 0.8, Hue: 0.2},
 		Grayscale{P: 0.2},
 		blur(size, 0.5),
+		HorizontalFlip{P: 0.5},
+	}
+}
+
+// MoCoV1Recipe returns the recipe of both views of MoCo: He et al. 2020, section 4, and its published code, which calls it
+// that of instance discrimination (Wu et al. 2018): gray before the colour jitter, which is always applied, with much hue;
+// no blur.
+func MoCoV1Recipe(size int) Recipe {
+	return Recipe{
+		crop(size, 0.2, Bilinear),
+		Grayscale{P: 0.2},
+		ColorJitter{P: 1, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.4},
 		HorizontalFlip{P: 0.5},
 	}
 }
@@ -80,6 +92,12 @@ func WMSERecipe(size int) Recipe {
 		crop(size, 0.2, Bicubic),
 		HorizontalFlip{P: 0.5},
 	}
+}
+
+// ReSSLRecipes returns the two recipes of ReSSL: Zheng et al. 2021, section 3.2. The student's is MoCo v2's; the teacher's is
+// weak, a crop and a flip, so that what it says of an image is reliable.
+func ReSSLRecipes(size int) (strong, weak Recipe) {
+	return MoCoV2Recipe(size), Recipe{crop(size, 0.2, Bilinear), HorizontalFlip{P: 0.5}}
 }
 
 // EvalRecipe returns what an image passes through when it is embedded rather than trained on: a short side of 8/7 of size
