@@ -60,7 +60,11 @@ func (t *Trainer) advance(batch *dataset.Batch) error {
 			}
 		}
 		last := t.part == parts-1
-		loss, terms, err := t.forward(batch, last)
+		support, err := t.support()
+		if err != nil {
+			return err
+		}
+		loss, terms, err := t.forward(batch, support, last)
 		if err != nil {
 			return err
 		}
@@ -76,9 +80,11 @@ func (t *Trainer) advance(batch *dataset.Batch) error {
 		}
 		rate := t.move()
 		t.step, t.part = t.step+1, 0
+		t.busy += time.Since(t.mark)
 		if err := t.report(terms, rate); err != nil {
 			return err
 		}
+		defer func() { t.mark = time.Now() }() // evaluations are not training
 		return t.callHooks(t.tap.features, labels)
 	})
 }
@@ -86,7 +92,7 @@ func (t *Trainer) advance(batch *dataset.Batch) error {
 // forward returns the loss of one batch. All other handles of the forward pass are freed on return, so that backward
 // can give up activations as it goes.
 // With record, the features h are kept for the hooks.
-func (t *Trainer) forward(b *dataset.Batch, record bool) (loss torch.Tensor, terms []term, err error) {
+func (t *Trainer) forward(b, support *dataset.Batch, record bool) (loss torch.Tensor, terms []term, err error) {
 	t.tap.recording, t.tap.features = record, torch.Tensor{}
 	defer func() { t.tap.recording = false }()
 	err = torch.Scope(func() error {
@@ -96,8 +102,9 @@ func (t *Trainer) forward(b *dataset.Batch, record bool) (loss torch.Tensor, ter
 		s.Report = func(name string, v torch.Tensor) {
 			terms = append(terms, term{name, v.Detach().Keep()})
 		}
-		for _, v := range b.Views {
-			s.Views = append(s.Views, torch.FromFloat32(v.Data, v.N, v.C, v.H, v.W).ChannelsLast())
+		s.Views = tensors(b)
+		if support != nil {
+			s.Support = t.labelled(support)
 		}
 		var z []torch.Tensor
 		torch.Autocast(t.Config.Train.Precision == run.BF16, func() { z = t.Method.Forward(s) })
@@ -108,6 +115,14 @@ func (t *Trainer) forward(b *dataset.Batch, record bool) (loss torch.Tensor, ter
 		return nil
 	})
 	return loss, terms, err
+}
+
+// tensors are a batch's views.
+func tensors(b *dataset.Batch) (views []torch.Tensor) {
+	for _, v := range b.Views {
+		views = append(views, torch.FromFloat32(v.Data, v.N, v.C, v.H, v.W).ChannelsLast())
+	}
+	return views
 }
 
 // state is the part of a Step that does not depend on the batch.
@@ -172,8 +187,7 @@ func (t *Trainer) report(terms []term, rate float64) error {
 	if t.step%t.Config.Train.LogEvery != 0 && t.step != 1 && t.step != t.Steps {
 		return nil
 	}
-	now := time.Now()
-	spent := now.Sub(t.logged).Seconds()
+	spent := t.busy.Seconds()
 	images := (t.step - t.loggedAt) * t.Config.Train.Batch * t.Config.Train.Accumulate
 	e := run.Event{
 		Event: run.StepEnd, Loss: run.Num(t.loss), Rate: run.Num(rate),
@@ -184,6 +198,6 @@ func (t *Trainer) report(terms []term, rate float64) error {
 		e.Terms[r.name] = run.Num(r.value.Item())
 	}
 	err := t.emit(e)
-	t.logged, t.loggedAt, t.dataWaits = time.Now(), t.step, 0
+	t.busy, t.loggedAt, t.dataWaits = 0, t.step, 0
 	return err
 }

@@ -30,6 +30,9 @@ type Trainer struct {
 	optimizer *optim.Optimizer
 	schedule  optim.Schedule
 	log       *run.Log
+	supports  *dataset.Balanced // labelled batches, for a parallax.Supporter
+	spec      parallax.SupportSpec
+	support   func() (*dataset.Batch, error) // the one of the next batch
 
 	step      int     // optimiser steps done
 	part      int     // batches of the next step done, below train.accumulate
@@ -38,8 +41,9 @@ type Trainer struct {
 	score     float64
 	scored    bool // whether a hook has rated the weights of this step
 	best      bestCheckpoint
-	logged    time.Time // when the last step line was written
-	loggedAt  int       // and after which step
+	mark      time.Time     // when training went on after an evaluation or a checkpoint
+	busy      time.Duration // of training since the last step line, waiting for data included
+	loggedAt  int           // the step of that line
 	dataWaits time.Duration
 }
 
@@ -65,7 +69,11 @@ func New(o Options) (*Trainer, error) {
 		return nil, err
 	}
 	t := &Trainer{Options: o, Steps: Steps(&o.Config.Train, o.Loader.Steps()), saved: -1}
-	err := torch.Scope(func() error {
+	err := t.prepareData()
+	if err != nil {
+		return nil, err
+	}
+	err = torch.Scope(func() error {
 		torch.SetThreads(o.Config.Train.Threads)
 		t.params = nn.NewParams(o.Config.Seed, torch.F32)
 		t.tap = &tap{Backbone: o.Backbone, init: o.Init}
@@ -151,6 +159,9 @@ func (t *Trainer) loop(ctx context.Context) error {
 	if t.Done() {
 		return nil
 	}
+	t.mark = time.Now()
+	stop := t.openSupports(ctx)
+	defer stop()
 	for batch, err := range t.batches(ctx) {
 		if err != nil {
 			return err
@@ -169,6 +180,7 @@ func (t *Trainer) loop(ctx context.Context) error {
 			if err := t.save(); err != nil {
 				return err
 			}
+			t.mark = time.Now()
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -179,7 +191,7 @@ func (t *Trainer) loop(ctx context.Context) error {
 
 // begin announces the run and, before the first step, shows the untrained network to the hooks.
 func (t *Trainer) begin() error {
-	t.logged, t.loggedAt = time.Now(), t.step
+	t.loggedAt = t.step
 	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps}
 	if t.step > 0 {
 		e.Event = run.Resumed
