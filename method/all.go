@@ -27,6 +27,7 @@ var All = []Entry{
 	byolEntry,
 	simSiamEntry,
 	barlowTwinsEntry,
+	vicRegEntry,
 }
 
 // Find returns the entry called name; the error names the nearest one.

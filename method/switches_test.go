@@ -22,6 +22,14 @@ func TestValidateNamesTheField(t *testing.T) {
 		method parallax.Method
 	}{
 		{"method.temperature", &method.SimCLR{Temperature: 0}},
+		{"method.invariance", vicreg(weights(-1, 1, 1))},
+		{"method.variance", vicreg(weights(1, -1, 1))},
+		{"method.covariance", vicreg(weights(1, 1, math.NaN()))},
+		{"method.gamma", vicreg(func(m *method.VICReg) { m.Gamma = -1 })},
+		{"method.eps", vicreg(func(m *method.VICReg) { m.Eps = -1 })},
+		{"method.hinge", vicreg(func(m *method.VICReg) { m.Hinge = "deviation" })},
+		{"method.form", vicreg(func(m *method.VICReg) { m.Form = "" })},
+		{"method.view_count", vicreg(func(m *method.VICReg) { m.ViewCount = 0 })},
 		{"method.on_diagonal", barlow(func(m *method.BarlowTwins) { m.OnDiagonal = -1 })},
 		{"method.lambda", barlow(func(m *method.BarlowTwins) { m.Lambda = math.NaN() })},
 		{"method.scale", barlow(func(m *method.BarlowTwins) { m.Scale = 0 })},

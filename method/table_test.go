@@ -28,6 +28,7 @@ type properties struct {
 }
 
 var declared = map[string]properties{
+	"vicreg":      {scaled: "variance", turned: "each feature has its own variance"},
 	"byol":        {held: []int{0, 1}},
 	"barlowtwins": {scaled: "statistics of the batch", turned: "each feature has its own variance"},
 	"simsiam":     {held: []int{0, 1}},
@@ -60,6 +61,18 @@ var switches = map[string][]struct {
 		{"no redundancy term, 3 views", func(m parallax.Method) {
 			m.(*method.BarlowTwins).Lambda, m.(*method.BarlowTwins).ViewCount = 0, 3
 		}, properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+	},
+	"vicreg": {
+		{"the paper's form", func(m parallax.Method) {
+			m.(*method.VICReg).Form = "paper"
+			weights(1, 1, 0.04)(m.(*method.VICReg)) // a 25th of the paper's, for the table's rate
+		},
+			properties{scaled: "variance", turned: "each feature has its own variance"}},
+		{"hinge on the variance", func(m parallax.Method) { m.(*method.VICReg).Hinge = "variance" },
+			properties{scaled: "variance", turned: "each feature has its own variance"}},
+		{"no covariance term, 3 views", func(m parallax.Method) {
+			m.(*method.VICReg).Covariance, m.(*method.VICReg).ViewCount = 0, 3
+		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
 	},
 	"simsiam": {
 		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },

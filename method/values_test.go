@@ -43,6 +43,15 @@ func TestValues(t *testing.T) {
 			{"Barlow Twins, on the diagonal", barlow(func(m *method.BarlowTwins) { m.Lambda = 0 }), []torch.Tensor{z1, z2}, 0.0032539119},
 			{"Barlow Twins, off the diagonal", barlow(func(m *method.BarlowTwins) { m.OnDiagonal, m.Lambda = 0, 1 }), []torch.Tensor{z1, z2}, 1.6863554805},
 			{"Barlow Twins, algorithm 1", barlow(func(m *method.BarlowTwins) { m.Deviation = "unbiased" }), []torch.Tensor{z1, z2}, 0.0946915549},
+			{"VICReg", vicreg(func(m *method.VICReg) {}), []torch.Tensor{z1, z2}, 8.1910675361},
+			{"VICReg, the paper's form", vicreg(func(m *method.VICReg) { m.Form = "paper" }), []torch.Tensor{z1, z2}, 17.7710863276},
+			{"VICReg, solo-learn's form", vicreg(func(m *method.VICReg) { m.Variance = 50 }), []torch.Tensor{z1, z2}, 15.4144846583},
+			{"VICReg, invariance", vicreg(weights(1, 0, 0)), []torch.Tensor{z1, z2}, 0.0314213556},
+			{"VICReg, the paper's invariance", vicreg(weights(1, 0, 0), func(m *method.VICReg) { m.Form = "paper" }), []torch.Tensor{z1, z2}, 0.1256854224},
+			{"VICReg, variance of the first", vicreg(weights(0, 1, 0)), []torch.Tensor{z1, z1}, 0.2826501466},
+			{"VICReg, variance of the second", vicreg(weights(0, 1, 0)), []torch.Tensor{z2, z2}, 0.2952232232},
+			{"VICReg, covariance of the first", vicreg(weights(0, 0, 0.5)), []torch.Tensor{z1, z1}, 0.0942598617},
+			{"VICReg, covariance of the second", vicreg(weights(0, 0, 0.5)), []torch.Tensor{z2, z2}, 0.0878566625},
 			{"Barlow Twins, not centred", barlow(func(m *method.BarlowTwins) { m.Centring = false }), []torch.Tensor{z1, z2}, 0.0116221151},
 		} {
 			near(t, c.name, c.method.Loss(parallax.NewStep(0, 1), c.z).Item(), c.want, 1e-10)
@@ -54,6 +63,18 @@ func barlow(set func(*method.BarlowTwins)) *method.BarlowTwins {
 	m := method.NewBarlowTwins()
 	set(m)
 	return m
+}
+
+func vicreg(set ...func(*method.VICReg)) *method.VICReg {
+	m := method.NewVICReg()
+	for _, s := range set {
+		s(m)
+	}
+	return m
+}
+
+func weights(invariance, variance, covariance float64) func(*method.VICReg) {
+	return func(m *method.VICReg) { m.Invariance, m.Variance, m.Covariance = invariance, variance, covariance }
 }
 
 func siamese(set func(*method.SimSiam)) *method.SimSiam {

@@ -68,6 +68,12 @@ func (c *Case) method() (parallax.Method, error) {
 		if c.HasParam("lambda") {
 			m.Lambda, m.Scale = c.Number("lambda"), c.Number("scale")
 		}
+	case *method.VICReg:
+		m.Variance = 50 // a trajectory's: 25/50/1
+		if c.HasParam("invariance") {
+			m.Invariance, m.Variance, m.Covariance = c.Number("invariance"), c.Number("variance"), c.Number("covariance")
+			m.Gamma, m.Eps = c.Number("gamma"), c.Number("eps")
+		}
 	default:
 		return nil, skip(fmt.Sprintf("method %q has no runner", entry.Name))
 	}

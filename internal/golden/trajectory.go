@@ -46,6 +46,8 @@ func runTrajectory(c *Case) error {
 		m.Projector = projector
 	case *method.BarlowTwins:
 		m.Projector = projector
+	case *method.VICReg:
+		m.Projector = projector
 	case *method.SimSiam:
 		m.Projector, m.Predictor = projector, predictor
 	case *method.BYOL:

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var vicRegEntry = Entry{
+	Name:     "vicreg",
+	Title:    "VICReg",
+	Paper:    "Bardes, Ponce & LeCun: VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning. ICLR 2022, arXiv:2105.04906",
+	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  v = 1/d Σⱼ max(0, γ - √(Var(zⱼ) + ε)),  c = 1/d Σ_{i≠j} Cov(z)ᵢⱼ²",
+	Collapse: "the variance term: it pushes until every feature has a standard deviation of γ over the batch; the covariance term keeps features from repeating each other",
+	New:      func() parallax.Method { return NewVICReg() },
+}
+
+// VICReg draws the views together, and holds the variance and the covariance of each view's features apart from each other.
+type VICReg struct {
+	Invariance float64 // λ; 0 leaves the term out, as with the other two
+	Variance   float64 // µ
+	Covariance float64 // ν
+	Gamma      float64 // γ, the standard deviation that is enough
+	Eps        float64 // ε under the root
+	Hinge      Hinge   // std, or variance: what the paper argues against (section 4.1), for near collapse its slope vanishes
+	Form       Form    // official, or paper: see [VICReg.Loss]
+	ViewCount  int     // more than 2: the means over pairs and over views
+	Projector  nn.MLP  // the paper's expander h; the official last layer has no bias, to which the loss is blind anyhow
+
+	encoder parallax.Encoder
+}
+
+// Hinge is what VICReg's variance term holds above γ: std or variance.
+type Hinge string
+
+// Form tells apart two objectives under one name: that of the paper's equations and that of the official code.
+type Form string
+
+// NewVICReg returns VICReg with the paper's hyperparameters (section 4.2), in the form of the official code, which they go with.
+func NewVICReg() *VICReg {
+	return &VICReg{
+		Invariance: 25,
+		Variance:   25,
+		Covariance: 1,
+		Gamma:      1,
+		Eps:        1e-4,
+		Hinge:      "std",
+		Form:       "official",
+		ViewCount:  2,
+		Projector:  nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *VICReg) Validate() error {
+	return first(
+		nonNegative("invariance", m.Invariance),
+		nonNegative("variance", m.Variance),
+		nonNegative("covariance", m.Covariance),
+		nonNegative("gamma", m.Gamma),
+		nonNegative("eps", m.Eps),
+		oneOf("hinge", m.Hinge, "std", "variance"),
+		oneOf("form", m.Form, "official", "paper"),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns views of one recipe (appendix C).
+func (m *VICReg) Views(size int) []augment.Recipe {
+	return inTurn(m.ViewCount, augment.VICRegRecipe(size))
+}
+
+// Build makes the encoder.
+func (m *VICReg) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	return m.encoder
+}
+
+// Forward returns z of every view.
+func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is equation 6. The official code (main_vicreg.py of facebookresearch/vicreg) has other factors than the paper: its
+// invariance is a mean over features too, so d times smaller, and its variance a mean over the two views, so half.
+func (m *VICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z = gather(s, z)
+	invariance := pairwise(z, func(a, b torch.Tensor) torch.Tensor { return a.Sub(b).Square().Mean() }) // 1/(N·d) Σ ‖a - b‖²
+	variance := over(z, func(z torch.Tensor) torch.Tensor { return hinged(z, m.Gamma, m.Eps, m.Hinge) })
+	covariance := over(z, covarianceOf).Scale(2) // c(z₁) + c(z₂)
+	if m.Form == "paper" {
+		invariance = invariance.Scale(float64(z[0].Size(1))) // 1/N Σ ‖a - b‖²
+		variance = variance.Scale(2)                         // v(z₁) + v(z₂)
+	}
+	s.Report("invariance", invariance)
+	s.Report("variance", variance)
+	s.Report("covariance", covariance)
+	return sum([]torch.Tensor{invariance.Scale(m.Invariance), variance.Scale(m.Variance), covariance.Scale(m.Covariance)})
+}
+
+// over returns the mean of f over the views.
+func over(z []torch.Tensor, f func(torch.Tensor) torch.Tensor) torch.Tensor {
+	terms := make([]torch.Tensor, len(z))
+	for i := range z {
+		terms[i] = f(z[i])
+	}
+	return mean(terms)
+}
+
+// hinged is v: the mean over features of what their standard deviation, or variance, lacks of γ (equations 1 and 2).
+func hinged(z torch.Tensor, gamma, eps float64, hinge Hinge) torch.Tensor {
+	spread := z.Var(1, 0).Shift(eps) // over N-1
+	if hinge == "std" {
+		spread = spread.Sqrt()
+	}
+	return spread.Neg().Shift(gamma).ReLU().Mean()
+}
+
+// covarianceOf is c: the squares of the covariances of different features, over N-1, summed and divided by d (equations 3, 4).
+func covarianceOf(z torch.Tensor) torch.Tensor {
+	n, d := float64(z.Size(0)), float64(z.Size(1))
+	z = z.Sub(z.MeanKeep(0))
+	return z.T().MatMul(z).Scale(1 / (n - 1)).OffDiagonal().Square().Sum().Scale(1 / d)
+}
