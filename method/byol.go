@@ -27,6 +27,7 @@ type BYOL struct {
 	Projector           nn.MLP  // g
 	Predictor           nn.MLP  // q, of the projector's shape
 	Symmetric           bool    // both directions, as in the paper
+	ViewCount           int     // more than 2: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
 	target    target
@@ -41,18 +42,18 @@ func NewBYOL() *BYOL {
 		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		Symmetric:           true,
+		ViewCount:           2,
 	}
 }
 
 // Validate checks the hyperparameters.
 func (m *BYOL) Validate() error {
-	if err := fraction("target_momentum", m.TargetMomentum); err != nil {
-		return err
-	}
-	if err := fraction("final_target_momentum", m.FinalTargetMomentum); err != nil {
-		return err
-	}
-	if err := m.Projector.Validate("method.projector"); err != nil {
+	if err := first(
+		fraction("target_momentum", m.TargetMomentum),
+		fraction("final_target_momentum", m.FinalTargetMomentum),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	); err != nil {
 		return err
 	}
 	if p, z := m.Predictor.Out(0), m.Projector.Out(0); len(m.Predictor.Widths) > 0 && p != z {
@@ -61,10 +62,10 @@ func (m *BYOL) Validate() error {
 	return m.Predictor.Validate("method.predictor")
 }
 
-// Views returns BYOL's two recipes, which differ in blur and solarisation (appendix B, table 6).
+// Views returns BYOL's two recipes, which differ in blur and solarisation (appendix B, table 6), in turn.
 func (m *BYOL) Views(size int) []augment.Recipe {
-	first, second := augment.BYOLRecipes(size)
-	return []augment.Recipe{first, second}
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
 }
 
 // Build makes the online network θ (encoder and predictor) and the target ξ (encoder).
@@ -75,7 +76,7 @@ func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	return m.encoder
 }
 
-// Forward returns the target's z'₁, z'₂ and the online p₁, p₂.
+// Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ...
 func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
 	p := parallax.Each(m.predictor, embed(m.encoder, s.Views))
 	return append(m.target.embed(s.Views), p...)
@@ -83,11 +84,13 @@ func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
 
 // Loss is the sum of equation 2 over both directions: ‖p̄ - z̄'‖² = 2 - 2 cos(p, z').
 func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z1, z2, p1, p2 := z[0], z[1], z[2], z[3]
-	s.Report("cosine", cosine(p1.Detach(), z2))
-	loss := cosine(p1, z2.Detach()).Scale(-2).Shift(2)
+	z, p := halves(z)
+	s.Report("cosine", cosine(p[0].Detach(), z[1]))
+	loss := directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
+		return cosine(p, z.Detach()).Scale(-2).Shift(2)
+	})
 	if m.Symmetric {
-		loss = loss.Add(cosine(p2, z1.Detach()).Scale(-2).Shift(2))
+		loss = loss.Scale(2) // the sum, where directions takes the mean
 	}
 	return loss
 }

@@ -53,7 +53,7 @@ func TestSimCLRAttractsLikeSimSiam(t *testing.T) {
 		terms := map[string]float64{}
 		step := parallax.NewStep(0, 1)
 		step.Report = func(term string, v torch.Tensor) { terms[term] = v.Item() }
-		loss := (&method.SimCLR{Temperature: temperature}).Loss(step, z).Item()
+		loss := (&method.SimCLR{Temperature: temperature, Negatives: true}).Loss(step, z).Item()
 		near(t, "attraction + repulsion", terms["attraction"]+terms["repulsion"], loss, 1e-12)
 		siam := siamese(func(m *method.SimSiam) { m.PredictorMode = "none" }).Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], z[1], z[0], z[1]}).Item()
 		near(t, "attraction", terms["attraction"], siam/temperature, 1e-12)

@@ -3,9 +3,6 @@
 package method
 
 import (
-	"fmt"
-	"math"
-
 	"parallax"
 	"parallax/augment"
 	"parallax/nn"
@@ -24,6 +21,8 @@ var simCLREntry = Entry{
 // SimCLR draws the views of one image together and pushes those of all other images of the batch away.
 type SimCLR struct {
 	Temperature float64 // τ; 0.1 for ImageNet, 0.5 for CIFAR-10 (section 5.1, appendix B.9)
+	Negatives   bool    // false: only the positives' mean -cos/τ is left, which a constant embedding minimises
+	ViewCount   int     // of an image; 2 in the paper
 	Projector   nn.MLP  // g; batch norm in the hidden layer as in the official code
 
 	encoder parallax.Encoder
@@ -33,21 +32,24 @@ type SimCLR struct {
 func NewSimCLR() *SimCLR {
 	return &SimCLR{
 		Temperature: 0.1,
+		Negatives:   true,
+		ViewCount:   2,
 		Projector:   nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
 	}
 }
 
 // Validate checks the hyperparameters.
 func (m *SimCLR) Validate() error {
-	if !(m.Temperature > 0) { // nor NaN
-		return fmt.Errorf("method.temperature is %v: it must be above 0", m.Temperature)
-	}
-	return m.Projector.Validate("method.projector")
+	return first(
+		positive("temperature", m.Temperature),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
 }
 
-// Views returns two views of the same recipe (section 3, appendix A).
+// Views returns views of one recipe (section 3, appendix A).
 func (m *SimCLR) Views(size int) []augment.Recipe {
-	return []augment.Recipe{augment.SimCLRRecipe(size), augment.SimCLRRecipe(size)}
+	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
 }
 
 // Build makes f and g.
@@ -62,30 +64,13 @@ func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encod
 // Loss is NT-Xent (equation 1), averaged over all views as anchors. With more than two views, all views of the anchor's
 // image are positives and their exponentials are summed.
 func (m *SimCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	views := len(z)
-	all := make([]torch.Tensor, views)
-	for i := range z {
-		all[i] = s.Gather(z[i])
+	c := newContrast(s, z, m.Temperature)
+	if !m.Negatives {
+		return c.mean(c.positives).Mean().Neg()
 	}
-	n := all[0].Size(0)
-	u := torch.Cat(0, all...).Normalize(1)             // VN x d
-	logits := u.MatMul(u.T()).Scale(1 / m.Temperature) // VN x VN: cos(zᵢ,zₖ)/τ
-	self := torch.Eye(views*n, torch.Bool)             // k = i
-	image := torch.Cat(0, repeat(torch.Arange(n), views)...)
-	same := image.Unsqueeze(1).Eq(image.Unsqueeze(0)) // both are views of one image
-	except := func(mask torch.Tensor) torch.Tensor { return logits.MaskedFill(mask, math.Inf(-1)).LogSumExp(1) }
-
-	attraction := except(same.Not().Maximum(self)).Mean() // log Σ over positives
-	repulsion := except(self).Mean()                      // log Σ_{k≠i}
+	attraction := c.logSum(c.positives).Mean() // log Σ over positives
+	repulsion := c.logSum(c.others).Mean()     // log Σ_{k≠i}
 	s.Report("attraction", attraction.Neg())
 	s.Report("repulsion", repulsion)
 	return repulsion.Sub(attraction)
-}
-
-func repeat(t torch.Tensor, n int) []torch.Tensor {
-	ts := make([]torch.Tensor, n)
-	for i := range ts {
-		ts[i] = t
-	}
-	return ts
 }

@@ -4,12 +4,35 @@ package method
 
 import (
 	"parallax"
+	"parallax/nn"
 	"parallax/torch"
 )
 
 // cosine returns the mean over rows of p·z / (‖p‖ ‖z‖), for p and z of N x d.
 func cosine(p, z torch.Tensor) torch.Tensor {
 	return p.Normalize(1).Mul(z.Normalize(1)).Sum(1).Mean()
+}
+
+// unit divides every row by its l2 norm.
+var unit = nn.Func(func(z torch.Tensor) torch.Tensor { return z.Normalize(1) })
+
+// halves takes apart what a Forward returns that has the targets of all views before the predictions from all views.
+func halves(z []torch.Tensor) (targets, predictions []torch.Tensor) {
+	return z[:len(z)/2], z[len(z)/2:]
+}
+
+// directions returns the mean of d(pᵢ, zⱼ) over all ordered pairs of different views; when both is false, over the pairs
+// with i < j.
+func directions(p, z []torch.Tensor, both bool, d func(p, z torch.Tensor) torch.Tensor) torch.Tensor {
+	var terms []torch.Tensor
+	for i := range p {
+		for j := range z {
+			if i < j || both && i != j {
+				terms = append(terms, d(p[i], z[j]))
+			}
+		}
+	}
+	return mean(terms)
 }
 
 // mean returns the mean of scalars.

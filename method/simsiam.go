@@ -29,6 +29,7 @@ type SimSiam struct {
 	StopGradient  bool       // sg; without it the method collapses (section 4.1)
 	Symmetric     bool       // both directions, or only D(p₁, sg(z₂)) (section 4.6)
 	Similarity    Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
+	ViewCount     int        // more than 2: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
 	predictor nn.Layer
@@ -53,21 +54,19 @@ func NewSimSiam() *SimSiam {
 		StopGradient:  true,
 		Symmetric:     true,
 		Similarity:    "cosine",
+		ViewCount:     2,
 	}
 }
 
 // Validate checks the hyperparameters.
 func (m *SimSiam) Validate() error {
-	if err := oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"); err != nil {
-		return err
-	}
-	if err := oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"); err != nil {
-		return err
-	}
-	if err := oneOf("similarity", m.Similarity, "cosine", "cross_entropy"); err != nil {
-		return err
-	}
-	if err := m.Projector.Validate("method.projector"); err != nil {
+	if err := first(
+		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
+		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
+		oneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	); err != nil {
 		return err
 	}
 	if p, z := m.Predictor.Out(0), m.Projector.Out(0); m.PredictorMode != "none" && p != z {
@@ -76,9 +75,9 @@ func (m *SimSiam) Validate() error {
 	return m.Predictor.Validate("method.predictor")
 }
 
-// Views returns two views of one recipe (appendix A).
+// Views returns views of one recipe (appendix A).
 func (m *SimSiam) Views(size int) []augment.Recipe {
-	return []augment.Recipe{augment.SimSiamRecipe(size), augment.SimSiamRecipe(size)}
+	return inTurn(m.ViewCount, augment.SimSiamRecipe(size))
 }
 
 // Build makes f, backbone and projector, and h.
@@ -103,7 +102,7 @@ func (m *SimSiam) Groups(_, _ int) []nn.Group {
 	return []nn.Group{{Prefix: "predictor.", Scale: 1, Constant: true}}
 }
 
-// Forward returns z₁, z₂, p₁, p₂.
+// Forward returns z₁, z₂ ... and then p₁, p₂ ...
 func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 	z := embed(m.encoder, s.Views)
 	return append(z, parallax.Each(m.predictor, z)...)
@@ -111,13 +110,9 @@ func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 
 // Loss is equation 2.
 func (m *SimSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z1, z2, p1, p2 := z[0], z[1], z[2], z[3]
-	s.Report("cosine", cosine(p1.Detach(), z2.Detach()))
-	loss := m.d(p1, z2) // D(p₁, sg(z₂))
-	if m.Symmetric {
-		loss = loss.Add(m.d(p2, z1)).Scale(0.5) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
-	}
-	return loss
+	z, p := halves(z)
+	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
+	return directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
 }
 
 // d is D(p, sg(z)), averaged over the batch.

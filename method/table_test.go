@@ -46,6 +46,11 @@ var switches = map[string][]struct {
 	},
 	"byol": {
 		{"one direction", func(m parallax.Method) { m.(*method.BYOL).Symmetric = false },
+		{"no negatives", func(m parallax.Method) { m.(*method.SimCLR).Negatives = false }, properties{}},
+		{"3 views", func(m parallax.Method) { m.(*method.SimCLR).ViewCount = 3 }, properties{}},
+		{"4 views, no negatives", func(m parallax.Method) {
+			m.(*method.SimCLR).ViewCount, m.(*method.SimCLR).Negatives = 4, false
+		}, properties{}},
 			properties{held: []int{0, 1, 3}, asymmetric: "one direction"}},
 		{"momentum 0", func(m parallax.Method) {
 			m.(*method.BYOL).TargetMomentum, m.(*method.BYOL).FinalTargetMomentum = 0, 0
@@ -53,6 +58,7 @@ var switches = map[string][]struct {
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
 	},
+		{"3 views", func(m parallax.Method) { m.(*method.BYOL).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
 	"barlowtwins": {
 		{"algorithm 1", func(m parallax.Method) { m.(*method.BarlowTwins).Deviation = "unbiased" },
 			properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
@@ -87,6 +93,10 @@ var switches = map[string][]struct {
 }
 
 func byolNorm(m parallax.Method, n nn.Norm) {
+		{"3 views", func(m parallax.Method) { m.(*method.SimSiam).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
+		{"3 views, one direction", func(m parallax.Method) {
+			m.(*method.SimSiam).ViewCount, m.(*method.SimSiam).Symmetric = 3, false
+		}, properties{held: []int{0, 1, 2, 5}, asymmetric: "one direction"}},
 	m.(*method.BYOL).Projector.Norm, m.(*method.BYOL).Predictor.Norm = n, n
 }
 
@@ -380,7 +390,7 @@ func checkLearning(t *testing.T, s subject) {
 		losses := b.train(o, steps, b.step(0, 8, 8))
 		if len(losses) != steps {
 			t.Errorf("%d steps were made: %v", len(losses), losses)
-		} else if first, last := losses[0], losses[steps-1]; !(last < first-1e-3) {
+		} else if first, last := losses[0], b.loss(step).Item(); !(last < first-1e-3) {
 			t.Errorf("the loss went from %g to %g in %d steps", first, last, steps)
 		}
 	})

@@ -34,7 +34,7 @@ func TestValues(t *testing.T) {
 			z      []torch.Tensor
 			want   float64
 		}{
-			{"SimCLR, τ 0.5", &method.SimCLR{Temperature: 0.5}, []torch.Tensor{z1, z2}, 1.3003114369},
+			{"SimCLR, τ 0.5", &method.SimCLR{Temperature: 0.5, Negatives: true}, []torch.Tensor{z1, z2}, 1.3003114369},
 			{"SimSiam", siamese(func(m *method.SimSiam) {}), []torch.Tensor{z1, z2, z1, z2}, -0.9639001231},
 			{"SimSiam, one direction", siamese(func(m *method.SimSiam) { m.Symmetric = false }), []torch.Tensor{z1, z2, z1, z2}, -0.9639001231},
 			{"BYOL, one direction", &method.BYOL{}, []torch.Tensor{z1, z2, z1, z2}, 0.0721997537},
@@ -133,7 +133,7 @@ func TestSimCLRAgainstLoops(t *testing.T) {
 				for _, v := range z {
 					slow = append(slow, rows(v))
 				}
-				m := &method.SimCLR{Temperature: temperature}
+				m := &method.SimCLR{Temperature: temperature, Negatives: true}
 				got := m.Loss(parallax.NewStep(0, 1), z).Item()
 				near(t, fmt.Sprintf("%d views, τ %g", views, temperature), got, ntXent(slow, temperature), 1e-12)
 			}
@@ -146,7 +146,7 @@ func TestSimCLRAgainstLoops(t *testing.T) {
 func TestSimCLRBounds(t *testing.T) {
 	const n, temperature = 7, 0.3
 	in(t, func() {
-		m := &method.SimCLR{Temperature: temperature}
+		m := &method.SimCLR{Temperature: temperature, Negatives: true}
 		step := parallax.NewStep(0, 1)
 		constant := torch.Ones(torch.F64, n, 4)
 		near(t, "the loss of a constant embedding", m.Loss(step, []torch.Tensor{constant, constant}).Item(), math.Log(2*n-1), 1e-12)
@@ -164,7 +164,7 @@ func TestSimCLRBounds(t *testing.T) {
 func TestSimCLRGathers(t *testing.T) {
 	in(t, func() {
 		z := normals(1, 2, 6, 4)
-		m := &method.SimCLR{Temperature: 0.2}
+		m := &method.SimCLR{Temperature: 0.2, Negatives: true}
 		want := m.Loss(parallax.NewStep(0, 1), slices.Clone(z)).Item()
 		var half []torch.Tensor
 		whole := map[torch.Tensor]torch.Tensor{}
