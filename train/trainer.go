@@ -120,8 +120,12 @@ func (t *Trainer) Close() error {
 // Run trains until the last step or until ctx ends, and then, too, writes a checkpoint and the encoder first. The error
 // of a run that ctx ended is context.Cause(ctx). When something fails, what the last checkpoint holds stays.
 func (t *Trainer) Run(ctx context.Context) error {
+	from := t.saved
+	if t.step == 0 {
+		from = -1 // the run begins anew, with a new start line
+	}
 	var err error
-	if t.log, err = t.Dir.OpenLog(t.saved, t.Watch...); err != nil {
+	if t.log, err = t.Dir.OpenLog(from, t.Watch...); err != nil {
 		return err
 	}
 	err = t.loop(ctx)
@@ -166,8 +170,12 @@ func (t *Trainer) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		support, err := t.support()
+		if err != nil {
+			return err
+		}
 		t.dataWaits += batch.Wait
-		if err := t.advance(batch); err != nil {
+		if err := t.advance(batch, support); err != nil {
 			return err
 		}
 		if t.part > 0 {
