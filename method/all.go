@@ -25,6 +25,7 @@ type Entry struct {
 var All = []Entry{
 	simCLREntry,
 	byolEntry,
+	wmseEntry,
 	simSiamEntry,
 	barlowTwinsEntry,
 	vicRegEntry,

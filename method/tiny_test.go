@@ -108,6 +108,12 @@ func (b built) step(at, n int, seed uint64) *parallax.Step {
 	return s
 }
 
+// Loss is the method's, of the step's random numbers from their beginning: a step takes its loss once.
+func (b built) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	s.Rand = parallax.NewStep(s.At, s.Of).Rand
+	return b.Method.Loss(s, z)
+}
+
 // loss runs a step's forward pass and loss.
 func (b built) loss(s *parallax.Step) torch.Tensor { return b.Loss(s, b.Forward(s)) }
 

@@ -28,9 +28,19 @@ func runLoss(c *Case) error {
 		z = append(z, c.In(name).RequireGrad(true))
 	}
 	// A method may put other tensors into the slice it is given.
-	loss := m.Loss(parallax.NewStep(0, 1), append([]torch.Tensor(nil), z...))
+	step := parallax.NewStep(0, 1)
+	var loss torch.Tensor
+	if w, ok := m.(*method.WMSE); ok { // the partition is the case's
+		loss = w.LossOf(step, z, [][]int{c.In("perm").Ints()})
+	} else {
+		loss = m.Loss(step, append([]torch.Tensor(nil), z...))
+	}
 	loss.Backward()
 	wrong := []error{c.near("loss", loss, c.Out("loss"))}
+	if w, ok := m.(*method.WMSE); ok && c.Has("out.whitened0") {
+		white, _, _ := method.Whiten(z[0], c.In("perm").Ints(), w.Slice, w.Eps)
+		wrong = append(wrong, c.near("whitened0", white, c.Out("whitened0").IndexSelect(0, c.In("perm"))))
+	}
 	for i, name := range names {
 		got, want := z[i].Grad(), torch.Zeros(torch.F64, z[i].Shape()...)
 		if c.Has("grad." + name) {
@@ -74,6 +84,8 @@ func (c *Case) method() (parallax.Method, error) {
 			m.Invariance, m.Variance, m.Covariance = c.Number("invariance"), c.Number("variance"), c.Number("covariance")
 			m.Gamma, m.Eps = c.Number("gamma"), c.Number("eps")
 		}
+	case *method.WMSE:
+		m.ViewCount, m.Slice, m.Eps = c.Int("views"), c.In("perm").Size(0)/c.Int("slices"), c.Number("whitening_eps")
 	default:
 		return nil, skip(fmt.Sprintf("method %q has no runner", entry.Name))
 	}
