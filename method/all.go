@@ -24,11 +24,15 @@ type Entry struct {
 // All lists every method. Adding one is a file in this package and a line here.
 var All = []Entry{
 	simCLREntry,
+	supConEntry,
 	byolEntry,
 	wmseEntry,
 	simSiamEntry,
 	barlowTwinsEntry,
+	moCoV3Entry,
 	vicRegEntry,
+	dclEntry,
+	dclwEntry,
 }
 
 // Find returns the entry called name; the error names the nearest one.

@@ -22,12 +22,13 @@ var byolEntry = Entry{
 
 // BYOL predicts, from one view, the embedding that a slowly moving copy of the network gives the other view.
 type BYOL struct {
-	TargetMomentum      float64 // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
-	FinalTargetMomentum float64 // τ at the end, reached along half a cosine; equal to the first: constant
-	Projector           nn.MLP  // g
-	Predictor           nn.MLP  // q, of the projector's shape
-	Symmetric           bool    // both directions, as in the paper
-	ViewCount           int     // more than 2: the mean over all ordered pairs of views
+	TargetMomentum      float64   // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
+	FinalTargetMomentum float64   // τ at the end, reached along half a cosine; equal to the first: constant
+	Projector           nn.MLP    // g
+	Predictor           nn.MLP    // q, of the projector's shape
+	PredictorMode       Predictor // trained; fixed at its initialisation; none
+	Symmetric           bool      // both directions, as in the paper
+	ViewCount           int       // more than 2: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
 	target    target
@@ -41,6 +42,7 @@ func NewBYOL() *BYOL {
 		FinalTargetMomentum: 1,
 		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+		PredictorMode:       "trained",
 		Symmetric:           true,
 		ViewCount:           2,
 	}
@@ -51,12 +53,13 @@ func (m *BYOL) Validate() error {
 	if err := first(
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
+		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 	); err != nil {
 		return err
 	}
-	if p, z := m.Predictor.Out(0), m.Projector.Out(0); len(m.Predictor.Widths) > 0 && p != z {
+	if p, z := m.Predictor.Out(0), m.Projector.Out(0); m.PredictorMode != "none" && len(m.Predictor.Widths) > 0 && p != z {
 		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
 	}
 	return m.Predictor.Validate("method.predictor")
@@ -71,7 +74,7 @@ func (m *BYOL) Views(size int) []augment.Recipe {
 // Build makes the online network θ (encoder and predictor) and the target ξ (encoder).
 func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	m.predictor = m.Predictor.Build(b.Params.Sub("predictor"), m.Projector.Out(b.Backbone.Features()))
+	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	m.target = newTarget(b, m.Projector)
 	return m.encoder
 }

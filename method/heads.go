@@ -26,6 +26,44 @@ func embed(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
 	return parallax.Each(e.Projector, parallax.Each(e.Backbone, views))
 }
 
+// embedBySize returns z for every view. Views of one size go through the encoder together, in the order of the first of each
+// size, so that batch norm sees them together (SwAV's and PAWS's official code).
+func embedBySize(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
+	z := make([]torch.Tensor, len(views))
+	for i, view := range views {
+		if z[i].Defined() {
+			continue
+		}
+		var together []torch.Tensor
+		for _, v := range views[i:] {
+			if v.Size(3) == view.Size(3) {
+				together = append(together, v)
+			}
+		}
+		all, from := embed(e, []torch.Tensor{torch.Cat(0, together...)})[0], 0
+		for j, v := range views {
+			if v.Size(3) == view.Size(3) {
+				z[j] = all.Narrow(0, from, v.Size(0))
+				from += v.Size(0)
+			}
+		}
+	}
+	return z
+}
+
+// predictor builds a predictor for inputs of width in under "predictor", frozen or left out as mode says.
+func predictor(b *parallax.Build, mlp nn.MLP, mode Predictor, in int) nn.Layer {
+	if mode == "none" {
+		return nn.Identity
+	}
+	p := b.Params.Sub("predictor")
+	layer := mlp.Build(p, in)
+	if mode == "fixed" {
+		p.Freeze()
+	}
+	return layer
+}
+
 // target is a copy of an encoder that follows it as a moving average and gets no gradient (BYOL's ξ, MoCo's θ_k).
 type target struct {
 	parallax.Encoder

@@ -83,14 +83,7 @@ func (m *SimSiam) Views(size int) []augment.Recipe {
 // Build makes f, backbone and projector, and h.
 func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	m.predictor = nn.Identity
-	if m.PredictorMode != "none" {
-		p := b.Params.Sub("predictor")
-		m.predictor = m.Predictor.Build(p, m.Projector.Out(b.Backbone.Features()))
-		if m.PredictorMode == "fixed" {
-			p.Freeze()
-		}
-	}
+	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	return m.encoder
 }
 

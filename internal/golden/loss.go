@@ -23,11 +23,20 @@ func runLoss(c *Case) error {
 			names = append(names, fmt.Sprintf("z%d", i))
 		}
 	}
+	inputs := map[string]torch.Tensor{} // a name that stands twice is one tensor
 	var z []torch.Tensor
 	for _, name := range names {
-		z = append(z, c.In(name).RequireGrad(true))
+		if !inputs[name].Defined() {
+			inputs[name] = c.In(name).RequireGrad(true)
+		}
+		z = append(z, inputs[name])
+	}
+	step := parallax.NewStep(0, 1)
+	if c.Has("in.labels") {
+		step.Labels = c.In("labels").Ints()
 	}
 	// A method may put other tensors into the slice it is given.
+	loss := m.Loss(step, append([]torch.Tensor(nil), z...))
 	step := parallax.NewStep(0, 1)
 	var loss torch.Tensor
 	if w, ok := m.(*method.WMSE); ok { // the partition is the case's
@@ -55,6 +64,7 @@ func runLoss(c *Case) error {
 
 // lossInputs names what a method's Loss takes, in its order, where that is not just z0, z1 ...
 var lossInputs = map[string][]string{
+	"mocov3":  {"key", "query"},
 	"byol":    {"z0", "z1", "p0", "p1"},
 	"simsiam": {"z0", "z1", "p0", "p1"},
 }
@@ -69,6 +79,15 @@ func (c *Case) method() (parallax.Method, error) {
 	switch m := m.(type) {
 	case *method.SimCLR:
 		m.Temperature = c.Number("temperature")
+	case *method.SupCon:
+		m.Temperature = c.Number("temperature")
+		if c.HasParam("variant") {
+			m.Form = "in"
+		}
+	case *method.DCL:
+		m.Temperature = c.Number("temperature")
+	case *method.MoCoV3:
+		m.Temperature, m.Symmetric = c.Number("temperature"), false
 	case *method.SimSiam:
 		m.Symmetric = !c.HasParam("symmetric") || c.Truth("symmetric")
 	case *method.BYOL:

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var dclEntry = Entry{
+	Name:     "dcl",
+	Title:    "DCL",
+	Paper:    "Yeh et al.: Decoupled Contrastive Learning. ECCV 2022, arXiv:2110.06848",
+	Equation: "L = mean over the 2N views i of -cos(zᵢ,zⱼ)/τ + log Σₖ exp(cos(zᵢ,zₖ)/τ), j the other view of i's image, k over the 2N-2 views of others",
+	Collapse: "negatives, as SimCLR; the positive is not among them, so that an easy positive does not weaken their gradient",
+	New:      func() parallax.Method { return NewDCL() },
+}
+
+var dclwEntry = Entry{
+	Name:     "dclw",
+	Title:    "DCLW",
+	Paper:    dclEntry.Paper,
+	Equation: "DCL with wᵢ·cos(zᵢ,zⱼ)/τ in the place of cos(zᵢ,zⱼ)/τ,  wᵢ = 2 - N softmaxᵢ(cos(zᵢ,zⱼ)/σ)",
+	Collapse: dclEntry.Collapse,
+	New:      func() parallax.Method { return NewDCLW() },
+}
+
+// DCL is SimCLR without the positive in the denominator. DCLW adds weights that are larger for positives farther apart.
+// The loss has no lower bound at 0.
+type DCL struct {
+	Temperature    float64 // τ
+	Sigma          float64 // σ of DCLW's weights; 0: all weights are 1
+	WeightGradient bool    // whether a gradient passes through the weights; lightly holds them
+	Symmetric      bool    // anchors are all views, or the first alone
+	ViewCount      int     // of an image; 2 in the paper
+	Projector      nn.MLP  // SimCLR's
+
+	encoder parallax.Encoder
+}
+
+// NewDCL returns DCL with the paper's hyperparameters.
+func NewDCL() *DCL {
+	return &DCL{
+		Temperature: 0.1,
+		Symmetric:   true,
+		ViewCount:   2,
+		Projector:   nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
+	}
+}
+
+// NewDCLW returns DCLW with the paper's hyperparameters.
+func NewDCLW() *DCL {
+	m := NewDCL()
+	m.Sigma = 0.5
+	return m
+}
+
+// Validate checks the hyperparameters.
+func (m *DCL) Validate() error {
+	return first(
+		positive("temperature", m.Temperature),
+		nonNegative("sigma", m.Sigma),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns views of SimCLR's recipe.
+func (m *DCL) Views(size int) []augment.Recipe {
+	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
+}
+
+// Build makes the encoder.
+func (m *DCL) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	return m.encoder
+}
+
+// Forward returns z of every view.
+func (m *DCL) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is equation 6 and, with weights, 7. One logarithm is of the negatives of all views; lightly had one for each of two
+// views until its pull request 1827.
+func (m *DCL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	c := newContrast(s, z, m.Temperature)
+	anchors := 1
+	if m.Symmetric {
+		anchors = len(z)
+	}
+	var terms []torch.Tensor
+	for i := range anchors {
+		for j := range z {
+			if i != j {
+				cosines := c.views[i].Mul(c.views[j]).Sum(1) // N: cos(zᵢ,zⱼ)
+				terms = append(terms, m.weights(cosines).Mul(cosines).Mean().Scale(1/m.Temperature))
+			}
+		}
+	}
+	attraction := mean(terms)
+	repulsion := c.logSum(c.negatives).Narrow(0, 0, anchors*c.views[0].Size(0)).Mean()
+	s.Report("attraction", attraction.Neg())
+	s.Report("repulsion", repulsion)
+	return repulsion.Sub(attraction)
+}
+
+// weights returns wᵢ = 2 - N softmaxᵢ(cosᵢ/σ), whose mean is 1.
+func (m *DCL) weights(cosines torch.Tensor) torch.Tensor {
+	if m.Sigma == 0 {
+		return torch.Ones(cosines.DType(), cosines.Size(0))
+	}
+	if !m.WeightGradient {
+		cosines = cosines.Detach()
+	}
+	return cosines.Scale(1 / m.Sigma).Softmax(0).Scale(-float64(cosines.Size(0))).Shift(2)
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"fmt"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var moCoV3Entry = Entry{
+	Name:     "mocov3",
+	Title:    "MoCo v3",
+	Paper:    "Chen, Xie & He: An Empirical Study of Training Self-Supervised Vision Transformers. ICCV 2021, arXiv:2104.02057",
+	Equation: "L = ctr(q₁,k₂) + ctr(q₂,k₁),  ctr(q,k) = -2τ mean over i of log( exp(cos(qᵢ,kᵢ)/τ) / Σⱼ exp(cos(qᵢ,kⱼ)/τ) ), j over the batch",
+	Collapse: "negatives, the other keys of the batch; a predictor and a momentum encoder besides",
+	New:      func() parallax.Method { return NewMoCoV3() },
+}
+
+// MoCoV3 finds, for one view's query, the other view's key among those of the batch: MoCo without its queue, with BYOL's
+// predictor.
+type MoCoV3 struct {
+	Temperature         float64   // τ; the official code's 1 for ResNets, 0.2 for ViTs
+	TargetMomentum      float64   // of the key encoder at the start: 0.99, and 0.996 for 1,000 epochs
+	FinalTargetMomentum float64   // at the end, reached along half a cosine
+	Negatives           bool      // false: only -2 cos(qᵢ,kᵢ) is left, BYOL's loss but for a constant
+	Symmetric           bool      // both directions; without, only the first view is a query
+	ViewCount           int       // more than 2: the mean over all ordered pairs of views, twice
+	Projector           nn.MLP    // two layers for ResNets, three for ViTs; the last batch norm has no affine
+	Predictor           nn.MLP    // for ViTs the official code has batch norm at its end, too
+	PredictorMode       Predictor // trained, fixed or none (table 5 of the paper: -1.9 points without)
+	FreezePatches       bool      // keep a ViT's patch projection as it was initialised (section 4.2); of no effect on ResNets
+
+	encoder   parallax.Encoder
+	target    target
+	predictor nn.Layer
+}
+
+// NewMoCoV3 returns MoCo v3 with the hyperparameters of the official code for a ResNet.
+func NewMoCoV3() *MoCoV3 {
+	return &MoCoV3{
+		Temperature:         1,
+		TargetMomentum:      0.99,
+		FinalTargetMomentum: 1,
+		Negatives:           true,
+		Symmetric:           true,
+		ViewCount:           2,
+		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true, OutputNorm: true},
+		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+		PredictorMode:       "trained",
+		FreezePatches:       true,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *MoCoV3) Validate() error {
+	if p, z := m.Predictor.Out(0), m.Projector.Out(0); m.PredictorMode != "none" && len(m.Predictor.Widths) > 0 && p != z {
+		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
+	}
+	return first(
+		positive("temperature", m.Temperature),
+		fraction("target_momentum", m.TargetMomentum),
+		fraction("final_target_momentum", m.FinalTargetMomentum),
+		atLeast("view_count", m.ViewCount, 2),
+		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
+		m.Projector.Validate("method.projector"),
+		m.Predictor.Validate("method.predictor"),
+	)
+}
+
+// Views returns BYOL's two recipes, as the appendix says, in turn.
+func (m *MoCoV3) Views(size int) []augment.Recipe {
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
+}
+
+// Build makes f_q (encoder and predictor) and f_k (encoder).
+func (m *MoCoV3) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	if m.FreezePatches {
+		b.Params.Sub("backbone.patch_embed").Freeze()
+	}
+	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	m.target = newTarget(b, m.Projector)
+	return m.encoder
+}
+
+// Forward returns the keys k₁, k₂ ... and then the queries q₁, q₂ ...; in one direction k₂ ... and q₁.
+func (m *MoCoV3) Forward(s *parallax.Step) []torch.Tensor {
+	if m.Symmetric {
+		q := parallax.Each(m.predictor, embed(m.encoder, s.Views))
+		return append(m.target.embed(s.Views), q...)
+	}
+	q := parallax.Each(m.predictor, embed(m.encoder, s.Views[:1]))
+	return append(m.target.embed(s.Views[1:]), q...)
+}
+
+// Loss is algorithm 1: the sum of both directions.
+func (m *MoCoV3) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	all := gather(s, z)
+	if m.Symmetric {
+		k, q := halves(all)
+		return directions(q, k, true, m.ctr).Scale(2)
+	}
+	last := len(all) - 1
+	return mean(parallax.Each(nn.Func(func(k torch.Tensor) torch.Tensor { return m.ctr(all[last], k) }), all[:last]))
+}
+
+// ctr is 2τ times the cross-entropy of finding kᵢ by qᵢ.
+func (m *MoCoV3) ctr(q, k torch.Tensor) torch.Tensor {
+	logits := unit(q).MatMul(unit(k.Detach()).T()).Scale(1 / m.Temperature) // N x N: cos(qᵢ,kⱼ)/τ
+	loss := logits.Diagonal().Neg()
+	if m.Negatives {
+		loss = loss.Add(logits.LogSumExp(1))
+	}
+	return loss.Mean().Scale(2 * m.Temperature)
+}
+
+// Update moves f_k after the optimiser's step, which is before the next keys are made.
+func (m *MoCoV3) Update(s *parallax.Step) {
+	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+}

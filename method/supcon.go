@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var supConEntry = Entry{
+	Name:     "supcon",
+	Title:    "SupCon",
+	Paper:    "Khosla et al.: Supervised Contrastive Learning. NeurIPS 2020, arXiv:2004.11362",
+	Equation: "L = mean over all views i of -1/|P(i)| Σ_{p∈P(i)} log( exp(cos(zᵢ,zₚ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), P(i) the other views of i's class",
+	Collapse: "negatives, as SimCLR, but of other classes; it uses labels",
+	New:      func() parallax.Method { return NewSupCon() },
+}
+
+// SupCon draws together the views of all images of one class. It is supervised: an image whose label is unknown has only
+// its own views to be drawn to, and without any label the method is SimCLR.
+type SupCon struct {
+	Temperature float64    // τ; 0.1 (section 4.4), 0.07 in the official code
+	Form        SupConForm // out, the sum over positives outside the logarithm, or in
+	ViewCount   int        // of an image; 2 in the paper
+	Projector   nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
+
+	encoder parallax.Encoder
+}
+
+// SupConForm is one of the paper's two losses: out, the better one (equation 2), or in (equation 3), where the logarithm is
+// of the sum. As solo-learn has it, in lacks the factor 1/|P(i)| within the logarithm, which changes no gradient.
+type SupConForm string
+
+// NewSupCon returns SupCon with the paper's hyperparameters.
+func NewSupCon() *SupCon {
+	return &SupCon{
+		Temperature: 0.1,
+		Form:        "out",
+		ViewCount:   2,
+		Projector:   nn.MLP{Widths: []int{2048, 128}},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *SupCon) Validate() error {
+	return first(
+		positive("temperature", m.Temperature),
+		oneOf("form", m.Form, "out", "in"),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns views of SimCLR's recipe, as the official code does; the paper prefers AutoAugment (section 4.4).
+func (m *SupCon) Views(size int) []augment.Recipe {
+	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
+}
+
+// Build makes the encoder.
+func (m *SupCon) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	return m.encoder
+}
+
+// Forward returns z of every view.
+func (m *SupCon) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is equation 2 or 3, averaged over all views as anchors where the paper sums. The official code multiplies it by
+// τ over a base temperature of the same value.
+func (m *SupCon) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	c := newContrast(s, z, m.Temperature)
+	p := c.positives.Maximum(sameClass(s, len(z)).Minimum(c.others)) // P(i)
+	s.Report("positives", p.To(c.logits.DType()).Sum(1).Mean())
+
+	attraction := c.mean(p) // 1/|P(i)| Σ_{p∈P(i)} cos(zᵢ,zₚ)/τ
+	if m.Form == "in" {
+		attraction = c.logSum(p)
+	}
+	return c.logSum(c.others).Sub(attraction).Mean()
+}
+
+// sameClass tells, VN x VN, which rows of views views have the same label, unknown ones apart.
+func sameClass(s *parallax.Step, views int) torch.Tensor {
+	labels := s.Gather(torch.FromInts(s.Labels, len(s.Labels)))
+	labels = torch.Cat(0, repeat(labels, views)...)
+	known := labels.Ge(torch.Zeros(torch.I64))
+	return labels.Unsqueeze(1).Eq(labels.Unsqueeze(0)).Minimum(known.Unsqueeze(0))
+}
