@@ -36,8 +36,6 @@ func runLoss(c *Case) error {
 		step.Labels = c.In("labels").Ints()
 	}
 	// A method may put other tensors into the slice it is given.
-	loss := m.Loss(step, append([]torch.Tensor(nil), z...))
-	step := parallax.NewStep(0, 1)
 	var loss torch.Tensor
 	if w, ok := m.(*method.WMSE); ok { // the partition is the case's
 		loss = w.LossOf(step, z, [][]int{c.In("perm").Ints()})
