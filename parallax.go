@@ -47,6 +47,35 @@ type Grouper interface {
 	Groups(at, of int) []nn.Group
 }
 
+// Pairer is a Method that compares an image with another one: all views but the first are of the image that Pair names. r
+// is for that image in that epoch alone.
+type Pairer interface {
+	Method
+	Pair(index int, r *rand.Rand) int
+}
+
+// Supporter is a Method that trains on labels: beside the batch every step has a labelled one with as many images of every
+// class. Only such a method and one that says so of itself (SupCon) may use labels.
+type Supporter interface {
+	Method
+	Support() SupportSpec
+}
+
+// SupportSpec is what a Supporter asks for.
+type SupportSpec struct {
+	Classes     int     // in a step, drawn anew for each; 0 is all there are
+	PerClass    int     // images of each class; a class with fewer repeats them
+	Views       int     // of each image, by the recipes of the batch's first views
+	Temperature float64 // of the classifier by nearest support, in evaluations
+}
+
+// Support is the labelled part of a Step.
+type Support struct {
+	Views   []torch.Tensor // as in Step.Views, of the support's images
+	Labels  []int          // of each row, numbered 0 to Classes-1 within the step
+	Classes int            // in this step
+}
+
 // Build is what a Method makes its networks from.
 type Build struct {
 	Params   *nn.Params
@@ -76,6 +105,7 @@ type Step struct {
 	At, Of, Epoch int            // this step from 0, how many the run has, the epoch from 0
 	Views         []torch.Tensor // one N x 3 x H x W tensor per recipe
 	Index, Labels []int          // of each row; label -1 is unknown
+	Support       *Support       // for a Supporter, else nil
 	Rand          *rand.Rand     // for this step: partitions, shuffles; a function of (seed, step)
 	// Report logs one term of the loss. It is read back only when a log line is due.
 	Report func(term string, value torch.Tensor)

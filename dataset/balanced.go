@@ -75,6 +75,9 @@ func NewBalanced(l *Loader, classes, perClass int) (*Balanced, error) {
 // Classes is how many classes a batch has.
 func (b *Balanced) Classes() int { return b.sampled }
 
+// Use makes q hold the images that cannot be read.
+func (b *Balanced) Use(q *Quarantine) { b.loader.Quarantine = q }
+
 // From yields batches from number from on, without end, class by class: row r is of the (r / perClass)th class of the
 // batch. Batch.Labels are the labels in the data. An image that cannot be read is replaced by the next of its class. The
 // views of row r of batch n are drawn from augment.ViewRand(a seed, n, r, view).

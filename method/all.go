@@ -28,6 +28,7 @@ var All = []Entry{
 	byolEntry,
 	wmseEntry,
 	simSiamEntry,
+	pawsEntry,
 	barlowTwinsEntry,
 	moCoV3Entry,
 	vicRegEntry,

@@ -3,6 +3,8 @@
 package method
 
 import (
+	"math"
+
 	"parallax"
 	"parallax/nn"
 	"parallax/torch"
@@ -65,4 +67,9 @@ func gather(s *parallax.Step, z []torch.Tensor) []torch.Tensor {
 		all[i] = s.Gather(z[i])
 	}
 	return all
+}
+
+// entropyOf returns -q·log p element by element, 0 where q is, also for p = 0.
+func entropyOf(q, p torch.Tensor) torch.Tensor {
+	return q.Mul(p.Clamp(1e-30, math.Inf(1)).Log()).Neg()
 }

@@ -36,6 +36,7 @@ var declared = map[string]properties{
 	"byol":        {held: []int{0, 1}},
 	"barlowtwins": {scaled: "statistics of the batch", turned: "each feature has its own variance"},
 	"simsiam":     {held: []int{0, 1}},
+	"paws":        {held: []int{8, 9, 11}},
 }
 
 // switches are settings of the methods that the table tests besides the ones that they come with.
@@ -112,6 +113,14 @@ var switches = map[string][]struct {
 		{"no covariance term, 3 views", func(m parallax.Method) {
 			m.(*method.VICReg).Covariance, m.(*method.VICReg).ViewCount = 0, 3
 		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
+	},
+	"paws": {
+		{"no small crops", func(m parallax.Method) { m.(*method.PAWS).SmallCrops = 0 }, properties{held: []int{2, 3, 5}}},
+		{"one direction", func(m parallax.Method) { m.(*method.PAWS).SmallCrops, m.(*method.PAWS).Symmetric = 0, false },
+			properties{held: []int{1, 3}, asymmetric: "one direction"}},
+		{"not sharpened, no me-max", func(m parallax.Method) {
+			m.(*method.PAWS).Sharpen, m.(*method.PAWS).MeMax, m.(*method.PAWS).SmallCrops = 1, 0, 1
+		}, properties{held: []int{3, 4, 6}}},
 	},
 	"simsiam": {
 		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },

@@ -38,6 +38,9 @@ func shrink(m parallax.Method) parallax.Method {
 		if !v.Type().Field(i).IsExported() {
 			continue
 		}
+		if v.Type().Field(i).Name == "SupportImages" {
+			v.Field(i).SetInt(2) // of each class
+		}
 		mlp, ok := v.Field(i).Addr().Interface().(*nn.MLP)
 		if !ok || len(mlp.Widths) == 0 {
 			continue
@@ -104,6 +107,16 @@ func (b built) step(at, n int, seed uint64) *parallax.Step {
 	}
 	for i := range n {
 		s.Index, s.Labels = append(s.Index, i), append(s.Labels, i%3)
+	}
+	if m, ok := b.Method.(parallax.Supporter); ok {
+		spec := m.Support()
+		s.Support = &parallax.Support{Classes: 3}
+		for i := range 3 * spec.PerClass {
+			s.Support.Labels = append(s.Support.Labels, i/spec.PerClass)
+		}
+		for range spec.Views {
+			s.Support.Views = append(s.Support.Views, normal(r, len(s.Support.Labels), 3, pixels, pixels).To(b.params.DType()))
+		}
 	}
 	return s
 }

@@ -39,12 +39,13 @@ type Progress struct {
 }
 
 // tap is a Backbone that lets hooks see the features which the method computes anyway: of the first network built from
-// it, the online one, while recording is on. It also gives every network built from it the weights to start from.
+// it, the online one, while recording is on, and of the first rows: a method may send several views through at once. It also gives every network built from it the weights to start from.
 type tap struct {
 	parallax.Backbone
 	init             []nn.State
 	err              error
 	built, recording bool
+	rows             int
 	features         torch.Tensor
 }
 
@@ -62,7 +63,7 @@ func (t *tap) Build(p *nn.Params) nn.Layer {
 	return nn.Func(func(x torch.Tensor) torch.Tensor {
 		h := layer.Forward(x)
 		if t.recording && !t.features.Defined() {
-			t.features = h.Detach().To(torch.F32).Keep()
+			t.features = h.Detach().Narrow(0, 0, t.rows).To(torch.F32).Keep()
 		}
 		return h
 	})

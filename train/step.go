@@ -49,8 +49,8 @@ func rule(c *run.Optim) (optim.Rule, error) {
 }
 
 // advance makes one optimiser step, or the batch's part of one: forward and backward; and with the last part clip, move,
-// update, report.
-func (t *Trainer) advance(batch *dataset.Batch) error {
+// update, report. support is the labelled batch of a parallax.Supporter, else nil.
+func (t *Trainer) advance(batch, support *dataset.Batch) error {
 	return torch.Scope(func() error {
 		parts := t.Config.Train.Accumulate
 		if t.part == 0 {
@@ -60,10 +60,6 @@ func (t *Trainer) advance(batch *dataset.Batch) error {
 			}
 		}
 		last := t.part == parts-1
-		support, err := t.support()
-		if err != nil {
-			return err
-		}
 		loss, terms, err := t.forward(batch, support, last)
 		if err != nil {
 			return err
@@ -93,7 +89,7 @@ func (t *Trainer) advance(batch *dataset.Batch) error {
 // can give up activations as it goes.
 // With record, the features h are kept for the hooks.
 func (t *Trainer) forward(b, support *dataset.Batch, record bool) (loss torch.Tensor, terms []term, err error) {
-	t.tap.recording, t.tap.features = record, torch.Tensor{}
+	t.tap.recording, t.tap.rows, t.tap.features = record, len(b.Index), torch.Tensor{}
 	defer func() { t.tap.recording = false }()
 	err = torch.Scope(func() error {
 		s := t.state()

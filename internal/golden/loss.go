@@ -32,6 +32,10 @@ func runLoss(c *Case) error {
 		z = append(z, inputs[name])
 	}
 	step := parallax.NewStep(0, 1)
+	if c.Has("in.support_labels") {
+		labels := c.In("support_labels")
+		step.Support = &parallax.Support{Labels: labels.ArgMax(1).Ints(), Classes: labels.Size(1)}
+	}
 	if c.Has("in.labels") {
 		step.Labels = c.In("labels").Ints()
 	}
@@ -63,6 +67,7 @@ func runLoss(c *Case) error {
 // lossInputs names what a method's Loss takes, in its order, where that is not just z0, z1 ...
 var lossInputs = map[string][]string{
 	"mocov3":  {"key", "query"},
+	"paws":    {"anchors", "targets", "support", "support"},
 	"byol":    {"z0", "z1", "p0", "p1"},
 	"simsiam": {"z0", "z1", "p0", "p1"},
 }
@@ -86,6 +91,9 @@ func (c *Case) method() (parallax.Method, error) {
 		m.Temperature = c.Number("temperature")
 	case *method.MoCoV3:
 		m.Temperature, m.Symmetric = c.Number("temperature"), false
+	case *method.PAWS:
+		m.Temperature, m.Sharpen, m.LabelSmoothing = c.Number("temperature"), c.Number("sharpen"), c.Number("label_smoothing")
+		m.Symmetric = false
 	case *method.SimSiam:
 		m.Symmetric = !c.HasParam("symmetric") || c.Truth("symmetric")
 	case *method.BYOL:

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var pawsEntry = Entry{
+	Name:     "paws",
+	Title:    "PAWS",
+	Paper:    "Assran, Caron, Misra, Bojanowski, Joulin, Ballas & Rabbat: Semi-Supervised Learning of Visual Features by Non-Parametrically Predicting View Assignments with Support Samples. ICCV 2021, arXiv:2104.13963",
+	Equation: "L = mean of H(ρ(p⁺), p) - H(mean of ρ(p)),  p = softmax(ẑ·Ŝᵀ/τ)·Y,  ρ(p) ∝ p^(1/T);  Ŝ, Y the support's embeddings and labels",
+	Collapse: "sharpened targets: equal embeddings predict the support's uniform labels, which are not sharp (proposition 1); the mean prediction is kept spread over the classes",
+	New:      func() parallax.Method { return NewPAWS() },
+}
+
+// PAWS predicts from one view the soft label that the nearest labelled images give the other view. It trains on labels.
+type PAWS struct {
+	Temperature    float64 // τ of the soft nearest-neighbour classifier
+	Sharpen        float64 // T, of the targets and of the mean prediction; 1: not sharpened
+	Floor          float64 // entries of a target below it are 0; the official code's 1e-4
+	LabelSmoothing float64 // of Y
+	MeMax          float64 // weight of the mean entropy that is maximised; 0: off
+	Symmetric      bool    // each large view is predicted from the other; else only the second from the first
+	SmallCrops     int     // further views, which predict the mean of the two targets
+	SupportClasses int     // classes in a step, 0 for all; 960 for ImageNet
+	SupportImages  int     // of each class; 7 for ImageNet
+	SupportViews   int     // of each of these images, 1 or 2
+	Projector      nn.MLP
+
+	encoder parallax.Encoder
+}
+
+// NewPAWS returns PAWS with the paper's hyperparameters: the support's size is that for CIFAR-10 (appendix C).
+func NewPAWS() *PAWS {
+	return &PAWS{
+		Temperature:    0.1,
+		Sharpen:        0.25,
+		Floor:          1e-4,
+		LabelSmoothing: 0.1,
+		MeMax:          1,
+		Symmetric:      true,
+		SmallCrops:     6,
+		SupportImages:  64,
+		SupportViews:   2,
+		Projector:      nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *PAWS) Validate() error {
+	if v := m.SupportViews; v < 1 || v > 2 {
+		return fmt.Errorf("method.support_views is %d: it must be 1 or 2", v)
+	}
+	return first(
+		positive("temperature", m.Temperature),
+		positive("sharpen", m.Sharpen),
+		fraction("floor", m.Floor),
+		fraction("label_smoothing", m.LabelSmoothing),
+		nonNegative("me_max", m.MeMax),
+		atLeast("small_crops", m.SmallCrops, 0),
+		atLeast("support_classes", m.SupportClasses, 0),
+		atLeast("support_images", m.SupportImages, 1),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns two large views and the small crops.
+func (m *PAWS) Views(size int) []augment.Recipe {
+	large, small := augment.PAWSRecipes(size, m.SmallCrops > 0)
+	return append(inTurn(2, large), inTurn(m.SmallCrops, small)...)
+}
+
+// Support asks for labelled images, as many of every class, seen by the recipe of the large views.
+func (m *PAWS) Support() parallax.SupportSpec {
+	return parallax.SupportSpec{Classes: m.SupportClasses, PerClass: m.SupportImages, Views: m.SupportViews, Temperature: m.Temperature}
+}
+
+// Build makes the encoder.
+func (m *PAWS) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	return m.encoder
+}
+
+// Forward returns z of the anchors, of the targets, of the support and of the support of the targets; those of targets are
+// the same once more, without gradient. Views of one size go through the encoder together, as in the official code: batch
+// norm sees labelled and unlabelled images.
+func (m *PAWS) Forward(s *parallax.Step) []torch.Tensor {
+	z := embedBySize(m.encoder, slices.Concat(s.Views, s.Support.Views))
+	anchors, support := z[:len(s.Views)], torch.Cat(0, z[len(s.Views):]...)
+	targets := []torch.Tensor{anchors[0].Detach(), anchors[1].Detach()}
+	if !m.Symmetric {
+		anchors, targets = slices.Delete(anchors, 1, 2), targets[1:]
+	}
+	return slices.Concat(anchors, targets, []torch.Tensor{support, support.Detach()})
+}
+
+// Loss is equation 2 with the entropy of section 3.2.
+func (m *PAWS) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	directions := 1
+	if m.Symmetric {
+		directions = 2
+	}
+	end := len(z) - 2
+	anchors, views, support, held := z[:end-directions], z[end-directions:end], z[end], z[end+1].Detach()
+	targets := make([]torch.Tensor, directions) // of anchor 0 from view 1, of anchor 1 from view 0
+	for v, view := range views {
+		targets[directions-1-v] = m.sharpen(m.predict(s, view.Detach(), held)) // ρ(p⁺)
+	}
+	var entropies, means []torch.Tensor
+	for v, anchor := range anchors {
+		target := mean(targets) // of a small crop
+		if v < directions {
+			target = targets[v]
+		}
+		target = target.MaskedFill(target.Lt(torch.Full(m.Floor, target.DType())), 0)
+		p := m.predict(s, anchor, support)
+		entropies = append(entropies, entropyOf(target, p).Sum(1).Mean()) // H(ρ(p⁺), p)
+		means = append(means, s.Gather(m.sharpen(p)).Mean(0))
+	}
+	crossEntropy, average := mean(entropies), mean(means)
+	spread := entropyOf(average, average).Sum() // H(mean of ρ(p)), at most ln C
+	s.Report("cross_entropy", crossEntropy)
+	s.Report("mean_entropy", spread)
+	return crossEntropy.Sub(spread.Scale(m.MeMax))
+}
+
+// predict is p = softmax(ẑ·Ŝᵀ/τ)·Y: N x classes.
+func (m *PAWS) predict(s *parallax.Step, z, support torch.Tensor) torch.Tensor {
+	n, classes := len(s.Support.Labels), float64(s.Support.Classes)
+	y := torch.Eye(s.Support.Classes, z.DType()).IndexSelect(0, torch.FromInts(s.Support.Labels, n)) // one-hot
+	y = torch.Cat(0, repeat(y, support.Size(0)/n)...).Scale(1 - m.LabelSmoothing).Shift(m.LabelSmoothing / classes)
+	return z.Normalize(1).MatMul(support.Normalize(1).T()).Scale(1 / m.Temperature).Softmax(1).MatMul(y)
+}
+
+// sharpen is ρ(p) = p^(1/T) / Σ p^(1/T).
+func (m *PAWS) sharpen(p torch.Tensor) torch.Tensor {
+	return p.Clamp(1e-30, math.Inf(1)).Log().Scale(1 / m.Sharpen).Softmax(1)
+}

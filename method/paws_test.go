@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/torch"
+)
+
+func paws(set func(*method.PAWS)) *method.PAWS {
+	m := method.NewPAWS()
+	set(m)
+	return m
+}
+
+// The values were computed with PyTorch in float64 straight from the paper's formulas, apart from any method's code: anchors
+// z₁, targets z₂, and a support of six waves with the labels k mod 2; no entry of a target is set to 0.
+func TestPAWSValues(t *testing.T) {
+	in(t, func() {
+		z1, z2 := waves()
+		s := make([]float64, 6*4)
+		for i := range s {
+			x := float64(i)
+			s[i] = math.Cos(0.9*x + 0.07*x*x)
+		}
+		support := torch.FromFloat64(s, 6, 4)
+		step := parallax.NewStep(0, 1)
+		step.Support = &parallax.Support{Labels: []int{0, 1, 0, 1, 0, 1}, Classes: 2}
+		for _, c := range []struct {
+			what string
+			set  func(*method.PAWS)
+			want float64
+		}{
+			{"one direction", func(m *method.PAWS) { m.Symmetric, m.Floor = false, 0 }, 0.2606597290 - 0.6618491907},
+			{"cross-entropy alone", func(m *method.PAWS) { m.Symmetric, m.Floor, m.MeMax = false, 0, 0 }, 0.2606597290},
+		} {
+			got := paws(c.set).Loss(step, []torch.Tensor{z1, z2, support, support}).Item()
+			near(t, c.what, got, c.want, 1e-10)
+		}
+	})
+}
+
+// nearestSupport is the paper's equation 1 in loops: the soft vote of the support, labels smoothed.
+func nearestSupport(m *method.PAWS, z []float64, support [][]float64, labels []int, classes int) []float64 {
+	p, total := make([]float64, classes), 0.0
+	for j, s := range support {
+		w := math.Exp(cosineOf(z, s) / m.Temperature)
+		total += w
+		for c := range p {
+			y := m.LabelSmoothing / float64(classes)
+			if labels[j%len(labels)] == c {
+				y += 1 - m.LabelSmoothing
+			}
+			p[c] += w * y
+		}
+	}
+	for c := range p {
+		p[c] /= total
+	}
+	return p
+}
+
+func sharpened(p []float64, temperature float64) []float64 {
+	out, total := make([]float64, len(p)), 0.0
+	for c, v := range p {
+		out[c] = math.Pow(v, 1/temperature)
+		total += out[c]
+	}
+	for c := range out {
+		out[c] /= total
+	}
+	return out
+}
+
+// Two large views, two small crops, a support in two views of three classes.
+func TestPAWSAgainstLoops(t *testing.T) {
+	const n, classes = 5, 3
+	labels := []int{0, 0, 1, 1, 2, 2}
+	in(t, func() {
+		z := normals(8, 4, n, 4)
+		support := normals(9, 1, 2*len(labels), 4)[0]
+		step := parallax.NewStep(0, 1)
+		step.Support = &parallax.Support{Labels: labels, Classes: classes}
+		for _, set := range []func(*method.PAWS){
+			func(*method.PAWS) {},
+			func(m *method.PAWS) { m.LabelSmoothing, m.MeMax = 0, 0.5 },
+			func(m *method.PAWS) { m.Sharpen, m.Floor = 1, 0.2 },
+		} {
+			m := paws(set)
+			slow := func(v, i int) []float64 { return nearestSupport(m, rows(z[v])[i], rows(support), labels, classes) }
+			loss, average := 0.0, make([]float64, classes)
+			for v := range z {
+				for i := range n {
+					first, second := sharpened(slow(0, i), m.Sharpen), sharpened(slow(1, i), m.Sharpen)
+					target := second
+					switch v {
+					case 1:
+						target = first
+					case 2, 3:
+						for c := range target {
+							target[c] = (first[c] + second[c]) / 2
+						}
+					}
+					p := slow(v, i)
+					for c, q := range target {
+						if q >= m.Floor {
+							loss -= q * math.Log(p[c]) / float64(len(z)*n)
+						}
+					}
+					for c, q := range sharpened(p, m.Sharpen) {
+						average[c] += q / float64(len(z)*n)
+					}
+				}
+			}
+			for _, q := range average {
+				loss += m.MeMax * q * math.Log(q)
+			}
+			got := m.Loss(step, append(slices.Clone(z), z[0], z[1], support, support)).Item()
+			near(t, "the loss", got, loss, 1e-12)
+		}
+	})
+}
+
+// A constant embedding predicts the support's uniform labels: cross-entropy ln C, which sharpening leaves as far from the
+// smallest as it can be, and the mean prediction as spread as it can be.
+func TestPAWSOfConstantEmbeddings(t *testing.T) {
+	in(t, func() {
+		one := torch.Ones(torch.F64, 6, 4)
+		step := parallax.NewStep(0, 1)
+		step.Support = &parallax.Support{Labels: []int{0, 0, 1, 1, 2, 2}, Classes: 3}
+		m := paws(func(m *method.PAWS) { m.Symmetric, m.MeMax = false, 0 })
+		near(t, "the cross-entropy", m.Loss(step, []torch.Tensor{one, one, one, one}).Item(), math.Log(3), 1e-12)
+		m.MeMax = 1
+		near(t, "the loss", m.Loss(step, []torch.Tensor{one, one, one, one}).Item(), 0, 1e-12)
+	})
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"parallax"
+	"parallax/dataset"
+)
+
+// prepareData makes the loader give the method what it asks for beside views of each image: pairs, labelled batches.
+func (t *Trainer) prepareData() error {
+	if p, ok := t.Method.(parallax.Pairer); ok {
+		t.Loader.Pair = p.Pair
+	}
+	s, ok := t.Method.(parallax.Supporter)
+	if !ok {
+		return nil
+	}
+	t.spec = s.Support()
+	if t.spec.Views < 1 || t.spec.Views > len(t.Loader.Recipes) {
+		return fmt.Errorf("%s asks for %d views of labelled images: there are recipes for %d", t.Config.Method.Name, t.spec.Views, len(t.Loader.Recipes))
+	}
+	var err error
+	t.supports, err = dataset.NewBalanced(&dataset.Loader{
+		Data: t.Loader.Data, Recipes: t.Loader.Recipes[:t.spec.Views], Normalize: t.Loader.Normalize,
+		Workers: t.Loader.Workers, Seed: t.Loader.Seed,
+	}, t.spec.Classes, t.spec.PerClass)
+	return err
+}
+
+// openSupports begins to read labelled batches, the first for the current step; stop ends that. It does not end with ctx,
+// since a step that has begun is finished.
+func (t *Trainer) openSupports(ctx context.Context) (stop func()) {
+	if t.supports == nil {
+		t.support = func() (*dataset.Batch, error) { return nil, nil }
+		return func() {}
+	}
+	t.supports.Use(t.Loader.Quarantine)
+	next, stop := iter.Pull2(t.supports.From(context.WithoutCancel(ctx), t.step*t.Config.Train.Accumulate))
+	t.support = func() (*dataset.Batch, error) {
+		batch, err, _ := next()
+		if err == nil {
+			t.dataWaits += batch.Wait
+		}
+		return batch, err
+	}
+	return stop
+}
+
+// labelled is a labelled batch as a Step has it.
+func (t *Trainer) labelled(b *dataset.Batch) *parallax.Support {
+	s := &parallax.Support{Views: tensors(b), Classes: t.supports.Classes()}
+	for row := range b.Labels {
+		s.Labels = append(s.Labels, row/t.spec.PerClass)
+	}
+	b.Release()
+	return s
+}
