@@ -32,6 +32,7 @@ var All = []Entry{
 	barlowTwinsEntry,
 	moCoV3Entry,
 	vicRegEntry,
+	vibcRegEntry,
 	dclEntry,
 	dclwEntry,
 }

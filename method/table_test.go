@@ -31,6 +31,7 @@ type properties struct {
 var declared = map[string]properties{
 	"dclw":        {stopped: "its weights get no gradient"},
 	"mocov3":      {held: []int{0, 1}},
+	"vibcreg":     {scaled: "variance", turned: "each feature has its own variance"},
 	"wmse":        {scaled: "statistics of the batch", turned: "Cholesky's whitening knows the axes"},
 	"vicreg":      {scaled: "variance", turned: "each feature has its own variance"},
 	"byol":        {held: []int{0, 1}},
@@ -84,6 +85,15 @@ var switches = map[string][]struct {
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
 		{"3 views", func(m parallax.Method) { m.(*method.BYOL).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
+	},
+	"vibcreg": {
+		{"without normalisations, 3 views", func(m parallax.Method) {
+			m.(*method.VIbCReg).NormalizedCovariance, m.(*method.VIbCReg).IterNorm, m.(*method.VIbCReg).ViewCount = false, false, 3
+			// A 25th of VICReg's weights, for the table's rate.
+			m.(*method.VIbCReg).Invariance, m.(*method.VIbCReg).Variance, m.(*method.VIbCReg).Covariance = 1, 1, 0.04
+		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
+		{"one group", func(m parallax.Method) { m.(*method.VIbCReg).IterNormGroups = 1 },
+			properties{scaled: "variance", turned: "each feature has its own variance"}},
 	},
 	"wmse": {
 		{"4 views, 2 iterations, regularised", func(m parallax.Method) {

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var vibcRegEntry = Entry{
+	Name:     "vibcreg",
+	Title:    "VIbCReg",
+	Paper:    "Lee & Aune: VIbCReg: Variance-Invariance-better-Covariance Regularization for Self-Supervised Learning on Time Series. 2021, arXiv:2109.00783",
+	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  s and v as VICReg's,  c = 1/d² Σ_{i≠j} Corr(z)ᵢⱼ²",
+	Collapse: "VICReg's variance term; whitening at the end of the projector and a covariance term that does not depend on the features' scale",
+	New:      func() parallax.Method { return NewVIbCReg() },
+}
+
+// VIbCReg is VICReg with correlations in the place of covariances and an iterative normalisation after the projector.
+type VIbCReg struct {
+	Invariance           float64 // λ; 0 leaves the term out, as with the other two
+	Variance             float64 // µ
+	Covariance           float64 // ν
+	Gamma                float64 // the standard deviation that is enough
+	Eps                  float64 // under the root of the variance term
+	NormalizedCovariance bool    // correlations; otherwise VICReg's covariances
+	IterNorm             bool    // the projector ends with it
+	IterNormGroups       int     // that are whitened apart from each other, at most
+	IterNormSteps        int     // Newton's iterations
+	ViewCount            int     // more than 2: the means over pairs and over views
+	Projector            nn.MLP
+
+	encoder parallax.Encoder
+}
+
+// NewVIbCReg returns VIbCReg with the hyperparameters of the authors' code (github.com/ML4ITS/vibcreg).
+func NewVIbCReg() *VIbCReg {
+	return &VIbCReg{
+		Invariance:           25,
+		Variance:             25,
+		Covariance:           200,
+		Gamma:                1,
+		Eps:                  1e-4,
+		NormalizedCovariance: true,
+		IterNorm:             true,
+		IterNormGroups:       64,
+		IterNormSteps:        5,
+		ViewCount:            2,
+		Projector:            nn.MLP{Widths: []int{4096, 4096, 4096}, BatchNorm: true},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *VIbCReg) Validate() error {
+	return first(
+		nonNegative("invariance", m.Invariance),
+		nonNegative("variance", m.Variance),
+		nonNegative("covariance", m.Covariance),
+		nonNegative("gamma", m.Gamma),
+		nonNegative("eps", m.Eps),
+		atLeast("iter_norm_groups", m.IterNormGroups, 1),
+		atLeast("iter_norm_steps", m.IterNormSteps, 1),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns views of VICReg's recipe: the paper is about time series, and solo-learn has it so for images.
+func (m *VIbCReg) Views(size int) []augment.Recipe {
+	return inTurn(m.ViewCount, augment.VICRegRecipe(size))
+}
+
+// Build makes the encoder, its projector ending in IterNorm.
+func (m *VIbCReg) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	if m.IterNorm {
+		d := m.Projector.Out(b.Backbone.Features())
+		norm := nn.NewIterNorm(b.Params.Sub("projector").Sub("iternorm"), d, m.IterNormGroups, m.IterNormSteps)
+		m.encoder.Projector = nn.Sequential{m.encoder.Projector, norm}
+	}
+	return m.encoder
+}
+
+// Forward returns z of every view.
+func (m *VIbCReg) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is the sum of the three terms with the factors of the authors' code: the invariance is a mean over features too.
+func (m *VIbCReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z = gather(s, z)
+	covarianceTerm := covarianceOf
+	if m.NormalizedCovariance {
+		covarianceTerm = correlationOf
+	}
+	invariance := pairwise(z, func(a, b torch.Tensor) torch.Tensor { return a.Sub(b).Square().Mean() })
+	variance := over(z, func(z torch.Tensor) torch.Tensor { return hinged(z, m.Gamma, m.Eps, "std") }).Scale(2) // v(z₁) + v(z₂)
+	covariance := over(z, covarianceTerm).Scale(2)                                                              // c(z₁) + c(z₂)
+	s.Report("invariance", invariance)
+	s.Report("variance", variance)
+	s.Report("covariance", covariance)
+	return sum([]torch.Tensor{invariance.Scale(m.Invariance), variance.Scale(m.Variance), covariance.Scale(m.Covariance)})
+}
+
+// correlationOf is the mean over all d² pairs of features of the square of their correlation, 0 for one with itself.
+func correlationOf(z torch.Tensor) torch.Tensor {
+	z = z.Sub(z.MeanKeep(0)).Normalize(0)
+	return z.T().MatMul(z).OffDiagonal().Square().Mean()
+}
