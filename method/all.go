@@ -23,11 +23,14 @@ type Entry struct {
 
 // All lists every method. Adding one is a file in this package and a line here.
 var All = []Entry{
+	moCoV1Entry,
 	simCLREntry,
+	moCoV2Entry,
 	supConEntry,
 	byolEntry,
 	wmseEntry,
 	simSiamEntry,
+	moCoV2PlusEntry,
 	pawsEntry,
 	barlowTwinsEntry,
 	moCoV3Entry,

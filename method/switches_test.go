@@ -22,6 +22,12 @@ func TestValidateNamesTheField(t *testing.T) {
 		method parallax.Method
 	}{
 		{"method.temperature", &method.SimCLR{Temperature: 0}},
+		{"method.temperature", moCo(func(m *method.MoCo) { m.Temperature = 0 })},
+		{"method.queue", moCo(func(m *method.MoCo) { m.Queue = 0 })},
+		{"method.target_momentum", moCo(func(m *method.MoCo) { m.TargetMomentum = -0.1 })},
+		{"method.final_target_momentum", moCo(func(m *method.MoCo) { m.FinalTargetMomentum = math.NaN() })},
+		{"method.shuffle_groups", moCo(func(m *method.MoCo) { m.ShuffleGroups = 0 })},
+		{"method.projector.widths", moCo(func(m *method.MoCo) { m.Projector.Widths = []int{0} })},
 		{"method.invariance", vicreg(weights(-1, 1, 1))},
 		{"method.variance", vicreg(weights(1, -1, 1))},
 		{"method.covariance", vicreg(weights(1, 1, math.NaN()))},

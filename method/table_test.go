@@ -37,6 +37,9 @@ var declared = map[string]properties{
 	"byol":        {held: []int{0, 1}},
 	"barlowtwins": {scaled: "statistics of the batch", turned: "each feature has its own variance"},
 	"simsiam":     {held: []int{0, 1}},
+	"mocov1":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
+	"mocov2":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
+	"mocov2plus":  {held: []int{1, 3}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
 	"paws":        {held: []int{8, 9, 11}},
 }
 
@@ -131,6 +134,13 @@ var switches = map[string][]struct {
 		{"not sharpened, no me-max", func(m parallax.Method) {
 			m.(*method.PAWS).Sharpen, m.(*method.PAWS).MeMax, m.(*method.PAWS).SmallCrops = 1, 0, 1
 		}, properties{held: []int{3, 4, 6}}},
+	},
+	"mocov2": {
+		{"no negatives, momentum 0", func(m parallax.Method) {
+			m.(*method.MoCo).Negatives, m.(*method.MoCo).TargetMomentum, m.(*method.MoCo).FinalTargetMomentum = false, 0, 0
+		}, properties{held: []int{1}}},
+		{"queue shorter than a batch", func(m parallax.Method) { m.(*method.MoCo).Queue = 3 },
+			properties{held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
 	},
 	"simsiam": {
 		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },
@@ -453,7 +463,7 @@ func checkLearning(t *testing.T, s subject) {
 		}
 		if len(losses) != steps {
 			t.Errorf("%d steps were made: %v", len(losses), losses)
-		} else if first, last := losses[0], losses[steps-1]; !(last < first-1e-3) {
+		} else if first, last := losses[0], b.loss(step).Item(); !(last < first-1e-3) {
 			t.Errorf("the loss went from %g to %g in %d steps", first, last, steps)
 		}
 	})

@@ -27,11 +27,12 @@ func (tiny) Build(p *nn.Params) nn.Layer {
 }
 
 const (
-	pixels = 8 // side of an image
-	width  = 5 // of the embeddings
+	pixels      = 8    // side of an image
+	width       = 5    // of the embeddings
+	queueLength = 2001 // no multiple of a batch, and most of it random still after some steps
 )
 
-// shrink makes every MLP of a method small, of as many layers as before.
+// shrink makes every MLP of a method small, of as many layers as before, and its queue short.
 func shrink(m parallax.Method) parallax.Method {
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
@@ -40,6 +41,9 @@ func shrink(m parallax.Method) parallax.Method {
 		}
 		if v.Type().Field(i).Name == "SupportImages" {
 			v.Field(i).SetInt(2) // of each class
+		}
+		if v.Type().Field(i).Name == "Queue" {
+			v.Field(i).SetInt(queueLength)
 		}
 		mlp, ok := v.Field(i).Addr().Interface().(*nn.MLP)
 		if !ok || len(mlp.Widths) == 0 {

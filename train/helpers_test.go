@@ -44,12 +44,15 @@ func (b tiny) Build(p *nn.Params) nn.Layer {
 	}
 }
 
-// shrink makes every MLP of a method small.
+// shrink makes every MLP of a method small, and its queue short.
 func shrink(m parallax.Method) parallax.Method {
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
 		if !v.Type().Field(i).IsExported() {
 			continue
+		}
+		if v.Type().Field(i).Name == "Queue" {
+			v.Field(i).SetInt(21)
 		}
 		if mlp, ok := v.Field(i).Addr().Interface().(*nn.MLP); ok {
 			mlp.Widths = []int{7, 5}

@@ -7,6 +7,7 @@ import (
 
 	"parallax"
 	"parallax/method"
+	"parallax/nn"
 	"parallax/torch"
 )
 
@@ -24,6 +25,9 @@ func runLoss(c *Case) error {
 		}
 	}
 	inputs := map[string]torch.Tensor{} // a name that stands twice is one tensor
+	if rows, ok := c.queue(); ok {
+		defer withQueue(m, c.In(names[0]).Size(0), rows).Free()
+	}
 	var z []torch.Tensor
 	for _, name := range names {
 		if !inputs[name].Defined() {
@@ -66,6 +70,9 @@ func runLoss(c *Case) error {
 
 // lossInputs names what a method's Loss takes, in its order, where that is not just z0, z1 ...
 var lossInputs = map[string][]string{
+	"moco":    {"query", "key"},
+	"nnclr":   {"nn", "p"},
+	"ressl":   {"query", "key"},
 	"mocov3":  {"key", "query"},
 	"paws":    {"anchors", "targets", "support", "support"},
 	"byol":    {"z0", "z1", "p0", "p1"},
@@ -74,7 +81,11 @@ var lossInputs = map[string][]string{
 
 // method returns the case's method, its hyperparameters set from the parameters.
 func (c *Case) method() (parallax.Method, error) {
-	entry, err := method.Find(c.Text("method"))
+	name := c.Text("method")
+	if name == "moco" {
+		name = "mocov2" // its loss is that of all three
+	}
+	entry, err := method.Find(name)
 	if err != nil {
 		return nil, skip(fmt.Sprintf("method %q is not built", c.Text("method")))
 	}
@@ -94,6 +105,11 @@ func (c *Case) method() (parallax.Method, error) {
 	case *method.PAWS:
 		m.Temperature, m.Sharpen, m.LabelSmoothing = c.Number("temperature"), c.Number("sharpen"), c.Number("label_smoothing")
 		m.Symmetric = false
+	case *method.MoCo:
+		m.Temperature = c.Number("temperature")
+		if rows, ok := c.queue(); ok {
+			m.Queue, m.Projector = rows.Size(0), nn.MLP{Widths: rows.Shape()[1:]}
+		}
 	case *method.SimSiam:
 		m.Symmetric = !c.HasParam("symmetric") || c.Truth("symmetric")
 	case *method.BYOL:

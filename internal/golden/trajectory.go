@@ -48,6 +48,9 @@ func runTrajectory(c *Case) error {
 		m.Projector = projector
 	case *method.VICReg:
 		m.Projector = projector
+	case *method.MoCo:
+		m.Projector, m.Queue = projector, c.Int("queue")
+		m.TargetMomentum, m.FinalTargetMomentum = c.Number("ema"), c.Number("ema")
 	case *method.SimSiam:
 		m.Projector, m.Predictor = projector, predictor
 	case *method.BYOL:
@@ -66,12 +69,15 @@ func runTrajectory(c *Case) error {
 	m.Build(&parallax.Build{Params: params, Backbone: tiny{}, Size: shape[4], Batch: shape[2], Images: shape[2], Steps: steps})
 	var online []nn.Named
 	for _, n := range params.All() {
-		if !strings.HasPrefix(n.Name, "target.") {
+		if !strings.HasPrefix(n.Name, "target.") && !strings.HasPrefix(n.Name, "queue.") {
 			online = append(online, n)
 		}
 	}
 	fill(online)
 	params.Sub("target").CopyFrom(params)
+	if c.HasParam("queue") {
+		fillQueues(params, wave(c.Int("queue"), projector.Out(0)))
+	}
 
 	trained := params.Trainable()
 	o := optim.New(optim.SGD{Momentum: c.Number("momentum"), WeightDecay: c.Number("weight_decay")}, trained)

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+// queues are the rows of a method's queues, by their full names.
+func (b built) queues() (all []nn.Named) {
+	for _, n := range b.params.Sub("queue").All() {
+		if strings.HasSuffix(n.Name, "rows") {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// fill overwrites the rows of every queue.
+func (b built) fill(rows torch.Tensor) {
+	for _, q := range b.queues() {
+		rows.CopyInto(q.Tensor)
+	}
+}
+
+// waveQueue is the queue of the values below, 6 x 4: cos(0.9t + 0.07t²), t = 4i + j, the rows of length 1.
+func waveQueue() torch.Tensor {
+	values := make([]float64, 6*4)
+	for i := range values {
+		t := float64(i)
+		values[i] = math.Cos(0.9*t + 0.07*t*t)
+	}
+	return torch.FromFloat64(values, 6, 4).Normalize(1)
+}
+
+// The values were computed with PyTorch in float64 straight from the papers' formulas, apart from any method's code.
+func TestValuesWithAQueue(t *testing.T) {
+	linear := nn.MLP{Widths: []int{4}}
+	in(t, func() {
+		z1, z2 := waves()
+		for _, c := range []struct {
+			name   string
+			method parallax.Method
+			z      []torch.Tensor
+			want   float64
+		}{
+			{"MoCo", &method.MoCo{Temperature: 0.07, Queue: 6, Projector: linear, Negatives: true, ShuffleGroups: 1}, []torch.Tensor{z1, z2}, 0.4075785417},
+			{"MoCo without negatives", &method.MoCo{Temperature: 0.5, Queue: 6, Projector: linear}, []torch.Tensor{z1, z2}, -2 * 0.9639001231},
+		} {
+			b := build(c.method, torch.F64, 8)
+			b.fill(waveQueue())
+			near(t, c.name, b.Loss(parallax.NewStep(0, 1), c.z).Item(), c.want, 1e-9)
+			b.params.Free()
+		}
+	})
+}
+
+// infoNCE is -log of the positive's share of 1 + K keys, in loops: equation 1 of MoCo.
+func infoNCE(q, k, queue [][]float64, temperature float64) (total float64) {
+	for i := range q {
+		positive := math.Exp(cosineOf(q[i], k[i]) / temperature)
+		all := positive
+		for _, other := range queue {
+			all += math.Exp(cosineOf(q[i], other) / temperature)
+		}
+		total -= math.Log(positive/all) / float64(len(q))
+	}
+	return total
+}
+
+func moCo(set func(*method.MoCo)) *method.MoCo {
+	m := shrink(method.NewMoCoV2()).(*method.MoCo)
+	set(m)
+	return m
+}
+
+func TestMoCoAgainstLoops(t *testing.T) {
+	with(t, moCo(func(m *method.MoCo) { m.Symmetric, m.Temperature = true, 0.3 }), torch.F64, 6, func(b built) {
+		z := normals(7, 4, 6, width) // q₁, k₂, q₂, k₁
+		queues := b.queues()
+		want := infoNCE(rows(z[0]), rows(z[1]), rows(queues[0].Tensor), 0.3) + infoNCE(rows(z[2]), rows(z[3]), rows(queues[1].Tensor), 0.3)
+		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), z).Item(), want/2, 1e-12)
+	})
+}
+
+// A constant embedding has the loss ln(1+K): the positive is one of 1 + K equal keys.
+func TestMoCoOfAConstant(t *testing.T) {
+	with(t, moCo(func(m *method.MoCo) {}), torch.F64, 6, func(b built) {
+		constant := torch.Ones(torch.F64, 6, width)
+		b.fill(torch.Ones(torch.F64, queueLength, width).Normalize(1))
+		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), []torch.Tensor{constant, constant}).Item(), math.Log(1+queueLength), 1e-12)
+	})
+}
+
+// What Forward calls keys is in the queue after Update, of length 1, and not before: the loss of a batch knows only earlier
+// ones. With several processes all of their keys enter.
+func TestMoCoEnqueues(t *testing.T) {
+	for _, symmetric := range []bool{false, true} {
+		with(t, moCo(func(m *method.MoCo) { m.Symmetric = symmetric }), torch.F64, 12, func(b built) {
+			s := b.step(0, 6, 1)
+			s.Gather = func(z torch.Tensor) torch.Tensor { return torch.Cat(0, z.Scale(-1), z) }
+			var before [][]float64
+			for _, q := range b.queues() {
+				before = append(before, q.Tensor.Float64s())
+			}
+			z := b.Forward(s)
+			for i, q := range b.queues() {
+				if !slices.Equal(before[i], q.Tensor.Float64s()) {
+					t.Errorf("Forward changed %s", q.Name)
+				}
+			}
+			b.Method.(parallax.Updater).Update(s)
+			for i, q := range b.queues() {
+				keys := z[2*i+1].Normalize(1)
+				cosines := torch.Cat(0, keys.Scale(-1), keys).MatMul(q.Tensor.Narrow(0, 0, 12).T()) // 12 x 12
+				for row, best := range cosines.Max(1).Float64s() {
+					near(t, fmt.Sprintf("%s: the cosine of key %d with the nearest enqueued row", q.Name, row), best, 1, 1e-12)
+				}
+				if !slices.Equal(before[i][12*width:], q.Tensor.Float64s()[12*width:]) {
+					t.Errorf("more than the keys were enqueued in %s", q.Name)
+				}
+			}
+		})
+	}
+}
+
+// With shuffled batch norm every key is what its group alone would give it, and has its place in the batch again.
+func TestShuffledBatchNorm(t *testing.T) {
+	const n, groups = 11, 3
+	in(t, func() {
+		whole, split := build(moCo(func(m *method.MoCo) {}), torch.F64, n), build(moCo(func(m *method.MoCo) { m.ShuffleGroups = groups }), torch.F64, n)
+		defer whole.params.Free()
+		defer split.params.Free()
+		s := split.step(0, n, 1)
+		shuffle := func() *rand.Rand { return rand.New(rand.NewPCG(8, 1)) }
+		s.Rand = shuffle()
+		keys := split.Forward(s)[1]
+		if whole.Forward(s)[1].Sub(keys).Abs().Max().Item() < 1e-6 {
+			t.Error("the keys are those of one group")
+		}
+		order := shuffle().Perm(n)
+		for g := range groups {
+			index := order[g*n/groups : (g+1)*n/groups]
+			pick := torch.FromInts(index, len(index))
+			group := parallax.NewStep(0, 1, s.Views[0].IndexSelect(0, pick), s.Views[1].IndexSelect(0, pick))
+			want := whole.Forward(group)[1]
+			near(t, fmt.Sprintf("the difference of the keys of group %d", g), keys.IndexSelect(0, pick).Sub(want).Abs().Max().Item(), 0, 1e-12)
+		}
+	})
+}
+
+// Momentum 0 copies the online network to the target at every step, 1 leaves the target as it was.
+func TestTargetsOfMethodsWithAQueue(t *testing.T) {
+	for name, make := range map[string]func(momentum float64) parallax.Method{
+		"MoCo": func(v float64) parallax.Method {
+			return moCo(func(m *method.MoCo) { m.TargetMomentum, m.FinalTargetMomentum = v, v })
+		},
+	} {
+		for _, momentum := range []float64{0, 1} {
+			with(t, make(momentum), torch.F64, 8, func(b built) {
+				target := b.params.Sub("target")
+				before := parameters(target)
+				for _, p := range b.params.Trainable() {
+					if strings.HasPrefix(p.Name, "target.") {
+						t.Errorf("%s: %s is trained", name, p.Name)
+					}
+					p.Tensor.Detach().ScaleInto(1.5) // as an optimiser's step would
+				}
+				s := b.step(0, 8, 1)
+				b.Forward(s)
+				b.Method.(parallax.Updater).Update(s)
+				online := parameters(b.params)
+				for local, after := range parameters(target) {
+					want := before[local]
+					if momentum == 0 {
+						want = online[local]
+					}
+					if !bytes.Equal(after, want) {
+						t.Errorf("%s, momentum %v: target.%s is not as it should be", name, momentum, local)
+					}
+				}
+			})
+		}
+	}
+}
