@@ -14,50 +14,67 @@ import (
 
 // A Spec describes a network of the list: what the config's section backbone says, and the size of the images.
 type Spec struct {
-	Name  string  // as in --backbone
-	Width int     // channels of the first stage, 64 in the papers and 16 for a network that learns on two CPU cores; all others scale with it
-	Stem  Stem    // "": StemFor(Size)
-	Norm  nn.Norm // after every convolution
-	Size  int     // of the images in pixels; 0 where Stem is given
+	Name string // as in --backbone
+	// Width is the number of channels of the first stage, with which all others scale: 64 in the ResNets' papers and 16 for a
+	// network that learns on two CPU cores. Of a wide ResNet it is 16 times the widening factor; of a ViT it is the width of
+	// an attention head, 64 in the papers.
+	Width int
+	Stem  Stem    // usually the [Entry]'s
+	Norm  nn.Norm // after, or before, every convolution; of a ViT layer norm
+	Size  int     // of the images in pixels, on which a ViT's positions depend
 }
 
 // Entry describes one backbone of the list.
 type Entry struct {
 	Name string // as in --backbone
 	New  func(s Spec) (parallax.Backbone, error)
+	Stem func(size int) Stem // the usual one for images of size x size pixels
+	Norm nn.Norm             // the usual one
 }
 
 // All lists every backbone. Adding one is a line here.
 var All = []Entry{
-	{"resnet18", resNet(18)},
-	{"resnet34", resNet(34)},
-	{"resnet50", resNet(50)},
-	{"resnet101", resNet(101)},
+	{"resnet18", resNet(18), StemFor, nn.BatchStatistics},
+	{"resnet34", resNet(34), StemFor, nn.BatchStatistics},
+	{"resnet50", resNet(50), StemFor, nn.BatchStatistics},
+	{"resnet101", resNet(101), StemFor, nn.BatchStatistics},
+	{"wrn28", wideResNet, func(int) Stem { return Small }, nn.BatchStatistics},
+	{"vit_tiny", viT(3), PatchStem, nn.LayerStatistics},
+	{"vit_small", viT(6), PatchStem, nn.LayerStatistics},
+	{"vit_base", viT(12), PatchStem, nn.LayerStatistics},
 }
 
-// New returns the backbone called name with batch norm. width is the number of channels of its first stage; stem is
-// usually StemFor(size of the images).
+// Find returns the entry called name; the error names the nearest one.
+func Find(name string) (Entry, error) {
+	nearest := All[0].Name
+	var names []string
+	for _, e := range All {
+		if e.Name == name {
+			return e, nil
+		}
+		names = append(names, e.Name)
+		if levenshtein.ComputeDistance(name, e.Name) < levenshtein.ComputeDistance(name, nearest) {
+			nearest = e.Name
+		}
+	}
+	return Entry{}, fmt.Errorf("unknown backbone %q: did you mean %q? (there are %s)", name, nearest, strings.Join(names, ", "))
+}
+
+// New returns the ResNet called name with batch norm; width and stem are as in [Spec].
 func New(name string, width int, stem Stem) (parallax.Backbone, error) {
 	return Spec{Name: name, Width: width, Stem: stem}.New()
 }
 
-// New returns the network that s describes. An unknown name is an error that gives the nearest.
+// New returns the network that s describes.
 func (s Spec) New() (parallax.Backbone, error) {
-	nearest := All[0].Name
-	var names []string
-	for _, e := range All {
-		if e.Name == s.Name {
-			if s.Width < 1 || s.Width > maxWidth {
-				return nil, fmt.Errorf("backbone.width is %d: it must be between 1 and %d, and is 64 in the papers", s.Width, maxWidth)
-			}
-			return e.New(s)
-		}
-		names = append(names, e.Name)
-		if levenshtein.ComputeDistance(s.Name, e.Name) < levenshtein.ComputeDistance(s.Name, nearest) {
-			nearest = e.Name
-		}
+	e, err := Find(s.Name)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("unknown backbone %q: did you mean %q? (there are %s)", s.Name, nearest, strings.Join(names, ", "))
+	if s.Width < 1 || s.Width > maxWidth {
+		return nil, fmt.Errorf("backbone.width is %d: it must be between 1 and %d, and is 64 in the papers", s.Width, maxWidth)
+	}
+	return e.New(s)
 }
 
 // maxWidth keeps a mistyped width from asking for more memory than there is: ResNet-50 has 6 billion parameters at 1024.
@@ -65,11 +82,8 @@ const maxWidth = 1024
 
 func resNet(depth int) func(Spec) (parallax.Backbone, error) {
 	return func(s Spec) (parallax.Backbone, error) {
-		if s.Stem == "" {
-			s.Stem = StemFor(s.Size)
-		}
 		if s.Stem != ImageNet && s.Stem != Small {
-			return nil, fmt.Errorf("backbone.stem is %q: it must be %q or %q", s.Stem, ImageNet, Small)
+			return nil, fmt.Errorf("backbone.stem is %q: of a ResNet it must be %q or %q", s.Stem, ImageNet, Small)
 		}
 		return ResNet{Depth: depth, Width: s.Width, Stem: s.Stem, Norm: s.Norm}, nil
 	}

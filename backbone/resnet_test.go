@@ -129,7 +129,7 @@ func TestNorms(t *testing.T) {
 		nn.BatchStatistics: 5, nn.GroupStatistics: 2, nn.LayerStatistics: 2, nn.NoStatistics: 2, nn.FirstStatistics: 3,
 	} {
 		in(t, func(p *nn.Params) error {
-			b, err := backbone.Spec{Name: "resnet18", Width: 16, Size: 16, Norm: norm}.New()
+			b, err := backbone.Spec{Name: "resnet18", Width: 16, Stem: backbone.Small, Norm: norm}.New()
 			if err != nil {
 				return err
 			}
@@ -185,7 +185,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		stem  backbone.Stem
 		want  string
 	}{
-		{"resnet81", 64, backbone.Small, `did you mean "resnet18"? (there are resnet18, resnet34, resnet50, resnet101`},
+		{"resnet81", 64, backbone.Small, `did you mean "resnet18"? (there are resnet18, resnet34, resnet50, resnet101, wrn28, vit_tiny, vit_small, vit_base)`},
 		{"ResNet-50", 64, backbone.Small, `"resnet50"`},
 		{"resnet18", 0, backbone.Small, "between 1 and"},
 		{"resnet18", 1 << 20, backbone.Small, "between 1 and"},

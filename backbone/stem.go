@@ -7,7 +7,7 @@ import (
 	"parallax/torch"
 )
 
-// Stem is how a ResNet begins.
+// Stem is how a network begins: [ImageNet] or [Small] for a ResNet, patchN for a ViT (see [PatchStem]).
 type Stem string
 
 const (
@@ -19,7 +19,7 @@ const (
 	Small Stem = "small"
 )
 
-// StemFor returns the stem for images of size x size pixels: Small up to 64. The stages divide the side by 8 after the
+// StemFor returns the stem of a ResNet for images of size x size pixels: Small up to 64. The stages divide the side by 8 after the
 // stem. Behind the ImageNet stem a 32-pixel image would reach the last stage as a single pixel and a 64-pixel one as 2 x 2;
 // Small keeps 4 x 4 and 8 x 8 there, about the 7 x 7 that ImageNet's 224 pixels leave.
 func StemFor(size int) Stem {

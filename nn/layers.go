@@ -32,7 +32,7 @@ func (s Sequential) Forward(x torch.Tensor) torch.Tensor {
 	return x
 }
 
-// Linear is x·Wᵀ + b: N x in -> N x out.
+// Linear is x·Wᵀ + b: N x ... x in -> N x ... x out.
 type Linear struct {
 	weight, bias torch.Tensor
 	standardize  bool // the weight, before each use
@@ -45,6 +45,11 @@ func NewLinear(p *Params, in, out int, bias bool) *Linear {
 		l.bias = p.Param("bias", Uniform(in), out)
 	}
 	return l
+}
+
+// NewLinearFrom makes a linear layer whose weight is drawn by init and whose bias is 0.
+func NewLinearFrom(p *Params, init Init, in, out int) *Linear {
+	return &Linear{weight: p.Param("weight", init, out, in), bias: p.Param("bias", Constant(0), out)}
 }
 
 // Forward returns x·Wᵀ + b.

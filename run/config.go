@@ -40,9 +40,9 @@ type Data struct {
 // Backbone is the network that is trained and exported.
 type Backbone struct {
 	Name  string // "resnet18", ...
-	Width int    // channels of the first stage, 64 in the papers
-	Stem  string // "imagenet" (7x7, stride 2, max-pool) or "small" (3x3, stride 1)
-	Norm  string // "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, started as batch norm would)
+	Width int    // channels of the first stage, of a ViT those of an attention head: 64 in the papers
+	Stem  string // "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), of a ViT "patchN" (N pixels a side); "": by network and size
+	Norm  string // "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, started as batch norm would); "": the network's own
 	Init  string // file whose weights it starts from, "" for random ones
 }
 
@@ -107,7 +107,7 @@ func Default() Config {
 	return Config{
 		Seed:     1,
 		Data:     Data{Labels: "none"},
-		Backbone: Backbone{Name: "resnet18", Width: 64, Norm: "batch"},
+		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},
 		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", LogEvery: 10, Keep: 2},

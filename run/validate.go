@@ -5,11 +5,14 @@ package run
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"parallax/augment"
 )
+
+var patchStem = regexp.MustCompile(`^patch[1-9][0-9]?$`)
 
 // Validate checks the ranges that hold for every method, one error line per value that is out of its range. That names
 // exist (of a method, a backbone), that the data has enough images and that a recipe fits is for those who know them.
@@ -34,10 +37,12 @@ func (c *Config) Validate() error {
 		hold(c.Data.Std[i] > 0 && c.Data.Std[i] <= 1, fmt.Sprintf("data.std[%d]", i), c.Data.Std[i], "above 0, at most 1")
 	}
 	hold(c.Backbone.Width >= 1 && c.Backbone.Width <= 4096, "backbone.width", c.Backbone.Width, "1 to 4096")
-	if c.Backbone.Stem != "" {
-		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small")
+	if c.Backbone.Stem != "" && !patchStem.MatchString(c.Backbone.Stem) {
+		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small", "patch16")
 	}
-	oneOf("backbone.norm", c.Backbone.Norm, "batch", "group", "layer", "none", "tuned")
+	if c.Backbone.Norm != "" {
+		oneOf("backbone.norm", c.Backbone.Norm, "batch", "group", "layer", "none", "tuned")
+	}
 	for i, r := range c.Augment {
 		for _, op := range r {
 			if v, ok := op.(augment.Validator); ok {

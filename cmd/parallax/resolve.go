@@ -183,9 +183,15 @@ func (j *job) detect(ctx context.Context) error {
 			return err
 		}
 	}
+	network, err := backbone.Find(c.Backbone.Name)
+	if err != nil {
+		return usage(err)
+	}
 	if c.Backbone.Stem == "" {
-		c.Backbone.Stem = string(backbone.StemFor(c.Data.Size))
-		c.Sources["backbone.stem"] = "by image size"
+		c.Backbone.Stem, c.Sources["backbone.stem"] = string(network.Stem(c.Data.Size)), "by network and image size"
+	}
+	if c.Backbone.Norm == "" {
+		c.Backbone.Norm, c.Sources["backbone.norm"] = network.Norm.String(), "by network"
 	}
 	if c.Data.Labels == "none" && c.Sources["data.labels"] == "default" && len(j.source.Classes) > 0 {
 		c.Data.Labels, c.Sources["data.labels"] = "", "detected: the data has labels"

@@ -25,9 +25,17 @@ func runBackbone(c *Case) error {
 	if c.HasParam("width") {
 		width = c.Int("width")
 	}
-	net, err := backbone.New(arch, width, stem)
+	entry, err := backbone.Find(arch)
 	if err != nil {
 		return skip(fmt.Sprintf("backbone %q is not built", arch))
+	}
+	spec := backbone.Spec{Name: arch, Width: width, Stem: stem, Norm: entry.Norm}
+	if c.HasParam("patch") {
+		spec.Stem, spec.Size = backbone.Stem(fmt.Sprintf("patch%d", c.Int("patch"))), c.Int("image")
+	}
+	net, err := spec.New()
+	if err != nil {
+		return err
 	}
 	params := nn.NewParams(0, torch.F64)
 	defer params.Free()
