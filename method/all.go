@@ -36,6 +36,7 @@ var All = []Entry{
 	moCoV3Entry,
 	vicRegEntry,
 	vibcRegEntry,
+	ticoEntry,
 	dclEntry,
 	dclwEntry,
 }

@@ -31,6 +31,7 @@ type properties struct {
 var declared = map[string]properties{
 	"dclw":        {stopped: "its weights get no gradient"},
 	"mocov3":      {held: []int{0, 1}},
+	"tico":        {held: []int{0}, asymmetric: "one direction"},
 	"vibcreg":     {scaled: "variance", turned: "each feature has its own variance"},
 	"wmse":        {scaled: "statistics of the batch", turned: "Cholesky's whitening knows the axes"},
 	"vicreg":      {scaled: "variance", turned: "each feature has its own variance"},
@@ -88,6 +89,15 @@ var switches = map[string][]struct {
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
 		{"3 views", func(m parallax.Method) { m.(*method.BYOL).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
+	},
+	"tico": {
+		{"symmetric", func(m parallax.Method) { m.(*method.TiCo).Symmetric = true }, properties{held: []int{0, 1}}},
+		{"3 views", func(m parallax.Method) { m.(*method.TiCo).ViewCount = 3 },
+			properties{held: []int{0, 1}, asymmetric: "the first view is the query"}},
+		{"3 views, symmetric, no contrast, momentum 0", func(m parallax.Method) {
+			m.(*method.TiCo).ViewCount, m.(*method.TiCo).Symmetric, m.(*method.TiCo).Rho = 3, true, 0
+			m.(*method.TiCo).TargetMomentum, m.(*method.TiCo).FinalTargetMomentum = 0, 0
+		}, properties{held: []int{0, 1, 2}}},
 	},
 	"vibcreg": {
 		{"without normalisations, 3 views", func(m parallax.Method) {
@@ -449,17 +459,20 @@ func (b built) train(o *optim.Optimizer, n int, s *parallax.Step) []float64 {
 	return losses
 }
 
-// checkLearning trains on 8 images. What a queue holds makes a loss larger or smaller whatever was learned, so both losses
-// are of the queue as it began.
+// checkLearning trains on 8 images. What a method remembers of other batches makes a loss larger or smaller whatever was
+// learned, so both losses are with the memory as it began.
 func checkLearning(t *testing.T, s subject) {
 	with(t, s.new(), torch.F32, 8, func(b built) {
 		o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())
 		defer o.Free()
-		step, queue := b.step(0, 8, 8), b.params.Sub("queue")
-		began := queue.State()
+		step, memory := b.step(0, 8, 8), b.memory()
+		began := make([]nn.State, len(memory))
+		for i, m := range memory {
+			began[i] = nn.StateOf(m.Name, m.Tensor)
+		}
 		losses := b.train(o, steps, step)
-		if err := queue.Load(began); err != nil {
-			t.Error(err)
+		for i, m := range memory {
+			began[i].Tensor().CopyInto(m.Tensor)
 		}
 		if len(losses) != steps {
 			t.Errorf("%d steps were made: %v", len(losses), losses)

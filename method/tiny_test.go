@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"parallax"
@@ -133,6 +135,17 @@ func (b built) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 
 // loss runs a step's forward pass and loss.
 func (b built) loss(s *parallax.Step) torch.Tensor { return b.Loss(s, b.Forward(s)) }
+
+// memory is what the method keeps of other batches: queues, centres, covariances. They are the buffers of no network.
+func (b built) memory() (memory []nn.Named) {
+	for _, n := range b.params.All() {
+		part, _, _ := strings.Cut(n.Name, ".")
+		if n.Buffer && !slices.Contains([]string{"backbone", "projector", "predictor", "target"}, part) {
+			memory = append(memory, n)
+		}
+	}
+	return memory
+}
 
 // clearGradients forgets what backward added up.
 func (b built) clearGradients() {

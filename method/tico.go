@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var ticoEntry = Entry{
+	Name:     "tico",
+	Title:    "TiCo",
+	Paper:    "Zhu, Moraes, Karakulak, Sobol, Canziani & LeCun: TiCo: Transformation Invariance and Covariance Contrast for Self-Supervised Visual Representation Learning. 2022, arXiv:2206.10698",
+	Equation: "L = 1 - 1/N Σ qᵢ·kᵢ + ρ/N Σ qᵢᵀCqᵢ,  C ← βC + (1-β) 1/N Σ qᵢqᵢᵀ, q and k unit vectors, k from a moving average of the network",
+	Collapse: "the covariance contrast: an embedding is pushed out of the directions in which the embeddings of many batches lie, a memory bank without end",
+	New:      func() parallax.Method { return NewTiCo() },
+}
+
+// TiCo draws a query towards the key of the other view, and away from where the queries of the last batches were.
+type TiCo struct {
+	Rho                 float64 // ρ, weight of the covariance contrast; 8, and 20 in lightly and sayannag/TiCo-pytorch; 0 leaves it out
+	Beta                float64 // β, how much of C stays from step to step
+	TargetMomentum      float64 // of the key network, at the start
+	FinalTargetMomentum float64 // and at the end, reached along half a cosine
+	Symmetric           bool    // every view is a query, too; otherwise the first is the only one
+	ViewCount           int     // more than 2: the mean over pairs of a query and another view's key
+	Projector           nn.MLP
+
+	encoder           parallax.Encoder
+	target            target
+	covariance, batch torch.Tensor // d x d: C of the steps before, and the second moment of this one's queries
+}
+
+// NewTiCo returns TiCo with the paper's hyperparameters.
+func NewTiCo() *TiCo {
+	return &TiCo{
+		Rho:                 8,
+		Beta:                0.9,
+		TargetMomentum:      0.99,
+		FinalTargetMomentum: 1,
+		ViewCount:           2,
+		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *TiCo) Validate() error {
+	return first(
+		nonNegative("rho", m.Rho),
+		fraction("beta", m.Beta),
+		fraction("target_momentum", m.TargetMomentum),
+		fraction("final_target_momentum", m.FinalTargetMomentum),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns BYOL's two recipes in turn.
+func (m *TiCo) Views(size int) []augment.Recipe {
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
+}
+
+// Build makes the network of the queries, that of the keys, and the buffers of C, which begins as 0.
+func (m *TiCo) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	m.target = newTarget(b, m.Projector)
+	d := m.Projector.Out(b.Backbone.Features())
+	m.covariance = b.Params.Buffer("covariance", torch.Zeros(b.Params.DType(), d, d))
+	m.batch = b.Params.Buffer("batch", torch.Zeros(b.Params.DType(), d, d))
+	return m.encoder
+}
+
+// Forward returns the keys and then the queries. It keeps the queries' second moment for Update: of a step that accumulates
+// several batches, the last one's.
+func (m *TiCo) Forward(s *parallax.Step) []torch.Tensor {
+	keys, queries := s.Views[1:], s.Views[:1]
+	if m.Symmetric {
+		keys, queries = s.Views, s.Views
+	}
+	q := embed(m.encoder, queries)
+	torch.NoGrad(func() {
+		torch.Autocast(false, func() { secondMoment(s, q).To(m.batch.DType()).CopyInto(m.batch) })
+	})
+	return append(m.target.embed(keys), q...)
+}
+
+// Loss is the paper's, with the gradient also through this batch's part of C (algorithm 1).
+func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	c := m.covariance.Scale(m.Beta)
+	at := len(z) - 1
+	if m.Symmetric {
+		at = len(z) / 2
+	}
+	keys, queries := z[:at], z[at:]
+	var cosines []torch.Tensor
+	for i, q := range queries {
+		for j, k := range keys {
+			if !m.Symmetric || i != j {
+				cosines = append(cosines, cosine(q, k.Detach()))
+			}
+		}
+	}
+	c = c.Add(secondMoment(s, queries).Scale(1 - m.Beta)) // βC + (1-β) 1/N Σ qᵢqᵢᵀ
+	invariance := mean(cosines).Neg().Shift(1)
+	contrast := over(queries, func(q torch.Tensor) torch.Tensor {
+		q = q.Normalize(1)
+		return q.MatMul(c).Mul(q).Sum(1).Mean() // 1/N Σ qᵢᵀCqᵢ
+	})
+	s.Report("invariance", invariance)
+	s.Report("contrast", contrast)
+	return invariance.Add(contrast.Scale(m.Rho))
+}
+
+// secondMoment is 1/N Σ qᵢqᵢᵀ, d x d, over the whole batch's rows of all queries.
+func secondMoment(s *parallax.Step, queries []torch.Tensor) torch.Tensor {
+	return over(gather(s, queries), func(q torch.Tensor) torch.Tensor {
+		q = q.Normalize(1)
+		return q.T().MatMul(q).Scale(1 / float64(q.Size(0)))
+	})
+}
+
+// Update takes the step's queries into C and moves the key network.
+func (m *TiCo) Update(s *parallax.Step) {
+	torch.LerpInto([]torch.Tensor{m.covariance}, []torch.Tensor{m.batch}, 1-m.Beta)
+	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+}
