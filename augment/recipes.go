@@ -100,6 +100,19 @@ func ReSSLRecipes(size int) (strong, weak Recipe) {
 	return MoCoV2Recipe(size), Recipe{crop(size, 0.2, Bilinear), HorizontalFlip{P: 0.5}}
 }
 
+// LeJEPARecipe returns the recipe of LeJEPA's global views, from its authors' README (rbalestr-lab/lejepa): crops of at least
+// 0.3, BYOL's jitter, blur and solarization in one recipe.
+func LeJEPARecipe(size int) Recipe {
+	return Recipe{
+		crop(size, 0.3, Bilinear),
+		ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.2, Hue: 0.1},
+		Grayscale{P: 0.2},
+		blur(size, 0.5),
+		Solarize{P: 0.2, Threshold: 128},
+		HorizontalFlip{P: 0.5},
+	}
+}
+
 // EvalRecipe returns what an image passes through when it is embedded rather than trained on: a short side of 8/7 of size
 // (256 for 224, the usual ImageNet evaluation) and the central crop. Small images, up to smallView pixels, are resized to
 // size without the margin, as CIFAR's are used whole.

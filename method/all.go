@@ -37,6 +37,7 @@ var All = []Entry{
 	vicRegEntry,
 	vibcRegEntry,
 	ticoEntry,
+	leJEPAEntry,
 	dclEntry,
 	dclwEntry,
 }

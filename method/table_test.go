@@ -31,6 +31,7 @@ type properties struct {
 var declared = map[string]properties{
 	"dclw":        {stopped: "its weights get no gradient"},
 	"mocov3":      {held: []int{0, 1}},
+	"lejepa":      {scaled: "the normal distribution has a scale", turned: "the directions are not turned with them"},
 	"tico":        {held: []int{0}, asymmetric: "one direction"},
 	"vibcreg":     {scaled: "variance", turned: "each feature has its own variance"},
 	"wmse":        {scaled: "statistics of the batch", turned: "Cholesky's whitening knows the axes"},
@@ -89,6 +90,12 @@ var switches = map[string][]struct {
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
 		{"3 views", func(m parallax.Method) { m.(*method.BYOL).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
+	},
+	"lejepa": {
+		{"2 views, few directions, the authors' integral", func(m parallax.Method) {
+			m.(*method.LeJEPA).ViewCount, m.(*method.LeJEPA).Directions = 2, 8
+			m.(*method.LeJEPA).Knots, m.(*method.LeJEPA).Domain = 33, 3
+		}, properties{scaled: "the normal distribution has a scale", turned: "the directions are not turned with them"}},
 	},
 	"tico": {
 		{"symmetric", func(m parallax.Method) { m.(*method.TiCo).Symmetric = true }, properties{held: []int{0, 1}}},

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"fmt"
+	"math"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var leJEPAEntry = Entry{
+	Name:     "lejepa",
+	Title:    "LeJEPA",
+	Paper:    "Balestriero & LeCun: LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics. 2025, arXiv:2511.08544",
+	Equation: "L = (1-λ) mean ‖µᵢ - zᵢᵥ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the views",
+	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed as a standard normal variable, which one point is not",
+	New:      func() parallax.Method { return NewLeJEPA() },
+}
+
+// LeJEPA draws all views to their mean and the embeddings of a batch to an isotropic Gaussian.
+type LeJEPA struct {
+	Lambda     float64 // λ between the prediction (0) and the Gaussian (1), the only one to tune
+	Directions int     // random ones of a step, the paper's slices |A|
+	Knots      int     // of the integral, by the trapezoidal rule
+	Domain     float64 // the integral goes from -Domain to Domain; the authors' code has 33 knots and 3
+	ViewCount  int     // 4 in the authors' example; all are global, as the paper says for ResNets
+	Projector  nn.MLP
+
+	encoder parallax.Encoder
+}
+
+// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) and the head and views of the authors' example
+// (MINIMAL.md of rbalestr-lab/lejepa).
+func NewLeJEPA() *LeJEPA {
+	return &LeJEPA{
+		Lambda:     0.05,
+		Directions: 1024,
+		Knots:      17,
+		Domain:     5,
+		ViewCount:  4,
+		Projector:  nn.MLP{Widths: []int{2048, 2048, 16}, BatchNorm: true},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *LeJEPA) Validate() error {
+	if m.Knots%2 == 0 {
+		return fmt.Errorf("method.knots is %d: it must be odd, for one of them to be 0", m.Knots)
+	}
+	return first(
+		fraction("lambda", m.Lambda),
+		atLeast("directions", m.Directions, 1),
+		atLeast("knots", m.Knots, 3),
+		positive("domain", m.Domain),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns views of one recipe.
+func (m *LeJEPA) Views(size int) []augment.Recipe {
+	return inTurn(m.ViewCount, augment.LeJEPARecipe(size))
+}
+
+// Build makes the encoder.
+func (m *LeJEPA) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	return m.encoder
+}
+
+// Forward returns z of every view.
+func (m *LeJEPA) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is algorithm 2.
+func (m *LeJEPA) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z = gather(s, z)
+	center := mean(z) // µ: N x d
+	prediction := over(z, func(z torch.Tensor) torch.Tensor { return center.Sub(z).Square().Mean() })
+	directions := m.directions(s, z[0].Size(1), z[0].DType())
+	sigreg := over(z, func(z torch.Tensor) torch.Tensor { return m.eppsPulley(z.MatMul(directions)) })
+	s.Report("prediction", prediction)
+	s.Report("sigreg", sigreg)
+	return prediction.Scale(1 - m.Lambda).Add(sigreg.Scale(m.Lambda))
+}
+
+// directions draws the step's unit vectors: d x Directions.
+func (m *LeJEPA) directions(s *parallax.Step, d int, dtype torch.DType) torch.Tensor {
+	values := make([]float64, d*m.Directions)
+	for i := range values {
+		values[i] = s.Rand.NormFloat64()
+	}
+	return torch.FromFloat64(values, d, m.Directions).Normalize(0).To(dtype)
+}
+
+// eppsPulley is the mean over the columns of x, N x directions, of the Epps and Pulley statistic: N times the integral over t
+// of the squared distance of the empirical characteristic function from that of N(0, 1), weighted by the latter. The
+// integrand is even, so that only the knots t >= 0 are computed.
+func (m *LeJEPA) eppsPulley(x torch.Tensor) torch.Tensor {
+	half := m.Knots/2 + 1
+	step := m.Domain / float64(half-1)
+	terms := make([]torch.Tensor, half)
+	for k := range terms {
+		t := float64(k) * step
+		phi := math.Exp(-t * t / 2)
+		weight := 2 * step * phi // for t and for -t
+		if k == 0 || k == half-1 {
+			weight /= 2 // 0 is its own opposite, and the rule halves the ends
+		}
+		angles := x.Scale(t)
+		re, im := angles.Cos().Mean(0), angles.Sin().Mean(0) // 1/N Σ exp(itx)
+		terms[k] = re.Shift(-phi).Square().Add(im.Square()).Mean().Scale(weight)
+	}
+	return sum(terms).Scale(float64(x.Size(0)))
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"math"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/torch"
+)
+
+func lejepa(set func(*method.LeJEPA)) *method.LeJEPA {
+	m := method.NewLeJEPA()
+	set(m)
+	return m
+}
+
+// eppsPulley is algorithm 1 of the paper as loops: the statistic of N(0, 1) for a sample, over knots from -domain to domain.
+func eppsPulley(sample []float64, knots int, domain float64) float64 {
+	n, step, integral := float64(len(sample)), 2*domain/float64(knots-1), 0.0
+	at := func(t float64) float64 {
+		re, im, phi := 0.0, 0.0, math.Exp(-t*t/2)
+		for _, x := range sample {
+			re, im = re+math.Cos(t*x)/n, im+math.Sin(t*x)/n
+		}
+		return ((re-phi)*(re-phi) + im*im) * phi
+	}
+	for k := range knots - 1 {
+		t := -domain + float64(k)*step
+		integral += (at(t) + at(t+step)) / 2 * step
+	}
+	return n * integral
+}
+
+// Nobody has published numbers, so the loss is compared with loops.
+func TestLeJEPAAgainstLoops(t *testing.T) {
+	const d, n, lambda = 3, 6, 0.3
+	in(t, func() {
+		for _, c := range []struct {
+			views, knots int
+			domain       float64
+		}{{2, 17, 5}, {4, 17, 5}, {3, 33, 3}} {
+			z := normals(uint64(c.views), c.views, n, d)
+			m := lejepa(func(m *method.LeJEPA) {
+				m.Lambda, m.Directions, m.Knots, m.Domain, m.ViewCount = lambda, 7, c.knots, c.domain, c.views
+			})
+			var views [][][]float64
+			for _, v := range z {
+				views = append(views, rows(v))
+			}
+			prediction := 0.0
+			for i := range n {
+				for j := range d {
+					center := 0.0
+					for _, v := range views {
+						center += v[i][j] / float64(c.views)
+					}
+					for _, v := range views {
+						prediction += (center - v[i][j]) * (center - v[i][j]) / float64(n*d*c.views)
+					}
+				}
+			}
+			// The directions are the columns of d x 7 normal numbers of the step.
+			r, directions := parallax.NewStep(4, 9).Rand, make([][]float64, 7)
+			for range d {
+				for a := range directions {
+					directions[a] = append(directions[a], r.NormFloat64())
+				}
+			}
+			sigreg := 0.0
+			for _, a := range units(directions) {
+				for _, v := range views {
+					var sample []float64
+					for _, row := range v {
+						sample = append(sample, dot(a, row))
+					}
+					sigreg += eppsPulley(sample, c.knots, c.domain) / float64(7*c.views)
+				}
+			}
+			near(t, "the loss", m.Loss(parallax.NewStep(4, 9), z).Item(), (1-lambda)*prediction+lambda*sigreg, 1e-12)
+		}
+	})
+}
+
+// Normal embeddings have a small statistic, others a larger one, one point the largest; with λ = 0 nothing speaks against it.
+func TestLeJEPAWantsNormalEmbeddings(t *testing.T) {
+	const n, d = 256, 4
+	in(t, func() {
+		loss := func(lambda float64, z torch.Tensor) float64 {
+			m := lejepa(func(m *method.LeJEPA) { m.Lambda, m.Directions = lambda, 64 })
+			return m.Loss(parallax.NewStep(0, 1), []torch.Tensor{z, z}).Item()
+		}
+		z := normals(1, 1, n, d)[0]
+		normal, wide, narrow, apart, point := loss(1, z), loss(1, z.Scale(2)), loss(1, z.Scale(0.5)), loss(1, z.Shift(1)), loss(1, z.Scale(0))
+		if normal > 2 || !(normal < wide/5 && normal < narrow/5 && normal < apart/5 && narrow < point) {
+			t.Errorf("the statistic is %g for normal embeddings, %g for wide, %g for narrow, %g for shifted ones and %g for one point", normal, wide, narrow, apart, point)
+		}
+		near(t, "one point without SIGReg", loss(0, z.Scale(0)), 0, 0)
+	})
+}
