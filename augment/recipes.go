@@ -126,7 +126,12 @@ func EvalRecipe(size int) Recipe {
 
 // crop is a random resized crop with areas from least to 1 and torchvision's default ratios.
 func crop(size int, least float64, by Interpolation) RandomResizedCrop {
-	return RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{least, 1}, Ratio: [2]float64{3. / 4, 4. / 3}, Interpolation: by}
+	return within(size, [2]float64{least, 1}, by)
+}
+
+// within is crop with areas in scale.
+func within(size int, scale [2]float64, by Interpolation) RandomResizedCrop {
+	return RandomResizedCrop{P: 1, Size: size, Scale: scale, Ratio: [2]float64{3. / 4, 4. / 3}, Interpolation: by}
 }
 
 // blur is Pillow's blur with probability p, or 0 for small views.

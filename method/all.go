@@ -28,6 +28,7 @@ var All = []Entry{
 	moCoV2Entry,
 	supConEntry,
 	byolEntry,
+	swavEntry,
 	wmseEntry,
 	simSiamEntry,
 	moCoV2PlusEntry,

@@ -101,12 +101,33 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.projector.widths", siamese(func(m *method.SimSiam) { m.Projector.Widths = []int{0, 2048} })},
 		{"method.predictor.widths", siamese(func(m *method.SimSiam) { m.Predictor.Widths = []int{-1, 2048} })},
 		{"method.predictor", siamese(func(m *method.SimSiam) { m.Predictor.Widths = []int{512, 1024} })},
+		{"method.large_crops", swapped(func(m *method.SwAV) { m.LargeCrops = 1 })},
+		{"method.large_crops", swapped(func(m *method.SwAV) { m.LargeCrops, m.SmallCrops = 0, 4 })},
+		{"method.small_crops", swapped(func(m *method.SwAV) { m.LargeCrops, m.SmallCrops = 4, -1 })},
+		{"method.small_size", swapped(func(m *method.SwAV) { m.SmallSize = 0 })},
+		{"method.large_scale", swapped(func(m *method.SwAV) { m.LargeScale = [2]float64{0.5, 0.4} })},
+		{"method.small_scale", swapped(func(m *method.SwAV) { m.SmallScale = [2]float64{0, 1} })},
+		{"method.projector.widths", swapped(func(m *method.SwAV) { m.Projector.Widths = []int{0} })},
+		{"method.prototypes", swapped(func(m *method.SwAV) { m.Prototypes = 0 })},
+		{"method.temperature", swapped(func(m *method.SwAV) { m.Temperature = math.NaN() })},
+		{"method.epsilon", swapped(func(m *method.SwAV) { m.Epsilon = 0 })},
+		{"method.sinkhorn_iterations", swapped(func(m *method.SwAV) { m.SinkhornIterations = 0 })},
+		{"method.codes", swapped(func(m *method.SwAV) { m.Codes = "rounded" })},
+		{"method.queue", swapped(func(m *method.SwAV) { m.Queue = -1 })},
+		{"method.queue_from", swapped(func(m *method.SwAV) { m.QueueFrom = -1 })},
+		{"method.freeze_epochs", swapped(func(m *method.SwAV) { m.FreezeEpochs = -1 })},
 	} {
 		err := c.method.(parallax.Validator).Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), c.field+" ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("want one line that begins with %s, got: %v", c.field, err)
 		}
 	}
+}
+
+func swapped(set func(*method.SwAV)) *method.SwAV {
+	m := method.NewSwAV()
+	set(m)
+	return m
 }
 
 func bootstrap(set func(*method.BYOL)) *method.BYOL {

@@ -43,6 +43,7 @@ var declared = map[string]properties{
 	"mocov2":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
 	"mocov2plus":  {held: []int{1, 3}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
 	"paws":        {held: []int{8, 9, 11}},
+	"swav":        {held: []int{0, 1}, turned: "prototypes stay"},
 }
 
 // switches are settings of the methods that the table tests besides the ones that they come with.
@@ -158,6 +159,14 @@ var switches = map[string][]struct {
 		}, properties{held: []int{1}}},
 		{"queue shorter than a batch", func(m parallax.Method) { m.(*method.MoCo).Queue = 3 },
 			properties{held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+	},
+	"swav": {
+		{"hard codes", func(m parallax.Method) { m.(*method.SwAV).Codes = "hard" }, declared["swav"]},
+		{"without Sinkhorn", func(m parallax.Method) { m.(*method.SwAV).Sinkhorn = false }, declared["swav"]},
+		{"queue", func(m parallax.Method) { m.(*method.SwAV).Queue, m.(*method.SwAV).QueueFrom = 8, 0 }, declared["swav"]},
+		{"small crops", func(m parallax.Method) { m.(*method.SwAV).SmallCrops, m.(*method.SwAV).SmallSize = 3, 4 }, declared["swav"]},
+		{"one large crop", func(m parallax.Method) { m.(*method.SwAV).LargeCrops, m.(*method.SwAV).SmallCrops = 1, 2 },
+			properties{held: []int{0, 1}, asymmetric: "only the large crop has a code", turned: "prototypes stay"}},
 	},
 	"simsiam": {
 		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },

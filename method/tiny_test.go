@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"parallax"
+	"parallax/augment"
 	"parallax/method"
 	"parallax/nn"
 	"parallax/torch"
@@ -34,7 +35,12 @@ const (
 	queueLength = 2001 // no multiple of a batch, and most of it random still after some steps
 )
 
-// shrink makes every MLP of a method small, of as many layers as before, and its queue short.
+// wide names what a method has thousands of; here they become few.
+var wide = []string{"Prototypes", "Outputs", "Hidden", "Bottleneck"}
+
+const few = 4
+
+// shrink makes every MLP of a method small, of as many layers as before, its queue short, and what is wide narrow.
 func shrink(m parallax.Method) parallax.Method {
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
@@ -46,6 +52,9 @@ func shrink(m parallax.Method) parallax.Method {
 		}
 		if v.Type().Field(i).Name == "Queue" {
 			v.Field(i).SetInt(queueLength)
+		}
+		if slices.Contains(wide, v.Type().Field(i).Name) {
+			v.Field(i).SetInt(few)
 		}
 		mlp, ok := v.Field(i).Addr().Interface().(*nn.MLP)
 		if !ok || len(mlp.Widths) == 0 {
@@ -108,8 +117,9 @@ func build(m parallax.Method, dtype torch.DType, n int) built {
 func (b built) step(at, n int, seed uint64) *parallax.Step {
 	r := rand.New(rand.NewPCG(seed, 7))
 	s := parallax.NewStep(at, steps)
-	for range b.Views(pixels) {
-		s.Views = append(s.Views, normal(r, n, 3, pixels, pixels).To(b.params.DType()))
+	for _, recipe := range b.Views(pixels) {
+		view := recipe.View(augment.NewImage(pixels, pixels), augment.ViewRand(0, 0, 0, 0))
+		s.Views = append(s.Views, normal(r, n, 3, view.H, view.W).To(b.params.DType()))
 	}
 	for i := range n {
 		s.Index, s.Labels = append(s.Index, i), append(s.Labels, i%3)

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/cpu"
 
@@ -129,7 +130,6 @@ func (j *job) openData(r *request) error {
 // layer lays paper, preset, file and command line over the defaults.
 func (j *job) layer(r *request) error {
 	c := j.config
-	c.Augment = j.method.Views(c.Data.Size)
 	name, auto := r.preset, ""
 	if name == "" {
 		name, auto = preset.For(c.Data.Size), " (by image size)"
@@ -138,6 +138,7 @@ func (j *job) layer(r *request) error {
 	if err != nil {
 		return err
 	}
+	j.views(settings, r)
 	if err := errors.Join(c.Mark("augment", "paper"), c.Mark("method", "paper"), c.Mark("method.name", "--method")); err != nil {
 		return err
 	}
@@ -157,6 +158,30 @@ func (j *job) layer(r *request) error {
 		}
 	}
 	return nil
+}
+
+// views sets the method's recipes. How many there are and how they crop may be hyperparameters, so what the preset, the file and
+// the command line say of the method comes first; layer says it again in its place, and is told of mistakes.
+func (j *job) views(preset []preset.Setting, r *request) {
+	var all []setting
+	for _, s := range preset {
+		all = append(all, setting{path: s.Path, value: s.Value})
+	}
+	values, _ := run.Values(r.text, r.file)
+	for _, v := range values {
+		all = append(all, setting{path: v.Path, value: v.Text})
+	}
+	setViews(j.config, j.method, append(all, r.settings...))
+}
+
+// setViews sets what settings say of the method, and then the method's recipes.
+func setViews(c *run.Layered, m parallax.Method, settings []setting) {
+	for _, s := range settings {
+		if strings.HasPrefix(s.path, "method.") && s.path != "method.name" {
+			_ = c.Set(s.path, s.value, s.source)
+		}
+	}
+	c.Augment = m.Views(c.Data.Size)
 }
 
 // detect fills in what data and machine say and nobody set.

@@ -91,7 +91,7 @@ func recipesFor(s *dataset.Source, name string, size int, sets []string) ([]augm
 	m := entry.New()
 	config := run.Default()
 	config.Method = run.MethodConfig{Name: name, Fields: m}
-	config.Augment = m.Views(size)
+	config.Data.Size = size
 	l, err := run.New(&config)
 	if err != nil {
 		return nil, 0, err
@@ -100,6 +100,7 @@ func recipesFor(s *dataset.Source, name string, size int, sets []string) ([]augm
 	if err != nil {
 		return nil, 0, usage(err)
 	}
+	setViews(l, m, settings)
 	for _, set := range settings {
 		if err := l.Set(set.path, set.value, set.source); err != nil {
 			return nil, 0, usage(err)

@@ -14,6 +14,9 @@ import (
 // runLoss compares a method's loss and its gradients. An input that the case gives no gradient for must get none: that is
 // the stop-gradient.
 func runLoss(c *Case) error {
+	if special := prototypeLosses[c.Text("method")]; special != nil {
+		return special(c)
+	}
 	m, err := c.method()
 	if err != nil {
 		return err

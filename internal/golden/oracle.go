@@ -35,6 +35,7 @@ var runners = map[string]func(*Case) error{
 	"loss":       runLoss,
 	"optimizer":  runOptimizer,
 	"schedule":   runSchedule,
+	"sinkhorn":   runSinkhorn,
 	"trajectory": runTrajectory,
 }
 

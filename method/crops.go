@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"errors"
+	"fmt"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/torch"
+)
+
+// Crops are the views of a multi-crop method (SwAV, section 3.2): large ones of the images' size, and small ones of a smaller
+// part of the image, which cost little. The large ones come first.
+type Crops struct {
+	LargeCrops int        // views that targets are made from
+	SmallCrops int        // further views, which only have to predict
+	SmallSize  int        // side of a small crop in pixels; that of a large one is the images'
+	LargeScale [2]float64 // share of the image's area in a large crop, least and most
+	SmallScale [2]float64 // and in a small one
+}
+
+// twoCrops are SwAV's two large crops alone (scripts/swav_400ep_2x224_pretrain.sh of the official code), and the size and scale of
+// the small ones, should there be some.
+func twoCrops() Crops {
+	return Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.08, 1}, SmallScale: [2]float64{0.05, 0.14}}
+}
+
+func (c *Crops) validate() error {
+	if c.LargeCrops == 1 && c.SmallCrops == 0 {
+		return errors.New("method.large_crops is 1 without small ones: one view has nothing to be compared with, so set it to 2 or more")
+	}
+	return first(
+		atLeast("large_crops", c.LargeCrops, 1), atLeast("small_crops", c.SmallCrops, 0), atLeast("small_size", c.SmallSize, 1),
+		area("large_scale", c.LargeScale), area("small_scale", c.SmallScale),
+	)
+}
+
+func area(name string, scale [2]float64) error {
+	if scale[0] > 0 && scale[0] <= scale[1] && scale[1] <= 1 {
+		return nil
+	}
+	return fmt.Errorf("method.%s is %v: it must be the least and the greatest share of an image's area, above 0 and up to 1", name, scale)
+}
+
+// recipes returns a recipe per crop, in order.
+func (c *Crops) recipes(size int, large, small func(crop, size int, scale [2]float64) augment.Recipe) []augment.Recipe {
+	var all []augment.Recipe
+	for i := range c.LargeCrops {
+		all = append(all, large(i, size, c.LargeScale))
+	}
+	for i := range c.SmallCrops {
+		all = append(all, small(i, c.SmallSize, c.SmallScale))
+	}
+	return all
+}
+
+// embedCrops returns z of every crop. Crops of one size go through the backbone together, and then all of them through the
+// projector together, so that batch norm sees what it sees in the official code of SwAV and DINO
+// (https://github.com/facebookresearch/swav/blob/06b1b7cbaf6ba2a792300d79c7299db98b93b7f9/src/resnet50.py, forward).
+func embedCrops(e parallax.Encoder, crops []torch.Tensor) []torch.Tensor {
+	var h []torch.Tensor
+	for from := 0; from < len(crops); {
+		to := from + 1
+		for to < len(crops) && crops[to].Size(3) == crops[from].Size(3) {
+			to++
+		}
+		h = append(h, e.Backbone.Forward(torch.Cat(0, crops[from:to]...)))
+		from = to
+	}
+	return e.Projector.Forward(torch.Cat(0, h...)).Chunk(0, len(crops))
+}
+
+func detached(ts []torch.Tensor) []torch.Tensor {
+	out := make([]torch.Tensor, len(ts))
+	for i := range ts {
+		out[i] = ts[i].Detach()
+	}
+	return out
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"strconv"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var swavEntry = Entry{
+	Name:     "swav",
+	Title:    "SwAV",
+	Paper:    "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882",
+	Equation: "L = -½ ( q₂·log p₁ + q₁·log p₂ ),  p = softmax(Czᵗ/τ),  q = Sinkhorn(Czᵗ/ε), z and the rows of C of length 1",
+	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): there are no negative pairs, and one code for all images is not allowed",
+	New:      func() parallax.Method { return NewSwAV() },
+}
+
+// SwAV predicts, from one view, the code of another: its assignment to prototypes, which the batch uses equally.
+type SwAV struct {
+	Crops
+	Projector          nn.MLP
+	Prototypes         int     // K, the rows of C
+	Temperature        float64 // τ
+	Epsilon            float64 // ε of the codes: smaller is harder
+	Sinkhorn           bool    // equal parts for all prototypes; off: the codes are softmax(Czᵗ/ε), and the method collapses
+	SinkhornIterations int     // 3 in the paper; more are closer to equal parts
+	Codes              string  // soft, or hard: one prototype, which the paper found worse online (section 3.1)
+	Queue              int     // embeddings of earlier batches, per large crop, that codes are computed with once it is full
+	QueueFrom          int     // the epoch from which they are collected
+	FreezeEpochs       int     // at the start C stays as it is: 313 steps of 4,096 images in the official script, an epoch
+
+	encoder    parallax.Encoder
+	prototypes torch.Tensor // C: K x d
+	queues     []*nn.Queue  // per large crop
+	epoch      int          // of the step that runs
+}
+
+// NewSwAV returns SwAV with the paper's hyperparameters and its two large crops; without a queue, as for large batches.
+func NewSwAV() *SwAV {
+	return &SwAV{
+		Crops:      twoCrops(),
+		Projector:  nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
+		Prototypes: 3000, Temperature: 0.1, Epsilon: 0.05,
+		Sinkhorn: true, SinkhornIterations: 3, Codes: "soft",
+		QueueFrom: 15, FreezeEpochs: 1,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *SwAV) Validate() error {
+	return first(
+		m.Crops.validate(), m.Projector.Validate("method.projector"),
+		atLeast("prototypes", m.Prototypes, 1), positive("temperature", m.Temperature), positive("epsilon", m.Epsilon),
+		atLeast("sinkhorn_iterations", m.SinkhornIterations, 1), oneOf("codes", m.Codes, "soft", "hard"),
+		atLeast("queue", m.Queue, 0), atLeast("queue_from", m.QueueFrom, 0), atLeast("freeze_epochs", m.FreezeEpochs, 0),
+	)
+}
+
+// Views returns one recipe for all crops, which differ in size and scale (appendix A).
+func (m *SwAV) Views(size int) []augment.Recipe {
+	recipe := func(_, size int, scale [2]float64) augment.Recipe { return augment.SwAVRecipe(size, scale) }
+	return m.recipes(size, recipe, recipe)
+}
+
+// Build makes the encoder f, the prototypes C and the queues.
+func (m *SwAV) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	d := m.Projector.Out(b.Backbone.Features())
+	m.prototypes = b.Params.Sub("prototypes").Param("weight", nn.Uniform(d), m.Prototypes, d)
+	m.normalize()
+	m.queues = nil
+	for i := 0; i < m.LargeCrops && m.Queue > 0; i++ {
+		m.queues = append(m.queues, nn.NewQueue(b.Params.Sub("queue").Sub(strconv.Itoa(i)), m.Queue, d, b.Batch))
+	}
+	return m.encoder
+}
+
+// Groups freezes C at the start.
+func (m *SwAV) Groups(_, _ int) []nn.Group {
+	return []nn.Group{{Prefix: "prototypes.", Scale: 1, Frozen: m.epoch < m.FreezeEpochs}}
+}
+
+// Forward returns z of the large crops, to make codes of, and then z of all crops, to predict from.
+func (m *SwAV) Forward(s *parallax.Step) []torch.Tensor {
+	m.epoch = s.Epoch
+	z := embedCrops(m.encoder, s.Views)
+	for i, q := range m.queues {
+		q.Offer(s.Gather(z[i].Detach()))
+	}
+	return append(detached(z[:m.LargeCrops]), z...)
+}
+
+// Loss is the mean of -q·log p over all pairs of a large crop and another crop (equations 1 and 2; section 3.2).
+func (m *SwAV) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	p := make([]torch.Tensor, len(z)-m.LargeCrops)
+	for v := range p {
+		p[v] = m.scores(s.Gather(z[m.LargeCrops+v])).Scale(1 / m.Temperature).LogSoftmax(1) // log p: N x K
+	}
+	var terms []torch.Tensor
+	for i := range m.LargeCrops {
+		q := m.codes(i, s.Gather(z[i]))
+		for v := range p {
+			if v != i {
+				terms = append(terms, q.Mul(p[v]).Sum(1).Mean().Neg()) // -q·log p
+			}
+		}
+	}
+	s.Report("prototypes_in_use", inUse(p[0].Exp()))
+	return mean(terms)
+}
+
+// scores is z̄Cᵗ.
+func (m *SwAV) scores(z torch.Tensor) torch.Tensor { return z.Normalize(1).MatMul(m.prototypes.T()) }
+
+// codes are q of the i-th large crop, with those of earlier batches where its queue is full. They get no gradient.
+func (m *SwAV) codes(i int, z torch.Tensor) (q torch.Tensor) {
+	torch.NoGrad(func() {
+		scores, n := m.scores(z), z.Size(0)
+		if m.queues != nil && m.queues[i].Filled() == m.Queue {
+			scores = torch.Cat(0, scores, m.scores(m.queues[i].Rows()))
+		}
+		q = scores.Scale(1 / m.Epsilon).Softmax(1)
+		if m.Sinkhorn {
+			q = Sinkhorn(scores, m.Epsilon, m.SinkhornIterations)
+		}
+		if q = q.Narrow(0, 0, n); m.Codes == "hard" {
+			q = hard(q)
+		}
+	})
+	return q
+}
+
+// normalize gives the prototypes length 1 in place, as the official code does before every forward pass: without gradient.
+func (m *SwAV) normalize() {
+	torch.NoGrad(func() { m.prototypes.Normalize(1).CopyInto(m.prototypes.Detach()) })
+}
+
+// Update normalizes the prototypes and enqueues the batch.
+func (m *SwAV) Update(s *parallax.Step) {
+	m.normalize()
+	for i := 0; i < len(m.queues) && s.Epoch >= m.QueueFrom; i++ {
+		m.queues[i].Enqueue()
+	}
+}
