@@ -3,8 +3,6 @@
 package method
 
 import (
-	"fmt"
-
 	"parallax"
 	"parallax/augment"
 	"parallax/nn"
@@ -50,19 +48,14 @@ func NewBYOL() *BYOL {
 
 // Validate checks the hyperparameters.
 func (m *BYOL) Validate() error {
-	if err := first(
+	return first(
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
 		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
-	); err != nil {
-		return err
-	}
-	if p, z := m.Predictor.Out(0), m.Projector.Out(0); m.PredictorMode != "none" && len(m.Predictor.Widths) > 0 && p != z {
-		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
-	}
-	return m.Predictor.Validate("method.predictor")
+		matching(m.PredictorMode, m.Predictor, m.Projector),
+	)
 }
 
 // Views returns BYOL's two recipes, which differ in blur and solarisation (appendix B, table 6), in turn.

@@ -3,8 +3,6 @@
 package method
 
 import (
-	"fmt"
-
 	"parallax"
 	"parallax/augment"
 	"parallax/nn"
@@ -87,58 +85,6 @@ func (t target) embed(views []torch.Tensor) (z []torch.Tensor) {
 
 // follow moves the target: ξ ← momentum·ξ + (1-momentum)·θ.
 func (t target) follow(momentum float64) { t.own.MoveTowards(t.online, momentum) }
-
-// fraction checks that a hyperparameter lies in [0, 1].
-func fraction(name string, v float64) error {
-	if v >= 0 && v <= 1 {
-		return nil
-	}
-	return fmt.Errorf("method.%s is %v: it must be between 0 and 1", name, v)
-}
-
-// oneOf checks that a hyperparameter is one of the given words.
-func oneOf[S ~string](name string, v S, words ...S) error {
-	for _, w := range words {
-		if v == w {
-			return nil
-		}
-	}
-	return fmt.Errorf("method.%s is %q: it must be one of %q", name, v, words)
-}
-
-// positive checks that a hyperparameter is above 0.
-func positive(name string, v float64) error {
-	if v > 0 { // nor NaN
-		return nil
-	}
-	return fmt.Errorf("method.%s is %v: it must be above 0", name, v)
-}
-
-// nonNegative checks that a weight is not below 0; 0 takes its term out of the loss.
-func nonNegative(name string, v float64) error {
-	if v >= 0 {
-		return nil
-	}
-	return fmt.Errorf("method.%s is %v: it must be 0 or above", name, v)
-}
-
-// atLeast checks a count.
-func atLeast(name string, v, least int) error {
-	if v >= least {
-		return nil
-	}
-	return fmt.Errorf("method.%s is %d: it must be at least %d", name, v, least)
-}
-
-// first returns the first error there is.
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // inTurn returns count recipes: the given ones, over and over.
 func inTurn(count int, recipes ...augment.Recipe) []augment.Recipe {

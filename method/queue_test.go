@@ -4,6 +4,7 @@ package method_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -57,6 +58,9 @@ func TestValuesWithAQueue(t *testing.T) {
 		}{
 			{"MoCo", &method.MoCo{Temperature: 0.07, Queue: 6, Projector: linear, Negatives: true, ShuffleGroups: 1}, []torch.Tensor{z1, z2}, 0.4075785417},
 			{"MoCo without negatives", &method.MoCo{Temperature: 0.5, Queue: 6, Projector: linear}, []torch.Tensor{z1, z2}, -2 * 0.9639001231},
+			{"ReSSL", &method.ReSSL{StudentTemperature: 0.1, TeacherTemperature: 0.04, Queue: 6, Projector: linear}, []torch.Tensor{z1, z2}, 0.5317325143},
+			{"NNCLR, one direction", &method.NNCLR{Temperature: 0.1, Queue: 6, Projector: linear, PredictorMode: "none", Negatives: true, ViewCount: 2},
+				[]torch.Tensor{z2, z1, z2, z1}, 2.7436637299}, // p₁ with nn(z₂)
 		} {
 			b := build(c.method, torch.F64, 8)
 			b.fill(waveQueue())
@@ -77,6 +81,12 @@ func infoNCE(q, k, queue [][]float64, temperature float64) (total float64) {
 		total -= math.Log(positive/all) / float64(len(q))
 	}
 	return total
+}
+
+func reSSL(set func(*method.ReSSL)) *method.ReSSL {
+	m := shrink(method.NewReSSL()).(*method.ReSSL)
+	set(m)
+	return m
 }
 
 func moCo(set func(*method.MoCo)) *method.MoCo {
@@ -101,6 +111,96 @@ func TestMoCoOfAConstant(t *testing.T) {
 		b.fill(torch.Ones(torch.F64, queueLength, width).Normalize(1))
 		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), []torch.Tensor{constant, constant}).Item(), math.Log(1+queueLength), 1e-12)
 	})
+}
+
+// nnCLR is equation 3 of NNCLR in loops, for one direction: p with the neighbours of z.
+func nnCLR(p, z, queue [][]float64, temperature float64) (total float64) {
+	for i := range z {
+		neighbor := slices.MaxFunc(queue, func(a, b []float64) int { return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b)) })
+		all := 0.0
+		for k := range p {
+			all += math.Exp(cosineOf(neighbor, p[k]) / temperature)
+		}
+		total -= math.Log(math.Exp(cosineOf(neighbor, p[i])/temperature)/all) / float64(len(z))
+	}
+	return total
+}
+
+func TestNNCLRAgainstLoops(t *testing.T) {
+	m := shrink(method.NewNNCLR()).(*method.NNCLR)
+	with(t, m, torch.F64, 6, func(b built) {
+		z := normals(9, 4, 6, width) // z₁, z₂, p₁, p₂
+		queue := rows(b.queues()[0].Tensor)
+		want := nnCLR(rows(z[2]), rows(z[1]), queue, 0.1) + nnCLR(rows(z[3]), rows(z[0]), queue, 0.1)
+		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), z).Item(), want/2, 1e-12)
+		half, whole := parallax.NewStep(0, 1), map[torch.Tensor]torch.Tensor{}
+		var mine []torch.Tensor
+		for _, v := range z {
+			mine = append(mine, v.Narrow(0, 3, 3))
+			whole[mine[len(mine)-1]] = v
+		}
+		half.Gather = func(z torch.Tensor) torch.Tensor { return whole[z] }
+		near(t, "the loss of the gathered rows", b.Loss(half, mine).Item(), want/2, 1e-12)
+	})
+}
+
+// Where every embedding is in the queue, it is its own nearest neighbour: NNSiam is SimSiam and NNBYOL is BYOL.
+func TestNearestNeighborOfWhatIsInTheQueue(t *testing.T) {
+	for _, symmetric := range []bool{true, false} {
+		for name, pair := range map[string][2]parallax.Method{
+			"NNSiam": {nnSiam(func(m *method.NNSiam) { m.Queue, m.Symmetric = 12, symmetric }), siamese(func(m *method.SimSiam) { m.Symmetric = symmetric })},
+			"NNBYOL": {nnBYOL(func(m *method.NNBYOL) { m.Queue, m.Symmetric = 12, symmetric }), bootstrap(func(m *method.BYOL) { m.Symmetric = symmetric })},
+		} {
+			with(t, pair[0], torch.F64, 6, func(b built) {
+				z := normals(4, 4, 6, width)
+				b.fill(torch.Cat(0, z[0], z[1]).Normalize(1))
+				want := pair[1].Loss(parallax.NewStep(0, 1), z).Item()
+				near(t, fmt.Sprintf("%s, symmetric %v", name, symmetric), b.Loss(parallax.NewStep(0, 1), z).Item(), want, 1e-12)
+			})
+		}
+	}
+}
+
+func nnSiam(set func(*method.NNSiam)) *method.NNSiam {
+	m := shrink(method.NewNNSiam()).(*method.NNSiam)
+	set(m)
+	return m
+}
+
+func nnBYOL(set func(*method.NNBYOL)) *method.NNBYOL {
+	m := shrink(method.NewNNBYOL()).(*method.NNBYOL)
+	set(m)
+	return m
+}
+
+// The first view's embeddings enter the queue, or all views'; NNBYOL's are its target's.
+func TestNeighborsAreEnqueued(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		method parallax.Method
+		views  int
+	}{
+		{"NNCLR", shrink(method.NewNNCLR()), 1},
+		{"NNSiam", nnSiam(func(m *method.NNSiam) {}), 1},
+		{"NNSiam, all", nnSiam(func(m *method.NNSiam) { m.EnqueueAll = true }), 2},
+		{"NNBYOL", nnBYOL(func(m *method.NNBYOL) {}), 1},
+		{"NNBYOL, all", nnBYOL(func(m *method.NNBYOL) { m.EnqueueAll = true }), 2},
+	} {
+		with(t, c.method, torch.F64, 6, func(b built) {
+			s := b.step(0, 6, 1)
+			queue := b.queues()[0].Tensor
+			before := queue.Clone()
+			z := b.Forward(s)
+			b.Loss(s, z)
+			near(t, c.name+": what was enqueued before the loss", queue.Sub(before).Abs().Max().Item(), 0, 0)
+			b.Method.(parallax.Updater).Update(s)
+			n := 6 * c.views
+			entered := torch.Cat(0, z[:c.views]...).Normalize(1).MatMul(queue.Narrow(0, 0, n).T()).Max(1)
+			near(t, c.name+": the cosine with the nearest enqueued row", -entered.Neg().Max().Item(), 1, 1e-12)
+			rest := queue.Narrow(0, n, queueLength-n).Sub(before.Narrow(0, n, queueLength-n))
+			near(t, c.name+": the change of the other rows", rest.Abs().Max().Item(), 0, 0)
+		})
+	}
 }
 
 // What Forward calls keys is in the queue after Update, of length 1, and not before: the loss of a batch knows only earlier
@@ -165,6 +265,12 @@ func TestTargetsOfMethodsWithAQueue(t *testing.T) {
 	for name, make := range map[string]func(momentum float64) parallax.Method{
 		"MoCo": func(v float64) parallax.Method {
 			return moCo(func(m *method.MoCo) { m.TargetMomentum, m.FinalTargetMomentum = v, v })
+		},
+		"ReSSL": func(v float64) parallax.Method {
+			return reSSL(func(m *method.ReSSL) { m.TargetMomentum, m.FinalTargetMomentum = v, v })
+		},
+		"NNBYOL": func(v float64) parallax.Method {
+			return nnBYOL(func(m *method.NNBYOL) { m.TargetMomentum, m.FinalTargetMomentum = v, v })
 		},
 	} {
 		for _, momentum := range []float64{0, 1} {

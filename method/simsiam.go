@@ -3,8 +3,6 @@
 package method
 
 import (
-	"fmt"
-
 	"parallax"
 	"parallax/augment"
 	"parallax/nn"
@@ -60,19 +58,14 @@ func NewSimSiam() *SimSiam {
 
 // Validate checks the hyperparameters.
 func (m *SimSiam) Validate() error {
-	if err := first(
+	return first(
 		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
 		oneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
-	); err != nil {
-		return err
-	}
-	if p, z := m.Predictor.Out(0), m.Projector.Out(0); m.PredictorMode != "none" && p != z {
-		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
-	}
-	return m.Predictor.Validate("method.predictor")
+		matching(m.PredictorMode, m.Predictor, m.Projector),
+	)
 }
 
 // Views returns views of one recipe (appendix A).

@@ -22,6 +22,18 @@ func TestValidateNamesTheField(t *testing.T) {
 		method parallax.Method
 	}{
 		{"method.temperature", &method.SimCLR{Temperature: 0}},
+		{"method.student_temperature", reSSL(func(m *method.ReSSL) { m.StudentTemperature = 0 })},
+		{"method.teacher_temperature", reSSL(func(m *method.ReSSL) { m.TeacherTemperature = math.NaN() })},
+		{"method.queue", reSSL(func(m *method.ReSSL) { m.Queue = -1 })},
+		{"method.target_momentum", reSSL(func(m *method.ReSSL) { m.TargetMomentum = 2 })},
+		{"method.temperature", &method.NNCLR{}},
+		{"method.queue", nnSiam(func(m *method.NNSiam) { m.Queue = 0 })},
+		{"method.predictor_mode", nnSiam(func(m *method.NNSiam) { m.PredictorMode = "train" })},
+		{"method.predictor_rate", nnSiam(func(m *method.NNSiam) { m.PredictorRate = "" })},
+		{"method.predictor", nnSiam(func(m *method.NNSiam) { m.Predictor.Widths = []int{7, 6} })},
+		{"method.final_target_momentum", nnBYOL(func(m *method.NNBYOL) { m.FinalTargetMomentum = 1.1 })},
+		{"method.view_count", nnBYOL(func(m *method.NNBYOL) { m.ViewCount = 1 })},
+		{"method.predictor.widths", nnBYOL(func(m *method.NNBYOL) { m.Predictor.Widths = []int{0, width} })},
 		{"method.temperature", moCo(func(m *method.MoCo) { m.Temperature = 0 })},
 		{"method.queue", moCo(func(m *method.MoCo) { m.Queue = 0 })},
 		{"method.target_momentum", moCo(func(m *method.MoCo) { m.TargetMomentum = -0.1 })},

@@ -39,6 +39,10 @@ var declared = map[string]properties{
 	"byol":        {held: []int{0, 1}},
 	"barlowtwins": {scaled: "statistics of the batch", turned: "each feature has its own variance"},
 	"simsiam":     {held: []int{0, 1}},
+	"nnbyol":      {held: []int{0, 1}, turned: "the queue is not turned with them"},
+	"nnclr":       {held: []int{0, 1}, turned: "the queue is not turned with them"},
+	"nnsiam":      {held: []int{0, 1}, turned: "the queue is not turned with them"},
+	"ressl":       {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
 	"mocov1":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
 	"mocov2":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
 	"mocov2plus":  {held: []int{1, 3}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
@@ -152,6 +156,27 @@ var switches = map[string][]struct {
 		{"not sharpened, no me-max", func(m parallax.Method) {
 			m.(*method.PAWS).Sharpen, m.(*method.PAWS).MeMax, m.(*method.PAWS).SmallCrops = 1, 0, 1
 		}, properties{held: []int{3, 4, 6}}},
+	},
+	"nnclr": {
+		{"one direction", func(m parallax.Method) { m.(*method.NNCLR).Symmetric = false },
+			properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+		{"no negatives, no predictor, 3 views", func(m parallax.Method) {
+			m.(*method.NNCLR).Negatives, m.(*method.NNCLR).PredictorMode, m.(*method.NNCLR).ViewCount = false, "none", 3
+		}, properties{held: []int{0, 1, 2}, turned: "the queue is not turned with them"}},
+	},
+	"nnbyol": {
+		{"one direction, all views enqueued", func(m parallax.Method) {
+			m.(*method.NNBYOL).Symmetric, m.(*method.NNBYOL).EnqueueAll = false, true
+		}, properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+	},
+	"nnsiam": {
+		{"one direction, all views enqueued", func(m parallax.Method) {
+			m.(*method.NNSiam).Symmetric, m.(*method.NNSiam).EnqueueAll = false, true
+		}, properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+	},
+	"ressl": {
+		{"not sharpened", func(m parallax.Method) { m.(*method.ReSSL).TeacherTemperature = 0.1 },
+			properties{held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
 	},
 	"mocov2": {
 		{"no negatives, momentum 0", func(m parallax.Method) {

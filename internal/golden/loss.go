@@ -74,7 +74,7 @@ func runLoss(c *Case) error {
 // lossInputs names what a method's Loss takes, in its order, where that is not just z0, z1 ...
 var lossInputs = map[string][]string{
 	"moco":    {"query", "key"},
-	"nnclr":   {"nn", "p"},
+	"nnclr":   {"nn", "nn", "p", "p"},
 	"ressl":   {"query", "key"},
 	"mocov3":  {"key", "query"},
 	"paws":    {"anchors", "targets", "support", "support"},
@@ -108,6 +108,16 @@ func (c *Case) method() (parallax.Method, error) {
 	case *method.PAWS:
 		m.Temperature, m.Sharpen, m.LabelSmoothing = c.Number("temperature"), c.Number("sharpen"), c.Number("label_smoothing")
 		m.Symmetric = false
+	case *method.NNCLR:
+		m.Temperature, m.Symmetric = c.Number("temperature"), false
+		if rows, ok := c.queue(); ok {
+			m.Queue, m.Projector, m.Predictor = rows.Size(0), nn.MLP{Widths: rows.Shape()[1:]}, nn.MLP{}
+		}
+	case *method.ReSSL:
+		m.StudentTemperature, m.TeacherTemperature = c.Number("temperature_student"), c.Number("temperature_teacher")
+		if rows, ok := c.queue(); ok {
+			m.Queue, m.Projector = rows.Size(0), nn.MLP{Widths: rows.Shape()[1:]}
+		}
 	case *method.MoCo:
 		m.Temperature = c.Number("temperature")
 		if rows, ok := c.queue(); ok {

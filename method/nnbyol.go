@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var nnBYOLEntry = Entry{
+	Name:     "nnbyol",
+	Title:    "NNBYOL",
+	Paper:    "BYOL with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, arXiv:2104.14548; after solo-learn",
+	Equation: "L = 4 - 2 cos(p₁, nn(z'₂,Q)) - 2 cos(p₂, nn(z'₁,Q)), Q a queue of earlier z';  ξ ← τξ + (1-τ)θ after each step",
+	Collapse: "as in BYOL, a predictor and a target that is a moving average; what is predicted is another image",
+	New:      func() parallax.Method { return NewNNBYOL() },
+}
+
+// NNBYOL predicts, from one view, the nearest neighbour of the embedding that the target gives the other view.
+type NNBYOL struct {
+	TargetMomentum      float64 // τ at the start, as in BYOL
+	FinalTargetMomentum float64 // τ at the end, reached along half a cosine; equal to the first: constant
+	Queue               int     // the number of the target's embeddings to find the neighbour in
+	EnqueueAll          bool    // the embeddings of all views, not of the first alone
+	Projector           nn.MLP
+	Predictor           nn.MLP
+	PredictorMode       Predictor // trained, fixed at its initialisation, or none
+	Symmetric           bool      // both directions, or only p₁ with nn(z'₂)
+	ViewCount           int       // more than 2: twice the mean over all ordered pairs of views
+
+	encoder   parallax.Encoder
+	target    target
+	predictor nn.Layer
+	queue     *nn.Queue
+}
+
+// NewNNBYOL returns NNBYOL with BYOL's hyperparameters and NNCLR's queue.
+func NewNNBYOL() *NNBYOL {
+	return &NNBYOL{
+		TargetMomentum:      0.996,
+		FinalTargetMomentum: 1,
+		Queue:               98304,
+		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+		PredictorMode:       "trained",
+		Symmetric:           true,
+		ViewCount:           2,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *NNBYOL) Validate() error {
+	return first(
+		fraction("target_momentum", m.TargetMomentum),
+		fraction("final_target_momentum", m.FinalTargetMomentum),
+		atLeast("queue", m.Queue, 1),
+		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+		matching(m.PredictorMode, m.Predictor, m.Projector),
+	)
+}
+
+// Views returns BYOL's two recipes, in turn.
+func (m *NNBYOL) Views(size int) []augment.Recipe {
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
+}
+
+// Build makes the online network, the target and the queue.
+func (m *NNBYOL) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	d := m.Projector.Out(b.Backbone.Features())
+	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
+	m.target = newTarget(b, m.Projector)
+	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
+	return m.encoder
+}
+
+// Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ..., and offers z' to the queue.
+func (m *NNBYOL) Forward(s *parallax.Step) []torch.Tensor {
+	p := parallax.Each(m.predictor, embed(m.encoder, s.Views))
+	z := m.target.embed(s.Views)
+	offer(s, m.queue, z, m.EnqueueAll)
+	return append(z, p...)
+}
+
+// Loss is BYOL's, each target replaced by its nearest neighbour.
+func (m *NNBYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z, p := halves(z)
+	loss := directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
+		return cosine(p, nearest(z, m.queue.Rows())).Scale(-2).Shift(2) // 2 - 2 cos(p, nn(z'))
+	})
+	if m.Symmetric {
+		loss = loss.Scale(2) // the sum, where directions takes the mean
+	}
+	s.Report("cosine", cosine(p[0].Detach(), z[1]))
+	return loss
+}
+
+// Update moves the target after the optimiser's step, and enqueues z'.
+func (m *NNBYOL) Update(s *parallax.Step) {
+	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.queue.Enqueue()
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var nnCLREntry = Entry{
+	Name:     "nnclr",
+	Title:    "NNCLR",
+	Paper:    "Dwibedi, Aytar, Tompson, Sermanet & Zisserman: With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual Representations. ICCV 2021, arXiv:2104.14548",
+	Equation: "L = mean of -log( exp(nn(zᵢ,Q)·pᵢ/τ) / Σₖ exp(nn(zᵢ,Q)·pₖ/τ) ), p the predictions of the other view, Q a queue of earlier z;  both directions",
+	Collapse: "negatives: the predictions of every other image of the batch are pushed away from a neighbour, so a constant embedding has the loss ln N and not the smallest",
+	New:      func() parallax.Method { return NewNNCLR() },
+}
+
+// NNCLR takes as an image's positive not its other view but that view's nearest neighbour among earlier images.
+type NNCLR struct {
+	Temperature   float64   // τ
+	Queue         int       // the number of embeddings to find the neighbour in
+	EnqueueAll    bool      // the embeddings of all views, not of the first alone as in the paper's algorithm 1
+	Projector     nn.MLP    // three layers, batch norm after each
+	Predictor     nn.MLP    // two layers
+	PredictorMode Predictor // trained, fixed at its initialisation, or none
+	Symmetric     bool      // both directions, or only p₁ with nn(z₂)
+	Negatives     bool      // without them only -nn(zᵢ)·pᵢ/τ remains
+	ViewCount     int       // more than 2: the mean over all ordered pairs of views
+
+	encoder   parallax.Encoder
+	predictor nn.Layer
+	queue     *nn.Queue
+}
+
+// NewNNCLR returns NNCLR with the paper's hyperparameters.
+func NewNNCLR() *NNCLR {
+	return &NNCLR{
+		Temperature:   0.1,
+		Queue:         98304,
+		Projector:     nn.MLP{Widths: []int{2048, 2048, 256}, BatchNorm: true, OutputNorm: true, OutputAffine: true},
+		Predictor:     nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
+		PredictorMode: "trained",
+		Symmetric:     true,
+		Negatives:     true,
+		ViewCount:     2,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *NNCLR) Validate() error {
+	return first(
+		positive("temperature", m.Temperature),
+		atLeast("queue", m.Queue, 1),
+		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+		matching(m.PredictorMode, m.Predictor, m.Projector),
+	)
+}
+
+// Views returns BYOL's two recipes, in turn, as solo-learn has them for NNCLR.
+func (m *NNCLR) Views(size int) []augment.Recipe {
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
+}
+
+// Build makes encoder, predictor and queue.
+func (m *NNCLR) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	d := m.Projector.Out(b.Backbone.Features())
+	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
+	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
+	return m.encoder
+}
+
+// Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.
+func (m *NNCLR) Forward(s *parallax.Step) []torch.Tensor {
+	z := embed(m.encoder, s.Views)
+	offer(s, m.queue, z, m.EnqueueAll)
+	return append(z, parallax.Each(m.predictor, z)...)
+}
+
+// Loss is equation 3 with the predictor's p, averaged over both directions (algorithm 1). No gradient reaches z by way of its neighbour.
+func (m *NNCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z, p := halves(gather(s, z))
+	var attraction, repulsion []torch.Tensor
+	loss := directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
+		logits := nearest(z, m.queue.Rows()).MatMul(unit(p).T()).Scale(1 / m.Temperature) // N x N: nn(zᵢ)·pₖ/τ
+		a, r := logits.Diagonal().Mean().Neg(), logits.LogSumExp(1).Mean()
+		attraction, repulsion = append(attraction, a), append(repulsion, r)
+		if !m.Negatives {
+			return a
+		}
+		return a.Add(r)
+	})
+	s.Report("attraction", mean(attraction))
+	s.Report("repulsion", mean(repulsion))
+	return loss
+}
+
+// Update enqueues z, after the neighbours were looked up.
+func (m *NNCLR) Update(*parallax.Step) { m.queue.Enqueue() }

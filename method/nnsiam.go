@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var nnSiamEntry = Entry{
+	Name:     "nnsiam",
+	Title:    "NNSiam",
+	Paper:    "SimSiam with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, arXiv:2104.14548; after solo-learn",
+	Equation: "L = ½ D(p₁, nn(z₂,Q)) + ½ D(p₂, nn(z₁,Q)),  D(p, z) = -cos(p, z), Q a queue of earlier z",
+	Collapse: "a predictor on one side, and on the other an embedding of the past, through which no gradient can pass",
+	New:      func() parallax.Method { return NewNNSiam() },
+}
+
+// NNSiam predicts, from one view's embedding, the nearest neighbour of the other's.
+type NNSiam struct {
+	Queue         int       // the number of embeddings to find the neighbour in
+	EnqueueAll    bool      // the embeddings of all views, not of the first alone
+	Projector     nn.MLP    // SimSiam's
+	Predictor     nn.MLP    // wide, where SimSiam's is a bottleneck
+	PredictorMode Predictor // trained, fixed at its initialisation, or none
+	PredictorRate Rate      // constant: the predictor's learning rate does not decay
+	Symmetric     bool      // both directions, or only D(p₁, nn(z₂))
+	ViewCount     int       // more than 2: the mean over all ordered pairs of views
+
+	encoder   parallax.Encoder
+	predictor nn.Layer
+	queue     *nn.Queue
+}
+
+// NewNNSiam returns NNSiam with SimSiam's hyperparameters, NNCLR's queue and predictor.
+func NewNNSiam() *NNSiam {
+	return &NNSiam{
+		Queue:         98304,
+		Projector:     nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true, OutputNorm: true},
+		Predictor:     nn.MLP{Widths: []int{4096, 2048}, BatchNorm: true},
+		PredictorMode: "trained",
+		PredictorRate: "constant",
+		Symmetric:     true,
+		ViewCount:     2,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *NNSiam) Validate() error {
+	return first(
+		atLeast("queue", m.Queue, 1),
+		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
+		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
+		atLeast("view_count", m.ViewCount, 2),
+		m.Projector.Validate("method.projector"),
+		matching(m.PredictorMode, m.Predictor, m.Projector),
+	)
+}
+
+// Views returns BYOL's two recipes, in turn, as solo-learn has them for NNSiam.
+func (m *NNSiam) Views(size int) []augment.Recipe {
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
+}
+
+// Build makes encoder, predictor and queue.
+func (m *NNSiam) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	d := m.Projector.Out(b.Backbone.Features())
+	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
+	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
+	return m.encoder
+}
+
+// Groups keeps the predictor's learning rate constant when asked.
+func (m *NNSiam) Groups(_, _ int) []nn.Group {
+	if m.PredictorRate != "constant" {
+		return nil
+	}
+	return []nn.Group{{Prefix: "predictor.", Scale: 1, Constant: true}}
+}
+
+// Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.
+func (m *NNSiam) Forward(s *parallax.Step) []torch.Tensor {
+	z := embed(m.encoder, s.Views)
+	offer(s, m.queue, z, m.EnqueueAll)
+	return append(z, parallax.Each(m.predictor, z)...)
+}
+
+// Loss is SimSiam's, each target replaced by its nearest neighbour.
+func (m *NNSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z, p := halves(z)
+	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
+	return directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
+		return cosine(p, nearest(z, m.queue.Rows())).Neg() // D(p, nn(z))
+	})
+}
+
+// Update enqueues z, after the neighbours were looked up.
+func (m *NNSiam) Update(*parallax.Step) { m.queue.Enqueue() }

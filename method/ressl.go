@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var reSSLEntry = Entry{
+	Name:     "ressl",
+	Title:    "ReSSL",
+	Paper:    "Zheng, You, Wang, Qian, Zhang, Wang & Xu: ReSSL: Relational Self-Supervised Learning with Weak Augmentation. NeurIPS 2021, arXiv:2107.09282",
+	Equation: "L = H( softmax(k·Qᵀ/τₜ), softmax(q·Qᵀ/τₛ) ), q of the strong view, k of the weak one, Q a queue of earlier k;  θₜ ← mθₜ + (1-m)θₛ after each step",
+	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding is related to all of the queue alike, and has the loss ln K",
+	New:      func() parallax.Method { return NewReSSL() },
+}
+
+// ReSSL asks of a strong view what the weak one is like among many other images, not what it is.
+type ReSSL struct {
+	StudentTemperature  float64 // τₛ
+	TeacherTemperature  float64 // τₜ, below τₛ: sharpening
+	Queue               int     // K, the number of images to be related to
+	TargetMomentum      float64 // m at the start
+	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
+	Projector           nn.MLP  // two layers without batch norm
+
+	encoder parallax.Encoder
+	target  target
+	queue   *nn.Queue
+}
+
+// NewReSSL returns ReSSL with the hyperparameters of the paper and its official code.
+func NewReSSL() *ReSSL {
+	return &ReSSL{
+		StudentTemperature:  0.1,
+		TeacherTemperature:  0.04,
+		Queue:               131072,
+		TargetMomentum:      0.999,
+		FinalTargetMomentum: 0.999,
+		Projector:           nn.MLP{Widths: []int{4096, 512}},
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *ReSSL) Validate() error {
+	return first(
+		positive("student_temperature", m.StudentTemperature),
+		positive("teacher_temperature", m.TeacherTemperature),
+		atLeast("queue", m.Queue, 1),
+		fraction("target_momentum", m.TargetMomentum),
+		fraction("final_target_momentum", m.FinalTargetMomentum),
+		m.Projector.Validate("method.projector"),
+	)
+}
+
+// Views returns the student's strong recipe and the teacher's weak one (section 3.2).
+func (m *ReSSL) Views(size int) []augment.Recipe {
+	strong, weak := augment.ReSSLRecipes(size)
+	return []augment.Recipe{strong, weak}
+}
+
+// Build makes the student, the teacher (the target) and the queue.
+func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, m.Projector)
+	m.target = newTarget(b, m.Projector)
+	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, m.Projector.Out(b.Backbone.Features()), b.Batch)
+	return m.encoder
+}
+
+// Forward returns the student's q of the strong view and the teacher's k of the weak one, and offers k to the queue.
+func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
+	q, k := embed(m.encoder, s.Views[:1])[0], m.target.embed(s.Views[1:])[0]
+	m.queue.Offer(s.Gather(k))
+	return []torch.Tensor{q, k}
+}
+
+// Loss is equation 7: the cross-entropy between the two views' relations to the queue. The queue has no k of this batch
+// yet, so that no image is related to itself.
+func (m *ReSSL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	relation := func(z torch.Tensor, temperature float64) torch.Tensor {
+		return unit(z).MatMul(m.queue.Rows().T()).Scale(1 / temperature) // N x K
+	}
+	student := relation(z[0], m.StudentTemperature).LogSoftmax(1)          // log softmax(q·Qᵀ/τₛ)
+	teacher := relation(z[1].Detach(), m.TeacherTemperature).Softmax(1)    // softmax(k·Qᵀ/τₜ)
+	s.Report("teacher_entropy", entropyOf(teacher, teacher).Sum(1).Mean()) // the least that the loss can be
+	return teacher.Mul(student).Sum(1).Mean().Neg()
+}
+
+// Update moves the teacher after the optimiser's step, and enqueues k.
+func (m *ReSSL) Update(s *parallax.Step) {
+	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.queue.Enqueue()
+}
