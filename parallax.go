@@ -54,8 +54,14 @@ type Pairer interface {
 	Pair(index int, r *rand.Rand) int
 }
 
+// Supervised is a Method whose loss looks at Step.Labels; Supervised says what labels are to it, for a message.
+type Supervised interface {
+	Method
+	Supervised() string
+}
+
 // Supporter is a Method that trains on labels: beside the batch every step has a labelled one with as many images of every
-// class. Only such a method and one that says so of itself (SupCon) may use labels.
+// class. Only such a method and a [Supervised] one may use labels.
 type Supporter interface {
 	Method
 	Support() SupportSpec

@@ -101,11 +101,12 @@ func (m *MoCoV3) Forward(s *parallax.Step) []torch.Tensor {
 // Loss is algorithm 1: the sum of both directions.
 func (m *MoCoV3) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	all := gather(s, z)
+	last := len(all) - 1
+	s.Report("cosine", cosine(all[last].Detach(), all[0])) // of the last view's query and the first's key; in one direction q₁ and k₂
 	if m.Symmetric {
 		k, q := halves(all)
 		return directions(q, k, true, m.ctr).Scale(2)
 	}
-	last := len(all) - 1
 	return mean(parallax.Each(nn.Func(func(k torch.Tensor) torch.Tensor { return m.ctr(all[last], k) }), all[:last]))
 }
 

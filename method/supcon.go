@@ -53,6 +53,9 @@ func (m *SupCon) Validate() error {
 	)
 }
 
+// Supervised says what labels are for.
+func (m *SupCon) Supervised() string { return "draws images of one class together" }
+
 // Views returns views of SimCLR's recipe, as the official code does; the paper prefers AutoAugment (section 4.4).
 func (m *SupCon) Views(size int) []augment.Recipe {
 	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))

@@ -181,7 +181,13 @@ func setViews(c *run.Layered, m parallax.Method, settings []setting) {
 			_ = c.Set(s.path, s.value, s.source)
 		}
 	}
+	if v, ok := m.(parallax.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
 	c.Augment = m.Views(c.Data.Size)
+	return nil
 }
 
 // detect fills in what data and machine say and nobody set.
@@ -286,6 +292,9 @@ func (j *job) complete() error {
 		if err := v.Validate(); err != nil {
 			return err
 		}
+	}
+	if m, ok := j.method.(parallax.Supervised); ok && len(j.source.Classes) == 0 {
+		return fmt.Errorf("%s %s and the images have no labels: give --labels FILE.csv of path,label, or a folder for each class", c.Method.Name, m.Supervised())
 	}
 	if got, want := len(c.Augment), len(j.method.Views(c.Data.Size)); got != want {
 		return fmt.Errorf("augment has recipes for %d views and %s takes %d: list one recipe per view", got, c.Method.Name, want)
