@@ -181,13 +181,7 @@ func setViews(c *run.Layered, m parallax.Method, settings []setting) {
 			_ = c.Set(s.path, s.value, s.source)
 		}
 	}
-	if v, ok := m.(parallax.Validator); ok {
-		if err := v.Validate(); err != nil {
-			return err
-		}
-	}
 	c.Augment = m.Views(c.Data.Size)
-	return nil
 }
 
 // detect fills in what data and machine say and nobody set.
