@@ -50,6 +50,7 @@ type Event struct {
 	Of                 string `json:"of,omitempty"`            // "backbone" (features h) or "embedding" (z)
 	KNN                Number `json:"knn,omitzero"`            // accuracy, 0 to 1; absent without labels
 	Linear             Number `json:"linear,omitzero"`         // accuracy, 0 to 1; absent without labels
+	Support            Number `json:"support,omitzero"`        // accuracy of the method's own soft vote of all labelled images, 0 to 1; of embeddings, PAWS
 	Std                Number `json:"std,omitzero"`            // of the l2-normalised rows, times sqrt(d): 1 is isotropic, 0 collapsed
 	MeanCosine         Number `json:"mean_cosine,omitzero"`    // of pairs of rows
 	EffectiveRank      Number `json:"effective_rank,omitzero"` // exp of the entropy of the centred matrix's singular values
@@ -117,7 +118,7 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 func (e *Event) Metrics() map[string]float64 {
 	all := map[string]Number{
 		"loss": e.Loss, "rate": e.Rate, "images_per_second": e.ImagesPerSecond, "data_wait": e.DataWait,
-		"knn": e.KNN, "linear": e.Linear, "std": e.Std, "mean_cosine": e.MeanCosine, "effective_rank": e.EffectiveRank,
+		"knn": e.KNN, "linear": e.Linear, "support": e.Support, "std": e.Std, "mean_cosine": e.MeanCosine, "effective_rank": e.EffectiveRank,
 		"rankme": e.RankMe, "participation_ratio": e.ParticipationRatio, "alignment": e.Alignment, "uniformity": e.Uniformity,
 	}
 	for name, v := range e.Terms {

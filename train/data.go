@@ -29,7 +29,10 @@ func (t *Trainer) prepareData() error {
 		Data: t.Loader.Data, Recipes: t.Loader.Recipes[:t.spec.Views], Normalize: t.Loader.Normalize,
 		Workers: t.Loader.Workers, Seed: t.Loader.Seed,
 	}, t.spec.Classes, t.spec.PerClass)
-	return err
+	if err != nil {
+		return fmt.Errorf("%s trains on labels: %w", t.Config.Method.Name, err)
+	}
+	return nil
 }
 
 // openSupports begins to read labelled batches, the first for the current step; stop ends that. It does not end with ctx,

@@ -42,7 +42,7 @@ var settingFlags = []settingFlag{
 	{"max-steps", "train.max_steps", "int", "length of the run in optimiser steps, instead of epochs"},
 	{"batch", "train.batch", "int", "images per batch"},
 	{"size", "data.size", "int", "side of a view in pixels; without it, from the images"},
-	{"labels", "data.labels", "string", "none, folders, or a CSV file of path,label; only for measuring"},
+	{"labels", "data.labels", "string", "none, folders, or a CSV file of path,label; to measure, and for paws and supcon to train"},
 	{"seed", "seed", "uint", "of everything random"},
 	{"eval-every", "train.eval_every", "int", "optimiser steps between evaluations; default one epoch"},
 	{"save-every", "train.save_every", "int", "optimiser steps between checkpoints; default one epoch"},

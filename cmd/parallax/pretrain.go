@@ -42,7 +42,7 @@ func pretrainCommand() *cobra.Command {
 
 PATH is a folder of images at any depth, a .tar or .tar.gz of them, CIFAR or IDX (MNIST) files, or the word synthetic:
 images drawn on the spot. A top-level folder called train is what is trained on; test or val is then what is measured on.
-PATH:sub/folder selects a part. Labels are only ever used to measure.
+PATH:sub/folder selects a part. Labels are used to measure; only paws and supcon train on those of the training images.
 
 The run directory holds everything: the configuration with every value and where it came from (config.yaml), metrics.jsonl,
 TensorBoard events, checkpoints, and the encoder with torchvision's parameter names (encoder.safetensors).
@@ -57,6 +57,7 @@ not be written, 130 and 143 stopped by SIGINT and SIGTERM.`,
 		Example: `  parallax pretrain --data photos --method simsiam
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
+  parallax pretrain --data photos --method paws --labels some.csv
   parallax pretrain --resume runs/simclr
   parallax pretrain --resume runs/simclr --epochs 20`,
 		Args: noArguments,

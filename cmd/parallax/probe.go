@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
+	"parallax"
 	"parallax/augment"
 	"parallax/collapse"
 	"parallax/dataset"
@@ -32,6 +34,7 @@ const (
 type probe struct {
 	name          string
 	bank, queries *dataset.Loader
+	some          *dataset.Loader // images of the bank, labelled or not
 	pairs         *dataset.Loader // two views of some of the queries
 	classes       int             // 0 without labels
 	own           bool            // it is of the training data: the linear probe knows its classes
@@ -43,6 +46,7 @@ type evaluation struct {
 	config   *run.Config
 	probes   []*probe
 	linear   *eval.Linear // nil when there are no labels, or nobody wants it
+	support  float64      // the temperature of the method's vote of labelled images, 0 for none
 	sources  []*dataset.Source
 	warnings []string
 }
@@ -50,6 +54,9 @@ type evaluation struct {
 // newEvaluation opens the probes of a run: the training data, or the paths that the configuration names.
 func newEvaluation(ctx context.Context, j *job) (*evaluation, error) {
 	e := &evaluation{ctx: ctx, config: j.config.Config}
+	if m, ok := j.method.(parallax.Supporter); ok {
+		e.support = m.Support().Temperature
+	}
 	paths := e.config.Probe.Paths
 	if len(paths) == 0 {
 		paths = []string{e.config.Data.Path}
@@ -98,7 +105,7 @@ func (e *evaluation) add(path string) error {
 		bankData, queryData = hold(bank)
 	}
 	p := &probe{name: path, own: own, classes: len(bank.Classes)}
-	p.bank, p.queries = e.plain(bankData), e.plain(queryData)
+	p.bank, p.some, p.queries = e.plain(labelled(bankData)), e.plain(bankData), e.plain(queryData)
 	if len(c.Augment) > 1 {
 		p.pairs = e.plain(queryData)
 		p.pairs.Recipes, p.pairs.Limit = c.Augment[:2], min(alignmentPairs, queryData.Len())
@@ -145,7 +152,7 @@ func (e *evaluation) After(p *train.Progress) error {
 	}
 	if p.Step < earlySteps {
 		encoder := nn.Sequential{p.Encoder.Backbone, p.Encoder.Projector}
-		restore, err := eval.RecomputeStatistics(p.Params, encoder, e.autocast(), first(settle, e.batches(e.probes[0].bank, 0)))
+		restore, err := eval.RecomputeStatistics(p.Params, encoder, e.autocast(), first(settle, e.batches(e.probes[0].some, 0)))
 		if err != nil {
 			return err
 		}
@@ -206,9 +213,14 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score float64, err error
 			if k.first.Defined() {
 				event.Alignment = run.Num(collapse.Alignment(k.first, k.other))
 			}
-			if pr.classes > 0 {
+			if pr.classes > 0 && slices.Max(bank.Labels) >= 0 {
 				_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, e.config.Probe.K, e.config.Probe.Temperature, pr.classes)
 				event.KNN = known(top1)
+				if k.of == "embedding" && e.support > 0 && pr.own {
+					// softmax(ẑ·Ŝᵀ/τ)·Y is the vote of all; smoothing the labels does not move its maximum.
+					_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, len(bank.Labels), e.support, pr.classes)
+					event.Support = known(top1)
+				}
 			}
 			if i == 0 && e.linear != nil && pr.own {
 				event.Linear = known(e.linear.Accuracy(queries.H, queries.Labels))
@@ -292,6 +304,20 @@ type part struct {
 func (p part) Len() int                            { return len(p.rows) }
 func (p part) Image(i int) (*augment.Image, error) { return p.Dataset.Image(p.rows[i]) }
 func (p part) Label(i int) int                     { return p.Dataset.Label(p.rows[i]) }
+
+// labelled is the images that have a label, or all when none has.
+func labelled(d dataset.Dataset) dataset.Dataset {
+	p := part{Dataset: d}
+	for i := range d.Len() {
+		if d.Label(i) >= 0 {
+			p.rows = append(p.rows, i)
+		}
+	}
+	if len(p.rows) == 0 || len(p.rows) == d.Len() {
+		return d
+	}
+	return p
+}
 
 // hold splits data without a test split: every fifth image is a query.
 func hold(d dataset.Dataset) (bank, queries dataset.Dataset) {

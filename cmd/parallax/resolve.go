@@ -138,7 +138,20 @@ func (j *job) layer(r *request) error {
 	if err != nil {
 		return err
 	}
-	j.views(settings, r)
+	values, err := run.Values(r.text, r.file)
+	if err != nil {
+		return err
+	}
+	var given []setting
+	for _, s := range settings {
+		given = append(given, setting{s.Path, s.Value, name})
+	}
+	for _, v := range values {
+		given = append(given, setting{v.Path, v.Text, r.file})
+	}
+	if err := views(c, j.method, append(given, r.settings...)); err != nil {
+		return err
+	}
 	if err := errors.Join(c.Mark("augment", "paper"), c.Mark("method", "paper"), c.Mark("method.name", "--method")); err != nil {
 		return err
 	}
@@ -160,28 +173,21 @@ func (j *job) layer(r *request) error {
 	return nil
 }
 
-// views sets the method's recipes. How many there are and how they crop may be hyperparameters, so what the preset, the file and
-// the command line say of the method comes first; layer says it again in its place, and is told of mistakes.
-func (j *job) views(preset []preset.Setting, r *request) {
-	var all []setting
-	for _, s := range preset {
-		all = append(all, setting{path: s.Path, value: s.Value})
-	}
-	values, _ := run.Values(r.text, r.file)
-	for _, v := range values {
-		all = append(all, setting{path: v.Path, value: v.Text})
-	}
-	setViews(j.config, j.method, append(all, r.settings...))
-}
-
-// setViews sets what settings say of the method, and then the method's recipes.
-func setViews(c *run.Layered, m parallax.Method, settings []setting) {
-	for _, s := range settings {
+// views gives the configuration the method's recipes. How many they are may depend on the method's settings, so these are
+// made first; what is wrong with one is found when it is made once more.
+func views(c *run.Layered, m parallax.Method, given []setting) error {
+	for _, s := range given {
 		if strings.HasPrefix(s.path, "method.") && s.path != "method.name" {
 			_ = c.Set(s.path, s.value, s.source)
 		}
 	}
+	if v, ok := m.(parallax.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
 	c.Augment = m.Views(c.Data.Size)
+	return nil
 }
 
 // detect fills in what data and machine say and nobody set.

@@ -224,6 +224,9 @@ func (v *view) evaluation(z run.Event) string {
 			s += fmt.Sprintf("  linear %.3f", h.Linear.Value)
 		}
 	}
+	if z.Support.Known {
+		s += fmt.Sprintf("  support %.3f", z.Support.Value)
+	}
 	s += fmt.Sprintf("  cosine %.2f", z.MeanCosine.Value)
 	if z.Alignment.Known {
 		s += fmt.Sprintf("  alignment %.2f", z.Alignment.Value)
@@ -263,6 +266,7 @@ func (v *view) end(dir *run.Dir, quarantined int, err error) {
 	v.note("done in " + rounded(time.Since(v.start)))
 	v.compare("backbone", "kNN accuracy", "the vote of near neighbours", func(e run.Event) run.Number { return e.KNN })
 	v.compare("backbone", "linear accuracy", "a linear probe on features", func(e run.Event) run.Number { return e.Linear })
+	v.compare("embedding", "support accuracy", "the soft vote of labelled images", func(e run.Event) run.Number { return e.Support })
 	v.compare("embedding", "std", "1 spread out, 0 collapsed", func(e run.Event) run.Number { return e.Std })
 	v.compare("embedding", "effective rank", "how many directions are used", func(e run.Event) run.Number { return e.EffectiveRank })
 	v.note("  encoder          " + dir.Path(run.EncoderFile) + "  (torchvision's parameter names)")

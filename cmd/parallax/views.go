@@ -100,7 +100,9 @@ func recipesFor(s *dataset.Source, name string, size int, sets []string) ([]augm
 	if err != nil {
 		return nil, 0, usage(err)
 	}
-	setViews(l, m, settings)
+	if err := views(l, m, settings); err != nil {
+		return nil, 0, usage(err)
+	}
 	for _, set := range settings {
 		if err := l.Set(set.path, set.value, set.source); err != nil {
 			return nil, 0, usage(err)
