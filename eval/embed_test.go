@@ -143,6 +143,34 @@ func TestEmbedErrors(t *testing.T) {
 	})
 }
 
+// After recomputing them over one batch, the statistics of an iterative normalisation are that batch's own.
+func TestRecomputeIterNorm(t *testing.T) {
+	in(t, func() {
+		p := nn.NewParams(3, torch.F32)
+		defer p.Free()
+		norm := nn.NewIterNorm(p.Sub("norm"), 3, 1, 5)
+		layer := nn.Func(func(x torch.Tensor) torch.Tensor { return norm.Forward(x.Mean(2, 3)) })
+		batches := images(rng(), 8)
+		before := p.State()
+		restore, err := RecomputeStatistics(p, layer, false, sequence(batches, nil))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		each(sequence(batches, nil), func(_ Batch, x torch.Tensor) {
+			p.Train(false)
+			evaluated := layer.Forward(x).Float32s()
+			p.Train(true)
+			if d := differ(evaluated, layer.Forward(x).Float32s()); d > 1e-4 {
+				t.Errorf("out of training the batch comes out %g away from what it is in training", d)
+			}
+		})
+		if err := restore(); err != nil || !reflect.DeepEqual(before, p.State()) {
+			t.Errorf("restoring did not put every bit back (%v)", err)
+		}
+	})
+}
+
 func TestRecomputeStatistics(t *testing.T) {
 	in(t, func() {
 		p := nn.NewParams(3, torch.F32)

@@ -80,7 +80,7 @@ func RecomputeStatistics(params *nn.Params, layer nn.Layer, autocast bool, batch
 // momentum is nn.BatchNorm's.
 const momentum = 0.1
 
-// findNorms finds the batch norms of a tree by their buffers' names.
+// findNorms finds the batch norms of a tree, and the iterative ones, by their buffers' names.
 func findNorms(params *nn.Params) []*running {
 	var norms []*running
 	for _, n := range params.All() {
@@ -89,12 +89,12 @@ func findNorms(params *nn.Params) []*running {
 			continue
 		}
 		r := &running{mean: n.Tensor}
-		r.variance, _ = params.Get(name + "running_var")
+		if r.variance, ok = params.Get(name + "running_var"); !ok {
+			r.variance, _ = params.Get(name + "running_wm") // nn.IterNorm's, as good as a variance for averaging
+		}
 		r.seen, _ = params.Get(name + "num_batches_tracked")
 		r.before = [3]nn.State{nn.StateOf("", r.mean), nn.StateOf("", r.variance), nn.StateOf("", r.seen)}
-		for i := range r.sums {
-			r.sums[i] = torch.Zeros(torch.F64, r.mean.Shape()...)
-		}
+		r.sums = [2]torch.Tensor{torch.Zeros(torch.F64, r.mean.Shape()...), torch.Zeros(torch.F64, r.variance.Shape()...)}
 		norms = append(norms, r)
 	}
 	return norms

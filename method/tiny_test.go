@@ -36,7 +36,7 @@ const (
 )
 
 // wide names what a method has thousands of; here they become few.
-var wide = []string{"Prototypes", "Outputs", "Hidden", "Bottleneck"}
+var wide = []string{"Prototypes", "Outputs", "Hidden", "Bottleneck", "Directions"}
 
 const few = 4
 

@@ -9,13 +9,14 @@ import "parallax/torch"
 // and a learned weight and bias for each feature. With as many groups as features it is batch norm.
 type IterNorm struct {
 	params                           *Params
-	weight, bias, mean, whitening    torch.Tensor
+	weight, bias                     torch.Tensor
+	mean, whitening, seen            torch.Tensor
 	groups, channels, d, newtonSteps int
 }
 
 // NewIterNorm makes the layer for d features in at most the given number of groups, each of the same number of features: of
-// d/groups, rounded up, halved until it divides d. Its buffers are running_mean (d) and running_wm (groups x channels x
-// channels).
+// d/groups, rounded up, halved until it divides d. Its buffers are running_mean (d), running_wm (groups x channels x
+// channels) and, as batch norm's, num_batches_tracked.
 func NewIterNorm(p *Params, d, groups, iterations int) *IterNorm {
 	channels := (d + groups - 1) / groups
 	for d%channels != 0 {
@@ -28,6 +29,7 @@ func NewIterNorm(p *Params, d, groups, iterations int) *IterNorm {
 		bias:        p.Param("bias", Constant(0), d),
 		mean:        p.Buffer("running_mean", torch.Zeros(p.DType(), d)),
 		whitening:   p.Buffer("running_wm", torch.Eye(channels, p.DType()).Expand(groups, channels, channels).Clone()),
+		seen:        p.Buffer("num_batches_tracked", torch.Zeros(torch.I64)),
 		groups:      groups,
 		channels:    channels,
 		d:           d,
@@ -43,6 +45,7 @@ func (l *IterNorm) Forward(x torch.Tensor) (out torch.Tensor) {
 		if l.params.Training() {
 			mean = x.Mean(0)
 			whitening = l.newton(l.grouped(x.Sub(mean)))
+			torch.Ones(torch.I64).AddInto(l.seen, 1)
 			torch.NoGrad(func() { torch.LerpInto([]torch.Tensor{l.mean, l.whitening}, []torch.Tensor{mean, whitening}, 0.1) })
 		}
 		white := whitening.MatMul(l.grouped(x.Sub(mean))).Reshape(l.d, x.Size(0)).T()
