@@ -81,7 +81,7 @@ func (m *DCL) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns z of every view.
 func (m *DCL) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
 
-// Loss is equation 6 and, with weights, 7. One logarithm is of the negatives of all views; lightly had one for each of two
+// Loss is the paper's L_DC and, with weights, L_DCW. One logarithm is of the negatives of all views; lightly had one for each of two
 // views until its pull request 1827.
 func (m *DCL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := newContrast(s, z, m.Temperature)

@@ -31,7 +31,7 @@ type MoCoV3 struct {
 	ViewCount           int       // more than 2: the mean over all ordered pairs of views, twice
 	Projector           nn.MLP    // two layers for ResNets, three for ViTs; the last batch norm has no affine
 	Predictor           nn.MLP    // for ViTs the official code has batch norm at its end, too
-	PredictorMode       Predictor // trained, fixed or none (table 5 of the paper: -1.9 points without)
+	PredictorMode       Predictor // trained, fixed or none
 	FreezePatches       bool      // keep a ViT's patch projection as it was initialised (section 4.2); of no effect on ResNets
 
 	encoder   parallax.Encoder

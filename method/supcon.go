@@ -21,7 +21,7 @@ var supConEntry = Entry{
 // SupCon draws together the views of all images of one class. It is supervised: an image whose label is unknown has only
 // its own views to be drawn to, and without any label the method is SimCLR.
 type SupCon struct {
-	Temperature float64    // τ; 0.1 (section 4.4), 0.07 in the official code
+	Temperature float64    // τ; 0.1 in the paper, 0.07 in the official code
 	Form        SupConForm // out, the sum over positives outside the logarithm, or in
 	ViewCount   int        // of an image; 2 in the paper
 	Projector   nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
@@ -56,7 +56,7 @@ func (m *SupCon) Validate() error {
 // Supervised says what labels are for.
 func (m *SupCon) Supervised() string { return "draws images of one class together" }
 
-// Views returns views of SimCLR's recipe, as the official code does; the paper prefers AutoAugment (section 4.4).
+// Views returns views of SimCLR's recipe, as the official code does; the paper prefers AutoAugment.
 func (m *SupCon) Views(size int) []augment.Recipe {
 	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
 }

@@ -18,14 +18,14 @@ const (
 	BatchStatistics Norm = iota
 	// GroupStatistics is group norm with weight standardisation, which know nothing of the other images of the batch: Wu &
 	// He, arXiv:1803.08494, and Qiao et al., arXiv:1903.10520, as BYOL without batch statistics has them (Richemond et al.,
-	// arXiv:2010.10241, section 3.3). A group has 16 channels, or more where 16 does not divide them.
+	// arXiv:2010.10241). A group has 16 channels, or more where 16 does not divide them.
 	GroupStatistics
 	// LayerStatistics is group norm with one group, over all of an image's features, without weight standardisation.
 	LayerStatistics
 	// NoStatistics leaves of batch norm what it learns, the weight and the bias of each feature: see [Affine].
 	NoStatistics
 	// FirstStatistics is NoStatistics with an initialisation tuned to the data: weight and bias start so that they do to the
-	// first batch what batch norm would (Richemond et al., section 3.2: BYOL learns with it and not without).
+	// first batch what batch norm would (Richemond et al.: without batch statistics BYOL reaches 65.7 % with it and nothing without).
 	FirstStatistics
 )
 
@@ -90,8 +90,7 @@ func (n Norm) Conv(p *Params, in, out, kernel, stride, padding int) *Conv {
 	return c
 }
 
-// standardized returns w with the weights of every output at mean 0 and variance 1: weight standardisation (Qiao et al.,
-// equation 5).
+// standardized returns w with the weights of every output at mean 0 and variance 1: weight standardisation (Qiao et al.).
 func standardized(w torch.Tensor) torch.Tensor {
 	shape := w.Shape()
 	return w.Reshape(shape[0], w.Len()/shape[0]).Standardize(1).Reshape(shape...)
