@@ -45,7 +45,7 @@ images drawn on the spot. A top-level folder called train is what is trained on;
 PATH:sub/folder selects a part. Labels are used to measure; only paws and supcon train on those of the training images.
 
 The run directory holds everything: the configuration with every value and where it came from (config.yaml), metrics.jsonl,
-TensorBoard events, checkpoints, and the encoder with torchvision's parameter names (encoder.safetensors).
+TensorBoard events, checkpoints, and the encoder with torchvision's or timm's parameter names (encoder.safetensors).
 
 What is shown: std is the standard deviation of the normalised embedding times the square root of its width (1 is spread
 over all directions, 0 is collapsed to a point); rank is its effective rank; knn is the accuracy of a weighted vote of the

@@ -269,7 +269,7 @@ func (v *view) end(dir *run.Dir, quarantined int, err error) {
 	v.compare("embedding", "support accuracy", "the soft vote of labelled images", func(e run.Event) run.Number { return e.Support })
 	v.compare("embedding", "std", "1 spread out, 0 collapsed", func(e run.Event) run.Number { return e.Std })
 	v.compare("embedding", "effective rank", "how many directions are used", func(e run.Event) run.Number { return e.EffectiveRank })
-	v.note("  encoder          " + dir.Path(run.EncoderFile) + "  (torchvision's parameter names)")
+	v.note("  encoder          " + dir.Path(run.EncoderFile) + "  (torchvision's or timm's parameter names)")
 	v.note("  everything else  " + dir.Path() + "  (config, metrics, TensorBoard, checkpoints)")
 }
 
