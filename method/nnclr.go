@@ -83,7 +83,8 @@ func (m *NNCLR) Forward(s *parallax.Step) []torch.Tensor {
 	return append(z, parallax.Each(m.predictor, z)...)
 }
 
-// Loss is equation 3 with the predictor's p, averaged over both directions (algorithm 1). No gradient reaches z by way of its neighbour.
+// Loss is equation 3 with the predictor's p, averaged over both directions (algorithm 1). No gradient reaches z by way of
+// its neighbour.
 func (m *NNCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := halves(gather(s, z))
 	var attraction, repulsion []torch.Tensor
