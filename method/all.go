@@ -41,10 +41,10 @@ var All = []Entry{
 	vicRegEntry,
 	reSSLEntry,
 	vibcRegEntry,
-	ticoEntry,
-	leJEPAEntry,
 	dclEntry,
 	dclwEntry,
+	ticoEntry,
+	leJEPAEntry,
 }
 
 // Find returns the entry called name; the error names the nearest one.
