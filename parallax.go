@@ -82,6 +82,21 @@ type Support struct {
 	Classes int            // in this step
 }
 
+// Starter is a Method with something to do before an epoch: a clustering, neighbours. What it leaves is in Build.Params. Start
+// may be called twice for an epoch, with the same result, and leaves nothing behind when it fails.
+type Starter interface {
+	Method
+	Start(e *Epoch) error
+}
+
+// Epoch is what a Starter sees of the epoch that begins.
+type Epoch struct {
+	Number int        // from 0
+	Rand   *rand.Rand // for this epoch; a function of (seed, epoch)
+	// Visit calls f with every batch of the epoch, as the steps will see it, without gradients. What f makes ends with the call.
+	Visit func(f func(s *Step)) error
+}
+
 // Build is what a Method makes its networks from.
 type Build struct {
 	Params   *nn.Params

@@ -44,16 +44,10 @@ func area(name string, scale [2]float64) error {
 	return fmt.Errorf("method.%s is %v: it must be the least and the greatest share of an image's area, above 0 and up to 1", name, scale)
 }
 
-// recipes returns a recipe per crop, in order.
-func (c *Crops) recipes(size int, large, small func(crop, size int, scale [2]float64) augment.Recipe) []augment.Recipe {
-	var all []augment.Recipe
-	for i := range c.LargeCrops {
-		all = append(all, large(i, size, c.LargeScale))
-	}
-	for i := range c.SmallCrops {
-		all = append(all, small(i, c.SmallSize, c.SmallScale))
-	}
-	return all
+// recipes returns SwAV's recipe for every crop, which differ in size and scale (appendix A).
+func (c *Crops) recipes(size int) []augment.Recipe {
+	large, small := augment.SwAVRecipe(size, c.LargeScale), augment.SwAVRecipe(c.SmallSize, c.SmallScale)
+	return append(inTurn(c.LargeCrops, large), inTurn(c.SmallCrops, small)...)
 }
 
 // embedCrops returns z of every crop. Crops of one size go through the backbone together, and then all of them through the

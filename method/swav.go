@@ -61,11 +61,8 @@ func (m *SwAV) Validate() error {
 	)
 }
 
-// Views returns one recipe for all crops, which differ in size and scale (appendix A).
-func (m *SwAV) Views(size int) []augment.Recipe {
-	recipe := func(_, size int, scale [2]float64) augment.Recipe { return augment.SwAVRecipe(size, scale) }
-	return m.recipes(size, recipe, recipe)
-}
+// Views returns one recipe for all crops, which differ in size and scale.
+func (m *SwAV) Views(size int) []augment.Recipe { return m.recipes(size) }
 
 // Build makes the encoder f, the prototypes C and the queues.
 func (m *SwAV) Build(b *parallax.Build) parallax.Encoder {

@@ -127,6 +127,24 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.codes", swapped(func(m *method.SwAV) { m.Codes = "rounded" })},
 		{"method.queue", swapped(func(m *method.SwAV) { m.Queue = -1 })},
 		{"method.queue_from", swapped(func(m *method.SwAV) { m.QueueFrom = -1 })},
+		{"method.heads", deep(func(m *method.DeepClusterV2) { m.Heads = 0 })},
+		{"method.prototypes", deep(func(m *method.DeepClusterV2) { m.Prototypes = 0 })},
+		{"method.iterations", deep(func(m *method.DeepClusterV2) { m.Iterations = -1 })},
+		{"method.temperature", deep(func(m *method.DeepClusterV2) { m.Temperature = 0 })},
+		{"method.large_crops", deep(func(m *method.DeepClusterV2) { m.LargeCrops = 0 })},
+		{"method.projector.widths", deep(func(m *method.DeepClusterV2) { m.Projector.Widths = []int{-1} })},
+		{"method.large_crops", distilled(func(m *method.DINO) { m.LargeCrops = 1 })},
+		{"method.hidden", distilled(func(m *method.DINO) { m.Hidden = 0 })},
+		{"method.bottleneck", distilled(func(m *method.DINO) { m.Bottleneck = 0 })},
+		{"method.outputs", distilled(func(m *method.DINO) { m.Outputs = -5 })},
+		{"method.student_temperature", distilled(func(m *method.DINO) { m.StudentTemperature = 0 })},
+		{"method.teacher_temperature", distilled(func(m *method.DINO) { m.TeacherTemperature = math.NaN() })},
+		{"method.warmup_teacher_temperature", distilled(func(m *method.DINO) { m.WarmupTeacherTemperature = -1 })},
+		{"method.warmup_teacher_epochs", distilled(func(m *method.DINO) { m.WarmupTeacherEpochs = -1 })},
+		{"method.centre_momentum", distilled(func(m *method.DINO) { m.CentreMomentum = 1.1 })},
+		{"method.target_momentum", distilled(func(m *method.DINO) { m.TargetMomentum = 2 })},
+		{"method.final_target_momentum", distilled(func(m *method.DINO) { m.FinalTargetMomentum = -1 })},
+		{"method.freeze_epochs", distilled(func(m *method.DINO) { m.FreezeEpochs = -1 })},
 		{"method.freeze_epochs", swapped(func(m *method.SwAV) { m.FreezeEpochs = -1 })},
 	} {
 		err := c.method.(parallax.Validator).Validate()
@@ -138,6 +156,18 @@ func TestValidateNamesTheField(t *testing.T) {
 
 func swapped(set func(*method.SwAV)) *method.SwAV {
 	m := method.NewSwAV()
+	set(m)
+	return m
+}
+
+func deep(set func(*method.DeepClusterV2)) *method.DeepClusterV2 {
+	m := method.NewDeepClusterV2()
+	set(m)
+	return m
+}
+
+func distilled(set func(*method.DINO)) *method.DINO {
+	m := method.NewDINO()
 	set(m)
 	return m
 }

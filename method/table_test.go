@@ -48,6 +48,9 @@ var declared = map[string]properties{
 	"mocov2plus":  {held: []int{1, 3}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
 	"paws":        {held: []int{8, 9, 11}},
 	"swav":        {held: []int{0, 1}, turned: "prototypes stay"},
+
+	"deepclusterv2": {turned: "prototypes stay"},
+	"dino":          {held: []int{0, 1}, scaled: "softmax", turned: "softmax"},
 }
 
 // switches are settings of the methods that the table tests besides the ones that they come with.
@@ -184,6 +187,16 @@ var switches = map[string][]struct {
 		}, properties{held: []int{1}}},
 		{"queue shorter than a batch", func(m parallax.Method) { m.(*method.MoCo).Queue = 3 },
 			properties{held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+	},
+	"dino": {
+		{"no centring", func(m parallax.Method) { m.(*method.DINO).Centring = false }, declared["dino"]},
+		{"batch norm in the head", func(m parallax.Method) { m.(*method.DINO).HeadNorm = true }, declared["dino"]},
+		{"small crops", func(m parallax.Method) { m.(*method.DINO).SmallCrops, m.(*method.DINO).SmallSize = 2, 4 }, declared["dino"]},
+	},
+	"deepclusterv2": {
+		{"small crops, one large", func(m parallax.Method) {
+			m.(*method.DeepClusterV2).LargeCrops, m.(*method.DeepClusterV2).SmallCrops, m.(*method.DeepClusterV2).SmallSize = 1, 2, 4
+		}, properties{turned: "prototypes stay", asymmetric: "crops of two sizes"}},
 	},
 	"swav": {
 		{"hard codes", func(m parallax.Method) { m.(*method.SwAV).Codes = "hard" }, declared["swav"]},

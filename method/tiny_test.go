@@ -110,7 +110,25 @@ const steps = 20 // of the run that a method is built for
 func build(m parallax.Method, dtype torch.DType, n int) built {
 	p := nn.NewParams(3, dtype)
 	e := m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: n, Images: n, Steps: steps})
-	return built{m, p, e}
+	b := built{m, p, e}
+	if s, ok := m.(parallax.Starter); ok {
+		if err := s.Start(b.epoch(0, n)); err != nil {
+			torch.Fail("Start", "%v", err)
+		}
+	}
+	return b
+}
+
+// epoch is one of a single batch of n images.
+func (b built) epoch(number, n int) *parallax.Epoch {
+	return &parallax.Epoch{
+		Number: number, Rand: rand.New(rand.NewPCG(3, uint64(number))),
+		Visit: func(f func(*parallax.Step)) error {
+			s := b.step(0, n, uint64(number))
+			torch.NoGrad(func() { f(s) })
+			return nil
+		},
+	}
 }
 
 // step returns step number at of n images, drawn anew for every seed.

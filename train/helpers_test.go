@@ -44,15 +44,18 @@ func (b tiny) Build(p *nn.Params) nn.Layer {
 	}
 }
 
-// shrink makes every MLP of a method small, and its queue short.
+// shrink makes every MLP of a method small, its queue short and what is wide narrow.
 func shrink(m parallax.Method) parallax.Method {
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
 		if !v.Type().Field(i).IsExported() {
 			continue
 		}
-		if v.Type().Field(i).Name == "Queue" {
+		switch v.Type().Field(i).Name {
+		case "Queue":
 			v.Field(i).SetInt(21)
+		case "Prototypes", "Outputs", "Hidden", "Bottleneck":
+			v.Field(i).SetInt(6)
 		}
 		if mlp, ok := v.Field(i).Addr().Interface().(*nn.MLP); ok {
 			mlp.Widths = []int{7, 5}

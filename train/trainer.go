@@ -215,7 +215,7 @@ func (t *Trainer) begin() error {
 func (t *Trainer) batches(ctx context.Context) iter.Seq2[*dataset.Batch, error] {
 	return func(yield func(*dataset.Batch, error) bool) {
 		for epoch, at := t.position(t.step); ; epoch, at = epoch+at/t.Loader.Steps(), at%t.Loader.Steps() {
-			for batch, err := range t.Loader.Epoch(ctx, epoch, at) {
+			for batch, err := range t.epoch(ctx, epoch, at) {
 				if err != nil && ctx.Err() != nil {
 					break
 				}

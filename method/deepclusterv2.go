@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"strconv"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var deepClusterV2Entry = Entry{
+	Name:     "deepclusterv2",
+	Title:    "DeepCluster-v2",
+	Paper:    "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882, section 4.1 and appendix",
+	Equation: "L = mean over heads and crops of -log softmax(Cz/τ)ₐ, a the cluster of the image in spherical k-means over all images",
+	Collapse: "targets from a clustering of the whole data set between epochs, whose centroids are not trained: an image is held to its cluster while the network moves",
+	New:      func() parallax.Method { return NewDeepClusterV2() },
+}
+
+// DeepClusterV2 predicts the cluster of an image, found between epochs among the embeddings of all images.
+//
+// The embeddings are those of the last epoch, in a memory bank per large crop, and before the first epoch of a pass over the
+// data without training. Official code: https://github.com/facebookresearch/swav/blob/06b1b7cbaf6ba2a792300d79c7299db98b93b7f9/main_deepclusterv2.py
+type DeepClusterV2 struct {
+	Crops
+	Projector   nn.MLP
+	Heads       int     // clusterings, of different banks in turn
+	Prototypes  int     // K, the clusters of each
+	Iterations  int     // of k-means
+	Temperature float64 // τ
+
+	encoder     parallax.Encoder
+	params      *nn.Params
+	bank        []torch.Tensor // per large crop, images x d: rows of length 1, or 0 for an image that was not seen
+	prototypes  []torch.Tensor // C per head, K x d: buffers, since nothing trains them
+	assignments []torch.Tensor // a per head, of every image; unassigned without one
+}
+
+// NewDeepClusterV2 returns DeepCluster-v2 with the official code's hyperparameters and two large crops.
+func NewDeepClusterV2() *DeepClusterV2 {
+	return &DeepClusterV2{
+		Crops:     twoCrops(),
+		Projector: nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
+		Heads:     3, Prototypes: 3000, Iterations: 10, Temperature: 0.1,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *DeepClusterV2) Validate() error {
+	return first(
+		m.Crops.validate(), m.Projector.Validate("method.projector"), positive("temperature", m.Temperature),
+		atLeast("heads", m.Heads, 1), atLeast("prototypes", m.Prototypes, 1), atLeast("iterations", m.Iterations, 0),
+	)
+}
+
+// Views returns one recipe for all crops, which differ in size and scale.
+func (m *DeepClusterV2) Views(size int) []augment.Recipe { return m.recipes(size) }
+
+// Build makes the encoder, the banks and the clusterings.
+func (m *DeepClusterV2) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder, m.params = encoder(b, b.Params, m.Projector), b.Params
+	d, dtype := m.Projector.Out(b.Backbone.Features()), b.Params.DType()
+	m.bank, m.prototypes, m.assignments = nil, nil, nil
+	for i := range m.LargeCrops {
+		m.bank = append(m.bank, b.Params.Sub("bank").Buffer(strconv.Itoa(i), torch.Zeros(dtype, b.Images, d)))
+	}
+	for h := range m.Heads {
+		p := b.Params.Sub("clusters").Sub(strconv.Itoa(h))
+		m.prototypes = append(m.prototypes, p.Buffer("prototypes", torch.Zeros(dtype, m.Prototypes, d)))
+		m.assignments = append(m.assignments, p.Buffer("assignments", torch.Full(unassigned, torch.I64, b.Images)))
+	}
+	return m.encoder
+}
+
+// Start clusters the banks.
+func (m *DeepClusterV2) Start(e *parallax.Epoch) error {
+	if m.bank[0].Square().Sum().Item() == 0 {
+		if err := m.fill(e); err != nil {
+			return err
+		}
+	}
+	for h := range m.Heads {
+		if err := torch.Scope(func() error { return m.cluster(h, m.bank[h%len(m.bank)], e.Rand) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forward returns z of every crop, and puts those of the large ones into the banks, which only Start reads.
+func (m *DeepClusterV2) Forward(s *parallax.Step) []torch.Tensor {
+	z := embedCrops(m.encoder, s.Views)
+	torch.NoGrad(func() { m.remember(s, z, m.bank) })
+	return z
+}
+
+// Loss is the cross-entropy with the image's cluster, over all crops and heads. An image without one has no part in it.
+func (m *DeepClusterV2) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	index := torch.FromInts(s.Index, len(s.Index))
+	var terms []torch.Tensor
+	for h, prototypes := range m.prototypes {
+		a := m.assignments[h].IndexSelect(0, index).Unsqueeze(1) // N x 1
+		known := a.Ge(torch.Zeros(torch.I64)).To(z[0].DType())
+		n := known.Sum().Clamp(1, float64(len(s.Index)))
+		a = a.Maximum(torch.Zeros(torch.I64))
+		for v := range z {
+			logp := z[v].Normalize(1).MatMul(prototypes.T()).Scale(1 / m.Temperature).LogSoftmax(1)
+			terms = append(terms, logp.Gather(1, a).Mul(known).Sum().Div(n).Neg()) // -log softmax(Cz/τ)ₐ
+			if h == 0 && v == 0 {
+				s.Report("prototypes_in_use", inUse(logp.Exp()))
+			}
+		}
+	}
+	return mean(terms)
+}

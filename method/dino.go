@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var dinoEntry = Entry{
+	Name:     "dino",
+	Title:    "DINO",
+	Paper:    "Caron, Touvron, Misra, Jégou, Mairal, Bojanowski & Joulin: Emerging Properties in Self-Supervised Vision Transformers. ICCV 2021, arXiv:2104.14294",
+	Equation: "L = mean over x ≠ x' of -softmax((g_t(x) - c)/τ_t)·log softmax(g_s(x')/τ_s), x global, x' any crop;  c ← mc + (1-m) mean g_t",
+	Collapse: "centring the teacher's outputs, which keeps any one of them from winning, and sharpening them, which keeps them from becoming uniform; each alone collapses",
+	New:      func() parallax.Method { return NewDINO() },
+}
+
+// DINO trains a student to give, for any crop, the distribution that its moving average, the teacher, gives for a global crop.
+type DINO struct {
+	Crops
+	Hidden                   int     // width of the head's two hidden layers
+	Bottleneck               int     // width of its third layer, whose output is given length 1: the embedding z
+	Outputs                  int     // K, of the last layer, whose weights have length 1
+	HeadNorm                 bool    // batch norm in the hidden layers; not in the paper's ViTs
+	StudentTemperature       float64 // τ_s
+	TeacherTemperature       float64 // τ_t, after its warm-up
+	WarmupTeacherTemperature float64 // τ_t in the first epoch; the official code's default is 0.04 throughout
+	WarmupTeacherEpochs      int     // from the one to the other
+	Sharpening               bool    // off: τ_t is τ_s
+	Centring                 bool    // off: c is 0
+	CentreMomentum           float64 // m
+	TargetMomentum           float64 // of the teacher, at the start
+	FinalTargetMomentum      float64 // and at the end, reached along half a cosine
+	FreezeEpochs             int     // at the start the last layer stays as it is
+
+	student, teacher parallax.Encoder // with the last layer
+	follower         target
+	centre, batch    torch.Tensor // c, and the mean of the teacher's outputs in this step: 1 x K
+	epoch            int          // of the step that runs
+}
+
+// NewDINO returns DINO with the paper's hyperparameters (section 3.2 and appendix) and its two global crops.
+func NewDINO() *DINO {
+	return &DINO{
+		// The scale that the official code recommends without local crops; 0.4 to 1 with them.
+		Crops:  Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4}},
+		Hidden: 2048, Bottleneck: 256, Outputs: 65536,
+		StudentTemperature: 0.1, TeacherTemperature: 0.07, WarmupTeacherTemperature: 0.04, WarmupTeacherEpochs: 30,
+		Sharpening: true, Centring: true, CentreMomentum: 0.9,
+		TargetMomentum: 0.996, FinalTargetMomentum: 1,
+		FreezeEpochs: 1,
+	}
+}
+
+// Validate checks the hyperparameters.
+func (m *DINO) Validate() error {
+	return first(
+		m.Crops.validate(), atLeast("hidden", m.Hidden, 1), atLeast("bottleneck", m.Bottleneck, 1), atLeast("outputs", m.Outputs, 1),
+		positive("student_temperature", m.StudentTemperature), positive("teacher_temperature", m.TeacherTemperature),
+		positive("warmup_teacher_temperature", m.WarmupTeacherTemperature), atLeast("warmup_teacher_epochs", m.WarmupTeacherEpochs, 0),
+		fraction("centre_momentum", m.CentreMomentum), fraction("target_momentum", m.TargetMomentum),
+		fraction("final_target_momentum", m.FinalTargetMomentum), atLeast("freeze_epochs", m.FreezeEpochs, 0),
+	)
+}
+
+// Views returns BYOL's two recipes in turn for the global crops and a third for the local ones.
+func (m *DINO) Views(size int) []augment.Recipe {
+	first, second := augment.DINORecipes(size, m.LargeScale)
+	return append(inTurn(m.LargeCrops, first, second), inTurn(m.SmallCrops, augment.DINOLocalRecipe(m.SmallSize, m.SmallScale))...)
+}
+
+// Build makes the student, the teacher as its copy, and the centre.
+func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
+	own := b.Params.Sub("target")
+	var e parallax.Encoder
+	e, m.student = m.network(b, b.Params)
+	_, m.teacher = m.network(b, own)
+	own.CopyFrom(b.Params)
+	own.Freeze()
+	m.follower = target{m.teacher, b.Params, own}
+	m.centre = b.Params.Buffer("centre", torch.Zeros(b.Params.DType(), 1, m.Outputs))
+	m.batch = b.Params.Buffer("batch_centre", torch.Zeros(b.Params.DType(), 1, m.Outputs))
+	return e
+}
+
+// Groups freezes the last layer at the start.
+func (m *DINO) Groups(_, _ int) []nn.Group {
+	return []nn.Group{{Prefix: "last.", Scale: 1, Frozen: m.epoch < m.FreezeEpochs}}
+}
+
+// Forward returns the teacher's outputs for the global crops, and then the student's for all.
+func (m *DINO) Forward(s *parallax.Step) (g []torch.Tensor) {
+	m.epoch = s.Epoch
+	torch.NoGrad(func() {
+		g = embedCrops(m.teacher, s.Views[:m.LargeCrops])
+		s.Gather(torch.Cat(0, g...)).To(m.batch.DType()).MeanKeep(0).CopyInto(m.batch)
+	})
+	return append(g, embedCrops(m.student, s.Views)...)
+}
+
+// Loss is equation 3.
+func (m *DINO) Loss(s *parallax.Step, g []torch.Tensor) torch.Tensor {
+	teacher, student := g[:m.LargeCrops], g[m.LargeCrops:]
+	logp := make([]torch.Tensor, len(student))
+	for v := range student {
+		logp[v] = student[v].Scale(1 / m.StudentTemperature).LogSoftmax(1) // log P_s: N x K
+	}
+	var terms []torch.Tensor
+	for i := range teacher {
+		p := m.sharpened(teacher[i].Detach(), s.Epoch)
+		for v := range logp {
+			if v != i {
+				terms = append(terms, p.Mul(logp[v]).Sum(1).Mean().Neg()) // -P_t(x)·log P_s(x')
+			}
+		}
+		if i == 0 {
+			s.Report("outputs_in_use", inUse(p))
+		}
+	}
+	return mean(terms)
+}
+
+// sharpened is P_t = softmax((g_t - c)/τ_t).
+func (m *DINO) sharpened(g torch.Tensor, epoch int) torch.Tensor {
+	if m.Centring {
+		g = g.Sub(m.centre)
+	}
+	return g.Scale(1 / m.temperature(epoch)).Softmax(1)
+}
+
+// temperature is τ_t, which grows by the same amount from each epoch of its warm-up to the next.
+func (m *DINO) temperature(epoch int) float64 {
+	switch {
+	case !m.Sharpening:
+		return m.StudentTemperature
+	case epoch < m.WarmupTeacherEpochs:
+		share := float64(epoch) / float64(max(1, m.WarmupTeacherEpochs-1))
+		return m.WarmupTeacherTemperature + share*(m.TeacherTemperature-m.WarmupTeacherTemperature)
+	}
+	return m.TeacherTemperature
+}
+
+// Update moves the centre (equation 4) and the teacher.
+func (m *DINO) Update(s *parallax.Step) {
+	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum) // c ← mc + (1-m) mean g_t
+	m.follower.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+}

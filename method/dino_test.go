@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/optim"
+	"parallax/torch"
+)
+
+// dino is DINO with k outputs. Free its params at the end.
+func dino(k int, set func(*method.DINO)) built {
+	m := shrink(method.NewDINO()).(*method.DINO)
+	m.Outputs = k
+	set(m)
+	return build(m, torch.F64, 8)
+}
+
+// constant sets the teacher's temperature for the whole run.
+func constant(temperature float64) func(*method.DINO) {
+	return func(m *method.DINO) { m.TeacherTemperature, m.WarmupTeacherTemperature = temperature, temperature }
+}
+
+// The value was computed like those of TestValues: outputs are z̄Cᵗ, the teacher's and the student's alike.
+func TestDINOValue(t *testing.T) {
+	in(t, func() {
+		z1, z2 := waves()
+		logits := func(z torch.Tensor) torch.Tensor { return z.Normalize(1).MatMul(arranged(5).T()) }
+		b := dino(5, constant(0.04))
+		defer b.params.Free()
+		g := []torch.Tensor{logits(z1), logits(z2)}
+		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), append(g, g...)).Item(), 0.2355157453, 1e-9)
+	})
+}
+
+// The loss over all pairs but those of a crop with itself, as loops.
+func TestDINOAgainstLoops(t *testing.T) {
+	in(t, func() {
+		g := normals(12, 5, 8, 6) // the teacher's of two crops, the student's of three
+		centre := normals(13, 1, 1, 6)[0]
+		for name, set := range map[string]func(*method.DINO){
+			"as it comes":   func(*method.DINO) {},
+			"no centring":   func(m *method.DINO) { m.Centring = false },
+			"no sharpening": func(m *method.DINO) { m.Sharpening = false },
+		} {
+			b := dino(6, func(m *method.DINO) { constant(0.3)(m); m.SmallCrops, m.SmallSize = 1, 4; set(m) })
+			m := b.Method.(*method.DINO)
+			centre.CopyInto(b.get("centre"))
+			total, pairs := 0.0, 0
+			for i := range 2 {
+				for v := range 3 {
+					if v == i {
+						continue
+					}
+					teacher, student := rows(g[i]), rows(g[2+v])
+					for row := range teacher {
+						for k := range teacher[row] {
+							if m.Centring {
+								teacher[row][k] -= centre.Float64s()[k]
+							}
+							if m.Sharpening {
+								teacher[row][k] /= 3 // crossEntropyOf has the temperature 1
+							}
+							teacher[row][k] /= 0.1
+							student[row][k] /= 0.1
+						}
+					}
+					total += crossEntropyOf(student, teacher)
+					pairs++
+				}
+			}
+			near(t, name, b.Loss(parallax.NewStep(0, 1), slices.Clone(g)).Item(), total/float64(pairs), 1e-12)
+			b.params.Free()
+		}
+	})
+}
+
+// From 0.04 in the first epoch by equal steps to 0.07 in the 30th.
+func TestDINOTeacherTemperature(t *testing.T) {
+	in(t, func() {
+		g := normals(14, 4, 8, 6)
+		b := dino(6, func(*method.DINO) {})
+		defer b.params.Free()
+		for epoch, want := range map[int]float64{0: 0.04, 1: 0.04 + 0.03/29, 29: 0.07, 30: 0.07, 99: 0.07} {
+			fixed := dino(6, constant(want))
+			s := parallax.NewStep(0, 1)
+			s.Epoch = epoch
+			near(t, fmt.Sprintf("the loss in epoch %d", epoch), b.Loss(s, slices.Clone(g)).Item(), fixed.Loss(s, slices.Clone(g)).Item(), 1e-12)
+			fixed.params.Free()
+		}
+	})
+}
+
+// c ← 0.9 c + 0.1 mean of the teacher's outputs for the large crops, after the step.
+func TestDINOCentre(t *testing.T) {
+	in(t, func() {
+		b := dino(6, func(m *method.DINO) { m.SmallCrops, m.SmallSize = 1, 4 })
+		defer b.params.Free()
+		want := make([]float64, 6)
+		for seed := range uint64(2) {
+			s := b.step(0, 8, seed)
+			g := b.Forward(s)
+			for k := range want {
+				mean := 0.0
+				for _, crop := range g[:2] {
+					for _, row := range rows(crop) {
+						mean += row[k] / 16
+					}
+				}
+				want[k] = 0.9*want[k] + 0.1*mean
+			}
+			b.Method.(parallax.Updater).Update(s)
+			for k, c := range b.get("centre").Float64s() {
+				near(t, fmt.Sprintf("c %d", k), c, want[k], 1e-12)
+			}
+		}
+	})
+}
+
+// The teacher begins as the student, gets no gradient, and with momentum 0 is the student again after a step. The last layer
+// stays for an epoch.
+func TestDINONetworks(t *testing.T) {
+	in(t, func() {
+		b := dino(6, func(m *method.DINO) { m.TargetMomentum, m.FinalTargetMomentum = 0, 0 })
+		defer b.params.Free()
+		o := optim.New(optim.SGD{Momentum: 0.9, WeightDecay: 0.1}, b.params.Trainable())
+		defer o.Free()
+		same := func(when string) {
+			target := parameters(b.params.Sub("target"))
+			for name, online := range parameters(b.params) {
+				if other, ok := target[name]; ok && string(other) != string(online) {
+					t.Errorf("%s target.%s is not the student's", when, name)
+				}
+			}
+			if len(target) != 3+6+1 {
+				t.Errorf("the teacher has %d parameters", len(target))
+			}
+		}
+		same("at the start")
+		for epoch, moves := range []bool{false, true} {
+			before := b.get("last.weight").Detach().Clone()
+			s := b.step(0, 8, 1)
+			s.Epoch = epoch
+			b.train(o, 2, s)
+			same("after two steps")
+			if moved := before.Sub(b.get("last.weight").Detach()).Abs().Max().Item() > 0; moved != moves {
+				t.Errorf("in epoch %d the last layer moved: %v, want %v", epoch, moved, moves)
+			}
+		}
+		// An output is the cosine of the embedding with a row of the last layer, so it lies between -1 and 1.
+		for _, g := range b.Forward(b.step(0, 8, 2)) {
+			if most := g.Detach().Abs().Max().Item(); most > 1+1e-12 || math.IsNaN(most) {
+				t.Errorf("an output is %g", most)
+			}
+		}
+	})
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train
+
+import (
+	"context"
+	"iter"
+	"math"
+	"math/rand/v2"
+
+	"parallax"
+	"parallax/dataset"
+	"parallax/run"
+	"parallax/torch"
+)
+
+// epoch yields the batches of an epoch from number at on. Before the first, a Starter starts the epoch. A run that was stopped
+// there does so again when it is resumed; one that was stopped later has what Start made in its checkpoint.
+func (t *Trainer) epoch(ctx context.Context, epoch, at int) iter.Seq2[*dataset.Batch, error] {
+	return func(yield func(*dataset.Batch, error) bool) {
+		if s, ok := t.Method.(parallax.Starter); ok && at == 0 {
+			if err := t.start(ctx, s, epoch); err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+		t.Loader.Epoch(ctx, epoch, at)(yield)
+	}
+}
+
+func (t *Trainer) start(ctx context.Context, m parallax.Starter, epoch int) error {
+	return torch.Scope(func() error {
+		return m.Start(&parallax.Epoch{
+			Number: epoch,
+			Rand:   rand.New(rand.NewPCG(t.Config.Seed, math.MaxUint64-uint64(epoch))), // steps count from the other end
+			Visit: func(f func(s *parallax.Step)) error {
+				for b, err := range t.Loader.Epoch(ctx, epoch, 0) {
+					if err != nil {
+						return err
+					}
+					err := torch.Scope(func() error {
+						s := t.state()
+						s.Epoch, s.Index, s.Labels, s.Views = b.Epoch, b.Index, b.Labels, tensors(b)
+						torch.NoGrad(func() { torch.Autocast(t.Config.Train.Precision == run.BF16, func() { f(s) }) })
+						return nil
+					})
+					b.Release()
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		})
+	})
+}
