@@ -94,7 +94,7 @@ func WMSERecipe(size int) Recipe {
 	}
 }
 
-// ReSSLRecipes returns the two recipes of ReSSL: Zheng et al. 2021, section 3.2. The student's is MoCo v2's; the teacher's is
+// ReSSLRecipes returns the two recipes of ReSSL: Zheng et al. 2021. The student's is MoCo v2's; the teacher's is
 // weak, a crop and a flip, so that what it says of an image is reliable.
 func ReSSLRecipes(size int) (strong, weak Recipe) {
 	return MoCoV2Recipe(size), Recipe{crop(size, 0.2, Bilinear), HorizontalFlip{P: 0.5}}

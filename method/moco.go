@@ -53,7 +53,7 @@ func NewMoCoV1() *MoCo {
 	return m
 }
 
-// NewMoCoV2 returns MoCo v2 with the paper's hyperparameters: an MLP, its temperature (table 2), and more augmentation.
+// NewMoCoV2 returns MoCo v2 with the paper's hyperparameters: an MLP, its temperature, and more augmentation.
 func NewMoCoV2() *MoCo {
 	return &MoCo{
 		Temperature:         0.2,
@@ -87,7 +87,7 @@ func (m *MoCo) Validate() error {
 	)
 }
 
-// Views returns two views of one recipe, v1's or v2's (v2, section 3: blur).
+// Views returns two views of one recipe, v1's or v2's, which blurs.
 func (m *MoCo) Views(size int) []augment.Recipe {
 	if m.colours {
 		return inTurn(2, augment.MoCoV1Recipe(size))

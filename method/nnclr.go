@@ -22,7 +22,7 @@ var nnCLREntry = Entry{
 type NNCLR struct {
 	Temperature   float64   // τ
 	Queue         int       // the number of embeddings to find the neighbour in
-	EnqueueAll    bool      // the embeddings of all views, not of the first alone as in the paper's algorithm 1
+	EnqueueAll    bool      // the embeddings of all views, not of the first alone as in the paper and solo-learn
 	Projector     nn.MLP    // three layers, batch norm after each
 	Predictor     nn.MLP    // two layers
 	PredictorMode Predictor // trained, fixed at its initialisation, or none
@@ -83,8 +83,8 @@ func (m *NNCLR) Forward(s *parallax.Step) []torch.Tensor {
 	return append(z, parallax.Each(m.predictor, z)...)
 }
 
-// Loss is equation 3 with the predictor's p, averaged over both directions (algorithm 1). No gradient reaches z by way of
-// its neighbour.
+// Loss is InfoNCE with the neighbours of z as anchors and the predictor's p as keys, averaged over both directions. No
+// gradient reaches z by way of its neighbour.
 func (m *NNCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := halves(gather(s, z))
 	var attraction, repulsion []torch.Tensor

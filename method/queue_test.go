@@ -113,7 +113,7 @@ func TestMoCoOfAConstant(t *testing.T) {
 	})
 }
 
-// nnCLR is equation 3 of NNCLR in loops, for one direction: p with the neighbours of z.
+// nnCLR is NNCLR's loss in loops, for one direction: p with the neighbours of z.
 func nnCLR(p, z, queue [][]float64, temperature float64) (total float64) {
 	for i := range z {
 		neighbor := slices.MaxFunc(queue, func(a, b []float64) int { return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b)) })

@@ -56,7 +56,7 @@ func (m *ReSSL) Validate() error {
 	)
 }
 
-// Views returns the student's strong recipe and the teacher's weak one (section 3.2).
+// Views returns the student's strong recipe and the teacher's weak one.
 func (m *ReSSL) Views(size int) []augment.Recipe {
 	strong, weak := augment.ReSSLRecipes(size)
 	return []augment.Recipe{strong, weak}
@@ -77,7 +77,7 @@ func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	return []torch.Tensor{q, k}
 }
 
-// Loss is equation 7: the cross-entropy between the two views' relations to the queue. The queue has no k of this batch
+// Loss is the cross-entropy between the two views' relations to the queue. The queue has no k of this batch
 // yet, so that no image is related to itself.
 func (m *ReSSL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	relation := func(z torch.Tensor, temperature float64) torch.Tensor {

@@ -9,7 +9,7 @@ import (
 )
 
 // Queue holds the newest rows of many batches, l2-normalised: MoCo's dictionary of keys (He et al., arXiv:1911.05722,
-// section 3.1), NNCLR's support set. It is a ring of any size, a multiple of the batch or not, and begins with random unit
+// section 3.2), NNCLR's support set. It is a ring of any size, a multiple of the batch or not, and begins with random unit
 // rows, as in MoCo's official code. All of it is buffers, so that a checkpoint holds it.
 //
 // A loss must not see the rows of its own batch. So a method offers them in Forward and enqueues them in Update.
