@@ -60,6 +60,12 @@ type Supervised interface {
 	Supervised() string
 }
 
+// Stager is a Method that is one stage of several and cannot be begun on its own: Command is the command that runs them all.
+type Stager interface {
+	Method
+	Command() string
+}
+
 // Supporter is a Method that trains on labels: beside the batch every step has a labelled one with as many images of every
 // class. Only such a method and a [Supervised] one may use labels.
 type Supporter interface {

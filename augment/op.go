@@ -36,7 +36,7 @@ type Validator interface {
 func Ops() []Op {
 	return []Op{
 		RandomResizedCrop{}, Resize{}, CenterCrop{}, ColorJitter{}, Grayscale{}, PILBlur{}, GaussianBlur{}, Solarize{},
-		Equalize{}, HorizontalFlip{}, VerticalFlip{},
+		Equalize{}, HorizontalFlip{}, VerticalFlip{}, RandAugment{}, Cutout{},
 	}
 }
 

@@ -34,6 +34,7 @@ var All = []Entry{
 	simSiamEntry,
 	moCoV2PlusEntry,
 	pawsEntry,
+	scanEntry,
 	barlowTwinsEntry,
 	moCoV3Entry,
 	dinoEntry,
@@ -49,10 +50,21 @@ var All = []Entry{
 	leJEPAEntry,
 }
 
+// Later lists what goes on where a method of All has ended, in a run of its own. It has a name, so that its config can be
+// read, and is not a method that can be begun.
+var Later = []Entry{
+	selfLabelEntry,
+}
+
 // Find returns the entry called name; the error names the nearest one.
 func Find(name string) (Entry, error) {
 	nearest := All[0].Name
 	var names []string
+	for _, e := range Later {
+		if e.Name == name {
+			return e, nil
+		}
+	}
 	for _, e := range All {
 		if e.Name == name {
 			return e, nil

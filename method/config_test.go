@@ -4,6 +4,7 @@ package method_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,7 +46,7 @@ func alter(t *testing.T, v reflect.Value) {
 
 // Every hyperparameter comes back from the config file as it went in, to the last bit.
 func TestHyperparametersSurviveTheConfigFile(t *testing.T) {
-	for _, e := range method.All {
+	for _, e := range slices.Concat(method.All, method.Later) {
 		t.Run(e.Name, func(t *testing.T) {
 			for _, altered := range []bool{false, true} {
 				m := e.New()

@@ -47,6 +47,7 @@ var declared = map[string]properties{
 	"mocov2":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
 	"mocov2plus":  {held: []int{1, 3}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
 	"paws":        {held: []int{8, 9, 11}},
+	"scan":        {asymmetric: "the entropy is that of the images, not of their neighbours", scaled: "softmax", turned: "softmax"},
 	"swav":        {held: []int{0, 1}, turned: "prototypes stay"},
 
 	"deepclusterv2": {turned: "prototypes stay"},
@@ -152,6 +153,17 @@ var switches = map[string][]struct {
 			m.(*method.VICReg).Covariance, m.(*method.VICReg).ViewCount = 0, 3
 		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
 	},
+	"scan": {
+		{"one head, two clusters", func(m parallax.Method) { m.(*method.SCAN).Heads, m.(*method.SCAN).Classes = 1, 2 },
+			properties{asymmetric: "the entropy is that of the images, not of their neighbours", scaled: "softmax", turned: "softmax"}},
+		{"no entropy", func(m parallax.Method) { m.(*method.SCAN).EntropyWeight = 0 }, properties{scaled: "softmax", turned: "softmax"}},
+	},
+	"scan-selflabel": {
+		{"all are sure", func(m parallax.Method) { m.(*method.SelfLabel).Threshold = 0 },
+			properties{held: []int{0}, asymmetric: "one view labels the other", scaled: "softmax", turned: "softmax"}},
+		{"not balanced", func(m parallax.Method) { m.(*method.SelfLabel).Threshold, m.(*method.SelfLabel).Balance = 0.1, false },
+			properties{held: []int{0}, asymmetric: "one view labels the other", scaled: "softmax", turned: "softmax"}},
+	},
 	"paws": {
 		{"no small crops", func(m parallax.Method) { m.(*method.PAWS).SmallCrops = 0 }, properties{held: []int{2, 3, 5}}},
 		{"one direction", func(m parallax.Method) { m.(*method.PAWS).SmallCrops, m.(*method.PAWS).Symmetric = 0, false },
@@ -252,7 +264,7 @@ func checkEntry(t *testing.T, s subject) {
 		}
 	}
 	same := 0
-	for _, e := range method.All {
+	for _, e := range slices.Concat(method.All, method.Later) {
 		if e.Name == s.Name {
 			same++
 		}

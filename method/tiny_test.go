@@ -83,9 +83,17 @@ func subjects() []subject {
 	var all []subject
 	for _, e := range method.All {
 		all = append(all, subject{e.Name, e, func(parallax.Method) {}, declared[e.Name]})
-		for _, s := range switches[e.Name] {
-			all = append(all, subject{e.Name + "/" + s.name, e, s.set, s.properties})
-		}
+		all = append(all, switched(e)...)
+	}
+	for _, e := range method.Later { // what they come with is for networks that are trained
+		all = append(all, switched(e)...)
+	}
+	return all
+}
+
+func switched(e method.Entry) (all []subject) {
+	for _, s := range switches[e.Name] {
+		all = append(all, subject{e.Name + "/" + s.name, e, s.set, s.properties})
 	}
 	return all
 }

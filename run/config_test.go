@@ -272,7 +272,7 @@ func TestMergeErrors(t *testing.T) {
 		"train.batch: 3\n":                  `f.yaml:1: key "train.batch": nest the keys, one section per line`,
 		"format: 2\n":                       `f.yaml:1: the config has format "2", this parallax reads 1: use the parallax that wrote it`,
 		"method: {name: byol}":              `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
-		"augment:\n- - solarise: {p: 1}\n":  `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip`,
+		"augment:\n- - solarise: {p: 1}\n":  `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout`,
 		"augment:\n- - solarize: {p: 1}\n":  "f.yaml:2: augment.0.solarize lacks threshold: a recipe in a list gives every field of its ops",
 		"augment:\n- solarize\n":            `f.yaml:2: view 0 of augment is "solarize", want a list of ops`,
 		"augment:\n- - solarize\n":          `f.yaml:2: an op of view 0 of augment is "solarize", want one op: {its fields}`,

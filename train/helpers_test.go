@@ -57,6 +57,9 @@ func shrink(m parallax.Method) parallax.Method {
 		case "Prototypes", "Outputs", "Hidden", "Bottleneck":
 			v.Field(i).SetInt(6)
 		}
+		if v.Type().Field(i).Name == "SupportImages" {
+			v.Field(i).SetInt(2) // of each class
+		}
 		if mlp, ok := v.Field(i).Addr().Interface().(*nn.MLP); ok {
 			mlp.Widths = []int{7, 5}
 		}

@@ -40,6 +40,7 @@ type request struct {
 	text     []byte // its content
 	preset   string // "" to choose by image size
 	settings []setting
+	stage    bool // of several: the method may be one that cannot be begun on its own
 }
 
 // value is what the request says of one path, the command line before the file; nil when it says nothing.
@@ -74,6 +75,9 @@ func resolve(ctx context.Context, r *request) (*job, error) {
 		return nil, usage(err)
 	}
 	j := &job{method: entry.New()}
+	if s, ok := j.method.(parallax.Stager); ok && !r.stage {
+		return nil, usage(fmt.Errorf("%s comes in stages, after a pretext task: parallax %s --data PATH --classes K runs them all", name, s.Command()))
+	}
 	c := run.Default()
 	c.Method = run.MethodConfig{Name: name, Fields: j.method}
 	if j.config, err = run.New(&c); err != nil {

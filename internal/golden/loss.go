@@ -80,6 +80,9 @@ var lossInputs = map[string][]string{
 	"paws":    {"anchors", "targets", "support", "support"},
 	"byol":    {"z0", "z1", "p0", "p1"},
 	"simsiam": {"z0", "z1", "p0", "p1"},
+
+	"scan":           {"anchors", "neighbours"},
+	"scan-selflabel": {"weak", "strong"},
 }
 
 // method returns the case's method, its hyperparameters set from the parameters.
@@ -105,6 +108,10 @@ func (c *Case) method() (parallax.Method, error) {
 		m.Temperature = c.Number("temperature")
 	case *method.MoCoV3:
 		m.Temperature, m.Symmetric = c.Number("temperature"), false
+	case *method.SCAN:
+		m.EntropyWeight = c.Number("entropy_weight")
+	case *method.SelfLabel:
+		m.Threshold, m.Balance, m.Classes = c.Number("threshold"), c.Truth("balance"), c.In("weak").Size(1)
 	case *method.PAWS:
 		m.Temperature, m.Sharpen, m.LabelSmoothing = c.Number("temperature"), c.Number("sharpen"), c.Number("label_smoothing")
 		m.Symmetric = false

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package augment
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+)
+
+// RandAugment applies Count transformations, each drawn anew from the fourteen of RandAugment (Cubuk et al. 2019,
+// arXiv:1909.13719, section 3) with a strength drawn from the range of FixMatch (Sohn et al. 2020, arXiv:2001.07685, table 12),
+// with probability P. What moves out of the image leaves black behind, and pixels are moved to their nearest place, as in
+// Pillow.
+type RandAugment struct {
+	P     float64
+	Count int
+}
+
+// Name returns "rand_augment".
+func (RandAugment) Name() string { return "rand_augment" }
+
+// Validate checks P and Count.
+func (o RandAugment) Validate() error {
+	if o.Count < 1 || o.Count > 16 {
+		return fmt.Errorf("count is %d: it must be between 1 and 16", o.Count)
+	}
+	return checkP(o.P)
+}
+
+// Draw returns a [Sequence] of what was drawn, or nil. An identity is left out.
+func (o RandAugment) Draw(w, h int, r *rand.Rand) Drawn {
+	applied := happens(o.P, r)
+	var drawn Sequence
+	for range o.Count {
+		if d := transformation(r.IntN(14), r.Float64(), float64(w), float64(h)); d != nil {
+			drawn = append(drawn, d)
+		}
+	}
+	if !applied || len(drawn) == 0 {
+		return nil
+	}
+	return drawn
+}
+
+// transformation is number k with strength u of 0 to 1, for an image of w by h pixels.
+func transformation(k int, u, w, h float64) Drawn {
+	between := func(lo, hi float64) float64 { return lo + (hi-lo)*u }
+	switch k {
+	case 0:
+		return AutoContrast{}
+	case 1:
+		return Equalization{}
+	case 2:
+		return Rotation(between(-30, 30), w, h)
+	case 3:
+		return Inversion{Threshold: int(between(0, 257))}
+	case 4:
+		return Saturation{Factor: between(0.05, 0.95)}
+	case 5:
+		return Contrast{Factor: between(0.05, 0.95)}
+	case 6:
+		return Brightness{Factor: between(0.05, 0.95)}
+	case 7:
+		return Sharpness{Factor: between(0.05, 0.95)}
+	case 8:
+		return Affine{1, between(-0.3, 0.3), 0, 0, 1, 0} // shear along x
+	case 9:
+		return Affine{1, 0, 0, between(-0.3, 0.3), 1, 0} // and along y
+	case 10:
+		return Affine{1, 0, between(-0.3, 0.3) * w, 0, 1, 0}
+	case 11:
+		return Affine{1, 0, 0, 0, 1, between(-0.3, 0.3) * h}
+	case 12:
+		return Posterization{Bits: int(between(4, 9))}
+	}
+	return nil // the identity
+}
+
+// AutoContrast stretches each channel's levels to 0 ... 255: Pillow's ImageOps.autocontrast without a cutoff.
+type AutoContrast struct{ inPlace }
+
+// Apply changes img in place.
+func (AutoContrast) Apply(img *Image) *Image {
+	for c := range 3 {
+		low, high := 255, 0
+		for i := c; i < len(img.Pix); i += 3 {
+			low, high = min(low, int(img.Pix[i])), max(high, int(img.Pix[i]))
+		}
+		if high <= low {
+			continue
+		}
+		scale := 255 / float64(high-low)
+		offset := -float64(low) * scale
+		var lut [256]uint8
+		for v := range lut {
+			lut[v] = uint8(max(0, min(255, int(float64(float64(v)*scale)+offset)))) // no fused product
+		}
+		for i := c; i < len(img.Pix); i += 3 {
+			img.Pix[i] = lut[img.Pix[i]]
+		}
+	}
+	return img
+}
+
+// Posterization keeps the upper Bits bits of each level: Pillow's ImageOps.posterize.
+type Posterization struct {
+	inPlace
+	Bits int // 1 to 8
+}
+
+// Apply changes img in place.
+func (d Posterization) Apply(img *Image) *Image {
+	mask := uint8(0xff) << (8 - d.Bits)
+	for i := range img.Pix {
+		img.Pix[i] &= mask
+	}
+	return img
+}
+
+// Sharpness moves every pixel away from its surroundings' mean by Factor: 0 gives a smooth image, 1 the image itself, as
+// Pillow's ImageEnhance.Sharpness does. Smoothing is its 3 x 3 filter SMOOTH (weights 1, the middle 5, over 13), which leaves
+// the outermost pixels as they are.
+type Sharpness struct {
+	inPlace
+	Factor float64 // 0 or more; used in float32
+}
+
+// Apply changes img in place.
+func (d Sharpness) Apply(img *Image) *Image {
+	from, factor, stride := img.Clone().Pix, float32(d.Factor), 3*img.W
+	for y := 1; y < img.H-1; y++ {
+		for i := y*stride + 3; i < (y+1)*stride-3; i++ {
+			sum := 4 * int(from[i])
+			for _, row := range [3]int{i - stride, i, i + stride} {
+				sum += int(from[row-3]) + int(from[row]) + int(from[row+3])
+			}
+			smooth := (2*sum + 13) / 26 // to the nearest; sum/13 is never half-way
+			img.Pix[i] = blend(smooth, int(from[i]), factor)
+		}
+	}
+	return img
+}
+
+// Affine takes the pixel at column x, row y from column A·x + B·y + C, row D·x + E·y + F of the input, both measured at the
+// middles of pixels, and leaves black what would come from outside: Pillow's Image.transform with AFFINE and NEAREST, in its
+// fixed-point arithmetic of 16 fractional bits. For images up to 16,384 pixels a side.
+type Affine struct{ A, B, C, D, E, F float64 }
+
+// Size returns w, h: the operation keeps the size.
+func (Affine) Size(w, h int) (int, int) { return w, h }
+
+// Rotation is the [Affine] that turns an image of w by h pixels about its middle, counter-clockwise, as Pillow's
+// Image.rotate does.
+func Rotation(degrees, w, h float64) Affine {
+	sin, cos := math.Sincos(-degrees * math.Pi / 180)
+	a := Affine{A: cos, B: sin, D: -sin, E: cos}
+	x, y := w/2, h/2
+	a.C = x - a.A*x - a.B*y
+	a.F = y - a.D*x - a.E*y
+	return a
+}
+
+// Apply returns a new image; img is left as it was.
+func (d Affine) Apply(img *Image) *Image {
+	fixed := func(v float64) int { return int(math.Floor(v*65536 + 0.5)) }
+	out := NewImage(img.W, img.H)
+	a, b, c := fixed(d.A), fixed(d.B), fixed(d.C+d.A*0.5+d.B*0.5)
+	e, f, g := fixed(d.D), fixed(d.E), fixed(d.F+d.D*0.5+d.E*0.5)
+	for y := range img.H {
+		u, v := c+y*b, g+y*f
+		for x := range img.W {
+			if column, row := (u+x*a)>>16, (v+x*e)>>16; column >= 0 && column < img.W && row >= 0 && row < img.H {
+				copy(out.Pix[3*(y*img.W+x):][:3], img.Pix[3*(row*img.W+column):][:3])
+			}
+		}
+	}
+	return out
+}

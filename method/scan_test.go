@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/torch"
+)
+
+// The values were computed with PyTorch in float64 straight from the paper's formula, apart from any method's code: the
+// probabilities are softmax(u·Cᵀ/0.1), u the waves of length 1 and C five more of them.
+func TestSCANValues(t *testing.T) {
+	in(t, func() {
+		z1, z2 := waves()
+		c := make([]float64, 5*4)
+		for i := range c {
+			x := float64(i)
+			c[i] = math.Sin(0.5 + 1.1*x + 0.03*x*x)
+		}
+		prototypes := torch.FromFloat64(c, 5, 4).Normalize(1).T()
+		logits := []torch.Tensor{z1.Normalize(1).MatMul(prototypes).Scale(10), z2.Normalize(1).MatMul(prototypes).Scale(10)}
+		for _, v := range []struct {
+			weight, want float64
+		}{{0, 0.3120004228}, {5, -7.6283022016}, {1, 0.3120004228 - 1.5880605249}} {
+			m := method.NewSCAN()
+			m.EntropyWeight = v.weight
+			near(t, "the loss", m.Loss(parallax.NewStep(0, 1), logits).Item(), v.want, 1e-9)
+			// Several heads count alike.
+			twice := []torch.Tensor{logits[0], logits[0], logits[1], logits[1]}
+			near(t, "the loss of two equal heads", m.Loss(parallax.NewStep(0, 1), twice).Item(), v.want, 1e-9)
+		}
+	})
+}
+
+// The entropy is that of the mean: images that are each sure of another cluster have the smallest loss there is.
+func TestSCANBounds(t *testing.T) {
+	in(t, func() {
+		m := method.NewSCAN()
+		step := parallax.NewStep(0, 1)
+		sure := torch.Eye(4, torch.F64).Scale(100)
+		near(t, "the loss of sure and spread assignments", m.Loss(step, []torch.Tensor{sure, sure}).Item(), -5*math.Log(4), 1e-12)
+		one := torch.Cat(1, torch.Full(100, torch.F64, 4, 1), torch.Zeros(torch.F64, 4, 3))
+		near(t, "the loss of one cluster for all", m.Loss(step, []torch.Tensor{one, one}).Item(), 0, 1e-12)
+		unsure := torch.Zeros(torch.F64, 4, 4)
+		near(t, "the loss of uniform assignments", m.Loss(step, []torch.Tensor{unsure, unsure}).Item(), math.Log(4)-5*math.Log(4), 1e-12)
+	})
+}
+
+func TestSCANPairs(t *testing.T) {
+	m := method.NewSCAN()
+	r := rand.New(rand.NewPCG(1, 2))
+	if got := m.Pair(3, r); got != 3 {
+		t.Errorf("without neighbours image 3 is paired with %d", got)
+	}
+	m.SetNeighbours([][]int{{1, 2}, {0}, {0, 1}})
+	seen := map[int]int{}
+	for range 100 {
+		seen[m.Pair(0, r)]++
+	}
+	if seen[1] < 25 || seen[2] < 25 || len(seen) != 2 {
+		t.Errorf("image 0, whose neighbours are 1 and 2, is paired with %v", seen)
+	}
+}
+
+// selfLabelOf is the self-labelling loss in loops.
+func selfLabelOf(weak, strong [][]float64, threshold float64, balance bool) float64 {
+	softmax := func(row []float64) []float64 {
+		out, sum := make([]float64, len(row)), 0.0
+		for i, v := range row {
+			out[i] = math.Exp(v)
+			sum += out[i]
+		}
+		for i := range out {
+			out[i] /= sum
+		}
+		return out
+	}
+	losses := map[int][]float64{}
+	for i := range weak {
+		p, label := softmax(weak[i]), 0
+		for c := range p {
+			if p[c] > p[label] {
+				label = c
+			}
+		}
+		if p[label] > threshold {
+			losses[label] = append(losses[label], -math.Log(softmax(strong[i])[label]))
+		}
+	}
+	total, n := 0.0, 0.0
+	for _, of := range losses {
+		sum := 0.0
+		for _, l := range of {
+			sum += l
+		}
+		if balance {
+			total, n = total+sum/float64(len(of)), n+1
+		} else {
+			total, n = total+sum, n+float64(len(of))
+		}
+	}
+	return total / math.Max(1, n)
+}
+
+func TestSelfLabelAgainstLoops(t *testing.T) {
+	in(t, func() {
+		z := normals(12, 2, 40, 4)
+		for _, threshold := range []float64{0, 0.4, 0.6, 0.8} {
+			for _, balance := range []bool{true, false} {
+				m := &method.SelfLabel{Classes: 4, Threshold: threshold, Balance: balance}
+				got := m.Loss(parallax.NewStep(0, 1), z).Item()
+				near(t, "the loss", got, selfLabelOf(rows(z[0]), rows(z[1]), threshold, balance), 1e-12)
+			}
+		}
+		// When nobody is sure there is nothing to learn.
+		strong := z[1].RequireGrad(true)
+		loss := (&method.SelfLabel{Classes: 4, Threshold: 1, Balance: true}).Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], strong})
+		loss.Backward()
+		if loss.Item() != 0 || strong.Grad().Abs().Max().Item() != 0 {
+			t.Errorf("with no confident image the loss is %g and the gradient up to %g", loss.Item(), strong.Grad().Abs().Max().Item())
+		}
+	})
+}
