@@ -49,6 +49,18 @@ type tap struct {
 	features         torch.Tensor
 }
 
+// startFrom copies weights into the networks.
+func (t *Trainer) startFrom(states []nn.State) error {
+	for _, s := range states {
+		to, ok := t.params.Get(s.Name)
+		if !ok || fmt.Sprint(to.Shape()) != fmt.Sprint(s.Shape) {
+			return fmt.Errorf("starting from weights: the networks have no tensor %q of shape %v", s.Name, s.Shape)
+		}
+		s.Tensor().CopyInto(to)
+	}
+	return nil
+}
+
 func (t *tap) Build(p *nn.Params) nn.Layer {
 	layer := t.Backbone.Build(p)
 	if len(t.init) > 0 {

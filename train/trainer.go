@@ -55,6 +55,7 @@ type Options struct {
 	Loader   *dataset.Loader
 	Dir      *run.Dir
 	Init     []nn.State // weights the backbone starts from, under its local names; empty: random ones
+	Start    []nn.State // weights that other parts start from, under their full names
 	Hooks    []Hook
 	Watch    []func(run.Event) // called with every event, after it is written
 }
@@ -81,7 +82,10 @@ func New(o Options) (*Trainer, error) {
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
 			Batch: o.Config.Train.Batch, Images: o.Loader.Data.Len(), Steps: t.Steps,
 		})
-		err := errors.Join(t.tap.err, t.prepare())
+		err := errors.Join(t.tap.err, t.startFrom(o.Start))
+		if err == nil {
+			err = t.prepare()
+		}
 		if err != nil {
 			t.params.Free()
 		}
