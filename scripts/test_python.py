@@ -37,7 +37,7 @@ def interpreter():
 
 def pretrain(out, *more):
     """Run a short pretraining into out."""
-    subprocess.run([str(PARALLAX), "pretrain", "--data", "synthetic", "--method", "simsiam", "--batch", "16", "--max-steps", "2",
+    subprocess.run([str(PARALLAX), "pretrain", "--data", "synthetic:80", "--method", "simsiam", "--batch", "16", "--max-steps", "2", "--set", "probe.limit=32",
                     "--seed", "1", "--threads", "1", "--out", str(out), *more], check=True, stdout=subprocess.DEVNULL)
     return out
 
