@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parallax"
 	"parallax/dataset"
 	"parallax/method"
 	"parallax/nn"
@@ -31,6 +32,7 @@ type pretrainFlags struct {
 	data, method, config, preset, out, resume string
 	sets, probes                              []string
 	json                                      bool
+	stage                                     *stage // when the run is one of several
 }
 
 func pretrainCommand() *cobra.Command {
@@ -122,7 +124,7 @@ func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []se
 	if err != nil {
 		return err
 	}
-	j, err := resolve(ctx, &request{file: f.config, text: text, preset: f.preset, settings: settings})
+	j, err := resolve(ctx, &request{file: f.config, text: text, preset: f.preset, settings: settings, stage: f.stage != nil})
 	if err != nil {
 		return err
 	}
@@ -183,6 +185,9 @@ func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings [
 	if err := s.Resume(s.view.note); err != nil {
 		return err
 	}
+	if s.Done() && f.stage != nil {
+		return nil
+	}
 	if s.Done() {
 		s.view.note(fmt.Sprintf("the run in %s is finished after %d steps: give more --epochs or --max-steps to go on", dir, s.Step()))
 		return nil
@@ -212,6 +217,9 @@ func (f *pretrainFlags) reopen(settings []setting) (*job, error) {
 		return nil, err
 	}
 	j := &job{method: entry.New()}
+	if m, ok := j.method.(parallax.Stager); ok && f.stage == nil {
+		return nil, usage(fmt.Errorf("the run in %s is a stage of several: go on with  parallax %s --resume %s", f.resume, m.Command(), filepath.Dir(f.resume)))
+	}
 	if j.config, err = run.Load(text, j.method); err != nil {
 		return nil, err
 	}
@@ -279,7 +287,11 @@ type session struct {
 
 // prepare opens the probes and builds the networks.
 func (f *pretrainFlags) prepare(ctx context.Context, out io.Writer, j *job) (*session, error) {
-	initial, err := initialWeights(j.config.Backbone.Init, f.resume != "")
+	saved, err := os.ReadDir(filepath.Join(f.resume, run.CheckpointsDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	initial, err := initialWeights(j.config.Backbone.Init, f.resume != "" && len(saved) > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -287,10 +299,17 @@ func (f *pretrainFlags) prepare(ctx context.Context, out io.Writer, j *job) (*se
 	if s.evaluation, err = newEvaluation(ctx, j); err != nil {
 		return nil, err
 	}
-	s.Trainer, err = train.New(train.Options{
+	o := train.Options{
 		Config: j.config.Config, Method: j.method, Backbone: j.backbone, Loader: j.loader(), Init: initial,
 		Hooks: []train.Hook{s.evaluation}, Watch: []func(run.Event){s.view.show},
-	})
+	}
+	if f.stage != nil {
+		s.view.again = f.stage.again
+		err = f.stage.begin(s, &o)
+	}
+	if err == nil {
+		s.Trainer, err = train.New(o)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.evaluation.close())
 	}
@@ -313,9 +332,9 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) close() error { return errors.Join(s.Trainer.Close(), s.evaluation.close()) }
 
 // initialWeights reads the backbone's weights from a file such as another run's encoder.safetensors. A classifier ("fc.")
-// in it is ignored. A resumed run has its weights from the checkpoint.
-func initialWeights(path string, resume bool) ([]nn.State, error) {
-	if path == "" || resume {
+// in it is ignored. A run that goes on from a checkpoint has its weights from there.
+func initialWeights(path string, saved bool) ([]nn.State, error) {
+	if path == "" || saved {
 		return nil, nil
 	}
 	states, _, err := nn.ReadStates(path)

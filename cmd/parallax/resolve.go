@@ -269,6 +269,9 @@ func (j *job) complete() error {
 	if c.Train.Batch < 2 {
 		return fmt.Errorf("the batch is %d: a method compares images with one another, so use --batch 2 or more", c.Train.Batch)
 	}
+	if n := j.source.Len(); c.Train.Batch > n && strings.HasPrefix(c.Sources["train.batch"], "preset ") {
+		c.Train.Batch, c.Sources["train.batch"] = n, "as many as there are images"
+	}
 	if c.Train.Batch > j.source.Len() {
 		return fmt.Errorf("the batch of %d images is larger than the data set, which has %d: use --batch %d or less", c.Train.Batch, j.source.Len(), j.source.Len())
 	}

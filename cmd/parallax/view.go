@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 type view struct {
 	out      io.Writer
 	json     bool
+	again    string   // the command that goes on with what was stopped; "": pretrain's
 	terminal *os.File // out, when it is one
 
 	bars *mpb.Progress // nil outside a terminal
@@ -252,7 +254,7 @@ func (v *view) end(dir *run.Dir, quarantined int, err error) {
 		v.note(fmt.Sprintf("%d images could not be read: %s says which and why", quarantined, dir.Path(run.QuarantineFile)))
 	}
 	if stopped, ok := asInterruption(err); ok {
-		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: go on with  parallax pretrain --resume %s", stopped.signal, dir))
+		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: go on with  %s", stopped.signal, cmp.Or(v.again, "parallax pretrain --resume "+dir.String())))
 		return
 	}
 	if err != nil {
@@ -283,5 +285,9 @@ func (v *view) compare(of, name, meaning string, value func(run.Event) run.Numbe
 		v.note(fmt.Sprintf("  %-16s %.3f -> %.3f  since step %d (%s)", name, before.Value, after.Value, e.Step, meaning))
 		return
 	}
-	v.note(fmt.Sprintf("  %-16s %.3f untrained -> %.3f  (%s)", name, before.Value, after.Value, meaning))
+	from := "untrained"
+	if v.again != "" {
+		from = "before" // what a stage before has trained
+	}
+	v.note(fmt.Sprintf("  %-16s %.3f %s -> %.3f  (%s)", name, before.Value, from, after.Value, meaning))
 }

@@ -124,23 +124,7 @@ const (
 // contactSheet draws a row per image: the image, then its views, epoch by epoch.
 func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, draws int, seed uint64) (image.Image, error) {
 	images = min(images, s.Len())
-	columns := 1 + draws*len(recipes)
-	cell := side * ((visible + side - 1) / side)
-	sheet := image.NewRGBA(image.Rect(0, 0, columns*(cell+gap)+2*gap, images*(cell+gap)+gap))
-	draw.Draw(sheet, sheet.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
-	place := func(row, column int, img *augment.Image) {
-		x, y := gap+column*(cell+gap), gap+row*(cell+gap)
-		if column > 0 {
-			x += gap
-		}
-		w, h := img.W*cell/max(img.W, img.H), img.H*cell/max(img.W, img.H)
-		x, y = x+(cell-w)/2, y+(cell-h)/2
-		scaler := xdraw.Interpolator(xdraw.NearestNeighbor) // enlarged, the pixels are to be seen
-		if w < img.W {
-			scaler = xdraw.CatmullRom
-		}
-		scaler.Scale(sheet, image.Rect(x, y, x+max(1, w), y+max(1, h)), picture(img), picture(img).Bounds(), draw.Src, nil)
-	}
+	sheet, place := blankSheet(images, 1+draws*len(recipes), side, gap)
 	row := 0
 	for index := 0; index < s.Len() && row < images; index++ {
 		at := index * max(1, s.Len()/images) % s.Len()
@@ -160,6 +144,26 @@ func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, dra
 		return nil, errors.New("none of the images could be read")
 	}
 	return sheet, nil
+}
+
+// blankSheet is a sheet for pictures of a side, and what puts one into its place; after is added behind the first column.
+func blankSheet(rows, columns, side, after int) (*image.RGBA, func(row, column int, img *augment.Image)) {
+	cell := side * ((visible + side - 1) / side)
+	sheet := image.NewRGBA(image.Rect(0, 0, columns*(cell+gap)+gap+after, rows*(cell+gap)+gap))
+	draw.Draw(sheet, sheet.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	return sheet, func(row, column int, img *augment.Image) {
+		x, y := gap+column*(cell+gap), gap+row*(cell+gap)
+		if column > 0 {
+			x += after
+		}
+		w, h := img.W*cell/max(img.W, img.H), img.H*cell/max(img.W, img.H)
+		x, y = x+(cell-w)/2, y+(cell-h)/2
+		scaler := xdraw.Interpolator(xdraw.NearestNeighbor) // enlarged, the pixels are to be seen
+		if w < img.W {
+			scaler = xdraw.CatmullRom
+		}
+		scaler.Scale(sheet, image.Rect(x, y, x+max(1, w), y+max(1, h)), picture(img), picture(img).Bounds(), draw.Src, nil)
+	}
 }
 
 func picture(img *augment.Image) *image.RGBA {

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/csv"
+	"io"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"parallax"
+	"parallax/eval"
+	"parallax/nn"
+	"parallax/run"
+	"parallax/torch"
+	"parallax/train"
+)
+
+// What a stage that makes clusters leaves in its folder, beside the run.
+const (
+	headFile       = "head.safetensors" // the head that was taken
+	assignmentFile = "clusters.json"
+	beforeFile     = "before.json" // how good the backbone was that it began with
+)
+
+// assignment is what a stage says of its clusters. Labels were only used to measure.
+type assignment struct {
+	Stage     string    `json:"stage"`
+	Classes   int       `json:"classes"`
+	Sizes     []int     `json:"sizes"`            // images of each cluster
+	Head      int       `json:"head"`             // the one that was taken
+	Losses    []float64 `json:"losses,omitempty"` // of every head over all images
+	Agreement struct {  // of each head with each other, in the mean
+		ARI float64 `json:"ari"`
+		NMI float64 `json:"nmi"`
+	} `json:"agreement"`
+	Confidence float64    `json:"confidence"` // the mean probability of an image's cluster
+	ACC        run.Number `json:"acc,omitzero"`
+	NMI        run.Number `json:"nmi,omitzero"`
+	ARI        run.Number `json:"ari,omitzero"`
+	quality
+}
+
+// quality is how good a backbone is, by labels.
+type quality struct {
+	KNN    run.Number `json:"knn,omitzero"`
+	Linear run.Number `json:"linear,omitzero"` // of a probe fitted to frozen features
+}
+
+// used is how many clusters have an image.
+func (a *assignment) used() (n int) {
+	for _, size := range a.Sizes {
+		if size > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// assigner is the hook that says, at the end of a stage, which image is in which cluster.
+type assigner struct {
+	session        *session
+	stage, dir     string
+	near           [][]int // of every image the neighbours of the loss; nil: there is one head and none to choose
+	heads, classes int
+	weight         float64 // of the entropy
+}
+
+// Name is "clusters".
+func (a *assigner) Name() string { return "clusters" }
+
+// After measures the backbone before the first step, and makes the assignment after the last.
+func (a *assigner) After(p *train.Progress) error {
+	if p.Step != 0 && p.Step != p.Of {
+		return nil
+	}
+	q, err := a.session.evaluation.quality(p)
+	if err != nil {
+		return err
+	}
+	if p.Step == 0 {
+		if err := run.WriteFile(filepath.Join(a.dir, beforeFile), indented(q)); err != nil {
+			return err
+		}
+	}
+	if p.Step != p.Of {
+		return nil
+	}
+	return a.finish(p, q)
+}
+
+func (a *assigner) finish(p *train.Progress, q quality) error {
+	f, rows, err := embedAll(a.session, p.Encoder, p.Params)
+	if err != nil {
+		return err
+	}
+	defer f.Free()
+	result := assignment{Stage: a.stage, Classes: a.classes, Sizes: make([]int, a.classes), quality: q}
+	var clusters [][]int // of every head, row by row
+	var confidences []float64
+	if err := torch.Scope(func() error {
+		near := a.rows(rows)
+		var probabilities []torch.Tensor
+		for h := range a.heads {
+			p := f.Z.Narrow(1, h*a.classes, a.classes).Softmax(1)
+			probabilities, clusters = append(probabilities, p), append(clusters, p.ArgMax(1).Ints())
+			if near != nil {
+				result.Losses = append(result.Losses, scanLoss(p, near, a.weight))
+				if result.Losses[h] < result.Losses[result.Head] {
+					result.Head = h
+				}
+			}
+		}
+		confidences = probabilities[result.Head].Max(1).To(torch.F64).Float64s()
+		return nil
+	}); err != nil {
+		return err
+	}
+	return a.write(p, &result, rows, clusters, confidences, f.Labels)
+}
+
+// rows are the neighbours in numbers of rows, for the images of the rows. A neighbour that could not be read is the image
+// itself.
+func (a *assigner) rows(images []int) [][]int {
+	if a.near == nil {
+		return nil
+	}
+	row := make(map[int]int, len(images))
+	for r, image := range images {
+		row[image] = r
+	}
+	near := make([][]int, len(images))
+	for r, image := range images {
+		for _, other := range a.near[image] {
+			if at, ok := row[other]; ok {
+				near[r] = append(near[r], at)
+			} else {
+				near[r] = append(near[r], r)
+			}
+		}
+	}
+	return near
+}
+
+// scanLoss is SCAN's loss over all images and all their neighbours, for probabilities of N x C.
+func scanLoss(p torch.Tensor, near [][]int, weight float64) float64 {
+	loss, k := 0.0, len(near[0])
+	for n := range k {
+		index := make([]int, len(near))
+		for i := range near {
+			index[i] = near[i][n]
+		}
+		agreement := p.Mul(p.IndexSelect(0, torch.FromInts(index, len(index)))).Sum(1)
+		loss -= agreement.Clamp(1e-30, math.Inf(1)).Log().Mean().Item() / float64(k)
+	}
+	mean := p.Mean(0)
+	return loss + weight*mean.Mul(mean.Clamp(1e-30, math.Inf(1)).Log()).Sum().Item()
+}
+
+// write leaves the assignment in the stage's folder: clusters.csv, clusters.json, and the head.
+func (a *assigner) write(p *train.Progress, result *assignment, rows []int, clusters [][]int, confidences []float64, labels []int) error {
+	chosen := clusters[result.Head]
+	for r, c := range chosen {
+		result.Sizes[c]++
+		result.Confidence += confidences[r] / float64(len(chosen))
+	}
+	pairs := 0.0
+	for i := range clusters {
+		for j := range i {
+			scores, err := eval.ScoreClusters(clusters[i], clusters[j])
+			if err != nil {
+				return err
+			}
+			result.Agreement.ARI += scores.ARI
+			result.Agreement.NMI += scores.NMI
+			pairs++
+		}
+	}
+	if pairs > 0 {
+		result.Agreement.ARI /= pairs
+		result.Agreement.NMI /= pairs
+	}
+	if scores, err := eval.ScoreClusters(chosen, labels); err == nil { // else there are no labels
+		result.ACC, result.NMI, result.ARI = run.Num(scores.ACC), run.Num(scores.NMI), run.Num(scores.ARI)
+	}
+	var head []nn.State
+	if err := torch.Scope(func() error {
+		from := p.Params.Sub("heads").Sub(strconv.Itoa(result.Head))
+		for _, n := range from.All() {
+			head = append(head, nn.StateOf("heads.0."+from.Local(n), n.Tensor))
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	source := a.session.job.source
+	for name, write := range map[string]func(io.Writer) error{
+		headFile:       func(w io.Writer) error { return nn.WriteStates(w, head, nil) },
+		assignmentFile: indented(result),
+		clustersFile: func(w io.Writer) error {
+			c := csv.NewWriter(w)
+			c.Write([]string{"path", "cluster", "confidence"})
+			for r, image := range rows {
+				c.Write([]string{source.Name(image), strconv.Itoa(chosen[r]), strconv.FormatFloat(confidences[r], 'f', 4, 64)})
+			}
+			c.Flush()
+			return c.Error()
+		},
+	} {
+		if err := run.WriteFile(filepath.Join(a.dir, name), write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// embedAll embeds every image that can be read, as it would be used; rows are their numbers.
+func embedAll(s *session, e parallax.Encoder, params *nn.Params) (f eval.Features, rows []int, err error) {
+	l := s.evaluation.plain(s.job.source)
+	l.Limit, l.Quarantine = 0, nil
+	var batches iter.Seq2[eval.Batch, error] = func(yield func(eval.Batch, error) bool) {
+		for b, err := range l.Sequential(s.evaluation.ctx) {
+			if err != nil {
+				yield(eval.Batch{}, err)
+				return
+			}
+			rows = append(rows, b.Index...)
+			v := b.Views[0]
+			goOn := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)
+			b.Release()
+			if !goOn {
+				return
+			}
+		}
+	}
+	f, err = eval.Embed(e, params, s.evaluation.autocast(), batches)
+	return f, rows, err
+}
+
+const (
+	probePasses = 20 // of the linear probe over the bank
+	probeStep   = 256
+)
+
+// quality measures the backbone on the first probe, where that has labels.
+func (e *evaluation) quality(p *train.Progress) (q quality, err error) {
+	pr := e.probes[0]
+	if pr.classes < 2 {
+		return q, nil
+	}
+	bank, err := eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.bank, 0))
+	if err != nil {
+		return q, err
+	}
+	defer bank.Free()
+	queries, err := eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.queries, 0))
+	if err != nil {
+		return q, err
+	}
+	defer queries.Free()
+	if slices.Max(bank.Labels) < 0 {
+		return q, nil
+	}
+	return q, torch.Scope(func() error {
+		c := e.config
+		_, top1 := eval.KNN(bank.H, bank.Labels, queries.H, queries.Labels, c.Probe.K, c.Probe.Temperature, pr.classes)
+		q.KNN = known(top1)
+		linear := eval.NewLinear(p.Encoder.Features, pr.classes, c.Seed)
+		defer linear.Free()
+		linear.Fit(bank.H, bank.Labels, probePasses, probeStep, rand.New(rand.NewPCG(c.Seed, 0)))
+		q.Linear = known(linear.Accuracy(queries.H, queries.Labels))
+		return nil
+	})
+}
