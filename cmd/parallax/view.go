@@ -34,6 +34,7 @@ type view struct {
 
 	mu     sync.Mutex // the bar is drawn by a goroutine of its own
 	steps  int
+	from   int       // the step at which this process took the run up
 	step   run.Event // the last step shown
 	status string    // what stands beside the bar
 	start  time.Time
@@ -154,6 +155,8 @@ func (v *view) remember(e run.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch e.Event {
+	case run.Start, run.Resumed:
+		v.from = e.Step
 	case run.StepEnd:
 		v.step = e
 	case run.Eval:
@@ -189,7 +192,7 @@ func (v *view) line(e run.Event) string {
 		s += fmt.Sprintf("  knn %.3f", h.KNN.Value)
 	}
 	if e.ImagesPerSecond.Value > 0 && e.Step > 1 && e.Step < v.steps && !v.start.IsZero() {
-		perStep := time.Since(v.start).Seconds() / float64(max(1, e.Step-v.begun()))
+		perStep := time.Since(v.start).Seconds() / float64(max(1, e.Step-v.from))
 		s += "  " + rounded(time.Duration(perStep*float64(v.steps-e.Step)*float64(time.Second))) + " left"
 	}
 	s += fmt.Sprintf("  %.0f images/s", e.ImagesPerSecond.Value)
@@ -205,14 +208,6 @@ func rounded(d time.Duration) string {
 		return d.Round(time.Second).String()
 	}
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
-}
-
-// begun is the step at which this process began: of the first evaluation or 0.
-func (v *view) begun() int {
-	if e, ok := v.first["embedding"]; ok && e.Step < v.steps {
-		return e.Step
-	}
-	return 0
 }
 
 func (v *view) evaluation(z run.Event) string {
