@@ -246,6 +246,7 @@ func TestMethods(t *testing.T) {
 			t.Run("finite differences", func(t *testing.T) { checkFiniteDifferences(t, s) })
 			t.Run("symmetry", func(t *testing.T) { checkSymmetry(t, s) })
 			t.Run("order of the batch", func(t *testing.T) { checkOrder(t, s) })
+			t.Run("labels", func(t *testing.T) { checkLabels(t, s) })
 			t.Run("length of the embeddings", func(t *testing.T) { checkLength(t, s) })
 			t.Run("rotation of the embeddings", func(t *testing.T) { checkRotation(t, s) })
 			t.Run("purity", func(t *testing.T) { checkPurity(t, s) })
@@ -379,6 +380,27 @@ func checkOrder(t *testing.T, s subject) {
 			other.Index, other.Labels = append(other.Index, step.Index[i]), append(other.Labels, step.Labels[i])
 		}
 		near(t, "the loss with the images in another order", b.loss(&other).Item(), before, 1e-10)
+	})
+}
+
+// trainsOnLabels are the methods for which Step.Labels may matter. The labels of a Supporter are those of its support.
+var trainsOnLabels = map[string]bool{"supcon": true}
+
+// checkLabels gives the images other labels: nothing that says it needs none may see them.
+func checkLabels(t *testing.T, s subject) {
+	const n = 6
+	with(t, s.new(), torch.F64, n, func(b built) {
+		step := b.step(1, n, 5)
+		before := b.loss(step).Item()
+		slices.Reverse(step.Labels)
+		step.Labels[0] = 7
+		after := b.loss(step).Item()
+		switch uses := trainsOnLabels[s.Name]; {
+		case !uses:
+			near(t, "the loss with other labels", after, before, 1e-12)
+		case math.Abs(after-before) < 1e-9:
+			t.Errorf("said to train on labels, and with others the loss stays %g", after)
+		}
 	})
 }
 
