@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"parallax/method"
 	"parallax/nn"
@@ -105,7 +107,7 @@ func (k *clustering) stage(name, method, encoder string, more []setting, begin f
 		return err
 	}
 	of := name
-	if len(name) > len(choosePrefix) && name[:len(choosePrefix)] == choosePrefix {
+	if strings.HasPrefix(name, choosePrefix) {
 		of = clusteringStage
 	}
 	settings, err := k.settings(of, encoder)
@@ -164,14 +166,7 @@ func (k *clustering) choose() (int, error) {
 		}
 		tried = append(tried, a)
 	}
-	best := tried[0]
-	for _, a := range tried[1:] {
-		if a.Agreement.ARI >= best.Agreement.ARI-0.01 { // a larger number of clusters says more
-			if a.Agreement.ARI > best.Agreement.ARI || within(tried, a) {
-				best = a
-			}
-		}
-	}
+	best := nearlyBest(tried)
 	k.note("clusters  heads agree: ARI, NMI   loss     clusters used")
 	for _, a := range tried {
 		mark := ""
@@ -184,14 +179,20 @@ func (k *clustering) choose() (int, error) {
 	return best.Classes, nil
 }
 
-// within reports whether a is nearly as good as the best of all.
-func within(all []assignment, a assignment) bool {
-	for _, other := range all {
-		if other.Agreement.ARI > a.Agreement.ARI+0.01 {
-			return false
+// nearlyBest is the largest number of clusters whose heads agree within 0.01 as well as those of any: it says the most.
+// The numbers are in increasing order.
+func nearlyBest(tried []assignment) assignment {
+	top := math.Inf(-1)
+	for _, a := range tried {
+		top = max(top, a.Agreement.ARI)
+	}
+	best := tried[0]
+	for _, a := range tried {
+		if a.Agreement.ARI >= top-0.01 {
+			best = a
 		}
 	}
-	return true
+	return best
 }
 
 // short is a fifth of the length of the clustering stage, with several heads at least.

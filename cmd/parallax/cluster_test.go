@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"parallax/torch"
+)
+
+func TestNearlyBest(t *testing.T) {
+	for _, c := range []struct {
+		agreement []float64 // of 2, 3, 4 ... clusters
+		want      int
+	}{
+		{[]float64{0.5}, 2},
+		{[]float64{0.5, 0.8, 0.7}, 3},
+		{[]float64{0.8, 0.795, 0.7}, 3},
+		{[]float64{0.8, 0.795, 0.791}, 4},
+		{[]float64{0.8, 0.795, 0.788}, 3},
+		{[]float64{-0.1, 0, -0.2}, 3},
+	} {
+		var tried []assignment
+		for i, v := range c.agreement {
+			a := assignment{Classes: 2 + i}
+			a.Agreement.ARI = v
+			tried = append(tried, a)
+		}
+		if got := nearlyBest(tried).Classes; got != c.want {
+			t.Errorf("of %v: %d clusters, want %d", c.agreement, got, c.want)
+		}
+	}
+}
+
+// The loss over all images and neighbours, by hand: sure images with neighbours in their own cluster, and in the other one.
+func TestScanLoss(t *testing.T) {
+	if err := torch.Scope(func() error {
+		p := torch.FromFloat64([]float64{0.9, 0.1, 0.9, 0.1, 0.1, 0.9, 0.1, 0.9}, 4, 2)
+		together, apart := -math.Log(0.9*0.9+0.1*0.1), -math.Log(2*0.9*0.1)
+		for _, c := range []struct {
+			near [][]int
+			want float64
+		}{
+			{[][]int{{1}, {0}, {3}, {2}}, together},
+			{[][]int{{2}, {3}, {0}, {1}}, apart},
+			{[][]int{{1, 2}, {0, 3}, {3, 0}, {2, 1}}, (together + apart) / 2},
+		} {
+			if got, want := scanLoss(p, c.near, 5), c.want-5*math.Log(2); math.Abs(got-want) > 1e-12 {
+				t.Errorf("neighbours %v: %.12g, want %.12g", c.near, got, want)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Neighbours come back as they were written, and not when they are about something else.
+func TestNeighboursFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), neighboursFile)
+	about := map[string]string{"data": "a", "encoder": "b"}
+	if near, err := readNeighbours(path, about); near != nil || err != nil {
+		t.Errorf("of no file: %v, %v", near, err)
+	}
+	if err := writeNeighbours(path, [][]int{{1, 2}, {0, 2}, {1, 0}}, about); err != nil {
+		t.Fatal(err)
+	}
+	near, err := readNeighbours(path, about)
+	if err != nil || len(near) != 3 || near[2][0] != 1 || near[1][1] != 2 {
+		t.Errorf("%v, %v", near, err)
+	}
+	if near, err := readNeighbours(path, map[string]string{"data": "other"}); near != nil || err != nil {
+		t.Errorf("of other data: %v, %v", near, err)
+	}
+	if err := os.WriteFile(path, []byte("nothing of the kind"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readNeighbours(path, about); err == nil {
+		t.Error("a damaged file is read")
+	}
+}
