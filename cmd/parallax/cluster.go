@@ -256,13 +256,7 @@ func (p *plan) check(ctx context.Context) error {
 		stages[pretextStage] = p.Method
 	}
 	for _, stage := range slices.Sorted(maps.Keys(stages)) {
-		settings, err := p.settings(stage, "")
-		if err != nil {
-			return err
-		}
-		// What the images' statistics are is not looked at here.
-		settings = append(settings, setting{"data.mean", "[0.5, 0.5, 0.5]", ""}, setting{"data.std", "[0.5, 0.5, 0.5]", ""}, setting{"method.name", stages[stage], ""})
-		j, err := resolve(ctx, &request{preset: p.Preset, settings: settings, stage: true})
+		j, err := p.describe(ctx, stage, stages[stage], "")
 		if err != nil {
 			return fmt.Errorf("stage %s: %w", stage, err)
 		}
@@ -326,6 +320,16 @@ func (p *plan) setClasses(text string, images int) error {
 	slices.Sort(p.Classes)
 	p.Classes = slices.Compact(p.Classes)
 	return nil
+}
+
+// describe says what a stage will be. The images' statistics are not looked at. Close its source.
+func (p *plan) describe(ctx context.Context, stage, method, encoder string) (*job, error) {
+	settings, err := p.settings(stage, encoder)
+	if err != nil {
+		return nil, err
+	}
+	settings = append(settings, setting{"data.mean", "[0.5, 0.5, 0.5]", ""}, setting{"data.std", "[0.5, 0.5, 0.5]", ""}, setting{"method.name", method, ""})
+	return resolve(ctx, &request{preset: p.Preset, settings: settings, stage: true})
 }
 
 // ofStage takes the stage off a setting's path. A value that cannot be the same in all stages must have one.

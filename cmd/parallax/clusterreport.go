@@ -43,24 +43,25 @@ type sorted struct {
 }
 
 // report writes the output's files and tells what they hold.
-func (k *clustering) report(classes int) error {
+func (k *clustering) report(classes int, stages []string) error {
+	last := k.in(stages[len(stages)-1])
 	r := report{Event: "clusters", Classes: classes}
 	if err := readJSON(filepath.Join(k.in(clusteringStage), beforeFile), &r.Before); err != nil {
 		return err
 	}
-	for _, stage := range []string{clusteringStage, selfLabelStage} {
+	for _, stage := range stages {
 		var a assignment
 		if err := readJSON(filepath.Join(k.in(stage), assignmentFile), &a); err != nil {
 			return err
 		}
 		r.Stages = append(r.Stages, a)
 	}
-	source, err := k.source()
+	source, err := sourceOf(last)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	text, err := os.ReadFile(filepath.Join(k.in(selfLabelStage), clustersFile))
+	text, err := os.ReadFile(filepath.Join(last, clustersFile))
 	if err != nil {
 		return err
 	}
@@ -88,9 +89,9 @@ func (k *clustering) report(classes int) error {
 	return nil
 }
 
-// source opens the images as the last stage saw them.
-func (k *clustering) source() (*dataset.Source, error) {
-	text, err := run.ReadConfig(k.in(selfLabelStage))
+// sourceOf opens the images as a run saw them.
+func sourceOf(dir string) (*dataset.Source, error) {
+	text, err := run.ReadConfig(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -41,10 +41,20 @@ func (k *clustering) run() error {
 	if err := k.cluster(clusteringStage, classes, nil); err != nil {
 		return err
 	}
-	if err := k.selfLabel(classes); err != nil {
+	stages := []string{clusteringStage}
+	sure, threshold, err := k.sure()
+	switch {
+	case err != nil:
 		return err
+	case sure == 0:
+		k.note(fmt.Sprintf("no image is surer of its cluster than %v, so self-labelling has nothing to learn from and is left out: train the stages before it for longer, or begin again with a lower --set selflabel.method.threshold", threshold))
+	default:
+		if err := k.selfLabel(classes); err != nil {
+			return err
+		}
+		stages = append(stages, selfLabelStage)
 	}
-	return k.report(classes)
+	return k.report(classes, stages)
 }
 
 // encoder is the pretext's.
@@ -195,13 +205,29 @@ func nearlyBest(tried []assignment) assignment {
 	return best
 }
 
+// sure counts the images that the clustering stage is surer of than self-labelling's threshold.
+func (k *clustering) sure() (n int, threshold float64, err error) {
+	j, err := k.describe(k.ctx, selfLabelStage, "scan-selflabel", k.encoder())
+	if err != nil {
+		return 0, 0, err
+	}
+	threshold = j.method.(*method.SelfLabel).Threshold
+	text, err := os.ReadFile(filepath.Join(k.in(clusteringStage), clustersFile))
+	if err != nil {
+		return 0, 0, err
+	}
+	all, err := readClusters(string(text), j.source, math.MaxInt)
+	for _, s := range all {
+		if s.confidence > threshold {
+			n++
+		}
+	}
+	return n, threshold, errors.Join(err, j.source.Close())
+}
+
 // short is a fifth of the length of the clustering stage, with several heads at least.
 func (k *clustering) short() ([]setting, error) {
-	settings, err := k.settings(clusteringStage, k.encoder())
-	if err != nil {
-		return nil, err
-	}
-	j, err := resolve(k.ctx, &request{preset: k.Preset, settings: append(settings, setting{"method.name", "scan", "the stage"}), stage: true})
+	j, err := k.describe(k.ctx, clusteringStage, "scan", k.encoder())
 	if err != nil {
 		return nil, err
 	}
