@@ -97,7 +97,7 @@ func (j job) config() (*run.Layered, parallax.Method, error) {
 	c.Data.Mean, c.Data.Std = [3]float64{0.5, 0.5, 0.5}, [3]float64{0.25, 0.25, 0.25}
 	c.Backbone = run.Backbone{Name: "tiny", Width: 8}
 	c.Augment = m.Views(pixels)
-	c.Optim.Rate, c.Optim.WarmupSteps = 0.05, 2
+	c.Optim.Rate, c.Optim.WarmupSteps = 0.005, 2 // small enough for VICReg, whose terms weigh 25
 	c.Train.Batch, c.Train.MaxSteps = 8, 10
 	c.Train.Threads, c.Train.Workers = 1, 2
 	c.Train.EvalEvery, c.Train.SaveEvery, c.Train.LogEvery = 3, 100, 1

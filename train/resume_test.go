@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,10 +36,17 @@ var settings = []struct {
 	}},
 }
 
+// thorough are the methods that are resumed under every setting: one with only networks for its state, one with a target,
+// one with a queue, one whose prototypes are frozen at first. The others are resumed under the first.
+var thorough = []string{"simsiam", "byol", "mocov2", "swav"}
+
 // Ten steps are the same bytes as some, a stop and a resume, and the rest: weights, optimiser, target, hooks, metrics.
 func TestResumeIsExact(t *testing.T) {
 	for _, e := range method.All {
-		for _, s := range settings {
+		for i, s := range settings {
+			if i > 0 && !slices.Contains(thorough, e.Name) {
+				continue
+			}
 			t.Run(e.Name+"/"+s.name, func(t *testing.T) {
 				j := job{method: e.Name, set: s.set}
 				j.hooks = []train.Hook{&average{}}

@@ -60,7 +60,6 @@ func curves(out string, dirs []string) error {
 		plots[0][i].X.Label.Text = "step"
 		plots[0][i].Y.Min = 0
 		plots[0][i].Add(plotter.NewGrid())
-		plots[0][i].Legend.Top = i != 1
 		plots[0][i].Legend.TextStyle.Font.Size = font.Length(8)
 	}
 	fmt.Println("| run | std | effective rank | mean cosine | kNN | images/s |\n| --- | --- | --- | --- | --- | --- |")
