@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
-
 	"parallax"
+	"parallax/internal/spelling"
 	"parallax/nn"
 )
 
@@ -46,18 +45,14 @@ var All = []Entry{
 
 // Find returns the entry called name; the error names the nearest one.
 func Find(name string) (Entry, error) {
-	nearest := All[0].Name
 	var names []string
 	for _, e := range All {
 		if e.Name == name {
 			return e, nil
 		}
 		names = append(names, e.Name)
-		if levenshtein.ComputeDistance(name, e.Name) < levenshtein.ComputeDistance(name, nearest) {
-			nearest = e.Name
-		}
 	}
-	return Entry{}, fmt.Errorf("unknown backbone %q: did you mean %q? (there are %s)", name, nearest, strings.Join(names, ", "))
+	return Entry{}, fmt.Errorf("unknown backbone %q: did you mean %q? (there are %s)", name, spelling.Nearest(name, names), strings.Join(names, ", "))
 }
 
 // New returns the ResNet called name with batch norm; width and stem are as in [Spec].

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
-
 	"parallax"
+	"parallax/internal/spelling"
 )
 
 // Entry describes one method of the list.
@@ -58,7 +57,6 @@ var Later = []Entry{
 
 // Find returns the entry called name; the error names the nearest one.
 func Find(name string) (Entry, error) {
-	nearest := All[0].Name
 	var names []string
 	for _, e := range Later {
 		if e.Name == name {
@@ -70,9 +68,6 @@ func Find(name string) (Entry, error) {
 			return e, nil
 		}
 		names = append(names, e.Name)
-		if levenshtein.ComputeDistance(name, e.Name) < levenshtein.ComputeDistance(name, nearest) {
-			nearest = e.Name
-		}
 	}
-	return Entry{}, fmt.Errorf("unknown method %q: did you mean %q? (there are %s)", name, nearest, strings.Join(names, ", "))
+	return Entry{}, fmt.Errorf("unknown method %q: did you mean %q? (there are %s)", name, spelling.Nearest(name, names), strings.Join(names, ", "))
 }

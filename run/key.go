@@ -5,8 +5,6 @@ package run
 import (
 	"strings"
 	"unicode"
-
-	"github.com/agnivade/levenshtein"
 )
 
 // Key is the config key of an exported Go field: snake_case, with a run of capitals as one word
@@ -25,16 +23,4 @@ func Key(field string) string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()
-}
-
-// Nearest is the candidate with the smallest edit distance to name, the first of equals, or "" without candidates.
-// It is what an error about an unknown key, method or flag suggests.
-func Nearest(name string, candidates []string) string {
-	best, distance := "", -1
-	for _, c := range candidates {
-		if d := levenshtein.ComputeDistance(name, c); distance < 0 || d < distance {
-			best, distance = c, d
-		}
-	}
-	return best
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parallax/augment"
+	"parallax/internal/spelling"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -305,7 +306,7 @@ func opNamed(name string) (augment.Op, error) {
 		}
 		names = append(names, op.Name())
 	}
-	return nil, fmt.Errorf("unknown op %q: did you mean %s? the ops are: %s", name, Nearest(name, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown op %q: did you mean %s? the ops are: %s", name, spelling.Nearest(name, names), strings.Join(names, ", "))
 }
 
 // formatKey is the version of the file's form, so that a later parallax can tell what it reads.

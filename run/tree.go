@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"parallax/augment"
+	"parallax/internal/spelling"
 )
 
 // kind of a node of the tree that a Config is for reading, writing and comparing.
@@ -277,7 +278,7 @@ func (n *node) unknown(root *node, key string) error {
 	if len(holds) == 0 {
 		return fmt.Errorf("unknown key %s: %s holds no keys", full, where)
 	}
-	near := Nearest(key, holds)
+	near := spelling.Nearest(key, holds)
 	if n.path != "" {
 		near = n.path + "." + near
 	}

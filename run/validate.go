@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parallax/augment"
+	"parallax/internal/spelling"
 )
 
 var patchStem = regexp.MustCompile(`^patch[1-9][0-9]?$`)
@@ -25,7 +26,7 @@ func (c *Config) Validate() error {
 	}
 	oneOf := func(path, have string, want ...string) {
 		if !slices.Contains(want, have) {
-			errs = append(errs, fmt.Errorf("%s is %q: did you mean %s? the choices are: %s", path, have, Nearest(have, want), strings.Join(want, ", ")))
+			errs = append(errs, fmt.Errorf("%s is %q: did you mean %s? the choices are: %s", path, have, spelling.Nearest(have, want), strings.Join(want, ", ")))
 		}
 	}
 	hold(c.Method.Name != "", "method.name", `""`, "a method: choose with --method NAME")

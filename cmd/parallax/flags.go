@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"parallax/run"
+	"parallax/internal/spelling"
 )
 
 // flagError says what is wrong with a flag: the nearest one of those there are, or what its value must be.
@@ -23,7 +23,7 @@ func flagError(c *cobra.Command, err error) error {
 		var names []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		name := unknown.GetSpecifiedName()
-		return fmt.Errorf("unknown flag --%s: did you mean --%s? (%s --help lists them)", name, run.Nearest(name, names), c.CommandPath())
+		return fmt.Errorf("unknown flag --%s: did you mean --%s? (%s --help lists them)", name, spelling.Nearest(name, names), c.CommandPath())
 	case errors.As(err, &invalid):
 		want := map[string]string{"bool": "true or false", "int": "a whole number", "uint64": "a whole number, 0 or more"}
 		f := invalid.GetFlag()

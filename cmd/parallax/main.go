@@ -23,6 +23,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parallax/internal/spelling"
 	"parallax/run"
 	"parallax/train"
 )
@@ -175,5 +176,5 @@ func unknownCommand(c *cobra.Command, name string) error {
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
-	return fmt.Errorf("unknown command %q: did you mean %q? (%s --help lists them)", name, run.Nearest(name, names), c.CommandPath())
+	return fmt.Errorf("unknown command %q: did you mean %q? (%s --help lists them)", name, spelling.Nearest(name, names), c.CommandPath())
 }
