@@ -2,12 +2,7 @@
 
 package optim
 
-import (
-	"fmt"
-	"strconv"
-
-	"parallax/nn"
-)
+import "parallax/nn"
 
 // A Schedule is a number, such as the learning rate, as a function of the optimiser step, counted from 0.
 type Schedule interface {
@@ -37,15 +32,4 @@ func (w WarmupCosine) At(step int) float64 {
 		return w.Final
 	}
 	return nn.Cosine(w.Base, w.Final, step-w.Warmup, w.Total-w.Warmup)
-}
-
-// ScaledRate returns the learning rate for a batch, base·(batch·accumulate)/256 (the linear rule of Goyal et al.,
-// arXiv:1706.02677), and the arithmetic as text for the log. accumulate is how many batches are added up for a step.
-func ScaledRate(base float64, batch, accumulate int) (rate float64, arithmetic string) {
-	rate = base * float64(batch*accumulate) / 256
-	size := strconv.Itoa(batch)
-	if accumulate != 1 {
-		size = fmt.Sprintf("(%d x %d)", batch, accumulate)
-	}
-	return rate, fmt.Sprintf("%.6g x %s/256 = %.6g", base, size, rate)
 }

@@ -36,21 +36,3 @@ func TestConstant(t *testing.T) {
 		t.Errorf("got %v", v)
 	}
 }
-
-func TestScaledRate(t *testing.T) {
-	for _, c := range []struct {
-		base              float64
-		batch, accumulate int
-		rate              float64
-		text              string
-	}{
-		{0.03, 256, 1, 0.03, "0.03 x 256/256 = 0.03"},
-		{0.05, 512, 1, 0.1, "0.05 x 512/256 = 0.1"},
-		{0.3, 128, 4, 0.6, "0.3 x (128 x 4)/256 = 0.6"},
-	} {
-		rate, text := optim.ScaledRate(c.base, c.batch, c.accumulate)
-		if rate != c.rate || text != c.text {
-			t.Errorf("%v, %q, want %v, %q", rate, text, c.rate, c.text)
-		}
-	}
-}

@@ -155,9 +155,6 @@ func Describe() map[string]string {
 // thread counts.
 func SetThreads(n int) { done("SetThreads", C.plx_set_threads(C.int(n))) }
 
-// Threads returns how many threads one operation may use.
-func Threads() int { return int(integer("Threads", C.plx_threads())) }
-
 // NoGrad runs f without recording operations for backward.
 func NoGrad(f func()) {
 	was := integer("NoGrad", C.plx_set_grad_mode(0))

@@ -114,7 +114,6 @@ plx_value free_tensors(const plx_tensor *t, int64_t n) {
 }
 plx_value live_tensors(void) { return value([] { return live(); }); }
 plx_value set_threads(int n) { return done([&] { at::set_num_threads(n); }); }
-plx_value threads(void) { return value([] { return at::get_num_threads(); }); }
 
 plx_value set_grad_mode(int on) {
 	return value([&] {

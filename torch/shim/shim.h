@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is refused.
-#define PLX_VERSION 2
+#define PLX_VERSION 3
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -35,7 +35,6 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, free_tensors, (const plx_tensor *t, int64_t n), (t, n)) \
 	X(plx_value, live_tensors, (void), ()) \
 	X(plx_value, set_threads, (int n), (n)) \
-	X(plx_value, threads, (void), ()) \
 	X(plx_value, set_grad_mode, (int on), (on)) \
 	X(plx_value, set_autocast, (int on), (on)) \
 	X(plx_value, describe, (char *text, int64_t size), (text, size)) \
