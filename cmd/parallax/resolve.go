@@ -269,7 +269,8 @@ func (j *job) complete() error {
 	if c.Train.Batch < 2 {
 		return fmt.Errorf("the batch is %d: a method compares images with one another, so use --batch 2 or more", c.Train.Batch)
 	}
-	if n := j.source.Len(); c.Train.Batch > n && strings.HasPrefix(c.Sources["train.batch"], "preset ") {
+	unasked := c.Sources["train.batch"] == "default" || strings.HasPrefix(c.Sources["train.batch"], "preset ")
+	if n := j.source.Len(); c.Train.Batch > n && unasked {
 		c.Train.Batch, c.Sources["train.batch"] = n, "as many as there are images"
 	}
 	if c.Train.Batch > j.source.Len() {
