@@ -14,28 +14,39 @@ import (
 type Entry struct {
 	Name     string // as in --method
 	Title    string // as the paper writes it
+	Date     string // year and month of the first public version, "2020-02"
 	Paper    string // authors, title, venue, arXiv number
 	Equation string // the loss, in one line
 	Collapse string // what keeps it from collapsing
+	Uses     []Part // what the loss works with, as far as running it cannot show
 	New      func() parallax.Method
 }
 
-// All lists every method. Adding one is a file in this package and a line here.
+// A Part is something that losses of several methods have in common.
+type Part string
+
+const (
+	Negatives  Part = "negatives"  // images that are pushed apart because they are not the same one
+	Clusters   Part = "clusters"   // groups, prototypes or classes that every image is distributed over
+	Statistics Part = "statistics" // of the embeddings of a batch: their variance, covariance, whitening or distribution
+)
+
+// All lists every method, by the date and arXiv number of its paper. Adding one is a file in this package and a line here.
 var All = []Entry{
 	moCoV1Entry,
 	simCLREntry,
 	moCoV2Entry,
 	supConEntry,
+	scanEntry,
 	byolEntry,
 	swavEntry,
 	deepClusterV2Entry,
 	wmseEntry,
 	simSiamEntry,
 	moCoV2PlusEntry,
-	pawsEntry,
-	scanEntry,
 	barlowTwinsEntry,
 	moCoV3Entry,
+	pawsEntry,
 	dinoEntry,
 	nnCLREntry,
 	nnBYOLEntry,

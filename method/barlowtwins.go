@@ -14,9 +14,11 @@ import (
 var barlowTwinsEntry = Entry{
 	Name:     "barlowtwins",
 	Title:    "Barlow Twins",
+	Date:     "2021-03",
 	Paper:    "Zbontar, Jing, Misra, LeCun & Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction. ICML 2021, arXiv:2103.03230",
 	Equation: "L = Σᵢ (1 - Cᵢᵢ)² + λ Σ_{i≠j} Cᵢⱼ²,  C the correlation over the batch of the features of z₁ with those of z₂",
 	Collapse: "the diagonal of the cross-correlation: a feature that is constant correlates with nothing; redundancy reduction keeps the others from repeating it",
+	Uses:     []Part{Statistics},
 	New:      func() parallax.Method { return NewBarlowTwins() },
 }
 
@@ -24,7 +26,7 @@ var barlowTwinsEntry = Entry{
 type BarlowTwins struct {
 	OnDiagonal float64     // weight of the invariance term; 1, and 0 leaves it out
 	Lambda     float64     // λ of the redundancy term; 0 leaves it out
-	Scale      float64     // of the whole loss; 0.024 in the official code until June 2021, see [BarlowTwins.Loss]
+	Scale      float64     // of the whole loss; 0.024 in the official code until June 2021
 	Centring   bool        // subtract each feature's mean over the batch; part of the definition
 	Deviation  Correlation // biased, or unbiased as in the paper's algorithm 1
 	ViewCount  int         // more than 2: the mean over all pairs

@@ -12,6 +12,7 @@ import (
 var byolEntry = Entry{
 	Name:     "byol",
 	Title:    "BYOL",
+	Date:     "2020-06",
 	Paper:    "Grill et al.: Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning. NeurIPS 2020, arXiv:2006.07733",
 	Equation: "L = ‖p̄₁ - z̄'₂‖² + ‖p̄₂ - z̄'₁‖² = 4 - 2 cos(p₁, z'₂) - 2 cos(p₂, z'₁);  ξ ← τξ + (1-τ)θ after each step",
 	Collapse: "a predictor and a target network that is a moving average of the online one and gets no gradient",

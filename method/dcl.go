@@ -12,18 +12,22 @@ import (
 var dclEntry = Entry{
 	Name:     "dcl",
 	Title:    "DCL",
+	Date:     "2021-10",
 	Paper:    "Yeh et al.: Decoupled Contrastive Learning. ECCV 2022, arXiv:2110.06848",
 	Equation: "L = mean over the 2N views i of -cos(zᵢ,zⱼ)/τ + log Σₖ exp(cos(zᵢ,zₖ)/τ), j the other view of i's image, k over the 2N-2 views of others",
 	Collapse: "negatives, as SimCLR; the positive is not among them, so that an easy positive does not weaken their gradient",
+	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewDCL() },
 }
 
 var dclwEntry = Entry{
 	Name:     "dclw",
 	Title:    "DCLW",
+	Date:     "2021-10",
 	Paper:    dclEntry.Paper,
 	Equation: "DCL with wᵢ·cos(zᵢ,zⱼ)/τ in the place of cos(zᵢ,zⱼ)/τ,  wᵢ = 2 - N softmaxᵢ(cos(zᵢ,zⱼ)/σ)",
 	Collapse: dclEntry.Collapse,
+	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewDCLW() },
 }
 

@@ -14,9 +14,11 @@ import (
 var deepClusterV2Entry = Entry{
 	Name:     "deepclusterv2",
 	Title:    "DeepCluster-v2",
+	Date:     "2020-06",
 	Paper:    "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882, section 4.1 and appendix",
 	Equation: "L = mean over heads and crops of -log softmax(Cz/τ)ₐ, a the cluster of the image in spherical k-means over all images",
 	Collapse: "targets from a clustering of the whole data set between epochs, whose centroids are not trained: an image is held to its cluster while the network moves",
+	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewDeepClusterV2() },
 }
 
@@ -26,7 +28,7 @@ var deepClusterV2Entry = Entry{
 // data without training. Official code: https://github.com/facebookresearch/swav/blob/06b1b7cbaf6ba2a792300d79c7299db98b93b7f9/main_deepclusterv2.py
 type DeepClusterV2 struct {
 	Crops
-	Projector   nn.MLP
+	Projector   nn.MLP  // SwAV's
 	Heads       int     // clusterings, of different banks in turn
 	Prototypes  int     // K, the clusters of each
 	Iterations  int     // of k-means

@@ -12,9 +12,11 @@ import (
 var dinoEntry = Entry{
 	Name:     "dino",
 	Title:    "DINO",
+	Date:     "2021-04",
 	Paper:    "Caron, Touvron, Misra, Jégou, Mairal, Bojanowski & Joulin: Emerging Properties in Self-Supervised Vision Transformers. ICCV 2021, arXiv:2104.14294",
 	Equation: "L = mean over x ≠ x' of -softmax((g_t(x) - c)/τ_t)·log softmax(g_s(x')/τ_s), x global, x' any crop;  c ← mc + (1-m) mean g_t",
 	Collapse: "centring the teacher's outputs, which keeps any one of them from winning, and sharpening them, which keeps them from becoming uniform; each alone collapses",
+	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewDINO() },
 }
 
@@ -49,9 +51,7 @@ func NewDINO() *DINO {
 		Crops:  Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4}},
 		Hidden: 2048, Bottleneck: 256, Outputs: 65536,
 		StudentTemperature: 0.1, TeacherTemperature: 0.07, WarmupTeacherTemperature: 0.04, WarmupTeacherEpochs: 30,
-		Sharpening: true, Centring: true, CentreMomentum: 0.9,
-		TargetMomentum: 0.996, FinalTargetMomentum: 1,
-		FreezeEpochs: 1,
+		Sharpening: true, Centring: true, CentreMomentum: 0.9, TargetMomentum: 0.996, FinalTargetMomentum: 1, FreezeEpochs: 1,
 	}
 }
 

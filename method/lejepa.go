@@ -15,20 +15,22 @@ import (
 var leJEPAEntry = Entry{
 	Name:     "lejepa",
 	Title:    "LeJEPA",
+	Date:     "2025-11",
 	Paper:    "Balestriero & LeCun: LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics. 2025, arXiv:2511.08544",
 	Equation: "L = (1-λ) mean ‖µᵢ - zᵢᵥ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the views",
 	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed as a standard normal variable, which one point is not",
+	Uses:     []Part{Statistics},
 	New:      func() parallax.Method { return NewLeJEPA() },
 }
 
 // LeJEPA draws all views to their mean and the embeddings of a batch to an isotropic Gaussian.
 type LeJEPA struct {
 	Lambda     float64 // λ between the prediction (0) and the Gaussian (1), the only one to tune
-	Directions int     // random ones of a step, the paper's slices |A|
+	Directions int     // random ones of a step, the paper's slices A
 	Knots      int     // of the integral, by the trapezoidal rule
 	Domain     float64 // the integral goes from -Domain to Domain; the authors' code has 33 knots and 3
 	ViewCount  int     // 4 in the authors' example; all are global, as the paper says for ResNets
-	Projector  nn.MLP
+	Projector  nn.MLP  // three layers; 16 features suffice in the authors' example
 
 	encoder parallax.Encoder
 }

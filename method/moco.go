@@ -17,15 +17,21 @@ const (
 	moCoCollapse = "negatives: the keys of K earlier images are pushed away, so a constant embedding has the loss ln(1+K) and not the smallest"
 )
 
-var (
-	moCoV1Entry = Entry{"mocov1", "MoCo v1", moCoPaper, moCoEquation, moCoCollapse, func() parallax.Method { return NewMoCoV1() }}
-	moCoV2Entry = Entry{"mocov2", "MoCo v2",
-		"Chen, Fan, Girshick & He: Improved Baselines with Momentum Contrastive Learning. 2020, arXiv:2003.04297",
-		moCoEquation, moCoCollapse, func() parallax.Method { return NewMoCoV2() }}
-	moCoV2PlusEntry = Entry{"mocov2plus", "MoCo v2+",
-		"the improved reproduction of MoCo v2 in Chen & He: Exploring Simple Siamese Representation Learning. CVPR 2021, arXiv:2011.10566",
-		"L = ½ L(q₁, k₂, queue of k₂) + ½ L(q₂, k₁, queue of k₁), L as in MoCo", moCoCollapse, func() parallax.Method { return NewMoCoV2Plus() }}
-)
+var moCoV1Entry = Entry{
+	Name: "mocov1", Title: "MoCo v1", Date: "2019-11", Paper: moCoPaper, Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives},
+	New: func() parallax.Method { return NewMoCoV1() },
+}
+var moCoV2Entry = Entry{
+	Name: "mocov2", Title: "MoCo v2", Date: "2020-03", Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives},
+	Paper: "Chen, Fan, Girshick & He: Improved Baselines with Momentum Contrastive Learning. 2020, arXiv:2003.04297",
+	New:   func() parallax.Method { return NewMoCoV2() },
+}
+var moCoV2PlusEntry = Entry{
+	Name: "mocov2plus", Title: "MoCo v2+", Date: "2020-11", Collapse: moCoCollapse, Uses: []Part{Negatives},
+	Paper:    "the improved reproduction of MoCo v2 in Chen & He: Exploring Simple Siamese Representation Learning. CVPR 2021, arXiv:2011.10566",
+	Equation: "L = ½ L(q₁, k₂, queue of k₂) + ½ L(q₂, k₁, queue of k₁), L as in MoCo",
+	New:      func() parallax.Method { return NewMoCoV2Plus() },
+}
 
 // MoCo looks a query's key up among the keys of many earlier images, which a slowly moving copy of the encoder made.
 type MoCo struct {
@@ -47,9 +53,7 @@ type MoCo struct {
 // NewMoCoV1 returns MoCo with the paper's hyperparameters (section 3.3, and the official code).
 func NewMoCoV1() *MoCo {
 	m := NewMoCoV2()
-	m.Temperature = 0.07
-	m.Projector = nn.MLP{Widths: []int{128}}
-	m.colours = true
+	m.Temperature, m.Projector, m.colours = 0.07, nn.MLP{Widths: []int{128}}, true
 	return m
 }
 
@@ -69,9 +73,7 @@ func NewMoCoV2() *MoCo {
 // NewMoCoV2Plus returns MoCo v2+ as solo-learn has it: symmetric, and a target that begins faster.
 func NewMoCoV2Plus() *MoCo {
 	m := NewMoCoV2()
-	m.TargetMomentum = 0.99
-	m.Projector.Widths = []int{2048, 256}
-	m.Symmetric = true
+	m.TargetMomentum, m.Projector.Widths, m.Symmetric = 0.99, []int{2048, 256}, true
 	return m
 }
 

@@ -14,9 +14,11 @@ import (
 var moCoV3Entry = Entry{
 	Name:     "mocov3",
 	Title:    "MoCo v3",
+	Date:     "2021-04",
 	Paper:    "Chen, Xie & He: An Empirical Study of Training Self-Supervised Vision Transformers. ICCV 2021, arXiv:2104.02057",
 	Equation: "L = ctr(q₁,k₂) + ctr(q₂,k₁),  ctr(q,k) = -2τ mean over i of log( exp(cos(qᵢ,kᵢ)/τ) / Σⱼ exp(cos(qᵢ,kⱼ)/τ) ), j over the batch",
 	Collapse: "negatives, the other keys of the batch; a predictor and a momentum encoder besides",
+	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewMoCoV3() },
 }
 

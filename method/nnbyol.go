@@ -12,6 +12,7 @@ import (
 var nnBYOLEntry = Entry{
 	Name:     "nnbyol",
 	Title:    "NNBYOL",
+	Date:     "2021-04",
 	Paper:    "BYOL with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, arXiv:2104.14548; after solo-learn",
 	Equation: "L = 4 - 2 cos(p₁, nn(z'₂,Q)) - 2 cos(p₂, nn(z'₁,Q)), Q a queue of earlier z';  ξ ← τξ + (1-τ)θ after each step",
 	Collapse: "as in BYOL, a predictor and a target that is a moving average; what is predicted is another image",
@@ -20,12 +21,12 @@ var nnBYOLEntry = Entry{
 
 // NNBYOL predicts, from one view, the nearest neighbour of the embedding that the target gives the other view.
 type NNBYOL struct {
-	TargetMomentum      float64 // τ at the start, as in BYOL
-	FinalTargetMomentum float64 // τ at the end, reached along half a cosine; equal to the first: constant
-	Queue               int     // the number of the target's embeddings to find the neighbour in
-	EnqueueAll          bool    // the embeddings of all views, not of the first alone
-	Projector           nn.MLP
-	Predictor           nn.MLP
+	TargetMomentum      float64   // τ at the start, as in BYOL
+	FinalTargetMomentum float64   // τ at the end, reached along half a cosine; equal to the first: constant
+	Queue               int       // the number of the target's embeddings to find the neighbour in
+	EnqueueAll          bool      // the embeddings of all views, not of the first alone
+	Projector           nn.MLP    // BYOL's
+	Predictor           nn.MLP    // of the projector's shape
 	PredictorMode       Predictor // trained, fixed at its initialisation, or none
 	Symmetric           bool      // both directions, or only p₁ with nn(z'₂)
 	ViewCount           int       // more than 2: twice the mean over all ordered pairs of views

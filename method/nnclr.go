@@ -12,9 +12,11 @@ import (
 var nnCLREntry = Entry{
 	Name:     "nnclr",
 	Title:    "NNCLR",
+	Date:     "2021-04",
 	Paper:    "Dwibedi, Aytar, Tompson, Sermanet & Zisserman: With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual Representations. ICCV 2021, arXiv:2104.14548",
 	Equation: "L = mean of -log( exp(nn(zᵢ,Q)·pᵢ/τ) / Σₖ exp(nn(zᵢ,Q)·pₖ/τ) ), p the predictions of the other view, Q a queue of earlier z;  both directions",
 	Collapse: "negatives: the predictions of every other image of the batch are pushed away from a neighbour, so a constant embedding has the loss ln N and not the smallest",
+	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewNNCLR() },
 }
 

@@ -12,6 +12,7 @@ import (
 var nnSiamEntry = Entry{
 	Name:     "nnsiam",
 	Title:    "NNSiam",
+	Date:     "2021-04",
 	Paper:    "SimSiam with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, arXiv:2104.14548; after solo-learn",
 	Equation: "L = ½ D(p₁, nn(z₂,Q)) + ½ D(p₂, nn(z₁,Q)),  D(p, z) = -cos(p, z), Q a queue of earlier z",
 	Collapse: "a predictor on one side, and on the other an embedding of the past, through which no gradient can pass",

@@ -16,9 +16,11 @@ import (
 var pawsEntry = Entry{
 	Name:     "paws",
 	Title:    "PAWS",
+	Date:     "2021-04",
 	Paper:    "Assran, Caron, Misra, Bojanowski, Joulin, Ballas & Rabbat: Semi-Supervised Learning of Visual Features by Non-Parametrically Predicting View Assignments with Support Samples. ICCV 2021, arXiv:2104.13963",
 	Equation: "L = mean of H(ρ(p⁺), p) - H(mean of ρ(p)),  p = softmax(ẑ·Ŝᵀ/τ)·Y,  ρ(p) ∝ p^(1/T);  Ŝ, Y the support's embeddings and labels",
 	Collapse: "sharpened targets: equal embeddings predict the support's uniform labels, which are not sharp (proposition 1); the mean prediction is kept spread over the classes",
+	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewPAWS() },
 }
 
@@ -34,7 +36,7 @@ type PAWS struct {
 	SupportClasses int     // classes in a step, 0 for all; 960 for ImageNet
 	SupportImages  int     // of each class; 7 for ImageNet
 	SupportViews   int     // of each of these images, 1 or 2
-	Projector      nn.MLP
+	Projector      nn.MLP  // three layers, batch norm on the hidden ones
 
 	encoder parallax.Encoder
 }

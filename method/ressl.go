@@ -12,6 +12,7 @@ import (
 var reSSLEntry = Entry{
 	Name:     "ressl",
 	Title:    "ReSSL",
+	Date:     "2021-07",
 	Paper:    "Zheng, You, Wang, Qian, Zhang, Wang & Xu: ReSSL: Relational Self-Supervised Learning with Weak Augmentation. NeurIPS 2021, arXiv:2107.09282",
 	Equation: "L = H( softmax(k·Qᵀ/τₜ), softmax(q·Qᵀ/τₛ) ), q of the strong view, k of the weak one, Q a queue of earlier k;  θₜ ← mθₜ + (1-m)θₛ after each step",
 	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding is related to all of the queue alike, and has the loss ln K",

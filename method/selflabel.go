@@ -13,9 +13,11 @@ import (
 var selfLabelEntry = Entry{
 	Name:     "scan-selflabel",
 	Title:    "SCAN, self-labelling",
+	Date:     "2020-05",
 	Paper:    scanEntry.Paper,
 	Equation: "L = mean over clusters c of the mean of -log Φ(strong view)_c over the images whose weak view has Φ_c above the threshold",
 	Collapse: "it begins with SCAN's clusters, and a large cluster counts no more than a small one",
+	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewSelfLabel() },
 }
 

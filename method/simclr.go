@@ -12,9 +12,11 @@ import (
 var simCLREntry = Entry{
 	Name:     "simclr",
 	Title:    "SimCLR",
+	Date:     "2020-02",
 	Paper:    "Chen, Kornblith, Norouzi & Hinton: A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020, arXiv:2002.05709",
 	Equation: "L = mean over the 2N views i of -log( exp(cos(zᵢ,zⱼ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), j the other view of i's image",
 	Collapse: "negatives: every other image of the batch is pushed away, so a constant embedding has the loss ln(2N-1) and not the smallest",
+	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewSimCLR() },
 }
 

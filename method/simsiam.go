@@ -12,6 +12,7 @@ import (
 var simSiamEntry = Entry{
 	Name:     "simsiam",
 	Title:    "SimSiam",
+	Date:     "2020-11",
 	Paper:    "Chen & He: Exploring Simple Siamese Representation Learning. CVPR 2021, arXiv:2011.10566",
 	Equation: "L = ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁)),  D(p, z) = -cos(p, z)",
 	Collapse: "stop-gradient on one side and a predictor on the other: without the stop-gradient the outputs become constant",

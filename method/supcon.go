@@ -12,9 +12,11 @@ import (
 var supConEntry = Entry{
 	Name:     "supcon",
 	Title:    "SupCon",
+	Date:     "2020-04",
 	Paper:    "Khosla et al.: Supervised Contrastive Learning. NeurIPS 2020, arXiv:2004.11362",
 	Equation: "L = mean over all views i of -1/|P(i)| Σ_{p∈P(i)} log( exp(cos(zᵢ,zₚ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), P(i) the other views of i's class",
 	Collapse: "negatives, as SimCLR, but of other classes; it uses labels",
+	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewSupCon() },
 }
 

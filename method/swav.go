@@ -14,16 +14,18 @@ import (
 var swavEntry = Entry{
 	Name:     "swav",
 	Title:    "SwAV",
+	Date:     "2020-06",
 	Paper:    "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882",
 	Equation: "L = -½ ( q₂·log p₁ + q₁·log p₂ ),  p = softmax(Czᵗ/τ),  q = Sinkhorn(Czᵗ/ε), z and the rows of C of length 1",
 	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): there are no negative pairs, and one code for all images is not allowed",
+	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewSwAV() },
 }
 
 // SwAV predicts, from one view, the code of another: its assignment to prototypes, which the batch uses equally.
 type SwAV struct {
 	Crops
-	Projector          nn.MLP
+	Projector          nn.MLP  // two layers, batch norm on the hidden one
 	Prototypes         int     // K, the rows of C
 	Temperature        float64 // τ
 	Epsilon            float64 // ε of the codes: smaller is harder

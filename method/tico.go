@@ -12,9 +12,11 @@ import (
 var ticoEntry = Entry{
 	Name:     "tico",
 	Title:    "TiCo",
+	Date:     "2022-06",
 	Paper:    "Zhu, Moraes, Karakulak, Sobol, Canziani & LeCun: TiCo: Transformation Invariance and Covariance Contrast for Self-Supervised Visual Representation Learning. 2022, arXiv:2206.10698",
 	Equation: "L = 1 - 1/N Σ qᵢ·kᵢ + ρ/N Σ qᵢᵀCqᵢ,  C ← βC + (1-β) 1/N Σ qᵢqᵢᵀ, q and k unit vectors, k from a moving average of the network",
 	Collapse: "the covariance contrast: an embedding is pushed out of the directions in which the embeddings of many batches lie, a memory bank without end",
+	Uses:     []Part{Statistics},
 	New:      func() parallax.Method { return NewTiCo() },
 }
 
@@ -26,7 +28,7 @@ type TiCo struct {
 	FinalTargetMomentum float64 // and at the end, reached along half a cosine
 	Symmetric           bool    // every view is a query, too; otherwise the first is the only one
 	ViewCount           int     // more than 2: the mean over pairs of a query and another view's key
-	Projector           nn.MLP
+	Projector           nn.MLP  // two layers, batch norm on the hidden one
 
 	encoder           parallax.Encoder
 	target            target

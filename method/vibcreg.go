@@ -12,9 +12,11 @@ import (
 var vibcRegEntry = Entry{
 	Name:     "vibcreg",
 	Title:    "VIbCReg",
+	Date:     "2021-09",
 	Paper:    "Lee & Aune: VIbCReg: Variance-Invariance-better-Covariance Regularization for Self-Supervised Learning on Time Series. 2021, arXiv:2109.00783",
 	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  s and v as VICReg's,  c = 1/d² Σ_{i≠j} Corr(z)ᵢⱼ²",
 	Collapse: "VICReg's variance term; whitening at the end of the projector and a covariance term that does not depend on the features' scale",
+	Uses:     []Part{Statistics},
 	New:      func() parallax.Method { return NewVIbCReg() },
 }
 
@@ -30,7 +32,7 @@ type VIbCReg struct {
 	IterNormGroups       int     // that are whitened apart from each other, at most
 	IterNormSteps        int     // Newton's iterations
 	ViewCount            int     // more than 2: the means over pairs and over views
-	Projector            nn.MLP
+	Projector            nn.MLP  // three layers, before the iterative normalisation
 
 	encoder parallax.Encoder
 }

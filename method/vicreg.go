@@ -12,9 +12,11 @@ import (
 var vicRegEntry = Entry{
 	Name:     "vicreg",
 	Title:    "VICReg",
+	Date:     "2021-05",
 	Paper:    "Bardes, Ponce & LeCun: VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning. ICLR 2022, arXiv:2105.04906",
 	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  v = 1/d Σⱼ max(0, γ - √(Var(zⱼ) + ε)),  c = 1/d Σ_{i≠j} Cov(z)ᵢⱼ²",
 	Collapse: "the variance term: it pushes until every feature has a standard deviation of γ over the batch; the covariance term keeps features from repeating each other",
+	Uses:     []Part{Statistics},
 	New:      func() parallax.Method { return NewVICReg() },
 }
 
@@ -26,7 +28,7 @@ type VICReg struct {
 	Gamma      float64 // γ, the standard deviation that is enough
 	Eps        float64 // ε under the root
 	Hinge      Hinge   // std, or variance: what the paper argues against (section 4.1), for near collapse its slope vanishes
-	Form       Form    // official, or paper: see [VICReg.Loss]
+	Form       Form    // official, or paper: the equations, whose invariance is d times larger and whose variance is twice as large
 	ViewCount  int     // more than 2: the means over pairs and over views
 	Projector  nn.MLP  // the paper's expander h; the official last layer has no bias, to which the loss is blind anyhow
 

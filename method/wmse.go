@@ -14,9 +14,11 @@ import (
 var wmseEntry = Entry{
 	Name:     "wmse",
 	Title:    "W-MSE",
+	Date:     "2020-07",
 	Paper:    "Ermolov, Siarohin, Sangineto & Sebe: Whitening for Self-Supervised Representation Learning. ICML 2021, arXiv:2007.06346",
 	Equation: "L = 2/(N d(d-1)) Σ over the pairs of d views of ‖w̄ᵢ - w̄ⱼ‖²,  w = L⁻¹(v - µ),  LLᵀ = Σ, with µ and Σ of v's slice of the batch",
 	Collapse: "whitening: within every slice of the batch the embeddings have the identity as covariance, whatever the network does",
+	Uses:     []Part{Statistics},
 	New:      func() parallax.Method { return NewWMSE() },
 }
 
@@ -28,7 +30,7 @@ type WMSE struct {
 	Whitening  bool     // without it nothing prevents collapse
 	Eps        float64  // ε of (1-ε)Σ + εI; where that is not positive definite, larger ones are tried and reported
 	Distance   Distance // cosine, or euclidean: the mean square without normalising
-	Projector  nn.MLP
+	Projector  nn.MLP   // two layers, batch norm on the hidden one (the official code)
 
 	encoder parallax.Encoder
 }

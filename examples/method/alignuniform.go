@@ -16,9 +16,11 @@ import (
 var entry = method.Entry{
 	Name:     "alignuniform",
 	Title:    "Alignment and uniformity",
+	Date:     "2020-05",
 	Paper:    "Wang & Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere. ICML 2020, arXiv:2005.10242",
 	Equation: "L = mean ‖uᵢ - vᵢ‖² + λ ½ ( U(u) + U(v) ),  U(u) = log mean_{i≠j} exp(-t ‖uᵢ - uⱼ‖²)",
 	Collapse: "the uniformity term: it is largest, 0, when all embeddings are one point",
+	Uses:     []method.Part{method.Negatives},
 	New:      func() parallax.Method { return NewAlignUniform() },
 }
 
