@@ -11,7 +11,7 @@ import (
 // projectors and predictors are. Without widths it is the identity, with one it is linear. Another Norm takes batch norm's
 // place where there would be one.
 type MLP struct {
-	Widths       []int // of every layer's output; the last is the MLP's
+	Widths       []int // of every layer's output; the last is the MLP's. An empty list: no layers, it gives back what it gets
 	BatchNorm    bool  // batch norm after the hidden layers, whose linear layers then have no bias
 	OutputNorm   bool  // batch norm after the last layer, which then has no bias
 	OutputAffine bool  // whether that batch norm has a weight and a bias

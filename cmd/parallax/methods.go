@@ -6,19 +6,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"parallax/internal/describe"
 	"parallax/method"
-	"parallax/run"
 )
 
 func methodsCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "methods [NAME]",
-		Short: "List the methods, or explain one: paper, equation, how it avoids collapse, defaults",
+		Short: "List the methods by date, or explain one: paper, equation, how it avoids collapse, defaults",
 		Example: `  parallax methods
   parallax methods simsiam
   parallax methods --json`,
@@ -42,10 +44,11 @@ func methodsCommand() *cobra.Command {
 			}
 			descriptions := make([]description, len(entries))
 			for i, e := range entries {
-				var err error
-				if descriptions[i], err = describe(e); err != nil {
+				fields, err := describe.Fields(e)
+				if err != nil {
 					return err
 				}
+				descriptions[i] = description{e.Name, e.Title, e.Date, e.Paper, e.Equation, e.Collapse, fields}
 			}
 			out := c.OutOrStdout()
 			switch {
@@ -57,9 +60,9 @@ func methodsCommand() *cobra.Command {
 				return explain(out, descriptions[0])
 			}
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NAME\tMETHOD\tHOW IS COLLAPSE PREVENTED?")
+			fmt.Fprintln(table, "NAME\tMETHOD\tDATE\tHOW IS COLLAPSE PREVENTED?")
 			for _, d := range descriptions {
-				fmt.Fprintf(table, "%s\t%s\t%s\n", d.Name, d.Title, d.Collapse)
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", d.Name, d.Title, d.Date, d.Collapse)
 			}
 			return table.Flush()
 		},
@@ -70,32 +73,38 @@ func methodsCommand() *cobra.Command {
 
 // description is what can be said of a method without running it.
 type description struct {
-	Name            string            `json:"name"`
-	Title           string            `json:"title"`
-	Paper           string            `json:"paper"`
-	Equation        string            `json:"equation"`
-	Collapse        string            `json:"collapse"`
-	Hyperparameters map[string]string `json:"hyperparameters"`
-	order           []string
-}
-
-func describe(e method.Entry) (description, error) {
-	d := description{e.Name, e.Title, e.Paper, e.Equation, e.Collapse, map[string]string{}, nil}
-	fields, err := run.Fields(e.New())
-	for _, f := range fields {
-		d.Hyperparameters[f.Path] = f.Text
-		d.order = append(d.order, f.Path)
-	}
-	return d, err
+	Name            string           `json:"name"`
+	Title           string           `json:"title"`
+	Date            string           `json:"date"` // year and month of the first public version
+	Paper           string           `json:"paper"`
+	Equation        string           `json:"equation"`
+	Collapse        string           `json:"collapse"`
+	Hyperparameters []describe.Field `json:"hyperparameters"`
 }
 
 func explain(w io.Writer, d description) error {
-	fmt.Fprintf(w, "%s (%s)\n\nPaper      %s\nLoss       %s\nCollapse   is prevented by %s\n\nHyperparameters, with the paper's values (--set method.NAME=VALUE):\n", d.Title, d.Name, d.Paper, d.Equation, d.Collapse)
+	fmt.Fprintf(w, "%s (%s)\n\nDate       %s\nPaper      %s\nLoss       %s\nCollapse   is prevented by %s\n\nHyperparameters, with the paper's values (--set method.NAME=VALUE):\n", d.Title, d.Name, d.Date, d.Paper, d.Equation, d.Collapse)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, name := range d.order {
-		fmt.Fprintf(table, "  %s\t%s\n", name, d.Hyperparameters[name])
+	for _, f := range d.Hyperparameters {
+		name, value := f.Name, f.Default
+		for _, line := range wrap(f.Comment, 80) {
+			fmt.Fprintf(table, "  %s\t%s\t%s\n", name, value, line)
+			name, value = "", ""
+		}
 	}
 	return table.Flush()
+}
+
+// wrap breaks text between words into lines of at most width characters, where a word is not longer.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
 }
 
 func methodNames() []string {

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package describe
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"parallax/method"
+	"parallax/run"
+)
+
+// What the program and the pages say of a hyperparameter is the comment beside it, so every one has a comment, and it is
+// written for a reader who does not see the source.
+func TestEveryHyperparameterHasAComment(t *testing.T) {
+	for _, e := range slices.Concat(method.All, method.Later) {
+		fields, err := Fields(e)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, f := range fields {
+			switch {
+			case f.Comment == "":
+				t.Errorf("%s: %s has no comment: write one beside the field", e.Name, f.Name)
+			case strings.ContainsAny(f.Comment, "[]|\n"):
+				t.Errorf("%s: the comment of %s is printed as it is, in tables too: write %q without links and bars", e.Name, f.Name, f.Comment)
+			}
+		}
+	}
+}
+
+func TestFields(t *testing.T) {
+	e, err := method.Find("simclr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, err := Fields(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves, err := run.Fields(e.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var settable []string // the fields with a default are those of the config, in its order
+	byName := map[string]Field{}
+	for _, f := range fields {
+		byName[f.Name] = f
+		if f.Default != "" {
+			settable = append(settable, f.Name)
+		}
+	}
+	var want []string
+	for _, l := range leaves {
+		want = append(want, l.Path)
+	}
+	if !slices.Equal(settable, want) {
+		t.Errorf("fields are %q, the config's keys %q", settable, want)
+	}
+	if f := byName["projector.widths"]; f.Default != "[2048, 128]" || !strings.HasPrefix(f.Comment, "of every layer's output") {
+		t.Errorf("projector.widths is %+v", f)
+	}
+	if f, ok := byName["projector"]; !ok || f.Default != "" || !strings.HasPrefix(f.Comment, "g;") {
+		t.Errorf("projector is %+v", f)
+	}
+	// What is embedded counts as the method's own.
+	e, err = method.Find("swav")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fields, err = Fields(e); err != nil || fields[0].Name != "large_crops" || fields[0].Comment == "" {
+		t.Errorf("SwAV's first field is %+v, error %v", fields[0], err)
+	}
+}
