@@ -16,34 +16,41 @@ var _ parallax.Backbone = ResNet{}
 // torchvision's names and order, and its initialisation: convolutions by He et al.'s normal over fan-out, batch norm 1
 // and 0.
 type ResNet struct {
-	Depth    int  // 18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (bottleneck blocks)
-	Width    int  // channels of the first stage, 64 in the paper; the others have 2, 4 and 8 times as many
+	Depth    int  // 8, 20, 18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (bottleneck blocks)
+	Width    int  // channels of the first stage, 64 in the paper, 16 of depths 8 and 20; every further stage has twice as many
 	Stem     Stem // see StemFor
 	Norm     nn.Norm
 	ZeroInit bool // the last batch norm of every block starts with weight 0, so the block as the identity (arXiv:1706.02677)
 }
 
-// depths holds table 1 of the paper: the blocks in each of the four stages, and what a block is made of.
+// depths holds the blocks in each stage, and what a block is made of: four stages as in table 1 of the paper, three as in
+// its section 4.2, of 6n + 2 layers, whose shortcuts are projections here as in the others.
 var depths = map[int]struct {
-	blocks    [4]int
+	blocks    []int
 	expansion int // a block's output channels over its inner ones
 	block     func(p *nn.Params, norm nn.Norm, in, inner, stride int) (branch nn.Sequential, last string)
 }{
-	18:  {[4]int{2, 2, 2, 2}, 1, basic},
-	34:  {[4]int{3, 4, 6, 3}, 1, basic},
-	50:  {[4]int{3, 4, 6, 3}, 4, bottleneck},
-	101: {[4]int{3, 4, 23, 3}, 4, bottleneck},
-	152: {[4]int{3, 8, 36, 3}, 4, bottleneck},
+	8:   {[]int{1, 1, 1}, 1, basic},
+	20:  {[]int{3, 3, 3}, 1, basic},
+	18:  {[]int{2, 2, 2, 2}, 1, basic},
+	34:  {[]int{3, 4, 6, 3}, 1, basic},
+	50:  {[]int{3, 4, 6, 3}, 4, bottleneck},
+	101: {[]int{3, 4, 23, 3}, 4, bottleneck},
+	152: {[]int{3, 8, 36, 3}, 4, bottleneck},
 }
 
-// Features returns the width of h: 512 for depths 18 and 34 and 2048 for the others, at width 64.
-func (r ResNet) Features() int { return r.Width * 8 * depths[r.Depth].expansion }
+// Features returns the width of h: at width 64 it is 512 for depths 18 and 34 and 2048 for deeper ones; at width 16 it is 64
+// for depths 8 and 20.
+func (r ResNet) Features() int {
+	kind := depths[r.Depth]
+	return r.Width << (len(kind.blocks) - 1) * kind.expansion
+}
 
 // Build makes the network: N x 3 x H x W -> N x Features(), the mean of the last stage over space.
 func (r ResNet) Build(p *nn.Params) nn.Layer {
 	kind, known := depths[r.Depth]
 	if !known {
-		torch.Fail("ResNet", "there is no table for depth %d: use 18, 34, 50, 101 or 152", r.Depth)
+		torch.Fail("ResNet", "there is no table for depth %d: use 8, 18, 20, 34, 50, 101 or 152", r.Depth)
 	}
 	layers := nn.Sequential{r.Stem.build(p, r.Norm, r.Width)}
 	in := r.Width

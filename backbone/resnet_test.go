@@ -70,6 +70,8 @@ func TestFeaturesAndStages(t *testing.T) {
 		{"resnet34", backbone.ImageNet, 64, 64},
 		{"resnet50", backbone.Small, 17, 256},
 		{"resnet50", backbone.ImageNet, 33, 256},
+		{"resnet8", backbone.Strided, 28, 32},
+		{"resnet20", backbone.Small, 32, 32},
 	} {
 		in(t, func(p *nn.Params) error {
 			b, err := backbone.New(c.name, 8, c.stem)
@@ -185,11 +187,11 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		stem  backbone.Stem
 		want  string
 	}{
-		{"resnet81", 64, backbone.Small, `did you mean "resnet18"? (there are resnet18, resnet34, resnet50, resnet101, wrn28, vit_tiny, vit_small, vit_base)`},
+		{"resnet81", 64, backbone.Small, `did you mean "resnet8"? (there are resnet8, resnet20, resnet18, resnet34, resnet50, resnet101, wrn28, vit_tiny, vit_small, vit_base)`},
 		{"ResNet-50", 64, backbone.Small, `"resnet50"`},
 		{"resnet18", 0, backbone.Small, "between 1 and"},
 		{"resnet18", 1 << 20, backbone.Small, "between 1 and"},
-		{"resnet18", 64, "cifar", `must be "imagenet" or "small"`},
+		{"resnet18", 64, "cifar", `must be "imagenet", "small" or "strided"`},
 	} {
 		_, err := backbone.New(c.name, c.width, c.stem)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
@@ -200,10 +202,10 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 
 func TestAnUnknownDepthFails(t *testing.T) {
 	err := torch.Scope(func() error {
-		backbone.ResNet{Depth: 20, Width: 8, Stem: backbone.Small}.Build(nn.NewParams(1, torch.F32))
+		backbone.ResNet{Depth: 21, Width: 8, Stem: backbone.Small}.Build(nn.NewParams(1, torch.F32))
 		return nil
 	})
-	if err == nil || !strings.Contains(err.Error(), "depth 20") {
+	if err == nil || !strings.Contains(err.Error(), "depth 21") {
 		t.Errorf("got %v", err)
 	}
 }

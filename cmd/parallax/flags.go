@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"parallax/backbone"
 	"parallax/internal/spelling"
 )
 
@@ -37,7 +38,7 @@ type settingFlag struct{ flag, path, kind, help string }
 
 // settingFlags are the flags of pretrain that set one value of the configuration.
 var settingFlags = []settingFlag{
-	{"backbone", "backbone.name", "string", "network: resnet18, resnet34, resnet50"},
+	{"backbone", "backbone.name", "string", "network: " + strings.Join(backboneNames(), ", ")},
 	{"epochs", "train.epochs", "int", "length of the run in passes over the data"},
 	{"max-steps", "train.max_steps", "int", "length of the run in optimiser steps, instead of epochs"},
 	{"batch", "train.batch", "int", "images per batch"},
@@ -52,6 +53,14 @@ var settingFlags = []settingFlag{
 	{"threads", "train.threads", "int", "threads of the engine; default one per core"},
 	{"workers", "train.workers", "int", "threads that read and augment images; default one per core"},
 	{"init", "backbone.init", "string", "safetensors file with weights to start from"},
+}
+
+func backboneNames() []string {
+	var names []string
+	for _, e := range backbone.All {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // addSettingFlags declares them on c. Values are taken as text: the configuration checks them and knows the keys.
