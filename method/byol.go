@@ -21,6 +21,7 @@ var byolEntry = Entry{
 
 // BYOL predicts, from one view, the embedding that a slowly moving copy of the network gives the other view.
 type BYOL struct {
+	TargetMode          Target    // ema; gradient: the loss trains ξ, too, from the same start as θ, without a stop-gradient; fixed: ξ stays as it began
 	TargetMomentum      float64   // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
 	FinalTargetMomentum float64   // τ at the end, reached along half a cosine; equal to the first: constant
 	Projector           nn.MLP    // g
@@ -37,6 +38,7 @@ type BYOL struct {
 // NewBYOL returns BYOL with the paper's hyperparameters.
 func NewBYOL() *BYOL {
 	return &BYOL{
+		TargetMode:          "ema",
 		TargetMomentum:      0.996,
 		FinalTargetMomentum: 1,
 		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
@@ -50,6 +52,7 @@ func NewBYOL() *BYOL {
 // Validate checks the hyperparameters.
 func (m *BYOL) Validate() error {
 	return first(
+		oneOf("target_mode", m.TargetMode, "ema", "gradient", "fixed"),
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
 		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
@@ -69,7 +72,7 @@ func (m *BYOL) Views(size int) []augment.Recipe {
 func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	m.target = newTarget(b, m.Projector)
+	m.target = newTarget(b, m.Projector, m.TargetMode)
 	return m.encoder
 }
 
@@ -82,9 +85,12 @@ func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
 // Loss is the sum of equation 2 over both directions: ‖p̄ - z̄'‖² = 2 - 2 cos(p, z').
 func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := halves(z)
-	s.Report("cosine", cosine(p[0].Detach(), z[1]))
+	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
+	if m.TargetMode != "gradient" {
+		z = detached(z)
+	}
 	loss := directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		return cosine(p, z.Detach()).Scale(-2).Shift(2)
+		return cosine(p, z).Scale(-2).Shift(2)
 	})
 	if m.Symmetric {
 		loss = loss.Scale(2) // the sum, where directions takes the mean

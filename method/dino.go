@@ -80,7 +80,7 @@ func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
 	_, m.teacher = m.network(b, own)
 	own.CopyFrom(b.Params)
 	own.Freeze()
-	m.follower = target{m.teacher, b.Params, own}
+	m.follower = target{m.teacher, "ema", b.Params, own}
 	m.centre = b.Params.Buffer("centre", torch.Zeros(b.Params.DType(), 1, m.Outputs))
 	m.batch = b.Params.Buffer("batch_centre", torch.Zeros(b.Params.DType(), 1, m.Outputs))
 	return e

@@ -65,7 +65,7 @@ func TestSimCLRAttractsLikeSimSiam(t *testing.T) {
 func TestBYOLWithoutMomentumIsSimSiam(t *testing.T) {
 	head := nn.MLP{Widths: []int{7, width}, BatchNorm: true}
 	siam := siamese(func(m *method.SimSiam) { m.Projector, m.Predictor = head, head })
-	byol := &method.BYOL{Projector: head, Predictor: head, Symmetric: true} // both momenta 0
+	byol := &method.BYOL{TargetMode: "ema", Projector: head, Predictor: head, Symmetric: true} // both momenta 0
 	in(t, func() {
 		a, b := build(siam, torch.F64, 6), build(byol, torch.F64, 6)
 		defer a.params.Free()

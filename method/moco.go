@@ -100,7 +100,7 @@ func (m *MoCo) Views(size int) []augment.Recipe {
 // Build makes the query encoder, the key encoder (the target) and the queues.
 func (m *MoCo) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	m.target = newTarget(b, m.Projector)
+	m.target = newTarget(b, m.Projector, "ema")
 	m.queues = make([]*nn.Queue, 1, 2)
 	if m.Symmetric {
 		m.queues = m.queues[:2]

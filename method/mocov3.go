@@ -86,7 +86,7 @@ func (m *MoCoV3) Build(b *parallax.Build) parallax.Encoder {
 		b.Params.Sub("backbone.patch_embed").Freeze()
 	}
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	m.target = newTarget(b, m.Projector)
+	m.target = newTarget(b, m.Projector, "ema")
 	return m.encoder
 }
 

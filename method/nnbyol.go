@@ -75,7 +75,7 @@ func (m *NNBYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
 	d := m.Projector.Out(b.Backbone.Features())
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
-	m.target = newTarget(b, m.Projector)
+	m.target = newTarget(b, m.Projector, "ema")
 	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
 	return m.encoder
 }

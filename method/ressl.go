@@ -66,7 +66,7 @@ func (m *ReSSL) Views(size int) []augment.Recipe {
 // Build makes the student, the teacher (the target) and the queue.
 func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	m.target = newTarget(b, m.Projector)
+	m.target = newTarget(b, m.Projector, "ema")
 	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, m.Projector.Out(b.Backbone.Features()), b.Batch)
 	return m.encoder
 }

@@ -92,6 +92,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.temperature", &method.SimCLR{Temperature: -1}},
 		{"method.temperature", &method.SimCLR{Temperature: math.NaN()}},
 		{"method.projector.widths", &method.SimCLR{Temperature: 1, ViewCount: 2, Projector: nn.MLP{Widths: []int{4, 0}}}},
+		{"method.target_mode", bootstrap(func(m *method.BYOL) { m.TargetMode = "none" })},
 		{"method.target_momentum", bootstrap(func(m *method.BYOL) { m.TargetMomentum = 1.5 })},
 		{"method.target_momentum", bootstrap(func(m *method.BYOL) { m.TargetMomentum = math.NaN() })},
 		{"method.final_target_momentum", bootstrap(func(m *method.BYOL) { m.FinalTargetMomentum = -0.1 })},
@@ -258,6 +259,37 @@ func TestBYOLTargetMovesByItsSchedule(t *testing.T) {
 			near(t, "ξ", ξ.Mean().Item(), 1-c.tau, 1e-12)
 		}
 	})
+}
+
+// What moves BYOL's target: nothing, or the same gradient descent as the online network, on the loss as a function of both.
+func TestBYOLTargetModes(t *testing.T) {
+	for mode, moves := range map[method.Target]bool{"fixed": false, "gradient": true} {
+		m := shrink(bootstrap(func(m *method.BYOL) { m.TargetMode, m.TargetMomentum, m.FinalTargetMomentum = mode, 0, 0 }))
+		with(t, m, torch.F64, 8, func(b built) {
+			o := optim.New(optim.SGD{}, b.params.Trainable())
+			defer o.Free()
+			step := b.step(0, 8, 1)
+			before, loss := parameters(b.params), b.loss(step)
+			loss.Backward()
+			descent := 0.0 // ‖∇‖²: the slope of the loss along the step
+			for _, p := range b.params.Trainable() {
+				descent += p.Tensor.Grad().Square().Sum().Item()
+			}
+			const rate = 1e-5
+			o.Step(rate, rate, nil)
+			b.Method.(parallax.Updater).Update(step)
+			near(t, string(mode)+": what the step takes from the loss", (loss.Item()-b.loss(step).Item())/(rate*descent), 1, 1e-2)
+			for name, was := range before {
+				if !strings.HasPrefix(name, "target.") {
+					continue
+				}
+				now, _ := b.params.Get(name)
+				if moved := !bytes.Equal(was, now.Bytes()); moved != moves {
+					t.Errorf("%s: %s moved: %v, want %v", mode, name, moved, moves)
+				}
+			}
+		})
+	}
 }
 
 func TestBYOLTargetGetsNoGradient(t *testing.T) {

@@ -96,6 +96,8 @@ var switches = map[string][]struct {
 			m.(*method.BYOL).TargetMomentum, m.(*method.BYOL).FinalTargetMomentum = 0, 0
 		}, properties{held: []int{0, 1}}},
 		{"no predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorMode = "none" }, properties{held: []int{0, 1}}},
+		{"target trained by gradient", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "gradient" }, properties{}},
+		{"fixed target", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
 		{"3 views", func(m parallax.Method) { m.(*method.BYOL).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},

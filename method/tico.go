@@ -68,7 +68,7 @@ func (m *TiCo) Views(size int) []augment.Recipe {
 // Build makes the network of the queries, that of the keys, and the buffers of C, which begins as 0.
 func (m *TiCo) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	m.target = newTarget(b, m.Projector)
+	m.target = newTarget(b, m.Projector, "ema")
 	d := m.Projector.Out(b.Backbone.Features())
 	m.covariance = b.Params.Buffer("covariance", torch.Zeros(b.Params.DType(), d, d))
 	m.batch = b.Params.Buffer("batch", torch.Zeros(b.Params.DType(), d, d))
