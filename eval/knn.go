@@ -12,6 +12,13 @@ import (
 // similarities bounds how many cosines KNN holds at a time: 64 MiB of them.
 const similarities = 16 << 20
 
+// A Vote is a setting of the kNN classifier: the k nearest neighbours vote for their class with weight
+// exp(cosine/temperature). With an infinite temperature all votes count the same.
+type Vote struct {
+	K           int
+	Temperature float64
+}
+
 // KNN predicts the class of every query (Q x D) from its k nearest rows of the bank (N x D) by cosine. Each neighbour
 // votes for its class, of 0 ... classes-1, with weight exp(cosine/temperature); the lowest class wins a tie. This is the
 // protocol of InstDisc (Wu et al. 2018, arXiv:1805.01978, section 3.4), for which k 20 or 200 and temperature 0.07 are usual.
@@ -20,47 +27,63 @@ const similarities = 16 << 20
 // among the queries whose label in queryLabels is not -1, and NaN when there is none; queryLabels may be nil. It computes in
 // float32; beside the bank it holds a normalised copy of it and 64 MiB of cosines.
 func KNN(bank torch.Tensor, bankLabels []int, queries torch.Tensor, queryLabels []int, k int, temperature float64, classes int) (predictions []int, top1 float64) {
-	const op = "KNN"
-	matches(op, "bank", bank, bankLabels, classes)
 	if queryLabels == nil {
 		queryLabels = unknown(queries.Size(0))
 	}
-	matches(op, "queries", queries, queryLabels, classes)
+	matches("KNN", "queries", queries, queryLabels, classes)
+	predictions = KNNGrid(bank, bankLabels, queries, []Vote{{k, temperature}}, classes)[0]
+	return predictions, accuracy(predictions, queryLabels)
+}
+
+// KNNGrid is [KNN] for several settings at once: the predictions for all queries under each of the votes, to the bit those
+// of KNN. The cosines are computed once, and the neighbours once for settings of equal K that follow one another.
+func KNNGrid(bank torch.Tensor, bankLabels []int, queries torch.Tensor, votes []Vote, classes int) (predictions [][]int) {
+	const op = "KNN"
+	matches(op, "bank", bank, bankLabels, classes)
+	matches(op, "queries", queries, unknown(queries.Size(0)), classes)
 	if b, q := bank.Size(1), queries.Size(1); b != q {
 		torch.Fail(op, "the bank's features are %d wide and the queries' %d: embed both with one encoder", b, q)
 	}
-	if k < 1 || !(temperature > 0) {
-		torch.Fail(op, "k is %d and the temperature %g: both must be greater than 0", k, temperature)
+	for _, v := range votes {
+		if v.K < 1 || !(v.Temperature > 0) {
+			torch.Fail(op, "k is %d and the temperature %g: both must be greater than 0", v.K, v.Temperature)
+		}
 	}
 
-	predictions = make([]int, 0, len(queryLabels))
+	predictions = make([][]int, len(votes))
 	nested(func() {
 		index, labels := labelled(bankLabels)
 		if len(labels) == 0 {
 			torch.Fail(op, "no row of the bank has a label: kNN needs labelled rows to vote")
 		}
-		k = min(k, len(labels))
-		votes := torch.FromInts(labels, len(labels))
+		class := torch.FromInts(labels, len(labels))
 		keys := bank
 		if len(labels) < len(bankLabels) {
 			keys = bank.IndexSelect(0, torch.FromInts(index, len(index)))
 		}
 		keys = unit(op, "features of the bank", keys).T()
-		chunk := max(1, similarities/len(labels))
-		for from := 0; from < len(queryLabels); from += chunk {
-			rows := min(chunk, len(queryLabels)-from)
+		chunk, n := max(1, similarities/len(labels)), queries.Size(0)
+		for from := 0; from < n; from += chunk {
+			rows := min(chunk, n-from)
 			nested(func() {
-				query := unit(op, "queries", queries.Narrow(0, from, rows))
-				cosine, neighbour := query.MatMul(keys).TopK(k, 1)
-				class := votes.IndexSelect(0, neighbour.Reshape(-1)).Reshape(rows, k)
-				// The nearest neighbour's weight is set to 1, so that no temperature overflows.
-				weight := cosine.Sub(cosine.Narrow(1, 0, 1)).Scale(1 / temperature).Exp()
-				score := torch.Zeros(torch.F32, rows, classes).ScatterAdd(1, class, weight)
-				predictions = append(predictions, score.ArgMax(1).Ints()...)
+				cosines := unit(op, "queries", queries.Narrow(0, from, rows)).MatMul(keys)
+				var near, voted torch.Tensor // cosines and classes of the k nearest
+				for i, v := range votes {
+					k := min(v.K, len(labels))
+					if i == 0 || k != near.Size(1) {
+						var neighbour torch.Tensor
+						near, neighbour = cosines.TopK(k, 1)
+						voted = class.IndexSelect(0, neighbour.Reshape(-1)).Reshape(rows, k)
+					}
+					// The nearest neighbour's weight is set to 1, so that no temperature overflows.
+					weight := near.Sub(near.Narrow(1, 0, 1)).Scale(1 / v.Temperature).Exp()
+					score := torch.Zeros(torch.F32, rows, classes).ScatterAdd(1, voted, weight)
+					predictions[i] = append(predictions[i], score.ArgMax(1).Ints()...)
+				}
 			})
 		}
 	})
-	return predictions, accuracy(predictions, queryLabels)
+	return predictions
 }
 
 // nested runs f without history in a scope of its own; an error goes on to the scope around it.
@@ -73,11 +96,15 @@ func nested(f func()) {
 
 // unit returns the l2-normalised rows in float32.
 func unit(op, what string, rows torch.Tensor) torch.Tensor {
-	rows = rows.Detach().To(torch.F32)
-	if rows.IsFinite().Not().To(torch.F32).Max().Item() != 0 {
+	return finite(op, what, rows).To(torch.F32).Normalize(1)
+}
+
+// finite returns the rows without history, or ends the scope when one holds a NaN or an infinity.
+func finite(op, what string, rows torch.Tensor) torch.Tensor {
+	if rows = rows.Detach(); rows.IsFinite().Not().To(torch.F32).Max().Item() != 0 {
 		torch.Fail(op, "the %s hold values that are not finite: the network that made them has diverged", what)
 	}
-	return rows.Normalize(1)
+	return rows
 }
 
 // matches ends the scope unless rows is a matrix with one label of -1 ... classes-1 per row.

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package eval
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"parallax/torch"
+)
+
+// Labelled is a set of frozen features with their classes, of which a fifth is held out, so that a classifier's settings
+// can be chosen without looking at what it is then tested on. [Labelled.Ridge] and [Labelled.Softmax] fit classifiers to
+// it.
+type Labelled struct {
+	h          torch.Tensor // N x D
+	labels     []int        // of every row of h
+	kept, held []int        // rows of h
+	classes    int
+}
+
+// NewLabelled takes features h (N x D) and their labels, of 0 ... classes-1; rows labelled -1 are left out, and at least two
+// must be left. r draws which rows are held out. h is used until the last fit.
+func NewLabelled(h torch.Tensor, labels []int, classes int, r *rand.Rand) *Labelled {
+	const op = "Labelled"
+	matches(op, "features", h, labels, classes)
+	index, _ := labelled(labels)
+	if len(index) < 2 {
+		torch.Fail(op, "%d rows have a label: a linear classifier needs two, one to fit it to and one to choose its settings by", len(index))
+	}
+	nested(func() { finite(op, "features", h) })
+	r.Shuffle(len(index), func(i, j int) { index[i], index[j] = index[j], index[i] })
+	held := max(1, len(index)/5)
+	l := &Labelled{h: h.Detach(), labels: labels, kept: index[held:], held: index[:held], classes: classes}
+	slices.Sort(l.kept)
+	slices.Sort(l.held)
+	return l
+}
+
+// HeldOut is how many rows are held out.
+func (l *Labelled) HeldOut() int { return len(l.held) }
+
+// rows are some rows of h, in float64, and their labels.
+func (l *Labelled) rows(index []int) (torch.Tensor, []int) {
+	labels := make([]int, len(index))
+	for i, row := range index {
+		labels[i] = l.labels[row]
+	}
+	return l.h.IndexSelect(0, torch.FromInts(index, len(index))).To(torch.F64), labels
+}
+
+// blockRows is how many rows of features are converted to float64 at a time.
+const blockRows = 4096
+
+// blocks calls f with the rows of index in blocks, each in a scope of its own.
+func (l *Labelled) blocks(index []int, f func(h torch.Tensor, labels []int)) {
+	for block := range slices.Chunk(index, blockRows) {
+		nested(func() { f(l.rows(block)) })
+	}
+}
+
+// accuracy is a classifier's on some rows.
+func (l *Labelled) accuracy(c Classifier, index []int) float64 {
+	right := 0
+	l.blocks(index, func(h torch.Tensor, labels []int) {
+		for _, rank := range c.Ranks(h, labels) {
+			if rank == 0 {
+				right++
+			}
+		}
+	})
+	return float64(right) / float64(len(index))
+}
+
+// A Fit is a classifier and how its setting was chosen.
+type Fit struct {
+	Classifier
+	Chosen   float64   // the setting that is right for the most rows held out
+	Settings []float64 // all that were tried
+	HeldOut  []float64 // the accuracy of each on the rows held out
+}
+
+// choose notes the best setting; of several the last.
+func (f *Fit) choose(settings, heldOut []float64) {
+	best := 0
+	for i, accuracy := range heldOut {
+		if accuracy >= heldOut[best] {
+			best = i
+		}
+	}
+	f.Chosen, f.Settings, f.HeldOut = settings[best], settings, heldOut
+}
+
+// A Classifier is linear: it scores the classes of a feature x by w·(x-mean)/scale + bias. Its tensors, in float64, live as
+// long as the scope it was made in.
+type Classifier struct {
+	mean, scale torch.Tensor // D
+	weight      torch.Tensor // classes x D
+	bias        torch.Tensor // classes
+}
+
+// keep hands the tensors to the scope around the running one.
+func (c Classifier) keep() Classifier {
+	return Classifier{c.mean.Keep(), c.scale.Keep(), c.weight.Keep(), c.bias.Keep()}
+}
+
+// Ranks returns where the right class of every row of h (N x D) stands among all classes by score: 0 is first, so that a
+// rank below 5 is right among five guesses. Of classes with equal scores the lower one stands first. A row labelled -1 has
+// rank -1.
+func (c Classifier) Ranks(h torch.Tensor, labels []int) (ranks []int) {
+	const op = "Ranks"
+	classes := c.bias.Size(0)
+	matches(op, "features", h, labels, classes)
+	if got, want := h.Size(1), c.mean.Size(0); got != want {
+		torch.Fail(op, "features of width %d for a classifier of width %d", got, want)
+	}
+	nested(func() { finite(op, "features", h) })
+	for from := 0; from < len(labels); from += blockRows {
+		n := min(blockRows, len(labels)-from)
+		right := make([]int, n)
+		for i := range right {
+			right[i] = max(0, labels[from+i])
+		}
+		nested(func() {
+			x := h.Narrow(0, from, n).Detach().To(torch.F64).Sub(c.mean).Div(c.scale)
+			scores, class := torch.Linear(x, c.weight, c.bias), torch.FromInts(right, n, 1)
+			of := scores.Gather(1, class)
+			higher := scores.Gt(of).To(torch.I64).Sum(1)
+			equal := scores.Eq(of).To(torch.I64).Mul(torch.Arange(classes).Lt(class).To(torch.I64)).Sum(1)
+			ranks = append(ranks, higher.Add(equal).Ints()...)
+		})
+	}
+	for i, label := range labels {
+		if label < 0 {
+			ranks[i] = -1
+		}
+	}
+	return ranks
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package eval
+
+import (
+	"math"
+
+	"parallax/torch"
+)
+
+// Lambdas are the strengths of regularisation that Ridge chooses from.
+var Lambdas = []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}
+
+// Ridge fits linear regression on one-hot labels with weights held small, in closed form: features are standardised, and
+// W and b minimise the mean of |Wx + b - y|² + λ|W|². λ is the one of the given ones, smallest first, whose classifier of
+// the other rows is right for the most rows held out; of several the largest. The classifier is then fitted to all rows. It computes in
+// float64, and holds a D x D matrix for either part of the rows.
+func (l *Labelled) Ridge(lambdas []float64) (f Fit) {
+	nested(func() {
+		centre := l.centre()
+		kept, held := l.moments(l.kept, centre), l.moments(l.held, centre)
+		heldOut := make([]float64, len(lambdas))
+		for i, lambda := range lambdas {
+			nested(func() { heldOut[i] = l.accuracy(kept.ridge(lambda, centre), l.held) })
+		}
+		f.choose(lambdas, heldOut)
+		f.Classifier = kept.plus(held).ridge(f.Chosen, centre).keep()
+	})
+	return f
+}
+
+// centre is the mean of all rows: what is added up is what differs from it, so that nothing large cancels.
+func (l *Labelled) centre() torch.Tensor {
+	sum := torch.Zeros(torch.F64, l.h.Size(1))
+	for _, index := range [][]int{l.kept, l.held} {
+		l.blocks(index, func(h torch.Tensor, _ []int) { h.Sum(0).AddInto(sum, 1) })
+	}
+	return sum.Scale(1 / float64(len(l.kept)+len(l.held)))
+}
+
+// moments are what ridge regression needs to know of rows x with targets y.
+type moments struct {
+	n      int
+	x, y   torch.Tensor // sums: D, classes
+	xx, xy torch.Tensor // sums of xxᵀ and xyᵀ: D x D, D x classes
+}
+
+// moments adds up the rows less the centre.
+func (l *Labelled) moments(index []int, centre torch.Tensor) moments {
+	d := l.h.Size(1)
+	zeros := func(shape ...int) torch.Tensor { return torch.Zeros(torch.F64, shape...) }
+	m := moments{len(index), zeros(d), zeros(l.classes), zeros(d, d), zeros(d, l.classes)}
+	eye := torch.Eye(l.classes, torch.F64)
+	l.blocks(index, func(h torch.Tensor, labels []int) {
+		x, y := h.Sub(centre), eye.IndexSelect(0, torch.FromInts(labels, len(labels)))
+		x.Sum(0).AddInto(m.x, 1)
+		y.Sum(0).AddInto(m.y, 1)
+		x.T().MatMul(x).AddInto(m.xx, 1)
+		x.T().MatMul(y).AddInto(m.xy, 1)
+	})
+	return m
+}
+
+func (m moments) plus(o moments) moments {
+	return moments{m.n + o.n, m.x.Add(o.x), m.y.Add(o.y), m.xx.Add(o.xx), m.xy.Add(o.xy)}
+}
+
+// ridge solves (R + λI) Wᵀ = C for the correlations R of the features and their covariances C with the targets.
+func (m moments) ridge(lambda float64, centre torch.Tensor) Classifier {
+	n := 1 / float64(m.n)
+	mean, prior := m.x.Scale(n), m.y.Scale(n)
+	outer := func(a, b torch.Tensor) torch.Tensor { return a.Unsqueeze(1).Mul(b.Unsqueeze(0)) }
+	covariance := m.xx.Scale(n).Sub(outer(mean, mean))
+	scale := unlessConstant(covariance.Diagonal().Clamp(0, math.Inf(1)).Sqrt(), centre)
+	system := covariance.Div(outer(scale, scale)).Add(torch.Eye(mean.Size(0), torch.F64).Scale(lambda))
+	factor, ok := system.Cholesky()
+	if !ok {
+		torch.Fail("Ridge", "the features' correlations plus %g on the diagonal are not positive definite: use a larger lambda", lambda)
+	}
+	targets := m.xy.Scale(n).Sub(outer(mean, prior)).Div(scale.Unsqueeze(1))
+	weight := factor.T().SolveTriangular(factor.SolveTriangular(targets, false), true)
+	return Classifier{mean: centre.Add(mean), scale: scale, weight: weight.T(), bias: prior}
+}
