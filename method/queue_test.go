@@ -56,9 +56,9 @@ func TestValuesWithAQueue(t *testing.T) {
 			z      []torch.Tensor
 			want   float64
 		}{
-			{"MoCo", &method.MoCo{Temperature: 0.07, Queue: 6, Projector: linear, Negatives: true, ShuffleGroups: 1}, []torch.Tensor{z1, z2}, 0.4075785417},
+			{"MoCo", &method.MoCo{Temperature: 0.07, Queue: 6, Projector: linear, Negatives: true, ShuffleGroups: 1}, []torch.Tensor{z2, z1}, 0.4075785417},
 			{"MoCo without negatives", &method.MoCo{Temperature: 0.5, Queue: 6, Projector: linear}, []torch.Tensor{z1, z2}, -2 * 0.9639001231},
-			{"ReSSL", &method.ReSSL{StudentTemperature: 0.1, TeacherTemperature: 0.04, Queue: 6, Projector: linear}, []torch.Tensor{z1, z2}, 0.5317325143},
+			{"ReSSL", &method.ReSSL{StudentTemperature: 0.1, TeacherTemperature: 0.04, Queue: 6, Projector: linear}, []torch.Tensor{z2, z1}, 0.5317325143},
 			{"NNCLR, one direction", &method.NNCLR{Temperature: 0.1, Queue: 6, Projector: linear, PredictorMode: "none", Negatives: true, ViewCount: 2},
 				[]torch.Tensor{z2, z1, z2, z1}, 2.7436637299}, // p₁ with nn(z₂)
 		} {
@@ -97,11 +97,50 @@ func moCo(set func(*method.MoCo)) *method.MoCo {
 
 func TestMoCoAgainstLoops(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) { m.Symmetric, m.Temperature = true, 0.3 }), torch.F64, 6, func(b built) {
-		z := normals(7, 4, 6, width) // q₁, k₂, q₂, k₁
+		z := normals(7, 4, 6, width) // k₁, k₂, q₁, q₂
 		queues := b.queues()
-		want := infoNCE(rows(z[0]), rows(z[1]), rows(queues[0].Tensor), 0.3) + infoNCE(rows(z[2]), rows(z[3]), rows(queues[1].Tensor), 0.3)
+		want := infoNCE(rows(z[2]), rows(z[1]), rows(queues[1].Tensor), 0.3) + infoNCE(rows(z[3]), rows(z[0]), rows(queues[0].Tensor), 0.3)
 		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), z).Item(), want/2, 1e-12)
 	})
+}
+
+// With more views, the last one's key meets the queries of all others; symmetric, every key the queries of all other views.
+func TestMoCoOfMoreViewsAgainstLoops(t *testing.T) {
+	with(t, moCo(func(m *method.MoCo) { m.ViewCount = 4 }), torch.F64, 6, func(b built) {
+		z := normals(7, 4, 6, width) // k₄, q₁, q₂, q₃
+		queue, want := rows(b.queues()[0].Tensor), 0.0
+		for _, q := range z[1:] {
+			want += infoNCE(rows(q), rows(z[0]), queue, 0.2) / 3
+		}
+		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), z).Item(), want, 1e-12)
+	})
+	with(t, moCo(func(m *method.MoCo) { m.ViewCount, m.Symmetric = 3, true }), torch.F64, 6, func(b built) {
+		z, want := normals(7, 6, 6, width), 0.0 // k₁, k₂, k₃, q₁, q₂, q₃
+		for i := range 3 {
+			for j := range 3 {
+				if i != j {
+					want += infoNCE(rows(z[3+i]), rows(z[j]), rows(b.queues()[j].Tensor), 0.2) / 6
+				}
+			}
+		}
+		near(t, "the symmetric loss", b.Loss(parallax.NewStep(0, 1), z).Item(), want, 1e-12)
+	})
+}
+
+// ReSSL's loss of several strong views is the mean of those of each with the weak one. What the teacher sees is weak, or not.
+func TestReSSLOfMoreViews(t *testing.T) {
+	with(t, reSSL(func(m *method.ReSSL) { m.ViewCount = 3 }), torch.F64, 6, func(b built) {
+		z := normals(7, 3, 6, width) // k, q₁, q₂
+		step := parallax.NewStep(0, 1)
+		want := (b.Loss(step, []torch.Tensor{z[0], z[1]}).Item() + b.Loss(step, []torch.Tensor{z[0], z[2]}).Item()) / 2
+		near(t, "the loss", b.Loss(step, z).Item(), want, 1e-12)
+	})
+	for _, weak := range []bool{true, false} {
+		recipes := reSSL(func(m *method.ReSSL) { m.Weak, m.ViewCount = weak, 3 }).Views(64)
+		if len(recipes) != 3 || len(recipes[0]) != len(recipes[1]) || (len(recipes[2]) < len(recipes[0])) != weak {
+			t.Errorf("weak %v: recipes of %d, %d and %d ops", weak, len(recipes[0]), len(recipes[1]), len(recipes[2]))
+		}
+	}
 }
 
 // A constant embedding has the loss ln(1+K): the positive is one of 1 + K equal keys.
@@ -222,7 +261,7 @@ func TestMoCoEnqueues(t *testing.T) {
 			}
 			b.Method.(parallax.Updater).Update(s)
 			for i, q := range b.queues() {
-				keys := z[2*i+1].Normalize(1)
+				keys := z[i].Normalize(1)
 				cosines := torch.Cat(0, keys.Scale(-1), keys).MatMul(q.Tensor.Narrow(0, 0, 12).T()) // 12 x 12
 				for row, best := range cosines.Max(1).Float64s() {
 					near(t, fmt.Sprintf("%s: the cosine of key %d with the nearest enqueued row", q.Name, row), best, 1, 1e-12)
@@ -245,8 +284,8 @@ func TestShuffledBatchNorm(t *testing.T) {
 		s := split.step(0, n, 1)
 		shuffle := func() *rand.Rand { return rand.New(rand.NewPCG(8, 1)) }
 		s.Rand = shuffle()
-		keys := split.Forward(s)[1]
-		if whole.Forward(s)[1].Sub(keys).Abs().Max().Item() < 1e-6 {
+		keys := split.Forward(s)[0]
+		if whole.Forward(s)[0].Sub(keys).Abs().Max().Item() < 1e-6 {
 			t.Error("the keys are those of one group")
 		}
 		order := shuffle().Perm(n)
@@ -254,7 +293,7 @@ func TestShuffledBatchNorm(t *testing.T) {
 			index := order[g*n/groups : (g+1)*n/groups]
 			pick := torch.FromInts(index, len(index))
 			group := parallax.NewStep(0, 1, s.Views[0].IndexSelect(0, pick), s.Views[1].IndexSelect(0, pick))
-			want := whole.Forward(group)[1]
+			want := whole.Forward(group)[0]
 			near(t, fmt.Sprintf("the difference of the keys of group %d", g), keys.IndexSelect(0, pick).Sub(want).Abs().Max().Item(), 0, 1e-12)
 		}
 	})

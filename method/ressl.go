@@ -26,6 +26,8 @@ type ReSSL struct {
 	Queue               int     // K, the number of images to be related to
 	TargetMomentum      float64 // m at the start
 	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
+	Weak                bool    // the teacher sees a crop and a flip; off: the recipe is the student's
+	ViewCount           int     // more than 2: strong views of the student's, over which the mean is taken, beside the teacher's one
 	Projector           nn.MLP  // two layers without batch norm
 
 	encoder parallax.Encoder
@@ -41,6 +43,8 @@ func NewReSSL() *ReSSL {
 		Queue:               131072,
 		TargetMomentum:      0.999,
 		FinalTargetMomentum: 0.999,
+		Weak:                true,
+		ViewCount:           2,
 		Projector:           nn.MLP{Widths: []int{4096, 512}},
 	}
 }
@@ -53,14 +57,18 @@ func (m *ReSSL) Validate() error {
 		atLeast("queue", m.Queue, 1),
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
+		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 	)
 }
 
-// Views returns the student's strong recipe and the teacher's weak one.
+// Views returns the student's strong recipe, for each of its views, and the teacher's weak one.
 func (m *ReSSL) Views(size int) []augment.Recipe {
 	strong, weak := augment.ReSSLRecipes(size)
-	return []augment.Recipe{strong, weak}
+	if !m.Weak {
+		weak = strong
+	}
+	return append(inTurn(m.ViewCount-1, strong), weak)
 }
 
 // Build makes the student, the teacher (the target) and the queue.
@@ -71,23 +79,28 @@ func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
 	return m.encoder
 }
 
-// Forward returns the student's q of the strong view and the teacher's k of the weak one, and offers k to the queue.
+// Forward returns the teacher's k of the weak view and the student's q of the strong ones, and offers k to the queue.
 func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
-	q, k := embed(m.encoder, s.Views[:1])[0], m.target.embed(s.Views[1:])[0]
-	m.queue.Offer(s.Gather(k))
-	return []torch.Tensor{q, k}
+	last := len(s.Views) - 1
+	k := m.target.embed(s.Views[last:])
+	m.queue.Offer(s.Gather(k[0]))
+	return append(k, embed(m.encoder, s.Views[:last])...)
 }
 
-// Loss is the cross-entropy between the two views' relations to the queue. The queue has no k of this batch
-// yet, so that no image is related to itself.
+// Loss is the cross-entropy between the views' relations to the queue. The queue has no k of this batch yet, so
+// that no image is related to itself.
 func (m *ReSSL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	relation := func(z torch.Tensor, temperature float64) torch.Tensor {
-		return unit(z).MatMul(m.queue.Rows().T()).Scale(1 / temperature) // N x K
-	}
-	student := relation(z[0], m.StudentTemperature).LogSoftmax(1)          // log softmax(q·Qᵀ/τₛ)
-	teacher := relation(z[1].Detach(), m.TeacherTemperature).Softmax(1)    // softmax(k·Qᵀ/τₜ)
+	teacher := m.relation(z[0].Detach(), m.TeacherTemperature).Softmax(1)  // softmax(k·Qᵀ/τₜ)
 	s.Report("teacher_entropy", entropyOf(teacher, teacher).Sum(1).Mean()) // the least that the loss can be
-	return teacher.Mul(student).Sum(1).Mean().Neg()
+	return over(z[1:], func(q torch.Tensor) torch.Tensor {
+		student := m.relation(q, m.StudentTemperature).LogSoftmax(1) // log softmax(q·Qᵀ/τₛ)
+		return teacher.Mul(student).Sum(1).Mean().Neg()
+	})
+}
+
+// relation is z·Qᵀ/τ: N x K.
+func (m *ReSSL) relation(z torch.Tensor, temperature float64) torch.Tensor {
+	return unit(z).MatMul(m.queue.Rows().T()).Scale(1 / temperature)
 }
 
 // Update moves the teacher after the optimiser's step, and enqueues k.

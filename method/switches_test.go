@@ -38,6 +38,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.queue", moCo(func(m *method.MoCo) { m.Queue = 0 })},
 		{"method.target_momentum", moCo(func(m *method.MoCo) { m.TargetMomentum = -0.1 })},
 		{"method.final_target_momentum", moCo(func(m *method.MoCo) { m.FinalTargetMomentum = math.NaN() })},
+		{"method.view_count", moCo(func(m *method.MoCo) { m.ViewCount = 1 })},
+		{"method.view_count", reSSL(func(m *method.ReSSL) { m.ViewCount = 1 })},
 		{"method.shuffle_groups", moCo(func(m *method.MoCo) { m.ShuffleGroups = 0 })},
 		{"method.projector.widths", moCo(func(m *method.MoCo) { m.Projector.Widths = []int{0} })},
 		{"method.invariance", vicreg(weights(-1, 1, 1))},

@@ -42,10 +42,10 @@ var declared = map[string]properties{
 	"nnbyol":      {held: []int{0, 1}, turned: "the queue is not turned with them"},
 	"nnclr":       {held: []int{0, 1}, turned: "the queue is not turned with them"},
 	"nnsiam":      {held: []int{0, 1}, turned: "the queue is not turned with them"},
-	"ressl":       {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
-	"mocov1":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
-	"mocov2":      {held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"},
-	"mocov2plus":  {held: []int{1, 3}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
+	"ressl":       {held: []int{0}, asymmetric: "one direction", turned: "the queue is not turned with them"},
+	"mocov1":      {held: []int{0}, asymmetric: "one direction", turned: "the queue is not turned with them"},
+	"mocov2":      {held: []int{0}, asymmetric: "one direction", turned: "the queue is not turned with them"},
+	"mocov2plus":  {held: []int{0, 1}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
 	"paws":        {held: []int{8, 9, 11}},
 	"scan":        {asymmetric: "the entropy is that of the images, not of their neighbours", scaled: "softmax", turned: "softmax"},
 	"swav":        {held: []int{0, 1}, turned: "prototypes stay"},
@@ -193,14 +193,21 @@ var switches = map[string][]struct {
 	},
 	"ressl": {
 		{"not sharpened", func(m parallax.Method) { m.(*method.ReSSL).TeacherTemperature = 0.1 },
-			properties{held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+			declared["ressl"]},
+		{"4 views, the teacher's strong, too", func(m parallax.Method) { m.(*method.ReSSL).ViewCount, m.(*method.ReSSL).Weak = 4, false },
+			properties{held: []int{0}, turned: "the queue is not turned with them"}},
+	},
+	"mocov2plus": {
+		{"3 views", func(m parallax.Method) { m.(*method.MoCo).ViewCount = 3 },
+			properties{held: []int{0, 1, 2}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"}},
 	},
 	"mocov2": {
+		{"4 views", func(m parallax.Method) { m.(*method.MoCo).ViewCount = 4 },
+			properties{held: []int{0}, turned: "the queue is not turned with them"}},
 		{"no negatives, momentum 0", func(m parallax.Method) {
 			m.(*method.MoCo).Negatives, m.(*method.MoCo).TargetMomentum, m.(*method.MoCo).FinalTargetMomentum = false, 0, 0
-		}, properties{held: []int{1}}},
-		{"queue shorter than a batch", func(m parallax.Method) { m.(*method.MoCo).Queue = 3 },
-			properties{held: []int{1}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+		}, properties{held: []int{0}}},
+		{"queue shorter than a batch", func(m parallax.Method) { m.(*method.MoCo).Queue = 3 }, declared["mocov2"]},
 	},
 	"dino": {
 		{"no centring", func(m parallax.Method) { m.(*method.DINO).Centring = false }, declared["dino"]},

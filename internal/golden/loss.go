@@ -73,9 +73,9 @@ func runLoss(c *Case) error {
 
 // lossInputs names what a method's Loss takes, in its order, where that is not just z0, z1 ...
 var lossInputs = map[string][]string{
-	"moco":    {"query", "key"},
+	"moco":    {"key", "query"},
 	"nnclr":   {"nn", "nn", "p", "p"},
-	"ressl":   {"query", "key"},
+	"ressl":   {"key", "query"},
 	"mocov3":  {"key", "query"},
 	"paws":    {"anchors", "targets", "support", "support"},
 	"byol":    {"z0", "z1", "p0", "p1"},
