@@ -241,10 +241,10 @@ func TestTheTypeOfTheEmbeddingDoesNotMatter(t *testing.T) {
 
 func TestUniformityOfManyRowsIsThatOfSome(t *testing.T) {
 	in(t, func() {
-		z := matrix(gaussian(rng(), 3*collapse.UniformityRows, 6, decaying(6)...), 6)
+		z := matrix(gaussian(rng(), 3*collapse.PairRows, 6, decaying(6)...), 6)
 		some := collapse.Uniformity(z, 2)
 		near(t, "twice the same rows", collapse.Uniformity(z, 2), some, 0)
-		near(t, "the first rows", collapse.Uniformity(z.Narrow(0, 0, collapse.UniformityRows), 2), some, 0.05)
+		near(t, "the first rows", collapse.Uniformity(z.Narrow(0, 0, collapse.PairRows), 2), some, 0.05)
 	})
 }
 

@@ -8,23 +8,19 @@ import (
 	"parallax/torch"
 )
 
-// UniformityRows is how many rows Uniformity looks at: the number of pairs grows with their square.
-const UniformityRows = 2000
+// PairRows is how many rows are looked at where all pairs of them are compared: their number grows with its square.
+const PairRows = 2000
 
 // Uniformity returns log E exp(-t·‖ẑ_i - ẑ_j‖²) over pairs of different l2-normalised rows of z (n x d): Wang & Isola
 // 2020, arXiv:2005.10242, where t is 2. It lies in [-4t, 0]: 0 when the rows are one point, about -2t + 2t²/d when they
-// are isotropic. Of more than [UniformityRows] rows it takes that many, evenly spaced; of one row it is 0.
+// are isotropic. Of more than [PairRows] rows it takes that many, evenly spaced; of one row it is 0.
 func Uniformity(z torch.Tensor, t float64) float64 {
 	uniformity := 0.0
 	torch.NoGrad(func() {
-		unit := rows("Uniformity", z).Normalize(1)
+		unit := spacedRows(rows("Uniformity", z).Normalize(1))
 		n := unit.Size(0)
 		if n == 1 {
 			return
-		}
-		if n > UniformityRows {
-			unit = unit.IndexSelect(0, torch.FromInts(spaced(n, UniformityRows), UniformityRows))
-			n = UniformityRows
 		}
 		length := unit.Square().Sum(1) // 1, or 0 for a row of zeros
 		distance := length.Unsqueeze(0).Add(length.Unsqueeze(1)).Sub(unit.MatMul(unit.T()).Scale(2)).Clamp(0, math.Inf(1))
@@ -35,24 +31,78 @@ func Uniformity(z torch.Tensor, t float64) float64 {
 }
 
 // Alignment returns the mean of ‖ẑ_i - ẑ'_i‖² over the l2-normalised rows of z and other (both n x d), which are two views
-// of the same images: Wang & Isola 2020, arXiv:2005.10242, with exponent 2. It lies in [0, 4]; 0 when both views agree.
+// of the same images: Wang & Isola 2020, arXiv:2005.10242, with exponent 2. It lies in [0, 4], and is 2 - 2cos: 0 when both
+// views agree.
 func Alignment(z, other torch.Tensor) float64 {
 	alignment := 0.0
 	torch.NoGrad(func() {
-		a, b := rows("Alignment", z), rows("Alignment", other)
-		if a.Size(0) != b.Size(0) || a.Size(1) != b.Size(1) {
-			torch.Fail("Alignment", "embeddings of shapes %v and %v are not two views of the same images", a.Shape(), b.Shape())
-		}
+		a, b := twoViews("Alignment", z, other)
 		alignment = a.Normalize(1).Sub(b.Normalize(1)).Square().Sum(1).Mean().Item()
 	})
 	return alignment
 }
 
-// spaced returns k of the numbers 0 ... n-1 at even distances.
-func spaced(n, k int) []int {
-	index := make([]int, k)
-	for i := range index {
-		index[i] = i * n / k
+// PairGap compares the cosines of positive pairs, two views of one image, with those of negative pairs, views of two images.
+type PairGap struct {
+	Positive float64 // mean cosine of positive pairs
+	Negative float64 // mean cosine of negative pairs
+	// Separation is d′: Positive - Negative in units of their pooled standard deviation. Both means are 1 in a complete
+	// collapse, and both rise in training; only a method that still tells images apart keeps them separate. 0 when there is
+	// nothing to tell apart, +Inf when they differ and neither varies.
+	Separation float64
+}
+
+// Gap returns the gap between positive and negative pairs of the rows of z and other (both n x d), which are two views of the
+// same images. Of more than [PairRows] rows it takes that many, evenly spaced; a single row has no negatives, and a gap of 0.
+func Gap(z, other torch.Tensor) PairGap {
+	var gap PairGap
+	torch.NoGrad(func() {
+		a, b := twoViews("Gap", z, other)
+		cosines := spacedRows(a.Normalize(1)).MatMul(spacedRows(b.Normalize(1)).T())
+		n := cosines.Size(0)
+		positive := cosines.Diagonal()
+		gap.Positive = positive.Mean().Item()
+		if n == 1 {
+			gap.Negative = gap.Positive
+			return
+		}
+		pairs := float64(n) * float64(n-1)
+		gap.Negative = cosines.OffDiagonal().Sum().Item() / pairs
+		apart := cosines.Shift(-gap.Negative).OffDiagonal().Square().Sum().Item() / pairs
+		together := positive.Shift(-gap.Positive).Square().Mean().Item()
+		difference, deviation := gap.Positive-gap.Negative, math.Sqrt((apart+together)/2)
+		switch {
+		case math.Abs(difference) < cosineRounding: // also when nothing varies
+		case deviation < cosineRounding:
+			gap.Separation = math.Copysign(math.Inf(1), difference)
+		default:
+			gap.Separation = difference / deviation
+		}
+	})
+	return gap
+}
+
+// cosineRounding is how much a mean cosine or its deviation may be off.
+const cosineRounding = 1e-12
+
+// twoViews returns two embeddings of the same images as float64 matrices.
+func twoViews(op string, z, other torch.Tensor) (a, b torch.Tensor) {
+	a, b = rows(op, z), rows(op, other)
+	if a.Size(0) != b.Size(0) || a.Size(1) != b.Size(1) {
+		torch.Fail(op, "embeddings of shapes %v and %v are not two views of the same images", a.Shape(), b.Shape())
 	}
-	return index
+	return a, b
+}
+
+// spacedRows returns at most [PairRows] rows of z, at even distances.
+func spacedRows(z torch.Tensor) torch.Tensor {
+	n := z.Size(0)
+	if n <= PairRows {
+		return z
+	}
+	index := make([]int, PairRows)
+	for i := range index {
+		index[i] = i * n / PairRows
+	}
+	return z.IndexSelect(0, torch.FromInts(index, PairRows))
 }

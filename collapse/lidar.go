@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collapse
+
+import "parallax/torch"
+
+// LiDARFloor is the δ that LiDAR adds to the variance within images.
+const LiDARFloor = 1e-4
+
+// LiDAR returns the effective rank of the directions that tell images apart better than views of one image (Thilak et al.
+// 2023, arXiv:2312.04000): views holds q embeddings (n x d each, at least two), whose row i is of image i. With Σ_b the
+// covariance of the images' means and Σ_w the mean covariance of the views of an image plus [LiDARFloor] times I, it is
+// exp of the entropy of the eigenvalues (not of their roots, as in RankMe) of Σ_w^-½ Σ_b Σ_w^-½, in [1, min(n-1, d)], and 0
+// when all images have the same mean. Unlike the other ranks it is not fooled by noise that augmentation adds, which is the
+// same for all images. The floor makes it depend on the scale of z. Give it some hundreds of images and ten views.
+func LiDAR(views []torch.Tensor) float64 {
+	rank := 0.0
+	torch.NoGrad(func() {
+		if len(views) < 2 {
+			torch.Fail("LiDAR", "%d views of an image have no variance: give at least two", len(views))
+		}
+		v := make([]torch.Tensor, len(views))
+		for i := range views {
+			_, v[i] = twoViews("LiDAR", views[0], views[i])
+		}
+		n, d, q := v[0].Size(0), v[0].Size(1), len(v)
+		if n == 1 {
+			return
+		}
+		mean := v[0]
+		for _, z := range v[1:] {
+			mean = mean.Add(z)
+		}
+		mean = mean.Scale(1 / float64(q))
+		within := torch.Eye(d, torch.F64).Scale(LiDARFloor)
+		for _, z := range v {
+			off := z.Sub(mean)
+			within = within.Add(off.T().MatMul(off).Scale(1 / (float64(n) * float64(q-1))))
+		}
+		centred := mean.Sub(mean.MeanKeep(0))
+		if centred.Norm().Item() <= roundOff*mean.Norm().Item() {
+			return
+		}
+		// The eigenvalues of L⁻¹ Σ_b L⁻ᵀ with Σ_w = LLᵀ, which are the squared singular values of (L⁻¹ centredᵀ).
+		factor, ok := within.Cholesky()
+		if !ok {
+			torch.Fail("LiDAR", "the variance within images is not positive definite: the embedding's numbers are too large for a floor of %g", LiDARFloor)
+		}
+		whitened := factor.SolveTriangular(centred.T(), false)
+		values := gramValues(whitened)
+		for i, s := range values {
+			values[i] = s * s
+		}
+		rank = entropyRank(values)
+	})
+	return rank
+}
