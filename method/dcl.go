@@ -38,6 +38,7 @@ type DCL struct {
 	Sigma          float64 // σ of DCLW's weights; 0: all weights are 1
 	WeightGradient bool    // whether a gradient passes through the weights; lightly holds them
 	Symmetric      bool    // anchors are all views, or the first alone
+	Negatives      bool    // false: only the positives' mean -cos/τ is left, which a constant embedding minimises
 	ViewCount      int     // of an image; 2 in the paper
 	Projector      nn.MLP  // SimCLR's
 
@@ -49,6 +50,7 @@ func NewDCL() *DCL {
 	return &DCL{
 		Temperature: 0.1,
 		Symmetric:   true,
+		Negatives:   true,
 		ViewCount:   2,
 		Projector:   nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
 	}
@@ -106,6 +108,9 @@ func (m *DCL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	repulsion := c.logSum(c.negatives).Narrow(0, 0, anchors*c.views[0].Size(0)).Mean()
 	s.Report("attraction", attraction.Neg())
 	s.Report("repulsion", repulsion)
+	if !m.Negatives {
+		return attraction.Neg()
+	}
 	return repulsion.Sub(attraction)
 }
 

@@ -23,6 +23,7 @@ var nnBYOLEntry = Entry{
 type NNBYOL struct {
 	TargetMomentum      float64   // τ at the start, as in BYOL
 	FinalTargetMomentum float64   // τ at the end, reached along half a cosine; equal to the first: constant
+	Neighbour           bool      // nn(z',Q); off: the view's own z' in its place, which is BYOL
 	Queue               int       // the number of the target's embeddings to find the neighbour in
 	EnqueueAll          bool      // the embeddings of all views, not of the first alone
 	Projector           nn.MLP    // BYOL's
@@ -42,6 +43,7 @@ func NewNNBYOL() *NNBYOL {
 	return &NNBYOL{
 		TargetMomentum:      0.996,
 		FinalTargetMomentum: 1,
+		Neighbour:           true,
 		Queue:               98304,
 		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
@@ -92,7 +94,7 @@ func (m *NNBYOL) Forward(s *parallax.Step) []torch.Tensor {
 func (m *NNBYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := halves(z)
 	loss := directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		return cosine(p, nearest(z, m.queue.Rows())).Scale(-2).Shift(2) // 2 - 2 cos(p, nn(z'))
+		return cosine(p, neighbour(z, m.queue, m.Neighbour)).Scale(-2).Shift(2) // 2 - 2 cos(p, nn(z'))
 	})
 	if m.Symmetric {
 		loss = loss.Scale(2) // the sum, where directions takes the mean

@@ -23,6 +23,7 @@ var nnCLREntry = Entry{
 // NNCLR takes as an image's positive not its other view but that view's nearest neighbour among earlier images.
 type NNCLR struct {
 	Temperature   float64   // τ
+	Neighbour     bool      // nn(z,Q); off: the view's own z in its place, through which no gradient passes either
 	Queue         int       // the number of embeddings to find the neighbour in
 	EnqueueAll    bool      // the embeddings of all views, not of the first alone as in the paper and solo-learn
 	Projector     nn.MLP    // three layers, batch norm after each
@@ -41,6 +42,7 @@ type NNCLR struct {
 func NewNNCLR() *NNCLR {
 	return &NNCLR{
 		Temperature:   0.1,
+		Neighbour:     true,
 		Queue:         98304,
 		Projector:     nn.MLP{Widths: []int{2048, 2048, 256}, BatchNorm: true, OutputNorm: true, OutputAffine: true},
 		Predictor:     nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
@@ -91,7 +93,7 @@ func (m *NNCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := halves(gather(s, z))
 	var attraction, repulsion []torch.Tensor
 	loss := directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		logits := nearest(z, m.queue.Rows()).MatMul(unit(p).T()).Scale(1 / m.Temperature) // N x N: nn(zᵢ)·pₖ/τ
+		logits := neighbour(z, m.queue, m.Neighbour).MatMul(unit(p).T()).Scale(1 / m.Temperature) // N x N: nn(zᵢ)·pₖ/τ
 		a, r := logits.Diagonal().Mean().Neg(), logits.LogSumExp(1).Mean()
 		attraction, repulsion = append(attraction, a), append(repulsion, r)
 		if !m.Negatives {

@@ -21,6 +21,7 @@ var nnSiamEntry = Entry{
 
 // NNSiam predicts, from one view's embedding, the nearest neighbour of the other's.
 type NNSiam struct {
+	Neighbour     bool      // nn(z,Q); off: the view's own z in its place, which is SimSiam
 	Queue         int       // the number of embeddings to find the neighbour in
 	EnqueueAll    bool      // the embeddings of all views, not of the first alone
 	Projector     nn.MLP    // SimSiam's
@@ -38,6 +39,7 @@ type NNSiam struct {
 // NewNNSiam returns NNSiam with SimSiam's hyperparameters, NNCLR's queue and predictor.
 func NewNNSiam() *NNSiam {
 	return &NNSiam{
+		Neighbour:     true,
 		Queue:         98304,
 		Projector:     nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true, OutputNorm: true},
 		Predictor:     nn.MLP{Widths: []int{4096, 2048}, BatchNorm: true},
@@ -95,7 +97,7 @@ func (m *NNSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := halves(z)
 	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
 	return directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		return cosine(p, nearest(z, m.queue.Rows())).Neg() // D(p, nn(z))
+		return cosine(p, neighbour(z, m.queue, m.Neighbour)).Neg() // D(p, nn(z))
 	})
 }
 

@@ -59,7 +59,7 @@ func TestValuesWithAQueue(t *testing.T) {
 			{"MoCo", &method.MoCo{Temperature: 0.07, Queue: 6, Projector: linear, Negatives: true, ShuffleGroups: 1}, []torch.Tensor{z2, z1}, 0.4075785417},
 			{"MoCo without negatives", &method.MoCo{Temperature: 0.5, Queue: 6, Projector: linear}, []torch.Tensor{z1, z2}, -2 * 0.9639001231},
 			{"ReSSL", &method.ReSSL{StudentTemperature: 0.1, TeacherTemperature: 0.04, Queue: 6, Projector: linear}, []torch.Tensor{z2, z1}, 0.5317325143},
-			{"NNCLR, one direction", &method.NNCLR{Temperature: 0.1, Queue: 6, Projector: linear, PredictorMode: "none", Negatives: true, ViewCount: 2},
+			{"NNCLR, one direction", &method.NNCLR{Temperature: 0.1, Queue: 6, Projector: linear, PredictorMode: "none", Neighbour: true, Negatives: true, ViewCount: 2},
 				[]torch.Tensor{z2, z1, z2, z1}, 2.7436637299}, // p₁ with nn(z₂)
 		} {
 			b := build(c.method, torch.F64, 8)
@@ -155,12 +155,12 @@ func TestMoCoOfAConstant(t *testing.T) {
 // nnCLR is NNCLR's loss in loops, for one direction: p with the neighbours of z.
 func nnCLR(p, z, queue [][]float64, temperature float64) (total float64) {
 	for i := range z {
-		neighbor := slices.MaxFunc(queue, func(a, b []float64) int { return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b)) })
+		neighbour := slices.MaxFunc(queue, func(a, b []float64) int { return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b)) })
 		all := 0.0
 		for k := range p {
-			all += math.Exp(cosineOf(neighbor, p[k]) / temperature)
+			all += math.Exp(cosineOf(neighbour, p[k]) / temperature)
 		}
-		total -= math.Log(math.Exp(cosineOf(neighbor, p[i])/temperature)/all) / float64(len(z))
+		total -= math.Log(math.Exp(cosineOf(neighbour, p[i])/temperature)/all) / float64(len(z))
 	}
 	return total
 }
@@ -184,7 +184,7 @@ func TestNNCLRAgainstLoops(t *testing.T) {
 }
 
 // Where every embedding is in the queue, it is its own nearest neighbour: NNSiam is SimSiam and NNBYOL is BYOL.
-func TestNearestNeighborOfWhatIsInTheQueue(t *testing.T) {
+func TestNearestNeighbourOfWhatIsInTheQueue(t *testing.T) {
 	for _, symmetric := range []bool{true, false} {
 		for name, pair := range map[string][2]parallax.Method{
 			"NNSiam": {nnSiam(func(m *method.NNSiam) { m.Queue, m.Symmetric = 12, symmetric }), siamese(func(m *method.SimSiam) { m.Symmetric = symmetric })},
@@ -197,6 +197,32 @@ func TestNearestNeighborOfWhatIsInTheQueue(t *testing.T) {
 				near(t, fmt.Sprintf("%s, symmetric %v", name, symmetric), b.Loss(parallax.NewStep(0, 1), z).Item(), want, 1e-12)
 			})
 		}
+	}
+}
+
+// Without the search, NNSiam is SimSiam and NNBYOL is BYOL, whatever is in the queue; and NNCLR, which finds p₁ by z₂ itself,
+// is MoCo v3's loss over 2τ.
+func TestWithoutNeighbours(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, like parallax.Method
+		scale        float64
+	}{
+		"NNSiam": {nnSiam(func(m *method.NNSiam) { m.Neighbour = false }), siamese(func(*method.SimSiam) {}), 1},
+		"NNBYOL": {nnBYOL(func(m *method.NNBYOL) { m.Neighbour = false }), bootstrap(func(*method.BYOL) {}), 1},
+		"NNCLR": {func() parallax.Method {
+			m := shrink(method.NewNNCLR()).(*method.NNCLR)
+			m.Neighbour = false
+			return m
+		}(), keyed(func(m *method.MoCoV3) { m.Temperature = 0.1 }), 1 / 0.4}, // a mean of both directions, not a sum of 2τ of each
+	} {
+		with(t, c.method, torch.F64, 6, func(b built) {
+			z := normals(4, 4, 6, width)
+			want := c.like.Loss(parallax.NewStep(0, 1), z).Item() * c.scale
+			if name == "NNCLR" { // its rows are z and its columns p, and MoCo v3's the other way round
+				want = c.like.Loss(parallax.NewStep(0, 1), []torch.Tensor{z[3], z[2], z[1], z[0]}).Item() * c.scale
+			}
+			near(t, name, b.Loss(parallax.NewStep(0, 1), z).Item(), want, 1e-12)
+		})
 	}
 }
 
@@ -213,7 +239,7 @@ func nnBYOL(set func(*method.NNBYOL)) *method.NNBYOL {
 }
 
 // The first view's embeddings enter the queue, or all views'; NNBYOL's are its target's.
-func TestNeighborsAreEnqueued(t *testing.T) {
+func TestNeighboursAreEnqueued(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		method parallax.Method

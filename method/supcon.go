@@ -25,6 +25,7 @@ var supConEntry = Entry{
 type SupCon struct {
 	Temperature float64    // τ; 0.1 in the paper, 0.07 in the official code
 	Form        SupConForm // out, the sum over positives outside the logarithm, or in
+	Negatives   bool       // false: only the positives' mean -cos/τ is left, which a constant embedding minimises
 	ViewCount   int        // of an image; 2 in the paper
 	Projector   nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
 
@@ -40,6 +41,7 @@ func NewSupCon() *SupCon {
 	return &SupCon{
 		Temperature: 0.1,
 		Form:        "out",
+		Negatives:   true,
 		ViewCount:   2,
 		Projector:   nn.MLP{Widths: []int{2048, 128}},
 	}
@@ -82,6 +84,9 @@ func (m *SupCon) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	attraction := c.mean(p) // 1/|P(i)| Σ_{p∈P(i)} cos(zᵢ,zₚ)/τ
 	if m.Form == "in" {
 		attraction = c.logSum(p)
+	}
+	if !m.Negatives {
+		return attraction.Mean().Neg()
 	}
 	return c.logSum(c.others).Sub(attraction).Mean()
 }

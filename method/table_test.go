@@ -71,11 +71,13 @@ var switches = map[string][]struct {
 	},
 	"supcon": {
 		{"in", func(m parallax.Method) { m.(*method.SupCon).Form = "in" }, properties{}},
+		{"no negatives", func(m parallax.Method) { m.(*method.SupCon).Negatives = false }, properties{}},
 		{"3 views", func(m parallax.Method) { m.(*method.SupCon).ViewCount = 3 }, properties{}},
 	},
 	"dcl": {
 		{"one direction", func(m parallax.Method) { m.(*method.DCL).Symmetric = false }, properties{asymmetric: "one direction"}},
 		{"4 views", func(m parallax.Method) { m.(*method.DCL).ViewCount = 4 }, properties{}},
+		{"no negatives", func(m parallax.Method) { m.(*method.DCL).Negatives = false }, properties{}},
 	},
 	"dclw": {
 		{"gradient of the weights", func(m parallax.Method) { m.(*method.DCL).WeightGradient = true }, properties{}},
@@ -180,13 +182,16 @@ var switches = map[string][]struct {
 		{"no negatives, no predictor, 3 views", func(m parallax.Method) {
 			m.(*method.NNCLR).Negatives, m.(*method.NNCLR).PredictorMode, m.(*method.NNCLR).ViewCount = false, "none", 3
 		}, properties{held: []int{0, 1, 2}, turned: "the queue is not turned with them"}},
+		{"no neighbours", func(m parallax.Method) { m.(*method.NNCLR).Neighbour = false }, properties{held: []int{0, 1}}},
 	},
 	"nnbyol": {
+		{"no neighbours", func(m parallax.Method) { m.(*method.NNBYOL).Neighbour = false }, properties{held: []int{0, 1}}},
 		{"one direction, all views enqueued", func(m parallax.Method) {
 			m.(*method.NNBYOL).Symmetric, m.(*method.NNBYOL).EnqueueAll = false, true
 		}, properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
 	},
 	"nnsiam": {
+		{"no neighbours", func(m parallax.Method) { m.(*method.NNSiam).Neighbour = false }, properties{held: []int{0, 1}}},
 		{"one direction, all views enqueued", func(m parallax.Method) {
 			m.(*method.NNSiam).Symmetric, m.(*method.NNSiam).EnqueueAll = false, true
 		}, properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
