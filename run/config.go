@@ -41,7 +41,7 @@ type Data struct {
 type Backbone struct {
 	Name  string // "resnet18", ...
 	Width int    // channels of the first stage, of a ViT those of an attention head: 64 in the papers
-	Stem  string // "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), of a ViT "patchN" (N pixels a side); "": by network and size
+	Stem  string // "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), "strided" (3x3, stride 2), of a ViT "patchN" (N pixels a side); "": by network and size
 	Norm  string // "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, started as batch norm would); "": the network's own
 	Init  string // file whose weights it starts from, "" for random ones
 }
@@ -75,6 +75,7 @@ type Train struct {
 	Threads    int    // of libtorch: sums depend on it, so a resume refuses another number
 	Workers    int    // of the loader: no pixel depends on it
 	EvalEvery  int    // steps between evaluations, 0 for one per epoch
+	EvalEarly  bool   // evaluate after 1, 2, 5, 10, 20, 50, 100, ... steps, too: an embedding can collapse within ten
 	SaveEvery  int    // steps between checkpoints, 0 for one per epoch
 	LogEvery   int    // steps between lines of metrics
 	Keep       int    // last checkpoints kept, beside the best

@@ -39,7 +39,7 @@ func (c *Config) Validate() error {
 	}
 	hold(c.Backbone.Width >= 1 && c.Backbone.Width <= 4096, "backbone.width", c.Backbone.Width, "1 to 4096")
 	if c.Backbone.Stem != "" && !patchStem.MatchString(c.Backbone.Stem) {
-		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small", "patch16")
+		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small", "strided", "patch16")
 	}
 	if c.Backbone.Norm != "" {
 		oneOf("backbone.norm", c.Backbone.Norm, "batch", "group", "layer", "none", "tuned")

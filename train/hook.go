@@ -29,7 +29,7 @@ type Keeper interface {
 // Progress is what a Hook sees.
 type Progress struct {
 	Step, Of, Epoch int  // optimiser steps done, of how many; the epoch from 0
-	Due             bool // whether an evaluation is due: at step 0, every train.eval_every steps and at the end
+	Due             bool // whether an evaluation is due: at step 0, every train.eval_every steps, with train.eval_early after 1, 2, 5, 10, ..., and at the end
 	Encoder         parallax.Encoder
 	Params          *nn.Params
 	Features        torch.Tensor // h of the last batch's first view, without gradient, N x Features; none at step 0

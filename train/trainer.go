@@ -253,10 +253,18 @@ func (t *Trainer) emit(e run.Event) error {
 	return t.log.Write(e)
 }
 
+// early says whether step is 1, 2 or 5 times a power of ten.
+func early(step int) bool {
+	for step >= 10 && step%10 == 0 {
+		step /= 10
+	}
+	return step == 1 || step == 2 || step == 5
+}
+
 func (t *Trainer) callHooks(features torch.Tensor, labels []int) error {
-	every := t.Config.Train.EvalEvery
+	c := t.Config.Train
 	p := &Progress{
-		Step: t.step, Of: t.Steps, Due: t.step%every == 0 || t.step == t.Steps,
+		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
 		Encoder: t.encoder, Params: t.params, Features: features, Labels: labels, Emit: t.emit,
 		Score: func(v float64) { t.score, t.scored = v, !math.IsNaN(v) && !math.IsInf(v, 0) },
 	}
