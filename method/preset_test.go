@@ -3,6 +3,7 @@
 package method_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,39 +13,70 @@ import (
 	"parallax/run"
 )
 
-// Every preset names keys that a method has, with values that it accepts; and it has a rate of its own for each.
+// Every preset names every method, says where its values are from, and gives a rate of its own; the keys are those of the
+// method and of its recipes, with values that it accepts.
 func TestPresetsFitTheMethods(t *testing.T) {
 	for _, name := range preset.Names {
-		for _, e := range method.All {
-			m := e.New()
-			c := run.Default()
-			c.Method = run.MethodConfig{Name: e.Name, Fields: m}
-			l, err := run.New(&c)
-			if err != nil {
-				t.Fatal(err)
+		about, err := preset.About(name)
+		if err != nil || len(about) < 50 {
+			t.Errorf("preset %s is from %q, error %v: write it above the section all", name, about, err)
+		}
+		for _, e := range slices.Concat(method.All, method.Later) {
+			source, known, err := preset.Source(name, e.Name)
+			switch {
+			case err != nil:
+				t.Error(err)
+			case !known:
+				t.Errorf("preset %s has nothing for %s", name, e.Name)
+			case source == "" && name != "tiny-cpu": // all of it was chosen here
+				t.Errorf("preset %s does not say where its values for %s are from: write it behind the section's name", name, e.Name)
 			}
-			settings, err := preset.Settings(name, e.Name)
-			if err != nil {
-				t.Fatal(err)
+			for _, size := range []int{32, 224} {
+				checkPreset(t, name, e, size)
 			}
-			rate := false
-			for _, s := range settings {
-				rate = rate || s.Path == "optim.base_rate"
-				if strings.HasPrefix(s.Path, "augment.") {
-					continue // an op of the recipes, which depend on the size
-				}
-				if err := l.Set(s.Path, s.Value, "preset "+name); err != nil {
-					t.Errorf("%s, preset %s: %v", e.Name, name, err)
-				}
+		}
+	}
+}
+
+// checkPreset lays a preset over a method, as a run does: first its hyperparameters, then its recipes.
+func checkPreset(t *testing.T, name string, e method.Entry, size int) {
+	m := e.New()
+	c := run.Default()
+	c.Method = run.MethodConfig{Name: e.Name, Fields: m}
+	l, err := run.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := preset.Settings(name, e.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rate := false
+	for _, recipes := range []bool{false, true} {
+		if recipes {
+			l.Augment = m.Views(size)
+		}
+		for _, s := range settings {
+			rate = rate || s.Path == "optim.base_rate"
+			if strings.HasPrefix(s.Path, "augment.") != recipes {
+				continue
 			}
-			if !rate {
-				t.Errorf("preset %s sets no optim.base_rate for %s", name, e.Name)
+			if err := l.Set(s.Path, s.Value, "preset "+name); err != nil {
+				t.Errorf("%s, preset %s, %d px: %v", e.Name, name, size, err)
 			}
-			if v, ok := m.(parallax.Validator); ok {
-				if err := v.Validate(); err != nil {
-					t.Errorf("%s, preset %s: %v", e.Name, name, err)
-				}
-			}
+		}
+	}
+	if !rate {
+		t.Errorf("preset %s sets no optim.base_rate for %s", name, e.Name)
+	}
+	if v, ok := m.(parallax.Validator); ok {
+		if err := v.Validate(); err != nil {
+			t.Errorf("%s, preset %s: %v", e.Name, name, err)
+		}
+	}
+	for v, r := range l.Augment {
+		if err := r.Validate(); err != nil {
+			t.Errorf("%s, preset %s, %d px, view %d: %v", e.Name, name, size, v, err)
 		}
 	}
 }

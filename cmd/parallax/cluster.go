@@ -89,7 +89,7 @@ selflabel. What Ctrl-C has stopped, --resume goes on with, between stages and wi
 	fl.StringVar(&f.pretext, "run", "", "take the encoder of this run instead of training one")
 	fl.StringVar(&f.out, "out", "", "output; default runs/cluster-N")
 	fl.StringVar(&f.config, "config", "", "YAML file with values for all stages")
-	fl.StringVar(&f.preset, "preset", "", "settings that go together: "+strings.Join(preset.Names, ", ")+"; default by image size")
+	fl.StringVar(&f.preset, "preset", "", "settings that go together: "+strings.Join(preset.Names, ", ")+"; default by the size and number of the images")
 	fl.StringArrayVar(&f.sets, "set", nil, "set a value, [STAGE.]section.key=value; repeatable")
 	fl.StringVar(&f.resume, "resume", "", "go on with the clustering in this folder")
 	fl.BoolVar(&f.json, "json", false, "print events, and at the end the report, as JSON lines")

@@ -79,7 +79,7 @@ not be written, 130 and 143 stopped by SIGINT and SIGTERM.`,
 	fl.StringVar(&f.method, "method", "", "objective: "+strings.Join(methodNames(), ", "))
 	fl.StringVar(&f.out, "out", "", "run directory; default runs/METHOD-N")
 	fl.StringVar(&f.config, "config", "", "YAML file with values of the configuration")
-	fl.StringVar(&f.preset, "preset", "", "settings that go together: "+strings.Join(preset.Names, ", ")+"; default by image size")
+	fl.StringVar(&f.preset, "preset", "", "settings that go together: "+strings.Join(preset.Names, ", ")+"; default by the size and number of the images")
 	fl.StringArrayVar(&f.sets, "set", nil, "set any value of the configuration, section.key=value; repeatable")
 	fl.StringArrayVar(&f.probes, "probe", nil, "measure on these images instead of the training data; repeatable")
 	fl.StringVar(&f.resume, "resume", "", "go on with the run in this directory")

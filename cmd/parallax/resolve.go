@@ -32,13 +32,14 @@ type job struct {
 	method   parallax.Method
 	backbone parallax.Backbone
 	source   *dataset.Source
+	chosen   string // why this preset, when none was named
 }
 
 // request is what the user asked for: settings from the command line over a config file.
 type request struct {
 	file     string // config file, "" for none
 	text     []byte // its content
-	preset   string // "" to choose by image size
+	preset   string // "" to choose by the images
 	settings []setting
 	stage    bool // of several: the method may be one that cannot be begun on its own
 }
@@ -136,7 +137,10 @@ func (j *job) layer(r *request) error {
 	c := j.config
 	name, auto := r.preset, ""
 	if name == "" {
-		name, auto = preset.For(c.Data.Size), " (by image size)"
+		var why string
+		name, why = preset.For(c.Data.Size, j.source.Len())
+		auto = " (chosen for " + why + ")"
+		j.chosen = "preset " + name + auto
 	}
 	settings, err := preset.Settings(name, c.Method.Name)
 	if err != nil {

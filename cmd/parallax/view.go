@@ -68,6 +68,12 @@ func (v *view) begin(j *job, dir *run.Dir, steps int) {
 	v.note(fmt.Sprintf("%s (width %d, %s stem), %d steps of %d images, %s, threads: %d", c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem,
 		steps, c.Train.Batch*c.Train.Accumulate, c.Train.Precision, c.Train.Threads))
 	v.note(fmt.Sprintf("%s, %d warm-up steps, %s", c.Optim.Name, c.Optim.WarmupSteps, c.ScaleRate()))
+	if j.chosen != "" {
+		v.note(j.chosen)
+	}
+	if slow := j.slow(); slow != "" {
+		v.note(slow)
+	}
 	v.note("every value and its source: " + dir.Path(run.ConfigFile))
 	for _, n := range j.source.Notes {
 		v.note(n)

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"parallax/augment"
+	"parallax/backbone"
+	"parallax/run"
+)
+
+// What a thread of a server's processor from 2022 did in training runs on a quiet machine, within a factor of two:
+// multiplications and additions a second, by precision.
+const (
+	paceBF16    = 50e9
+	paceFloat32 = 25e9
+)
+
+// long is the time from which somebody should be told before a run begins on a CPU with a preset that nobody asked for.
+const long = 20 * time.Minute
+
+// slow warns of a run that takes long on a CPU only because a preset for GPUs was chosen, and names the other one.
+func (j *job) slow() string {
+	c := j.config
+	if j.chosen == "" || c.Train.Device != "cpu" {
+		return ""
+	}
+	rate := pace(c.Config, c.Backbone)
+	images := float64(c.Train.Epochs) * float64(c.Data.Images)
+	if c.Train.MaxSteps > 0 {
+		images = float64(c.Train.MaxSteps) * float64(c.Train.Batch*c.Train.Accumulate)
+	}
+	takes := time.Duration(math.Min(images/rate, 1e9) * float64(time.Second))
+	if rate == 0 || takes < long {
+		return ""
+	}
+	tiny := c.Backbone
+	tiny.Name, tiny.Width = "resnet18", 16 // as in the preset
+	tiny.Stem = string(backbone.StemFor(c.Data.Size))
+	return fmt.Sprintf("on this CPU that is roughly %s images/s and %s in all; --preset tiny-cpu, a smaller network for 5 epochs, makes roughly %s images/s",
+		digit(rate), about(takes), digit(pace(c.Config, tiny)))
+}
+
+// pace estimates how many images a second a CPU trains on; 0 where the network is not known here. A step costs about three
+// forward passes of every view.
+func pace(c *run.Config, b run.Backbone) float64 {
+	views := 0.
+	for _, recipe := range c.Augment {
+		side := float64(c.Data.Size)
+		for _, op := range recipe {
+			if crop, ok := op.(augment.RandomResizedCrop); ok {
+				side = float64(crop.Size)
+			}
+		}
+		views += side * side / float64(c.Data.Size*c.Data.Size)
+	}
+	speed := paceFloat32
+	if c.Train.Precision == run.BF16 {
+		speed = paceBF16
+	}
+	cost := 3 * views * operations(b, c.Data.Size)
+	if cost == 0 {
+		return 0
+	}
+	return speed * float64(c.Train.Threads) / cost
+}
+
+// operations are the multiplications and additions of a forward pass of one image. The networks' papers give them for 224
+// pixels (a wide ResNet's for 32), and all but the first layer's grow with the square of width and side. A stem for small
+// images keeps four times the resolution, one with a stride twice.
+func operations(b run.Backbone, size int) float64 {
+	of := map[string]float64{
+		"resnet18": 1.8e9, "resnet34": 3.6e9, "resnet50": 4.1e9, "resnet101": 7.8e9, "wrn28": 0.83e9,
+		"resnet8": 0.6e9, "resnet20": 2e9, // 0.012e9 and 0.041e9 for 32 pixels, width 16 and the small stem
+		"vit_tiny": 1.3e9, "vit_small": 4.6e9, "vit_base": 17.6e9,
+	}[b.Name]
+	side, width := float64(size)/224, float64(b.Width)/64
+	if b.Name == "wrn28" {
+		side = float64(size) / 32
+	}
+	of *= side * side * width * width
+	if patch, ok := strings.CutPrefix(b.Stem, "patch"); ok {
+		if p, err := strconv.ParseFloat(patch, 64); err == nil {
+			of *= 16 / p * 16 / p
+		}
+	} else if b.Name != "wrn28" {
+		of *= map[backbone.Stem]float64{backbone.Small: 16, backbone.Strided: 4, backbone.ImageNet: 1}[backbone.Stem(b.Stem)]
+	}
+	return of
+}
+
+// digit writes a number with one digit that counts.
+func digit(v float64) string {
+	if v < 1 {
+		return strconv.FormatFloat(v, 'g', 1, 64)
+	}
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	return strconv.FormatFloat(math.Round(v/power)*power, 'f', -1, 64)
+}
+
+// about writes a duration as somebody would say it.
+func about(d time.Duration) string {
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "days"}, {time.Hour, "hours"}, {time.Minute, "minutes"}} {
+		if d >= 2*u.unit {
+			return fmt.Sprintf("%.0f %s", math.Round(float64(d)/float64(u.unit)), u.name)
+		}
+	}
+	return d.Round(time.Second).String()
+}
