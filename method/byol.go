@@ -55,7 +55,6 @@ func (m *BYOL) Validate() error {
 		oneOf("target_mode", m.TargetMode, "ema", "gradient", "fixed"),
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
-		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),

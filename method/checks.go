@@ -60,10 +60,15 @@ func first(errs ...error) error {
 	return nil
 }
 
-// matching checks a predictor: unless there is none, it must be as wide as the projector.
+// matching checks a predictor: unless there is none, it must be as wide as the projector. Without a projector that is the
+// backbone's width, and left to [predictor].
 func matching(mode Predictor, predictor, projector nn.MLP) error {
-	if p, z := predictor.Out(0), projector.Out(0); mode != "none" && len(predictor.Widths) > 0 && p != z {
+	p, z := predictor.Out(0), projector.Out(0)
+	if mode != "none" && len(predictor.Widths) > 0 && len(projector.Widths) > 0 && p != z {
 		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
 	}
-	return predictor.Validate("method.predictor")
+	return first(
+		oneOf("predictor_mode", mode, "trained", "fixed", "none"),
+		predictor.Validate("method.predictor"),
+	)
 }

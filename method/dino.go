@@ -23,8 +23,9 @@ var dinoEntry = Entry{
 // DINO trains a student to give, for any crop, the distribution that its moving average, the teacher, gives for a global crop.
 type DINO struct {
 	Crops
-	Hidden                   int     // width of the head's two hidden layers
-	Bottleneck               int     // width of its third layer, whose output is given length 1: the embedding z
+	HeadLayers               int     // before the last one; 1 is linear, and with 0 the embedding is h
+	Hidden                   int     // width of the head's hidden layers
+	Bottleneck               int     // width of the last of these, whose output is given length 1: the embedding z
 	Outputs                  int     // K, of the last layer, whose weights have length 1
 	HeadNorm                 bool    // batch norm in the hidden layers; not in the paper's ViTs
 	StudentTemperature       float64 // τ_s
@@ -33,9 +34,9 @@ type DINO struct {
 	WarmupTeacherEpochs      int     // from the one to the other
 	Sharpening               bool    // off: τ_t is τ_s
 	Centring                 bool    // off: c is 0
-	CentreMomentum           float64 // m
+	CentreMomentum           float64 // m, of c
 	TargetMomentum           float64 // of the teacher, at the start
-	FinalTargetMomentum      float64 // and at the end, reached along half a cosine
+	FinalTargetMomentum      float64 // at the end, reached along half a cosine
 	FreezeEpochs             int     // at the start the last layer stays as it is
 
 	student, teacher parallax.Encoder // with the last layer
@@ -48,8 +49,8 @@ type DINO struct {
 func NewDINO() *DINO {
 	return &DINO{
 		// The scale that the official code recommends without local crops; 0.4 to 1 with them.
-		Crops:  Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4}},
-		Hidden: 2048, Bottleneck: 256, Outputs: 65536,
+		Crops:      Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4}},
+		HeadLayers: 3, Hidden: 2048, Bottleneck: 256, Outputs: 65536,
 		StudentTemperature: 0.1, TeacherTemperature: 0.07, WarmupTeacherTemperature: 0.04, WarmupTeacherEpochs: 30,
 		Sharpening: true, Centring: true, CentreMomentum: 0.9, TargetMomentum: 0.996, FinalTargetMomentum: 1, FreezeEpochs: 1,
 	}
@@ -58,8 +59,8 @@ func NewDINO() *DINO {
 // Validate checks the hyperparameters.
 func (m *DINO) Validate() error {
 	return first(
-		m.Crops.validate(), atLeast("hidden", m.Hidden, 1), atLeast("bottleneck", m.Bottleneck, 1), atLeast("outputs", m.Outputs, 1),
-		positive("student_temperature", m.StudentTemperature), positive("teacher_temperature", m.TeacherTemperature),
+		m.Crops.validate(), atLeast("head_layers", m.HeadLayers, 0), atLeast("hidden", m.Hidden, 1), atLeast("bottleneck", m.Bottleneck, 1),
+		atLeast("outputs", m.Outputs, 1), positive("student_temperature", m.StudentTemperature), positive("teacher_temperature", m.TeacherTemperature),
 		positive("warmup_teacher_temperature", m.WarmupTeacherTemperature), atLeast("warmup_teacher_epochs", m.WarmupTeacherEpochs, 0),
 		fraction("centre_momentum", m.CentreMomentum), fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum), atLeast("freeze_epochs", m.FreezeEpochs, 0),
@@ -137,8 +138,7 @@ func (m *DINO) temperature(epoch int) float64 {
 	case !m.Sharpening:
 		return m.StudentTemperature
 	case epoch < m.WarmupTeacherEpochs:
-		share := float64(epoch) / float64(max(1, m.WarmupTeacherEpochs-1))
-		return m.WarmupTeacherTemperature + share*(m.TeacherTemperature-m.WarmupTeacherTemperature)
+		return m.WarmupTeacherTemperature + float64(epoch)/float64(max(1, m.WarmupTeacherEpochs-1))*(m.TeacherTemperature-m.WarmupTeacherTemperature)
 	}
 	return m.TeacherTemperature
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"parallax"
@@ -160,4 +161,31 @@ func TestDINONetworks(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The head has as many layers as are asked for; with none the embedding is h of length 1, and the last layer takes that.
+func TestDINOHeads(t *testing.T) {
+	for layers, d := range map[int]int{0: tiny{}.Features(), 1: few, 2: few, 4: few} {
+		with(t, shrink(distilled(func(m *method.DINO) { m.HeadLayers = layers })), torch.F64, 6, func(b built) {
+			found := 0
+			for _, p := range b.params.Sub("projector").All() {
+				if strings.HasSuffix(p.Name, ".linear.weight") {
+					found++
+				}
+			}
+			step := b.step(0, 6, 1)
+			h := b.encoder.Backbone.Forward(step.Views[0])
+			z := b.encoder.Projector.Forward(h)
+			if found != layers || z.Size(1) != d {
+				t.Errorf("%d layers: %d were made and the embedding has %d features, want %d", layers, found, z.Size(1), d)
+			}
+			if layers == 0 {
+				near(t, "z less h of length 1", z.Sub(h.Normalize(1)).Abs().Max().Item(), 0, 0)
+			}
+			b.loss(step).Backward()
+			if last, _ := b.params.Get("last.weight"); !last.Grad().Defined() || last.Size(1) != d {
+				t.Errorf("%d layers: the last layer has shape %v and a gradient: %v", layers, last.Shape(), last.Grad().Defined())
+			}
+		})
+	}
 }

@@ -49,10 +49,17 @@ func embedBySize(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
 	return z
 }
 
-// predictor builds a predictor for inputs of width in under "predictor", frozen or left out as mode says.
+// Predictor says what becomes of a predictor: trained, fixed at its initialisation, or none.
+type Predictor string
+
+// predictor builds a predictor for inputs of width in under "predictor", frozen or left out as mode says. It fails where
+// outputs and inputs, which are compared, differ in width.
 func predictor(b *parallax.Build, mlp nn.MLP, mode Predictor, in int) nn.Layer {
 	if mode == "none" {
 		return nn.Identity
+	}
+	if out := mlp.Out(in); out != in {
+		torch.Fail("predictor", "method.predictor ends with width %d and the embeddings have %d: they are compared, so end method.predictor.widths with %d", out, in, in)
 	}
 	p := b.Params.Sub("predictor")
 	layer := mlp.Build(p, in)

@@ -3,8 +3,6 @@
 package method
 
 import (
-	"fmt"
-
 	"parallax"
 	"parallax/augment"
 	"parallax/nn"
@@ -59,17 +57,13 @@ func NewMoCoV3() *MoCoV3 {
 
 // Validate checks the hyperparameters.
 func (m *MoCoV3) Validate() error {
-	if p, z := m.Predictor.Out(0), m.Projector.Out(0); m.PredictorMode != "none" && len(m.Predictor.Widths) > 0 && p != z {
-		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set them equal", p, z)
-	}
 	return first(
 		positive("temperature", m.Temperature),
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
 		atLeast("view_count", m.ViewCount, 2),
-		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		m.Projector.Validate("method.projector"),
-		m.Predictor.Validate("method.predictor"),
+		matching(m.PredictorMode, m.Predictor, m.Projector),
 	)
 }
 

@@ -59,7 +59,6 @@ func (m *NNBYOL) Validate() error {
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
 		atLeast("queue", m.Queue, 1),
-		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),

@@ -58,7 +58,6 @@ func (m *NNCLR) Validate() error {
 	return first(
 		positive("temperature", m.Temperature),
 		atLeast("queue", m.Queue, 1),
-		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),

@@ -54,7 +54,6 @@ func NewNNSiam() *NNSiam {
 func (m *NNSiam) Validate() error {
 	return first(
 		atLeast("queue", m.Queue, 1),
-		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),

@@ -60,6 +60,15 @@ func pairwise(z []torch.Tensor, f func(a, b torch.Tensor) torch.Tensor) torch.Te
 	return mean(terms)
 }
 
+// over returns the mean of f over the views.
+func over(z []torch.Tensor, f func(torch.Tensor) torch.Tensor) torch.Tensor {
+	terms := make([]torch.Tensor, len(z))
+	for i := range z {
+		terms[i] = f(z[i])
+	}
+	return mean(terms)
+}
+
 // gather returns the whole batch's rows of every view, in a slice of its own.
 func gather(s *parallax.Step, z []torch.Tensor) []torch.Tensor {
 	all := make([]torch.Tensor, len(z))

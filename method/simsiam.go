@@ -34,9 +34,6 @@ type SimSiam struct {
 	predictor nn.Layer
 }
 
-// Predictor says what becomes of a predictor: trained, fixed or none.
-type Predictor string
-
 // Rate says whether a learning rate follows the schedule (scheduled) or stays at its peak (constant).
 type Rate string
 
@@ -60,7 +57,6 @@ func NewSimSiam() *SimSiam {
 // Validate checks the hyperparameters.
 func (m *SimSiam) Validate() error {
 	return first(
-		oneOf("predictor_mode", m.PredictorMode, "trained", "fixed", "none"),
 		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
 		oneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
 		atLeast("view_count", m.ViewCount, 2),

@@ -120,7 +120,8 @@ var switches = map[string][]struct {
 		}, properties{held: []int{0, 1, 2}}},
 	},
 	"vibcreg": {
-		{"without normalisations, 3 views", func(m parallax.Method) {
+		{"without normalisations, 3 views, hinge on the variance", func(m parallax.Method) {
+			m.(*method.VIbCReg).Hinge = "variance"
 			m.(*method.VIbCReg).NormalizedCovariance, m.(*method.VIbCReg).IterNorm, m.(*method.VIbCReg).ViewCount = false, false, 3
 			// A 25th of VICReg's weights, for the table's rate.
 			m.(*method.VIbCReg).Invariance, m.(*method.VIbCReg).Variance, m.(*method.VIbCReg).Covariance = 1, 1, 0.04

@@ -22,17 +22,13 @@ var vibcRegEntry = Entry{
 
 // VIbCReg is VICReg with correlations in the place of covariances and an iterative normalisation after the projector.
 type VIbCReg struct {
-	Invariance           float64 // λ; 0 leaves the term out, as with the other two
-	Variance             float64 // µ
-	Covariance           float64 // ν
-	Gamma                float64 // the standard deviation that is enough
-	Eps                  float64 // under the root of the variance term
-	NormalizedCovariance bool    // correlations; otherwise VICReg's covariances
-	IterNorm             bool    // the projector ends with it
-	IterNormGroups       int     // that are whitened apart from each other, at most
-	IterNormSteps        int     // Newton's iterations
-	ViewCount            int     // more than 2: the means over pairs and over views
-	Projector            nn.MLP  // three layers, before the iterative normalisation
+	VICTerms
+	NormalizedCovariance bool   // correlations; otherwise VICReg's covariances
+	IterNorm             bool   // the projector ends with it
+	IterNormGroups       int    // that are whitened apart from each other, at most
+	IterNormSteps        int    // Newton's iterations
+	ViewCount            int    // more than 2: the means over pairs and over views
+	Projector            nn.MLP // three layers, before the iterative normalisation
 
 	encoder parallax.Encoder
 }
@@ -40,11 +36,7 @@ type VIbCReg struct {
 // NewVIbCReg returns VIbCReg with the hyperparameters of the authors' code (github.com/ML4ITS/vibcreg).
 func NewVIbCReg() *VIbCReg {
 	return &VIbCReg{
-		Invariance:           25,
-		Variance:             25,
-		Covariance:           200,
-		Gamma:                1,
-		Eps:                  1e-4,
+		VICTerms:             VICTerms{Invariance: 25, Variance: 25, Covariance: 200, Gamma: 1, Eps: 1e-4, Hinge: "std"},
 		NormalizedCovariance: true,
 		IterNorm:             true,
 		IterNormGroups:       64,
@@ -57,11 +49,7 @@ func NewVIbCReg() *VIbCReg {
 // Validate checks the hyperparameters.
 func (m *VIbCReg) Validate() error {
 	return first(
-		nonNegative("invariance", m.Invariance),
-		nonNegative("variance", m.Variance),
-		nonNegative("covariance", m.Covariance),
-		nonNegative("gamma", m.Gamma),
-		nonNegative("eps", m.Eps),
+		m.VICTerms.validate(),
 		atLeast("iter_norm_groups", m.IterNormGroups, 1),
 		atLeast("iter_norm_steps", m.IterNormSteps, 1),
 		atLeast("view_count", m.ViewCount, 2),
@@ -95,13 +83,10 @@ func (m *VIbCReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	if m.NormalizedCovariance {
 		covarianceTerm = correlationOf
 	}
-	invariance := pairwise(z, func(a, b torch.Tensor) torch.Tensor { return a.Sub(b).Square().Mean() })
-	variance := over(z, func(z torch.Tensor) torch.Tensor { return hinged(z, m.Gamma, m.Eps, "std") }).Scale(2) // v(z₁) + v(z₂)
-	covariance := over(z, covarianceTerm).Scale(2)                                                              // c(z₁) + c(z₂)
-	s.Report("invariance", invariance)
-	s.Report("variance", variance)
-	s.Report("covariance", covariance)
-	return sum([]torch.Tensor{invariance.Scale(m.Invariance), variance.Scale(m.Variance), covariance.Scale(m.Covariance)})
+	invariance := pairwise(z, meanSquare)
+	variance := over(z, m.lacking).Scale(2)        // v(z₁) + v(z₂)
+	covariance := over(z, covarianceTerm).Scale(2) // c(z₁) + c(z₂)
+	return m.weighed(s, invariance, variance, covariance)
 }
 
 // correlationOf is the mean over all d² pairs of features of the square of their correlation, 0 for one with itself.

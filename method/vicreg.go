@@ -22,17 +22,22 @@ var vicRegEntry = Entry{
 
 // VICReg draws the views together, and holds the variance and the covariance of each view's features apart from each other.
 type VICReg struct {
+	VICTerms
+	Form      Form   // official, or paper: the equations, whose invariance is d times larger and whose variance is twice as large
+	ViewCount int    // more than 2: the means over pairs and over views
+	Projector nn.MLP // the paper's expander h; the official last layer has no bias, to which the loss is blind anyhow
+
+	encoder parallax.Encoder
+}
+
+// VICTerms are what VICReg's three terms weigh, and what the variance term is made of.
+type VICTerms struct {
 	Invariance float64 // λ; 0 leaves the term out, as with the other two
 	Variance   float64 // µ
 	Covariance float64 // ν
 	Gamma      float64 // γ, the standard deviation that is enough
 	Eps        float64 // ε under the root
 	Hinge      Hinge   // std, or variance: what the paper argues against (section 4.1), for near collapse its slope vanishes
-	Form       Form    // official, or paper: the equations, whose invariance is d times larger and whose variance is twice as large
-	ViewCount  int     // more than 2: the means over pairs and over views
-	Projector  nn.MLP  // the paper's expander h; the official last layer has no bias, to which the loss is blind anyhow
-
-	encoder parallax.Encoder
 }
 
 // Hinge is what VICReg's variance term holds above γ: std or variance.
@@ -44,30 +49,31 @@ type Form string
 // NewVICReg returns VICReg with the paper's hyperparameters (section 4.2), in the form of the official code, which they go with.
 func NewVICReg() *VICReg {
 	return &VICReg{
-		Invariance: 25,
-		Variance:   25,
-		Covariance: 1,
-		Gamma:      1,
-		Eps:        1e-4,
-		Hinge:      "std",
-		Form:       "official",
-		ViewCount:  2,
-		Projector:  nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
+		VICTerms:  VICTerms{Invariance: 25, Variance: 25, Covariance: 1, Gamma: 1, Eps: 1e-4, Hinge: "std"},
+		Form:      "official",
+		ViewCount: 2,
+		Projector: nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
 	}
 }
 
 // Validate checks the hyperparameters.
 func (m *VICReg) Validate() error {
 	return first(
-		nonNegative("invariance", m.Invariance),
-		nonNegative("variance", m.Variance),
-		nonNegative("covariance", m.Covariance),
-		nonNegative("gamma", m.Gamma),
-		nonNegative("eps", m.Eps),
-		oneOf("hinge", m.Hinge, "std", "variance"),
+		m.VICTerms.validate(),
 		oneOf("form", m.Form, "official", "paper"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
+	)
+}
+
+func (t *VICTerms) validate() error {
+	return first(
+		nonNegative("invariance", t.Invariance),
+		nonNegative("variance", t.Variance),
+		nonNegative("covariance", t.Covariance),
+		nonNegative("gamma", t.Gamma),
+		nonNegative("eps", t.Eps),
+		oneOf("hinge", t.Hinge, "std", "variance"),
 	)
 }
 
@@ -89,35 +95,26 @@ func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encod
 // invariance is a mean over features too, so d times smaller, and its variance a mean over the two views, so half.
 func (m *VICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = gather(s, z)
-	invariance := pairwise(z, func(a, b torch.Tensor) torch.Tensor { return a.Sub(b).Square().Mean() }) // 1/(N·d) Σ ‖a - b‖²
-	variance := over(z, func(z torch.Tensor) torch.Tensor { return hinged(z, m.Gamma, m.Eps, m.Hinge) })
+	invariance := pairwise(z, meanSquare)        // 1/(N·d) Σ ‖a - b‖²
+	variance := over(z, m.lacking)               // (v(z₁) + v(z₂))/2
 	covariance := over(z, covarianceOf).Scale(2) // c(z₁) + c(z₂)
 	if m.Form == "paper" {
 		invariance = invariance.Scale(float64(z[0].Size(1))) // 1/N Σ ‖a - b‖²
 		variance = variance.Scale(2)                         // v(z₁) + v(z₂)
 	}
-	s.Report("invariance", invariance)
-	s.Report("variance", variance)
-	s.Report("covariance", covariance)
-	return sum([]torch.Tensor{invariance.Scale(m.Invariance), variance.Scale(m.Variance), covariance.Scale(m.Covariance)})
+	return m.weighed(s, invariance, variance, covariance)
 }
 
-// over returns the mean of f over the views.
-func over(z []torch.Tensor, f func(torch.Tensor) torch.Tensor) torch.Tensor {
-	terms := make([]torch.Tensor, len(z))
-	for i := range z {
-		terms[i] = f(z[i])
-	}
-	return mean(terms)
-}
+// meanSquare is 1/(N·d) Σ ‖a - b‖².
+func meanSquare(a, b torch.Tensor) torch.Tensor { return a.Sub(b).Square().Mean() }
 
-// hinged is v: the mean over features of what their standard deviation, or variance, lacks of γ (equations 1 and 2).
-func hinged(z torch.Tensor, gamma, eps float64, hinge Hinge) torch.Tensor {
-	spread := z.Var(1, 0).Shift(eps) // over N-1
-	if hinge == "std" {
+// lacking is v: the mean over features of what their standard deviation, or variance, lacks of γ (equations 1 and 2).
+func (t *VICTerms) lacking(z torch.Tensor) torch.Tensor {
+	spread := z.Var(1, 0).Shift(t.Eps) // over N-1
+	if t.Hinge == "std" {
 		spread = spread.Sqrt()
 	}
-	return spread.Neg().Shift(gamma).ReLU().Mean()
+	return spread.Neg().Shift(t.Gamma).ReLU().Mean()
 }
 
 // covarianceOf is c: the squares of the covariances of different features, over N-1, summed and divided by d (equations 3, 4).
@@ -125,4 +122,12 @@ func covarianceOf(z torch.Tensor) torch.Tensor {
 	n, d := float64(z.Size(0)), float64(z.Size(1))
 	z = z.Sub(z.MeanKeep(0))
 	return z.T().MatMul(z).Scale(1 / (n - 1)).OffDiagonal().Square().Sum().Scale(1 / d)
+}
+
+// weighed reports the terms and returns λs + µv + νc.
+func (t *VICTerms) weighed(s *parallax.Step, invariance, variance, covariance torch.Tensor) torch.Tensor {
+	s.Report("invariance", invariance)
+	s.Report("variance", variance)
+	s.Report("covariance", covariance)
+	return sum([]torch.Tensor{invariance.Scale(t.Invariance), variance.Scale(t.Variance), covariance.Scale(t.Covariance)})
 }
