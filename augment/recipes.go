@@ -100,11 +100,11 @@ func ReSSLRecipes(size int) (strong, weak Recipe) {
 	return MoCoV2Recipe(size), Recipe{crop(size, 0.2, Bilinear), HorizontalFlip{P: 0.5}}
 }
 
-// LeJEPARecipe returns the recipe of LeJEPA's global views, from its authors' README (rbalestr-lab/lejepa): crops of at least
-// 0.3, BYOL's jitter, blur and solarization in one recipe.
-func LeJEPARecipe(size int) Recipe {
+// LeJEPARecipe returns the recipe of LeJEPA's views, from its authors' README (rbalestr-lab/lejepa): BYOL's jitter, blur and
+// solarization in one recipe. Global views are crops of areas from 0.3 to 1 of the image, local ones from 0.05 to 0.3.
+func LeJEPARecipe(size int, scale [2]float64) Recipe {
 	return Recipe{
-		crop(size, 0.3, Bilinear),
+		within(size, scale, Bilinear),
 		ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.2, Hue: 0.1},
 		Grayscale{P: 0.2},
 		blur(size, 0.5),

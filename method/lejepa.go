@@ -17,7 +17,7 @@ var leJEPAEntry = Entry{
 	Title:    "LeJEPA",
 	Date:     "2025-11",
 	Paper:    "Balestriero & LeCun: LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics. 2025, arXiv:2511.08544",
-	Equation: "L = (1-λ) mean ‖µᵢ - zᵢᵥ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the views",
+	Equation: "L = (1-λ) mean ‖µᵢ - zᵢᵥ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the global views",
 	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed as a standard normal variable, which one point is not",
 	Uses:     []Part{Statistics},
 	New:      func() parallax.Method { return NewLeJEPA() },
@@ -25,25 +25,26 @@ var leJEPAEntry = Entry{
 
 // LeJEPA draws all views to their mean and the embeddings of a batch to an isotropic Gaussian.
 type LeJEPA struct {
+	Crops
 	Lambda     float64 // λ between the prediction (0) and the Gaussian (1), the only one to tune
 	Directions int     // random ones of a step, the paper's slices A
 	Knots      int     // of the integral, by the trapezoidal rule
 	Domain     float64 // the integral goes from -Domain to Domain; the authors' code has 33 knots and 3
-	ViewCount  int     // 4 in the authors' example; all are global, as the paper says for ResNets
 	Projector  nn.MLP  // three layers; 16 features suffice in the authors' example
 
 	encoder parallax.Encoder
 }
 
-// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) and the head and views of the authors' example
-// (MINIMAL.md of rbalestr-lab/lejepa).
+// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) and the head and the four global views of the authors'
+// example (MINIMAL.md of rbalestr-lab/lejepa). For ViTs their README has two global and six local ones, for ResNets the paper
+// has no local ones (algorithm 2).
 func NewLeJEPA() *LeJEPA {
 	return &LeJEPA{
+		Crops:      Crops{LargeCrops: 4, SmallSize: 98, LargeScale: [2]float64{0.3, 1}, SmallScale: [2]float64{0.05, 0.3}},
 		Lambda:     0.05,
 		Directions: 1024,
 		Knots:      17,
 		Domain:     5,
-		ViewCount:  4,
 		Projector:  nn.MLP{Widths: []int{2048, 2048, 16}, BatchNorm: true},
 	}
 }
@@ -54,18 +55,19 @@ func (m *LeJEPA) Validate() error {
 		return fmt.Errorf("method.knots is %d: it must be odd, for one of them to be 0", m.Knots)
 	}
 	return first(
+		m.Crops.validate(),
 		fraction("lambda", m.Lambda),
 		atLeast("directions", m.Directions, 1),
 		atLeast("knots", m.Knots, 3),
 		positive("domain", m.Domain),
-		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 	)
 }
 
-// Views returns views of one recipe.
+// Views returns one recipe for all views, which differ in size and scale.
 func (m *LeJEPA) Views(size int) []augment.Recipe {
-	return inTurn(m.ViewCount, augment.LeJEPARecipe(size))
+	global, local := augment.LeJEPARecipe(size, m.LargeScale), augment.LeJEPARecipe(m.SmallSize, m.SmallScale)
+	return append(inTurn(m.LargeCrops, global), inTurn(m.SmallCrops, local)...)
 }
 
 // Build makes the encoder.
@@ -80,8 +82,8 @@ func (m *LeJEPA) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encod
 // Loss is algorithm 2.
 func (m *LeJEPA) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = gather(s, z)
-	center := mean(z) // µ: N x d
-	prediction := over(z, func(z torch.Tensor) torch.Tensor { return center.Sub(z).Square().Mean() })
+	centre := mean(z[:m.LargeCrops]) // µ: N x d
+	prediction := over(z, func(z torch.Tensor) torch.Tensor { return meanSquare(centre, z) })
 	directions := m.directions(s, z[0].Size(1), z[0].DType())
 	sigreg := over(z, func(z torch.Tensor) torch.Tensor { return m.eppsPulley(z.MatMul(directions)) })
 	s.Report("prediction", prediction)

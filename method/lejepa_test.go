@@ -39,12 +39,12 @@ func TestLeJEPAAgainstLoops(t *testing.T) {
 	const d, n, lambda = 3, 6, 0.3
 	in(t, func() {
 		for _, c := range []struct {
-			views, knots int
-			domain       float64
-		}{{2, 17, 5}, {4, 17, 5}, {3, 33, 3}} {
+			views, local, knots int
+			domain              float64
+		}{{2, 0, 17, 5}, {4, 0, 17, 5}, {3, 0, 33, 3}, {5, 3, 17, 5}} {
 			z := normals(uint64(c.views), c.views, n, d)
 			m := lejepa(func(m *method.LeJEPA) {
-				m.Lambda, m.Directions, m.Knots, m.Domain, m.ViewCount = lambda, 7, c.knots, c.domain, c.views
+				m.Lambda, m.Directions, m.Knots, m.Domain, m.LargeCrops, m.SmallCrops = lambda, 7, c.knots, c.domain, c.views-c.local, c.local
 			})
 			var views [][][]float64
 			for _, v := range z {
@@ -53,9 +53,9 @@ func TestLeJEPAAgainstLoops(t *testing.T) {
 			prediction := 0.0
 			for i := range n {
 				for j := range d {
-					center := 0.0
-					for _, v := range views {
-						center += v[i][j] / float64(c.views)
+					center := 0.0 // of the global views
+					for _, v := range views[:c.views-c.local] {
+						center += v[i][j] / float64(c.views-c.local)
 					}
 					for _, v := range views {
 						prediction += (center - v[i][j]) * (center - v[i][j]) / float64(n*d*c.views)
@@ -89,7 +89,7 @@ func TestLeJEPAWantsNormalEmbeddings(t *testing.T) {
 	const n, d = 256, 4
 	in(t, func() {
 		loss := func(lambda float64, z torch.Tensor) float64 {
-			m := lejepa(func(m *method.LeJEPA) { m.Lambda, m.Directions = lambda, 64 })
+			m := lejepa(func(m *method.LeJEPA) { m.Lambda, m.Directions, m.LargeCrops = lambda, 64, 2 })
 			return m.Loss(parallax.NewStep(0, 1), []torch.Tensor{z, z}).Item()
 		}
 		z := normals(1, 1, n, d)[0]

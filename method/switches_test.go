@@ -69,7 +69,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.knots", lejepa(func(m *method.LeJEPA) { m.Knots = 16 })},
 		{"method.knots", lejepa(func(m *method.LeJEPA) { m.Knots = 1 })},
 		{"method.domain", lejepa(func(m *method.LeJEPA) { m.Domain = 0 })},
-		{"method.view_count", lejepa(func(m *method.LeJEPA) { m.ViewCount = 1 })},
+		{"method.large_crops", lejepa(func(m *method.LeJEPA) { m.LargeCrops = 1 })},
 		{"method.view_count", wmse(func(m *method.WMSE) { m.ViewCount = 1 })},
 		{"method.slice", wmse(func(m *method.WMSE) { m.Slice = 1 })},
 		{"method.iterations", wmse(func(m *method.WMSE) { m.Iterations = 0 })},

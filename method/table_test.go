@@ -106,9 +106,12 @@ var switches = map[string][]struct {
 	},
 	"lejepa": {
 		{"2 views, few directions, the authors' integral", func(m parallax.Method) {
-			m.(*method.LeJEPA).ViewCount, m.(*method.LeJEPA).Directions = 2, 8
+			m.(*method.LeJEPA).LargeCrops, m.(*method.LeJEPA).Directions = 2, 8
 			m.(*method.LeJEPA).Knots, m.(*method.LeJEPA).Domain = 33, 3
-		}, properties{scaled: "the normal distribution has a scale", turned: "the directions are not turned with them"}},
+		}, declared["lejepa"]},
+		{"2 global and 3 local views", func(m parallax.Method) {
+			m.(*method.LeJEPA).LargeCrops, m.(*method.LeJEPA).SmallCrops, m.(*method.LeJEPA).SmallSize = 2, 3, 4
+		}, declared["lejepa"]},
 	},
 	"tico": {
 		{"symmetric", func(m parallax.Method) { m.(*method.TiCo).Symmetric = true }, properties{held: []int{0, 1}}},
