@@ -24,29 +24,29 @@ func embed(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
 	return parallax.Each(e.Projector, parallax.Each(e.Backbone, views))
 }
 
-// embedBySize returns z for every view. Views of one size go through the encoder together, in the order of the first of each
-// size, so that batch norm sees them together (SwAV's and PAWS's official code).
-func embedBySize(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
-	z := make([]torch.Tensor, len(views))
+// bySize applies layer to what was made of every view. That of views of one size goes through together, in the order of the
+// first of each size, so that batch norm sees it together (PAWS's official code).
+func bySize(layer nn.Layer, xs, views []torch.Tensor) []torch.Tensor {
+	out := make([]torch.Tensor, len(xs))
 	for i, view := range views {
-		if z[i].Defined() {
+		if out[i].Defined() {
 			continue
 		}
 		var together []torch.Tensor
-		for _, v := range views[i:] {
-			if v.Size(3) == view.Size(3) {
-				together = append(together, v)
-			}
-		}
-		all, from := embed(e, []torch.Tensor{torch.Cat(0, together...)})[0], 0
 		for j, v := range views {
 			if v.Size(3) == view.Size(3) {
-				z[j] = all.Narrow(0, from, v.Size(0))
+				together = append(together, xs[j])
+			}
+		}
+		all, from := layer.Forward(torch.Cat(0, together...)), 0
+		for j, v := range views {
+			if v.Size(3) == view.Size(3) {
+				out[j] = all.Narrow(0, from, v.Size(0))
 				from += v.Size(0)
 			}
 		}
 	}
-	return z
+	return out
 }
 
 // Predictor says what becomes of a predictor: trained, fixed at its initialisation, or none.

@@ -26,34 +26,32 @@ var pawsEntry = Entry{
 
 // PAWS predicts from one view the soft label that the nearest labelled images give the other view. It trains on labels.
 type PAWS struct {
-	Temperature    float64 // τ of the soft nearest-neighbour classifier
-	Sharpen        float64 // T, of the targets and of the mean prediction; 1: not sharpened
-	Floor          float64 // entries of a target below it are 0; the official code's 1e-4
-	LabelSmoothing float64 // of Y
-	MeMax          float64 // weight of the mean entropy that is maximised; 0: off
-	Symmetric      bool    // each large view is predicted from the other; else only the second from the first
-	SmallCrops     int     // further views, which predict the mean of the two targets
-	SupportClasses int     // classes in a step, 0 for all; 960 for ImageNet
-	SupportImages  int     // of each class; 7 for ImageNet
-	SupportViews   int     // of each of these images, 1 or 2
-	Projector      nn.MLP  // three layers, batch norm on the hidden ones
+	Temperature    float64   // τ of the soft nearest-neighbour classifier
+	Sharpen        float64   // T, of the targets and of the mean prediction; 1: not sharpened
+	Floor          float64   // entries of a target below it are 0; the official code's 1e-4
+	LabelSmoothing float64   // of Y
+	MeMax          float64   // weight of the mean entropy that is maximised; 0: off
+	Symmetric      bool      // each large view is predicted from the other; else only the second from the first
+	SmallCrops     int       // further views, which predict the mean of the two targets
+	SupportClasses int       // classes in a step, 0 for all; 960 for ImageNet
+	SupportImages  int       // of each class; 7 for ImageNet
+	SupportViews   int       // of each of these images, 1 or 2
+	Projector      nn.MLP    // three layers, batch norm on the hidden ones
+	Predictor      nn.MLP    // of the anchors and their support alone: a bottleneck of two layers, after batch norm of what it gets
+	PredictorMode  Predictor // none; trained, as the official code has it for ImageNet; fixed
 
-	encoder parallax.Encoder
+	encoder   parallax.Encoder
+	predictor nn.Layer
 }
 
 // NewPAWS returns PAWS with the paper's hyperparameters: the support's size is that for CIFAR-10 (appendix C).
 func NewPAWS() *PAWS {
 	return &PAWS{
-		Temperature:    0.1,
-		Sharpen:        0.25,
-		Floor:          1e-4,
-		LabelSmoothing: 0.1,
-		MeMax:          1,
-		Symmetric:      true,
-		SmallCrops:     6,
-		SupportImages:  64,
-		SupportViews:   2,
-		Projector:      nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true},
+		Temperature: 0.1, Sharpen: 0.25, Floor: 1e-4, LabelSmoothing: 0.1, MeMax: 1,
+		Symmetric: true, SmallCrops: 6, SupportImages: 64, SupportViews: 2,
+		Projector:     nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true},
+		Predictor:     nn.MLP{Widths: []int{512, 2048}, BatchNorm: true},
+		PredictorMode: "none",
 	}
 }
 
@@ -63,15 +61,10 @@ func (m *PAWS) Validate() error {
 		return fmt.Errorf("method.support_views is %d: it must be 1 or 2", v)
 	}
 	return first(
-		positive("temperature", m.Temperature),
-		positive("sharpen", m.Sharpen),
-		fraction("floor", m.Floor),
-		fraction("label_smoothing", m.LabelSmoothing),
-		nonNegative("me_max", m.MeMax),
-		atLeast("small_crops", m.SmallCrops, 0),
-		atLeast("support_classes", m.SupportClasses, 0),
-		atLeast("support_images", m.SupportImages, 1),
-		m.Projector.Validate("method.projector"),
+		positive("temperature", m.Temperature), positive("sharpen", m.Sharpen), fraction("floor", m.Floor),
+		fraction("label_smoothing", m.LabelSmoothing), nonNegative("me_max", m.MeMax), atLeast("small_crops", m.SmallCrops, 0),
+		atLeast("support_classes", m.SupportClasses, 0), atLeast("support_images", m.SupportImages, 1),
+		m.Projector.Validate("method.projector"), matching(m.PredictorMode, m.Predictor, m.Projector),
 	)
 }
 
@@ -86,23 +79,29 @@ func (m *PAWS) Support() parallax.SupportSpec {
 	return parallax.SupportSpec{Classes: m.SupportClasses, PerClass: m.SupportImages, Views: m.SupportViews, Temperature: m.Temperature}
 }
 
-// Build makes the encoder.
+// Build makes the encoder and the predictor, which begins with batch norm.
 func (m *PAWS) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
+	m.predictor = nn.Identity
+	if d := m.Projector.Out(b.Backbone.Features()); m.PredictorMode != "none" {
+		norm := m.Predictor.Norm.Layer(b.Params.Sub("predictor").Sub("input"), d, true)
+		m.predictor = nn.Sequential{norm, predictor(b, m.Predictor, m.PredictorMode, d)}
+	}
 	return m.encoder
 }
 
-// Forward returns z of the anchors, of the targets, of the support and of the support of the targets; those of targets are
-// the same once more, without gradient. Views of one size go through the encoder together, as in the official code: batch
-// norm sees labelled and unlabelled images.
+// Forward returns the predictions from the anchors, z of the targets, and the support in both ways; what is of the targets
+// has no gradient. Without a predictor predictions are z. Views of one size go through the networks together, as in the
+// official code: batch norm sees labelled and unlabelled images.
 func (m *PAWS) Forward(s *parallax.Step) []torch.Tensor {
-	z := embedBySize(m.encoder, slices.Concat(s.Views, s.Support.Views))
-	anchors, support := z[:len(s.Views)], torch.Cat(0, z[len(s.Views):]...)
-	targets := []torch.Tensor{anchors[0].Detach(), anchors[1].Detach()}
+	views := slices.Concat(s.Views, s.Support.Views)
+	z := bySize(nn.Sequential{m.encoder.Backbone, m.encoder.Projector}, views, views)
+	p, n := bySize(m.predictor, z, views), len(s.Views)
+	anchors, targets := p[:n:n], detached(z[:2])
 	if !m.Symmetric {
 		anchors, targets = slices.Delete(anchors, 1, 2), targets[1:]
 	}
-	return slices.Concat(anchors, targets, []torch.Tensor{support, support.Detach()})
+	return slices.Concat(anchors, targets, []torch.Tensor{torch.Cat(0, p[n:]...), torch.Cat(0, z[n:]...).Detach()})
 }
 
 // Loss is equation 2 with the entropy of section 3.2.

@@ -139,3 +139,26 @@ func TestPAWSOfConstantEmbeddings(t *testing.T) {
 		near(t, "the loss", m.Loss(step, []torch.Tensor{one, one, one, one}).Item(), 0, 1e-12)
 	})
 }
+
+// The predictor stands behind the anchors and their support; targets are what they are without it.
+func TestPAWSPredictor(t *testing.T) {
+	in(t, func() {
+		var z [2][]torch.Tensor // anchors 0 to 3, targets 4 and 5, support 6, held support 7
+		for i, mode := range []method.Predictor{"none", "trained"} {
+			b := build(shrink(paws(func(m *method.PAWS) { m.PredictorMode, m.SmallCrops = mode, 2 })), torch.F64, 6)
+			defer b.params.Free()
+			z[i] = b.Forward(b.step(0, 6, 1))
+			for k, want := range []bool{true, true, true, true, false, false, true, false} {
+				if z[i][k].RequiresGrad() != want {
+					t.Errorf("predictor %s: a gradient passes through output %d: %v", mode, k, !want)
+				}
+			}
+		}
+		for k := range z[0] {
+			differs := z[0][k].Sub(z[1][k]).Abs().Max().Item() > 1e-9
+			if want := k < 4 || k == 6; differs != want {
+				t.Errorf("output %d differs with a predictor: %v, want %v", k, differs, want)
+			}
+		}
+	})
+}

@@ -116,6 +116,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.small_crops", paws(func(m *method.PAWS) { m.SmallCrops = -1 })},
 		{"method.support_classes", paws(func(m *method.PAWS) { m.SupportClasses = -1 })},
 		{"method.support_images", paws(func(m *method.PAWS) { m.SupportImages = 0 })},
+		{"method.predictor_mode", paws(func(m *method.PAWS) { m.PredictorMode = "" })},
+		{"method.predictor", paws(func(m *method.PAWS) { m.PredictorMode, m.Predictor.Widths = "trained", []int{5, 7} })},
 		{"method.support_views", paws(func(m *method.PAWS) { m.SupportViews = 3 })},
 		{"method.predictor_mode", siamese(func(m *method.SimSiam) { m.PredictorMode = "train" })},
 		{"method.predictor_rate", siamese(func(m *method.SimSiam) { m.PredictorRate = "" })},

@@ -176,6 +176,12 @@ var switches = map[string][]struct {
 		{"no small crops", func(m parallax.Method) { m.(*method.PAWS).SmallCrops = 0 }, properties{held: []int{2, 3, 5}}},
 		{"one direction", func(m parallax.Method) { m.(*method.PAWS).SmallCrops, m.(*method.PAWS).Symmetric = 0, false },
 			properties{held: []int{1, 3}, asymmetric: "one direction"}},
+		{"predictor, no small crops", func(m parallax.Method) {
+			m.(*method.PAWS).PredictorMode, m.(*method.PAWS).SmallCrops = "trained", 0
+		}, properties{held: []int{2, 3, 5}}},
+		{"fixed predictor, small crops", func(m parallax.Method) {
+			m.(*method.PAWS).PredictorMode, m.(*method.PAWS).SmallCrops = "fixed", 2
+		}, properties{held: []int{4, 5, 7}}},
 		{"not sharpened, no me-max", func(m parallax.Method) {
 			m.(*method.PAWS).Sharpen, m.(*method.PAWS).MeMax, m.(*method.PAWS).SmallCrops = 1, 0, 1
 		}, properties{held: []int{3, 4, 6}}},
