@@ -88,6 +88,7 @@ type Probe struct {
 	K           int      // neighbours of the kNN vote
 	Temperature float64  // of the kNN vote's weights exp(cosine / temperature)
 	Linear      bool     // train a linear probe on detached features
+	Detail      bool     // write spectra and a picture of the embedding with every evaluation, too: kilobytes each
 }
 
 // Engine is what computes. The same seed gives the same bits only on the same engine, so a resume refuses another one.

@@ -20,6 +20,23 @@ const (
 	End     = "end"     // the run stopped: reason
 )
 
+// What an Eval may be of: the values of its field "of".
+const (
+	OfBackbone    = "backbone"    // features h
+	OfEmbedding   = "embedding"   // z
+	OfAssignments = "assignments" // of z to clusters, prototypes or teacher outputs
+)
+
+// NonFinite is the name of the Alarm that the loss or a weight has become NaN or infinite.
+const NonFinite = "nonfinite"
+
+// ConstantLoss is the loss of the method when all embeddings are the same.
+type ConstantLoss struct {
+	Value      Number `json:"value,omitzero"`
+	Minimum    bool   `json:"minimum,omitempty"`     // the loss cannot be less: nothing in it stops a collapse
+	SeesLength bool   `json:"sees_length,omitempty"` // it depends on the length of z
+}
+
 // The reasons of an End.
 const (
 	Finished    = "finished"
@@ -35,8 +52,9 @@ type Event struct {
 	Epoch int    `json:"epoch"` // passes over the data begun, from 0
 
 	// start, resumed
-	Method string `json:"method,omitempty"`
-	Steps  int    `json:"steps,omitempty"` // optimiser steps of the whole run
+	Method   string        `json:"method,omitempty"`
+	Steps    int           `json:"steps,omitempty"`         // optimiser steps of the whole run
+	Constant *ConstantLoss `json:"constant_loss,omitempty"` // nil when nothing is known of it
 
 	// step
 	Loss            Number            `json:"loss,omitzero"`
@@ -47,7 +65,7 @@ type Event struct {
 
 	// eval
 	Probe              string `json:"probe,omitempty"`
-	Of                 string `json:"of,omitempty"`            // "backbone" (features h) or "embedding" (z)
+	Of                 string `json:"of,omitempty"`            // what was measured: OfBackbone, OfEmbedding or OfAssignments
 	KNN                Number `json:"knn,omitzero"`            // accuracy, 0 to 1; absent without labels
 	Linear             Number `json:"linear,omitzero"`         // accuracy, 0 to 1; absent without labels
 	Support            Number `json:"support,omitzero"`        // accuracy of the method's own soft vote of all labelled images, 0 to 1; of embeddings, PAWS
@@ -56,8 +74,24 @@ type Event struct {
 	EffectiveRank      Number `json:"effective_rank,omitzero"` // exp of the entropy of the centred matrix's singular values
 	RankMe             Number `json:"rankme,omitzero"`         // the same uncentred
 	ParticipationRatio Number `json:"participation_ratio,omitzero"`
+	TopShare           Number `json:"top_share,omitzero"`       // of the variance in one direction; of assignments, of the images in one cluster
+	StdRaw             Number `json:"std_raw,omitzero"`         // of the rows as they are, the mean over dimensions
+	CorrelationOff     Number `json:"correlation_off,omitzero"` // the mean absolute correlation of two dimensions
+	Dims               int    `json:"dims,omitempty"`           // columns
+	Rows               int    `json:"rows,omitempty"`           // rows that were measured
 	Alignment          Number `json:"alignment,omitzero"`
 	Uniformity         Number `json:"uniformity,omitzero"`
+
+	// eval of assignments: how the rows are assigned to the method's prototypes or outputs; Dims is how many there are
+	Perplexity  Number `json:"perplexity,omitzero"`         // how many are in use, as it were: 1 to Dims
+	Information Number `json:"mutual_information,omitzero"` // of image and cluster, in nats; 0 when collapsed either way
+	Individual  Number `json:"individual_entropy,omitzero"` // the mean entropy of a row, in nats
+	Used        int    `json:"used,omitempty"`              // clusters that are the first choice of some row
+
+	// eval, with probe.detail
+	Spectrum []float64    `json:"spectrum,omitempty"` // singular values of the centred rows, largest first
+	Points   [][2]float64 `json:"points,omitempty"`   // some rows, scaled to length 1, in the two directions of their largest spread
+	Labels   []int        `json:"labels,omitempty"`   // of the points, -1 is unknown
 
 	// saved
 	File string `json:"file,omitempty"` // within the run directory
@@ -120,6 +154,8 @@ func (e *Event) Metrics() map[string]float64 {
 		"loss": e.Loss, "rate": e.Rate, "images_per_second": e.ImagesPerSecond, "data_wait": e.DataWait,
 		"knn": e.KNN, "linear": e.Linear, "support": e.Support, "std": e.Std, "mean_cosine": e.MeanCosine, "effective_rank": e.EffectiveRank,
 		"rankme": e.RankMe, "participation_ratio": e.ParticipationRatio, "alignment": e.Alignment, "uniformity": e.Uniformity,
+		"top_share": e.TopShare, "std_raw": e.StdRaw, "correlation_off": e.CorrelationOff, "perplexity": e.Perplexity, "mutual_information": e.Information,
+		"individual_entropy": e.Individual,
 	}
 	for name, v := range e.Terms {
 		all["terms/"+name] = v

@@ -25,6 +25,7 @@ const (
 	probeBatch     = 256  // images per forward pass of a probe
 	measured       = 2000 // rows whose spectrum is taken: a singular value decomposition of more costs seconds
 	alignmentPairs = 1000 // images of which two views are compared
+	pictured       = 200  // rows that are drawn in a plane, with probe.detail
 	holdOut        = 5    // without a test split every fifth image is a query and the others are the bank
 	earlySteps     = 50   // until then running batch-norm statistics are those of an untrained network
 	settle         = 20   // batches from which they are then estimated
@@ -200,15 +201,20 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score float64, err error
 		of                          string
 		queries, bank, first, other torch.Tensor
 	}{
-		{"backbone", queries.H, bank.H, views[0].H, views[1].H},
-		{"embedding", queries.Z, bank.Z, views[0].Z, views[1].Z},
+		{run.OfBackbone, queries.H, bank.H, views[0].H, views[1].H},
+		{run.OfEmbedding, queries.Z, bank.Z, views[0].Z, views[1].Z},
 	}
 	for i, k := range kinds {
 		event := run.Event{Event: run.Eval, Probe: pr.name, Of: k.of}
 		if err := torch.Scope(func() error {
-			m := collapse.Measure(k.queries.Narrow(0, 0, min(measured, k.queries.Size(0))))
-			event.Std, event.MeanCosine, event.EffectiveRank = run.Num(m.Std), run.Num(m.MeanCosine), run.Num(m.EffectiveRank)
-			event.RankMe, event.ParticipationRatio = run.Num(m.RankMe), run.Num(m.ParticipationRatio)
+			rows := k.queries.Narrow(0, 0, min(measured, k.queries.Size(0)))
+			m := collapse.Measure(rows)
+			setMetrics(&event, m)
+			if e.config.Probe.Detail {
+				picture := rows.Narrow(0, 0, min(pictured, rows.Size(0)))
+				event.Spectrum = m.Spectrum
+				event.Points, event.Labels = collapse.Plane(picture), queries.Labels[:picture.Size(0)]
+			}
 			event.Uniformity = run.Num(collapse.Uniformity(k.queries, 2))
 			if k.first.Defined() {
 				event.Alignment = run.Num(collapse.Alignment(k.first, k.other))
@@ -216,7 +222,7 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score float64, err error
 			if pr.classes > 0 && slices.Max(bank.Labels) >= 0 {
 				_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, e.config.Probe.K, e.config.Probe.Temperature, pr.classes)
 				event.KNN = known(top1)
-				if k.of == "embedding" && e.support > 0 && pr.own {
+				if k.of == run.OfEmbedding && e.support > 0 && pr.own {
 					// softmax(ẑ·Ŝᵀ/τ)·Y is the vote of all; smoothing the labels does not move its maximum.
 					_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, len(bank.Labels), e.support, pr.classes)
 					event.Support = known(top1)
@@ -239,6 +245,14 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score float64, err error
 		}
 	}
 	return score, nil
+}
+
+// setMetrics puts the metrics into the event.
+func setMetrics(e *run.Event, m collapse.Metrics) {
+	e.Rows, e.Dims = m.Rows, m.Dims
+	e.Std, e.StdRaw, e.MeanCosine = run.Num(m.Std), run.Num(m.StdRaw), run.Num(m.MeanCosine)
+	e.EffectiveRank, e.RankMe, e.ParticipationRatio = run.Num(m.EffectiveRank), run.Num(m.RankMe), run.Num(m.ParticipationRatio)
+	e.TopShare, e.CorrelationOff = run.Num(m.TopShare), run.Num(m.CorrelationOff)
 }
 
 // known is an accuracy, absent when no image had a label.

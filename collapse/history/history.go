@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package history makes of the events of a run what [collapse.Diagnose] reads: the guard does so while the run is young, the
+// laboratory when it has ended, and both see the same.
+package history
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"parallax/collapse"
+	"parallax/run"
+)
+
+// A Builder collects a run's events. The zero Builder is that of a run which has not begun.
+type Builder struct {
+	Run    collapse.Run
+	probe  string    // the first one, on which the run is judged
+	losses []float64 // since the last reading
+}
+
+// Add takes the next event of the run. Only evaluations on the first probe count. The loss of a reading is the mean of those
+// that were logged since the reading before, and at step 0 the first that is logged.
+func (b *Builder) Add(e run.Event) {
+	switch e.Event {
+	case run.Start:
+		b.Run.Steps = e.Steps
+		if c := e.Constant; c != nil {
+			b.Run.Constant = collapse.ConstantLoss{Value: collapse.Number(c.Value), Minimum: c.Minimum, SeesLength: c.SeesLength}
+		}
+	case run.StepEnd:
+		if !e.Loss.Known {
+			return
+		}
+		b.losses = append(b.losses, e.Loss.Value)
+		if h := b.Run.History; len(h) > 0 && h[0].Step == 0 && !h[0].Loss.Known {
+			h[0].Loss = collapse.Number(e.Loss)
+		}
+	case run.Alarm:
+		if e.Name == run.NonFinite {
+			b.reading(e.Step).NonFinite = true
+		}
+	case run.Eval:
+		if b.probe == "" {
+			b.probe = e.Probe
+		}
+		if e.Probe == b.probe {
+			b.evaluation(e)
+		}
+	}
+}
+
+func (b *Builder) evaluation(e run.Event) {
+	r := b.reading(e.Step)
+	switch e.Of {
+	case run.OfBackbone:
+		r.Backbone, r.KNN = metrics(e), collapse.Number(e.KNN)
+	case run.OfEmbedding:
+		r.Embedding = metrics(e)
+	case run.OfAssignments:
+		r.Assignments = &collapse.Assignments{
+			Rows: e.Rows, Clusters: e.Dims, Perplexity: e.Perplexity.Value, Information: e.Information.Value, Individual: e.Individual.Value,
+			Marginal: e.Information.Value + e.Individual.Value, TopShare: e.TopShare.Value, Used: e.Used,
+		}
+	}
+}
+
+// reading is that of a step, a new one when there is none.
+func (b *Builder) reading(step int) *collapse.Reading {
+	h := &b.Run.History
+	if n := len(*h); n == 0 || (*h)[n-1].Step != step {
+		r := collapse.Reading{Step: step}
+		if len(b.losses) > 0 {
+			sum := 0.0
+			for _, l := range b.losses {
+				sum += l
+			}
+			r.Loss, b.losses = collapse.Num(sum/float64(len(b.losses))), nil
+		} else if n > 0 && step > 0 {
+			r.Loss = (*h)[n-1].Loss
+		}
+		*h = append(*h, r)
+	}
+	return &(*h)[len(*h)-1]
+}
+
+func metrics(e run.Event) *collapse.Metrics {
+	return &collapse.Metrics{
+		Rows: e.Rows, Dims: e.Dims, Std: e.Std.Value, StdRaw: e.StdRaw.Value, MeanCosine: e.MeanCosine.Value, EffectiveRank: e.EffectiveRank.Value,
+		RankMe: e.RankMe.Value, ParticipationRatio: e.ParticipationRatio.Value, TopShare: e.TopShare.Value, CorrelationOff: e.CorrelationOff.Value,
+	}
+}
+
+// Read is the history of the run in dir, with its events.
+func Read(dir string) (collapse.Run, []run.Event, error) {
+	f, err := os.Open(filepath.Join(dir, run.MetricsFile))
+	if err != nil {
+		return collapse.Run{}, nil, err
+	}
+	defer f.Close()
+	var b Builder
+	var events []run.Event
+	for e, err := range run.ReadEvents(f) {
+		if err != nil {
+			return collapse.Run{}, nil, fmt.Errorf("%s: %w", dir, err)
+		}
+		b.Add(e)
+		events = append(events, e)
+	}
+	return b.Run, events, nil
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collapse
+
+import (
+	"math"
+
+	"parallax/torch"
+)
+
+// Plane returns where the l2-normalised rows of z (n x d, n of some hundreds) lie in the two directions of their largest spread,
+// measured from their mean: principal components, not rescaled, so that an embedding which is one point looks like one.
+// Coordinates lie in [-2, 2]. The sign of each direction is such that the first row that is off 0 is on its positive side.
+func Plane(z torch.Tensor) [][2]float64 {
+	var points [][2]float64
+	torch.NoGrad(func() {
+		unit := rows("Plane", z).Normalize(1)
+		centred := unit.Sub(unit.MeanKeep(0))
+		points = make([][2]float64, unit.Size(0))
+		vectors, values := eigen(centred.MatMul(centred.T()))
+		for k := range min(2, len(values)) {
+			length, sign := math.Sqrt(math.Max(0, values[k])), 0.0
+			for i, v := range vectors[k] {
+				if sign == 0 && math.Abs(v*length) > 1e-12 {
+					sign = math.Copysign(1, v)
+				}
+				points[i][k] = sign * v * length
+			}
+		}
+	})
+	return points
+}
