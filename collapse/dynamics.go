@@ -20,7 +20,10 @@ func LossFloor(loss, first, trivial float64) Number {
 	if !finite(loss) || !finite(first) || !finite(trivial) || math.Abs(first-trivial) <= 1e-3*math.Max(1, math.Abs(trivial)) {
 		return Number{}
 	}
-	return Num((loss - trivial) / (first - trivial))
+	if floor := (loss - trivial) / (first - trivial); finite(floor) {
+		return Num(floor)
+	}
+	return Number{}
 }
 
 // TargetGap returns ‖θ - ξ‖/‖θ‖ over all parameters θ of an online network and ξ of its momentum target, in the same order

@@ -8,6 +8,7 @@
 // What is measured stands in a file for each kind: metrics.go what is measured every time, made of spectrum.go (ranks) and
 // correlation.go; sphere.go and dimension.go what compares pairs of rows; lidar.go and classes.go what needs groups of rows;
 // assignments.go for methods with prototypes; dynamics.go for predictors and momentum targets.
+// reading.go is what Diagnose is given, thresholds.go what it compares with, and diagnose.go the rules, first match first.
 //
 // All functions of tensors compute in float64, because a collapsed embedding's variances are differences of nearly equal numbers, and
 // record nothing for backward. Call them inside torch.Scope. Rows that are not finite end the scope with an error. Diagnose

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collapse
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Class is what an embedding or a clustering has become.
+type Class string
+
+// The classes of an embedding, in the order in which they are looked for; the first that fits is the answer.
+const (
+	Diverged      Class = "DIVERGED"      // the loss is not finite, or far above where it began
+	NotExpanded   Class = "NOT_EXPANDED"  // one point, as the network started: training cannot be blamed
+	Complete      Class = "COMPLETE"      // one point, and the loss is content with that
+	Collapsing    Class = "COLLAPSING"    // on the way to one point
+	Dimensional   Class = "DIMENSIONAL"   // spread, but over few directions
+	Uninformative Class = "UNINFORMATIVE" // spread over many directions that are no better than those of the untrained network
+	NotConverged  Class = "NOT_CONVERGED" // the loss has hardly moved
+	Healthy       Class = "HEALTHY"
+	Unknown       Class = "UNKNOWN" // what would rule out collapse was not measured
+)
+
+// The classes of a clustering, in the same way; Healthy and Unknown are the last.
+const (
+	OneCluster  Class = "ONE_CLUSTER"  // every image in one cluster
+	Uniform     Class = "UNIFORM"      // every image in all clusters alike
+	FewClusters Class = "FEW_CLUSTERS" // most clusters empty
+	Weak        Class = "WEAK"         // assignments that say much less than the reference's
+)
+
+// Alarming says whether a class is a failure that training does not get over by itself. NotExpanded, NotConverged and Weak are
+// no success either, but say too little about the run.
+func (c Class) Alarming() bool {
+	switch c {
+	case Diverged, Complete, Collapsing, Dimensional, Uninformative, OneCluster, Uniform, FewClusters:
+		return true
+	}
+	return false
+}
+
+// lostSpread says whether a class is one of those that lead to one another.
+func (c Class) lostSpread() bool { return c == Complete || c == Collapsing || c == Dimensional }
+
+// Evidence is a number that decided, and what it was compared with.
+type Evidence struct {
+	Name      string `json:"name"`
+	Value     Number `json:"value"`
+	Threshold Number `json:"threshold,omitzero"` // absent for a number that says where another one stands
+}
+
+// String is the evidence as it is printed: "mean_cosine 0.994 (above 0.93)".
+func (e Evidence) String() string {
+	if !e.Threshold.Known || !e.Value.Finite() {
+		return fmt.Sprintf("%s %.3g", e.Name, e.Value.Value)
+	}
+	relation := "at"
+	switch {
+	case e.Value.Value > e.Threshold.Value:
+		relation = "above"
+	case e.Value.Value < e.Threshold.Value:
+		relation = "below"
+	}
+	return fmt.Sprintf("%s %.3g (%s %.3g)", e.Name, e.Value.Value, relation, e.Threshold.Value)
+}
+
+// Finding is a class with its reasons.
+type Finding struct {
+	Class    Class      `json:"class"`
+	Evidence []Evidence `json:"evidence"` // three numbers that decided, most important first; fewer when fewer are known
+	Meaning  string     `json:"meaning"`  // a sentence
+	// Held counts the newest readings that are of this class, one after the other. Collapsing, Complete and Dimensional count as
+	// one: a run goes from one to the other.
+	Held int `json:"held"`
+	// Confirmed says that it held for as many evaluations as the thresholds ask for, and not only at the beginning of the
+	// run. What is not finite is confirmed at once.
+	Confirmed bool `json:"confirmed"`
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	parts := make([]string, len(f.Evidence))
+	for i, e := range f.Evidence {
+		parts[i] = e.String()
+	}
+	return fmt.Sprintf("%s: %s (%s)", f.Class, f.Meaning, strings.Join(parts, ", "))
+}
+
+// Diagnosis is what a run's newest reading says.
+type Diagnosis struct {
+	Step     int      `json:"step"`
+	Finding           // of the embedding
+	Clusters *Finding `json:"clusters,omitempty"` // nil for a method without them
+	// Missing names what was not measured and would have been looked at.
+	Missing []string `json:"missing,omitempty"`
+	Version int      `json:"thresholds_version"`
+}
+
+// Worst returns the finding to act on: of the embedding, unless that raises no alarm and the clusters do.
+func (d Diagnosis) Worst() Finding {
+	if d.Clusters != nil && d.Clusters.Class.Alarming() && (!d.Class.Alarming() || d.Clusters.Confirmed && !d.Confirmed) {
+		return *d.Clusters
+	}
+	return d.Finding
+}
+
+// Diagnose says what has become of a run's embedding z, and of its clusters where the method has some, by the newest reading
+// and those before it. reference is a run that is known to be healthy and differs in nothing but what is asked about: the
+// reading of the same step is compared with; nil when there is none, and absolute thresholds are used. The zero Thresholds
+// are the defaults.
+//
+// No number decides alone. The mean cosine cannot see that dimensions are lost, ranks cannot see that an embedding is one
+// point with noise around it, neither says that anything was learnt, and the accuracy of neighbours must be compared with the
+// untrained network's, which is far above chance. Numbers that are absent or impossible decide nothing: without a mean cosine and
+// a rank the class is Unknown. Diagnose is a pure function and does not fail.
+func Diagnose(run Run, reference *Run, t Thresholds) Diagnosis {
+	if t == (Thresholds{}) {
+		t = DefaultThresholds()
+	}
+	run = run.ordered()
+	if reference != nil {
+		sorted := reference.ordered()
+		reference = &sorted
+	}
+	d := Diagnosis{Version: t.Version}
+	last, ok := run.last()
+	if len(run.History) > 0 {
+		d.Step = last.Step
+	}
+	c := newComparison(run, reference, t)
+	if !ok {
+		d.Finding = Finding{Class: Unknown, Meaning: "Nothing has been measured after the start of training."}
+		return d
+	}
+	d.Finding = c.embedding()
+	d.Missing = c.missing()
+
+	begun := func(n int) bool { _, ok := run.upTo(n).last(); return ok }
+	for n := len(run.History); n > 0 && begun(n); n-- {
+		class := newComparison(run.upTo(n), reference, t).embedding().Class
+		if class != d.Class && !(class.lostSpread() && d.Class.lostSpread()) {
+			break
+		}
+		d.Held++
+	}
+	progress := run.progress(last.Step)
+	d.Confirmed = c.notFinite() || d.Held >= t.Patience && progress >= t.Grace
+
+	if last.Assignments == nil {
+		return d
+	}
+	clusters := c.clusters()
+	for n := len(run.History); n > 0 && begun(n); n-- {
+		if run.History[n-1].Assignments == nil || newComparison(run.upTo(n), reference, t).clusters().Class != clusters.Class {
+			break
+		}
+		clusters.Held++
+	}
+	grace := t.Grace
+	if start, ok := run.start(); ok && start.Assignments != nil {
+		if (comparison{run: run, t: t, now: start}).clusters().Class == clusters.Class {
+			grace = t.Settled
+		}
+	}
+	clusters.Confirmed = clusters.Held >= t.Patience && progress >= grace
+	d.Clusters = &clusters
+	return d
+}
+
+// comparison is what one reading is judged by.
+type comparison struct {
+	run        Run // up to the reading
+	t          Thresholds
+	now, start Reading
+	started    bool // start is known
+	ref        Reading
+	refRun     Run
+	referred   bool // ref is known
+}
+
+func newComparison(run Run, reference *Run, t Thresholds) comparison {
+	c := comparison{run: run, t: t}
+	c.now, _ = run.last()
+	c.start, c.started = run.start()
+	if reference != nil {
+		c.refRun = *reference
+		c.ref, c.referred = reference.at(c.now.Step)
+		c.referred = c.referred && c.ref.Step > 0
+	}
+	return c
+}
+
+// embedding goes through the classes of an embedding.
+func (c comparison) embedding() Finding {
+	if f, ok := c.diverged(); ok {
+		return f
+	}
+	cosine, rank, participation := c.now.cosine(), c.now.rank(), c.now.participation()
+	if !cosine.Known || !rank.Known && !participation.Known {
+		return c.finding(Unknown, "The embedding was not measured, or not well enough to tell whether it has collapsed.")
+	}
+	for _, rule := range []func() (Finding, bool){c.onePoint, c.collapsing, c.dimensional, c.uninformative, c.notConverged} {
+		if f, ok := rule(); ok {
+			return f
+		}
+	}
+	meaning := "The embedding is spread out over many directions."
+	if cosine.Value > c.t.CompleteCosine {
+		meaning = "The embeddings share a large mean, but the loss is far from that of a constant embedding: it sees what is beside the mean."
+	}
+	return c.finding(Healthy, meaning)
+}
+
+func (c comparison) notFinite() bool {
+	return c.now.NonFinite || c.now.Loss.Known && !finite(c.now.Loss.Value)
+}
+
+// diverged looks for a loss that is not finite, or has been too large for three evaluations and does not fall. Large is
+// relative to the first loss; to that of a constant embedding when that is the chance level, because the first loss is then
+// no yardstick: MoCo's is near 0, before its queue holds embeddings that resemble its own. Nor is it when it began at the
+// minimum.
+func (c comparison) diverged() (Finding, bool) {
+	if c.notFinite() {
+		return c.finding(Diverged, "The loss or the weights are not finite: the run cannot recover from that."), true
+	}
+	first, constant := c.run.firstLoss(), c.run.Constant
+	if !first.Known || !c.now.Loss.Known {
+		return Finding{}, false
+	}
+	base, top := 0.0, first.Value
+	if constant.Value.Finite() {
+		if constant.Minimum {
+			base = constant.Value.Value
+			if start := c.start.cosine(); start.Known && start.Value > c.t.StartedCosine {
+				return Finding{}, false
+			}
+		} else {
+			top = math.Max(top, constant.Value.Value)
+		}
+	}
+	limit := base + c.t.DivergedFactor*(top-base)
+	h := c.run.History
+	if top-base <= 0 || c.t.Patience < 1 || len(h) < c.t.Patience {
+		return Finding{}, false
+	}
+	h = h[len(h)-c.t.Patience:]
+	for _, r := range h {
+		if r.Step <= 0 || !r.Loss.Known || !(r.Loss.Value > limit) {
+			return Finding{}, false
+		}
+	}
+	if c.now.Loss.Value < h[0].Loss.Value {
+		return Finding{}, false
+	}
+	return c.finding(Diverged, "The loss has been far above where it began for some time and does not fall.",
+		Evidence{"loss", c.now.Loss, Num(limit)}), true
+}
+
+// onePoint looks for an embedding that is one point, and asks whether training made it so.
+func (c comparison) onePoint() (Finding, bool) {
+	cosine, rank := c.now.cosine(), c.now.rank()
+	if rank.Known && rank.Value == 0 {
+		return c.finding(Complete, "All embeddings are equal: the encoder ignores its input.",
+			Evidence{"mean_cosine", cosine, Num(c.t.CompleteCosine)}), true
+	}
+	isPoint := cosine.Value > c.t.CompleteCosine
+	if first := c.start.cosine(); isPoint && c.started && first.Known && first.Value > c.t.StartedCosine {
+		lowest := cosine.Value
+		for _, r := range c.run.History {
+			if v := r.cosine(); v.Known {
+				lowest = math.Min(lowest, v.Value)
+			}
+		}
+		if lowest > c.t.SpreadCosine {
+			return c.finding(NotExpanded, "The embedding is one point, but it was one before training, too: warm up, train several times longer, or use batch norm in the head before a verdict.",
+				Evidence{"mean_cosine", cosine, Num(c.t.CompleteCosine)},
+				Evidence{"first_mean_cosine", first, Num(c.t.StartedCosine)},
+				Evidence{"lowest_mean_cosine", Num(lowest), Num(c.t.SpreadCosine)}), true
+		}
+	}
+	evidence := []Evidence{{"mean_cosine", cosine, Num(c.t.CompleteCosine)}}
+	if !isPoint {
+		short, limit := c.short()
+		if !short.Known {
+			return Finding{}, false
+		}
+		evidence = []Evidence{{"std_raw", short, Num(limit)}, {"mean_cosine", cosine, Num(c.t.CompleteCosine)}}
+	}
+	trivial, how := c.trivial()
+	if !trivial {
+		return Finding{}, false
+	}
+	return c.finding(Complete, "All embeddings are one point, and the loss is content with that: the encoder ignores its input.", append(evidence, how...)...), true
+}
+
+// short returns the raw deviation when it has shrunk to next to nothing, under a loss that sees the length of z.
+func (c comparison) short() (std Number, limit float64) {
+	raw := func(m *Metrics) float64 { return m.StdRaw }
+	now, first := c.now.number(raw, leastRaw, math.MaxFloat64), c.start.number(raw, leastRaw, math.MaxFloat64)
+	limit = c.t.RawShare * first.Value
+	if !c.run.Constant.SeesLength || !c.started || !now.Known || !first.Known || now.Value >= limit {
+		return Number{}, 0
+	}
+	return now, limit
+}
+
+// leastRaw is half the least raw deviation that there is, √1e-4: less was not measured.
+const leastRaw = 0.005
+
+// trivial says whether the loss is that of a constant embedding, and true when that cannot be told.
+func (c comparison) trivial() (bool, []Evidence) {
+	constant, loss := c.run.Constant, c.now.Loss
+	if !constant.Value.Finite() || !loss.Known {
+		return true, nil
+	}
+	if constant.Minimum {
+		floor := c.run.floor(c.now)
+		if !floor.Known {
+			return true, nil
+		}
+		return floor.Value < c.t.TrivialFloor, []Evidence{{"loss_floor", floor, Num(c.t.TrivialFloor)}, {"loss", loss, constant.Value}}
+	}
+	off := math.Abs(loss.Value-constant.Value.Value) / math.Max(math.Abs(constant.Value.Value), math.SmallestNonzeroFloat64)
+	return off < c.t.ChanceSlack, []Evidence{{"loss_off_chance", Num(off), Num(c.t.ChanceSlack)}, {"loss", loss, constant.Value}}
+}
+
+// collapsing looks for a mean cosine that is high and rises.
+func (c comparison) collapsing() (Finding, bool) {
+	cosine := c.now.cosine()
+	half, ok := c.run.at(c.now.Step / 2)
+	if !ok || !half.cosine().Known || half.Step == c.now.Step {
+		return Finding{}, false
+	}
+	rise := cosine.Value - half.cosine().Value
+	from, name, least := c.ref.cosine(), "reference_mean_cosine", math.Inf(-1)
+	if !c.referred || !from.Known {
+		from, name, least = c.start.cosine(), "first_mean_cosine", c.t.CollapsingCosine
+	}
+	if !from.Known || !(cosine.Value-from.Value > c.t.CosineMore && cosine.Value > least && rise > c.t.CosineRising) {
+		return Finding{}, false
+	}
+	return c.finding(Collapsing, "The embeddings move towards one point.",
+		Evidence{"mean_cosine", cosine, Num(from.Value + c.t.CosineMore)},
+		Evidence{name, from, Number{}},
+		Evidence{"mean_cosine_rise", Num(rise), Num(c.t.CosineRising)}), true
+}
+
+// dimensional looks for an embedding that fills few of its directions.
+func (c comparison) dimensional() (Finding, bool) {
+	const meaning = "The embedding is spread out, but over few directions: most of its dimensions say the same."
+	rank, participation := c.now.rank(), c.now.participation()
+	refRank, refParticipation := c.ref.rank(), c.ref.participation()
+	top := func(m *Metrics) float64 { return m.TopShare }
+	share, refShare := c.now.number(top, leastShare, 1.000001), c.ref.number(top, leastShare, 1.000001)
+	if c.referred && (refRank.Known || refParticipation.Known) {
+		evidence := []Evidence{}
+		found := false
+		add := func(name string, value Number, limit float64, fits bool) {
+			e := Evidence{name, value, Num(limit)}
+			if fits && !found {
+				evidence = append([]Evidence{e}, evidence...)
+			} else {
+				evidence = append(evidence, e)
+			}
+			found = found || fits
+		}
+		if rank.Known && refRank.Known {
+			limit := c.t.RankRatio * refRank.Value
+			add("effective_rank", rank, limit, rank.Value < limit)
+		}
+		if participation.Known && refParticipation.Known {
+			limit := c.t.ParticipationShare * refParticipation.Value
+			add("participation_ratio", participation, limit, participation.Value < limit)
+		}
+		if share.Known && refShare.Known {
+			limit := math.Max(c.t.TopShare, refShare.Value+c.t.TopShareMore)
+			add("top_share", share, limit, share.Value > limit)
+		}
+		return c.finding(Dimensional, meaning, evidence...), found
+	}
+	// Healthy clusters need no more directions than there are clusters in use, which are few at first.
+	if c.now.Assignments != nil || c.run.progress(c.now.Step) < c.t.Settled || !participation.Known || participation.Value >= c.t.LowParticipation {
+		return Finding{}, false
+	}
+	evidence := []Evidence{{"participation_ratio", participation, Num(c.t.LowParticipation)}}
+	found := false
+	if d := float64(c.now.Embedding.Dims); rank.Known && d > 0 {
+		evidence = append(evidence, Evidence{"effective_rank", rank, Num(c.t.LowRank * d)})
+		found = rank.Value < c.t.LowRank*d
+	}
+	if r := c.now.number(func(m *Metrics) float64 { return m.CorrelationOff }, leastShare, 1.000001); r.Known {
+		evidence = append(evidence, Evidence{"correlation_off", r, Num(c.t.HighCorrelation)})
+		found = found || r.Value > c.t.HighCorrelation
+	}
+	return c.finding(Dimensional, meaning, evidence...), found
+}
+
+// leastShare is less than a share of the variance or a correlation can be: 0 was not measured.
+const leastShare = 1e-9
+
+// uninformative looks for features that are no better than the untrained network's.
+func (c comparison) uninformative() (Finding, bool) {
+	knn, first := accuracy(c.now), accuracy(c.start)
+	if c.run.progress(c.now.Step) < c.t.Half || !c.started || !knn.Known || !first.Known || knn.Value > first.Value+c.t.KNNGain {
+		return Finding{}, false
+	}
+	return c.finding(Uninformative, "Nothing has collapsed, but the features are no better than those of the untrained network.",
+		Evidence{"knn", knn, Num(first.Value + c.t.KNNGain)}, Evidence{"first_knn", first, Number{}}), true
+}
+
+// notConverged looks for a loss that has hardly moved.
+func (c comparison) notConverged() (Finding, bool) {
+	const meaning = "Nothing has collapsed, but the loss is hardly lower than at the start."
+	floor, ref := c.run.floor(c.now), Number{}
+	if c.referred {
+		ref = c.refRun.floor(c.ref)
+	}
+	switch {
+	case !floor.Known:
+		return Finding{}, false
+	case ref.Known:
+		return c.finding(NotConverged, meaning, Evidence{"loss_floor", floor, Num(c.t.HighFloor)}, Evidence{"reference_loss_floor", ref, Num(c.t.LowFloor)},
+			Evidence{"loss", c.now.Loss, Number{}}), floor.Value > c.t.HighFloor && ref.Value < c.t.LowFloor
+	}
+	return c.finding(NotConverged, meaning, Evidence{"loss_floor", floor, Num(c.t.HighFloorAlone)}, Evidence{"loss", c.now.Loss, Number{}}),
+		floor.Value > c.t.HighFloorAlone && c.run.progress(c.now.Step) >= c.t.Half
+}
+
+// clusters goes through the classes of a clustering. The share of clusters that no image is in is not looked at: a healthy
+// DINO used 15 to 19 of 256 after 200 steps.
+func (c comparison) clusters() Finding {
+	a := c.now.Assignments
+	if c.now.Stale || a == nil || a.Clusters < 2 || !finite(a.Perplexity) || !finite(a.Information) || !finite(a.Individual) || !finite(a.TopShare) {
+		return Finding{Class: Unknown, Meaning: "The assignments were not measured."}
+	}
+	t := c.t
+	most := math.Log(float64(a.Clusters))
+	perplexity := func(limit float64) Evidence { return Evidence{"perplexity", Num(a.Perplexity), Num(limit)} }
+	information := func(limit float64) Evidence {
+		return Evidence{"mutual_information", Num(a.Information), Num(limit)}
+	}
+	individual := Evidence{"individual_entropy", Num(a.Individual), Num(t.UniformEntropy * most)}
+	top := Evidence{"top_share", Num(a.TopShare), Num(t.OneShare)}
+	var ref *Assignments
+	if c.referred && c.ref.Assignments != nil && finite(c.ref.Assignments.Perplexity) && finite(c.ref.Assignments.Information) {
+		ref = c.ref.Assignments
+	}
+	few := t.FewShare * float64(min(a.Clusters, max(a.Rows, 1)))
+	if a.Rows <= 0 {
+		few = t.FewShare * float64(a.Clusters)
+	}
+	if ref != nil {
+		few = t.FewRatio * ref.Perplexity
+	}
+	switch {
+	case a.Perplexity < t.OnePerplexity || a.TopShare > t.OneShare:
+		return Finding{Class: OneCluster, Meaning: "All images are assigned to one cluster.",
+			Evidence: []Evidence{perplexity(t.OnePerplexity), top, information(t.UniformInformation * most)}}
+	case a.Information < t.UniformInformation*most && a.Individual > t.UniformEntropy*most:
+		return Finding{Class: Uniform, Meaning: "Every image is assigned to all clusters alike, which says nothing about it.",
+			Evidence: []Evidence{information(t.UniformInformation * most), individual, perplexity(few)}}
+	case a.Perplexity < few:
+		return Finding{Class: FewClusters, Meaning: "The images are assigned to few of the clusters.",
+			Evidence: []Evidence{perplexity(few), top, information(t.UniformInformation * most)}}
+	case ref != nil && a.Information < t.WeakInformation*ref.Information:
+		return Finding{Class: Weak, Meaning: "The assignments say much less about the images than the reference's.",
+			Evidence: []Evidence{information(t.WeakInformation * ref.Information), individual, perplexity(few)}}
+	}
+	return Finding{Class: Healthy, Meaning: "The images are assigned to many clusters, each to few.",
+		Evidence: []Evidence{information(t.UniformInformation * most), perplexity(few), individual}}
+}
+
+// missing names what was not measured.
+func (c comparison) missing() []string {
+	var names []string
+	add := func(name string, known bool) {
+		if !known {
+			names = append(names, name)
+		}
+	}
+	add("mean_cosine", c.now.cosine().Known)
+	add("effective_rank", c.now.rank().Known)
+	add("participation_ratio", c.now.participation().Known)
+	add("start", c.started && c.start.cosine().Known)
+	add("loss", c.now.Loss.Known)
+	add("constant_loss", c.run.Constant.Value.Finite())
+	add("knn", accuracy(c.now).Known && accuracy(c.start).Known)
+	return names
+}
+
+// finding completes the evidence to three numbers with what is known of the embedding.
+func (c comparison) finding(class Class, meaning string, evidence ...Evidence) Finding {
+	const count = 3
+	f := Finding{Class: class, Meaning: meaning}
+	add := func(more ...Evidence) {
+		for _, e := range more {
+			named := false
+			for _, have := range f.Evidence {
+				named = named || have.Name == e.Name
+			}
+			if e.Value.Known && !named && len(f.Evidence) < count {
+				f.Evidence = append(f.Evidence, e)
+			}
+		}
+	}
+	add(evidence...)
+	if class == Diverged {
+		add(Evidence{"loss", c.now.Loss, Number{}}, Evidence{"first_loss", c.run.firstLoss(), Number{}})
+	}
+	rankLimit, participationLimit := Number{}, Num(c.t.LowParticipation)
+	if c.now.Embedding != nil && c.now.Embedding.Dims > 0 {
+		rankLimit = Num(c.t.LowRank * float64(c.now.Embedding.Dims))
+	}
+	if v := c.ref.rank(); c.referred && v.Known {
+		rankLimit = Num(c.t.RankRatio * v.Value)
+	}
+	if v := c.ref.participation(); c.referred && v.Known {
+		participationLimit = Num(c.t.ParticipationShare * v.Value)
+	}
+	add(Evidence{"mean_cosine", c.now.cosine(), Num(c.t.CompleteCosine)},
+		Evidence{"effective_rank", c.now.rank(), rankLimit},
+		Evidence{"participation_ratio", c.now.participation(), participationLimit})
+	return f
+}
+
+// accuracy returns the accuracy of the nearest neighbours, when it can be one.
+func accuracy(r Reading) Number {
+	if r.Stale || !r.KNN.Known || !(r.KNN.Value >= 0 && r.KNN.Value <= 1) {
+		return Number{}
+	}
+	return r.KNN
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collapse_test
+
+import (
+	"math"
+	"testing"
+
+	"parallax/collapse"
+	"parallax/torch"
+)
+
+// Each test below is a situation in which a verdict by one number is wrong: the first half shows that it is, the second that
+// Diagnose is right. The numbers are those of the calibration, or of embeddings made for the purpose.
+
+// healthyByStd and its like are the verdicts by one number, at the value that would seem obvious.
+func healthyByStd(a arm) bool           { return a.std > 0.5 }
+func healthyByCosine(a arm) bool        { return a.cosine < 0.5 }
+func healthyByRank(a, control arm) bool { return a.rank > 0.4*control.rank }
+func healthyByChance(a arm) bool        { return a.knn > 0.1+0.05 } // of ten classes
+func (a arm) diagnose() collapse.Class {
+	return collapse.Diagnose(a.run(), nil, collapse.Thresholds{}).Class
+}
+func (a arm) against(c arm) collapse.Class {
+	control := c.run()
+	return collapse.Diagnose(a.run(), &control, collapse.Thresholds{}).Class
+}
+
+func is(t *testing.T, what string, got, want collapse.Class) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %s, want %s", what, got, want)
+	}
+}
+
+func TestTrapStdAloneCannotSeeRankCollapse(t *testing.T) {
+	for _, name := range []string{"vicreg-nocov", "simsiam-nopred", "barlow-on"} {
+		a := find(t, name, 0)
+		if !healthyByStd(a) || !healthyByCosine(a) {
+			t.Errorf("%s: std %g and cosine %g would do", name, a.std, a.cosine)
+		}
+		is(t, name, a.diagnose(), collapse.Dimensional)
+		is(t, name+" with a reference", a.against(find(t, a.reference, 0)), collapse.Dimensional)
+	}
+	in(t, func() { // rows on a line through the origin
+		const n, d = 1000, 128
+		v := gaussian(rng(), n, 1)
+		line := matrix(v, 1).MatMul(torch.Ones(torch.F64, 1, d))
+		m := collapse.Measure(line.Add(matrix(gaussian(rng(), n, d), d).Scale(0.05)))
+		between(t, "std", m.Std, 0.9, 1.01)
+		between(t, "mean cosine", m.MeanCosine, -0.1, 0.1)
+		is(t, "rows on a line", measured(m), collapse.Dimensional)
+	})
+}
+
+func TestTrapEffectiveRankAloneCannotSeeCompleteCollapse(t *testing.T) {
+	a, control := find(t, "vicreg-novar", 0), find(t, "vicreg", 0)
+	if !healthyByRank(a, control) || a.rank < 3*control.rank {
+		t.Errorf("a rank of %g against %g would do", a.rank, control.rank)
+	}
+	is(t, a.name, a.diagnose(), collapse.Complete)
+	is(t, a.name+" with a reference", a.against(control), collapse.Complete)
+	in(t, func() { // one point with isotropic noise
+		const n, d = 1000, 64
+		m := collapse.Measure(matrix(gaussian(rng(), n, d), d).Scale(1e-3).Shift(1))
+		between(t, "effective rank", m.EffectiveRank, 0.9*d, d)
+		is(t, "noise around one point", measured(m), collapse.Complete)
+	})
+}
+
+// measured diagnoses a network with batch norm in its head whose embedding is m at the end.
+func measured(m collapse.Metrics) collapse.Class {
+	run := arm{dims: m.Dims, knn: 0.75}.run()
+	for i := range run.History[1:] {
+		run.History[i+1].Embedding = &m
+	}
+	return collapse.Diagnose(run, nil, collapse.Thresholds{}).Class
+}
+
+func TestTrapRankIsNotQuality(t *testing.T) {
+	a, control := find(t, "vicreg-noinv", 0), find(t, "vicreg", 0)
+	if !healthyByRank(a, control) || !healthyByStd(a) || !healthyByCosine(a) {
+		t.Errorf("rank %g, std %g or cosine %g would do", a.rank, a.std, a.cosine)
+	}
+	is(t, a.name, a.diagnose(), collapse.Uninformative)
+	is(t, a.name+" with a reference", a.against(control), collapse.Uninformative)
+}
+
+func TestTrapChanceAccuracyIsTheWrongYardstick(t *testing.T) {
+	for _, a := range []arm{find(t, "simclr-noneg", 1), find(t, "wmse-nowhite", 0), find(t, "vicreg-noinv", 0), find(t, "barlow-off", 0)} {
+		if !healthyByChance(a) {
+			t.Errorf("%s: an accuracy of %g is near chance", a.name, a.knn)
+		}
+		if class := a.diagnose(); class != collapse.Complete && class != collapse.Uninformative {
+			t.Errorf("%s: %s", a.name, class)
+		}
+	}
+	// Nor does any accuracy separate: one run that collapsed has more than a healthy one.
+	collapsed, control := find(t, "byol-nopred", 0), find(t, "byol", 1)
+	if collapsed.knn <= control.knn {
+		t.Error("accuracy would do")
+	}
+	is(t, collapsed.name, collapsed.diagnose(), collapse.Complete)
+	is(t, control.name, control.diagnose(), collapse.Healthy)
+	// The same accuracy is a success for one seed's network and nothing for another's.
+	a := find(t, "simsiam", 0)
+	a.knn = 0.665
+	is(t, "0.665 from 0.655", a.diagnose(), collapse.Uninformative)
+	a.seed = 1
+	is(t, "0.665 from 0.607", a.diagnose(), collapse.Healthy)
+}
+
+// SimSiam without stop-gradient: one seed passes by cosine and std, another one by rank; only both together find all three.
+func TestTrapOneSeedAndOneMetricLie(t *testing.T) {
+	byCosine, byRank := 0, 0
+	for seed := range 3 {
+		a, control := find(t, "simsiam-nosg", seed), find(t, "simsiam", seed)
+		if healthyByCosine(a) && healthyByStd(a) {
+			byCosine++
+		}
+		if healthyByRank(a, control) {
+			byRank++
+		}
+		for how, class := range map[string]collapse.Class{"alone": a.diagnose(), "with a reference": a.against(control)} {
+			if class != collapse.Complete && class != collapse.Dimensional && class != collapse.Collapsing {
+				t.Errorf("seed %d, %s: %s", seed, how, class)
+			}
+		}
+	}
+	if byCosine != 1 || byRank != 1 {
+		t.Errorf("cosine and std pass %d seeds and rank %d: one each was the trap", byCosine, byRank)
+	}
+	// Seed 0 on its way: the cosine is high, and rises.
+	a := find(t, "simsiam-nosg", 0)
+	run := a.run()
+	for i, cosine := range []float64{0.31, 0.62, 0.76, 0.859} {
+		m := *run.History[i].Embedding
+		m.MeanCosine = cosine
+		run.History[i].Embedding = &m
+	}
+	control := find(t, "simsiam", 0).run()
+	is(t, "on its way, with a reference", collapse.Diagnose(run, &control, collapse.Thresholds{}).Class, collapse.Collapsing)
+	is(t, "on its way, alone", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Collapsing)
+}
+
+// A head with batch norm, evaluated before training with the running statistics it was made with, gives one point; with the
+// statistics of its images it does not.
+func TestTrapStepZeroWithUntrainedStatisticsIsMeaningless(t *testing.T) {
+	in(t, func() {
+		const n, d = 512, 32
+		r := rng()
+		h := matrix(gaussian(r, n, d), d).Scale(0.1).Shift(2).To(torch.F32) // features after a ReLU: a large mean
+		weight := matrix(gaussian(r, d, d), d).Scale(0.2).To(torch.F32)
+		out := matrix(gaussian(r, d, d), d).Scale(0.2).To(torch.F32)
+		one, zero := torch.Ones(torch.F32, d), torch.Zeros(torch.F32, d)
+		head := func(training bool) collapse.Metrics {
+			x := torch.BatchNorm(torch.Linear(h, weight, zero), one, zero, zero.Clone(), one.Clone(), training, 0.1, 1e-5)
+			return collapse.Measure(torch.Linear(x.ReLU(), out, zero))
+		}
+		untrained, own := head(false), head(true)
+		between(t, "mean cosine with untrained statistics", untrained.MeanCosine, 0.98, 1)
+		between(t, "mean cosine with the images' statistics", own.MeanCosine, -0.1, 0.6)
+
+		// Taken at its word the first would excuse every collapse: it was one point before, too.
+		a := find(t, "byol-nopred", 0)
+		run := a.run()
+		run.History[0].Embedding = &untrained
+		is(t, "the naive start", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.NotExpanded)
+		run.History[0].Stale = true
+		is(t, "a stale start", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
+		run.History[0].Stale, run.History[0].Embedding = false, &own
+		is(t, "the start with its own statistics", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
+
+		// And it would find a collapse in the first steps of every run.
+		early := collapse.Run{Steps: 1000, History: []collapse.Reading{{Embedding: &own}, {Step: 1, Embedding: &untrained}, {Step: 2, Embedding: &untrained}, {Step: 5, Embedding: &untrained}}}
+		is(t, "the naive first steps", collapse.Diagnose(early, nil, collapse.Thresholds{}).Class, collapse.Complete)
+		for i := range early.History {
+			early.History[i].Stale = i > 0
+		}
+		is(t, "stale first steps", collapse.Diagnose(early, nil, collapse.Thresholds{}).Class, collapse.Unknown)
+	})
+}
+
+// Published claims contradict each other, because they hold under conditions: a run of BYOL without momentum has collapsed
+// in one paper and not in another. What counts is what this run did.
+func TestTrapTheSwitchIsNotTheVerdict(t *testing.T) {
+	is(t, "byol without momentum, 200 steps", find(t, "byol-tau0", 0).diagnose(), collapse.Healthy)
+	is(t, "byol without momentum, 1000 steps", find(t, "byol-tau0@1000", 0).against(find(t, "byol@1000", 0)), collapse.Healthy)
+	is(t, "vicreg with coefficients of 1", find(t, "vicreg-111", 0).against(find(t, "vicreg", 0)), collapse.Healthy)
+}
+
+// A head without batch norm starts as one point. That is no collapse, and a collapse after it had spread out is.
+func TestTrapOnePointFromTheStart(t *testing.T) {
+	a := find(t, "simsiam-nobn-heads", 0)
+	is(t, a.name, a.diagnose(), collapse.NotExpanded)
+	run := a.run()
+	spread := *run.History[1].Embedding
+	spread.MeanCosine = 0.3
+	run.History[1].Embedding = &spread
+	is(t, "one point again", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
+}
+
+// Low ranks are what healthy clusters look like early.
+func TestTrapFewDirectionsAreEnoughForClusters(t *testing.T) {
+	for _, name := range []string{"swav", "dino"} {
+		for seed := range 2 {
+			a := find(t, name, seed)
+			if a.participation >= collapse.DefaultThresholds().LowParticipation {
+				t.Errorf("%s: a participation ratio of %g would do", name, a.participation)
+			}
+			is(t, name, a.diagnose(), collapse.Healthy)
+		}
+	}
+}
+
+// The number of empty clusters is no alarm, and a full use of them no all-clear.
+func TestTrapEmptyClustersSayNothingEarly(t *testing.T) {
+	healthyRun, uniform := find(t, "dino", 0).run(), find(t, "dino-nosharp", 0).run()
+	for i := range healthyRun.History[1:] {
+		healthyRun.History[i+1].Assignments.Used = 15
+		uniform.History[i+1].Assignments.Used = 100
+	}
+	is(t, "15 of 256 used", collapse.Diagnose(healthyRun, nil, collapse.Thresholds{}).Clusters.Class, collapse.Healthy)
+	is(t, "100 of 256 used", collapse.Diagnose(uniform, nil, collapse.Thresholds{}).Clusters.Class, collapse.Uniform)
+}
+
+// Divergence gives chance accuracy and is no collapse.
+func TestTrapDivergenceIsNotCollapse(t *testing.T) {
+	a := find(t, "simclr-noneg", 2)
+	run := a.run()
+	run.History[3].Loss = known(math.NaN())
+	d := collapse.Diagnose(run, nil, collapse.Thresholds{})
+	is(t, "a loss that is NaN", d.Class, collapse.Diverged)
+	if !d.Confirmed || d.Held != 1 {
+		t.Errorf("%+v", d)
+	}
+	b := find(t, "simclr", 0)
+	high := b.run()
+	for i := range high.History[1:] {
+		high.History[i+1].Loss = known(15.1 + float64(i))
+	}
+	is(t, "three times the first loss", collapse.Diagnose(high, nil, collapse.Thresholds{}).Class, collapse.Diverged)
+}
+
+// The first loss is no yardstick where it is small for reasons of its own.
+func TestTrapTheFirstLossIsSmall(t *testing.T) {
+	run := find(t, "moco", 0).run()
+	losses := func(first float64, later ...float64) {
+		run.History[0].Loss = known(first)
+		for i, v := range later {
+			run.History[i+1].Loss = known(v)
+		}
+	}
+	losses(0.003, 6.1, 6.2, 6.3) // a queue of random vectors is easily told from an embedding
+	run.Constant = collapse.ConstantLoss{Value: known(math.Log(2049))}
+	is(t, "a queue that fills", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Healthy)
+
+	losses(-0.05, -0.1, -0.1, -0.08) // three times -0.05 is less than -0.1
+	run.Constant = collapse.ConstantLoss{Value: known(-1), Minimum: true}
+	if class := collapse.Diagnose(run, nil, collapse.Thresholds{}).Class; class == collapse.Diverged {
+		t.Error("a negative loss has diverged")
+	}
+
+	losses(-0.999, -0.9, -0.8, -0.75) // from one point the way is up
+	run.History[0].Embedding = &collapse.Metrics{Dims: 128, MeanCosine: 0.96, EffectiveRank: 68, ParticipationRatio: 30}
+	if class := collapse.Diagnose(run, nil, collapse.Thresholds{}).Class; class == collapse.Diverged {
+		t.Error("an expanding embedding has diverged")
+	}
+}
+
+// Under a loss of cosines a short embedding is as good as a long one; under one that sees the length it is one point.
+func TestTrapAShortEmbeddingIsOnePointOnlyWhereLengthCounts(t *testing.T) {
+	run := find(t, "vicreg", 0).run()
+	run.Constant = collapse.ConstantLoss{Value: known(0), Minimum: true}
+	for i := range run.History {
+		m := *run.History[i].Embedding
+		m.StdRaw = 1
+		if i > 0 {
+			m.StdRaw = 0.012
+			run.History[i].Loss = known(0.01)
+		}
+		run.History[i].Embedding = &m
+	}
+	run.History[0].Loss = known(1)
+	is(t, "a loss of cosines", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Healthy)
+	run.Constant.SeesLength = true
+	is(t, "a loss that sees the length", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
+}
