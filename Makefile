@@ -2,7 +2,7 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles bench lint docs fuzz clean go shim vet pure
+.PHONY: help setup build demo test test-python oracles bench lint docs pages fuzz clean go shim vet pure
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -33,7 +33,7 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 	bin/parallax pretrain --config examples/demo.yaml --preset tiny-cpu --eval-every 156 --out runs/demo
 
 # Tests run side by side and their networks are tiny: more threads than one would only wait for each other.
-test oracles: export OMP_NUM_THREADS = 1
+test oracles docs pages: export OMP_NUM_THREADS = 1
 
 test: build vet ## Run every test: Go's, the race detector, without cgo, and the oracles
 	go test ./...
@@ -61,8 +61,12 @@ vet:
 lint: vet ## Check formatting and run go vet, and staticcheck where it is installed
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "lint: staticcheck is not installed; skipped"; fi
 
-docs: ## Check that every link between the repository's pages leads somewhere
+docs: ## Check the pages: links lead somewhere, settings exist, generated parts are what the code says
 	$(PYTHON) scripts/docs.py
+	go run ./internal/pages -check
+
+pages: ## Refresh the generated parts of the methods' pages
+	go run ./internal/pages
 
 fuzz: ## Fuzz every decoder of foreign bytes, $FUZZTIME each (default 10s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz

@@ -19,7 +19,7 @@ var scanEntry = Entry{
 	Date:     "2020-05",
 	Paper:    "Van Gansbeke, Vandenhende, Georgoulis, Proesmans & Van Gool: SCAN: Learning to Classify Images without Labels. ECCV 2020, arXiv:2005.12320",
 	Equation: "L = -mean of log⟨Φ(x), Φ(n(x))⟩ - λ H(mean of Φ(x)),  Φ the probabilities of C clusters, n(x) one of x's nearest neighbours",
-	Collapse: "the entropy of the batch's mean assignment is maximised: with all images in one cluster it is 0",
+	Collapse: "maximising the entropy of the batch's mean assignment: with all images in one cluster it is 0",
 	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewSCAN() },
 }

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Pages fills in what the methods' pages, docs/methods/*.md, have from the code: between the lines
+//
+//	<!-- generated: NAME -->
+//	<!-- end -->
+//
+// stands what block NAME makes. All else in a page is written by hand. A page of a method has the blocks summary, gradient
+// and settings, README.md there has table. With -check nothing is written, and a page that would change, or says what is
+// not so, is an error.
+//
+// The blocks gradient and table are found by running a training step of every method, so they need the engine; without it
+// they are left as they are.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"parallax/torch"
+)
+
+func main() {
+	check := flag.Bool("check", false, "change nothing: fail when a page is not as it should be")
+	flag.Parse()
+	if err := pages(*check); err != nil {
+		fmt.Fprintln(os.Stderr, "pages: "+strings.ReplaceAll(err.Error(), "\n", "\npages: "))
+		os.Exit(1)
+	}
+}
+
+func pages(check bool) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	all, err := read(root)
+	if err != nil {
+		return err
+	}
+	g := generator{engine: torch.Load() == nil}
+	changed := 0
+	for _, p := range all {
+		text, err := g.fill(p)
+		if err != nil {
+			return err
+		}
+		if text == p.text {
+			continue
+		}
+		changed++
+		if check {
+			fmt.Fprintf(os.Stderr, "pages: %s is not what the code says: refresh it with \"make pages\"\n", p.path)
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(root, p.path), []byte(text), 0o666); err != nil {
+			return err
+		}
+	}
+	if !g.engine {
+		fmt.Fprintln(os.Stderr, "pages: there is no engine here (\"make build\" makes it), so the blocks gradient and table were left as they are")
+	}
+	fmt.Printf("pages: %d pages, %d %s\n", len(all), changed, map[bool]string{true: "stale", false: "refreshed"}[check])
+	if !check {
+		return nil
+	}
+	mistakes := mistakes(all)
+	if changed > 0 {
+		mistakes = append(mistakes, errors.New("some pages are stale"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// moduleRoot is the folder of go.mod, at or above the working folder.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("no go.mod in %s or above it: run it within the repository", dir)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"parallax/method"
+)
+
+// folder is where the pages lie, below the module's root.
+const folder = "docs/methods"
+
+// overview is the page that compares the methods.
+const overview = "README.md"
+
+// page is a file of the folder.
+type page struct {
+	path  string        // below the root, with slashes
+	text  string        // as it is
+	entry *method.Entry // whose page it is; nil: the overview
+}
+
+// read reads all pages, in the order of the list, the overview first.
+func read(root string) ([]page, error) {
+	files, err := os.ReadDir(filepath.Join(root, folder))
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, f := range files {
+		found = append(found, f.Name())
+	}
+	want := []page{{path: overview}}
+	for i := range method.All {
+		want = append(want, page{path: method.All[i].Name + ".md", entry: &method.All[i]})
+	}
+	for i, p := range want {
+		at := slices.Index(found, p.path)
+		if at < 0 {
+			return nil, fmt.Errorf("%s has no %s: write it, from the blocks and headings of the others", folder, p.path)
+		}
+		found = slices.Delete(found, at, at+1)
+		want[i].path = folder + "/" + p.path
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(want[i].path)))
+		if err != nil {
+			return nil, err
+		}
+		want[i].text = string(text)
+	}
+	if len(found) > 0 {
+		return nil, fmt.Errorf("%s has %s, which is the page of no method", folder, strings.Join(found, ", "))
+	}
+	return want, nil
+}
+
+// generator makes blocks.
+type generator struct {
+	engine bool // whether there is one
+	seen   map[string]*facts
+}
+
+var (
+	beginning = regexp.MustCompile(`^<!-- generated: (\S+) -->$`)
+	end       = "<!-- end -->"
+)
+
+// blocksOf are the blocks of a page, in their order.
+func blocksOf(p page) []string {
+	if p.entry == nil {
+		return []string{"table"}
+	}
+	return []string{"summary", "gradient", "settings"}
+}
+
+// fill returns the page with its blocks made anew.
+func (g *generator) fill(p page) (string, error) {
+	lines := strings.Split(p.text, "\n")
+	var out, found []string
+	for at := 0; at < len(lines); at++ {
+		out = append(out, lines[at])
+		name := beginning.FindStringSubmatch(lines[at])
+		if name == nil {
+			continue
+		}
+		stop := at + 1
+		for ; stop < len(lines) && lines[stop] != end && !beginning.MatchString(lines[stop]); stop++ {
+		}
+		if stop == len(lines) || lines[stop] != end {
+			return "", fmt.Errorf("%s:%d: block %s has no line %s", p.path, at+1, name[1], end)
+		}
+		found = append(found, name[1])
+		if !slices.Contains(blocksOf(p), name[1]) {
+			return "", fmt.Errorf("%s:%d: there is no block %s here: the blocks are %s", p.path, at+1, name[1], strings.Join(blocksOf(p), ", "))
+		}
+		if g.needsEngine(name[1]) && !g.engine {
+			out = append(out, lines[at+1:stop]...)
+		} else {
+			text, err := g.block(name[1], p)
+			if err != nil {
+				return "", fmt.Errorf("%s, block %s: %w", p.path, name[1], err)
+			}
+			out = append(out, strings.Split(strings.TrimRight(text, "\n"), "\n")...)
+		}
+		out = append(out, end)
+		at = stop
+	}
+	if !slices.Equal(found, blocksOf(p)) {
+		return "", fmt.Errorf("%s has the blocks %q, want %q", p.path, found, blocksOf(p))
+	}
+	return strings.Join(out, "\n"), nil
+}
+
+func (g *generator) needsEngine(block string) bool { return block == "gradient" || block == "table" }
+
+func (g *generator) block(name string, p page) (string, error) {
+	switch name {
+	case "summary":
+		return summary(*p.entry), nil
+	case "gradient":
+		f, err := g.facts(*p.entry)
+		if err != nil {
+			return "", err
+		}
+		return f.gradients(), nil
+	case "settings":
+		return settings(*p.entry)
+	}
+	return g.table()
+}
+
+// row is a line of a Markdown table.
+func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
+
+// rule is the line below a table's head.
+func rule(columns int) string { return strings.Repeat("| --- ", columns) + "|\n" }
+
+// code marks text as such, where there is some.
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"parallax/internal/describe"
+	"parallax/method"
+	"parallax/preset"
+	"parallax/run"
+)
+
+// settings are two tables, of the hyperparameters and of what else the presets set, and where the presets' values are from.
+func settings(e method.Entry) (string, error) {
+	fields, err := describe.Fields(e)
+	if err != nil {
+		return "", err
+	}
+	configs := map[string]*run.Layered{}
+	texts := map[string]map[string]string{} // by preset and path
+	for _, name := range preset.Names {
+		given, err := preset.Settings(name, e.Name)
+		if err != nil {
+			return "", err
+		}
+		if configs[name], err = configured(e, given); err != nil {
+			return "", fmt.Errorf("preset %s: %w", name, err)
+		}
+		leaves, err := run.Fields(configs[name].Method.Fields)
+		if err != nil {
+			return "", err
+		}
+		texts[name] = map[string]string{}
+		for _, l := range leaves {
+			texts[name][l.Path] = l.Text
+		}
+	}
+	var b strings.Builder
+	b.WriteString("Values of a preset are given where they differ from the paper's.\n\n")
+	b.WriteString(row(append([]string{"setting", "meaning", "paper"}, preset.Names...)...) + rule(3+len(preset.Names)))
+	for _, f := range fields {
+		cells := []string{code("method." + f.Name), f.Comment, code(f.Default)}
+		for _, name := range preset.Names {
+			value := texts[name][f.Name]
+			if value == f.Default {
+				value = ""
+			}
+			cells = append(cells, code(value))
+		}
+		b.WriteString(row(cells...))
+	}
+	b.WriteString("\n" + row("preset", "network", "optimiser", "rate at batch 256", "weight decay", "batch", "epochs", "also") + rule(8))
+	for _, name := range preset.Names {
+		c := configs[name]
+		network := c.Backbone.Name
+		if c.Backbone.Width != run.Default().Backbone.Width {
+			network += ", width " + strconv.Itoa(c.Backbone.Width)
+		}
+		also, err := others(name, e.Name)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(row(code(name), network, c.Optim.Name, number(c.Optim.BaseRate), number(c.Optim.WeightDecay),
+			strconv.Itoa(c.Train.Batch), strconv.Itoa(c.Train.Epochs), also))
+	}
+	b.WriteString("\nWhere the presets' values are from:\n\n")
+	for _, name := range preset.Names {
+		source, _, err := preset.Source(name, e.Name)
+		if err != nil {
+			return "", err
+		}
+		about, err := preset.About(name)
+		if err != nil {
+			return "", err
+		}
+		if source != "" {
+			about += " For " + e.Title + ": " + source + "."
+		}
+		fmt.Fprintf(&b, "- `%s`: %s\n", name, about)
+	}
+	return b.String(), nil
+}
+
+// inTable are the settings that have a column.
+var inTable = map[string]bool{
+	"backbone.name": true, "backbone.width": true, "optim.name": true, "optim.base_rate": true, "optim.weight_decay": true,
+	"train.batch": true, "train.epochs": true,
+}
+
+// others are what a preset sets beside hyperparameters and what has a column.
+func others(name, method string) (string, error) {
+	given, err := preset.Settings(name, method)
+	var all []string
+	for _, s := range given {
+		if !inTable[s.Path] && !strings.HasPrefix(s.Path, "method.") {
+			all = append(all, code(s.Path+"="+strings.ReplaceAll(s.Value, "\n", " ")))
+		}
+	}
+	return strings.Join(all, ", "), err
+}
+
+// number writes 1e-6 and not 1e-06.
+func number(v float64) string {
+	return strings.ReplaceAll(strconv.FormatFloat(v, 'g', -1, 64), "e-0", "e-")
+}
+
+// configured is the config of a method with some values set: those of the method first, as the recipes may depend on them.
+func configured(e method.Entry, given []preset.Setting) (*run.Layered, error) {
+	c := run.Default()
+	m := e.New()
+	c.Method = run.MethodConfig{Name: e.Name, Fields: m}
+	l, err := run.New(&c)
+	if err != nil {
+		return nil, err
+	}
+	for _, recipes := range []bool{false, true} {
+		if recipes {
+			l.Augment = m.Views(size)
+		}
+		for _, s := range given {
+			if strings.HasPrefix(s.Path, "augment.") != recipes {
+				continue
+			}
+			if err := l.Set(s.Path, s.Value, s.Path+"="+s.Value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l, nil
+}
+
+// size is that of the views in pixels, where none is said.
+const size = 224
