@@ -5,6 +5,7 @@
 //	parallax pretrain --data photos --method simsiam
 //	parallax pretrain --resume runs/simsiam-1
 //	parallax cluster --data photos --classes 10
+//	parallax eval knn --run runs/simsiam-1
 //	parallax methods simclr
 //	parallax views --data photos --method byol --out views.png
 //	parallax doctor
@@ -128,6 +129,7 @@ something keeps the representation from collapsing to a constant. What that some
 		Example: `  parallax pretrain --data photos --method simsiam      train on a folder of images
   parallax pretrain --resume runs/simsiam-1             go on where a run stopped
   parallax cluster --data photos --classes 10           sort them into clusters
+  parallax eval knn --run runs/simsiam-1                say how good an encoder is
   parallax methods                                      which methods there are
   parallax views --data photos --method byol            look at what a method sees`,
 		SilenceErrors: true,
@@ -142,7 +144,7 @@ something keeps the representation from collapsing to a constant. What that some
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(flagError(c, err)) })
 	root.SetVersionTemplate(versionText())
-	root.AddCommand(pretrainCommand(), clusterCommand(), methodsCommand(), viewsCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), methodsCommand(), viewsCommand(), doctorCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"parallax/dataset"
+	"parallax/eval"
+	"parallax/run"
+)
+
+// evalReport is what an evaluation came to.
+type evalReport struct {
+	Evaluation string          `json:"evaluation"` // knn, linear or cluster
+	Run        string          `json:"run"`
+	Method     string          `json:"method,omitempty"`
+	Step       run.Number      `json:"step,omitzero"` // absent for a file
+	Checkpoint string          `json:"checkpoint,omitempty"`
+	Of         string          `json:"of"`    // backbone or embedding
+	Width      int             `json:"width"` // of a row
+	Size       int             `json:"size"`  // of the images in pixels, as the network sees them
+	Data       string          `json:"data"`
+	Bank       imageSet        `json:"bank"`   // what neighbours, classifiers and centroids are from
+	Tested     imageSet        `json:"tested"` // what the scores are of
+	Classes    int             `json:"classes,omitempty"`
+	Largest    run.Number      `json:"largest_class,omitzero"` // its share of the labelled images tested: the accuracy of always saying it
+	Clusters   int             `json:"clusters,omitempty"`
+	Confidence float64         `json:"confidence"`
+	Resamples  int             `json:"resamples"`
+	Seed       uint64          `json:"seed"`
+	Networks   []networkReport `json:"networks"`
+	Gain       []gain          `json:"gain,omitempty"` // of training
+	Notes      []string        `json:"notes,omitempty"`
+}
+
+// imageSet is a part of the images.
+type imageSet struct {
+	Split    string `json:"split"`
+	Images   int    `json:"images"`
+	Labelled int    `json:"labelled"`
+}
+
+// networkReport is what one network scored.
+type networkReport struct {
+	Network string       `json:"network"` // trained, untrained, or "at the start" of a run that began with weights
+	KNN     []knnScore   `json:"knn,omitempty"`
+	Linear  []fitScore   `json:"linear,omitempty"`
+	KMeans  *kmeansScore `json:"cluster,omitempty"`
+}
+
+// score is a score with its confidence interval.
+type score struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+func (s score) String() string {
+	return strings.ReplaceAll(fmt.Sprintf("%.3f [%.3f, %.3f]", s.Value, s.Low, s.High), "-0.000", "0.000")
+}
+
+// half is half the width of the interval.
+func (s score) half() float64 { return (s.High - s.Low) / 2 }
+
+// within cuts the interval to the values that there are.
+func within(i eval.Interval, low, high float64) score {
+	return score{i.Value, max(i.Low, low), min(i.High, high)}
+}
+
+// gain is what training gained in a score: a paired comparison on the same images.
+type gain struct {
+	Of string `json:"of"`
+	score
+}
+
+type knnScore struct {
+	K           int        `json:"k"`
+	Temperature run.Number `json:"temperature,omitzero"` // absent for a majority
+	Top1        score      `json:"top1"`
+	Headline    bool       `json:"headline,omitempty"`
+}
+
+type fitScore struct {
+	Fit     string  `json:"fit"` // ridge or sgd
+	Top1    score   `json:"top1"`
+	Top5    *score  `json:"top5,omitempty"` // with more than five classes
+	Setting string  `json:"setting"`        // lambda or rate
+	Chosen  float64 `json:"chosen"`
+	HeldOut float64 `json:"held_out"` // accuracy on the training images held out, by which it was chosen
+}
+
+type kmeansScore struct {
+	ACC        *score     `json:"acc,omitempty"`
+	NMI        *score     `json:"nmi,omitempty"`
+	ARI        *score     `json:"ari,omitempty"`
+	Silhouette run.Number `json:"silhouette,omitzero"`
+	Inertia    float64    `json:"inertia"`
+	Sizes      []int      `json:"sizes"`
+}
+
+// begin says what is evaluated.
+func (e *evaluating) begin(kind string) *evalReport {
+	s, c := e.subject, e.config
+	r := &evalReport{
+		Evaluation: kind, Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.of, Size: c.Data.Size, Data: c.Data.Path,
+		Classes: e.probes[0].classes, Confidence: eval.Confidence, Resamples: e.resamples, Seed: e.seed, Notes: s.notes,
+	}
+	if !s.file {
+		r.Step = run.Num(float64(s.step))
+	}
+	r.Notes = append(r.Notes, e.sources[0].Notes...)
+	if side, err := viewSize(e.sources[0]); err == nil && side < c.Data.Size && side < 64 {
+		r.Notes = append(r.Notes, fmt.Sprintf("the images are of about %d px and the network was trained on %d: they are enlarged", side, c.Data.Size))
+	}
+	return r
+}
+
+// describe says what came of the images.
+func (r *evalReport) describe(e *evaluating, bank, tested *dataset.Loader) {
+	n, unread := e.networks[0], 0
+	count := func(of *imageSet, labels []int, from *dataset.Loader) {
+		of.Images = len(labels)
+		for _, label := range labels {
+			if label >= 0 {
+				of.Labelled++
+			}
+		}
+		unread += visited(from) - of.Images
+	}
+	count(&r.Bank, n.bank.Labels, bank)
+	count(&r.Tested, n.tested.Labels, tested)
+	if bank == tested {
+		unread /= 2
+	}
+	if unread > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("left out, because they could not be read: %d images", unread))
+	}
+	r.Width = e.rows(n.bank).Size(1)
+	if r.Tested.Labelled > 0 {
+		counts := make([]int, r.Classes)
+		for _, label := range n.tested.Labels {
+			if label >= 0 {
+				counts[label]++
+			}
+		}
+		r.Largest = run.Num(float64(slices.Max(counts)) / float64(r.Tested.Labelled))
+	}
+}
+
+// encode writes the report as one line of JSON.
+func (r *evalReport) encode(out io.Writer) error { return json.NewEncoder(out).Encode(r) }
+
+// text is the report for reading.
+func (r *evalReport) text() string {
+	var b strings.Builder
+	line := func(format string, values ...any) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf(format, values...), " ") + "\n")
+	}
+	subject := r.Run
+	if r.Step.Known {
+		subject = fmt.Sprintf("%s, %s, step %.0f", r.Run, r.Method, r.Step.Value)
+	}
+	name := "features h"
+	if r.Of == ofEmbedding {
+		name = "embedding z"
+	}
+	line("%s: %s of width %d, images of %d px", subject, name, r.Width, r.Size)
+	images := fmt.Sprintf("%s: %d images (%s)", r.Data, r.Tested.Images, r.Tested.Split)
+	if r.Tested.Split != r.Bank.Split {
+		images = fmt.Sprintf("%s: tested on %d images (%s), with %d (%s) to learn from", r.Data, r.Tested.Images, r.Tested.Split, r.Bank.Images, r.Bank.Split)
+	}
+	if r.Tested.Labelled > 0 {
+		if r.Tested.Labelled < r.Tested.Images {
+			images += fmt.Sprintf("; %d of those tested have a label", r.Tested.Labelled)
+		}
+		images += fmt.Sprintf("; %d classes, the largest %.3f", r.Classes, r.Largest.Value)
+	}
+	line("%s", images)
+	for _, note := range r.Notes {
+		line("%s", note)
+	}
+	line("")
+	switch r.Evaluation {
+	case "knn":
+		r.knnText(line)
+	case "linear":
+		r.linearText(line)
+	default:
+		r.clusterText(line)
+	}
+	if r.Tested.Labelled > 0 {
+		line("")
+		line("[low, high]: %.0f %% confidence, from %d bootstrap resamples of the images tested", 100*r.Confidence, r.Resamples)
+	}
+	return b.String()
+}
+
+func (r *evalReport) knnText(line func(string, ...any)) {
+	for _, n := range r.Networks {
+		line("kNN accuracy, %s (± half the width of its interval)", n.Network)
+		header, row, at := "     k", "", 0
+		for _, s := range n.KNN {
+			if s.K == n.KNN[0].K {
+				column := "majority"
+				if s.Temperature.Known {
+					column = fmt.Sprintf("T %g", s.Temperature.Value)
+				}
+				header += fmt.Sprintf("  %-14s", column)
+			}
+		}
+		line("%s", header)
+		for _, s := range n.KNN {
+			if s.K != at {
+				if at > 0 {
+					line("%s", row)
+				}
+				row, at = fmt.Sprintf("%6d", s.K), s.K
+			}
+			mark := " "
+			if s.Headline {
+				mark = "*"
+			}
+			row += fmt.Sprintf("  %.3f ±%.3f %s", s.Top1.Value, s.Top1.half(), mark)
+		}
+		line("%s", row)
+		line("")
+	}
+	for _, n := range r.Networks {
+		for _, s := range n.KNN {
+			if s.Headline {
+				line("%-12s  %s  * k %d, T %g", n.Network, s.Top1, s.K, s.Temperature.Value)
+			}
+		}
+	}
+	for _, g := range r.Gain {
+		line("%-12s  %s", "gain", g.score)
+	}
+}
+
+func (r *evalReport) linearText(line func(string, ...any)) {
+	top5, head := false, ""
+	for _, f := range r.Networks[0].Linear {
+		top5 = top5 || f.Top5 != nil
+	}
+	if top5 {
+		head = "top-5"
+	}
+	line("%-12s  %-5s  %-22s  %-22s  %s", "", "", "top-1", head, "chosen on images held out")
+	for _, n := range r.Networks {
+		for _, f := range n.Linear {
+			second := ""
+			if f.Top5 != nil {
+				second = f.Top5.String()
+			}
+			line("%-12s  %-5s  %-22s  %-22s  %s %g (%.3f)", n.Network, f.Fit, f.Top1, second, f.Setting, f.Chosen, f.HeldOut)
+		}
+	}
+	for _, g := range r.Gain {
+		line("%-12s  %-5s  %s", "gain", g.Of, g.score)
+	}
+}
+
+func (r *evalReport) clusterText(line func(string, ...any)) {
+	scores := func(all ...*score) string {
+		text := ""
+		for _, s := range all {
+			if s != nil {
+				text += fmt.Sprintf("%-22s  ", *s)
+			}
+		}
+		return text
+	}
+	head := ""
+	if r.Networks[0].KMeans.ACC != nil {
+		head = fmt.Sprintf("%-22s  %-22s  %-22s  ", "ACC", "NMI", "ARI")
+	}
+	line("%-12s  %ssilhouette  inertia", fmt.Sprintf("%d clusters", r.Clusters), head)
+	for _, n := range r.Networks {
+		k := n.KMeans
+		silhouette := "-"
+		if k.Silhouette.Known {
+			silhouette = fmt.Sprintf("%.3f", k.Silhouette.Value)
+		}
+		line("%-12s  %s%-10s  %.5g", n.Network, scores(k.ACC, k.NMI, k.ARI), silhouette, k.Inertia)
+	}
+	var gained []*score
+	for i := range r.Gain {
+		gained = append(gained, &r.Gain[i].score)
+	}
+	if len(gained) > 0 {
+		line("%-12s  %s", "gain", scores(gained...))
+	}
+	line("")
+	for _, n := range r.Networks {
+		sizes := slices.Sorted(slices.Values(n.KMeans.Sizes))
+		slices.Reverse(sizes)
+		shown := strings.Trim(fmt.Sprint(sizes[:min(len(sizes), mostSizes)]), "[]")
+		if left := len(sizes) - mostSizes; left > 0 {
+			shown += fmt.Sprintf(" and %d smaller ones", left)
+		}
+		line("sizes, %s: %s", n.Network, shown)
+	}
+}
+
+// mostSizes is how many sizes of clusters are printed; the JSON has all.
+const mostSizes = 20
+
+// number is a number that may not be one.
+func number(v float64) run.Number {
+	if math.IsNaN(v) {
+		return run.Number{}
+	}
+	return run.Num(v)
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"parallax"
+	"parallax/dataset"
+	"parallax/eval"
+	"parallax/method"
+	"parallax/nn"
+	"parallax/run"
+	"parallax/torch"
+	"parallax/train"
+)
+
+// subject is what is evaluated: the networks of a run at a checkpoint, or a backbone in a file.
+type subject struct {
+	path        string
+	file        bool
+	config      *run.Config // with the images to evaluate on; of a file it holds what its metadata says
+	step, steps int         // of a run
+	checkpoint  string      // folder
+	states      []nn.State  // all that the run's networks are, or the backbone's under its local names
+	notes       []string
+
+	text []byte // the run's configuration
+}
+
+// openSubject reads what --run names.
+func openSubject(f *evalFlags) (*subject, error) {
+	info, err := os.Stat(f.run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("--run %s: there is no such directory or file", f.run)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{path: f.run, file: !info.IsDir()}
+	if s.file {
+		err = s.openFile(f)
+	} else {
+		err = s.openRun(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := s.config
+	if f.data != "" && f.data != c.Data.Path {
+		c.Data.Path, c.Data.Labels, c.Data.Split = f.data, "", ""
+	}
+	if f.labels != "" {
+		c.Data.Labels = f.labels
+	}
+	if f.device != "" {
+		c.Train.Device = f.device
+	}
+	c.Augment, c.Probe.Limit, c.Train.Workers, c.Train.Threads = nil, f.limit, f.workers, f.threads
+	if c.Train.Threads == 0 {
+		c.Train.Threads = threads()
+	}
+	return s, nil
+}
+
+// openRun reads a run's configuration and a checkpoint. The run may be training.
+func (s *subject) openRun(f *evalFlags) error {
+	var err error
+	if s.text, err = run.ReadConfig(s.path); errors.Is(err, run.ErrNoRun) {
+		if _, missing := os.Stat(filepath.Join(s.path, planFile)); missing == nil {
+			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path, filepath.Join(s.path, clusteringStage))
+		}
+		return fmt.Errorf("%w: give the directory of a run, such as runs/simclr-1, or an encoder.safetensors", err)
+	} else if err != nil {
+		return err
+	}
+	if _, s.config, err = s.method(); err != nil {
+		return err
+	}
+	c := s.config
+	s.steps = train.Steps(&c.Train, c.Data.Images/c.Train.Batch)
+	running, err := run.Running(s.path)
+	if err != nil {
+		return err
+	}
+	if err := s.read(f.checkpoint); err != nil {
+		return err
+	}
+	switch {
+	case running:
+		s.notes = append(s.notes, fmt.Sprintf("the run is still training: this is its checkpoint of step %d of %d", s.step, s.steps))
+	case s.step < s.steps && f.checkpoint == "last":
+		s.notes = append(s.notes, fmt.Sprintf("the run is not finished: this is step %d of %d", s.step, s.steps))
+	}
+	return nil
+}
+
+// method reads the configuration into a new method.
+func (s *subject) method() (parallax.Method, *run.Config, error) {
+	name, err := run.MethodOf(s.text, run.ConfigFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	entry, err := method.Find(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := entry.New()
+	config, err := run.Load(s.text, m)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, config.Config, nil
+}
+
+// What package train leaves in a checkpoint's folder, step-NNNNNNNN.
+const (
+	stepPrefix   = "step-"
+	networksFile = "model.safetensors"
+	manifestFile = "manifest.json" // names the SHA-256 of the others
+)
+
+// read takes the weights of the checkpoint that is wanted: last, best, or of a step. A damaged last one is passed over.
+func (s *subject) read(want string) error {
+	folder := filepath.Join(s.path, run.CheckpointsDir)
+	found, err := filepath.Glob(filepath.Join(folder, stepPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		remedy := fmt.Sprintf("wait for its first, or go on with it, parallax pretrain --resume %s", s.path)
+		if _, err := os.Stat(filepath.Join(s.path, run.EncoderFile)); err == nil {
+			remedy = fmt.Sprintf("its backbone alone is --run %s", filepath.Join(s.path, run.EncoderFile))
+		}
+		return fmt.Errorf("the run in %s has no checkpoint: %s", s.path, remedy)
+	}
+	slices.Sort(found)
+	slices.Reverse(found)
+	if want != "last" {
+		name, err := s.named(want)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(folder, name)
+		if !slices.Contains(found, path) {
+			var steps []string
+			for _, path := range found {
+				steps = append(steps, cmp.Or(strings.TrimLeft(strings.TrimPrefix(filepath.Base(path), stepPrefix), "0"), "0"))
+			}
+			return fmt.Errorf("--checkpoint %s: the run in %s keeps no such checkpoint: it has those of step %s", want, s.path, strings.Join(steps, ", "))
+		}
+		found = []string{path}
+	}
+	for _, path := range found {
+		if err = s.readCheckpoint(path); err == nil {
+			return nil
+		}
+		s.notes = append(s.notes, fmt.Sprintf("passed over checkpoint %s, which is damaged (%v)", filepath.Base(path), err))
+	}
+	return fmt.Errorf("no checkpoint of the run in %s can be read: %w", s.path, err)
+}
+
+// named is the folder of the checkpoint that is wanted.
+func (s *subject) named(want string) (string, error) {
+	if want != "best" {
+		step, err := strconv.Atoi(want)
+		if err != nil || step < 0 {
+			return "", usage(fmt.Errorf("--checkpoint %s: it is last, best or a step", want))
+		}
+		return fmt.Sprintf("%s%08d", stepPrefix, step), nil
+	}
+	var best struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+	if err := readJSON(filepath.Join(s.path, run.BestFile), &best); err != nil {
+		return "", fmt.Errorf("the run in %s does not say which checkpoint is its best (%w): use --checkpoint last", s.path, err)
+	}
+	return best.Checkpoint, nil
+}
+
+// readCheckpoint reads the networks, when they are what the manifest says.
+func (s *subject) readCheckpoint(folder string) error {
+	var manifest struct {
+		Step  int               `json:"step"`
+		Files map[string]string `json:"files"`
+	}
+	if err := readJSON(filepath.Join(folder, manifestFile), &manifest); err != nil {
+		return err
+	}
+	path := filepath.Join(folder, networksFile)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return err
+	}
+	if hex.EncodeToString(hash.Sum(nil)) != manifest.Files[networksFile] {
+		return fmt.Errorf("%s has another SHA-256 than its manifest says", networksFile)
+	}
+	states, _, err := nn.ReadStates(path)
+	if err != nil {
+		return err
+	}
+	s.step, s.checkpoint, s.states = manifest.Step, filepath.Base(folder), states
+	return nil
+}
+
+// openFile reads an encoder.safetensors: weights, and in the metadata which network they are of.
+func (s *subject) openFile(f *evalFlags) error {
+	states, about, err := nn.ReadStates(s.path)
+	if err != nil {
+		return fmt.Errorf("--run %s: %w", s.path, err)
+	}
+	switch {
+	case f.of == ofEmbedding:
+		return usage(fmt.Errorf("%s holds a backbone alone, without the projector that makes embeddings: give the run's directory", s.path))
+	case f.checkpoint != "last":
+		return usage(fmt.Errorf("--checkpoint %s: %s is a file, so give the run's directory", f.checkpoint, s.path))
+	case f.data == "":
+		return usage(fmt.Errorf("no data given: %s does not say on which images to evaluate it, so add --data PATH", s.path))
+	}
+	c := run.Default()
+	c.Seed, c.Method.Name = f.seed, about["method"]
+	c.Backbone.Name, c.Backbone.Stem, c.Backbone.Norm = about["architecture"], about["stem"], about["norm"]
+	var errs [4]error
+	c.Backbone.Width, errs[0] = strconv.Atoi(about["width"])
+	c.Data.Size, errs[1] = strconv.Atoi(about["size"])
+	_, errs[2] = fmt.Sscanf(about["mean"], "[%g %g %g]", &c.Data.Mean[0], &c.Data.Mean[1], &c.Data.Mean[2])
+	_, errs[3] = fmt.Sscanf(about["std"], "[%g %g %g]", &c.Data.Std[0], &c.Data.Std[1], &c.Data.Std[2])
+	if err := errors.Join(errs[:]...); err != nil || c.Backbone.Name == "" {
+		return fmt.Errorf("%s does not say which network its weights are of, in its metadata: give an encoder.safetensors that Parallax wrote", s.path)
+	}
+	s.config, s.states = &c, states
+	return nil
+}
+
+// build makes the networks: trained, or as they were before the first step.
+func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, error) {
+	body, err := network(s.config)
+	if err != nil {
+		return parallax.Encoder{}, err
+	}
+	if s.file {
+		p := params.Sub("backbone")
+		enc := parallax.Encoder{Backbone: body.Build(p), Params: p, Features: body.Features()}
+		if trained {
+			return enc, fits(p.LoadLocal(s.states))
+		}
+		return enc, nil
+	}
+	m, c, err := s.method()
+	if err != nil {
+		return parallax.Encoder{}, err
+	}
+	enc := m.Build(&parallax.Build{Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch, Images: c.Data.Images, Steps: s.steps})
+	if trained {
+		return enc, fits(params.Load(s.states))
+	}
+	initial, err := initialWeights(c.Backbone.Init, false)
+	if err != nil {
+		return enc, fmt.Errorf("the network before training: %w: leave it out with --untrained=false", err)
+	}
+	if len(initial) > 0 {
+		return enc, fits(enc.Params.LoadLocal(initial))
+	}
+	return enc, nil
+}
+
+// fits says what it means that weights could not be loaded.
+func fits(err error) error {
+	if err != nil {
+		return fmt.Errorf("the weights do not fit the network: %w", err)
+	}
+	return nil
+}
+
+// embed makes the features of one network.
+func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embedded, err error) {
+	n = &embedded{name: "untrained"}
+	if trained {
+		n.name = "trained"
+	} else if e.subject.config.Backbone.Init != "" {
+		n.name = "at the start"
+	}
+	params := nn.NewParams(e.config.Seed, torch.F32)
+	defer params.Free()
+	enc, err := e.subject.build(params, trained)
+	if err != nil {
+		return nil, err
+	}
+	if e.of == ofBackbone {
+		enc.Projector = nil
+	} else if enc.Projector == nil {
+		return nil, usage(fmt.Errorf("%s has no projector: leave out --of", e.config.Method.Name))
+	}
+	layers := nn.Sequential{enc.Backbone}
+	if enc.Projector != nil {
+		layers = append(layers, enc.Projector)
+	}
+	if !trained || !e.subject.file && e.subject.step < earlySteps {
+		if _, err := eval.RecomputeStatistics(params, layers, e.autocast(), first(settle, e.batches(e.probes[0].some, 0))); err != nil {
+			return nil, err
+		}
+	}
+	if n.bank, err = eval.Embed(enc, params, e.autocast(), e.shown(n.name, e.report.Bank.Split, bank)); err != nil {
+		return nil, err
+	}
+	n.tested = n.bank
+	if tested != bank {
+		if n.tested, err = eval.Embed(enc, params, e.autocast(), e.shown(n.name, e.report.Tested.Split, tested)); err != nil {
+			n.bank.Free()
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// shown is a loader's batches, with a count of them on standard error when that is a terminal.
+func (e *evaluating) shown(network, split string, l *dataset.Loader) iter.Seq2[eval.Batch, error] {
+	batches := e.batches(l, 0)
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return batches
+	}
+	return func(yield func(eval.Batch, error) bool) {
+		done := 0
+		defer fmt.Fprint(os.Stderr, "\r\x1b[K")
+		for b, err := range batches {
+			fmt.Fprintf(os.Stderr, "\r\x1b[Kfeatures, %s network, %s: %d of %d images", network, split, done, visited(l))
+			if !yield(b, err) {
+				return
+			}
+			done += len(b.Labels)
+		}
+	}
+}
+
+// visited is how many images a loader's pass through them takes up.
+func visited(l *dataset.Loader) int {
+	if l.Limit > 0 {
+		return min(l.Limit, l.Data.Len())
+	}
+	return l.Data.Len()
+}
