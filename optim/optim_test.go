@@ -245,6 +245,27 @@ func TestWeightDecayAlone(t *testing.T) {
 }
 
 // TestFirstStepOfMomentum: the buffer starts as the gradient, also when the group was frozen before.
+// A rule with another weight decay goes on with the same state: without gradients AdamW's decay alone moves a parameter, by
+// what is in force in each step.
+func TestAnotherWeightDecay(t *testing.T) {
+	in(t, func() error {
+		p := torch.FromFloat64([]float64{1, -2}, 2, 1).RequireGrad(true)
+		o := optim.New(optim.AdamW{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8}, []nn.Named{{Name: "weight", Tensor: p}})
+		defer o.Free()
+		want := 1.0
+		for _, decay := range []float64{0.04, 0.4, 0} {
+			o.Use(optim.AdamW{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: decay})
+			p.SetGrad(torch.Zeros(torch.F64, 2, 1))
+			o.Step(0.5, 0.5, nil)
+			want *= 1 - 0.5*decay
+			if got := p.Float64s(); math.Abs(got[0]-want) > 1e-12 || math.Abs(got[1]+2*want) > 1e-12 {
+				return fmt.Errorf("after a step with decay %v the parameter is %v, want %v times what it was", decay, got, want)
+			}
+		}
+		return nil
+	})
+}
+
 func TestFirstStepOfMomentum(t *testing.T) {
 	in(t, func() error {
 		p := torch.Zeros(torch.F64, 1, 1).RequireGrad(true)

@@ -59,6 +59,9 @@ func New(rule Rule, params []nn.Named) *Optimizer {
 	return o
 }
 
+// Use goes on by another rule that keeps the same tensors: one with another weight decay.
+func (o *Optimizer) Use(rule Rule) { o.rule = rule }
+
 // Step moves the parameters that have a gradient; as in PyTorch, those that backward did not reach stay. rate is the
 // learning rate of this step, peak the largest of its schedule. A parameter belongs to the group with the longest
 // prefix of its name, if any: its rate is rate·Scale, or peak·Scale where Constant, and while Frozen neither it nor its

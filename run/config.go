@@ -54,6 +54,7 @@ type Optim struct {
 	Momentum           float64 // sgd and lars, 0 to below 1
 	Nesterov           bool    // sgd
 	WeightDecay        float64
+	FinalWeightDecay   float64 // weight decay at the last step, reached along half a cosine; unless it is given, weight_decay: constant
 	ExcludeBiasAndNorm bool    // leave tensors of one dimension out of weight decay and LARS's trust scaling
 	Beta1, Beta2, Eps  float64 // adam and adamw
 	Eta                float64 // lars: the trust coefficient
@@ -110,7 +111,7 @@ func Default() Config {
 		Seed:     1,
 		Data:     Data{Labels: "none"},
 		Backbone: Backbone{Name: "resnet18", Width: 64},
-		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4,
+		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},
 		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", LogEvery: 10, Keep: 2},
 		// T 0.07 is Wu et al.'s (2018, arXiv:1805.01978). They let 200 neighbours vote over all of ImageNet; a probe has far

@@ -198,7 +198,7 @@ func TestSetChangesOneViewOfASharedRecipe(t *testing.T) {
 
 func TestSetErrors(t *testing.T) {
 	for _, c := range []struct{ path, value, want string }{
-		{"optim.base_rat", "1", "--set: unknown key optim.base_rat: did you mean optim.base_rate? optim holds: name, base_rate, rate, momentum, nesterov, weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate"},
+		{"optim.base_rat", "1", "--set: unknown key optim.base_rat: did you mean optim.base_rate? optim holds: name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate"},
 		{"optimm.rate", "1", "--set: unknown key optimm: did you mean optim? the config holds: seed, method, data, backbone, augment, optim, train, probe, engine"},
 		{"stop_grad", "1", "--set: unknown key stop_grad: did you mean method.stop_grad?"},
 		{"method.ema.strt", "1", "--set: unknown key method.ema.strt: did you mean method.ema.start? method.ema holds: start, end"},
@@ -213,7 +213,7 @@ func TestSetErrors(t *testing.T) {
 		{"optim.rate", ".inf", `--set: optim.rate is ".inf", want a finite number`},
 		{"data.mean", "[1, 2]", "--set: data.mean is a list of 2, want a list of 3"},
 		{"probe.paths", "x", `--set: probe.paths is "x", want a list in brackets`},
-		{"optim", "fast", `--set: optim is "fast", want a mapping with some of the keys name, base_rate, rate, momentum, nesterov, weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate`},
+		{"optim", "fast", `--set: optim is "fast", want a mapping with some of the keys name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate`},
 		{"method.name", "byol", `--set: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`},
 		{"augment.0.solarize.p", "0", "--set: no op solarize in augment.0, which has: random_resized_crop, color_jitter, grayscale, horizontal_flip: to add one, list the recipes in a config file"},
 		{"augment.equalize.p", "0", "--set: no op equalize in augment, which has: random_resized_crop, color_jitter, grayscale, horizontal_flip, solarize: to add one, list the recipes in a config file"},

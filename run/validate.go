@@ -60,7 +60,7 @@ func (c *Config) Validate() error {
 		path string
 		have float64
 	}{
-		{"base_rate", o.BaseRate}, {"rate", o.Rate}, {"weight_decay", o.WeightDecay}, {"eps", o.Eps}, {"eta", o.Eta},
+		{"base_rate", o.BaseRate}, {"rate", o.Rate}, {"weight_decay", o.WeightDecay}, {"final_weight_decay", o.FinalWeightDecay}, {"eps", o.Eps}, {"eta", o.Eta},
 		{"clip_grad", o.ClipGrad}, {"warmup_start", o.WarmupStart}, {"final_rate", o.FinalRate},
 	} {
 		hold(v.have >= 0, "optim."+v.path, v.have, "0 or more")

@@ -3,10 +3,12 @@
 package train_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -29,7 +31,9 @@ var settings = []struct {
 	{"sgd, between epochs", 8, func(c *run.Config) { c.Optim.WeightDecay = 0.01 }},
 	{"accumulating", 3, func(c *run.Config) { c.Train.Accumulate = 2 }},
 	{"accumulating odd batches, before the first step of an epoch", 6, func(c *run.Config) { c.Train.Accumulate = 3 }},
-	{"clipped adamw", 5, func(c *run.Config) { c.Optim.Name, c.Optim.Rate, c.Optim.ClipGrad = "adamw", 0.003, 0.01 }},
+	{"clipped adamw with a rising weight decay", 5, func(c *run.Config) {
+		c.Optim.Name, c.Optim.Rate, c.Optim.ClipGrad, c.Optim.WeightDecay, c.Optim.FinalWeightDecay = "adamw", 0.003, 0.01, 0.04, 0.4
+	}},
 	{"adam", 1, func(c *run.Config) { c.Optim.Name, c.Optim.Rate, c.Optim.WeightDecay = "adam", 0.003, 0.1 }},
 	{"lars", 9, func(c *run.Config) {
 		c.Optim.Name, c.Optim.Rate, c.Optim.Eta, c.Optim.ExcludeBiasAndNorm, c.Optim.ClipRate = "lars", 0.5, 0.02, true, true
@@ -65,6 +69,29 @@ func TestResumeIsExact(t *testing.T) {
 				must(t, j.run(t, t.Context(), got, true))
 				same(t, want, got, 10)
 			})
+		}
+	}
+}
+
+// A weight decay that will be another is as if it were constant in the first step, and no longer in the second.
+func TestWeightDecayFollowsItsSchedule(t *testing.T) {
+	after := func(steps int, final float64) []byte {
+		j := job{method: "simsiam", set: func(c *run.Config) {
+			c.Optim.Rate, c.Optim.FinalRate, c.Optim.WarmupSteps = 0.1, 0.1, 0
+			c.Optim.WeightDecay, c.Optim.FinalWeightDecay = 0.1, final
+		}}
+		dir := filepath.Join(t.TempDir(), "run")
+		stopped, ctx := j.stopAt(t.Context(), steps)
+		if err := stopped.run(t, ctx, dir, false); !errors.Is(err, errStop) {
+			t.Fatalf("the run ended with %v", err)
+		}
+		weights, err := os.ReadFile(filepath.Join(dir, run.EncoderFile))
+		must(t, err)
+		return weights
+	}
+	for steps, differ := range map[int]bool{1: false, 2: true} {
+		if got := !bytes.Equal(after(steps, 0.1), after(steps, 0.9)); got != differ {
+			t.Errorf("after %d steps the weights differ: %v, want %v", steps, got, differ)
 		}
 	}
 }

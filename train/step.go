@@ -23,27 +23,34 @@ type term struct {
 	value torch.Tensor
 }
 
-// prepare makes the optimiser and its schedule from the config.
-func (t *Trainer) prepare() error {
+// prepare makes the optimiser and the schedules of its learning rate and weight decay from the config.
+func (t *Trainer) prepare() (err error) {
 	c := &t.Config.Optim
 	t.schedule = optim.WarmupCosine{Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: t.Steps}
-	rule, err := rule(c)
-	if err == nil {
-		t.optimizer = optim.New(rule, t.params.Trainable())
+	t.decay = optim.WarmupCosine{Base: c.WeightDecay, Final: c.FinalWeightDecay, Total: t.Steps}
+	if t.rule, err = rule(c); err == nil {
+		t.optimizer = optim.New(t.rule(c.WeightDecay), t.params.Trainable())
 	}
 	return err
 }
 
-func rule(c *run.Optim) (optim.Rule, error) {
+// rule returns what the config says of the optimiser, for any weight decay.
+func rule(c *run.Optim) (func(decay float64) optim.Rule, error) {
+	exclude := c.ExcludeBiasAndNorm
+	adam := optim.Adam{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, ExcludeBiasAndNorm: exclude}
 	switch c.Name {
 	case "sgd":
-		return optim.SGD{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Nesterov: c.Nesterov, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+		return func(decay float64) optim.Rule {
+			return optim.SGD{Momentum: c.Momentum, WeightDecay: decay, Nesterov: c.Nesterov, ExcludeBiasAndNorm: exclude}
+		}, nil
 	case "adam":
-		return optim.Adam{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+		return func(decay float64) optim.Rule { adam.WeightDecay = decay; return adam }, nil
 	case "adamw":
-		return optim.AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+		return func(decay float64) optim.Rule { adam.WeightDecay = decay; return optim.AdamW(adam) }, nil
 	case "lars":
-		return optim.LARS{Momentum: c.Momentum, WeightDecay: c.WeightDecay, Eta: c.Eta, Clip: c.ClipRate, Eps: c.Eps, ExcludeBiasAndNorm: c.ExcludeBiasAndNorm}, nil
+		return func(decay float64) optim.Rule {
+			return optim.LARS{Momentum: c.Momentum, WeightDecay: decay, Eta: c.Eta, Clip: c.ClipRate, Eps: c.Eps, ExcludeBiasAndNorm: exclude}
+		}, nil
 	}
 	return nil, fmt.Errorf("unknown optimiser %q: set optim.name to sgd, adam, adamw or lars", c.Name)
 }
@@ -138,6 +145,7 @@ func (t *Trainer) move() float64 {
 		groups = g.Groups(t.step, t.Steps)
 	}
 	rate := t.schedule.At(t.step)
+	t.optimizer.Use(t.rule(t.decay.At(t.step)))
 	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
 	if u, ok := t.Method.(parallax.Updater); ok {
 		u.Update(t.state())

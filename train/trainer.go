@@ -28,7 +28,9 @@ type Trainer struct {
 	encoder   parallax.Encoder
 	tap       *tap
 	optimizer *optim.Optimizer
-	schedule  optim.Schedule
+	schedule  optim.Schedule                 // of the learning rate
+	decay     optim.Schedule                 // of the weight decay
+	rule      func(decay float64) optim.Rule // of the optimiser
 	log       *run.Log
 	supports  *dataset.Balanced // labelled batches, for a parallax.Supporter
 	spec      parallax.SupportSpec

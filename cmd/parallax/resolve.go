@@ -297,6 +297,9 @@ func (j *job) complete() error {
 		}
 	}
 	c.ScaleRate()
+	if c.Sources["optim.final_weight_decay"] == "default" {
+		c.Optim.FinalWeightDecay, c.Sources["optim.final_weight_decay"] = c.Optim.WeightDecay, "as optim.weight_decay"
+	}
 	if err := c.Validate(); err != nil {
 		return err
 	}
