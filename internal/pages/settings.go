@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 	"parallax/run"
 )
 
+// presets are those that a page shows: for training on images. "lab" is for experiments of half a minute.
+var presets = slices.DeleteFunc(slices.Clone(preset.Names), func(name string) bool { return name == "lab" })
+
 // settings are two tables, of the hyperparameters and of what else the presets set, and where the presets' values are from.
 func settings(e method.Entry) (string, error) {
 	fields, err := describe.Fields(e)
@@ -21,7 +25,7 @@ func settings(e method.Entry) (string, error) {
 	}
 	configs := map[string]*run.Layered{}
 	texts := map[string]map[string]string{} // by preset and path
-	for _, name := range preset.Names {
+	for _, name := range presets {
 		given, err := preset.Settings(name, e.Name)
 		if err != nil {
 			return "", err
@@ -40,10 +44,10 @@ func settings(e method.Entry) (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString("Values of a preset are given where they differ from the paper's.\n\n")
-	b.WriteString(row(append([]string{"setting", "meaning", "paper"}, preset.Names...)...) + rule(3+len(preset.Names)))
+	b.WriteString(row(append([]string{"setting", "meaning", "paper"}, presets...)...) + rule(3+len(presets)))
 	for _, f := range fields {
 		cells := []string{code("method." + f.Name), f.Comment, code(f.Default)}
-		for _, name := range preset.Names {
+		for _, name := range presets {
 			value := texts[name][f.Name]
 			if value == f.Default {
 				value = ""
@@ -53,7 +57,7 @@ func settings(e method.Entry) (string, error) {
 		b.WriteString(row(cells...))
 	}
 	b.WriteString("\n" + row("preset", "network", "optimiser", "rate at batch 256", "weight decay", "batch", "epochs", "also") + rule(8))
-	for _, name := range preset.Names {
+	for _, name := range presets {
 		c := configs[name]
 		network := c.Backbone.Name
 		if c.Backbone.Width != run.Default().Backbone.Width {
@@ -67,7 +71,7 @@ func settings(e method.Entry) (string, error) {
 			strconv.Itoa(c.Train.Batch), strconv.Itoa(c.Train.Epochs), also))
 	}
 	b.WriteString("\nWhere the presets' values are from:\n\n")
-	for _, name := range preset.Names {
+	for _, name := range presets {
 		source, _, err := preset.Source(name, e.Name)
 		if err != nil {
 			return "", err
