@@ -20,8 +20,8 @@ var files embed.FS
 type Setting struct{ Path, Value string }
 
 // Names lists the presets. "imagenet" is for many large images, "imagenet100" for fewer, "cifar" for small ones, "tiny-cpu"
-// a small network that learns in minutes on two CPU cores.
-var Names = []string{"imagenet", "imagenet100", "cifar", "tiny-cpu"}
+// a small network that learns in minutes on two CPU cores, "lab" a tiny one for experiments of half a minute.
+var Names = []string{"imagenet", "imagenet100", "cifar", "tiny-cpu", "lab"}
 
 const (
 	small = 64     // pixels: CIFAR's images have 32, Tiny ImageNet's 64
@@ -29,7 +29,7 @@ const (
 )
 
 // For returns the preset that is used when none is named, and why: by the side of the images in pixels, and for large ones
-// by their number. It never is tiny-cpu, which is for the machine and not for the images.
+// by their number. It never is tiny-cpu or lab, which are for the machine and not for the images.
 func For(size, images int) (name, why string) {
 	switch {
 	case size <= small:
@@ -102,11 +102,15 @@ func read(name string) (map[string]section, error) {
 		for _, line := range strings.Split(comment, "\n") {
 			words = append(words, strings.Fields(strings.TrimPrefix(line, "#"))...)
 		}
+		values := top[i+1]
+		if values.Kind == yaml.AliasNode {
+			values = values.Alias
+		}
 		// The comment behind a value is for who reads the file.
-		for _, v := range top[i+1].Content {
+		for _, v := range values.Content {
 			v.LineComment, v.HeadComment, v.FootComment = "", "", ""
 		}
-		sections[key.Value] = section{strings.Join(words, " "), top[i+1].Content}
+		sections[key.Value] = section{strings.Join(words, " "), values.Content}
 	}
 	return sections, nil
 }

@@ -144,7 +144,7 @@ something keeps the representation from collapsing to a constant. What that some
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(flagError(c, err)) })
 	root.SetVersionTemplate(versionText())
-	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), methodsCommand(), viewsCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), labCommand(), methodsCommand(), viewsCommand(), doctorCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {

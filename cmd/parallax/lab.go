@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"parallax/lab"
+)
+
+// quick are the claims of lab run --quick: the clearest of every kind, which share arms.
+var quick = []string{"SIM-01"}
+
+const (
+	quickSeeds    = 3
+	patience      = 30 * time.Second // for a run to write its checkpoint when the laboratory is stopped
+	secondsPerRun = 35               // of 200 steps of the laboratory's network on one core
+)
+
+func labCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "lab",
+		Short: "Put published claims about collapse to the test",
+		Long: `Lab makes controlled experiments: for a published claim it trains arms that differ in one switch, under several seeds and
+otherwise paired, and gives a verdict by a rule that was fixed before: confirmed, refuted, not reproduced at this scale,
+inconclusive, or not testable here. From fewer than five seeds a verdict is preliminary, and from one there is none.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(labListCommand(), labRunCommand())
+	return c
+}
+
+// listed is an experiment as lab list --json has it.
+type listed struct {
+	ID       string   `json:"id"`
+	Method   string   `json:"method"`
+	Question string   `json:"question"`
+	Claim    string   `json:"claim"`
+	Source   string   `json:"source"`
+	Reported string   `json:"reported"`
+	Rule     []string `json:"rule"`
+	Minutes  float64  `json:"minutes"` // on one core with five seeds, arms that others share counted in
+}
+
+func labListCommand() *cobra.Command {
+	var method string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List the claims that can be tested, with their rules",
+		Example: "  parallax lab list\n  parallax lab list --method simsiam",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if method != "" && !slices.Contains(methodNames(), method) {
+				return usage(fmt.Errorf("no method %q: parallax methods lists them", method))
+			}
+			all := []listed{}
+			for _, e := range lab.All {
+				if method == "" || e.Method == method {
+					all = append(all, listed{e.ID, e.Method, e.Question, e.Claim, e.Source, e.Reported, e.Rule(), e.Lengths() * lab.Seeds * secondsPerRun / 60})
+				}
+			}
+			out := c.OutOrStdout()
+			if asJSON {
+				enc := json.NewEncoder(out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(all)
+			}
+			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "ID\tMETHOD\tMINUTES\tQUESTION")
+			for _, e := range all {
+				fmt.Fprintf(table, "%s\t%s\t%.0f\t%s\n", e.ID, e.Method, e.Minutes, e.Question)
+			}
+			return table.Flush()
+		},
+	}
+	c.Flags().StringVar(&method, "method", "", "only claims about this method")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with claims, sources and rules")
+	return c
+}
+
+func labRunCommand() *cobra.Command {
+	p := lab.Plan{}
+	var out string
+	var isQuick, asJSON bool
+	c := &cobra.Command{
+		Use:   "run ID...",
+		Short: "Test claims, and write a report",
+		Long: `Run makes the runs that the claims need, each once however many claims share it, two at a time where there are two cores,
+and then the report. What Ctrl-C has stopped goes on where it was when the same command is given with the same --out.`,
+		Example: `  parallax lab run SIM-01 SIM-02 --data photos
+  parallax lab run all --data cifar10.tar.gz --out lab
+  parallax lab run --quick --data cifar10.tar.gz`,
+		RunE: func(c *cobra.Command, ids []string) error {
+			if isQuick {
+				if !c.Flags().Changed("seeds") {
+					p.Seeds = quickSeeds
+				}
+				if len(ids) == 0 {
+					ids = quick
+				}
+			}
+			p.Longer = !isQuick
+			if len(ids) == 1 && ids[0] == "all" {
+				ids = nil
+				for _, e := range lab.All {
+					ids = append(ids, e.ID)
+				}
+			}
+			for _, id := range ids {
+				e, err := lab.Find(id)
+				if err != nil {
+					return usage(err)
+				}
+				p.Experiments = append(p.Experiments, e.ID)
+			}
+			if len(ids) == 0 {
+				return usage(fmt.Errorf("lab run needs claims: their ids, all, or --quick (parallax lab list prints them)"))
+			}
+			if p.Seeds < 1 || p.Steps < 20 {
+				return usage(fmt.Errorf("--seeds %d --steps %d: at least 1 seed and 20 steps are needed", p.Seeds, p.Steps))
+			}
+			if out == "" {
+				out = vacantName("runs", "lab")
+			}
+			return runLab(c.Context(), c.OutOrStdout(), p, out, asJSON)
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&p.Data, "data", "synthetic", "images: a folder, an archive, or synthetic")
+	fl.IntVar(&p.Seeds, "seeds", lab.Seeds, "runs of every arm; fewer than five make a verdict preliminary")
+	fl.IntVar(&p.Steps, "steps", lab.Steps, "optimiser steps of a run")
+	fl.BoolVar(&isQuick, "quick", false, "eight claims, three seeds: preliminary verdicts in some ten minutes")
+	fl.StringVar(&out, "out", "", "output; default runs/lab-N. One that was broken off is gone on with")
+	fl.StringArrayVar(&p.Set, "set", nil, "set a value of all arms, section.key=value; repeatable")
+	fl.BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return c
+}
+
+func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON bool) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("looking for the parallax command: %w", err)
+	}
+	board := &labBoard{out: out, quiet: asJSON}
+	if f, ok := out.(*os.File); ok && !asJSON {
+		board.terminal = term.IsTerminal(int(f.Fd()))
+	}
+	r := &lab.Runner{
+		Plan: p, Out: dir, Parallel: min(2, runtime.NumCPU()), Watch: board.show,
+		Command: func(ctx context.Context, args ...string) *exec.Cmd {
+			c := exec.CommandContext(ctx, self, args...)
+			c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // it writes a checkpoint
+			c.WaitDelay = patience
+			return c
+		},
+	}
+	s, err := r.Run(ctx)
+	if err != nil {
+		if !asJSON && ctx.Err() != nil {
+			fmt.Fprintf(out, "stopped; the same command with --out %s goes on\n", dir)
+		}
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(s.Findings); err != nil {
+			return err
+		}
+	} else {
+		board.show(s)
+		fmt.Fprintf(out, "%s\n", dir)
+	}
+	if len(s.Failed) > 0 {
+		return fmt.Errorf("%d runs could not be made, the first: %s", len(s.Failed), s.Failed[0])
+	}
+	return nil
+}
+
+// labBoard shows what a laboratory knows: a table that is drawn over again in a terminal, else a line when a verdict changes.
+type labBoard struct {
+	out             io.Writer
+	terminal, quiet bool
+	lines           int // of the table that stands there
+	said            map[string]string
+}
+
+func (b *labBoard) show(s lab.Status) {
+	if b.quiet {
+		return
+	}
+	if !b.terminal {
+		if b.said == nil {
+			b.said = map[string]string{}
+		}
+		for _, f := range s.Findings {
+			if line := findingLine(f); f.Seeds > 0 && b.said[f.ID] != line {
+				b.said[f.ID] = line
+				fmt.Fprintln(b.out, line)
+			}
+		}
+		return
+	}
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "CLAIM\tSEEDS\tVERDICT\tWHY")
+	for _, f := range s.Findings {
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", f.ID, f.Seeds, verdictText(f), f.Why)
+	}
+	table.Flush()
+	fmt.Fprintf(&text, "%d of %d runs", s.Done, s.Of)
+	for _, j := range s.Running {
+		fmt.Fprintf(&text, "; %s %s, seed %d", j.Arm.Method, j.Arm.Name, j.Seed)
+	}
+	text.WriteByte('\n')
+	if b.lines > 0 {
+		fmt.Fprintf(b.out, "\x1b[%dA\x1b[J", b.lines)
+	}
+	width := 0
+	if f, ok := b.out.(*os.File); ok {
+		width, _, _ = term.GetSize(int(f.Fd()))
+	}
+	for line := range strings.Lines(text.String()) {
+		if width > 1 && len([]rune(line)) > width {
+			line = string([]rune(line)[:width-1]) + "\n"
+		}
+		fmt.Fprint(b.out, line)
+	}
+	b.lines = strings.Count(text.String(), "\n")
+}
+
+func findingLine(f lab.Finding) string {
+	return fmt.Sprintf("%s  %s: %s", f.ID, verdictText(f), f.Why)
+}
+
+func verdictText(f lab.Finding) string {
+	if f.Preliminary {
+		return string(f.Verdict) + " (preliminary)"
+	}
+	return string(f.Verdict)
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"fmt"
+	"strings"
+
+	"parallax/internal/spelling"
+)
+
+// An Experiment is one published claim and how it is put to the test.
+type Experiment struct {
+	ID       string // "SIM-01"
+	Method   string // whose claim it is, as in --method
+	Question string // one question, for a reader who has not read the paper
+	Claim    string // what was published, in one sentence
+	Source   string // paper and table
+	Reported string // the published numbers
+	Scale    string // what may differ here for reasons of scale, "" when nothing is known to
+
+	Arms   []Arm    // the first is the control, whose health is asked for first
+	Shows  []Metric // the curves that the report draws; the first decides
+	Expect []Expectation
+	Effect *Effect // the difference whose size is asked for; nil where the claim is that nothing happens
+	// Closed computes the answer in closed form instead of training; Arms is then empty.
+	Closed func(seed uint64) (Sample, error)
+	// Untestable says why the claim cannot be tested here; then nothing else is needed.
+	Untestable string
+}
+
+// An Arm is a configuration: the laboratory's preset for the method, and what is set besides.
+type Arm struct {
+	Name   string   // "without stop-gradient"
+	Method string   // as in --method
+	Set    []string // section.key=value
+	Length float64  // of the run, in lengths of the others; 0 is 1
+}
+
+// key identifies what the arm runs, whatever it is called: equal keys are one run.
+func (a Arm) key() string {
+	return strings.Join(append([]string{a.Method, fmt.Sprint(a.length())}, a.Set...), " ")
+}
+
+func (a Arm) length() float64 {
+	if a.Length == 0 {
+		return 1
+	}
+	return a.Length
+}
+
+// A Metric names a number of a run's evaluations as metrics.jsonl has it, behind what it is of: "embedding.std",
+// "backbone.knn"; "loss" is the training loss.
+type Metric string
+
+// The metrics that decide experiments.
+const (
+	Loss          Metric = "loss"
+	Std           Metric = "embedding.std"
+	MeanCosine    Metric = "embedding.mean_cosine"
+	EffectiveRank Metric = "embedding.effective_rank"
+	Participation Metric = "embedding.participation_ratio"
+	FeatureRank   Metric = "backbone.effective_rank"
+	KNN           Metric = "backbone.knn"
+	Perplexity    Metric = "assignments.perplexity"
+	Information   Metric = "assignments.mutual_information"
+)
+
+// of and name are the two parts of a metric.
+func (m Metric) of() string   { of, _, _ := strings.Cut(string(m), "."); return of }
+func (m Metric) name() string { _, name, _ := strings.Cut(string(m), "."); return name }
+
+// Find returns the experiment called id; the error names the nearest one.
+func Find(id string) (Experiment, error) {
+	var ids []string
+	for _, e := range All {
+		if strings.EqualFold(e.ID, id) {
+			return e, nil
+		}
+		ids = append(ids, e.ID)
+	}
+	return Experiment{}, fmt.Errorf("unknown experiment %q: did you mean %q? (parallax lab list prints all)", id, spelling.Nearest(strings.ToUpper(id), ids))
+}
+
+// Rule is the rule for the verdict, a sentence each, as it is fixed before anything runs.
+func (e Experiment) Rule() []string {
+	if e.Untestable != "" {
+		return []string{"none: " + e.Untestable}
+	}
+	var rule []string
+	for _, x := range e.Expect {
+		rule = append(rule, x.Text)
+	}
+	if e.Effect != nil {
+		rule = append(rule, fmt.Sprintf("%s of %q is at least %d pooled standard deviations above that of %q", e.Effect.Metric, e.Effect.Arm, effectSize, e.Effect.Of))
+	}
+	return append(rule, fmt.Sprintf("in %.0f %% of the seeds, of which %d are asked for", 100*agreement, fullSeeds))
+}
+
+// Lengths is how many runs of the usual length one seed of the experiment takes.
+func (e Experiment) Lengths() float64 {
+	sum := 0.0
+	for _, a := range e.Arms {
+		sum += a.length()
+	}
+	return sum
+}

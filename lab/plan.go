@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A Plan is what a laboratory was asked to do. It is kept in the output as lab.json, so that a broken-off laboratory can go
+// on and a report can be made of it without being told again.
+type Plan struct {
+	Experiments []string `json:"experiments"` // their ids
+	Data        string   `json:"data"`
+	Seeds       int      `json:"seeds"` // 1, 2, ...
+	Steps       int      `json:"steps"` // the usual length of a run at batch 256
+	Longer      bool     `json:"longer"`
+	Set         []string `json:"set,omitempty"` // for all arms
+	RuleVersion int      `json:"rule_version"`
+}
+
+// Defaults of a [Plan].
+const (
+	Seeds = fullSeeds
+	Steps = 200
+)
+
+// A Job is one run: an arm under one seed, of one length.
+type Job struct {
+	Arm  Arm
+	Seed int
+	Long bool
+}
+
+// Dir is where the run lies below the laboratory's output. The name is the arm's settings, not its experiment: an arm that
+// several experiments share runs once.
+func (j Job) Dir() string {
+	sum := sha256.Sum256([]byte(j.Arm.key()))
+	name := j.Arm.Method + "-" + hex.EncodeToString(sum[:4])
+	seed := "seed-" + strconv.Itoa(j.Seed)
+	if j.Long {
+		seed += "-long"
+	}
+	return filepath.Join("arms", name, seed)
+}
+
+// Args is the command that makes the run, without the program's name: what a reader types to run it again.
+func (p Plan) Args(j Job, out string) []string {
+	length := j.Arm.length()
+	if j.Long {
+		length *= LongerLength
+	}
+	args := []string{"pretrain", "--data", p.Data, "--method", j.Arm.Method, "--preset", "lab", "--seed", strconv.Itoa(j.Seed),
+		"--max-steps", strconv.Itoa(p.steps(j.Arm, length)), "--threads", "1", "--out", out}
+	for _, s := range append(append([]string{}, p.Set...), j.Arm.Set...) {
+		args = append(args, "--set", s)
+	}
+	return args
+}
+
+// steps is the length of an arm's run in optimiser steps. Arms of another batch size see as many images.
+func (p Plan) steps(a Arm, length float64) int {
+	steps := float64(p.Steps) * length
+	for _, s := range a.Set {
+		if text, is := strings.CutPrefix(s, "train.batch="); is {
+			if batch, err := strconv.Atoi(text); err == nil && batch > 0 {
+				steps = steps * usualBatch / float64(batch)
+			}
+		}
+	}
+	return max(1, int(steps+0.5))
+}
+
+// usualBatch is the batch size of the laboratory's preset.
+const usualBatch = 256
+
+// experiments are those that the plan names.
+func (p Plan) experiments() ([]Experiment, error) {
+	var all []Experiment
+	for _, id := range p.Experiments {
+		e, err := Find(id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no experiment was named: parallax lab list prints all")
+	}
+	return all, nil
+}
+
+// jobs lists the runs of the usual length, each once: all arms under the first seed, then all under the second, so that
+// every verdict grows at the same time.
+func (p Plan) jobs(experiments []Experiment) []Job {
+	var all []Job
+	for seed := 1; seed <= p.Seeds; seed++ {
+		done := map[string]bool{}
+		for _, e := range experiments {
+			for _, a := range e.Arms {
+				if e.Untestable == "" && !done[a.key()] {
+					done[a.key()] = true
+					all = append(all, Job{Arm: a, Seed: seed})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// longer lists the runs of an experiment at the longer length.
+func (p Plan) longer(e Experiment) []Job {
+	var all []Job
+	for seed := 1; seed <= p.Seeds; seed++ {
+		for _, a := range e.Arms {
+			all = append(all, Job{Arm: a, Seed: seed, Long: true})
+		}
+	}
+	return all
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"parallax/run"
+)
+
+// A Runner makes the runs of a plan, in Out.
+type Runner struct {
+	Plan     Plan
+	Out      string
+	Parallel int // runs at a time
+	// Command is the parallax command with these arguments.
+	Command func(ctx context.Context, args ...string) *exec.Cmd
+	// Watch is called, one call at a time, when a run has begun or ended.
+	Watch func(s Status)
+}
+
+// Status is what a laboratory knows so far.
+type Status struct {
+	Done, Of int       // runs
+	Running  []Job     //
+	Failed   []string  // one line for each run that could not be made
+	Findings []Finding // of every experiment, from the seeds that are in
+}
+
+// Run makes what runs are missing and returns the findings. A run that was broken off goes on where it was; one that fails
+// is left out, and its seed with it. Only a context that ends, or an output that cannot be written, ends Run early.
+func (r *Runner) Run(ctx context.Context) (Status, error) {
+	experiments, err := r.Plan.experiments()
+	if err != nil {
+		return Status{}, err
+	}
+	if err := r.Plan.Write(r.Out); err != nil {
+		return Status{}, err
+	}
+	failed, err := r.make(ctx, experiments, r.Plan.jobs(experiments), nil)
+	if err != nil {
+		return Status{}, err
+	}
+	if r.Plan.Longer {
+		var more []Job
+		for _, e := range experiments {
+			if e.wantsLonger(Samples(r.Plan, r.Out, e, false), nil) {
+				for _, j := range r.Plan.longer(e) {
+					if !slices.ContainsFunc(more, func(k Job) bool { return k.Dir() == j.Dir() }) {
+						more = append(more, j)
+					}
+				}
+			}
+		}
+		if failed, err = r.make(ctx, experiments, more, failed); err != nil {
+			return Status{}, err
+		}
+	}
+	return Status{Failed: failed, Findings: Findings(r.Plan, r.Out, experiments)}, nil
+}
+
+// make makes the jobs that are not there yet, Parallel at a time.
+func (r *Runner) make(ctx context.Context, experiments []Experiment, jobs []Job, failed []string) ([]string, error) {
+	var lock sync.Mutex
+	s := Status{Of: len(jobs), Failed: failed}
+	say := func(change func()) {
+		lock.Lock()
+		defer lock.Unlock()
+		change()
+		s.Findings = Findings(r.Plan, r.Out, experiments)
+		r.Watch(s)
+	}
+	queue := make(chan Job)
+	var workers sync.WaitGroup
+	for range max(1, r.Parallel) {
+		workers.Go(func() {
+			for j := range queue {
+				say(func() { s.Running = append(s.Running, j) })
+				err := r.one(ctx, j)
+				say(func() {
+					s.Running = slices.DeleteFunc(s.Running, func(k Job) bool { return k.Dir() == j.Dir() })
+					s.Done++
+					if err != nil && ctx.Err() == nil {
+						s.Failed = append(s.Failed, fmt.Sprintf("%s, seed %d: %v", j.Arm.Name, j.Seed, err))
+					}
+				})
+			}
+		})
+	}
+	for _, j := range jobs {
+		if finished(filepath.Join(r.Out, j.Dir())) {
+			lock.Lock()
+			s.Done++
+			lock.Unlock()
+			continue
+		}
+		select {
+		case queue <- j:
+		case <-ctx.Done():
+		}
+	}
+	close(queue)
+	workers.Wait()
+	return s.Failed, ctx.Err()
+}
+
+// one makes one run, or goes on with it. The error is the command's last line.
+func (r *Runner) one(ctx context.Context, j Job) error {
+	dir := filepath.Join(r.Out, j.Dir())
+	args := r.Plan.Args(j, dir)
+	if _, err := os.Stat(filepath.Join(dir, run.ConfigFile)); err == nil {
+		args = []string{"pretrain", "--resume", dir}
+	}
+	var said bytes.Buffer
+	c := r.Command(ctx, args...)
+	c.Stderr = &said
+	if err := c.Run(); err != nil {
+		if text := strings.TrimSpace(said.String()); text != "" {
+			return errors.New(text[strings.LastIndexByte(text, '\n')+1:])
+		}
+		return fmt.Errorf("%s: %w", strings.Join(c.Args, " "), err)
+	}
+	return nil
+}
+
+// finished says whether the run in dir has come to its end.
+func finished(dir string) bool {
+	all, err := run.List(dir)
+	return err == nil && len(all) == 1 && all[0].Status == run.StatusEnded
+}
+
+// planFile is what the laboratory was asked for, in its output.
+const planFile = "lab.json"
+
+// Write puts the plan into dir. A directory with another plan is refused, unless the new one only adds to it.
+func (p Plan) Write(dir string) error {
+	old, err := ReadPlan(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case old.Data != p.Data || old.Steps != p.Steps || !slices.Equal(old.Set, p.Set):
+		return fmt.Errorf("%s holds a laboratory on %s with runs of %d steps: choose another --out", dir, old.Data, old.Steps)
+	}
+	for _, id := range old.Experiments {
+		if !slices.Contains(p.Experiments, id) {
+			p.Experiments = append(p.Experiments, id)
+		}
+	}
+	p.Seeds, p.RuleVersion = max(p.Seeds, old.Seeds), RuleVersion
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, planFile), append(text, '\n'), 0o666)
+}
+
+// ReadPlan reads the plan in dir.
+func ReadPlan(dir string) (Plan, error) {
+	path := filepath.Join(dir, planFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Plan{}, fmt.Errorf("%s is no laboratory: %w", dir, err)
+	}
+	var p Plan
+	if err := json.Unmarshal(text, &p); err != nil {
+		return Plan{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Findings are the verdicts on the experiments from the runs that are there.
+func Findings(p Plan, out string, experiments []Experiment) []Finding {
+	all := make([]Finding, len(experiments))
+	for i, e := range experiments {
+		all[i] = e.Judge(Samples(p, out, e, false), Samples(p, out, e, true))
+	}
+	return all
+}
