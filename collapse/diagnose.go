@@ -289,8 +289,8 @@ func (c comparison) onePoint() (Finding, bool) {
 		}
 		evidence = []Evidence{{"std_raw", short, Num(limit)}, {"mean_cosine", cosine, Num(c.t.CompleteCosine)}}
 	}
-	trivial, how := c.trivial()
-	if !trivial {
+	near, known, how := c.fromConstant(c.t.TrivialFloor, c.t.ChanceSlack)
+	if known && !near {
 		return Finding{}, false
 	}
 	return c.finding(Complete, "All embeddings are one point, and the loss is content with that: the encoder ignores its input.", append(evidence, how...)...), true
@@ -310,21 +310,19 @@ func (c comparison) short() (std Number, limit float64) {
 // leastRaw is half the least raw deviation that there is, √1e-4: less was not measured.
 const leastRaw = 0.005
 
-// trivial says whether the loss is that of a constant embedding, and true when that cannot be told.
-func (c comparison) trivial() (bool, []Evidence) {
+// fromConstant says whether the loss is as near to that of a constant embedding as a loss floor, or as a share of that loss
+// where it is the chance level; known is false when that cannot be told.
+func (c comparison) fromConstant(floor, share float64) (near, known bool, evidence []Evidence) {
 	constant, loss := c.run.Constant, c.now.Loss
 	if !constant.Value.Finite() || !loss.Known {
-		return true, nil
+		return false, false, nil
 	}
 	if constant.Minimum {
-		floor := c.run.floor(c.now)
-		if !floor.Known {
-			return true, nil
-		}
-		return floor.Value < c.t.TrivialFloor, []Evidence{{"loss_floor", floor, Num(c.t.TrivialFloor)}, {"loss", loss, constant.Value}}
+		left := c.run.floor(c.now)
+		return left.Value < floor, left.Known, []Evidence{{"loss_floor", left, Num(floor)}, {"loss", loss, constant.Value}}
 	}
 	off := math.Abs(loss.Value-constant.Value.Value) / math.Max(math.Abs(constant.Value.Value), math.SmallestNonzeroFloat64)
-	return off < c.t.ChanceSlack, []Evidence{{"loss_off_chance", Num(off), Num(c.t.ChanceSlack)}, {"loss", loss, constant.Value}}
+	return off < share, true, []Evidence{{"loss_off_chance", Num(off), Num(share)}, {"loss", loss, constant.Value}}
 }
 
 // collapsing looks for a mean cosine that is high and rises.
@@ -338,6 +336,9 @@ func (c comparison) collapsing() (Finding, bool) {
 	from, name, least := c.ref.cosine(), "reference_mean_cosine", math.Inf(-1)
 	if !c.referred || !from.Known {
 		from, name, least = c.start.cosine(), "first_mean_cosine", c.t.CollapsingCosine
+		if near, known, _ := c.fromConstant(c.t.CollapsingFloor, c.t.CollapsingChance); known && !near || !known && c.now.Step < c.t.LearningSteps {
+			return Finding{}, false
+		}
 	}
 	if !from.Known || !(cosine.Value-from.Value > c.t.CosineMore && cosine.Value > least && rise > c.t.CosineRising) {
 		return Finding{}, false
@@ -387,9 +388,9 @@ func (c comparison) dimensional() (Finding, bool) {
 	}
 	evidence := []Evidence{{"participation_ratio", participation, Num(c.t.LowParticipation)}}
 	found := false
-	if d := float64(c.now.Embedding.Dims); rank.Known && d > 0 {
-		evidence = append(evidence, Evidence{"effective_rank", rank, Num(c.t.LowRank * d)})
-		found = rank.Value < c.t.LowRank*d
+	if limit := c.lowRank(); rank.Known && limit.Known {
+		evidence = append(evidence, Evidence{"effective_rank", rank, limit})
+		found = rank.Value < limit.Value
 	}
 	if r := c.now.number(func(m *Metrics) float64 { return m.CorrelationOff }, leastShare, 1.000001); r.Known {
 		evidence = append(evidence, Evidence{"correlation_off", r, Num(c.t.HighCorrelation)})
@@ -398,13 +399,25 @@ func (c comparison) dimensional() (Finding, bool) {
 	return c.finding(Dimensional, meaning, evidence...), found
 }
 
+// lowRank is the effective rank that is too low without a reference: relative to the untrained network's, or to the number
+// of dimensions.
+func (c comparison) lowRank() Number {
+	if first := c.start.rank(); c.started && first.Known {
+		return Num(c.t.LowRank * first.Value)
+	}
+	if c.now.Embedding != nil && c.now.Embedding.Dims > 0 {
+		return Num(c.t.LowRank * math.Min(float64(c.now.Embedding.Dims), c.t.RankWidth))
+	}
+	return Number{}
+}
+
 // leastShare is less than a share of the variance or a correlation can be: 0 was not measured.
 const leastShare = 1e-9
 
 // uninformative looks for features that are no better than the untrained network's.
 func (c comparison) uninformative() (Finding, bool) {
 	knn, first := accuracy(c.now), accuracy(c.start)
-	if c.run.progress(c.now.Step) < c.t.Half || !c.started || !knn.Known || !first.Known || knn.Value > first.Value+c.t.KNNGain {
+	if c.run.Warm || !c.halfway() || !c.started || !knn.Known || !first.Known || knn.Value > first.Value+c.t.KNNGain {
 		return Finding{}, false
 	}
 	return c.finding(Uninformative, "Nothing has collapsed, but the features are no better than those of the untrained network.",
@@ -426,7 +439,12 @@ func (c comparison) notConverged() (Finding, bool) {
 			Evidence{"loss", c.now.Loss, Number{}}), floor.Value > c.t.HighFloor && ref.Value < c.t.LowFloor
 	}
 	return c.finding(NotConverged, meaning, Evidence{"loss_floor", floor, Num(c.t.HighFloorAlone)}, Evidence{"loss", c.now.Loss, Number{}}),
-		floor.Value > c.t.HighFloorAlone && c.run.progress(c.now.Step) >= c.t.Half
+		floor.Value > c.t.HighFloorAlone && c.halfway()
+}
+
+// halfway says whether the run has had the time to learn something.
+func (c comparison) halfway() bool {
+	return c.now.Step >= c.t.LearningSteps && c.run.progress(c.now.Step) >= c.t.Half
 }
 
 // clusters goes through the classes of a clustering. The share of clusters that no image is in is not looked at: a healthy
@@ -510,10 +528,7 @@ func (c comparison) finding(class Class, meaning string, evidence ...Evidence) F
 	if class == Diverged {
 		add(Evidence{"loss", c.now.Loss, Number{}}, Evidence{"first_loss", c.run.firstLoss(), Number{}})
 	}
-	rankLimit, participationLimit := Number{}, Num(c.t.LowParticipation)
-	if c.now.Embedding != nil && c.now.Embedding.Dims > 0 {
-		rankLimit = Num(c.t.LowRank * float64(c.now.Embedding.Dims))
-	}
+	rankLimit, participationLimit := c.lowRank(), Num(c.t.LowParticipation)
 	if v := c.ref.rank(); c.referred && v.Known {
 		rankLimit = Num(c.t.RankRatio * v.Value)
 	}

@@ -38,6 +38,9 @@ type ConstantLoss struct {
 type Run struct {
 	Steps    int          `json:"steps,omitempty"` // of the whole run; 0 is unknown, and the run then counts as at its end
 	Constant ConstantLoss `json:"constant,omitzero"`
+	// Warm says that the run began with trained weights: that its features are no better than at the start is then no
+	// failure.
+	Warm bool `json:"warm,omitempty"`
 	// History holds the readings, of which the first should be of step 0: several classes compare with that. The first Loss
 	// that is known is the run's first loss.
 	History []Reading `json:"history"`

@@ -286,3 +286,51 @@ func TestTrapAShortEmbeddingIsOnePointOnlyWhereLengthCounts(t *testing.T) {
 	run.Constant.SeesLength = true
 	is(t, "a loss that sees the length", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
 }
+
+// Early in a healthy run the mean cosine may rise far, while the loss falls: no collapse of a loss whose constant embedding
+// is at the chance level. The numbers are of SimCLR in its first 80 steps.
+func TestTrapTheCosineRisesEarly(t *testing.T) {
+	run := collapse.Run{Steps: 800, Constant: collapse.ConstantLoss{Value: known(math.Log(127))}}
+	for i, step := range []int{0, 20, 40, 60, 80} {
+		cosine := []float64{0.282, 0.505, 0.608, 0.803, 0.828}[i]
+		run.History = append(run.History, collapse.Reading{
+			Step: step, Loss: known([]float64{4.9, 4.2, 3.8, 3.495, 3.219}[i]), Embedding: &collapse.Metrics{Dims: 128, MeanCosine: cosine, EffectiveRank: 11, ParticipationRatio: 2.2},
+		})
+	}
+	is(t, "a loss that falls", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Healthy)
+	constant := run.Constant
+	run.Constant = collapse.ConstantLoss{}
+	is(t, "a loss of which nothing is known, early", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Healthy)
+	run.Constant = constant
+	for i := range run.History {
+		run.History[i].Loss = known(4.8)
+	}
+	is(t, "a loss at the chance level", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Collapsing)
+}
+
+// A run that goes on from trained weights begins with good features, and may keep them.
+func TestTrapTheStartIsNotUntrained(t *testing.T) {
+	run := find(t, "vicreg", 0).run()
+	run.History[0].KNN = run.History[3].KNN
+	is(t, "from nothing", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Uninformative)
+	run.Warm = true
+	is(t, "from trained weights", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Healthy)
+}
+
+// Healthy runs on CIFAR-10 have a participation ratio as low as those that lost dimensions.
+func TestTrapAHealthyEmbeddingHasFewLargeDirections(t *testing.T) {
+	for name, c := range map[string]struct {
+		dims                       int
+		first, rank, participation float64
+		want                       collapse.Class
+	}{
+		"simsiam":                       {512, 322.5, 60.8, 1.27, collapse.Healthy},
+		"byol, early":                   {128, 104.8, 10.9, 1.97, collapse.Healthy},
+		"simsiam without stop-gradient": {512, 322.5, 2.6, 1.00, collapse.Dimensional},
+	} {
+		a := arm{cosine: 0.3, rank: c.rank, participation: c.participation, dims: c.dims, knn: 0.75}
+		run := a.run()
+		run.History[0].Embedding.EffectiveRank = c.first
+		is(t, name, collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, c.want)
+	}
+}
