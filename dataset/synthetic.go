@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"parallax/augment"
 )
@@ -52,6 +53,7 @@ func (s *Source) Factors(i int) (Factors, bool) {
 const (
 	syntheticTrain = 5000
 	syntheticMost  = 10_000_000
+	syntheticKept  = 64 << 20 // bytes of pixels that are kept in memory once they have been drawn
 	// The test images continue the sequence of the training images far behind their end, so that no number of training
 	// images reaches them.
 	syntheticTest = 1 << 32
@@ -89,8 +91,27 @@ func openSynthetic(name string, o Options) (*whole, error) {
 	add(SplitTrain, 0, n)
 	add(SplitTest, syntheticTest, max(1, n/5))
 	w.image = func(i int) (*augment.Image, error) { return newDrawing(o.Seed, keys[i]).draw(o.Size), nil }
+	if len(keys)*3*o.Size*o.Size <= syntheticKept {
+		w.image = kept(len(keys), w.image)
+	}
 	w.factors = func(i int) Factors { return newDrawing(o.Seed, keys[i]).Factors }
 	return w, nil
+}
+
+// kept draws every image once, and gives out copies: drawing costs ten times what augmenting does.
+func kept(n int, draw func(i int) (*augment.Image, error)) func(i int) (*augment.Image, error) {
+	drawn := make([]atomic.Pointer[augment.Image], n)
+	return func(i int) (*augment.Image, error) {
+		img := drawn[i].Load()
+		if img == nil {
+			var err error
+			if img, err = draw(i); err != nil {
+				return nil, err
+			}
+			drawn[i].Store(img)
+		}
+		return img.Clone(), nil
+	}
 }
 
 // drawing is a synthetic image before it has pixels. Lengths are in units of the image's side.
