@@ -393,8 +393,7 @@ func (c comparison) dimensional() (Finding, bool) {
 		found = rank.Value < limit.Value
 	}
 	if r := c.now.number(func(m *Metrics) float64 { return m.CorrelationOff }, leastShare, 1.000001); r.Known {
-		evidence = append(evidence, Evidence{"correlation_off", r, Num(c.t.HighCorrelation)})
-		found = found || r.Value > c.t.HighCorrelation
+		evidence = append(evidence, Evidence{"correlation_off", r, Number{}})
 	}
 	return c.finding(Dimensional, meaning, evidence...), found
 }

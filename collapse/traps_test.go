@@ -331,6 +331,9 @@ func TestTrapAHealthyEmbeddingHasFewLargeDirections(t *testing.T) {
 		a := arm{cosine: 0.3, rank: c.rank, participation: c.participation, dims: c.dims, knn: 0.75}
 		run := a.run()
 		run.History[0].Embedding.EffectiveRank = c.first
+		for _, r := range run.History[1:] {
+			r.Embedding.CorrelationOff = 0.8 // one large direction in dimensions of equal variance
+		}
 		is(t, name, collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, c.want)
 	}
 }
