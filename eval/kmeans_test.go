@@ -70,6 +70,24 @@ func TestKMeansFindsSeparatedBlobs(t *testing.T) {
 	})
 }
 
+// k-means++ begins with far rows, however few they are.
+func TestPlusPlusDrawsFarRows(t *testing.T) {
+	in(t, func() {
+		v := make([]float32, 300)
+		for i := range v {
+			v[i] = float32(i) / 1000
+		}
+		v[17], v[18], v[250] = 1000, 1000, -500
+		rows := torch.FromFloat32(v, 300, 1)
+		for seed := range uint64(20) {
+			drawn := plusPlus(rows, 3, rand.New(rand.NewPCG(seed, 0))).Float32s()
+			if slices.Sort(drawn); drawn[0] != -500 || drawn[2] != 1000 || drawn[1] < 0 || drawn[1] > 1 {
+				t.Errorf("seed %d draws %v, want -500, one of many near 0, and 1000", seed, drawn)
+			}
+		}
+	})
+}
+
 // With enough restarts the inertia is the smallest of all groupings, found by trying them.
 func TestKMeansFindsTheBestGroupingOfFewRows(t *testing.T) {
 	in(t, func() {
