@@ -392,8 +392,9 @@ func (c comparison) dimensional() (Finding, bool) {
 		evidence = append(evidence, Evidence{"effective_rank", rank, limit})
 		found = rank.Value < limit.Value
 	}
-	if r := c.now.number(func(m *Metrics) float64 { return m.CorrelationOff }, leastShare, 1.000001); r.Known {
-		evidence = append(evidence, Evidence{"correlation_off", r, Number{}})
+	if share.Known {
+		evidence = append(evidence, Evidence{"top_share", share, Num(c.t.OneDirection)})
+		found = found || share.Value > c.t.OneDirection
 	}
 	return c.finding(Dimensional, meaning, evidence...), found
 }
@@ -410,7 +411,7 @@ func (c comparison) lowRank() Number {
 	return Number{}
 }
 
-// leastShare is less than a share of the variance or a correlation can be: 0 was not measured.
+// leastShare is less than the largest eigenvalue's share of the variance can be: 0 was not measured.
 const leastShare = 1e-9
 
 // uninformative looks for features that are no better than the untrained network's.

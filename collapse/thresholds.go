@@ -56,10 +56,13 @@ type Thresholds struct {
 	// clusters at least 2.5 and 0.10, or 1.27 and 0.19 (SimSiam on CIFAR-10). Neither alone would do. Healthy runs with
 	// clusters had 1.3 (SwAV) and 1.8 (DINO), and are not judged by it. Where the untrained network's rank is unknown, its
 	// place is taken by the number of dimensions as far as RankWidth: ranks do not grow in proportion to the width. The
-	// correlation of dimensions is no third criterion: one large direction, as healthy SimSiam has, makes it high.
+	// correlation of dimensions is no third criterion: one large direction, as healthy SimSiam has (at least 0.79 of the
+	// variance), makes it high. A share of the variance above OneDirection is too much at any rank, because a rank counts
+	// the noise beside it.
 	LowParticipation float64 `json:"low_participation"`
 	LowRank          float64 `json:"low_rank"`
 	RankWidth        float64 `json:"rank_width"`
+	OneDirection     float64 `json:"one_direction"`
 
 	// KNNGain is how much better the features' nearest neighbours must be than the untrained network's: two standard
 	// errors of 2,000 queries. The healthy runs gained 0.054 to 0.175. VICReg without invariance lost 0.022, and Barlow
@@ -107,7 +110,7 @@ func DefaultThresholds() Thresholds {
 		CompleteCosine: 0.93, StartedCosine: 0.9, SpreadCosine: 0.7, RawShare: 0.05, TrivialFloor: 0.05, ChanceSlack: 0.01, DivergedFactor: 3,
 		CosineMore: 0.4, CosineRising: 0.02, CollapsingCosine: 0.8, CollapsingFloor: 0.2, CollapsingChance: 0.05,
 		RankRatio: 0.4, ParticipationShare: 0.33, TopShare: 0.8, TopShareMore: 0.15,
-		LowParticipation: 2, LowRank: 0.08, RankWidth: 128,
+		LowParticipation: 2, LowRank: 0.08, RankWidth: 128, OneDirection: 0.95,
 		KNNGain: 0.02, LearningSteps: 100, HighFloor: 0.6, LowFloor: 0.4, HighFloorAlone: 0.8,
 		OnePerplexity: 1.5, OneShare: 0.9, UniformInformation: 0.02, UniformEntropy: 0.95, FewRatio: 0.25, FewShare: 0.05, WeakInformation: 0.5,
 		Patience: 3, Grace: 0.05, Settled: 0.1, Half: 0.5,

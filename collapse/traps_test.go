@@ -333,6 +333,7 @@ func TestTrapAHealthyEmbeddingHasFewLargeDirections(t *testing.T) {
 		run.History[0].Embedding.EffectiveRank = c.first
 		for _, r := range run.History[1:] {
 			r.Embedding.CorrelationOff = 0.8 // one large direction in dimensions of equal variance
+			r.Embedding.TopShare = 1 / math.Sqrt(c.participation)
 		}
 		is(t, name, collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, c.want)
 	}
