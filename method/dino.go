@@ -23,11 +23,7 @@ var dinoEntry = Entry{
 // DINO trains a student to give, for any crop, the distribution that its moving average, the teacher, gives for a global crop.
 type DINO struct {
 	Crops
-	HeadLayers               int     // before the last one; 1 is linear, and with 0 the embedding is h
-	Hidden                   int     // width of the head's hidden layers
-	Bottleneck               int     // width of the last of these, whose output is given length 1: the embedding z
-	Outputs                  int     // K, of the last layer, whose weights have length 1
-	HeadNorm                 bool    // batch norm in the hidden layers; not in the paper's ViTs
+	DINOHead
 	StudentTemperature       float64 // τ_s
 	TeacherTemperature       float64 // τ_t, after its warm-up
 	WarmupTeacherTemperature float64 // τ_t in the first epoch; the official code's default is 0.04 throughout
@@ -37,6 +33,7 @@ type DINO struct {
 	CentreMomentum           float64 // m, of c
 	TargetMomentum           float64 // of the teacher, at the start
 	FinalTargetMomentum      float64 // at the end, reached along half a cosine
+	TargetEvery              int     // steps between two moves of the teacher; an epoch's, with both momenta 0: the student of the last epoch
 	FreezeEpochs             int     // at the start the last layer stays as it is
 
 	student, teacher parallax.Encoder // with the last layer
@@ -49,21 +46,22 @@ type DINO struct {
 func NewDINO() *DINO {
 	return &DINO{
 		// The scale that the official code recommends without local crops; 0.4 to 1 with them.
-		Crops:      Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4}},
-		HeadLayers: 3, Hidden: 2048, Bottleneck: 256, Outputs: 65536,
+		Crops:              Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4}},
+		DINOHead:           DINOHead{HeadLayers: 3, Hidden: 2048, Bottleneck: 256, Outputs: 65536},
 		StudentTemperature: 0.1, TeacherTemperature: 0.07, WarmupTeacherTemperature: 0.04, WarmupTeacherEpochs: 30,
-		Sharpening: true, Centring: true, CentreMomentum: 0.9, TargetMomentum: 0.996, FinalTargetMomentum: 1, FreezeEpochs: 1,
+		Sharpening: true, Centring: true, CentreMomentum: 0.9,
+		TargetMomentum: 0.996, FinalTargetMomentum: 1, TargetEvery: 1, FreezeEpochs: 1,
 	}
 }
 
 // Validate checks the hyperparameters.
 func (m *DINO) Validate() error {
 	return first(
-		m.Crops.validate(), atLeast("head_layers", m.HeadLayers, 0), atLeast("hidden", m.Hidden, 1), atLeast("bottleneck", m.Bottleneck, 1),
-		atLeast("outputs", m.Outputs, 1), positive("student_temperature", m.StudentTemperature), positive("teacher_temperature", m.TeacherTemperature),
+		m.Crops.validate(), m.DINOHead.validate(),
+		positive("student_temperature", m.StudentTemperature), positive("teacher_temperature", m.TeacherTemperature),
 		positive("warmup_teacher_temperature", m.WarmupTeacherTemperature), atLeast("warmup_teacher_epochs", m.WarmupTeacherEpochs, 0),
 		fraction("centre_momentum", m.CentreMomentum), fraction("target_momentum", m.TargetMomentum),
-		fraction("final_target_momentum", m.FinalTargetMomentum), atLeast("freeze_epochs", m.FreezeEpochs, 0),
+		fraction("final_target_momentum", m.FinalTargetMomentum), atLeast("target_every", m.TargetEvery, 1), atLeast("freeze_epochs", m.FreezeEpochs, 0),
 	)
 }
 
@@ -146,5 +144,7 @@ func (m *DINO) temperature(epoch int) float64 {
 // Update moves the centre (equation 4) and the teacher.
 func (m *DINO) Update(s *parallax.Step) {
 	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum) // c ← mc + (1-m) mean g_t
-	m.follower.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	if (s.At+1)%m.TargetEvery == 0 {
+		m.follower.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	}
 }

@@ -10,9 +10,25 @@ import (
 	"parallax/torch"
 )
 
-// network makes backbone and head under p, and returns them up to the embedding and with the last layer. The head (appendix C) is
+// DINOHead is DINO's projector and its last layer (appendix C).
+type DINOHead struct {
+	HeadLayers int  // before the last one; 1 is linear, and with 0 the embedding is h
+	Hidden     int  // width of the head's hidden layers
+	Bottleneck int  // width of the last of these, whose output is given length 1: the embedding z
+	Outputs    int  // K, of the last layer, whose weights have length 1
+	HeadNorm   bool // batch norm in the hidden layers; not in the paper's ViTs
+}
+
+func (m *DINOHead) validate() error {
+	return first(
+		atLeast("head_layers", m.HeadLayers, 0), atLeast("hidden", m.Hidden, 1),
+		atLeast("bottleneck", m.Bottleneck, 1), atLeast("outputs", m.Outputs, 1),
+	)
+}
+
+// network makes backbone and head under p, and returns them up to the embedding and with the last layer. The head is
 // HeadLayers layers with GELU between them, length 1, and a linear layer whose weights have length 1.
-func (m *DINO) network(b *parallax.Build, p *nn.Params) (toEmbedding, whole parallax.Encoder) {
+func (m *DINOHead) network(b *parallax.Build, p *nn.Params) (toEmbedding, whole parallax.Encoder) {
 	linear := func(p *nn.Params, in, out int) nn.Layer {
 		w, bias := p.Param("weight", nn.TruncNormal(0.02), out, in), p.Param("bias", nn.Constant(0), out)
 		return nn.Func(func(x torch.Tensor) torch.Tensor { return torch.Linear(x, w, bias) })

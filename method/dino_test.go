@@ -189,3 +189,18 @@ func TestDINOHeads(t *testing.T) {
 		})
 	}
 }
+
+// A teacher that moves every third step stays between, and moves by its momentum then.
+func TestDINOTeacherMovesNowAndThen(t *testing.T) {
+	m := distilled(func(m *method.DINO) { m.TargetEvery, m.TargetMomentum, m.FinalTargetMomentum = 3, 0.25, 0.25 })
+	with(t, shrink(m), torch.F64, 4, func(b built) {
+		teacher, _ := b.params.Get("target.backbone.conv1.weight")
+		student, _ := b.params.Get("backbone.conv1.weight")
+		torch.Ones(torch.F64).CopyInto(student.Detach())
+		torch.Zeros(torch.F64).CopyInto(teacher)
+		for at, want := range []float64{0, 0, 0.75, 0.75, 0.75, 0.9375} {
+			m.Update(parallax.NewStep(at, steps))
+			near(t, fmt.Sprintf("the teacher after step %d", at), teacher.Mean().Item(), want, 1e-12)
+		}
+	})
+}

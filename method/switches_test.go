@@ -146,6 +146,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.large_crops", deep(func(m *method.DeepClusterV2) { m.LargeCrops = 0 })},
 		{"method.projector.widths", deep(func(m *method.DeepClusterV2) { m.Projector.Widths = []int{-1} })},
 		{"method.large_crops", distilled(func(m *method.DINO) { m.LargeCrops = 1 })},
+		{"method.target_every", distilled(func(m *method.DINO) { m.TargetEvery = 0 })},
 		{"method.head_layers", distilled(func(m *method.DINO) { m.HeadLayers = -1 })},
 		{"method.hidden", distilled(func(m *method.DINO) { m.Hidden = 0 })},
 		{"method.bottleneck", distilled(func(m *method.DINO) { m.Bottleneck = 0 })},

@@ -42,10 +42,17 @@ const few = 4
 
 // shrink makes every MLP of a method small, of as many layers as before, its queue short, and what is wide narrow.
 func shrink(m parallax.Method) parallax.Method {
-	v := reflect.ValueOf(m).Elem()
+	shrinkFields(reflect.ValueOf(m).Elem())
+	return m
+}
+
+func shrinkFields(v reflect.Value) {
 	for i := range v.NumField() {
 		if !v.Type().Field(i).IsExported() {
 			continue
+		}
+		if v.Type().Field(i).Anonymous {
+			shrinkFields(v.Field(i))
 		}
 		if v.Type().Field(i).Name == "SupportImages" {
 			v.Field(i).SetInt(2) // of each class
@@ -67,7 +74,6 @@ func shrink(m parallax.Method) parallax.Method {
 		widths[len(widths)-1] = width
 		mlp.Widths = widths
 	}
-	return m
 }
 
 // subject is a method of the list, perhaps with a switch set.
