@@ -93,3 +93,68 @@ func TestBYOLWithoutMomentumIsSimSiam(t *testing.T) {
 		}
 	})
 }
+
+// What BYOL's online network is trained towards, when its predictor is optimal, is that less of the target is left unknown:
+// E‖q*(z_θ) - z'‖² = E Σᵢ Var(z'ᵢ | z_θ), and the gradients by θ agree although q* depends on θ, because at an optimum that
+// dependence has no effect (Grill et al. 2020, section 3.2, equations 4 and 5). Linear predictors and second moments stand for
+// conditional ones, as they do exactly for normal variables: the conditional covariance is then Σ' - Σ'ᶻ Σᶻ⁻¹ Σᶻ'.
+func TestBYOLWithTheOptimalPredictorLowersTheConditionalVariance(t *testing.T) {
+	in(t, func() {
+		const n, d = 40, 3
+		x := normals(4, 2, n, 4)
+		target := x[0].Narrow(1, 0, d).Add(x[0].Narrow(1, 1, d).Square().Scale(0.5)).Add(x[1].Narrow(1, 0, d)) // of what x is, and noise
+		weight := normals(5, 1, 4, d)[0].RequireGrad(true)
+		embed := func() torch.Tensor { return x[0].MatMul(weight).Add(x[0].MatMul(weight).Square().Scale(0.3)) } // z_θ
+		centre := func(z torch.Tensor) torch.Tensor { return z.Sub(z.MeanKeep(0)) }
+
+		z, aim := centre(embed()), centre(target)
+		factor, ok := z.T().MatMul(z).Scale(1. / n).Cholesky() // Σᶻ = LLᵀ
+		if !ok {
+			t.Error("the covariance of z has no Cholesky factor")
+			return
+		}
+		known := factor.SolveTriangular(z.T().MatMul(aim).Scale(1./n), false) // L⁻¹Σᶻ'
+		variance := aim.Square().Sum(1).Mean().Sub(known.Square().Sum(0).Sum())
+		variance.Backward()
+		want := weight.Grad().Float64s()
+		weight.SetGrad(torch.Tensor{})
+
+		optimal := factor.T().SolveTriangular(known, true).Detach() // q* = Σᶻ⁻¹Σᶻ', which gets no gradient
+		loss := centre(embed()).MatMul(optimal).Sub(aim).Square().Sum(1).Mean()
+		loss.Backward()
+		near(t, "the error under the optimal predictor", loss.Item(), variance.Item(), 1e-12)
+		largest := 0.0
+		for i, g := range weight.Grad().Float64s() {
+			near(t, "its gradient", g, want[i], 1e-10)
+			largest = math.Max(largest, math.Abs(g))
+		}
+		if largest < 1e-2 || variance.Item() > 0.9*aim.Square().Sum(1).Mean().Item() {
+			t.Errorf("the largest gradient is %g and %g of the variance is left: nothing was compared", largest, variance.Item())
+		}
+	})
+}
+
+// The loss that BYOL minimises compares directions. Of the predictions that a group of images with one online embedding can
+// share, the one in the direction of their targets' mean has the least loss, and that is 2 - 2‖E[z̄']‖ in each direction of
+// the views, where the variance left is 1 - ‖E[z̄']‖²: both are 0 when the embedding determines the target, and fall together.
+func TestBYOLPredictsTheMeanOfTheTargets(t *testing.T) {
+	in(t, func() {
+		const n, d = 6, 4
+		m := &method.BYOL{TargetMode: "ema", Symmetric: true}
+		targets := normals(6, 1, n, d)[0]
+		mean := targets.Normalize(1).MeanKeep(0)
+		length := mean.Norm().Item()
+		loss := func(p torch.Tensor) float64 {
+			all := p.Add(torch.Zeros(torch.F64, n, d)) // one prediction for all
+			return m.Loss(parallax.NewStep(0, 1), []torch.Tensor{targets, targets, all, all}).Item()
+		}
+		best := loss(mean)
+		near(t, "the least loss", best, 2*(2-2*length), 1e-12)
+		for _, off := range normals(7, 20, 1, d) {
+			if other := loss(mean.Add(off.Scale(0.05))); other <= best {
+				t.Errorf("a prediction beside the mean has the loss %.9f, the mean %.9f", other, best)
+			}
+		}
+		near(t, "the variance left", targets.Normalize(1).Sub(mean).Square().Sum(1).Mean().Item(), 1-length*length, 1e-12)
+	})
+}
