@@ -18,6 +18,7 @@ type Experiment struct {
 	Source   string // paper and table
 	Reported string // the published numbers
 	Scale    string // what may differ here for reasons of scale, "" when nothing is known to
+	Switch   string // what the arms differ in, one of [Switches]; "" takes it from what they set
 
 	Arms   []Arm    // the first is the control, whose health is asked for first
 	Shows  []Metric // the curves that the report draws; the first decides
