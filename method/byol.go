@@ -21,14 +21,14 @@ var byolEntry = Entry{
 
 // BYOL predicts, from one view, the embedding that a slowly moving copy of the network gives the other view.
 type BYOL struct {
-	TargetMode          Target    // ema; gradient: the loss trains ξ, too, from the same start as θ, without a stop-gradient; fixed: ξ stays as it began
+	TargetMode          Target    // ema; gradient: the loss trains ξ, too, without a stop-gradient, from the same start as θ; fixed: ξ stays as it began
 	TargetMomentum      float64   // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
 	FinalTargetMomentum float64   // τ at the end, reached along half a cosine; equal to the first: constant
-	Projector           nn.MLP    // g
+	Projector           nn.MLP    // g, two layers
 	Predictor           nn.MLP    // q, of the projector's shape
-	PredictorMode       Predictor // trained; fixed at its initialisation; none
-	Symmetric           bool      // both directions, as in the paper
-	ViewCount           int       // more than 2: the mean over all ordered pairs of views
+	PredictorMode       Predictor // trained, fixed at its initialisation, or none
+	Symmetric           bool      // both directions, as in the paper; off: only p₁ with z'₂
+	ViewCount           int       // 2 in the paper; more: twice the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
 	target    target

@@ -44,11 +44,3 @@ func (c contrast) logSum(mask torch.Tensor) torch.Tensor {
 func (c contrast) mean(mask torch.Tensor) torch.Tensor {
 	return c.logits.MaskedFill(mask.Not(), 0).Sum(1).Div(mask.To(c.logits.DType()).Sum(1))
 }
-
-func repeat(t torch.Tensor, n int) []torch.Tensor {
-	ts := make([]torch.Tensor, n)
-	for i := range ts {
-		ts[i] = t
-	}
-	return ts
-}

@@ -14,11 +14,11 @@ import (
 // Crops are the views of a multi-crop method (SwAV, section 3.2): large ones of the images' size, and small ones of a smaller
 // part of the image, which cost little. The large ones come first.
 type Crops struct {
-	LargeCrops int        // views that targets are made from
-	SmallCrops int        // further views, which only have to predict
+	LargeCrops int        // views of the images' size, of which targets are made
+	SmallCrops int        // further views, which only predict
 	SmallSize  int        // side of a small crop in pixels; that of a large one is the images'
 	LargeScale [2]float64 // share of the image's area in a large crop, least and most
-	SmallScale [2]float64 // and in a small one
+	SmallScale [2]float64 // share of the image's area in a small crop, least and most
 }
 
 // twoCrops are SwAV's two large crops alone (scripts/swav_400ep_2x224_pretrain.sh of the official code), and the size and scale of
@@ -64,12 +64,4 @@ func embedCrops(e parallax.Encoder, crops []torch.Tensor) []torch.Tensor {
 		from = to
 	}
 	return e.Projector.Forward(torch.Cat(0, h...)).Chunk(0, len(crops))
-}
-
-func detached(ts []torch.Tensor) []torch.Tensor {
-	out := make([]torch.Tensor, len(ts))
-	for i := range ts {
-		out[i] = ts[i].Detach()
-	}
-	return out
 }

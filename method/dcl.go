@@ -34,12 +34,12 @@ var dclwEntry = Entry{
 // DCL is SimCLR without the positive in the denominator. DCLW adds weights that are larger for positives farther apart.
 // The loss has no lower bound at 0.
 type DCL struct {
-	Temperature    float64 // τ
+	Temperature    float64 // τ, by which the cosines are divided
 	Sigma          float64 // σ of DCLW's weights; 0: all weights are 1
-	WeightGradient bool    // whether a gradient passes through the weights; lightly holds them
+	WeightGradient bool    // a gradient passes through the weights; lightly holds them
 	Symmetric      bool    // anchors are all views, or the first alone
-	Negatives      bool    // false: only the positives' mean -cos/τ is left, which a constant embedding minimises
-	ViewCount      int     // of an image; 2 in the paper
+	Negatives      bool    // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
+	ViewCount      int     // views of an image; 2 in the paper
 	Projector      nn.MLP  // SimCLR's
 
 	encoder parallax.Encoder

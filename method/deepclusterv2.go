@@ -29,10 +29,10 @@ var deepClusterV2Entry = Entry{
 type DeepClusterV2 struct {
 	Crops
 	Projector   nn.MLP  // SwAV's
-	Heads       int     // clusterings, of different banks in turn
+	Heads       int     // clusterings side by side, of the banks of different crops in turn
 	Prototypes  int     // K, the clusters of each
-	Iterations  int     // of k-means
-	Temperature float64 // τ
+	Iterations  int     // of k-means before an epoch
+	Temperature float64 // τ, by which the cosines are divided
 
 	encoder     parallax.Encoder
 	params      *nn.Params

@@ -24,17 +24,17 @@ var dinoEntry = Entry{
 type DINO struct {
 	Crops
 	DINOHead
-	StudentTemperature       float64 // τ_s
-	TeacherTemperature       float64 // τ_t, after its warm-up
+	StudentTemperature       float64 // τ_s of the student
+	TeacherTemperature       float64 // τ_t of the teacher, after its warm-up
 	WarmupTeacherTemperature float64 // τ_t in the first epoch; the official code's default is 0.04 throughout
-	WarmupTeacherEpochs      int     // from the one to the other
-	Sharpening               bool    // off: τ_t is τ_s
-	Centring                 bool    // off: c is 0
-	CentreMomentum           float64 // m, of c
+	WarmupTeacherEpochs      int     // from the one τ_t to the other
+	Sharpening               bool    // τ_t is below τ_s; off: it is τ_s
+	Centring                 bool    // c is subtracted from the teacher's outputs; off: nothing is
+	CentreMomentum           float64 // m of equation 4: how much of c stays at every step
 	TargetMomentum           float64 // of the teacher, at the start
-	FinalTargetMomentum      float64 // at the end, reached along half a cosine
-	TargetEvery              int     // steps between two moves of the teacher; an epoch's, with both momenta 0: the student of the last epoch
-	FreezeEpochs             int     // at the start the last layer stays as it is
+	FinalTargetMomentum      float64 // of the teacher at the end, reached along half a cosine
+	TargetEvery              int     // steps between two moves of the teacher; with both momenta 0 it is the student of the last such step
+	FreezeEpochs             int     // at the start, in which the last layer stays as it is
 
 	student, teacher parallax.Encoder // with the last layer
 	follower         target

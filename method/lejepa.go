@@ -27,9 +27,9 @@ var leJEPAEntry = Entry{
 type LeJEPA struct {
 	Crops
 	Lambda     float64 // λ between the prediction (0) and the Gaussian (1), the only one to tune
-	Directions int     // random ones of a step, the paper's slices A
-	Knots      int     // of the integral, by the trapezoidal rule
-	Domain     float64 // the integral goes from -Domain to Domain; the authors' code has 33 knots and 3
+	Directions int     // random directions of a step, the paper's slices
+	Knots      int     // of the integral, by the trapezoidal rule; odd
+	Domain     float64 // the integral goes from minus this to this; the authors' code has 33 knots and 3
 	Projector  nn.MLP  // three layers; 16 features suffice in the authors' example
 
 	encoder parallax.Encoder

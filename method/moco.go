@@ -14,14 +14,14 @@ import (
 // MoCo looks a query's key up among the keys of many earlier images, which a slowly moving copy of the encoder made.
 // NewMoCoV1, NewMoCoV2 and NewMoCoV2Plus are its versions.
 type MoCo struct {
-	Temperature         float64 // τ
+	Temperature         float64 // τ, by which the cosines are divided
 	Queue               int     // K, the number of negatives; any, where the official code wants a multiple of the batch
-	TargetMomentum      float64 // m at the start
+	TargetMomentum      float64 // m at the start: how much of the key encoder stays at every step
 	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
-	Projector           nn.MLP  // linear in v1, an MLP in v2; without batch norm
-	Symmetric           bool    // also L(q₂, k₁), with a queue for the keys of each view (v2+)
-	ViewCount           int     // more than 2: the key is the last view's and all others are queries; symmetric: all ordered pairs. The mean is taken
-	Negatives           bool    // without them only -q·k₊/τ remains, and the method collapses
+	Projector           nn.MLP  // one linear layer in v1, two layers in v2; without batch norm
+	Symmetric           bool    // every view is a query and has a key, with a queue for the keys of each (v2+); off: L(q₁, k₂) alone
+	ViewCount           int     // 2 in the papers; more: the last view's key meets the queries of all others or, symmetric, every key those of all other views. The mean is taken
+	Negatives           bool    // off: only -q·k₊/τ remains, and the method collapses
 	ShuffleGroups       int     // groups of the batch that batch norm sees one at a time in the key encoder, after a shuffle; 1: off
 
 	colours bool // v1's recipe, else v2's

@@ -25,13 +25,13 @@ var moCoV3Entry = Entry{
 type MoCoV3 struct {
 	Temperature         float64   // τ; the official code's 1 for ResNets, 0.2 for ViTs
 	TargetMomentum      float64   // of the key encoder at the start: 0.99, and 0.996 for 1,000 epochs
-	FinalTargetMomentum float64   // at the end, reached along half a cosine
-	Negatives           bool      // false: only -2 cos(qᵢ,kᵢ) is left, BYOL's loss but for a constant
-	Symmetric           bool      // both directions; without, only the first view is a query
-	ViewCount           int       // more than 2: the mean over all ordered pairs of views, twice
+	FinalTargetMomentum float64   // of the key encoder at the end, reached along half a cosine
+	Negatives           bool      // off: only -2 cos(qᵢ,kᵢ) is left, BYOL's loss but for a constant
+	Symmetric           bool      // both directions; off: only the first view is a query
+	ViewCount           int       // 2 in the paper; more: twice the mean over all ordered pairs of views
 	Projector           nn.MLP    // two layers for ResNets, three for ViTs; the last batch norm has no affine
-	Predictor           nn.MLP    // for ViTs the official code has batch norm at its end, too
-	PredictorMode       Predictor // trained, fixed or none
+	Predictor           nn.MLP    // two layers; for ViTs the official code has batch norm at its end, too
+	PredictorMode       Predictor // trained, fixed at its initialisation, or none
 	FreezePatches       bool      // keep a ViT's patch projection as it was initialised (section 4.2); of no effect on ResNets
 
 	encoder   parallax.Encoder
@@ -103,7 +103,7 @@ func (m *MoCoV3) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		k, q := halves(all)
 		return directions(q, k, true, m.ctr).Scale(2)
 	}
-	return mean(parallax.Each(nn.Func(func(k torch.Tensor) torch.Tensor { return m.ctr(all[last], k) }), all[:last]))
+	return over(all[:last], func(k torch.Tensor) torch.Tensor { return m.ctr(all[last], k) })
 }
 
 // ctr is 2τ times the cross-entropy of finding kᵢ by qᵢ.

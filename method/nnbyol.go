@@ -24,12 +24,12 @@ type NNBYOL struct {
 	TargetMomentum      float64   // τ at the start, as in BYOL
 	FinalTargetMomentum float64   // τ at the end, reached along half a cosine; equal to the first: constant
 	Neighbour           bool      // nn(z',Q); off: the view's own z' in its place, which is BYOL
-	Queue               int       // the number of the target's embeddings to find the neighbour in
-	EnqueueAll          bool      // the embeddings of all views, not of the first alone
+	Queue               int       // how many earlier z' the neighbour is looked for among
+	EnqueueAll          bool      // the queue takes z' of all views; off: of the first alone
 	Projector           nn.MLP    // BYOL's
 	Predictor           nn.MLP    // of the projector's shape
 	PredictorMode       Predictor // trained, fixed at its initialisation, or none
-	Symmetric           bool      // both directions, or only p₁ with nn(z'₂)
+	Symmetric           bool      // both directions; off: only p₁ with nn(z'₂)
 	ViewCount           int       // more than 2: twice the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder

@@ -22,15 +22,15 @@ var nnCLREntry = Entry{
 
 // NNCLR takes as an image's positive not its other view but that view's nearest neighbour among earlier images.
 type NNCLR struct {
-	Temperature   float64   // τ
+	Temperature   float64   // τ, by which the cosines are divided
 	Neighbour     bool      // nn(z,Q); off: the view's own z in its place, through which no gradient passes either
-	Queue         int       // the number of embeddings to find the neighbour in
-	EnqueueAll    bool      // the embeddings of all views, not of the first alone as in the paper and solo-learn
+	Queue         int       // how many earlier z the neighbour is looked for among
+	EnqueueAll    bool      // the queue takes z of all views; off: of the first alone, as in the paper and solo-learn
 	Projector     nn.MLP    // three layers, batch norm after each
-	Predictor     nn.MLP    // two layers
+	Predictor     nn.MLP    // two layers, batch norm on the hidden one
 	PredictorMode Predictor // trained, fixed at its initialisation, or none
-	Symmetric     bool      // both directions, or only p₁ with nn(z₂)
-	Negatives     bool      // without them only -nn(zᵢ)·pᵢ/τ remains
+	Symmetric     bool      // both directions; off: only p₁ with nn(z₂)
+	Negatives     bool      // off: only -nn(zᵢ)·pᵢ/τ remains
 	ViewCount     int       // more than 2: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder

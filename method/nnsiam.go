@@ -22,13 +22,13 @@ var nnSiamEntry = Entry{
 // NNSiam predicts, from one view's embedding, the nearest neighbour of the other's.
 type NNSiam struct {
 	Neighbour     bool      // nn(z,Q); off: the view's own z in its place, which is SimSiam
-	Queue         int       // the number of embeddings to find the neighbour in
-	EnqueueAll    bool      // the embeddings of all views, not of the first alone
+	Queue         int       // how many earlier z the neighbour is looked for among
+	EnqueueAll    bool      // the queue takes z of all views; off: of the first alone
 	Projector     nn.MLP    // SimSiam's
 	Predictor     nn.MLP    // wide, where SimSiam's is a bottleneck
 	PredictorMode Predictor // trained, fixed at its initialisation, or none
 	PredictorRate Rate      // constant: the predictor's learning rate does not decay
-	Symmetric     bool      // both directions, or only D(p₁, nn(z₂))
+	Symmetric     bool      // both directions; off: only D(p₁, nn(z₂))
 	ViewCount     int       // more than 2: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
@@ -77,12 +77,7 @@ func (m *NNSiam) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Groups keeps the predictor's learning rate constant when asked.
-func (m *NNSiam) Groups(_, _ int) []nn.Group {
-	if m.PredictorRate != "constant" {
-		return nil
-	}
-	return []nn.Group{{Prefix: "predictor.", Scale: 1, Constant: true}}
-}
+func (m *NNSiam) Groups(_, _ int) []nn.Group { return m.PredictorRate.groups() }
 
 // Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.
 func (m *NNSiam) Forward(s *parallax.Step) []torch.Tensor {

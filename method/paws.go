@@ -29,7 +29,7 @@ type PAWS struct {
 	Temperature    float64   // τ of the soft nearest-neighbour classifier
 	Sharpen        float64   // T, of the targets and of the mean prediction; 1: not sharpened
 	Floor          float64   // entries of a target below it are 0; the official code's 1e-4
-	LabelSmoothing float64   // of Y
+	LabelSmoothing float64   // how much of Y is spread over all classes
 	MeMax          float64   // weight of the mean entropy that is maximised; 0: off
 	Symmetric      bool      // each large view is predicted from the other; else only the second from the first
 	SmallCrops     int       // further views, which predict the mean of the two targets

@@ -21,13 +21,13 @@ var reSSLEntry = Entry{
 
 // ReSSL asks of a strong view what the weak one is like among many other images, not what it is.
 type ReSSL struct {
-	StudentTemperature  float64 // τₛ
-	TeacherTemperature  float64 // τₜ, below τₛ: sharpening
+	StudentTemperature  float64 // τₛ of the student's relations
+	TeacherTemperature  float64 // τₜ of the teacher's: below τₛ, which sharpens them
 	Queue               int     // K, the number of images to be related to
 	TargetMomentum      float64 // m at the start
 	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
 	Weak                bool    // the teacher sees a crop and a flip; off: the recipe is the student's
-	ViewCount           int     // more than 2: strong views of the student's, over which the mean is taken, beside the teacher's one
+	ViewCount           int     // 2 in the paper; more: strong views for the student, over which the mean is taken, beside the teacher's one
 	Projector           nn.MLP  // two layers without batch norm
 
 	encoder parallax.Encoder

@@ -23,8 +23,8 @@ var simCLREntry = Entry{
 // SimCLR draws the views of one image together and pushes those of all other images of the batch away.
 type SimCLR struct {
 	Temperature float64 // τ; 0.1 for ImageNet, 0.5 for CIFAR-10 (section 5.1, appendix B.9)
-	Negatives   bool    // false: only the positives' mean -cos/τ is left, which a constant embedding minimises
-	ViewCount   int     // of an image; 2 in the paper
+	Negatives   bool    // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
+	ViewCount   int     // views of an image; 2 in the paper
 	Projector   nn.MLP  // g; batch norm in the hidden layer as in the official code
 
 	encoder parallax.Encoder

@@ -26,16 +26,13 @@ type SimSiam struct {
 	PredictorMode Predictor  // trained; fixed at its initialisation (table 1b); none (table 1a)
 	PredictorRate Rate       // constant: the predictor's learning rate does not decay (table 1c, official default)
 	StopGradient  bool       // sg; without it the method collapses (section 4.1)
-	Symmetric     bool       // both directions, or only D(p₁, sg(z₂)) (section 4.6)
+	Symmetric     bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
 	Similarity    Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
-	ViewCount     int        // more than 2: the mean over all ordered pairs of views
+	ViewCount     int        // 2 in the paper; more: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
 	predictor nn.Layer
 }
-
-// Rate says whether a learning rate follows the schedule (scheduled) or stays at its peak (constant).
-type Rate string
 
 // Similarity is how SimSiam compares p and z: cosine or cross_entropy.
 type Similarity string
@@ -78,12 +75,7 @@ func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Groups keeps the predictor's learning rate constant when asked.
-func (m *SimSiam) Groups(_, _ int) []nn.Group {
-	if m.PredictorRate != "constant" {
-		return nil
-	}
-	return []nn.Group{{Prefix: "predictor.", Scale: 1, Constant: true}}
-}
+func (m *SimSiam) Groups(_, _ int) []nn.Group { return m.PredictorRate.groups() }
 
 // Forward returns z₁, z₂ ... and then p₁, p₂ ...
 func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {

@@ -24,9 +24,9 @@ var supConEntry = Entry{
 // its own views to be drawn to, and without any label the method is SimCLR.
 type SupCon struct {
 	Temperature float64    // τ; 0.1 in the paper, 0.07 in the official code
-	Form        SupConForm // out, the sum over positives outside the logarithm, or in
-	Negatives   bool       // false: only the positives' mean -cos/τ is left, which a constant embedding minimises
-	ViewCount   int        // of an image; 2 in the paper
+	Form        SupConForm // out, the sum over positives outside the logarithm, or in, inside
+	Negatives   bool       // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
+	ViewCount   int        // views of an image; 2 in the paper
 	Projector   nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
 
 	encoder parallax.Encoder

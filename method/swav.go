@@ -26,15 +26,15 @@ var swavEntry = Entry{
 type SwAV struct {
 	Crops
 	Projector          nn.MLP  // two layers, batch norm on the hidden one
-	Prototypes         int     // K, the rows of C
-	Temperature        float64 // τ
+	Prototypes         int     // K, the number of prototypes, the rows of C
+	Temperature        float64 // τ of the predictions
 	Epsilon            float64 // ε of the codes: smaller is harder
 	Sinkhorn           bool    // equal parts for all prototypes; off: the codes are softmax(Czᵗ/ε), and the method collapses
 	SinkhornIterations int     // 3 in the paper; more are closer to equal parts
 	Codes              string  // soft, or hard: one prototype, which the paper found worse online (section 3.1)
 	Queue              int     // embeddings of earlier batches, per large crop, that codes are computed with once it is full
-	QueueFrom          int     // the epoch from which they are collected
-	FreezeEpochs       int     // at the start C stays as it is: 313 steps of 4,096 images in the official script, an epoch
+	QueueFrom          int     // the epoch from which these are collected
+	FreezeEpochs       int     // at the start, in which C stays as it is; the official script has 313 steps of 4,096 images, an epoch
 
 	encoder    parallax.Encoder
 	prototypes torch.Tensor // C: K x d

@@ -25,9 +25,9 @@ type TiCo struct {
 	Rho                 float64 // ρ, weight of the covariance contrast; 8, and 20 in lightly and sayannag/TiCo-pytorch; 0 leaves it out
 	Beta                float64 // β, how much of C stays from step to step
 	TargetMomentum      float64 // of the key network, at the start
-	FinalTargetMomentum float64 // and at the end, reached along half a cosine
-	Symmetric           bool    // every view is a query, too; otherwise the first is the only one
-	ViewCount           int     // more than 2: the mean over pairs of a query and another view's key
+	FinalTargetMomentum float64 // of the key network at the end, reached along half a cosine
+	Symmetric           bool    // every view is a query, too; off: the first alone
+	ViewCount           int     // 2 in the paper; more: the mean over pairs of a query and another view's key
 	Projector           nn.MLP  // two layers, batch norm on the hidden one
 
 	encoder           parallax.Encoder

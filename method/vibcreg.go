@@ -23,10 +23,10 @@ var vibcRegEntry = Entry{
 // VIbCReg is VICReg with correlations in the place of covariances and an iterative normalisation after the projector.
 type VIbCReg struct {
 	VICTerms
-	NormalizedCovariance bool   // correlations; otherwise VICReg's covariances
-	IterNorm             bool   // the projector ends with it
-	IterNormGroups       int    // that are whitened apart from each other, at most
-	IterNormSteps        int    // Newton's iterations
+	NormalizedCovariance bool   // correlations in the covariance term; off: VICReg's covariances
+	IterNorm             bool   // the projector ends with iterative normalisation, which whitens
+	IterNormGroups       int    // of features that are whitened apart from each other, at most
+	IterNormSteps        int    // Newton's iterations in it
 	ViewCount            int    // more than 2: the means over pairs and over views
 	Projector            nn.MLP // three layers, before the iterative normalisation
 

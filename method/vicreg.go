@@ -32,11 +32,11 @@ type VICReg struct {
 
 // VICTerms are what VICReg's three terms weigh, and what the variance term is made of.
 type VICTerms struct {
-	Invariance float64 // λ; 0 leaves the term out, as with the other two
-	Variance   float64 // µ
-	Covariance float64 // ν
+	Invariance float64 // λ of the invariance term; 0 leaves it out
+	Variance   float64 // µ of the variance term; 0 leaves it out
+	Covariance float64 // ν of the covariance term; 0 leaves it out
 	Gamma      float64 // γ, the standard deviation that is enough
-	Eps        float64 // ε under the root
+	Eps        float64 // ε under the root of the standard deviation
 	Hinge      Hinge   // std, or variance: what the paper argues against (section 4.1), for near collapse its slope vanishes
 }
 
