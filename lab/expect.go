@@ -14,7 +14,8 @@ import (
 // lost are the classes of an embedding that has collapsed, in whatever way.
 var lost = []collapse.Class{collapse.Complete, collapse.Collapsing, collapse.Dimensional}
 
-// collapses expects the arm to end in one of the classes, any kind of collapse when none is named. A healthy arm opposes.
+// collapses expects the arm to end in one of the classes, any kind of collapse when none is named. An arm that nothing has
+// befallen opposes, also one that has only learnt nothing.
 func collapses(arm string, classes ...collapse.Class) Expectation {
 	if len(classes) == 0 {
 		classes = lost
@@ -23,13 +24,13 @@ func collapses(arm string, classes ...collapse.Class) Expectation {
 		Text: fmt.Sprintf("%q ends as %s", arm, join(classes)),
 		Judge: func(e Experiment, s Sample) Outcome {
 			d := s.Diagnosis(e, arm)
-			switch {
+			switch worst := d.Worst().Class; {
 			case slices.Contains(classes, d.Class) || d.Clusters != nil && slices.Contains(classes, d.Clusters.Class):
 				return Agrees
-			case !d.Worst().Class.Alarming() || d.Worst().Class == collapse.Uninformative:
-				return Opposes
+			case worst.Alarming() && worst != collapse.Uninformative, undecided(d):
+				return Unclear
 			}
-			return Unclear
+			return Opposes
 		},
 	}
 }
@@ -39,13 +40,89 @@ func survives(arm string) Expectation {
 	return Expectation{
 		Text: fmt.Sprintf("%q ends in no kind of collapse", arm),
 		Judge: func(e Experiment, s Sample) Outcome {
-			switch f := s.Diagnosis(e, arm).Worst(); {
-			case f.Class == collapse.Diverged || f.Class == collapse.Unknown || f.Class == collapse.NotExpanded:
+			d := s.Diagnosis(e, arm)
+			switch worst := d.Worst().Class; {
+			case worst == collapse.Diverged || undecided(d):
 				return Unclear
-			case f.Class.Alarming() && f.Class != collapse.Uninformative:
+			case worst.Alarming() && worst != collapse.Uninformative:
 				return Opposes
 			}
 			return Agrees
+		},
+	}
+}
+
+// undecided says of an embedding that it was not measured, or is one point as the network started, so that neither collapse
+// nor its absence can be laid to training.
+func undecided(d collapse.Diagnosis) bool {
+	return d.Class == collapse.NotExpanded || d.Class == collapse.Unknown
+}
+
+// visible expects an arm that is known to collapse to have done so: only then does it say something that others have not. When
+// it has not, nothing can be said of the seed.
+func visible(arm string) Expectation {
+	return Expectation{
+		Text: fmt.Sprintf("collapse shows at this length: %q ends as %s", arm, join(lost)),
+		Judge: func(e Experiment, s Sample) Outcome {
+			if slices.Contains(lost, s.Diagnosis(e, arm).Class) {
+				return Agrees
+			}
+			return Unclear
+		},
+	}
+}
+
+// fails expects the arm to have collapsed, or to have learnt nothing: its features' neighbours are no better than those of the
+// untrained network. Features that are better, of an embedding that has not collapsed, oppose.
+func fails(arm string) Expectation {
+	return Expectation{
+		Text: fmt.Sprintf("%q ends as %s, or with %s not above that of the untrained network by more than %g", arm, join(lost), KNN, knnGain),
+		Judge: func(e Experiment, s Sample) Outcome {
+			d, gain := s.Diagnosis(e, arm), s.gain(arm)
+			switch {
+			case slices.Contains(lost, d.Class) || gain <= knnGain:
+				return Agrees
+			case d.Class == collapse.Diverged || d.Class == collapse.Unknown || math.IsNaN(gain):
+				return Unclear
+			}
+			return Opposes
+		},
+	}
+}
+
+// stalls expects the arm's loss to have stayed near where it began, as a share of the way down to least, while the control's
+// has gone down most of it. One that went down as far opposes.
+func stalls(arm string, least float64) Expectation {
+	t := collapse.DefaultThresholds()
+	return Expectation{
+		Text: fmt.Sprintf("the loss of %q has gone down less than %.0f %% of the way from its start to %g, and the control's more than %.0f %%", arm, 100*(1-t.HighFloor), least, 100*(1-t.LowFloor)),
+		Judge: func(e Experiment, s Sample) Outcome {
+			left, control := s.floor(arm, least), s.floor(e.Arms[0].Name, least)
+			switch {
+			case left > t.HighFloor && control < t.LowFloor:
+				return Agrees
+			case left < t.LowFloor:
+				return Opposes
+			}
+			return Unclear
+		},
+	}
+}
+
+// solves expects the arm's loss to have come down to that of a constant embedding, which is the least there is. One that keeps
+// a fifth of the way opposes.
+func solves(arm string, least float64) Expectation {
+	t := collapse.DefaultThresholds()
+	return Expectation{
+		Text: fmt.Sprintf("the loss of %q has gone down more than %.0f %% of the way from its start to %g, that of a constant embedding", arm, 100*(1-t.TrivialFloor), least),
+		Judge: func(_ Experiment, s Sample) Outcome {
+			switch left := s.floor(arm, least); {
+			case left < t.TrivialFloor:
+				return Agrees
+			case left > t.CollapsingFloor:
+				return Opposes
+			}
+			return Unclear
 		},
 	}
 }
@@ -87,10 +164,27 @@ func near(m Metric, arm, to string, within float64) Expectation {
 	}}
 }
 
+// knnGain is how much the accuracy of neighbours must have grown to count: two standard errors of the laboratory's 2,000
+// queries, as in a diagnosis.
+var knnGain = collapse.DefaultThresholds().KNNGain
+
 // gains expects training to have raised the arm's kNN accuracy above the untrained network's, by more than by.
 func gains(arm string, by float64) Expectation {
 	return Expectation{Text: fmt.Sprintf("%s of %q is above that of the untrained network by more than %g", KNN, arm, by), Judge: func(_ Experiment, s Sample) Outcome {
-		return sign(s.Traces[arm].Last(KNN)-s.Traces[arm].First(KNN), by)
+		return sign(s.gain(arm), by)
+	}}
+}
+
+// holds expects a number that was computed in closed form to be in [from, to]. It opposes when it is not.
+func holds(m Metric, from, to float64) Expectation {
+	return Expectation{Text: fmt.Sprintf("%s is from %g to %g", m, from, to), Judge: func(_ Experiment, s Sample) Outcome {
+		switch v, known := s.Values[m]; {
+		case !known || math.IsNaN(v):
+			return Unclear
+		case from <= v && v <= to:
+			return Agrees
+		}
+		return Opposes
 	}}
 }
 

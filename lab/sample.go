@@ -5,6 +5,7 @@ package lab
 import (
 	"math"
 	"path/filepath"
+	"slices"
 
 	"parallax/collapse"
 	"parallax/collapse/history"
@@ -56,26 +57,83 @@ func Samples(p Plan, out string, e Experiment, long bool) []Sample {
 	return all
 }
 
-// Diagnosis is what the arm's run ended as. An arm other than the control is compared with the control.
+// Diagnosis is what the arm's run ended as. It is compared with the first arm of the same method, at the same share of the run,
+// unless it is that arm: ranks of different methods say nothing of one another.
 func (s Sample) Diagnosis(e Experiment, arm string) collapse.Diagnosis {
+	run := s.Traces[arm].Run
 	var reference *collapse.Run
-	if control := e.Arms[0].Name; arm != control {
-		reference = &s.Traces[control].Run
+	if control := e.reference(arm); control != arm {
+		r := paced(s.Traces[control].Run, run.Steps)
+		reference = &r
 	}
-	return collapse.Diagnose(s.Traces[arm].Run, reference, collapse.Thresholds{})
+	return collapse.Diagnose(run, reference, collapse.Thresholds{})
 }
 
-// controlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed or has too few clusters. That
-// its features are no better than the untrained network's after so few steps does not count: the claims are of collapse, and
+// reference is the first arm of the method of the arm.
+func (e Experiment) reference(arm string) string {
+	method := ""
+	for _, a := range e.Arms {
+		if a.Name == arm {
+			method = a.Method
+		}
+	}
+	for _, a := range e.Arms {
+		if a.Method == method {
+			return a.Name
+		}
+	}
+	return arm
+}
+
+// paced is the run as if it had taken that many steps: runs of other batch sizes, or of other lengths, are compared at the same
+// share of both.
+func paced(r collapse.Run, steps int) collapse.Run {
+	if r.Steps <= 0 || steps <= 0 || r.Steps == steps {
+		return r
+	}
+	r.History = slices.Clone(r.History)
+	for i := range r.History {
+		r.History[i].Step = r.History[i].Step * steps / r.Steps
+	}
+	r.Steps = steps
+	return r
+}
+
+// controlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed, has too few clusters, was one
+// point from the start, or was not measured. That its features are no better than the untrained network's after so few steps does not count: the claims are of collapse, and
 // those of accuracy compare arms.
 func (s Sample) controlFailed(e Experiment) string {
 	if len(e.Arms) == 0 {
 		return ""
 	}
-	if f := s.Diagnosis(e, e.Arms[0].Name).Worst(); f.Class.Alarming() && f.Class != collapse.Uninformative {
+	d := s.Diagnosis(e, e.Arms[0].Name)
+	if f := d.Worst(); undecided(d) || f.Class.Alarming() && f.Class != collapse.Uninformative {
 		return f.String()
 	}
 	return ""
+}
+
+// gain is how much better the neighbours of the arm's features are than the untrained network's, NaN when not measured.
+func (s Sample) gain(arm string) float64 {
+	if s.Traces[arm] == nil {
+		return math.NaN()
+	}
+	return s.Traces[arm].Last(KNN) - s.Traces[arm].First(KNN)
+}
+
+// floor is the share of the way from the first loss down to least that the arm's loss has left, NaN when not measured.
+func (s Sample) floor(arm string, least float64) float64 {
+	if s.Traces[arm] == nil {
+		return math.NaN()
+	}
+	curve := s.Traces[arm].Curve(Loss)
+	if len(curve) == 0 || math.IsInf(curve[0].Y, 0) {
+		return math.NaN()
+	}
+	if left := collapse.LossFloor(curve[len(curve)-1].Y, curve[0].Y, least); left.Known {
+		return left.Value
+	}
+	return math.NaN()
 }
 
 // value is a metric of an arm's last evaluation, NaN when it was not measured.

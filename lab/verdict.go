@@ -21,12 +21,13 @@ const (
 
 // What the rule for a verdict asks for (versioned with [RuleVersion]).
 const (
-	RuleVersion  = 1
-	agreement    = 0.8 // share of the seeds that must agree: 4 of 5
-	effectSize   = 3   // pooled standard deviations of the deciding metric
-	fullSeeds    = 5   // a verdict from fewer is marked preliminary
-	leastSeeds   = 2   // from fewer there is none
-	LongerLength = 5   // how many times as long the second length is, which a refutation asks for
+	RuleVersion   = 1
+	agreement     = 0.8 // share of the seeds that must agree: 4 of 5
+	effectSize    = 3   // pooled standard deviations of the deciding metric
+	fullSeeds     = 5   // a verdict from fewer is marked preliminary
+	leastSeeds    = 2   // from fewer there is none
+	largestEffect = 999 // that is told: it has no bound when no seed differs from another
+	LongerLength  = 5   // how many times as long the second length is, which a refutation asks for
 )
 
 // An Outcome is what one seed says of an expectation.
@@ -148,7 +149,7 @@ func (e Experiment) outcome(s Sample) Outcome {
 func most(n, of int) bool { return float64(n) >= agreement*float64(of) }
 
 // effect is the mean difference between the two arms over the root of their mean variance over seeds, signed so that
-// positive is what the claim says; infinite when no seed differs from another.
+// positive is what the claim says; at most largestEffect, 0 when it was not measured in every seed.
 func (e Experiment) effect(samples []Sample) float64 {
 	if e.Effect == nil {
 		return 0
@@ -157,13 +158,17 @@ func (e Experiment) effect(samples []Sample) float64 {
 	for _, s := range samples {
 		x, y := s.value(e.Effect.Arm, e.Effect.Metric), s.value(e.Effect.Of, e.Effect.Metric)
 		if e.Effect.LogScale {
-			x, y = math.Log(x), math.Log(y)
+			x, y = math.Log(math.Max(x, 1)), math.Log(math.Max(y, 1)) // 0 is the rank of rows that are all equal
 		}
 		a, b = append(a, x), append(b, y)
 	}
 	meanA, varA := moments(a)
 	meanB, varB := moments(b)
-	return (meanA - meanB) / math.Sqrt((varA+varB)/2)
+	effect := (meanA - meanB) / math.Sqrt((varA+varB)/2)
+	if math.IsNaN(effect) {
+		return 0
+	}
+	return math.Max(-largestEffect, math.Min(effect, largestEffect))
 }
 
 func (e Experiment) effectText(effect float64) string {
