@@ -30,7 +30,7 @@ type SCAN struct {
 	Classes       int     // C, the number of clusters
 	Heads         int     // that cluster side by side; the one with the smallest loss is taken in the end
 	Neighbours    int     // K nearest ones of an image, of which a step has one; 20, and 50 for ImageNet (section 3.1)
-	EntropyWeight float64 // λ; 5. The paper's supplement and the configs say 5, the official code's default, 2, is not used
+	EntropyWeight float64 // λ; the paper's supplement and the configs say 5, the official code's default, 2, is not used; 0 leaves the entropy out
 
 	heads
 	neighbours [][]int
