@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command curves draws how runs went: the standard deviation, the effective rank and the kNN accuracy over the steps, one
-// line per run, from their metrics.jsonl; and prints the last values as a Markdown table.
+// line per run, from their metrics.jsonl; and prints the last values as a Markdown table. With -out "" it only prints.
 //
 //	curves -out curves.png runs/simclr runs/simsiam
 package main
@@ -41,7 +41,7 @@ var panels = []panel{
 var colours = []color.RGBA{{0, 114, 178, 255}, {0, 158, 115, 255}, {230, 159, 0, 255}, {213, 94, 0, 255}, {204, 121, 167, 255}, {86, 180, 233, 255}}
 
 func main() {
-	out := flag.String("out", "curves.png", "the PNG file to write")
+	out := flag.String("out", "curves.png", "the PNG file to write, if any")
 	flag.Parse()
 	if err := curves(*out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "curves: "+err.Error())
@@ -62,7 +62,7 @@ func curves(out string, dirs []string) error {
 		plots[0][i].Add(plotter.NewGrid())
 		plots[0][i].Legend.TextStyle.Font.Size = font.Length(8)
 	}
-	fmt.Println("| run | std | effective rank | mean cosine | kNN | images/s |\n| --- | --- | --- | --- | --- | --- |")
+	fmt.Println("| run | kNN, untrained | kNN | linear | std | effective rank | mean cosine | images/s |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
 	for d, dir := range dirs {
 		events, err := read(dir)
 		if err != nil {
@@ -80,6 +80,9 @@ func curves(out string, dirs []string) error {
 			}
 		}
 		row(dir, events)
+	}
+	if out == "" {
+		return nil
 	}
 	return save(out, plots)
 }
@@ -112,19 +115,23 @@ func points(events []run.Event, p panel) plotter.XYs {
 
 // row prints the last values of a run; images per second is the median over the step lines.
 func row(dir string, events []run.Event) {
-	var z, h run.Event
+	var first, z, h run.Event
 	var rates []float64
 	for _, e := range events {
 		switch {
 		case e.Event == run.StepEnd && e.Step > 1:
 			rates = append(rates, e.ImagesPerSecond.Value)
-		case e.Event == run.Eval && e.Of == "embedding":
+		case e.Event == run.Eval && e.Of == run.OfEmbedding:
 			z = e
-		case e.Event == run.Eval:
+		case e.Event == run.Eval && e.Of == run.OfBackbone:
 			h = e
+			if first.Event == "" {
+				first = e
+			}
 		}
 	}
-	fmt.Printf("| %s | %.3f | %.1f | %.3f | %.3f | %.0f |\n", filepath.Base(dir), z.Std.Value, z.EffectiveRank.Value, z.MeanCosine.Value, h.KNN.Value, median(rates))
+	fmt.Printf("| %s | %.3f | %.3f | %.3f | %.2f | %.1f | %.2f | %.0f |\n", filepath.Base(dir), first.KNN.Value, h.KNN.Value, h.Linear.Value,
+		z.Std.Value, z.EffectiveRank.Value, z.MeanCosine.Value, median(rates))
 }
 
 func save(out string, plots [][]*plot.Plot) error {
