@@ -29,6 +29,8 @@ func collapses(arm string, classes ...collapse.Class) Expectation {
 				return Agrees
 			case worst.Alarming() && worst != collapse.Uninformative, undecided(d):
 				return Unclear
+			case d.Clusters == nil && slices.ContainsFunc(classes, ofClusters):
+				return Unclear // the assignments were not measured
 			}
 			return Opposes
 		},
@@ -186,6 +188,48 @@ func holds(m Metric, from, to float64) Expectation {
 		}
 		return Opposes
 	}}
+}
+
+// above expects the metric of an arm to end above a limit; at or below it opposes.
+func above(m Metric, arm string, limit float64) Expectation {
+	return Expectation{Text: fmt.Sprintf("%s of %q is above %g", m, arm, limit), Judge: func(_ Experiment, s Sample) Outcome {
+		return sign(s.value(arm, m)-limit, 0)
+	}}
+}
+
+// below expects the metric of an arm to end below a limit; above it opposes.
+func below(m Metric, arm string, limit float64) Expectation {
+	return Expectation{Text: fmt.Sprintf("%s of %q is below %g", m, arm, limit), Judge: func(_ Experiment, s Sample) Outcome {
+		return sign(limit-s.value(arm, m), 0)
+	}}
+}
+
+// exceeds expects one metric of an arm to exceed another of the same arm by more than by; less by as much opposes.
+func exceeds(m, than Metric, arm string, by float64) Expectation {
+	text := fmt.Sprintf("%s of %q is above its %s", m, arm, than)
+	if by > 0 {
+		text += fmt.Sprintf(" by more than %g", by)
+	}
+	return Expectation{Text: text, Judge: func(_ Experiment, s Sample) Outcome {
+		return sign(s.value(arm, m)-s.value(arm, than), by)
+	}}
+}
+
+// A step is from one arm to another.
+type step struct{ from, to string }
+
+// loses expects the metric to fall by more from one arm to another than from a third to a fourth; by less opposes.
+func loses(m Metric, more, less step) Expectation {
+	text := fmt.Sprintf("%s falls by more from %q to %q than from %q to %q", m, more.from, more.to, less.from, less.to)
+	return Expectation{Text: text, Judge: func(_ Experiment, s Sample) Outcome {
+		fall := func(x step) float64 { return s.value(x.from, m) - s.value(x.to, m) }
+		return sign(fall(more)-fall(less), 0)
+	}}
+}
+
+// ofClusters says whether a class is one of a clustering.
+func ofClusters(c collapse.Class) bool {
+	return slices.Contains([]collapse.Class{collapse.OneCluster, collapse.Uniform, collapse.FewClusters, collapse.Weak}, c)
 }
 
 // sign agrees above by, opposes below -by, and is unclear between, or when nothing was measured.

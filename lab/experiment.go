@@ -19,6 +19,8 @@ type Experiment struct {
 	Reported string // the published numbers
 	Scale    string // what may differ here for reasons of scale, "" when nothing is known to
 	Switch   string // what the arms differ in, one of [Switches]; "" takes it from what they set
+	// NeedsLabels says that nothing can be said without labelled images: the claim is of accuracy, or a method trains on them.
+	NeedsLabels bool
 
 	Arms   []Arm    // the first is the control, whose health is asked for first
 	Shows  []Metric // the curves that the report draws; the first decides
@@ -51,7 +53,8 @@ func (a Arm) length() float64 {
 }
 
 // A Metric names a number of a run's evaluations as metrics.jsonl has it, behind what it is of: "embedding.std",
-// "backbone.knn"; "loss" is the training loss.
+// "backbone.knn"; "loss" is the training loss and "terms.NAME" a term of it, both as means over the steps since the evaluation
+// before. A few are computed of others, and some are of no event: see the constants.
 type Metric string
 
 // The metrics that decide experiments.
@@ -63,8 +66,25 @@ const (
 	Participation Metric = "embedding.participation_ratio"
 	FeatureRank   Metric = "backbone.effective_rank"
 	KNN           Metric = "backbone.knn"
+	EmbeddingKNN  Metric = "embedding.knn"
+	Alignment     Metric = "embedding.alignment"
+	Uniformity    Metric = "embedding.uniformity"
+	Correlation   Metric = "embedding.correlation_off"
 	Perplexity    Metric = "assignments.perplexity"
 	Information   Metric = "assignments.mutual_information"
+	Individual    Metric = "assignments.individual_entropy"
+
+	PositiveCosine Metric = "embedding.positive_cosine" // of two views of an image, 1 - alignment/2
+	RankShare      Metric = "backbone.rank_share"       // the effective rank over the number of features
+	LossNoise      Metric = "steps.loss_noise"          // the standard deviation of the loss from step to step, without its trend
+
+	// Of a clustering, by its report.
+	Purity       Metric = "pretext.purity"      // share of an image's 20 nearest neighbours that have its label
+	KNNBefore    Metric = "pretext.knn"         // accuracy of the features that the clustering stage begins with
+	KNNAfter     Metric = "clustering.knn"      // and of those that it ends with
+	Matched      Metric = "clustering.acc"      // accuracy under the best matching of clusters to classes
+	LargestShare Metric = "clustering.largest"  // share of the images in the largest cluster
+	ClustersUsed Metric = "clustering.clusters" // exp of the entropy of the clusters' sizes
 )
 
 // of and name are the two parts of a metric.
@@ -93,7 +113,7 @@ func (e Experiment) Rule() []string {
 		rule = append(rule, x.Text)
 	}
 	if e.Effect != nil {
-		rule = append(rule, fmt.Sprintf("%s of %q is at least %d pooled standard deviations above that of %q", e.Effect.Metric, e.Effect.Arm, effectSize, e.Effect.Of))
+		rule = append(rule, fmt.Sprintf("%s of %q is at least %d pooled standard deviations above %s of %q", e.Effect.Metric, e.Effect.Arm, effectSize, e.Effect.than(), e.Effect.Of))
 	}
 	return append(rule, fmt.Sprintf("in %.0f %% of the seeds, of which %d are asked for", 100*agreement, fullSeeds))
 }

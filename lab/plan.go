@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"parallax/dataset"
 )
 
 // A Plan is what a laboratory was asked to do. It is kept in the output as lab.json, so that a broken-off laboratory can go
@@ -20,6 +22,7 @@ type Plan struct {
 	Steps       int      `json:"steps"` // the usual length of a run at batch 256
 	Longer      bool     `json:"longer"`
 	Set         []string `json:"set,omitempty"` // for all arms
+	Classes     int      `json:"classes"`       // of the data's labels; 0 without labels
 	RuleVersion int      `json:"rule_version"`
 }
 
@@ -54,8 +57,8 @@ func (p Plan) Args(j Job, out string) []string {
 	if j.Long {
 		length *= LongerLength
 	}
-	args := []string{"pretrain", "--data", p.Data, "--method", j.Arm.Method, "--preset", "lab", "--seed", strconv.Itoa(j.Seed),
-		"--max-steps", strconv.Itoa(p.steps(j.Arm, length)), "--threads", "1", "--out", out}
+	args := append(p.command(j), "--preset", "lab", "--seed", strconv.Itoa(j.Seed),
+		"--max-steps", strconv.Itoa(p.steps(j.Arm, length)), "--threads", "1", "--out", out)
 	for _, s := range append(append([]string{}, p.Set...), j.Arm.Set...) {
 		args = append(args, "--set", s)
 	}
@@ -78,13 +81,35 @@ func (p Plan) steps(a Arm, length float64) int {
 // usualBatch is the batch size of the laboratory's preset.
 const usualBatch = 256
 
-// experiments are those that the plan names.
+// Look opens the data to see how many classes its labels tell apart.
+func (p *Plan) Look() error {
+	var o dataset.Options
+	for _, s := range p.Set {
+		switch key, value, _ := strings.Cut(s, "="); key {
+		case "data.labels":
+			o.Labels = value
+		case "data.split":
+			o.Split = value
+		}
+	}
+	source, err := dataset.Open(p.Data, o)
+	if err != nil {
+		return err
+	}
+	p.Classes = len(source.Classes)
+	return source.Close()
+}
+
+// experiments are those that the plan names. What cannot be tested on its data says so.
 func (p Plan) experiments() ([]Experiment, error) {
 	var all []Experiment
 	for _, id := range p.Experiments {
 		e, err := Find(id)
 		if err != nil {
 			return nil, err
+		}
+		if e.NeedsLabels && p.Classes == 0 && e.Untestable == "" {
+			e.Untestable = "it needs labelled images, and these have no labels: add --set data.labels=folders, or a CSV file of path,label"
 		}
 		all = append(all, e)
 	}

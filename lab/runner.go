@@ -15,8 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"parallax/run"
 )
 
 // A Runner makes the runs of a plan, in Out.
@@ -99,7 +97,7 @@ func (r *Runner) make(ctx context.Context, experiments []Experiment, jobs []Job,
 		})
 	}
 	for _, j := range jobs {
-		if finished(filepath.Join(r.Out, j.Dir())) {
+		if j.finished(filepath.Join(r.Out, j.Dir())) {
 			lock.Lock()
 			s.Done++
 			lock.Unlock()
@@ -118,9 +116,9 @@ func (r *Runner) make(ctx context.Context, experiments []Experiment, jobs []Job,
 // one makes one run, or goes on with it. The error is the command's last line.
 func (r *Runner) one(ctx context.Context, j Job) error {
 	dir := filepath.Join(r.Out, j.Dir())
-	args := r.Plan.Args(j, dir)
-	if _, err := os.Stat(filepath.Join(dir, run.ConfigFile)); err == nil {
-		args = []string{"pretrain", "--resume", dir}
+	args := j.resume(dir)
+	if args == nil {
+		args = r.Plan.Args(j, dir)
 	}
 	var said bytes.Buffer
 	c := r.Command(ctx, args...)
@@ -132,12 +130,6 @@ func (r *Runner) one(ctx context.Context, j Job) error {
 		return fmt.Errorf("%s: %w", strings.Join(c.Args, " "), err)
 	}
 	return nil
-}
-
-// finished says whether the run in dir has come to its end.
-func finished(dir string) bool {
-	all, err := run.List(dir)
-	return err == nil && len(all) == 1 && all[0].Status == run.StatusEnded
 }
 
 // planFile is what the laboratory was asked for, in its output.

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"parallax/collapse"
-	"parallax/collapse/history"
 	"parallax/run"
 )
 
@@ -24,6 +23,7 @@ type Sample struct {
 type Trace struct {
 	Run    collapse.Run
 	Events []run.Event
+	Curves map[Metric][]XY // what is of no event: of a clustering's report, or computed in closed form
 }
 
 // Samples reads the runs of an experiment that have ended, for every seed in which all of them have. What cannot be read
@@ -40,15 +40,16 @@ func Samples(p Plan, out string, e Experiment, long bool) []Sample {
 		}
 		s := Sample{Seed: seed, Traces: map[string]*Trace{}}
 		for _, a := range e.Arms {
-			dir := filepath.Join(out, Job{Arm: a, Seed: seed, Long: long}.Dir())
-			if !finished(dir) {
+			j := Job{Arm: a, Seed: seed, Long: long}
+			dir := filepath.Join(out, j.Dir())
+			if !j.finished(dir) {
 				break
 			}
-			r, events, err := history.Read(dir)
+			t, err := j.trace(dir)
 			if err != nil {
 				break
 			}
-			s.Traces[a.Name] = &Trace{r, events}
+			s.Traces[a.Name] = t
 		}
 		if len(s.Traces) == len(e.Arms) && len(e.Arms) > 0 {
 			all = append(all, s)
@@ -162,27 +163,3 @@ func (t *Trace) First(m Metric) float64 {
 
 // XY is a point of a curve: optimiser steps, and a value.
 type XY struct{ X, Y float64 }
-
-// Curve is the metric over the steps at which it was measured.
-func (t *Trace) Curve(m Metric) []XY {
-	var curve []XY
-	if m == Loss {
-		for _, r := range t.Run.History {
-			if r.Loss.Known {
-				curve = append(curve, XY{float64(r.Step), r.Loss.Value})
-			}
-		}
-		return curve
-	}
-	probe := ""
-	for _, e := range t.Events {
-		if e.Event != run.Eval || probe != "" && e.Probe != probe {
-			continue
-		}
-		probe = e.Probe
-		if v, known := e.Metrics()[m.name()]; known && e.Of == m.of() {
-			curve = append(curve, XY{float64(e.Step), v})
-		}
-	}
-	return curve
-}

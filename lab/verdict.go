@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -51,7 +52,11 @@ type Effect struct {
 	Metric   Metric
 	Arm, Of  string // arm minus the other
 	LogScale bool   // of the metric's logarithm: for ranks
+	Than     Metric // of the other arm; "" is Metric
 }
+
+// than is the other arm's metric.
+func (e *Effect) than() Metric { return cmp.Or(e.Than, e.Metric) }
 
 // A Finding is the answer and what it rests on.
 type Finding struct {

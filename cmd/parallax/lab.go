@@ -153,6 +153,9 @@ and then the report. What Ctrl-C has stopped goes on where it was when the same 
 }
 
 func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON bool) error {
+	if err := p.Look(); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("looking for the parallax command: %w", err)
