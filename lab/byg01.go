@@ -3,7 +3,7 @@
 package lab
 
 var byg01 = Experiment{
-	ID: "BYG-01", Method: "byol",
+	ID: "BYG-01", Method: "byol", NeedsLabels: true,
 	Question: "Batch norm lets the images of a batch see one another. Does BYOL need that in order not to collapse?",
 	Claim:    "No: with group norm and weight standardisation, which see one image at a time, BYOL does not collapse and learns as well.",
 	Source:   "Richemond et al. 2020, arXiv:2010.10241, abstract",

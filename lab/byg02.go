@@ -3,7 +3,7 @@
 package lab
 
 var byg02 = Experiment{
-	ID: "BYG-02", Method: "byol",
+	ID: "BYG-02", Method: "byol", NeedsLabels: true,
 	Question: "What happens to BYOL without any normalisation, and is it normalisation that is missing, or the start that it gives?",
 	Claim:    "Without normalisation BYOL is no better than chance. With weights and biases that only start as batch norm would have them it learns.",
 	Source:   "Richemond et al. 2020, arXiv:2010.10241, section 3",

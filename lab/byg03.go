@@ -3,7 +3,7 @@
 package lab
 
 var byg03 = Experiment{
-	ID: "BYG-03", Method: "byol",
+	ID: "BYG-03", Method: "byol", NeedsLabels: true,
 	Question: "Is BYOL a contrastive method in disguise, because batch norm in its heads compares the images of a batch?",
 	Claim:    "Without batch norm in its heads BYOL performs no better than random.",
 	Source:   "Fetterman & Albrecht 2020, untitled-ai.github.io/understanding-self-supervised-contrastive-learning.html",

@@ -3,7 +3,7 @@
 package lab
 
 var byo02 = Experiment{
-	ID: "BYO-02", Method: "byol",
+	ID: "BYO-02", Method: "byol", NeedsLabels: true,
 	Question: "Does BYOL collapse when its target stays at its random start?",
 	Claim:    "No: to predict a fixed random network is a poor task, but no collapse, and more is learnt than the random network knows.",
 	Source:   "Grill et al. 2020, arXiv:2006.07733, table 5a and section 3",

@@ -3,7 +3,7 @@
 package lab
 
 var byo08 = Experiment{
-	ID: "BYO-08", Method: "byol", Switch: "views",
+	ID: "BYO-08", Method: "byol", Switch: "views", NeedsLabels: true,
 	Question: "BYOL predicts each view from the other. What does one direction alone cost, at as many steps and at as many predictions?",
 	Claim:    "One direction does not collapse, and with as many predictions, which are twice the steps, it is nearly as good.",
 	Source:   "Chen & He 2021, arXiv:2011.10566, section 4.6, of SimSiam; put to BYOL here",

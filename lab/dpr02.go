@@ -3,7 +3,7 @@
 package lab
 
 var dpr02 = Experiment{
-	ID: "DPR-02", Method: "byol",
+	ID: "DPR-02", Method: "byol", NeedsLabels: true,
 	Question: "Does BYOL need its slow target when the predictor has two layers?",
 	Claim:    "Not to prevent collapse: without momentum it learns, less well. (A predictor that is kept symmetric collapses.)",
 	Source:   "Tian, Chen & Ganguli 2021, arXiv:2102.06810, table 3",

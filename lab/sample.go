@@ -101,8 +101,8 @@ func paced(r collapse.Run, steps int) collapse.Run {
 }
 
 // controlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed, has too few clusters, was one
-// point from the start, or was not measured. That its features are no better than the untrained network's after so few steps does not count: the claims are of collapse, and
-// those of accuracy compare arms.
+// point from the start, or was not measured. That its features are no better than the untrained network's after so few steps
+// does not count: the claims are of collapse, and those of accuracy compare arms.
 func (s Sample) controlFailed(e Experiment) string {
 	if len(e.Arms) == 0 {
 		return ""

@@ -3,7 +3,7 @@
 package lab
 
 var sim08 = Experiment{
-	ID: "SIM-08", Method: "simsiam",
+	ID: "SIM-08", Method: "simsiam", NeedsLabels: true,
 	Question: "Where in SimSiam's heads is batch norm needed?",
 	Claim:    "In the hidden layers: there it doubles the accuracy. At the projector's output it adds little.",
 	Source:   "Chen & He 2021, arXiv:2011.10566, tables 3a to 3c",

@@ -101,6 +101,8 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 		return say(Inconclusive, "%d of %d seeds agree, but the effect on %s is %.1f pooled standard deviations and %d are asked for", count.agree, len(short), e.Effect.Metric, f.Effect, effectSize)
 	case most(count.agree, len(short)):
 		return say(Confirmed, "%d of %d seeds agree%s", count.agree, len(short), e.effectText(f.Effect))
+	case most(count.oppose, len(short)) && e.Closed != nil:
+		return say(Refuted, "the opposite in %d of %d seeds, in closed form", count.oppose, len(short))
 	case most(count.oppose, len(short)) && len(long) >= leastSeeds && most(e.count(long).oppose, len(long)):
 		return say(Refuted, "the opposite in %d of %d seeds, and in %d of %d when trained %d times as long", count.oppose, len(short), e.count(long).oppose, len(long), LongerLength)
 	case most(count.oppose, len(short)) && len(long) >= leastSeeds:
@@ -161,7 +163,7 @@ func (e Experiment) effect(samples []Sample) float64 {
 	}
 	var a, b []float64
 	for _, s := range samples {
-		x, y := s.value(e.Effect.Arm, e.Effect.Metric), s.value(e.Effect.Of, e.Effect.Metric)
+		x, y := s.value(e.Effect.Arm, e.Effect.Metric), s.value(e.Effect.Of, e.Effect.than())
 		if e.Effect.LogScale {
 			x, y = math.Log(math.Max(x, 1)), math.Log(math.Max(y, 1)) // 0 is the rank of rows that are all equal
 		}
