@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"html/template"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The measures of a drawing, in the units of its view box, which are pixels on a phone.
+const (
+	plotWidth   = 360
+	plotHeight  = 206
+	plotLeft    = 40
+	plotTop     = 8
+	plotBottom  = 172 // the axis of x
+	plotRight   = 240 // what is right of it names the curves
+	labelHeight = 13
+	armStyles   = 8 // that the style sheet has
+)
+
+// A chart draws curves: those of one arm in one colour, and the arm's name where they end.
+type chart struct {
+	Title string // for those who cannot see it
+	X     string // what its axis counts
+	Steps bool   // x is optimiser steps, drawn as log(1+x), since most happens in the first ones
+	Log   bool   // y is logarithmic
+	Curve []curve
+	Names []string // of the arms; one that no curve is of is left out
+}
+
+type curve struct {
+	Arm    int
+	Title  string // shown where the pointer is
+	Points []XY
+}
+
+// SVG is the drawing, of which the page's style sheet gives the colours.
+func (c chart) SVG() template.HTML {
+	x, y := c.scales()
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, plotHeight, html.EscapeString(c.Title))
+	b.WriteString(`<path class="grid" d="`)
+	for _, t := range y.ticks {
+		fmt.Fprintf(&b, "M%d %sH%d", plotLeft, short(y.at(t)), plotRight)
+	}
+	fmt.Fprintf(&b, `"/><path class="axis" d="M%d %dH%d`, plotLeft, plotBottom, plotRight)
+	for _, t := range x.ticks {
+		fmt.Fprintf(&b, "M%s %dv4", short(x.at(t)), plotBottom)
+	}
+	b.WriteString(`"/><g class="x">`)
+	for _, t := range x.ticks {
+		fmt.Fprintf(&b, `<text x="%s" y="%d">%s</text>`, short(x.at(t)), plotBottom+16, number(t))
+	}
+	fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text></g><g class="y">`, (plotLeft+plotRight)/2, plotBottom+31, html.EscapeString(c.X))
+	for _, t := range y.ticks {
+		fmt.Fprintf(&b, `<text x="%d" y="%s">%s</text>`, plotLeft-5, short(y.at(t)+3.5), number(t))
+	}
+	b.WriteString("</g>")
+	for arm := range c.Names {
+		open := false
+		for _, k := range c.Curve {
+			if k.Arm != arm || len(k.Points) == 0 {
+				continue
+			}
+			if !open {
+				fmt.Fprintf(&b, `<g class="a%d">`, arm%armStyles)
+				open = true
+			}
+			fmt.Fprintf(&b, `<path d="%s"><title>%s</title></path>`, line(k.Points, x, y), html.EscapeString(k.Title))
+		}
+		if open {
+			b.WriteString("</g>")
+		}
+	}
+	c.names(&b, y)
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
+}
+
+// names writes each arm's letter and name beside the end of its curves, moved apart where they would cover one another.
+func (c chart) names(b *strings.Builder, y scale) {
+	type name struct {
+		arm   int
+		lines []string
+		at    float64 // the middle
+	}
+	var all []name
+	height := 0
+	for arm, text := range c.Names {
+		var ends []float64
+		for _, k := range c.Curve {
+			if v, ok := lastFinite(k.Points); ok && k.Arm == arm {
+				ends = append(ends, y.at(v))
+			}
+		}
+		if len(ends) > 0 {
+			n := name{arm, wrap(letter(arm)+" "+text, 18, 3), median(ends)}
+			all, height = append(all, n), height+len(n.lines)
+		}
+	}
+	for lines := 2; height*labelHeight > plotBottom-plotTop && lines > 0; lines-- { // too much to stand there whole
+		height = 0
+		for i, n := range all {
+			all[i].lines = wrap(letter(n.arm)+" "+c.Names[n.arm], 18, lines)
+			height += len(all[i].lines)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b name) int { return cmp.Compare(a.at, b.at) })
+	tall := func(n name) float64 { return float64(len(n.lines)) * labelHeight }
+	for i := range all { // down from the top
+		least := plotTop + tall(all[i])/2
+		if i > 0 {
+			least = all[i-1].at + (tall(all[i-1])+tall(all[i]))/2
+		}
+		all[i].at = max(all[i].at, least)
+	}
+	for i := len(all) - 1; i >= 0; i-- { // and up from the bottom
+		most := plotBottom + 6 - tall(all[i])/2
+		if i < len(all)-1 {
+			most = all[i+1].at - (tall(all[i+1])+tall(all[i]))/2
+		}
+		all[i].at = min(all[i].at, most)
+	}
+	for _, n := range all {
+		for i, text := range n.lines {
+			fmt.Fprintf(b, `<text class="n%d" x="%d" y="%s">%s</text>`, n.arm%armStyles, plotRight+6, short(n.at-tall(n)/2+float64(i)*labelHeight+10), html.EscapeString(text))
+		}
+	}
+}
+
+// A scale maps values to places along an axis.
+type scale struct {
+	from, to  float64 // values, as transform makes them
+	start     float64 // place of from
+	length    float64 // and how far to is from there
+	transform func(float64) float64
+	ticks     []float64
+}
+
+func (s scale) at(v float64) float64 {
+	return s.start + s.length*(s.transform(v)-s.from)/(s.to-s.from)
+}
+
+func (c chart) scales() (x, y scale) {
+	var xs, ys []float64
+	for _, k := range c.Curve {
+		for _, p := range k.Points {
+			if finite(p.Y) && (!c.Log || p.Y > 0) {
+				xs, ys = append(xs, p.X), append(ys, p.Y)
+			}
+		}
+	}
+	if len(xs) == 0 {
+		xs, ys = []float64{0, 1}, []float64{0.1, 1}
+	}
+	x = scale{start: plotLeft, length: plotRight - plotLeft, transform: same, from: slices.Min(xs), to: slices.Max(xs)}
+	if x.from == x.to {
+		x.to++
+	}
+	if c.Steps {
+		x.transform, x.from, x.to = math.Log1p, 0, math.Log1p(max(1, slices.Max(xs)))
+		x.ticks = apart(x, []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000}, slices.Max(xs), 19)
+	} else {
+		x.ticks = linear(x.from, x.to, 5)
+	}
+	y = scale{start: plotBottom, length: plotTop - plotBottom, transform: same, from: slices.Min(ys), to: slices.Max(ys)}
+	if c.Log {
+		y.transform, y.from, y.to = math.Log10, math.Floor(math.Log10(y.from)+1e-9), math.Ceil(math.Log10(y.to)-1e-9)
+		if y.from == y.to {
+			y.from--
+		}
+		every := math.Ceil((y.to - y.from) / 6)
+		for k := y.to; k >= y.from; k -= every {
+			y.ticks = append(y.ticks, math.Pow(10, k))
+		}
+		return x, y
+	}
+	if y.to-y.from <= 1e-9*max(math.Abs(y.from), math.Abs(y.to)) {
+		y.from, y.to = y.from-0.5, y.to+0.5
+	}
+	pad := (y.to - y.from) * 0.04
+	low, high := y.from, y.to
+	y.from, y.to = y.from-pad, y.to+pad
+	if low >= 0 && low < high/3 { // lengths of what is never negative are compared from 0 on
+		y.from = 0
+	}
+	y.ticks = linear(y.from, y.to, 5)
+	return x, y
+}
+
+// apart keeps the ticks up to last that are at least gap from the one kept before, and the last of all.
+func apart(s scale, ticks []float64, last, gap float64) []float64 {
+	var kept []float64
+	for _, t := range ticks {
+		if t < last && (len(kept) == 0 || s.at(t)-s.at(kept[len(kept)-1]) >= gap) && s.at(last)-s.at(t) >= gap {
+			kept = append(kept, t)
+		}
+	}
+	return append(kept, last)
+}
+
+// linear chooses about n round values between two.
+func linear(from, to float64, n int) []float64 {
+	rough := (to - from) / float64(n)
+	unit := math.Pow(10, math.Floor(math.Log10(rough)))
+	for _, m := range []float64{1, 2, 5, 10} {
+		if unit *= m; unit >= rough*0.8 {
+			break
+		}
+		unit /= m
+	}
+	var ticks []float64
+	for k := math.Ceil(from/unit - 1e-9); k*unit <= to+1e-9*unit; k++ {
+		ticks = append(ticks, math.Round(k)*unit)
+	}
+	return ticks
+}
+
+// line is the path through the points, in whole tenths of a unit; what is not finite leaves a gap.
+func line(points []XY, x, y scale) string {
+	var b strings.Builder
+	pen := "M"
+	for _, p := range points {
+		py := y.at(p.Y)
+		if !finite(py) {
+			pen = "M"
+			continue
+		}
+		b.WriteString(pen + short(x.at(p.X)))
+		if text := short(min(max(py, plotTop-8), plotBottom+2)); text[0] == '-' {
+			b.WriteString(text)
+		} else {
+			b.WriteString(" " + text)
+		}
+		pen = "L"
+	}
+	return b.String()
+}
+
+// A picture is an embedding at some steps of one run, a square for each, all to one scale.
+type picture struct {
+	Title  string
+	Limit  float64 // the squares reach from -Limit to Limit in both directions
+	Frames []frame
+}
+
+type frame struct {
+	Step   int
+	Points [][2]float64
+	Labels []int
+}
+
+// The squares of a picture.
+const (
+	squares     = 5
+	squareSide  = 68
+	squareGap   = 5
+	squareUnits = 200 // that points are rounded to
+	pointsShown = 120
+	pointStyles = 10
+)
+
+// SVG is the drawing: of each frame's first points, those of one label in one colour.
+func (p picture) SVG() template.HTML {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="picture" viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, squareSide+18, html.EscapeString(p.Title))
+	for i, f := range p.Frames {
+		left := i * (squareSide + squareGap)
+		step := strconv.Itoa(f.Step)
+		if i == 0 {
+			step = "step " + step
+		}
+		fmt.Fprintf(&b, `<text x="%d" y="12">%s</text><rect x="%d" y="17" width="%d" height="%d"/><g transform="translate(%d 17) scale(%s)">`,
+			left+squareSide/2, step, left, squareSide, squareSide, left, strconv.FormatFloat(float64(squareSide)/squareUnits, 'g', 3, 64))
+		byLabel := map[int]*strings.Builder{}
+		at := map[int][2]int{}
+		for k, q := range f.Points[:min(len(f.Points), pointsShown)] {
+			if !finite(q[0]) || !finite(q[1]) {
+				continue
+			}
+			label := -1
+			if k < len(f.Labels) {
+				label = f.Labels[k]
+			}
+			if label >= 0 {
+				label %= pointStyles
+			}
+			if byLabel[label] == nil {
+				byLabel[label] = new(strings.Builder)
+			}
+			to := [2]int{place(q[0], p.Limit), place(-q[1], p.Limit)}
+			dx, dy := to[0]-at[label][0], to[1]-at[label][1]
+			fmt.Fprintf(byLabel[label], "m%d", dx)
+			if dy >= 0 {
+				byLabel[label].WriteByte(' ')
+			}
+			fmt.Fprintf(byLabel[label], "%dh0", dy)
+			at[label] = to
+		}
+		for label := -1; label < pointStyles; label++ {
+			if d := byLabel[label]; d != nil {
+				class := "p"
+				if label >= 0 {
+					class += strconv.Itoa(label)
+				}
+				fmt.Fprintf(&b, `<path class="%s" d="%s"/>`, class, d)
+			}
+		}
+		b.WriteString("</g>")
+	}
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
+}
+
+// place is where a coordinate lies in a square.
+func place(v, limit float64) int {
+	return int(math.Round((min(max(v/limit, -1), 1) + 1) / 2 * squareUnits))
+}
+
+// short is a coordinate to a tenth of a unit.
+func short(v float64) string {
+	text := strconv.FormatFloat(v, 'f', 1, 64)
+	return strings.TrimSuffix(text, ".0")
+}
+
+// number is a value as it is read: three digits, no exponent where it can be avoided.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return "–"
+	case math.IsInf(v, 1):
+		return "∞"
+	case math.IsInf(v, -1):
+		return "−∞"
+	case a < 1e-12:
+		return "0"
+	case a >= 1e6 || a < 1e-3:
+		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', 2, 64), "e")
+		power, _ := strconv.Atoi(exponent)
+		if strings.Contains(mantissa, ".") {
+			mantissa = strings.TrimRight(strings.TrimRight(mantissa, "0"), ".")
+		}
+		return minus(mantissa + "e" + strconv.Itoa(power))
+	case a >= 100:
+		return minus(strconv.FormatFloat(v, 'f', 0, 64))
+	}
+	return minus(strconv.FormatFloat(signed(v), 'g', 3, 64))
+}
+
+// signed drops what three digits would round away.
+func signed(v float64) float64 { return math.Round(v*1e6) / 1e6 }
+
+// minus writes a negative number's sign as one.
+func minus(text string) string { return strings.ReplaceAll(text, "-", "−") }
+
+// wrap breaks the text into at most that many lines of some characters, and cuts off what is left.
+func wrap(text string, width, lines int) []string {
+	var all []string
+	at := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case at == "":
+			at = word
+		case len([]rune(at))+1+len([]rune(word)) <= width:
+			at += " " + word
+		default:
+			all, at = append(all, at), word
+		}
+	}
+	all = append(all, at)
+	if len(all) > lines {
+		all = all[:lines]
+		all[lines-1] += " …"
+	}
+	for i, l := range all {
+		if r := []rune(l); len(r) > width {
+			all[i] = string(r[:width-1]) + "…"
+		}
+	}
+	return all
+}
+
+// letter names an arm in drawings.
+func letter(arm int) string { return string(rune('A' + arm%26)) }
+
+func same(v float64) float64 { return v }
+
+// finite says whether a value can be drawn: that of a run which diverges on its way to infinity would flatten all others.
+func finite(v float64) bool { return math.Abs(v) < 1e9 }
+
+func lastFinite(points []XY) (float64, bool) {
+	for _, p := range slices.Backward(points) {
+		if finite(p.Y) {
+			return p.Y, true
+		}
+	}
+	return 0, false
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	v := slices.Sorted(slices.Values(values))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"strings"
+
+	"parallax/collapse"
+	"parallax/run"
+)
+
+// A word is a term of the report with what it means.
+type word struct{ Term, Meaning string }
+
+// quantities are what metrics are called, by their name in metrics.jsonl, with what their values mean.
+var quantities = map[string]word{
+	"loss":                {"training loss", "The mean since the evaluation before."},
+	"std":                 {"spread", "Standard deviation of the rows scaled to length 1, times √d: 1 when they spread evenly in all directions, 0 when all are the same. It does not see that directions are lost."},
+	"std_raw":             {"spread, unscaled", "Standard deviation of the rows as they are, the mean over dimensions."},
+	"mean_cosine":         {"mean cosine", "Of pairs of images: about 0 when they point everywhere, 1 when all are the same."},
+	"effective_rank":      {"effective rank", "How many directions are in use: exp of the entropy of the singular values of the centred rows. It does not see how far apart the rows are."},
+	"rankme":              {"RankMe", "The effective rank of rows that are not centred."},
+	"participation_ratio": {"participation ratio", "How many directions hold the variance: (Σλ)²/Σλ². A few large ones lower it sooner than the effective rank."},
+	"top_share":           {"largest share", "Of the variance in one direction, or of the images in one cluster: 1 is a collapse."},
+	"correlation_off":     {"correlation of dimensions", "Mean absolute correlation of two dimensions: 1 when all say the same."},
+	"alignment":           {"alignment", "Mean squared distance of two views of an image, from 0 to 4."},
+	"uniformity":          {"uniformity", "Log of the mean of exp(−2·squared distance) over pairs of images: 0 when all are the same, about −4 when they spread evenly."},
+	"knn":                 {"kNN accuracy", "Share of images that the labels of their nearest neighbours tell rightly. The untrained network's is far above chance, and is what it must be compared with."},
+	"linear":              {"linear accuracy", "Share of images that a linear classifier tells rightly."},
+	"support":             {"soft-vote accuracy", "Share of images that the method's own vote of the labelled ones tells rightly."},
+	"perplexity":          {"clusters in use", "Perplexity of the mean assignment: 1 when one cluster has all images."},
+	"mutual_information":  {"mutual information", "Of image and cluster, in nats: 0 when every image is in the same cluster, and when every image is in all alike."},
+	"individual_entropy":  {"entropy of an image", "Of its assignment, in nats: 0 when it is in one cluster, the log of their number when it is in all alike."},
+	"used":                {"clusters used", "Clusters that are the first choice of some image."},
+	"positive_cosine":     {"cosine of two views", "Of the same image: 1 when the loss has all that it asks of positive pairs."},
+	"rank_share":          {"effective rank per dimension", "The effective rank over the number of dimensions."},
+	"loss_noise":          {"noise of the loss", "Its standard deviation from step to step, without its trend."},
+	"purity":              {"purity of neighbours", "Share of an image's nearest neighbours that have its label."},
+	"acc":                 {"clustering accuracy", "Under the best matching of clusters to classes."},
+	"largest":             {"largest cluster", "Its share of the images."},
+	"clusters":            {"clusters in use", "exp of the entropy of the clusters' sizes."},
+}
+
+// subjects are what metrics are of.
+var subjects = map[string]string{
+	run.OfBackbone: "of features h", run.OfEmbedding: "of embeddings z", run.OfAssignments: "of assignments", "steps": "",
+	"pretext": "before clustering", "clustering": "after clustering",
+}
+
+// title is the metric as a reader meets it: "mean cosine of embeddings z".
+func (m Metric) title() string {
+	name := m.quantity()
+	text := strings.ReplaceAll(name, "_", " ")
+	if q, known := quantities[name]; known {
+		text = q.Term
+	}
+	switch subject, known := subjects[m.of()]; {
+	case m.name() == "":
+		return text
+	case m.of() == "terms":
+		return "the loss's term " + text
+	case known:
+		return strings.TrimSpace(text + " " + subject)
+	}
+	return text + " of " + m.of()
+}
+
+// quantity is the metric's name without what it is of.
+func (m Metric) quantity() string {
+	if m.name() == "" {
+		return string(m)
+	}
+	return m.name()
+}
+
+// classWords say what the classes of a diagnosis mean.
+var classWords = []word{
+	{string(collapse.Diverged), "The loss is not finite, or far above where it began."},
+	{string(collapse.NotExpanded), "One point, as the network started: training cannot be blamed."},
+	{string(collapse.Complete), "All embeddings have become one point, and the loss is content with that."},
+	{string(collapse.Collapsing), "On the way to one point."},
+	{string(collapse.Dimensional), "Spread, but over few directions."},
+	{string(collapse.Uninformative), "Spread over many directions, which are no better than those of the untrained network."},
+	{string(collapse.NotConverged), "The loss has hardly moved."},
+	{string(collapse.OneCluster), "Every image is in one cluster."},
+	{string(collapse.Uniform), "Every image is in all clusters alike."},
+	{string(collapse.FewClusters), "Most clusters are empty."},
+	{string(collapse.Weak), "Assignments say much less than the control's."},
+	{string(collapse.Healthy), "None of these."},
+	{string(collapse.Unknown), "What would rule out a collapse was not measured."},
+}
+
+// verdictLook is how a verdict is shown: with a sign, so that colour is not needed to tell it.
+type verdictLook struct {
+	Verdict Verdict
+	Class   string // in the style sheet
+	Sign    string
+	Meaning string
+}
+
+var verdictLooks = []verdictLook{
+	{Confirmed, "yes", "✓", "The control is healthy, at least four seeds of five show what the claim says, and the difference is at least three pooled standard deviations where the rule asks for one."},
+	{Refuted, "no", "✗", "At least four seeds of five show the opposite, at two lengths of training."},
+	{NotReproduced, "differs", "≠", "At least four seeds of five show the opposite, at one length of training: on a small network and in a short run, a claim need not hold that holds at full size."},
+	{Inconclusive, "open", "?", "Seeds disagree, the control itself failed, the difference is small, or there are too few seeds."},
+	{NotTestable, "none", "–", "The claim cannot be tested here."},
+}
+
+func (v Verdict) look() verdictLook {
+	for _, l := range verdictLooks {
+		if l.Verdict == v {
+			return l
+		}
+	}
+	return verdictLook{Verdict: v, Class: "open", Sign: "?"}
+}
