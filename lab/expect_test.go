@@ -17,6 +17,8 @@ func TestExpectations(t *testing.T) {
 	fixed := healthy
 	fixed.loss = -0.5
 	short := ending{loss: -0.83, cosine: 0.05, rank: 12, participation: 3.2, knn: 0.74} // of a rank below two fifths of the control's
+	barely := unlearnt
+	barely.knn = 0.66
 	still := point
 	still.loss, still.knn = -0.6, 0.8
 	for _, c := range []struct {
@@ -56,6 +58,7 @@ func TestExpectations(t *testing.T) {
 		{"fails", fails("other"), complete, Agrees},
 		{"fails", fails("other"), flat, Agrees},
 		{"fails", fails("other"), unlearnt, Agrees},
+		{"fails", fails("other"), barely, Agrees},
 		{"fails", fails("other"), point, Agrees}, // no better than untrained, wherever it began
 		{"fails", fails("other"), still, Opposes},
 		{"fails", fails("other"), healthy, Opposes},

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"parallax/method"
+	"parallax/run"
+)
+
+// What every experiment must say, before it runs.
+func TestExperimentsAreComplete(t *testing.T) {
+	form, quoted := regexp.MustCompile(`^[A-Z][A-Z0-9]{2}-\d\d$`), regexp.MustCompile(`"[^"]*"`)
+	seen := map[string]bool{}
+	for _, e := range All {
+		fail := func(text string, args ...any) { t.Helper(); t.Errorf(e.ID+": "+text, args...) }
+		if !form.MatchString(e.ID) || seen[e.ID] {
+			fail("the id is not three letters and two digits, or another one has it")
+		}
+		seen[e.ID] = true
+		if _, err := method.Find(e.Method); err != nil {
+			fail("%v", err)
+		}
+		if !strings.HasSuffix(e.Question, "?") || strings.Contains(e.Question, "\n") {
+			fail("the question %q is none", e.Question)
+		}
+		for name, text := range map[string]string{"claim": e.Claim, "source": e.Source, "reported": e.Reported} {
+			if strings.TrimSpace(text) == "" {
+				fail("no %s", name)
+			}
+		}
+		if !slices.Contains(Switches, e.turns()) {
+			fail("the switch %q is none of the atlas", e.turns())
+		}
+		if e.Untestable != "" {
+			continue
+		}
+		if len(e.Expect) == 0 || len(e.Shows) == 0 {
+			fail("nothing is expected, or shown")
+		}
+		if e.Closed == nil == (len(e.Arms) < 2) {
+			fail("%d arms, and a closed form: %v", len(e.Arms), e.Closed != nil)
+		}
+		names := map[string]bool{}
+		for _, a := range e.Arms {
+			if names[a.Name] || a.Name == "" {
+				fail("arm %q has no name of its own", a.Name)
+			}
+			names[a.Name] = true
+			for _, set := range a.Set {
+				if key, value, ok := strings.Cut(set, "="); !ok || !strings.Contains(key, ".") || value == "" {
+					fail("arm %q sets %q", a.Name, set)
+				}
+			}
+		}
+		for i, a := range e.Arms {
+			for _, b := range e.Arms[:i] {
+				if a.key() == b.key() {
+					fail("%q and %q are the same run", a.Name, b.Name)
+				}
+			}
+		}
+		for _, x := range e.Expect {
+			if x.Text == "" {
+				fail("an expectation without a text")
+			}
+			for _, name := range quoted.FindAllString(x.Text, -1) {
+				if !names[strings.Trim(name, `"`)] {
+					fail("%s: there is no such arm", x.Text)
+				}
+			}
+		}
+		if f := e.Effect; f != nil && (!names[f.Arm] || !names[f.Of]) {
+			fail("an effect between %q and %q, which are not both arms", f.Arm, f.Of)
+		}
+		for _, m := range e.Shows {
+			if !e.measures(t, m) {
+				fail("nothing measures %s", m)
+			}
+		}
+	}
+}
+
+// measures says whether the runs of the experiment have the metric, or its closed form.
+func (e Experiment) measures(t *testing.T, m Metric) bool {
+	t.Helper()
+	if e.Closed != nil {
+		s, err := e.Closed(1)
+		if err != nil {
+			t.Error(err)
+		}
+		_, known := s.Values[m]
+		return known || s.Traces != nil
+	}
+	switch m.of() {
+	case "loss", "steps", "terms":
+		return true
+	case "pretext", "clustering":
+		return slices.ContainsFunc(e.Arms, func(a Arm) bool { return a.Method == clusterMethod })
+	case run.OfBackbone, run.OfEmbedding, run.OfAssignments:
+	default:
+		return false
+	}
+	n := run.Num(0.5)
+	trace := &Trace{Events: []run.Event{{
+		Event: run.Eval, Of: m.of(), Dims: 4, Rows: 8, Used: 2, KNN: n, Linear: n, Support: n, Std: n, MeanCosine: n, EffectiveRank: n, RankMe: n,
+		ParticipationRatio: n, TopShare: n, StdRaw: n, CorrelationOff: n, Alignment: n, Uniformity: n, Perplexity: n, Information: n, Individual: n,
+	}}}
+	return len(trace.Curve(m)) > 0
+}
+
+// An arm that two experiments have runs once only if its settings are written the same way in both.
+func TestEqualArmsAreOneRun(t *testing.T) {
+	keys := map[string]string{}
+	for _, e := range All {
+		for _, a := range e.Arms {
+			sorted := a
+			sorted.Set = slices.Sorted(slices.Values(a.Set))
+			if old, known := keys[sorted.key()]; known && old != a.key() {
+				t.Errorf("%s: %q runs apart from an equal arm of another experiment, because the order of %v differs", e.ID, a.Name, a.Set)
+			}
+			keys[sorted.key()] = a.key()
+		}
+	}
+}
+
+// The control is what the others take something away from, so it sets no more than any other arm of its method.
+func TestTheControlComesFirst(t *testing.T) {
+	for _, e := range All {
+		for i, a := range e.Arms {
+			if control := e.Arms[0]; i > 0 && a.Method == control.Method && len(a.Set) < len(control.Set) {
+				t.Errorf("%s: %q sets less than the control %q", e.ID, a.Name, control.Name)
+			}
+		}
+	}
+}
