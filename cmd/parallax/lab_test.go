@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"parallax/lab"
+	"parallax/method"
+)
+
+// enough images for every batch, whose statistics need not be measured.
+var labData = []setting{
+	{"data.path", "synthetic:4096", "test"}, {"data.size", "32", "test"}, {"data.mean", "[0.5, 0.5, 0.5]", "test"}, {"data.std", "[0.2, 0.2, 0.2]", "test"},
+}
+
+// Every arm's settings are those of its method under the laboratory's preset, and arms of one experiment that are of one
+// method come to different configurations: a switch that does nothing would confirm anything.
+func TestArmsOfTheLaboratoryResolve(t *testing.T) {
+	type resolved struct {
+		text string
+		err  error
+	}
+	known := map[string]resolved{}
+	config := func(a lab.Arm) (string, error) {
+		key := a.Method + " " + strings.Join(a.Set, " ")
+		if r, done := known[key]; done {
+			return r.text, r.err
+		}
+		settings := append(slices.Clone(labData), setting{"method.name", a.Method, "test"})
+		for _, s := range a.Set {
+			path, value, _ := strings.Cut(s, "=")
+			settings = append(settings, setting{path, value, "--set"})
+		}
+		r := resolved{}
+		r.text, r.err = func() (string, error) {
+			j, err := resolve(context.Background(), &request{preset: "lab", settings: settings, stage: true})
+			if err != nil {
+				return "", err
+			}
+			defer j.source.Close()
+			clear(j.config.Sources) // the same value from elsewhere is the same value
+			text, err := j.config.Encode()
+			return string(text), err
+		}()
+		known[key] = r
+		return r.text, r.err
+	}
+	for _, e := range lab.All {
+		if _, err := method.Find(e.Method); err != nil {
+			t.Errorf("%s: %v", e.ID, err)
+		}
+		texts := map[string]string{}
+		for _, a := range e.Arms {
+			text, err := config(a)
+			if err != nil {
+				t.Errorf("%s, %q: %v", e.ID, a.Name, err)
+				continue
+			}
+			if a.Length != 0 && a.Length != 1 {
+				continue // longer, and may differ in nothing else
+			}
+			if same := texts[text]; same != "" {
+				t.Errorf("%s: %q and %q come to the same configuration", e.ID, same, a.Name)
+			}
+			texts[text] = a.Name
+		}
+	}
+}
