@@ -4,12 +4,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
+	"parallax"
 	"parallax/lab"
 	"parallax/method"
+	"parallax/nn"
+	"parallax/torch"
 )
 
 // enough images for every batch, whose statistics need not be measured.
@@ -42,6 +46,9 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 				return "", err
 			}
 			defer j.source.Close()
+			if err := builds(j); err != nil {
+				return "", err
+			}
 			clear(j.config.Sources) // the same value from elsewhere is the same value
 			text, err := j.config.Encode()
 			return string(text), err
@@ -69,4 +76,18 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 			texts[text] = a.Name
 		}
 	}
+}
+
+// builds makes the networks, where there is an engine: only then widths are compared.
+func builds(j *job) error {
+	err := torch.Scope(func() error {
+		params := nn.NewParams(1, torch.F32)
+		defer params.Free()
+		j.method.Build(&parallax.Build{Params: params, Backbone: j.backbone, Size: j.config.Data.Size, Batch: j.config.Train.Batch, Images: j.config.Data.Images, Steps: lab.Steps})
+		return nil
+	})
+	if errors.Is(err, torch.ErrNoEngine) {
+		return nil
+	}
+	return err
 }
