@@ -20,7 +20,7 @@ type SGD struct {
 
 // UsualSGD are the settings of the linear probe: rates that are each about three times the one before.
 func UsualSGD() SGD {
-	return SGD{Rates: []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3}, Epochs: 50, Batch: 256}
+	return SGD{Rates: []float64{0.003, 0.01, 0.03, 0.1, 0.3, 1}, Epochs: 50, Batch: 256}
 }
 
 // Softmax trains a softmax regression by SGD on the frozen, standardised features. The rate is the one of those given whose
