@@ -12,6 +12,6 @@ var byo01 = Experiment{
 		"which are nearer to SimSiam's.",
 	Arms:   []Arm{byol, byolNoMomentum, byolNoPredictor},
 	Shows:  []Metric{MeanCosine, EffectiveRank, KNN},
-	Expect: []Expectation{collapses("without momentum")},
+	Expect: []Expectation{collapses("without momentum"), visible("without predictor")},
 	Effect: &Effect{Metric: MeanCosine, Arm: "without momentum", Of: "BYOL"},
 }
