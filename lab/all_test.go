@@ -14,12 +14,12 @@ import (
 
 // What every experiment must say, before it runs.
 func TestExperimentsAreComplete(t *testing.T) {
-	form, quoted := regexp.MustCompile(`^[A-Z][A-Z0-9]{2}-\d\d$`), regexp.MustCompile(`"[^"]*"`)
+	form, quoted := regexp.MustCompile(`^[A-Z][A-Z0-9]{1,2}-\d\d$`), regexp.MustCompile(`"[^"]*"`)
 	seen := map[string]bool{}
 	for _, e := range All {
 		fail := func(text string, args ...any) { t.Helper(); t.Errorf(e.ID+": "+text, args...) }
 		if !form.MatchString(e.ID) || seen[e.ID] {
-			fail("the id is not three letters and two digits, or another one has it")
+			fail("the id is not two or three letters and two digits, or another one has it")
 		}
 		seen[e.ID] = true
 		if _, err := method.Find(e.Method); err != nil {
@@ -42,7 +42,7 @@ func TestExperimentsAreComplete(t *testing.T) {
 		if len(e.Expect) == 0 || len(e.Shows) == 0 {
 			fail("nothing is expected, or shown")
 		}
-		if e.Closed == nil == (len(e.Arms) < 2) {
+		if e.Closed == nil == (len(e.Arms) == 0) {
 			fail("%d arms, and a closed form: %v", len(e.Arms), e.Closed != nil)
 		}
 		names := map[string]bool{}
@@ -76,6 +76,9 @@ func TestExperimentsAreComplete(t *testing.T) {
 		}
 		if f := e.Effect; f != nil && (!names[f.Arm] || !names[f.Of]) {
 			fail("an effect between %q and %q, which are not both arms", f.Arm, f.Of)
+		}
+		if rule := strings.Join(e.Rule(), " "); strings.Contains(rule, string(KNN)) && !e.NeedsLabels {
+			fail("labels decide, and it does not say that it needs them")
 		}
 		for _, m := range e.Shows {
 			if !e.measures(t, m) {

@@ -61,6 +61,7 @@ type Metric string
 const (
 	Loss          Metric = "loss"
 	Std           Metric = "embedding.std"
+	RawStd        Metric = "embedding.std_raw"
 	MeanCosine    Metric = "embedding.mean_cosine"
 	EffectiveRank Metric = "embedding.effective_rank"
 	Participation Metric = "embedding.participation_ratio"

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import "sync"
+
+// remembered computes what is asked for once for every seed: findings are made anew whenever a run ends.
+func remembered(compute func(seed uint64) (Sample, error)) func(seed uint64) (Sample, error) {
+	type result struct {
+		Sample
+		err error
+	}
+	var lock sync.Mutex
+	known := map[uint64]result{}
+	return func(seed uint64) (Sample, error) {
+		lock.Lock()
+		defer lock.Unlock()
+		r, done := known[seed]
+		if !done {
+			r.Sample, r.err = compute(seed)
+			known[seed] = r
+		}
+		return r.Sample, r.err
+	}
+}

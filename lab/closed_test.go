@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// toyLoss is equation 2 of Jing et al., written as it stands there, over the number of images.
+func toyLoss(w, x, added *mat.Dense) float64 {
+	var z, views, sum mat.Dense
+	z.Mul(x, w.T())
+	sum.Add(x, added)
+	views.Mul(&sum, w.T())
+	loss := 0.0
+	for i := range toyImages {
+		positive := math.Exp(-squared(z.RawRowView(i), views.RawRowView(i)) / 2)
+		all := positive
+		for j := range toyImages {
+			if j != i {
+				all += math.Exp(-squared(z.RawRowView(i), z.RawRowView(j)) / 2)
+			}
+		}
+		loss -= math.Log(positive/all) / toyImages
+	}
+	return loss
+}
+
+func TestToyPullIsTheGradient(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	x, added := toyBatch(0.5, r)
+	w := toyWeights(0.3, r)
+	var down mat.Dense
+	down.Mul(w, toyPull(w, x, added))
+	const h = 1e-5
+	for _, at := range [][2]int{{0, 0}, {3, 12}, {15, 8}, {7, 1}} {
+		moved := func(by float64) float64 {
+			m := mat.DenseCopyOf(w)
+			m.Set(at[0], at[1], m.At(at[0], at[1])+by)
+			return toyLoss(m, x, added)
+		}
+		want := -(moved(h) - moved(-h)) / (2 * h)
+		if got := down.At(at[0], at[1]); math.Abs(got-want) > 1e-6*math.Max(1, math.Abs(want)) {
+			t.Errorf("-dL/dW at %v is %v, by differences %v", at, got, want)
+		}
+	}
+}
+
+func TestVanished(t *testing.T) {
+	if got := vanished([]float64{2, 1, 0.1, 0.001}, 0.01); got != 1 {
+		t.Errorf("%v of the values are below a hundredth, want 1", got)
+	}
+}
+
+// The first steps of the recovery in numbers: the slope of √(s²+ε) over n-1 rows, and of s²+ε.
+func TestSlopesOfTheHinges(t *testing.T) {
+	for _, std := range []float64{0.1, 0.01} {
+		slope, _ := recovery(std, false, 1)
+		weak, _ := recovery(std, true, 1)
+		want := 1 / (2 * math.Sqrt(std*std+1e-4)) // of one to the other, but for what the sample's deviations are off std
+		if got := slope / weak; math.Abs(got/want-1) > 0.1 {
+			t.Errorf("from %v the slopes have a ratio of %v, want about %v", std, got, want)
+		}
+	}
+}
+
+func TestClosedFormsAgreeWithTheirClaims(t *testing.T) {
+	for _, e := range []Experiment{jng03, jng04, vic13} {
+		var samples []Sample
+		for seed := uint64(1); seed <= fullSeeds; seed++ {
+			s, err := e.Closed(seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, _ := e.Closed(seed)
+			for m, v := range s.Values {
+				if again.Values[m] != v {
+					t.Errorf("%s, seed %d: %s is %v and then %v", e.ID, seed, m, v, again.Values[m])
+				}
+			}
+			samples = append(samples, s)
+			t.Log(e.ID, seed, s.Values)
+		}
+		if f := e.Judge(samples, nil); f.Verdict != Confirmed {
+			t.Errorf("%s is %s: %s", e.ID, f.Verdict, f.Why)
+		}
+	}
+}

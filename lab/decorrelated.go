@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+// Arms of VICReg, Barlow Twins and W-MSE that several experiments share: each runs once.
+var (
+	vicreg             = Arm{Name: "VICReg", Method: "vicreg"} // 25, 25, 1
+	vicregNoVariance   = Arm{Name: "without the variance term", Method: "vicreg", Set: []string{"method.variance=0"}}
+	vicregNoInvariance = Arm{Name: "without the invariance term", Method: "vicreg", Set: []string{"method.invariance=0"}}
+	vicregNoCovariance = Arm{Name: "without the covariance term", Method: "vicreg", Set: []string{"method.invariance=1", "method.variance=1", "method.covariance=0"}}
+
+	barlow = Arm{Name: "Barlow Twins", Method: "barlowtwins"}
+
+	wmse        = Arm{Name: "W-MSE", Method: "wmse"} // slices of 128 rows of 64 features, one partition
+	wmseNoWhite = Arm{Name: "without whitening", Method: "wmse", Set: []string{"method.whitening=false"}}
+)
