@@ -22,7 +22,8 @@ const (
 	plotBottom  = 172 // the axis of x
 	plotRight   = 240 // what is right of it names the curves
 	labelHeight = 13
-	armStyles   = 8 // that the style sheet has
+	nameWidth   = 15 // characters
+	armStyles   = 8  // that the style sheet has
 )
 
 // A chart draws curves: those of one arm in one colour, and the arm's name where they end.
@@ -101,14 +102,14 @@ func (c chart) names(b *strings.Builder, y scale) {
 			}
 		}
 		if len(ends) > 0 {
-			n := name{arm, wrap(letter(arm)+" "+text, 18, 3), median(ends)}
+			n := name{arm, wrap(letter(arm)+" "+text, nameWidth, 3), median(ends)}
 			all, height = append(all, n), height+len(n.lines)
 		}
 	}
 	for lines := 2; height*labelHeight > plotBottom-plotTop && lines > 0; lines-- { // too much to stand there whole
 		height = 0
 		for i, n := range all {
-			all[i].lines = wrap(letter(n.arm)+" "+c.Names[n.arm], 18, lines)
+			all[i].lines = wrap(letter(n.arm)+" "+c.Names[n.arm], nameWidth, lines)
 			height += len(all[i].lines)
 		}
 	}
@@ -166,9 +167,9 @@ func (c chart) scales() (x, y scale) {
 	}
 	if c.Steps {
 		x.transform, x.from, x.to = math.Log1p, 0, math.Log1p(max(1, slices.Max(xs)))
-		x.ticks = apart(x, []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000}, slices.Max(xs), 19)
+		x.ticks = apart(x, []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000}, slices.Max(xs), 22)
 	} else {
-		x.ticks = linear(x.from, x.to, 5)
+		x.ticks = append([]float64{x.from}, linear(x.from+(x.to-x.from)/9, x.to, 4)...)
 	}
 	y = scale{start: plotBottom, length: plotTop - plotBottom, transform: same, from: slices.Min(ys), to: slices.Max(ys)}
 	if c.Log {
@@ -223,25 +224,42 @@ func linear(from, to float64, n int) []float64 {
 	return ticks
 }
 
-// line is the path through the points, in whole tenths of a unit; what is not finite leaves a gap.
+// line is the path through the points in tenths of a unit, each from the one before; what is not finite leaves a gap.
 func line(points []XY, x, y scale) string {
 	var b strings.Builder
-	pen := "M"
+	var atX, atY float64
+	pen := false // down
 	for _, p := range points {
-		py := y.at(p.Y)
-		if !finite(py) {
-			pen = "M"
+		toX, toY := math.Round(10*x.at(p.X))/10, y.at(p.Y)
+		if !finite(p.Y) || math.IsNaN(toY) {
+			pen = false
 			continue
 		}
-		b.WriteString(pen + short(x.at(p.X)))
-		if text := short(min(max(py, plotTop-8), plotBottom+2)); text[0] == '-' {
-			b.WriteString(text)
+		toY = math.Round(10*min(max(toY, plotTop-8), plotBottom+2)) / 10
+		if pen {
+			b.WriteString(pair(toX-atX, toY-atY, b.String()))
 		} else {
-			b.WriteString(" " + text)
+			b.WriteString("M" + short(toX) + " " + short(toY) + "l")
 		}
-		pen = "L"
+		atX, atY, pen = toX, toY, true
 	}
-	return b.String()
+	return strings.TrimSuffix(b.String(), "l")
+}
+
+// pair writes two numbers behind what was written, with a space only where a path needs one.
+func pair(x, y float64, behind string) string {
+	text := ""
+	for _, v := range []float64{x, y} {
+		n := strings.Replace(short(v), "0.", ".", 1)
+		if n == "-0" {
+			n = "0"
+		}
+		if n[0] != '-' && !strings.HasSuffix(behind+text, "l") {
+			text += " "
+		}
+		text += n
+	}
+	return text
 }
 
 // A picture is an embedding at some steps of one run, a square for each, all to one scale.
@@ -260,10 +278,10 @@ type frame struct {
 // The squares of a picture.
 const (
 	squares     = 5
-	squareSide  = 68
-	squareGap   = 5
+	squareSide  = 67
+	squareGap   = 6
 	squareUnits = 200 // that points are rounded to
-	pointsShown = 120
+	pointsShown = 100
 	pointStyles = 10
 )
 
@@ -277,7 +295,7 @@ func (p picture) SVG() template.HTML {
 		if i == 0 {
 			step = "step " + step
 		}
-		fmt.Fprintf(&b, `<text x="%d" y="12">%s</text><rect x="%d" y="17" width="%d" height="%d"/><g transform="translate(%d 17) scale(%s)">`,
+		fmt.Fprintf(&b, `<text x="%d" y="12">%s</text><rect x="%d.5" y="17" width="%d" height="%d"/><g transform="translate(%d.5 17) scale(%s)">`,
 			left+squareSide/2, step, left, squareSide, squareSide, left, strconv.FormatFloat(float64(squareSide)/squareUnits, 'g', 3, 64))
 		byLabel := map[int]*strings.Builder{}
 		at := map[int][2]int{}

@@ -182,6 +182,7 @@ func newPage(p Plan, facts []word, experiments []Experiment, read func(e Experim
 
 func newSection(p Plan, e Experiment, short, long []Sample) *section {
 	f := e.Judge(short, long)
+	f.Why = readable(f.Why)
 	s := &section{
 		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methodTitle(e.Method), Switch: e.turns(),
 		Question: e.Question, Claim: e.Claim, Source: spans(e.Source), Reported: e.Reported, Scale: e.Scale,
@@ -313,7 +314,7 @@ func (s *section) Changed() []string {
 func (e Experiment) ruleLines(samples []Sample, f Finding) []ruleLine {
 	var all []ruleLine
 	for i, text := range e.Rule() {
-		l := ruleLine{Text: text}
+		l := ruleLine{Text: readable(text)}
 		switch {
 		case i < len(e.Expect):
 			for _, s := range samples {
@@ -617,6 +618,13 @@ func labCommand(p Plan, ids []string) string {
 		args = append(args, "--set", s)
 	}
 	return shell(args)
+}
+
+var metrics = regexp.MustCompile(`\b(embedding|backbone|assignments|terms|steps|pretext|clustering)\.[a-z_]+`)
+
+// readable writes out the metrics that a text names: those of a rule are as metrics.jsonl has them.
+func readable(text string) string {
+	return metrics.ReplaceAllStringFunc(text, func(name string) string { return Metric(name).title() })
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
