@@ -28,7 +28,7 @@ type BYOL struct {
 	Predictor           nn.MLP    // q, of the projector's shape
 	PredictorMode       Predictor // trained, fixed at its initialisation, or none
 	Symmetric           bool      // both directions, as in the paper; off: only p₁ with z'₂
-	ViewCount           int       // 2 in the paper; more: twice the mean over all ordered pairs of views
+	ViewCount           int       // 2 in the paper; more: the mean over all ordered pairs of views, twice it when symmetric, so that two views give the sum
 
 	encoder   parallax.Encoder
 	target    target

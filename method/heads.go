@@ -24,7 +24,7 @@ func embed(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
 }
 
 // bySize applies layer to what was made of every view. That of views of one size goes through together, in the order of the
-// first of each size, so that batch norm sees it together (PAWS's official code).
+// first of each size, so that batch norm sees it together (the official codes of PAWS and, for the projector, W-MSE).
 func bySize(layer nn.Layer, xs, views []torch.Tensor) []torch.Tensor {
 	out := make([]torch.Tensor, len(xs))
 	for i, view := range views {

@@ -35,9 +35,9 @@ type LeJEPA struct {
 	encoder parallax.Encoder
 }
 
-// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) and the head and the four global views of the authors'
-// example (MINIMAL.md of rbalestr-lab/lejepa). For ViTs their README has two global and six local ones, for ResNets the paper
-// has no local ones (algorithm 2).
+// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) but for the views and the head, which are those of the
+// authors' example, four views of the images' size (MINIMAL.md of rbalestr-lab/lejepa): the paper has no small crops for ResNets.
+// For ViTs it has two global and eight local ones, the authors' README two and six.
 func NewLeJEPA() *LeJEPA {
 	return &LeJEPA{
 		Crops:      Crops{LargeCrops: 4, SmallSize: 98, LargeScale: [2]float64{0.3, 1}, SmallScale: [2]float64{0.05, 0.3}},

@@ -15,7 +15,7 @@ var nnCLREntry = Entry{
 	Date:     "2021-04",
 	Paper:    "Dwibedi, Aytar, Tompson, Sermanet & Zisserman: With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual Representations. ICCV 2021, arXiv:2104.14548",
 	Equation: "L = mean of -log( exp(nn(zᵢ,Q)·pᵢ/τ) / Σₖ exp(nn(zᵢ,Q)·pₖ/τ) ), p the predictions of the other view, Q a queue of earlier z;  both directions",
-	Collapse: "negatives: the predictions of every other image of the batch are pushed away from a neighbour, so a constant embedding has the loss ln N and not the smallest",
+	Collapse: "negatives: the predictions of every other image of the batch are pushed away from a neighbour, so a constant embedding has the loss ln N and not the smallest (a loss that stays there has no gradient: embeddings and queue are one point)",
 	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewNNCLR() },
 }
@@ -25,7 +25,7 @@ type NNCLR struct {
 	Temperature   float64   // τ, by which the cosines are divided
 	Neighbour     bool      // nn(z,Q); off: the view's own z in its place, through which no gradient passes either
 	Queue         int       // how many earlier z the neighbour is looked for among
-	EnqueueAll    bool      // the queue takes z of all views; off: of the first alone, as in the paper and solo-learn
+	EnqueueAll    bool      // the queue takes z of all views; off: of the first alone, as in solo-learn
 	Projector     nn.MLP    // three layers, batch norm after each
 	Predictor     nn.MLP    // two layers, batch norm on the hidden one
 	PredictorMode Predictor // trained, fixed at its initialisation, or none

@@ -15,7 +15,7 @@ var reSSLEntry = Entry{
 	Date:     "2021-07",
 	Paper:    "Zheng, You, Wang, Qian, Zhang, Wang & Xu: ReSSL: Relational Self-Supervised Learning with Weak Augmentation. NeurIPS 2021, arXiv:2107.09282",
 	Equation: "L = H( softmax(k·Qᵀ/τₜ), softmax(q·Qᵀ/τₛ) ), q of the strong view, k of the weak one, Q a queue of earlier k;  θₜ ← mθₜ + (1-m)θₛ after each step",
-	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding is related to all of the queue alike, and has the loss ln K",
+	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding has the loss ln K once the queue is constant, too; that is not the smallest, but there the gradient is 0",
 	New:      func() parallax.Method { return NewReSSL() },
 }
 
@@ -29,6 +29,7 @@ type ReSSL struct {
 	Weak                bool    // the teacher sees a crop and a flip; off: the recipe is the student's
 	ViewCount           int     // 2 in the paper; more: strong views for the student, over which the mean is taken, beside the teacher's one
 	Projector           nn.MLP  // two layers without batch norm
+	ShuffleGroups       int     // groups of the batch that batch norm sees one at a time in the teacher, after a shuffle: of 32 images in the official code; 1: off
 
 	encoder parallax.Encoder
 	target  target
@@ -46,6 +47,7 @@ func NewReSSL() *ReSSL {
 		Weak:                true,
 		ViewCount:           2,
 		Projector:           nn.MLP{Widths: []int{4096, 512}},
+		ShuffleGroups:       1,
 	}
 }
 
@@ -58,6 +60,7 @@ func (m *ReSSL) Validate() error {
 		fraction("target_momentum", m.TargetMomentum),
 		fraction("final_target_momentum", m.FinalTargetMomentum),
 		atLeast("view_count", m.ViewCount, 2),
+		atLeast("shuffle_groups", m.ShuffleGroups, 1),
 		m.Projector.Validate("method.projector"),
 	)
 }
@@ -82,9 +85,9 @@ func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns the teacher's k of the weak view and the student's q of the strong ones, and offers k to the queue.
 func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	last := len(s.Views) - 1
-	k := m.target.embed(s.Views[last:])
-	m.queue.Offer(s.Gather(k[0]))
-	return append(k, embed(m.encoder, s.Views[:last])...)
+	k := m.target.shuffled(s, s.Views[last], m.ShuffleGroups)
+	m.queue.Offer(s.Gather(k))
+	return append([]torch.Tensor{k}, embed(m.encoder, s.Views[:last])...)
 }
 
 // Loss is the cross-entropy between the views' relations to the queue. The queue has no k of this batch yet, so

@@ -99,6 +99,7 @@ var settings = []string{
 	"ressl teacher_temperature=0.1", // the student's
 	"ressl target_momentum=0 final_target_momentum=0",
 	"ressl weak=false",
+	"ressl shuffle_groups=4",
 	"ressl view_count=4",
 	"paws sharpen=1",
 	"paws me_max=0",
@@ -112,6 +113,7 @@ var settings = []string{
 	"dino head_norm=true",
 	"dino head_layers=1",
 	"tico rho=0",
+	"tico covariance_gradient=false",
 	"tico target_momentum=0 final_target_momentum=0",
 	"tico symmetric=true view_count=3",
 	"lejepa lambda=0",

@@ -17,7 +17,7 @@ var swavEntry = Entry{
 	Date:     "2020-06",
 	Paper:    "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882",
 	Equation: "L = -½ ( q₂·log p₁ + q₁·log p₂ ),  p = softmax(Czᵗ/τ),  q = Sinkhorn(Czᵗ/ε), z and the rows of C of length 1",
-	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): there are no negative pairs, and one code for all images is not allowed",
+	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): the only code that all images can share is the uniform one, with which the loss is ln K; there are no negative pairs",
 	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewSwAV() },
 }

@@ -115,6 +115,8 @@ var switches = map[string][]struct {
 	},
 	"tico": {
 		{"symmetric", func(m parallax.Method) { m.(*method.TiCo).Symmetric = true }, properties{held: []int{0, 1}}},
+		{"no gradient through the covariance", func(m parallax.Method) { m.(*method.TiCo).CovarianceGradient = false },
+			properties{held: []int{0}, asymmetric: "one direction", stopped: "this batch's part of C gets no gradient"}},
 		{"3 views", func(m parallax.Method) { m.(*method.TiCo).ViewCount = 3 },
 			properties{held: []int{0, 1}, asymmetric: "the first view is the query"}},
 		{"3 views, symmetric, no contrast, momentum 0", func(m parallax.Method) {

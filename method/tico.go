@@ -22,8 +22,9 @@ var ticoEntry = Entry{
 
 // TiCo draws a query towards the key of the other view, and away from where the queries of the last batches were.
 type TiCo struct {
-	Rho                 float64 // ρ, weight of the covariance contrast; 8, and 20 in lightly and sayannag/TiCo-pytorch; 0 leaves it out
+	Rho                 float64 // ρ, weight of the covariance contrast; 8, as in lightly 1.6.0; 20 in lightly before and in sayannag/TiCo-pytorch; 0 leaves it out
 	Beta                float64 // β, how much of C stays from step to step
+	CovarianceGradient  bool    // through this batch's part of C, as in sayannag/TiCo-pytorch; off: none, as in lightly 1.6.0
 	TargetMomentum      float64 // of the key network, at the start
 	FinalTargetMomentum float64 // of the key network at the end, reached along half a cosine
 	Symmetric           bool    // every view is a query, too; off: the first alone
@@ -40,6 +41,7 @@ func NewTiCo() *TiCo {
 	return &TiCo{
 		Rho:                 8,
 		Beta:                0.9,
+		CovarianceGradient:  true,
 		TargetMomentum:      0.99,
 		FinalTargetMomentum: 1,
 		ViewCount:           2,
@@ -89,7 +91,8 @@ func (m *TiCo) Forward(s *parallax.Step) []torch.Tensor {
 	return append(m.target.embed(keys), q...)
 }
 
-// Loss is the paper's, with the gradient also through this batch's part of C (algorithm 1).
+// Loss is the paper's (algorithm 1). Whether the authors pass a gradient through this batch's part of C is not known: without it
+// that part counts half, for it is quadratic in the queries twice over.
 func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := m.covariance.Scale(m.Beta)
 	at := len(z) - 1
@@ -105,7 +108,11 @@ func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 			}
 		}
 	}
-	c = c.Add(secondMoment(s, queries).Scale(1 - m.Beta)) // βC + (1-β) 1/N Σ qᵢqᵢᵀ
+	part := secondMoment(s, queries)
+	if !m.CovarianceGradient {
+		part = part.Detach()
+	}
+	c = c.Add(part.Scale(1 - m.Beta)) // βC + (1-β) 1/N Σ qᵢqᵢᵀ
 	invariance := mean(cosines).Neg().Shift(1)
 	contrast := over(queries, func(q torch.Tensor) torch.Tensor {
 		q = q.Normalize(1)

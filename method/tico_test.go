@@ -108,3 +108,20 @@ func TestTiCoContrast(t *testing.T) {
 		near(t, "without contrast", m.Loss(step, []torch.Tensor{one, one}).Item(), 0, 1e-12)
 	})
 }
+
+// C without its past is quadratic in the queries, and so is what it is multiplied by: with C held still half the slope is left.
+func TestTiCoGradientThroughTheCovariance(t *testing.T) {
+	var slopes [2][]float64
+	for i, through := range []bool{true, false} {
+		m := shrink(tico(func(m *method.TiCo) { m.Beta, m.CovarianceGradient = 0, through }))
+		with(t, m, torch.F64, 6, func(b built) {
+			q := normals(3, 1, 6, width)[0].RequireGrad(true)
+			key := q.Detach() // at its own key the invariance has no slope
+			b.Loss(b.step(0, 6, 1), []torch.Tensor{key, q}).Backward()
+			slopes[i] = q.Grad().Float64s()
+		})
+	}
+	for i := range slopes[0] {
+		near(t, "the slope without half of it", 2*slopes[1][i], slopes[0][i], 1e-12)
+	}
+}

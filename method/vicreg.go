@@ -91,8 +91,10 @@ func (m *VICReg) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns z of every view.
 func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
 
-// Loss is equation 6. The official code (main_vicreg.py of facebookresearch/vicreg) has other factors than the paper: its
-// invariance is a mean over features too, so d times smaller, and its variance a mean over the two views, so half.
+// Loss is equation 6. The official code (main_vicreg.py of facebookresearch/vicreg) has other factors than the equations: its
+// invariance is a mean over features too, so d times smaller, and its variance a mean over the two views, so half. The paper's
+// algorithm 1 is a third form, and solo-learn's: the code's invariance and the equations' variance, which is the form official
+// with µ twice as large.
 func (m *VICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = gather(s, z)
 	invariance := pairwise(z, meanSquare)        // 1/(N·d) Σ ‖a - b‖²

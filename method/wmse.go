@@ -73,8 +73,11 @@ func (m *WMSE) Build(b *parallax.Build) parallax.Encoder {
 	return m.encoder
 }
 
-// Forward returns the paper's v of every view.
-func (m *WMSE) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+// Forward returns the paper's v of every view. All views go through the projector together, so that its batch norm sees them
+// together, as in the official code.
+func (m *WMSE) Forward(s *parallax.Step) []torch.Tensor {
+	return bySize(m.encoder.Projector, parallax.Each(m.encoder.Backbone, s.Views), s.Views)
+}
 
 // Loss is equation 6 for random partitions of the batch, the same for all views (section 3.2).
 func (m *WMSE) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {

@@ -126,3 +126,18 @@ func TestWMSESwitches(t *testing.T) {
 		near(t, "the mean square", plain.Loss(parallax.NewStep(0, 1), z).Item(), squares, 1e-12)
 	})
 }
+
+// The projector's batch norm sees all views together: their mean is 0, that of one view is not.
+func TestWMSENormalisesTheViewsTogether(t *testing.T) {
+	m := shrink(method.NewWMSE()).(*method.WMSE)
+	m.Projector.OutputNorm = true
+	with(t, m, torch.F64, 6, func(b built) {
+		step := b.step(0, 6, 1)
+		step.Views[1] = step.Views[1].Scale(2).Shift(1)
+		v := m.Forward(step)
+		near(t, "the mean of both views", v[0].Add(v[1]).Mean(0).Abs().Max().Item(), 0, 1e-12)
+		if one := v[0].Mean(0).Abs().Max().Item(); one < 1e-3 {
+			t.Errorf("the mean of one view is %g: it is normalised on its own", one)
+		}
+	})
+}
