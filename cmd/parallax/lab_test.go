@@ -37,6 +37,7 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 		settings := append(slices.Clone(labData), setting{"method.name", a.Method, "test"})
 		for _, s := range a.Set {
 			path, value, _ := strings.Cut(s, "=")
+			path = strings.TrimPrefix(path, clusteringStage+".") // of an arm that is a clustering, the stage whose method it names
 			settings = append(settings, setting{path, value, "--set"})
 		}
 		r := resolved{}
