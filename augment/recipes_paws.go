@@ -4,8 +4,8 @@ package augment
 
 // PAWSRecipes returns the recipes of PAWS's two large views, and of its small crops with their size: Assran et al. 2021,
 // appendix C. Images of smallView pixels or fewer get what the official code does to CIFAR-10 (equalised and solarised,
-// neither blurred nor turned grey; crops from 0.5 where there are no small ones), others what it does to ImageNet. Small
-// crops have 9/16 (18 for 32) and 3/7 (96 for 224) of the side.
+// neither blurred nor turned grey; crops from 0.5 of the area where there are no small ones), others what it does to ImageNet
+// (crops from 0.14, and from 0.08 where there are no small ones). Small crops have 9/16 (18 for 32) and 3/7 (96 for 224) of the side.
 func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 	if size <= smallView {
 		least := 0.5
@@ -32,7 +32,11 @@ func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 			PILBlur{P: 0.5, Sigma: [2]float64{0.1, 2}},
 		}
 	}
-	return view(size, [2]float64{0.14, 1}), view(size*3/7, [2]float64{0.05, 0.14})
+	least := 0.08
+	if small {
+		least = 0.14
+	}
+	return view(size, [2]float64{least, 1}), view(size*3/7, [2]float64{0.05, 0.14})
 }
 
 // cropped is a random resized crop with areas of a scale.

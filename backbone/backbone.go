@@ -17,10 +17,11 @@ type Spec struct {
 	// Width is the number of channels of the first stage, with which all others scale: 64 in the ResNets' papers, 16 in
 	// their networks for CIFAR-10 (resnet8, resnet20) and for a network that learns on two CPU cores. Of a wide ResNet it is 16 times the widening factor; of a ViT it is the width of
 	// an attention head, 64 in the papers.
-	Width int
-	Stem  Stem    // usually the [Entry]'s
-	Norm  nn.Norm // after, or before, every convolution; of a ViT layer norm
-	Size  int     // of the images in pixels, on which a ViT's positions depend
+	Width    int
+	Stem     Stem    // usually the [Entry]'s
+	Norm     nn.Norm // after, or before, every convolution; of a ViT layer norm
+	ZeroInit bool    // of a ResNet: see [ResNet]; others have no norm at the end of a block
+	Size     int     // of the images in pixels, on which a ViT's positions depend
 }
 
 // Entry describes one backbone of the list.
@@ -82,6 +83,6 @@ func resNet(depth int) func(Spec) (parallax.Backbone, error) {
 		if s.Stem != ImageNet && s.Stem != Small && s.Stem != Strided {
 			return nil, fmt.Errorf("backbone.stem is %q: of a ResNet it must be %q, %q or %q", s.Stem, ImageNet, Small, Strided)
 		}
-		return ResNet{Depth: depth, Width: s.Width, Stem: s.Stem, Norm: s.Norm}, nil
+		return ResNet{Depth: depth, Width: s.Width, Stem: s.Stem, Norm: s.Norm, ZeroInit: s.ZeroInit}, nil
 	}
 }

@@ -20,7 +20,7 @@ type ResNet struct {
 	Width    int  // channels of the first stage, 64 in the paper, 16 of depths 8 and 20; every further stage has twice as many
 	Stem     Stem // see StemFor
 	Norm     nn.Norm
-	ZeroInit bool // the last batch norm of every block starts with weight 0, so the block as the identity (arXiv:1706.02677)
+	ZeroInit bool // the last norm of every block starts with weight 0, so the block as the identity (arXiv:1706.02677)
 }
 
 // depths holds the blocks in each stage, and what a block is made of: four stages as in table 1 of the paper, three as in

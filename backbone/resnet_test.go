@@ -125,6 +125,33 @@ func TestZeroInit(t *testing.T) {
 	}
 }
 
+// A Spec passes the start on to a ResNet; a network without a norm at the end of its blocks starts as always.
+func TestZeroInitOfASpec(t *testing.T) {
+	for name, want := range map[string]int{"resnet8": 3, "wrn28": 0} {
+		e, err := backbone.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := backbone.Spec{Name: name, Width: 4, Stem: e.Stem(32), Norm: e.Norm, ZeroInit: true, Size: 32}.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in(t, func(p *nn.Params) error {
+			body.Build(p)
+			zeros := 0
+			for _, n := range p.All() {
+				if strings.HasSuffix(n.Name, ".weight") && n.Tensor.Abs().Max().Item() == 0 {
+					zeros++
+				}
+			}
+			if zeros != want {
+				t.Errorf("%s: %d weights start at 0, want %d", name, zeros, want)
+			}
+			return nil
+		})
+	}
+}
+
 // Every norm takes the place of batch norm, under its name; only batch norm looks at the other images of the batch.
 func TestNorms(t *testing.T) {
 	for norm, want := range map[nn.Norm]int{ // tensors in each place

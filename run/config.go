@@ -39,11 +39,12 @@ type Data struct {
 
 // Backbone is the network that is trained and exported.
 type Backbone struct {
-	Name  string // "resnet18", ...
-	Width int    // channels of the first stage, of a ViT those of an attention head: 64 in the papers
-	Stem  string // "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), "strided" (3x3, stride 2), of a ViT "patchN" (N pixels a side); "": by network and size
-	Norm  string // "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, started as batch norm would); "": the network's own
-	Init  string // file whose weights it starts from, "" for random ones
+	Name     string // "resnet18", ...
+	Width    int    // channels of the first stage, of a ViT those of an attention head: 64 in the papers
+	Stem     string // "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), "strided" (3x3, stride 2), of a ViT "patchN" (N pixels a side); "": by network and size
+	Norm     string // "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, started as batch norm would); "": the network's own
+	ZeroInit bool   // the last norm of every block of a ResNet starts with weight 0, so that the block starts as the identity; of no effect on other networks
+	Init     string // file whose weights it starts from, "" for random ones
 }
 
 // Optim is the optimiser and the learning-rate schedule: linear warm-up, then a half cosine, per step.

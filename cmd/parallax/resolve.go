@@ -322,7 +322,7 @@ func (j *job) complete() error {
 // network is the backbone that a config describes.
 func network(c *run.Config) (parallax.Backbone, error) {
 	b := c.Backbone
-	s := backbone.Spec{Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), Size: c.Data.Size}
+	s := backbone.Spec{Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), ZeroInit: b.ZeroInit, Size: c.Data.Size}
 	if err := s.Norm.UnmarshalText([]byte(b.Norm)); err != nil {
 		return nil, fmt.Errorf("backbone.norm: %w", err)
 	}
