@@ -103,6 +103,31 @@ type Epoch struct {
 	Visit func(f func(s *Step)) error
 }
 
+// Collapser is a Method that says what it is like when every embedding is the same. Collapsed is called after Build; batch is
+// how many images a forward pass has.
+type Collapser interface {
+	Method
+	Collapsed(batch int) Collapsed
+}
+
+// Collapsed is a method whose embeddings are all the same, those that it keeps of earlier batches included.
+type Collapsed struct {
+	Loss  float64 // the least that the loss can then be
+	Known bool    // whether the hyperparameters determine that; Loss, Minimum and SeesLength say nothing without it
+	// Minimum says that the loss cannot be less whatever the embeddings are, so that nothing in it stops a collapse. Otherwise it
+	// is what a network reaches that learns nothing.
+	Minimum    bool
+	SeesLength bool   // the loss depends on how long the embeddings are: that they become short is evidence
+	Causes     string // what usually leads there in this method, in words
+}
+
+// Assigner is a Method that distributes images over prototypes, classes or outputs. Assign returns how, for embeddings z of N x d
+// as the encoder's projector gives them: N x K, rows of probabilities.
+type Assigner interface {
+	Method
+	Assign(z torch.Tensor) torch.Tensor
+}
+
 // Build is what a Method makes its networks from.
 type Build struct {
 	Params   *nn.Params
@@ -123,6 +148,7 @@ type Backbone interface {
 type Encoder struct {
 	Backbone  nn.Layer
 	Projector nn.Layer
+	Predictor nn.Layer   // gives what is predicted from z, as wide as z; nil without one
 	Params    *nn.Params // the subtree of the backbone, to be exported under its local names
 	Features  int        // the width of h
 }

@@ -72,7 +72,7 @@ func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	m.target = newTarget(b, m.Projector, m.TargetMode)
-	return m.encoder
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ...

@@ -54,3 +54,8 @@ func (m *DINOHead) network(b *parallax.Build, p *nn.Params) (toEmbedding, whole 
 	whole.Projector = nn.Sequential{head, nn.Func(func(z torch.Tensor) torch.Tensor { return torch.Linear(z, last.Normalize(1), torch.Tensor{}) })}
 	return toEmbedding, whole
 }
+
+// outputs are the student's g for embeddings: the last layer of the network.
+func (m *DINO) outputs(z torch.Tensor) torch.Tensor {
+	return m.student.Projector.(nn.Sequential)[1].Forward(z)
+}

@@ -68,6 +68,14 @@ func predictor(b *parallax.Build, mlp nn.MLP, mode Predictor, in int) nn.Layer {
 	return layer
 }
 
+// predicting returns the encoder with its predictor, where there is one.
+func predicting(e parallax.Encoder, p nn.Layer, mode Predictor) parallax.Encoder {
+	if mode != "none" {
+		e.Predictor = p
+	}
+	return e
+}
+
 // Rate says whether a predictor's learning rate follows the schedule (scheduled) or stays at its peak (constant).
 type Rate string
 

@@ -81,7 +81,7 @@ func (m *MoCoV3) Build(b *parallax.Build) parallax.Encoder {
 	}
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	m.target = newTarget(b, m.Projector, "ema")
-	return m.encoder
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns the keys k₁, k₂ ... and then the queries q₁, q₂ ...; in one direction k₂ ... and q₁.

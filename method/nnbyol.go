@@ -78,7 +78,7 @@ func (m *NNBYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
 	m.target = newTarget(b, m.Projector, "ema")
 	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
-	return m.encoder
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ..., and offers z' to the queue.

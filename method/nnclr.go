@@ -76,7 +76,7 @@ func (m *NNCLR) Build(b *parallax.Build) parallax.Encoder {
 	d := m.Projector.Out(b.Backbone.Features())
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
 	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
-	return m.encoder
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.

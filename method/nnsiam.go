@@ -73,7 +73,7 @@ func (m *NNSiam) Build(b *parallax.Build) parallax.Encoder {
 	d := m.Projector.Out(b.Backbone.Features())
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
 	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
-	return m.encoder
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Groups keeps the predictor's learning rate constant when asked.

@@ -87,7 +87,7 @@ func (m *PAWS) Build(b *parallax.Build) parallax.Encoder {
 		norm := m.Predictor.Norm.Layer(b.Params.Sub("predictor").Sub("input"), d, true)
 		m.predictor = nn.Sequential{norm, predictor(b, m.Predictor, m.PredictorMode, d)}
 	}
-	return m.encoder
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns the predictions from the anchors, z of the targets, and the support in both ways; what is of the targets

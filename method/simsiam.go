@@ -71,7 +71,7 @@ func (m *SimSiam) Views(size int) []augment.Recipe {
 func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	return m.encoder
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Groups keeps the predictor's learning rate constant when asked.

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/torch"
+)
+
+const collapsedBatch = 4 // the mean of so many equal rows is exact
+
+// leastAtOrigin are those for which 0 is the constant embedding with the least loss, where that depends on the constant: no logit above another, the mean
+// of a normal distribution.
+var leastAtOrigin = map[string]bool{"lejepa": true, "scan": true}
+
+// alike returns rows that are all the same: 0, or a vector of length 1.
+func alike(zero bool, like torch.Tensor) torch.Tensor {
+	n, d := like.Size(0), like.Size(1)
+	values := make([]float64, n*d)
+	for i := range values {
+		if !zero {
+			values[i] = math.Cos(float64(i%d) + 1)
+		}
+	}
+	return torch.FromFloat64(values, n, d).Normalize(1).To(like.DType())
+}
+
+// settle gives the method the memory that it has when all embeddings have been u for long: queues, banks and clusters of it, and
+// its second moment. SwAV's prototypes are as far from it as from each other.
+func (b built) settle(u torch.Tensor) {
+	for _, n := range append(b.memory(), b.params.All()...) {
+		switch {
+		case strings.HasSuffix(n.Name, "covariance"):
+			u.T().MatMul(u).CopyInto(n.Tensor)
+		case strings.HasPrefix(n.Name, "queue.") && strings.HasSuffix(n.Name, ".rows"), strings.HasSuffix(n.Name, "queue.rows"),
+			strings.HasPrefix(n.Name, "prototypes."), strings.HasSuffix(n.Name, ".prototypes"), strings.HasPrefix(n.Name, "bank."):
+			u.Mul(torch.Ones(u.DType(), n.Tensor.Size(0), 1)).CopyInto(n.Tensor.Detach())
+		}
+	}
+}
+
+// What a method says of its loss when it has collapsed is what its loss then is.
+func TestCollapsed(t *testing.T) {
+	for _, s := range subjects() {
+		t.Run(s.name, func(t *testing.T) {
+			with(t, s.new(), torch.F64, collapsedBatch, func(b built) {
+				m, ok := b.Method.(parallax.Collapser)
+				if !ok {
+					t.Error("it does not say what it is like when it has collapsed")
+					return
+				}
+				c := m.Collapsed(collapsedBatch)
+				if c.Causes == "" {
+					t.Error("it does not say what it usually collapses by")
+				}
+				if !c.Known {
+					return
+				}
+				step := b.step(0, collapsedBatch, 3)
+				z := b.Forward(step)
+				random := make([]torch.Tensor, len(z))
+				r := rand.New(rand.NewPCG(1, 5))
+				for range 5 {
+					for i := range z {
+						random[i] = normal(r, z[i].Shape()...).To(z[i].DType())
+					}
+					if loss := b.Loss(step, random).Item(); c.Minimum && loss < c.Loss-1e-9 {
+						t.Errorf("the minimum is %v, and random embeddings have %v", c.Loss, loss)
+					}
+				}
+				b.settle(alike(false, z[0]).Narrow(0, 0, 1))
+				for i := range z {
+					z[i] = alike(leastAtOrigin[s.Name], z[i])
+				}
+				near(t, "the loss of a constant embedding", b.Loss(step, z).Item(), c.Loss, 1e-7)
+			})
+		})
+	}
+}
+
+// The published levels: ln(1+K), ln K, and VICReg's in both forms.
+func TestCollapsedLevels(t *testing.T) {
+	moco, swav, paper := method.NewMoCoV2(), method.NewSwAV(), method.NewVICReg()
+	paper.Form = "paper"
+	for _, c := range []struct {
+		name string
+		m    parallax.Collapser
+		want float64
+	}{
+		{"MoCo", moco, math.Log(1 + 65536)},
+		{"SwAV", swav, math.Log(3000)},
+		{"VICReg", method.NewVICReg(), 24.75},
+		{"VICReg, paper", paper, 49.5},
+		{"SimCLR", method.NewSimCLR(), math.Log(511)},
+		{"NNCLR", method.NewNNCLR(), math.Log(256)},
+		{"SimSiam", method.NewSimSiam(), -1},
+	} {
+		near(t, c.name, c.m.Collapsed(256).Loss, c.want, 1e-12)
+	}
+}
+
+// Every row of an assignment is a distribution, of as many outcomes as the method has.
+func TestAssign(t *testing.T) {
+	for _, s := range subjects() {
+		with(t, s.new(), torch.F64, 4, func(b built) {
+			m, ok := b.Method.(parallax.Assigner)
+			if !ok {
+				return
+			}
+			x := b.step(0, 4, 3).Views[0]
+			p := m.Assign(b.encoder.Projector.Forward(b.encoder.Backbone.Forward(x)))
+			if p.Size(0) != 4 || p.Size(1) < 2 || p.Neg().Max().Item() > 0 {
+				t.Errorf("%s: shape %v, or negative", s.name, p.Shape())
+			}
+			near(t, s.name+": the sum of all rows", p.Sum().Item(), 4, 1e-9)
+		})
+	}
+}
