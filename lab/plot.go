@@ -281,7 +281,7 @@ const (
 	squareSide  = 67
 	squareGap   = 6
 	squareUnits = 200 // that points are rounded to
-	pointsShown = 100
+	pointsShown = 90
 	pointStyles = 10
 )
 
@@ -319,7 +319,7 @@ func (p picture) SVG() template.HTML {
 			if dy >= 0 {
 				byLabel[label].WriteByte(' ')
 			}
-			fmt.Fprintf(byLabel[label], "%dh0", dy)
+			fmt.Fprintf(byLabel[label], "%dz", dy) // of no length, and round at its ends
 			at[label] = to
 		}
 		for label := -1; label < pointStyles; label++ {

@@ -128,14 +128,13 @@ type figure struct {
 	SVG           template.HTML
 }
 
-// A diagnosis is what one run ended as, and the numbers that decided.
+// A diagnosis is a class that runs of an arm ended in, and the numbers that decided in each of them.
 type diagnosis struct {
-	Arm               int
-	Letter, Name      string
-	Seed              int
-	Class             string
-	Bad               bool
-	Evidence, Meaning string
+	Arm            int
+	Letter, Name   string
+	Class, Meaning string
+	Bad            bool
+	Seeds          []word // and the numbers
 }
 
 // again is how one run is made again.
@@ -391,7 +390,7 @@ func wide(curves []curve) bool {
 
 // What is drawn of a spectrum: so many of its values, and down to this share of the largest.
 const (
-	spectrumPoints = 28
+	spectrumPoints = 20
 	spectrumFloor  = 1e-6
 )
 
@@ -535,25 +534,28 @@ func frames(events []run.Event) []int {
 	return chosen
 }
 
-// diagnoses lists what every run ended as.
+// diagnoses lists what the runs of every arm ended as.
 func (e Experiment) diagnoses(samples []Sample) []diagnosis {
 	var all []diagnosis
 	for i, a := range e.Arms {
+		first := len(all)
+		add := func(seed int, f collapse.Finding) {
+			at := first + slices.IndexFunc(all[first:], func(d diagnosis) bool { return d.Class == string(f.Class) && d.Meaning == f.Meaning })
+			if at < first {
+				at = len(all)
+				all = append(all, diagnosis{Arm: i % armStyles, Letter: letter(i), Name: a.Name, Class: string(f.Class), Meaning: f.Meaning, Bad: f.Class.Alarming()})
+			}
+			parts := make([]string, len(f.Evidence))
+			for k, v := range f.Evidence {
+				parts[k] = minus(strings.ReplaceAll(v.String(), "_", " "))
+			}
+			all[at].Seeds = append(all[at].Seeds, word{fmt.Sprintf("seed %d", seed), strings.Join(parts, "; ")})
+		}
 		for _, s := range samples {
 			d := s.Diagnosis(e, a.Name)
-			row := func(f collapse.Finding) {
-				parts := make([]string, len(f.Evidence))
-				for k, v := range f.Evidence {
-					parts[k] = minus(v.String())
-				}
-				all = append(all, diagnosis{
-					Arm: i % armStyles, Letter: letter(i), Name: a.Name, Seed: s.Seed, Class: string(f.Class), Bad: f.Class.Alarming(),
-					Evidence: strings.ReplaceAll(strings.Join(parts, "; "), "_", " "), Meaning: f.Meaning,
-				})
-			}
-			row(d.Finding)
+			add(s.Seed, d.Finding)
 			if d.Clusters != nil {
-				row(*d.Clusters)
+				add(s.Seed, *d.Clusters)
 			}
 		}
 	}
