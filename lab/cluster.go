@@ -24,7 +24,15 @@ const (
 	usualClusters  = 10            // where the images have no labels that would say how many there are
 )
 
-// command and its arguments for what is the job's own, before settings.
+// stages is how many runs the arm makes, one after the other: of a clustering the pretext, the clustering and self-labelling.
+func (a Arm) stages() float64 {
+	if a.Method == clusterMethod {
+		return 3
+	}
+	return 1
+}
+
+// command is what makes the job, with the arguments that depend on what it is.
 func (p Plan) command(j Job) []string {
 	if j.Arm.Method == clusterMethod {
 		classes := p.Classes

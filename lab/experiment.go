@@ -123,7 +123,7 @@ func (e Experiment) Rule() []string {
 func (e Experiment) Lengths() float64 {
 	sum := 0.0
 	for _, a := range e.Arms {
-		sum += a.length()
+		sum += a.length() * a.stages()
 	}
 	return sum
 }
