@@ -94,7 +94,7 @@ func (e *evaluation) add(path string) error {
 	for _, split := range []string{dataset.SplitTest, dataset.SplitVal} {
 		if bank.HasSplit(split) && bank.Split != split && queryData == nil {
 			options.Split = split
-			queries, err := dataset.Open(path, options)
+			queries, err := openQueries(path, options, bank.Classes)
 			if err != nil {
 				return fmt.Errorf("opening a probe: %w", err)
 			}
@@ -113,6 +113,29 @@ func (e *evaluation) add(path string) error {
 	}
 	e.probes = append(e.probes, p)
 	return nil
+}
+
+// openQueries opens the split of a probe whose images are classified. A file of labels may be for the training images alone: when
+// it labels none of the others, their folders do, if those are named like the file's classes.
+func openQueries(path string, o dataset.Options, classes []string) (*dataset.Source, error) {
+	queries, err := dataset.Open(path, o)
+	if err != nil || len(classes) == 0 {
+		return queries, err
+	}
+	for i := range queries.Len() {
+		if queries.Label(i) >= 0 {
+			return queries, nil
+		}
+	}
+	o.Labels = "folders"
+	named, err := dataset.Open(path, o)
+	if err != nil {
+		return queries, nil // images without folders of classes, which is no mistake
+	}
+	if !slices.Equal(named.Classes, classes) {
+		return queries, named.Close()
+	}
+	return named, queries.Close()
 }
 
 // plain loads images without augmentation.
