@@ -81,6 +81,7 @@ type Train struct {
 	SaveEvery  int    // steps between checkpoints, 0 for one per epoch
 	LogEvery   int    // steps between lines of metrics
 	Keep       int    // last checkpoints kept, beside the best
+	OnCollapse string // what the guard does when the run has collapsed: "warn", "stop", "rewind" (back to the last good checkpoint, at half the rate), or "off": nobody looks
 }
 
 // Probe says what the encoder is evaluated on during the run.
@@ -99,6 +100,14 @@ type Engine struct {
 	CPU     string // the capability libtorch's kernels were dispatched to, "AVX2", "AVX512", ...
 }
 
+// What the guard may do when a run has collapsed.
+const (
+	Warn   = "warn"
+	Stop   = "stop"
+	Rewind = "rewind"
+	Off    = "off"
+)
+
 // The precisions a run may have: "bf16" is autocast with float32 weights and losses.
 const (
 	BF16    = "bf16"
@@ -114,7 +123,7 @@ func Default() Config {
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},
-		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", LogEvery: 10, Keep: 2},
+		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", LogEvery: 10, Keep: 2, OnCollapse: Warn},
 		// T 0.07 is Wu et al.'s (2018, arXiv:1805.01978). They let 200 neighbours vote over all of ImageNet; a probe has far
 		// fewer images of a class.
 		Probe: Probe{Limit: 10000, K: 20, Temperature: 0.07, Linear: true},

@@ -262,7 +262,7 @@ augment:
 
 func TestMergeErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"train:\n  batch: 1\n  batsh: 2\n":  "f.yaml:3: unknown key train.batsh: did you mean train.batch? train holds: batch, accumulate, epochs, max_steps, precision, device, threads, workers, eval_every, eval_early, save_every, log_every, keep",
+		"train:\n  batch: 1\n  batsh: 2\n":  "f.yaml:3: unknown key train.batsh: did you mean train.batch? train holds: batch, accumulate, epochs, max_steps, precision, device, threads, workers, eval_every, eval_early, save_every, log_every, keep, on_collapse",
 		"train: {batch: 1, batch: 2}":       "f.yaml: line 1: key batch is given twice, first in line 1",
 		"train:\n  batch: big\n":            `f.yaml:2: train.batch is "big", want a whole number`,
 		"train:\n  batch:\n":                "f.yaml:2: train.batch is empty, want a whole number",
@@ -384,6 +384,29 @@ func TestScaleRate(t *testing.T) {
 	}
 }
 
+func TestHalveRate(t *testing.T) {
+	l := example(t)
+	l.Optim.BaseRate, l.Optim.WarmupStart, l.Optim.FinalRate = 0.3, 0.02, 0.001
+	l.Sources["optim.rate"] = "default"
+	l.ScaleRate()
+	rate := l.Optim.Rate
+	l.HalveRate("halved once")
+	l.HalveRate("halved twice")
+	if o := l.Optim; o.Rate != rate/4 || o.BaseRate != 0.075 || o.WarmupStart != 0.005 || o.FinalRate != 0.00025 {
+		t.Errorf("rates are %v, base %v, from %v to %v", o.Rate, o.BaseRate, o.WarmupStart, o.FinalRate)
+	}
+	back, err := Load([]byte(encoded(t, l)), new(contrast))
+	must(t, err)
+	if back.ScaleRate(); back.Optim.Rate != rate/4 || !strings.HasSuffix(back.Sources["optim.base_rate"], ", halved once, halved twice") {
+		t.Errorf("read back, the rate is %v and base_rate is from %q", back.Optim.Rate, back.Sources["optim.base_rate"])
+	}
+	must(t, l.Set("optim.rate", "0.1", "--set"))
+	l.HalveRate("halved")
+	if o := l.Optim; o.Rate != 0.05 || l.Sources["optim.rate"] != "--set, halved" {
+		t.Errorf("a rate that was given is %v, from %q", o.Rate, l.Sources["optim.rate"])
+	}
+}
+
 func TestValidate(t *testing.T) {
 	must(t, example(t).Validate())
 	for _, c := range []struct{ path, value, want string }{
@@ -391,6 +414,7 @@ func TestValidate(t *testing.T) {
 		{"optim.momentum", "1", "optim.momentum is 1, want 0 to below 1"},
 		{"optim.rate", "-1", "optim.rate is -1, want 0 or more"},
 		{"train.batch", "0", "train.batch is 0, want 1 or more"},
+		{"train.on_collapse", "halt", `train.on_collapse is "halt": did you mean warn? the choices are: warn, stop, rewind, off`},
 		{"train.epochs", "0", "train.epochs and train.max_steps is 0 and 0, want a length: --epochs N or --max-steps N"},
 		{"train.precision", "bf61", `train.precision is "bf61": did you mean bf16? the choices are: bf16, float32`},
 		{"data.std", "[1, 0, 1]", "data.std[1] is 0, want above 0, at most 1"},

@@ -67,7 +67,7 @@ func (n *node) flat() []Change {
 // mayChange are the values, or with a dot at the end the sections, that a resume may change: the length of the run, and
 // what is watched and kept, none of which enters a weight before the step it takes effect.
 var mayChange = []string{
-	"train.epochs", "train.max_steps", "train.workers", "train.eval_every", "train.eval_early", "train.save_every", "train.log_every", "train.keep", "probe.",
+	"train.epochs", "train.max_steps", "train.workers", "train.eval_every", "train.eval_early", "train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.",
 }
 
 // Refused is what a resume of a run with config a under config b would have to refuse: the changes other than of the

@@ -16,7 +16,9 @@ const (
 	StepEnd = "step"    // after an optimiser step that is logged
 	Eval    = "eval"    // one probe and kind of row was evaluated, also at step 0
 	Saved   = "saved"   // a checkpoint is on disk: file, best
-	Alarm   = "alarm"   // something is wrong: name, message, and the loss term it was seen in
+	Alarm   = "alarm"   // something is wrong: name, message, and the loss term it was seen in, or the class of collapse
+	Rewound = "rewound" // the run goes on from the checkpoint at step; what came after that is gone from the log
+	Judged  = "judged"  // what the guard says of the run at its end: class, evidence, message
 	End     = "end"     // the run stopped: reason
 )
 
@@ -24,11 +26,18 @@ const (
 const (
 	OfBackbone    = "backbone"    // features h
 	OfEmbedding   = "embedding"   // z
+	OfPrediction  = "prediction"  // p, of a method with a predictor
 	OfAssignments = "assignments" // of z to clusters, prototypes or teacher outputs
 )
 
-// NonFinite is the name of the Alarm that the loss or a weight has become NaN or infinite.
-const NonFinite = "nonfinite"
+// The names of an Alarm.
+const (
+	NonFinite = "nonfinite" // the loss or a weight has become NaN or infinite
+	Collapse  = "collapse"  // the guard has found the run in a class of collapse
+)
+
+// GuardProbe is the name of the probe that the guard watches: some hundred images, embedded often.
+const GuardProbe = "guard"
 
 // ConstantLoss is the loss of the method when all embeddings are the same.
 type ConstantLoss struct {
@@ -37,10 +46,18 @@ type ConstantLoss struct {
 	SeesLength bool   `json:"sees_length,omitempty"` // it depends on the length of z
 }
 
+// Evidence is a number that decided the class of a collapse, and what it was compared with.
+type Evidence struct {
+	Name      string `json:"name"`
+	Value     Number `json:"value,omitzero"`
+	Threshold Number `json:"threshold,omitzero"` // absent for a number that says where another one stands
+}
+
 // The reasons of an End.
 const (
 	Finished    = "finished"
 	Interrupted = "interrupted" // by a signal, after a checkpoint
+	Collapsed   = "collapsed"   // by the guard, after a checkpoint
 	Failed      = "failed"      // message says why
 )
 
@@ -55,6 +72,8 @@ type Event struct {
 	Method   string        `json:"method,omitempty"`
 	Steps    int           `json:"steps,omitempty"`         // optimiser steps of the whole run
 	Constant *ConstantLoss `json:"constant_loss,omitempty"` // nil when nothing is known of it
+	Causes   string        `json:"causes,omitempty"`        // what usually makes the method collapse
+	Warm     bool          `json:"warm,omitempty"`          // it begins with trained weights
 
 	// step
 	Loss            Number            `json:"loss,omitzero"`
@@ -65,7 +84,7 @@ type Event struct {
 
 	// eval
 	Probe              string `json:"probe,omitempty"`
-	Of                 string `json:"of,omitempty"`            // what was measured: OfBackbone, OfEmbedding or OfAssignments
+	Of                 string `json:"of,omitempty"`            // what was measured: OfBackbone, OfEmbedding, OfPrediction or OfAssignments
 	KNN                Number `json:"knn,omitzero"`            // accuracy, 0 to 1; absent without labels
 	Linear             Number `json:"linear,omitzero"`         // accuracy, 0 to 1; absent without labels
 	Support            Number `json:"support,omitzero"`        // accuracy of the method's own soft vote of all labelled images, 0 to 1; of embeddings, PAWS
@@ -98,10 +117,18 @@ type Event struct {
 	Best bool   `json:"best,omitempty"`
 
 	// alarm, end
-	Name    string `json:"name,omitempty"` // of the alarm: "nonfinite", "collapse", ...
+	Name    string `json:"name,omitempty"` // of the alarm: NonFinite or Collapse
 	Term    string `json:"term,omitempty"` // the first term of the loss that the alarm was seen in
 	Reason  string `json:"reason,omitempty"`
 	Message string `json:"message,omitempty"`
+
+	// alarm of a collapse, judged
+	Class    string     `json:"class,omitempty"`    // "COMPLETE", "DIMENSIONAL", ..., "HEALTHY"
+	Evidence []Evidence `json:"evidence,omitempty"` // most important first
+
+	// rewound
+	From    int `json:"from,omitempty"`    // the step that it went back from
+	Rewinds int `json:"rewinds,omitempty"` // how often the run has gone back, this time included
 }
 
 // A Number is a measured value that may be absent; the zero Number is. JSON has no NaN and no infinity: both are

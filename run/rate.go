@@ -30,3 +30,18 @@ func (l *Layered) ScaleRate() string {
 	l.Sources["optim.rate"] = arithmetic
 	return fmt.Sprintf("rate %s = %s", short(o.Rate), arithmetic)
 }
+
+// HalveRate halves the learning rate, and what the schedule begins and ends with. why becomes part of the source of the value
+// that the rate comes from.
+func (l *Layered) HalveRate(why string) {
+	o := &l.Optim
+	for _, rate := range []*float64{&o.Rate, &o.BaseRate, &o.WarmupStart, &o.FinalRate} {
+		*rate /= 2
+	}
+	l.ScaleRate()
+	given := "optim.rate"
+	if strings.HasPrefix(l.Sources[given], scaledBy) {
+		given = "optim.base_rate"
+	}
+	l.Sources[given] += ", " + why
+}

@@ -84,6 +84,7 @@ func (c *Config) Validate() error {
 	hold(t.SaveEvery >= 0, "train.save_every", t.SaveEvery, "0 or more steps")
 	hold(t.LogEvery >= 1, "train.log_every", t.LogEvery, "1 or more steps")
 	hold(t.Keep >= 1, "train.keep", t.Keep, "1 or more checkpoints")
+	oneOf("train.on_collapse", t.OnCollapse, Warn, Stop, Rewind, Off)
 
 	hold(c.Probe.Limit >= 0, "probe.limit", c.Probe.Limit, "0 or more images")
 	hold(c.Probe.K >= 1, "probe.k", c.Probe.K, "1 or more neighbours")
