@@ -212,14 +212,14 @@ func linear(from, to float64, n int) []float64 {
 	rough := (to - from) / float64(n)
 	unit := math.Pow(10, math.Floor(math.Log10(rough)))
 	for _, m := range []float64{1, 2, 5, 10} {
-		if unit *= m; unit >= rough*0.8 {
+		if unit *= m; unit >= rough*0.7 {
 			break
 		}
 		unit /= m
 	}
 	var ticks []float64
 	for k := math.Ceil(from/unit - 1e-9); k*unit <= to+1e-9*unit; k++ {
-		ticks = append(ticks, math.Round(k)*unit)
+		ticks = append(ticks, math.Round(k)*unit+0) // and not -0
 	}
 	return ticks
 }
@@ -250,9 +250,14 @@ func line(points []XY, x, y scale) string {
 func pair(x, y float64, behind string) string {
 	text := ""
 	for _, v := range []float64{x, y} {
-		n := strings.Replace(short(v), "0.", ".", 1)
-		if n == "-0" {
+		n := short(v)
+		switch {
+		case n == "-0":
 			n = "0"
+		case strings.HasPrefix(n, "0."):
+			n = n[1:]
+		case strings.HasPrefix(n, "-0."):
+			n = "-" + n[2:]
 		}
 		if n[0] != '-' && !strings.HasSuffix(behind+text, "l") {
 			text += " "

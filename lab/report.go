@@ -366,13 +366,22 @@ func (e Experiment) curves(arms []string, samples []Sample, metrics []Metric) []
 			continue
 		}
 		c.Log = wide(c.Curve)
-		f := figure{Arm: -1, Caption: m.title(), SVG: c.SVG()}
+		f := figure{Arm: -1, Caption: heading(m.title()), SVG: c.SVG()}
 		if c.Log {
 			f.Note = "logarithmic"
 		}
 		all = append(all, f)
 	}
 	return all
+}
+
+// heading begins with a capital letter, unless its first word has one elsewhere.
+func heading(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if first != strings.ToLower(first) || first == "" {
+		return text
+	}
+	return strings.ToUpper(first[:1]) + text[1:]
 }
 
 // wide says whether values are all positive and spread over so many orders of magnitude that a linear axis hides the small ones.
@@ -419,7 +428,7 @@ func spectra(arms []string, samples []Sample) (figure, bool) {
 	if len(c.Curve) == 0 {
 		return figure{}, false
 	}
-	return figure{Arm: -1, Caption: "spectrum of embeddings z at the end", Note: "singular values over the largest, logarithmic", SVG: c.SVG()}, true
+	return figure{Arm: -1, Caption: "Spectrum of embeddings z at the end", Note: "singular values over the largest, logarithmic", SVG: c.SVG()}, true
 }
 
 // lastDetail is the last evaluation of the embeddings that has a spectrum.
