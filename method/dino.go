@@ -71,12 +71,13 @@ func (m *DINO) Views(size int) []augment.Recipe {
 	return append(inTurn(m.LargeCrops, first, second), inTurn(m.SmallCrops, augment.DINOLocalRecipe(m.SmallSize, m.SmallScale))...)
 }
 
-// Build makes the student, the teacher as its copy, and the centre.
+// Build makes the student, the teacher as its copy, and the centre. The teacher is what is evaluated and exported: it is better
+// than the student all through training (section 5.2), and what the official code evaluates.
 func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
 	own := b.Params.Sub("target")
 	var e parallax.Encoder
-	e, m.student = m.network(b, b.Params)
-	_, m.teacher = m.network(b, own)
+	_, m.student = m.network(b, b.Params)
+	e, m.teacher = m.network(b, own)
 	own.CopyFrom(b.Params)
 	own.Freeze()
 	m.follower = target{m.teacher, "ema", b.Params, own}

@@ -527,14 +527,19 @@ func differing(a, b []nn.State) string {
 	return ""
 }
 
-// checkReach: one backward gives every parameter of the evaluated encoder a gradient, and nothing to what is frozen.
+// checkReach: one backward gives every parameter of the backbone that learns a gradient, and nothing to what is frozen. What is
+// evaluated is that one, or its moving average.
 func checkReach(t *testing.T, s subject) {
 	with(t, s.new(), torch.F64, 6, func(b built) {
 		b.loss(b.step(1, 6, 7)).Backward()
-		if len(b.encoder.Params.Trainable()) != 3 {
-			t.Errorf("the backbone has %d parameters to train, want its convolution and its batch norm's two", len(b.encoder.Params.Trainable()))
+		learning := b.params.Sub("backbone").Trainable()
+		if len(learning) != 3 {
+			t.Errorf("the backbone has %d parameters to train, want its convolution and its batch norm's two", len(learning))
 		}
-		for _, p := range b.encoder.Params.Trainable() {
+		if at := b.encoder.Params.Prefix(); at != "backbone." && at != "target.backbone." {
+			t.Errorf("what is evaluated is at %q", at)
+		}
+		for _, p := range learning {
 			if g := p.Tensor.Grad(); !g.Defined() || g.Abs().Max().Item() == 0 {
 				t.Errorf("%s gets no gradient", p.Name)
 			}

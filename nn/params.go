@@ -44,6 +44,9 @@ func (p *Params) Sub(name string) *Params {
 	return &Params{tree: p.tree, prefix: p.prefix + name + "."}
 }
 
+// Prefix returns what the full names of the subtree's tensors begin with: "backbone.", or "" for the whole tree.
+func (p *Params) Prefix() string { return p.prefix }
+
 // Param makes the parameter called name with values drawn by init.
 func (p *Params) Param(name string, init Init, shape ...int) torch.Tensor {
 	full := p.prefix + name

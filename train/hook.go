@@ -38,15 +38,17 @@ type Progress struct {
 	Score           func(v float64) // rates the weights as they are; the checkpoint with the highest is kept as the best
 }
 
-// tap is a Backbone that lets hooks see the features which the method computes anyway: of the first network built from
-// it, the online one, while recording is on, and of the first rows: a method may send several views through at once. It also gives every network built from it the weights to start from.
+// tap is a Backbone that lets hooks see the features which the method computes anyway: of the network that is evaluated, while
+// recording is on, and of the first rows: a method may send several views through at once. It also gives every network built
+// from it the weights to start from.
 type tap struct {
 	parallax.Backbone
-	init             []nn.State
-	err              error
-	built, recording bool
-	rows             int
-	features         torch.Tensor
+	init      []nn.State
+	err       error
+	watched   string // the prefix of the network that is evaluated
+	recording bool
+	rows      int
+	features  torch.Tensor
 }
 
 // startFrom copies weights into the networks.
@@ -68,13 +70,9 @@ func (t *tap) Build(p *nn.Params) nn.Layer {
 			t.err = fmt.Errorf("loading the weights to start from: %w", err)
 		}
 	}
-	if t.built {
-		return layer
-	}
-	t.built = true
 	return nn.Func(func(x torch.Tensor) torch.Tensor {
 		h := layer.Forward(x)
-		if t.recording && !t.features.Defined() {
+		if t.recording && p.Prefix() == t.watched && !t.features.Defined() {
 			t.features = h.Detach().Narrow(0, 0, t.rows).To(torch.F32).Keep()
 		}
 		return h

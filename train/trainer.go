@@ -84,6 +84,7 @@ func New(o Options) (*Trainer, error) {
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
 			Batch: o.Config.Train.Batch, Images: o.Loader.Data.Len(), Steps: t.Steps,
 		})
+		t.tap.watched = t.encoder.Params.Prefix()
 		err := errors.Join(t.tap.err, t.startFrom(o.Start))
 		if err == nil {
 			err = t.prepare()

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train_test
+
+import (
+	"slices"
+	"testing"
+
+	"parallax/method"
+	"parallax/run"
+	"parallax/train"
+)
+
+// seen notes the features that hooks get, of the last step.
+type seen struct{ h []float64 }
+
+func (*seen) Name() string { return "seen" }
+func (s *seen) After(p *train.Progress) error {
+	if p.Features.Defined() {
+		s.h = p.Features.Float64s()
+	}
+	return nil
+}
+
+// Hooks see the features of the network that is evaluated. DINO's is the teacher: one that never moves gives the same
+// features whatever the student learns, and one that follows at once does not.
+func TestFeaturesAreThoseOfTheEvaluatedNetwork(t *testing.T) {
+	for _, momentum := range []float64{1, 0} {
+		var h [2][]float64
+		for i, rate := range []float64{0.005, 0.05} {
+			var s seen
+			job{method: "dino", hooks: []train.Hook{&s}, set: func(c *run.Config) {
+				m := c.Method.Fields.(*method.DINO)
+				m.TargetMomentum, m.FinalTargetMomentum = momentum, momentum
+				c.Optim.Rate, c.Train.MaxSteps = rate, 3
+			}}.whole(t)
+			h[i] = s.h
+		}
+		if len(h[0]) == 0 {
+			t.Fatal("no features were seen")
+		}
+		if same := slices.Equal(h[0], h[1]); same != (momentum == 1) {
+			t.Errorf("momentum %g: the features are the same with two rates: %v", momentum, same)
+		}
+	}
+}
