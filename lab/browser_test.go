@@ -52,7 +52,7 @@ func openInBrowser(t *testing.T, html string) *browser {
 		chromedp.NoSandbox) // which a container's root cannot have; the page is the test's own
 	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
-	timed, cancel := context.WithTimeout(allocated, 3*time.Minute)
+	timed, cancel := context.WithTimeout(allocated, 5*time.Minute)
 	t.Cleanup(cancel)
 	b := &browser{}
 	tab, closeTab := chromedp.NewContext(timed, chromedp.WithListener(b.listen))

@@ -192,8 +192,13 @@ func fabricatedPage(n, seeds int) *page {
 		if i%3 == 1 {
 			e.Shows = []Metric{KNN, Participation, Std}
 		}
-		for a := range 2 + i%3 {
-			arm := Arm{Name: []string{"as published", "without it", "with half of it and a longer name", "with a fixed random one"}[a], Method: e.Method}
+		arms := 2 + i%3
+		if i == 4 { // as much as an experiment can show
+			arms, e.Shows = 8, []Metric{Perplexity, Information, "terms.mean_entropy_of_outputs", MeanCosine, KNN, Loss}
+		}
+		for a := range arms {
+			arm := Arm{Name: []string{"as published", "without it", "with half of it and a longer name", "with a fixed random one", "no normalisation in the heads",
+				"slices of 72 rows, four partitions", "the student itself as teacher", "unbreakablylongnameofanarm"}[a], Method: e.Method}
 			if a > 0 {
 				arm.Set = switches[(i+a-1)%len(switches)]
 			}

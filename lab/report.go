@@ -203,7 +203,7 @@ func newSection(p Plan, e Experiment, short, long []Sample) *section {
 	for i, name := range arms {
 		s.Arms = append(s.Arms, e.armRow(i, name, short))
 	}
-	s.Rule = e.ruleLines(short, f)
+	s.Rule = e.ruleLines(short)
 	s.Figures = e.curves(arms, short, e.Shows)
 	if spectra, ok := spectra(arms, short); ok {
 		s.Figures = append(s.Figures, spectra)
@@ -310,7 +310,7 @@ func (s *section) Changed() []string {
 }
 
 // ruleLines are the rule's sentences, those that are judged in every seed with a mark for each.
-func (e Experiment) ruleLines(samples []Sample, f Finding) []ruleLine {
+func (e Experiment) ruleLines(samples []Sample) []ruleLine {
 	var all []ruleLine
 	for i, text := range e.Rule() {
 		l := ruleLine{Text: readable(text)}
@@ -320,7 +320,10 @@ func (e Experiment) ruleLines(samples []Sample, f Finding) []ruleLine {
 				l.Marks = append(l.Marks, e.mark(i, s))
 			}
 		case i == len(e.Expect) && e.Effect != nil && len(samples) >= leastSeeds:
-			l.Found = "found: " + number(math.Round(10*f.Effect)/10)
+			l.Found = "not measured"
+			if effect := e.effect(samples); !math.IsNaN(effect) {
+				l.Found = "found: " + number(math.Round(10*effect)/10)
+			}
 		}
 		all = append(all, l)
 	}

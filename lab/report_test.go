@@ -164,8 +164,8 @@ func TestReportEscapes(t *testing.T) {
 		}
 		return fabricatedSamples(e, 1, well, onePoint)
 	}))
-	for _, not := range []string{"<script>alert", "<img", "<svg onload", "<i>", "<u>", "<b>", `href="javascript`, "--></style>"} {
-		if strings.Contains(strings.ReplaceAll(text, "<b>1</b>", ""), not) && !(not == "<b>" && !strings.Contains(text, "labels=</style>")) {
+	for _, not := range []string{"<script>alert", "<img", "<svg onload", "<i>", "<u>", "</style><b>", `href="javascript`, "--></style>"} {
+		if strings.Contains(text, not) {
 			t.Errorf("the page has %s as it was given", not)
 		}
 	}

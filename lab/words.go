@@ -43,7 +43,7 @@ var quantities = map[string]word{
 
 // subjects are what metrics are of.
 var subjects = map[string]string{
-	run.OfBackbone: "of features h", run.OfEmbedding: "of embeddings z", run.OfAssignments: "of assignments", "steps": "",
+	run.OfBackbone: "of features h", run.OfEmbedding: "of embeddings z", run.OfAssignments: "", "steps": "",
 	"pretext": "before clustering", "clustering": "after clustering",
 }
 
