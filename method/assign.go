@@ -14,7 +14,7 @@ func (m *DeepClusterV2) Assign(z torch.Tensor) torch.Tensor {
 	return z.Normalize(1).MatMul(m.prototypes[0].T()).Scale(1 / m.Temperature).Softmax(1)
 }
 
-// Assign is P_s, the student's outputs.
+// Assign is P_s by the weights of the teacher, which is what is evaluated.
 func (m *DINO) Assign(z torch.Tensor) torch.Tensor {
 	return m.outputs(z).Scale(1 / m.StudentTemperature).Softmax(1)
 }

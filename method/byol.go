@@ -27,12 +27,15 @@ type BYOL struct {
 	Projector           nn.MLP    // g, two layers
 	Predictor           nn.MLP    // q, of the projector's shape
 	PredictorMode       Predictor // trained, fixed at its initialisation, or none
+	PredictorForm       string    // mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every step (DirectPred, arXiv:2102.06810)
+	PredictorRateFactor float64   // of the predictor's learning rate: 10 for a target without moving average (table 21)
 	Symmetric           bool      // both directions, as in the paper; off: only p₁ with z'₂
 	ViewCount           int       // 2 in the paper; more: the mean over all ordered pairs of views, twice it when symmetric, so that two views give the sum
 
 	encoder   parallax.Encoder
 	target    target
 	predictor nn.Layer
+	w         torch.Tensor // W of a symmetric predictor, d x d
 }
 
 // NewBYOL returns BYOL with the paper's hyperparameters.
@@ -44,6 +47,8 @@ func NewBYOL() *BYOL {
 		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		PredictorMode:       "trained",
+		PredictorForm:       "mlp",
+		PredictorRateFactor: 1,
 		Symmetric:           true,
 		ViewCount:           2,
 	}
@@ -58,6 +63,8 @@ func (m *BYOL) Validate() error {
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),
+		oneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric"),
+		positive("predictor_rate_factor", m.PredictorRateFactor),
 	)
 }
 
@@ -70,7 +77,15 @@ func (m *BYOL) Views(size int) []augment.Recipe {
 // Build makes the online network θ (encoder and predictor) and the target ξ (encoder).
 func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	var form shape = m.Predictor
+	if m.PredictorForm == "linear" || m.PredictorForm == "symmetric" {
+		form = square{}
+	}
+	m.predictor, m.w = predictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features())), torch.Tensor{}
+	if m.PredictorForm == "symmetric" {
+		m.w, _ = b.Params.Get("predictor.0.linear.weight")
+	}
+	m.symmetrise()
 	m.target = newTarget(b, m.Projector, m.TargetMode)
 	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
@@ -97,7 +112,20 @@ func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return loss
 }
 
+// Groups has the predictor's learning rate.
+func (m *BYOL) Groups(_, _ int) []nn.Group {
+	return []nn.Group{{Prefix: "predictor.", Scale: m.PredictorRateFactor}}
+}
+
+// symmetrise makes W its own transpose, as DirectPred's experiments without a free predictor have it.
+func (m *BYOL) symmetrise() {
+	if m.w.Defined() {
+		torch.NoGrad(func() { m.w.Add(m.w.T()).Scale(0.5).CopyInto(m.w.Detach()) })
+	}
+}
+
 // Update moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
 func (m *BYOL) Update(s *parallax.Step) {
+	m.symmetrise()
 	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }

@@ -55,7 +55,7 @@ func (m *DINOHead) network(b *parallax.Build, p *nn.Params) (toEmbedding, whole 
 	return toEmbedding, whole
 }
 
-// outputs are the student's g for embeddings: the last layer of the network.
+// outputs are the teacher's g for embeddings: the last layer of the network.
 func (m *DINO) outputs(z torch.Tensor) torch.Tensor {
-	return m.student.Projector.(nn.Sequential)[1].Forward(z)
+	return m.teacher.Projector.(nn.Sequential)[1].Forward(z)
 }

@@ -51,17 +51,31 @@ func bySize(layer nn.Layer, xs, views []torch.Tensor) []torch.Tensor {
 // Predictor says what becomes of a predictor: trained, fixed at its initialisation, or none.
 type Predictor string
 
+// shape is what a predictor may be: an [nn.MLP], or a square linear layer without bias.
+type shape interface {
+	Out(in int) int
+	Build(p *nn.Params, in int) nn.Layer
+}
+
+type square struct{}
+
+func (square) Out(in int) int { return in }
+
+func (square) Build(p *nn.Params, in int) nn.Layer {
+	return nn.NewLinear(p.Sub("0.linear"), in, in, false)
+}
+
 // predictor builds a predictor for inputs of width in under "predictor", frozen or left out as mode says. It fails where
 // outputs and inputs, which are compared, differ in width.
-func predictor(b *parallax.Build, mlp nn.MLP, mode Predictor, in int) nn.Layer {
+func predictor(b *parallax.Build, form shape, mode Predictor, in int) nn.Layer {
 	if mode == "none" {
 		return nn.Identity
 	}
-	if out := mlp.Out(in); out != in {
+	if out := form.Out(in); out != in {
 		torch.Fail("predictor", "method.predictor ends with width %d and the embeddings have %d: they are compared, so end method.predictor.widths with %d", out, in, in)
 	}
 	p := b.Params.Sub("predictor")
-	layer := mlp.Build(p, in)
+	layer := form.Build(p, in)
 	if mode == "fixed" {
 		p.Freeze()
 	}
