@@ -399,8 +399,7 @@ func wrap(text string, width, lines int) []string {
 	}
 	all = append(all, at)
 	if len(all) > lines {
-		all = all[:lines]
-		all[lines-1] += " …"
+		all = append(all[:lines-1], strings.Join(all[lines-1:], " "))
 	}
 	for i, l := range all {
 		if r := []rune(l); len(r) > width {
