@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,15 +43,36 @@ type manifest struct {
 	Method string            `json:"method"`
 	Step   int               `json:"step"`
 	Score  *float64          `json:"score,omitempty"`  // what the hooks rated these weights
+	Doubt  bool              `json:"doubt,omitempty"`  // whether they found them wrong
 	Files  map[string]string `json:"files"`            // name to SHA-256
 	Digest string            `json:"digest,omitempty"` // of the manifest itself, see digest
 }
 
-// bestCheckpoint is the content of best.json: the checkpoint that the hooks rated highest.
+// bestCheckpoint is the content of best.json: the newest checkpoint that the hooks rated highest, or nearly so.
 type bestCheckpoint struct {
 	Checkpoint string  `json:"checkpoint"`
 	Step       int     `json:"step"`
 	Score      float64 `json:"score"`
+	Highest    float64 `json:"highest"` // the highest score that a checkpoint had
+}
+
+// rating is what a hook has rated the weights of a step.
+type rating struct {
+	score, slack float64
+	known        bool
+}
+
+// beats says whether a checkpoint with this rating takes the place of the best one.
+func (r rating) beats(b bestCheckpoint) bool {
+	return r.known && r.score >= b.highest()-r.slack*math.Abs(b.highest())
+}
+
+// highest is the highest score so far, -Inf without one.
+func (b bestCheckpoint) highest() float64 {
+	if b.Checkpoint == "" {
+		return -math.MaxFloat64
+	}
+	return math.Max(b.Score, b.Highest) // one or the other is missing in a file from before there was Highest
 }
 
 func checkpointName(step int) string { return fmt.Sprintf("%s%08d", stepPrefix, step) }
@@ -66,18 +88,21 @@ func (t *Trainer) save() error {
 	if err := t.log.Sync(); err != nil {
 		return err
 	}
-	m := manifest{Format: FormatVersion, Method: t.Config.Method.Name, Step: t.step, Files: map[string]string{}}
-	if t.scored {
-		m.Score = &t.score
+	m := manifest{Format: FormatVersion, Method: t.Config.Method.Name, Step: t.step, Doubt: t.doubted, Files: map[string]string{}}
+	if t.rating.known {
+		m.Score = &t.rating.score
 	}
 	name := checkpointName(t.step)
 	if err := t.write(name, m); err != nil {
 		return fmt.Errorf("saving a checkpoint: %w", err)
 	}
 	t.saved = t.step
-	isBest := t.scored && (t.best.Checkpoint == "" || t.score >= t.best.Score)
+	if !t.doubted {
+		t.sound = name
+	}
+	isBest := !t.doubted && t.step > 0 && t.rating.beats(t.best)
 	if isBest {
-		t.best = bestCheckpoint{name, t.step, t.score}
+		t.best = bestCheckpoint{name, t.step, t.rating.score, math.Max(t.rating.score, t.best.highest())}
 		if err := run.WriteFile(t.Dir.Path(run.BestFile), asJSON(t.best)); err != nil {
 			return err
 		}
@@ -156,8 +181,8 @@ func digest(text []byte) (string, error) {
 	return hex.EncodeToString(sum[:]), err
 }
 
-// prune removes what a crash left half written, and all checkpoints up to this step but the newest train.keep and the
-// best. One from after this step is a damaged one that resume went past: it must not count as the newest.
+// prune removes what a crash left half written, and all checkpoints up to this step but the newest train.keep, the best, and
+// the one that the run would go back to. One from after this step is a damaged one that resume went past: it must not count as the newest.
 func (t *Trainer) prune() error {
 	all, err := checkpoints(t.Dir)
 	if err != nil {
@@ -174,7 +199,7 @@ func (t *Trainer) prune() error {
 		}
 	}
 	for i, name := range all {
-		if i >= len(all)-t.Config.Train.Keep || name == t.best.Checkpoint {
+		if i >= len(all)-t.Config.Train.Keep || name == t.best.Checkpoint || name == t.sound && t.Config.Train.OnCollapse == run.Rewind {
 			continue
 		}
 		if err := os.RemoveAll(t.Dir.Path(run.CheckpointsDir, name)); err != nil {
@@ -213,7 +238,8 @@ func (t *Trainer) Resume(warn func(string)) error {
 	for _, name := range slices.Backward(names) {
 		m, err := t.load(name)
 		if err == nil {
-			t.step, t.saved = m.Step, m.Step
+			t.step, t.saved, t.doubted = m.Step, m.Step, m.Doubt
+			t.findSound(names)
 			return t.loadBest()
 		}
 		if errors.Is(err, errRefused) {

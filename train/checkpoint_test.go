@@ -261,7 +261,7 @@ func (marks) Name() string { return "marks" }
 
 func (m marks) After(p *train.Progress) error {
 	if v, ok := m[p.Step]; ok {
-		p.Score(v)
+		p.Score(v, 0)
 	}
 	return nil
 }
@@ -321,7 +321,7 @@ func TestRetention(t *testing.T) {
 			must(t, err)
 			var got, want map[string]any
 			must(t, json.Unmarshal(text, &got))
-			want = map[string]any{"checkpoint": checkpoint(c.best), "step": float64(c.best), "score": c.score}
+			want = map[string]any{"checkpoint": checkpoint(c.best), "step": float64(c.best), "score": c.score, "highest": c.score}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: %s", run.BestFile, diff)
 			}

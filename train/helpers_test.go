@@ -341,7 +341,7 @@ func (a *average) After(p *train.Progress) error {
 	e := run.Event{Event: run.Eval, Probe: "average", Of: "backbone"}
 	if a.values != nil {
 		e.Std = run.Num(a.values[0])
-		p.Score(a.values[0])
+		p.Score(a.values[0], 0)
 	}
 	return p.Emit(e)
 }
@@ -354,6 +354,7 @@ func (a *average) State() []nn.State {
 }
 
 func (a *average) Load(states []nn.State) error {
+	a.values = nil
 	for _, s := range states {
 		if s.Name != "values" {
 			return fmt.Errorf("state %q", s.Name)
@@ -396,4 +397,8 @@ func (a around) Groups(at, of int) []nn.Group {
 		return g.Groups(at, of)
 	}
 	return nil
+}
+
+func (a around) Collapsed(batch int) parallax.Collapsed {
+	return a.Method.(parallax.Collapser).Collapsed(batch)
 }

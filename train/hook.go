@@ -35,7 +35,12 @@ type Progress struct {
 	Features        torch.Tensor // h of the last batch's first view, without gradient, N x Features; none at step 0
 	Labels          []int        // of its rows; -1 is unknown
 	Emit            func(e run.Event) error
-	Score           func(v float64) // rates the weights as they are; the checkpoint with the highest is kept as the best
+	// Score rates the weights as they are. The best checkpoint, which is kept, is the newest of those whose rating is within
+	// slack, a share of it, of the highest.
+	Score func(v, slack float64)
+	// Doubt says whether, by this evaluation, something is wrong with the weights: until the next one no checkpoint is the best,
+	// or one to go back to.
+	Doubt func(wrong bool)
 }
 
 // tap is a Backbone that lets hooks see the features which the method computes anyway: of the network that is evaluated, while

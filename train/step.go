@@ -25,13 +25,18 @@ type term struct {
 
 // prepare makes the optimiser and the schedules of its learning rate and weight decay from the config.
 func (t *Trainer) prepare() (err error) {
+	t.schedules()
 	c := &t.Config.Optim
-	t.schedule = optim.WarmupCosine{Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: t.Steps}
-	t.decay = optim.WarmupCosine{Base: c.WeightDecay, Final: c.FinalWeightDecay, Total: t.Steps}
 	if t.rule, err = rule(c); err == nil {
 		t.optimizer = optim.New(t.rule(c.WeightDecay), t.params.Trainable())
 	}
 	return err
+}
+
+func (t *Trainer) schedules() {
+	c := &t.Config.Optim
+	t.schedule = optim.WarmupCosine{Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: t.Steps}
+	t.decay = optim.WarmupCosine{Base: c.WeightDecay, Final: c.FinalWeightDecay, Total: t.Steps}
 }
 
 // rule returns what the config says of the optimiser, for any weight decay.

@@ -40,8 +40,9 @@ type Trainer struct {
 	part      int     // batches of the next step done, below train.accumulate
 	loss      float64 // their share of its loss
 	saved     int     // the step of the newest checkpoint, -1 for none
-	score     float64
-	scored    bool // whether a hook has rated the weights of this step
+	rating    rating
+	doubted   bool   // whether a hook has found the weights wrong
+	sound     string // the newest checkpoint that was not doubted
 	best      bestCheckpoint
 	mark      time.Time     // when training went on after an evaluation or a checkpoint
 	busy      time.Duration // of training since the last step line, waiting for data included
@@ -61,6 +62,10 @@ type Options struct {
 	Hooks    []Hook
 	Watch    []func(run.Event) // called with every event, after it is written
 }
+
+// ErrCollapsed is wrapped by the error of a Hook that ends the run because it has collapsed: after a checkpoint, as an
+// interruption does.
+var ErrCollapsed = errors.New("the run has collapsed")
 
 // ErrNonFinite is wrapped by the error of a run whose loss became NaN or infinite.
 var ErrNonFinite = errors.New("the loss is not finite")
@@ -127,31 +132,36 @@ func (t *Trainer) Close() error {
 // Run trains until the last step or until ctx ends, and then, too, writes a checkpoint and the encoder first. The error
 // of a run that ctx ended is context.Cause(ctx). When something fails, what the last checkpoint holds stays.
 func (t *Trainer) Run(ctx context.Context) error {
-	from := t.saved
-	if t.step == 0 {
-		from = -1 // the run begins anew, with a new start line
-	}
 	var err error
-	if t.log, err = t.Dir.OpenLog(from, t.Watch...); err != nil {
+	if t.log, err = t.Dir.OpenLog(t.logged(), t.Watch...); err != nil {
 		return err
 	}
 	err = t.loop(ctx)
+	for back := (*Rewind)(nil); errors.As(err, &back); {
+		if err = t.rewind(back); err == nil {
+			err = t.loop(ctx)
+		}
+	}
 	interrupted := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
-	if err == nil || interrupted {
+	collapsed := errors.Is(err, ErrCollapsed)
+	if err == nil || interrupted || collapsed {
 		failed := t.save()
 		if failed == nil {
 			failed = t.export()
 		}
 		if failed != nil {
-			err, interrupted = failed, false
+			err, interrupted, collapsed = failed, false, false
 		}
 	}
 	end := run.Event{Event: run.End, Reason: run.Finished}
 	if err != nil {
 		end.Reason, end.Message = run.Failed, err.Error()
 	}
-	if interrupted {
+	switch {
+	case interrupted:
 		end.Reason = run.Interrupted
+	case collapsed:
+		end.Reason = run.Collapsed
 	}
 	closing := t.emit(end)
 	if failed := t.log.Close(); closing == nil {
@@ -166,6 +176,11 @@ func (t *Trainer) Run(ctx context.Context) error {
 func (t *Trainer) loop(ctx context.Context) error {
 	if err := t.begin(); err != nil {
 		return err
+	}
+	if t.saved < 0 && t.Config.Train.OnCollapse == run.Rewind {
+		if err := t.save(); err != nil { // a run that collapses before its first checkpoint goes back to this one
+			return err
+		}
 	}
 	if t.Done() {
 		return nil
@@ -207,9 +222,15 @@ func (t *Trainer) loop(ctx context.Context) error {
 // begin announces the run and, before the first step, shows the untrained network to the hooks.
 func (t *Trainer) begin() error {
 	t.loggedAt = t.step
-	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps}
+	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps, Warm: t.Config.Backbone.Init != "" || len(t.Start) > 0}
+	if m, ok := t.Method.(parallax.Collapser); ok {
+		c := m.Collapsed(t.Config.Train.Batch)
+		if e.Causes = c.Causes; c.Known {
+			e.Constant = &run.ConstantLoss{Value: run.Num(c.Loss), Minimum: c.Minimum, SeesLength: c.SeesLength}
+		}
+	}
 	if t.step > 0 {
-		e.Event = run.Resumed
+		e = run.Event{Event: run.Resumed, Method: e.Method, Steps: e.Steps}
 	}
 	if err := t.emit(e); err != nil || t.step > 0 {
 		return err
@@ -269,10 +290,11 @@ func (t *Trainer) callHooks(features torch.Tensor, labels []int) error {
 	p := &Progress{
 		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
 		Encoder: t.encoder, Params: t.params, Features: features, Labels: labels, Emit: t.emit,
-		Score: func(v float64) { t.score, t.scored = v, !math.IsNaN(v) && !math.IsInf(v, 0) },
+		Score: func(v, slack float64) { t.rating = rating{v, slack, !math.IsNaN(v) && !math.IsInf(v, 0)} },
+		Doubt: func(wrong bool) { t.doubted = wrong },
 	}
 	p.Epoch, _ = t.position(max(0, t.step-1))
-	t.scored = false
+	t.rating = rating{}
 	for _, h := range t.Hooks {
 		if err := h.After(p); err != nil {
 			return fmt.Errorf("%s: %w", h.Name(), err)

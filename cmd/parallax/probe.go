@@ -192,7 +192,7 @@ func (e *evaluation) evaluate(p *train.Progress) error {
 			return fmt.Errorf("evaluating on %s: %w", probe.name, err)
 		}
 		if i == 0 {
-			p.Score(score)
+			p.Score(score, 0)
 		}
 	}
 	return nil

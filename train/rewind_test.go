@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parallax/run"
+	"parallax/train"
+)
+
+// watchman is a hook that does what it is told at steps, each once.
+type watchman map[int]func(p *train.Progress) error
+
+func (watchman) Name() string { return "watchman" }
+
+func (w watchman) After(p *train.Progress) error {
+	act := w[p.Step]
+	delete(w, p.Step)
+	if act == nil {
+		return nil
+	}
+	return act(p)
+}
+
+// rewinding is a job that saves every two steps and goes back at step 7, having doubted step 6.
+func rewinding(before func(c *run.Config)) job {
+	var config *run.Config
+	return job{
+		method: "byol",
+		set: func(c *run.Config) {
+			config = c
+			c.Train.SaveEvery, c.Train.Keep, c.Train.OnCollapse = 2, 1, run.Rewind
+		},
+		hooks: []train.Hook{&average{}, watchman{
+			6: func(p *train.Progress) error { p.Doubt(true); return nil },
+			7: func(p *train.Progress) error {
+				return fmt.Errorf("guard: %w", &train.Rewind{Times: 1, Why: "a test", Before: func(step int) error {
+					if step != 4 {
+						return fmt.Errorf("back at step %d, want 4", step)
+					}
+					if before != nil {
+						before(config)
+					}
+					return nil
+				}})
+			},
+		}},
+	}
+}
+
+// A run that goes back, and changes nothing, ends as if it had not: to the bit, and with the same metrics.
+func TestRewind(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	must(t, rewinding(nil).run(t, t.Context(), dir, false))
+	straight := rewinding(nil)
+	straight.hooks = []train.Hook{&average{}}
+	same(t, straight.whole(t), dir, 10)
+
+	var rewound []run.Event
+	for _, e := range everything(t, dir) {
+		if e.Event == run.Rewound {
+			rewound = append(rewound, e)
+		}
+	}
+	want := []run.Event{{Event: run.Rewound, Step: 4, From: 7, Rewinds: 1, Message: "a test"}}
+	for i := range rewound {
+		rewound[i].Epoch = 0
+	}
+	if diff := cmp.Diff(want, rewound); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// After it has gone back, a run goes on at the rate that the config then has, and never had a checkpoint that was doubted as the
+// newest sound one.
+func TestRewindChangesTheRate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	must(t, rewinding(func(c *run.Config) { c.Optim.Rate /= 2 }).run(t, t.Context(), dir, false))
+	straight := rewinding(nil)
+	straight.hooks = nil
+	usual := map[int]float64{}
+	for _, e := range everything(t, straight.whole(t)) {
+		if e.Event == run.StepEnd {
+			usual[e.Step] = e.Rate.Value
+		}
+	}
+	for _, e := range everything(t, dir) {
+		if e.Event != run.StepEnd {
+			continue
+		}
+		want := usual[e.Step]
+		if e.Step > 4 {
+			want /= 2
+		}
+		if diff := e.Rate.Value - want; diff > 1e-12 || diff < -1e-12 {
+			t.Errorf("step %d had the rate %v, want %v", e.Step, e.Rate.Value, want)
+		}
+	}
+}
+
+// A run that never was well goes back to where it began.
+func TestRewindToTheStart(t *testing.T) {
+	j := rewinding(nil)
+	j.hooks = []train.Hook{&average{}, watchman{
+		1: func(p *train.Progress) error { p.Doubt(true); return nil },
+		3: func(p *train.Progress) error {
+			return &train.Rewind{Times: 1, Before: func(step int) error { return nil }}
+		},
+	}}
+	dir := filepath.Join(t.TempDir(), "run")
+	must(t, j.run(t, t.Context(), dir, false))
+	j.hooks = []train.Hook{&average{}}
+	same(t, j.whole(t), dir, 10)
+}
+
+// A run stopped because it has collapsed has a checkpoint and an encoder, and can go on.
+func TestCollapsedRunStops(t *testing.T) {
+	j := job{hooks: []train.Hook{&average{}, watchman{5: func(*train.Progress) error { return fmt.Errorf("%w: COMPLETE", train.ErrCollapsed) }}}}
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := j.run(t, t.Context(), dir, false); !errors.Is(err, train.ErrCollapsed) {
+		t.Fatalf("it ended with %v", err)
+	}
+	if diff := cmp.Diff([]string{checkpoint(5)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+		t.Error(diff)
+	}
+	all := everything(t, dir)
+	if end := all[len(all)-1]; end.Event != run.End || end.Reason != run.Collapsed || end.Message == "" {
+		t.Errorf("the last event is %+v", end)
+	}
+	must(t, j.run(t, t.Context(), dir, true))
+	straight := j
+	straight.hooks = []train.Hook{&average{}}
+	same(t, straight.whole(t), dir, 10)
+}
+
+// What was doubted is never the best, whatever its rating, and the newest of nearly equal ratings is.
+func TestDoubtedIsNeverTheBest(t *testing.T) {
+	rate := func(score float64, wrong bool) func(*train.Progress) error {
+		return func(p *train.Progress) error {
+			p.Score(score, 0.25)
+			p.Doubt(wrong)
+			return nil
+		}
+	}
+	j := job{
+		set: func(c *run.Config) { c.Train.SaveEvery, c.Train.Keep = 1, 1 },
+		hooks: []train.Hook{watchman{
+			2: rate(40, false), 4: rate(32, false), 5: rate(29, false), 6: rate(99, true), 8: rate(31, false), 9: rate(25, false),
+		}},
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	must(t, j.run(t, t.Context(), dir, false))
+	text, err := os.ReadFile(filepath.Join(dir, run.BestFile))
+	must(t, err)
+	var best struct{ Step int }
+	must(t, json.Unmarshal(text, &best))
+	if best.Step != 8 {
+		t.Errorf("the best is %s, want step 8", text)
+	}
+	if left := folders(t, dir, run.CheckpointsDir); !slices.Equal(left, []string{checkpoint(8), checkpoint(10)}) {
+		t.Errorf("checkpoints %v", left)
+	}
+}
