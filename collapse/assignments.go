@@ -4,6 +4,7 @@ package collapse
 
 import (
 	"math"
+	"slices"
 
 	"parallax/torch"
 )
@@ -28,22 +29,42 @@ func (a Assignments) Dead() float64 { return 1 - float64(a.Used)/float64(a.Clust
 
 // MeasureAssignments describes p (n x K), whose rows are probabilities.
 func MeasureAssignments(p torch.Tensor) Assignments {
-	var a Assignments
-	torch.NoGrad(func() {
-		p := distributions("MeasureAssignments", p)
-		a.Rows, a.Clusters = p.Size(0), p.Size(1)
-		mean := p.MeanKeep(0)
-		a.Marginal = entropies(mean).Item()
-		a.Perplexity = math.Exp(a.Marginal)
-		a.Individual = entropies(p).Mean().Item()
-		a.Information = math.Max(0, p.Mul(logarithm(p).Sub(logarithm(mean))).Sum(1).Mean().Item())
-		a.TopShare = mean.Max().Item()
-		used := map[int]bool{}
+	return MeasureAssigned(p, func(p torch.Tensor) torch.Tensor { return p })
+}
+
+// assignedRows is how many rows of probabilities there are at a time: with DINO's 65,536 outputs 64 are 32 MiB.
+const assignedRows = 64
+
+// MeasureAssigned describes what assign makes of the rows of z (n x d), n x K rows of probabilities, with memory for few of them.
+func MeasureAssigned(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) Assignments {
+	a := Assignments{Rows: z.Size(0)}
+	used := map[int]bool{}
+	var mean []float64 // p̄
+	part := func(from int) {
+		p := distributions("MeasureAssigned", assign(z.Narrow(0, from, min(assignedRows, a.Rows-from))))
+		if a.Clusters = p.Size(1); mean == nil {
+			mean = make([]float64, a.Clusters)
+		}
+		for k, sum := range p.Sum(0).Float64s() {
+			mean[k] += sum / float64(a.Rows)
+		}
+		a.Individual += entropies(p).Sum().Item() / float64(a.Rows)
 		for _, k := range p.ArgMax(1).Ints() {
 			used[k] = true
 		}
-		a.Used = len(used)
-	})
+	}
+	for from := 0; from < a.Rows; from += assignedRows {
+		if err := torch.Scope(func() error { torch.NoGrad(func() { part(from) }); return nil }); err != nil {
+			torch.Fail("MeasureAssigned", "%v", err)
+		}
+	}
+	for _, p := range mean {
+		if p > 0 {
+			a.Marginal -= p * math.Log(p)
+		}
+	}
+	a.Perplexity, a.TopShare, a.Used = math.Exp(a.Marginal), slices.Max(mean), len(used)
+	a.Information = math.Max(0, a.Marginal-a.Individual)
 	return a
 }
 

@@ -14,10 +14,8 @@ func (m *DeepClusterV2) Assign(z torch.Tensor) torch.Tensor {
 	return z.Normalize(1).MatMul(m.prototypes[0].T()).Scale(1 / m.Temperature).Softmax(1)
 }
 
-// Assign is P_s by the weights of the teacher, which is what is evaluated.
-func (m *DINO) Assign(z torch.Tensor) torch.Tensor {
-	return m.outputs(z).Scale(1 / m.StudentTemperature).Softmax(1)
-}
+// Assign is P_t: what is evaluated is the teacher.
+func (m *DINO) Assign(z torch.Tensor) torch.Tensor { return m.sharpened(m.outputs(z), m.epoch) }
 
 // Assign is the first head's Φ. The heads differ by where they began alone.
 func (m *SCAN) Assign(z torch.Tensor) torch.Tensor { return z.Narrow(1, 0, m.Classes).Softmax(1) }
