@@ -56,6 +56,7 @@ var All = []Entry{
 	vibcRegEntry,
 	dclEntry,
 	dclwEntry,
+	directCLREntry,
 	ticoEntry,
 	leJEPAEntry,
 }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method
+
+import (
+	"math"
+
+	"parallax"
+	"parallax/augment"
+	"parallax/nn"
+	"parallax/torch"
+)
+
+var directCLREntry = Entry{
+	Name:     "directclr",
+	Title:    "DirectCLR",
+	Date:     "2021-10",
+	Paper:    "Jing, Vincent, LeCun & Tian: Understanding Dimensional Collapse in Contrastive Self-supervised Learning. ICLR 2022, arXiv:2110.09348",
+	Equation: "L = mean over the 2N views i of -log( exp(cos(rᵢ,rⱼ)/τ) / Σ_{k≠i} exp(cos(rᵢ,rₖ)/τ) ), j the other view of i's image, r the first d₀ features of h",
+	Collapse: "negatives, as SimCLR; the features behind the first d₀, which the loss does not see, are kept from dimensional collapse",
+	Uses:     []Part{Negatives},
+	New:      func() parallax.Method { return NewDirectCLR() },
+}
+
+// DirectCLR takes SimCLR's loss on a part of h itself, without a projector: the rest of h learns through the backbone's residual
+// connections.
+type DirectCLR struct {
+	Temperature float64    // τ
+	Dimensions  int        // d₀, the features that the loss sees; all when h has fewer
+	Candidates  Candidates // all 2N-1 other views, SimCLR's; other: the N of the other view, as the official code has it
+	Negatives   bool       // off: only the positives' mean -cos/τ is left, which a constant h minimises
+	ViewCount   int        // views of an image; 2 in the paper
+
+	encoder parallax.Encoder
+}
+
+// Candidates are what a view is compared with: all, every other view of the batch, or other, those made by another recipe.
+type Candidates string
+
+// NewDirectCLR returns DirectCLR with the hyperparameters of the official code, for a ResNet-50.
+func NewDirectCLR() *DirectCLR {
+	return &DirectCLR{Temperature: 0.1, Dimensions: 360, Candidates: "all", Negatives: true, ViewCount: 2}
+}
+
+// Validate checks the hyperparameters.
+func (m *DirectCLR) Validate() error {
+	return first(
+		positive("temperature", m.Temperature),
+		atLeast("dimensions", m.Dimensions, 1),
+		oneOf("candidates", m.Candidates, "all", "other"),
+		atLeast("view_count", m.ViewCount, 2),
+	)
+}
+
+// Views returns views of SimCLR's recipe.
+func (m *DirectCLR) Views(size int) []augment.Recipe {
+	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
+}
+
+// Build makes the backbone. What stands for the projector gives the first d₀ features.
+func (m *DirectCLR) Build(b *parallax.Build) parallax.Encoder {
+	m.encoder = encoder(b, b.Params, nn.MLP{})
+	d := min(m.Dimensions, m.encoder.Features)
+	m.encoder.Projector = nn.Func(func(h torch.Tensor) torch.Tensor { return h.Narrow(1, 0, d) })
+	return m.encoder
+}
+
+// Forward returns r of every view.
+func (m *DirectCLR) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+
+// Loss is SimCLR's.
+func (m *DirectCLR) Loss(s *parallax.Step, r []torch.Tensor) torch.Tensor {
+	if m.Candidates == "all" || !m.Negatives {
+		return (&SimCLR{Temperature: m.Temperature, Negatives: m.Negatives}).Loss(s, r)
+	}
+	r = gather(s, r)
+	return directions(r, r, true, func(one, other torch.Tensor) torch.Tensor {
+		logits := unit(one).MatMul(unit(other).T()).Scale(1 / m.Temperature) // N x N
+		return logits.LogSumExp(1).Sub(logits.Diagonal()).Mean()
+	})
+}
+
+// Collapsed is SimCLR's, or has N candidates that are the same.
+func (m *DirectCLR) Collapsed(batch int) parallax.Collapsed {
+	if m.Candidates == "all" || !m.Negatives {
+		return (&SimCLR{Temperature: m.Temperature, Negatives: m.Negatives, ViewCount: m.ViewCount}).Collapsed(batch)
+	}
+	return contrastive(math.Log(float64(batch)), true, m.Temperature)
+}
