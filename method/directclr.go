@@ -52,9 +52,10 @@ func (m *DirectCLR) Validate() error {
 	)
 }
 
-// Views returns views of SimCLR's recipe.
+// Views returns BYOL's two recipes in turn, as the official code has them.
 func (m *DirectCLR) Views(size int) []augment.Recipe {
-	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
+	one, other := augment.BYOLRecipes(size)
+	return inTurn(m.ViewCount, one, other)
 }
 
 // Build makes the backbone. What stands for the projector gives the first d₀ features.
