@@ -414,10 +414,10 @@ func (c comparison) lowRank() Number {
 // leastShare is less than the largest eigenvalue's share of the variance can be: 0 was not measured.
 const leastShare = 1e-9
 
-// uninformative looks for features that are no better than the untrained network's.
+// uninformative looks for features that are no better than the untrained network's, where those leave something to gain.
 func (c comparison) uninformative() (Finding, bool) {
 	knn, first := accuracy(c.now), accuracy(c.start)
-	if c.run.Warm || !c.halfway() || !c.started || !knn.Known || !first.Known || knn.Value > first.Value+c.t.KNNGain {
+	if c.run.Warm || !c.halfway() || !c.started || !knn.Known || !first.Known || knn.Value > first.Value+c.t.KNNGain || first.Value > 1-2*c.t.KNNGain {
 		return Finding{}, false
 	}
 	return c.finding(Uninformative, "Nothing has collapsed, but the features are no better than those of the untrained network.",

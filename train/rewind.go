@@ -35,7 +35,7 @@ func (t *Trainer) rewind(r *Rewind) error {
 	if err := t.forget(name); err != nil {
 		return err
 	}
-	t.step, t.saved, t.doubted, t.rating, t.part = m.Step, m.Step, false, rating{}, 0
+	t.step, t.saved, t.back, t.doubted, t.rating, t.part = m.Step, m.Step, true, false, rating{}, 0
 	if t.best.Step > t.step {
 		t.best = bestCheckpoint{}
 	}

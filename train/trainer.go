@@ -42,6 +42,7 @@ type Trainer struct {
 	saved     int     // the step of the newest checkpoint, -1 for none
 	rating    rating
 	doubted   bool   // whether a hook has found the weights wrong
+	back      bool   // the run has just gone back
 	sound     string // the newest checkpoint that was not doubted
 	best      bestCheckpoint
 	mark      time.Time     // when training went on after an evaluation or a checkpoint
@@ -232,8 +233,13 @@ func (t *Trainer) begin() error {
 	if t.step > 0 {
 		e = run.Event{Event: run.Resumed, Method: e.Method, Steps: e.Steps}
 	}
-	if err := t.emit(e); err != nil || t.step > 0 {
-		return err
+	if back := t.back && t.step > 0; !back { // it has said so
+		if err := t.emit(e); err != nil {
+			return err
+		}
+	}
+	if t.back = false; t.step > 0 {
+		return nil
 	}
 	return torch.Scope(func() error { return t.callHooks(torch.Tensor{}, nil) })
 }

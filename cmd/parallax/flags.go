@@ -47,6 +47,7 @@ var settingFlags = []settingFlag{
 	{"seed", "seed", "uint", "of everything random"},
 	{"eval-every", "train.eval_every", "int", "optimiser steps between evaluations; default one epoch"},
 	{"save-every", "train.save_every", "int", "optimiser steps between checkpoints; default one epoch"},
+	{"on-collapse", "train.on_collapse", "string", "what to do when the run has collapsed: warn, stop, rewind, off; default warn"},
 	{"log-every", "train.log_every", "int", "optimiser steps between lines of metrics"},
 	{"precision", "train.precision", "string", "bf16 or float32; default bf16 where the processor has it"},
 	{"device", "train.device", "string", "cpu or cuda"},

@@ -32,6 +32,7 @@ import (
 // Exit statuses beside 0 and 1 (what was asked for could not be done).
 const (
 	exitUsage       = 2   // the command line or a configuration is wrong
+	exitCollapse    = 3   // the run was stopped because it had collapsed, after a checkpoint
 	exitData        = 65  // the loss became NaN or infinite
 	exitEngine      = 69  // the engine library is missing
 	exitDisk        = 74  // a file could not be written
@@ -98,6 +99,8 @@ func exitStatus(err error) int {
 		return exitUsage
 	case errors.Is(err, train.ErrNonFinite):
 		return exitData
+	case errors.Is(err, train.ErrCollapsed):
+		return exitCollapse
 	case errors.Is(err, errNoEngine):
 		return exitEngine
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EFBIG), errors.Is(err, run.ErrUncertain):

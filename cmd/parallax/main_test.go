@@ -258,13 +258,17 @@ func corrupt(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// events FILE: prints a line per event of a metrics file: what it is, its step, and which values it has.
+// events FILE: prints a line per event of a metrics file: what it is, its step, and which values it has. Left out is what the guard
+// sees and says, and what only some methods have: predictions and assignments.
 func events(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: events FILE")
 	}
 	for e, err := range run.ReadEvents(strings.NewReader(ts.ReadFile(args[0]))) {
 		ts.Check(err)
+		if e.Probe == run.GuardProbe || e.Event == run.Judged || e.Class != "" || e.Of == run.OfPrediction || e.Of == run.OfAssignments {
+			continue
+		}
 		fmt.Fprintf(ts.Stdout(), "%s %d epoch %d", e.Event, e.Step, e.Epoch)
 		for _, word := range []string{e.Method, e.Probe, e.Of, e.Reason} {
 			if word != "" {

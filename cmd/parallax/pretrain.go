@@ -53,9 +53,15 @@ What is shown: std is the standard deviation of the normalised embedding times t
 over all directions, 0 is collapsed to a point); rank is its effective rank; knn is the accuracy of a weighted vote of the
 nearest neighbours of the backbone's features, when there are labels.
 
+A guard looks at the embeddings of 512 images fifty times in a run, and names a collapse by the numbers that show it, with what
+usually causes it in this method. --on-collapse says what it then does: warn, once for each kind of collapse; stop, after a
+checkpoint; rewind, to the last checkpoint from before, to go on at half the learning rate (three times, then it stops); or
+off, and nobody looks. The best checkpoint (best.json) is the one with the highest knn; without labels the newest whose
+features have nearly the highest rank (RankMe). Of a collapsed network it never is.
+
 Ctrl-C or a termination signal writes a checkpoint first. Exit statuses: 0 done, 1 it could not be done, 2 a mistake in
-the command line or configuration, 65 the loss became NaN or infinite, 69 the engine library is missing, 74 a file could
-not be written, 130 and 143 stopped by SIGINT and SIGTERM.`,
+the command line or configuration, 3 stopped because it had collapsed, 65 the loss became NaN or infinite, 69 the engine
+library is missing, 74 a file could not be written, 130 and 143 stopped by SIGINT and SIGTERM.`,
 		Example: `  parallax pretrain --data photos --method simsiam
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
@@ -185,6 +191,11 @@ func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings [
 	if err := s.Resume(s.view.note); err != nil {
 		return err
 	}
+	if s.guard != nil {
+		if err := s.guard.replay(dir.Path(), s.Step()); err != nil {
+			return err
+		}
+	}
 	if s.Done() && f.stage != nil {
 		return nil
 	}
@@ -282,6 +293,7 @@ type session struct {
 	*train.Trainer
 	job        *job
 	evaluation *evaluation
+	guard      *guardian // nil when nobody is to look
 	view       *view
 }
 
@@ -303,7 +315,10 @@ func (f *pretrainFlags) prepare(ctx context.Context, out io.Writer, j *job) (*se
 		Config: j.config.Config, Method: j.method, Backbone: j.backbone, Loader: j.loader(), Init: initial,
 		Hooks: []train.Hook{s.evaluation}, Watch: []func(run.Event){s.view.show},
 	}
-	if f.stage != nil {
+	if s.guard, err = newGuardian(s); s.guard != nil {
+		o.Hooks, o.Watch = append(o.Hooks, s.guard), append(o.Watch, s.guard.Add)
+	}
+	if err == nil && f.stage != nil {
 		s.view.again = f.stage.again
 		err = f.stage.begin(s, &o)
 	}
@@ -325,6 +340,11 @@ func (s *session) run(ctx context.Context) error {
 	s.Loader.Quarantine = quarantine
 	s.view.begin(s.job, s.Dir, s.Steps)
 	err = s.Run(ctx)
+	if s.guard != nil {
+		if judged, ok := s.guard.Judged(); ok {
+			s.view.judged = judged
+		}
+	}
 	s.view.end(s.Dir, quarantine.Len(), err)
 	return errors.Join(err, quarantine.Close())
 }

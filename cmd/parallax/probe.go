@@ -24,11 +24,16 @@ import (
 const (
 	probeBatch     = 256  // images per forward pass of a probe
 	measured       = 2000 // rows whose spectrum is taken: a singular value decomposition of more costs seconds
+	predicted      = 1000 // rows of predictions that are measured
 	alignmentPairs = 1000 // images of which two views are compared
 	pictured       = 200  // rows that are drawn in a plane, with probe.detail
 	holdOut        = 5    // without a test split every fifth image is a query and the others are the bank
 	earlySteps     = 50   // until then running batch-norm statistics are those of an untrained network
 	settle         = 20   // batches from which they are then estimated
+	watched        = 512  // images of the guard's sample
+	watchAtLeast   = 10   // steps between two looks at it, after the first few
+	watches        = 50   // looks in a run that is long enough
+	rankSlack      = 0.25 // without labels the best checkpoint is the newest whose RankMe is not further below the highest
 )
 
 // probe is a set of images on which the encoder is evaluated while it trains: a bank of neighbours and queries.
@@ -46,8 +51,10 @@ type evaluation struct {
 	ctx      context.Context
 	config   *run.Config
 	probes   []*probe
-	linear   *eval.Linear // nil when there are no labels, or nobody wants it
-	support  float64      // the temperature of the method's vote of labelled images, 0 for none
+	linear   *eval.Linear                      // nil when there are no labels, or nobody wants it
+	support  float64                           // the temperature of the method's vote of labelled images, 0 for none
+	assign   func(z torch.Tensor) torch.Tensor // of embeddings to the method's clusters; nil without them
+	sample   *dataset.Loader                   // what the guard watches; nil without a guard
 	sources  []*dataset.Source
 	warnings []string
 }
@@ -57,6 +64,9 @@ func newEvaluation(ctx context.Context, j *job) (*evaluation, error) {
 	e := &evaluation{ctx: ctx, config: j.config.Config}
 	if m, ok := j.method.(parallax.Supporter); ok {
 		e.support = m.Support().Temperature
+	}
+	if m, ok := j.method.(parallax.Assigner); ok {
+		e.assign = m.Assign
 	}
 	paths := e.config.Probe.Paths
 	if len(paths) == 0 {
@@ -106,10 +116,17 @@ func (e *evaluation) add(path string) error {
 		bankData, queryData = hold(bank)
 	}
 	p := &probe{name: path, own: own, classes: len(bank.Classes)}
+	if path == run.GuardProbe {
+		p.name = "./" + path // the name alone is that of the guard's sample
+	}
 	p.bank, p.some, p.queries = e.plain(labelled(bankData)), e.plain(bankData), e.plain(queryData)
 	if len(c.Augment) > 1 {
 		p.pairs = e.plain(queryData)
 		p.pairs.Recipes, p.pairs.Limit = c.Augment[:2], min(alignmentPairs, queryData.Len())
+	}
+	if e.sample == nil && c.Train.OnCollapse != run.Off {
+		e.sample = e.plain(bankData)
+		e.sample.Limit = min(watched, bankData.Len())
 	}
 	e.probes = append(e.probes, p)
 	return nil
@@ -171,51 +188,149 @@ func (e *evaluation) After(p *train.Progress) error {
 	if e.linear != nil && p.Features.Defined() {
 		e.linear.Observe(p.Features, p.Labels)
 	}
-	if !p.Due {
+	if !p.Due && !e.watchDue(p) {
 		return nil
 	}
-	if p.Step < earlySteps {
-		encoder := nn.Sequential{p.Encoder.Backbone, p.Encoder.Projector}
-		restore, err := eval.RecomputeStatistics(p.Params, encoder, e.autocast(), first(settle, e.batches(e.probes[0].some, 0)))
-		if err != nil {
-			return err
-		}
-		return errors.Join(e.evaluate(p), restore())
+	if p.Step >= earlySteps {
+		return e.evaluate(p)
 	}
-	return e.evaluate(p)
+	images := e.probes[0].some
+	if !p.Due {
+		images = e.sample
+	}
+	encoder := nn.Sequential{p.Encoder.Backbone, p.Encoder.Projector}
+	if p.Encoder.Predictor != nil {
+		encoder = append(encoder, p.Encoder.Predictor)
+	}
+	restore, err := eval.RecomputeStatistics(p.Params, encoder, e.autocast(), first(settle, e.batches(images, 0)))
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.evaluate(p), restore())
+}
+
+// watchDue says whether the guard looks: often at the start, when an embedding can collapse within ten steps, then regularly.
+func (e *evaluation) watchDue(p *train.Progress) bool {
+	switch {
+	case e.sample == nil:
+		return false
+	case p.Due:
+		return true
+	case p.Step < watchAtLeast:
+		return p.Step == 1 || p.Step == 2 || p.Step == 5
+	}
+	return p.Step%max(watchAtLeast, p.Of/watches) == 0 || p.Step == 10 || p.Step == 20
 }
 
 func (e *evaluation) evaluate(p *train.Progress) error {
 	for i, probe := range e.probes {
-		score, err := e.one(probe, p)
+		if !p.Due {
+			break
+		}
+		score, slack, err := e.one(probe, p)
 		if err != nil {
 			return fmt.Errorf("evaluating on %s: %w", probe.name, err)
 		}
 		if i == 0 {
-			p.Score(score, 0)
+			p.Score(score, slack)
 		}
+	}
+	if !e.watchDue(p) {
+		return nil
+	}
+	if err := e.watch(p); err != nil {
+		return fmt.Errorf("looking at the guard's sample: %w", err)
 	}
 	return nil
 }
 
+// watch measures the embeddings of the guard's sample.
+func (e *evaluation) watch(p *train.Progress) error {
+	f, err := eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(e.sample, 0))
+	if err != nil {
+		return err
+	}
+	defer f.Free()
+	event := run.Event{Event: run.Eval, Probe: run.GuardProbe, Of: run.OfEmbedding}
+	infinite := false
+	if err := torch.Scope(func() error {
+		if infinite = f.Z.IsFinite().Not().To(torch.I64).Sum().Item() > 0; !infinite {
+			setMetrics(&event, collapse.Measure(f.Z))
+		}
+		return nil
+	}); err != nil || infinite {
+		return err // the next step's loss, or the next checkpoint, will not be finite and end the run
+	}
+	if err := p.Emit(event); err != nil {
+		return err
+	}
+	return e.assignments(p, run.GuardProbe, f.Z)
+}
+
+// mostAssigned bounds how many probabilities of assignments are looked at: 2,000 rows of 8,000 clusters, 256 of 65,536.
+const mostAssigned = 1 << 24
+
+// assignments measures how embeddings are assigned to the method's clusters, where it has some.
+func (e *evaluation) assignments(p *train.Progress, probe string, z torch.Tensor) error {
+	if e.assign == nil {
+		return nil
+	}
+	event := run.Event{Event: run.Eval, Probe: probe, Of: run.OfAssignments}
+	if err := torch.Scope(func() (err error) {
+		torch.NoGrad(func() {
+			clusters := e.assign(z.Narrow(0, 0, 1)).Size(1)
+			a := collapse.MeasureAssigned(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
+			event.Dims, event.Rows, event.Used = a.Clusters, a.Rows, a.Used
+			event.Perplexity, event.Information, event.Individual, event.TopShare = run.Num(a.Perplexity), run.Num(a.Information), run.Num(a.Individual), run.Num(a.TopShare)
+		})
+		return nil
+	}); err != nil {
+		return err
+	}
+	return p.Emit(event)
+}
+
+// prediction measures what the method's predictor makes of embeddings, where it has one.
+func (e *evaluation) prediction(p *train.Progress, probe string, z torch.Tensor) error {
+	if p.Encoder.Predictor == nil {
+		return nil
+	}
+	event := run.Event{Event: run.Eval, Probe: probe, Of: run.OfPrediction}
+	defer p.Params.Train(p.Params.Training())
+	p.Params.Train(false)
+	if err := torch.Scope(func() error {
+		torch.NoGrad(func() {
+			var rows torch.Tensor
+			torch.Autocast(e.autocast(), func() { rows = p.Encoder.Predictor.Forward(z.Narrow(0, 0, min(predicted, z.Size(0)))) })
+			setMetrics(&event, collapse.Measure(rows))
+		})
+		return nil
+	}); err != nil {
+		return err
+	}
+	return p.Emit(event)
+}
+
 // one evaluates one probe, and returns how good the encoder is: kNN accuracy with labels, RankMe of the features
-// without (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run).
-func (e *evaluation) one(pr *probe, p *train.Progress) (score float64, err error) {
+// without (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run). RankMe falls at the start of training
+// and then grows with the accuracy in most methods, but not in all: SimSiam's is flat, and noise. So what is within slack
+// of the highest counts as equal to it, and the newest of equals is the best.
+func (e *evaluation) one(pr *probe, p *train.Progress) (score, slack float64, err error) {
 	queries, err := eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.queries, 0))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer queries.Free()
 	var bank eval.Features
 	if pr.classes > 0 {
 		if bank, err = eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.bank, 0)); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		defer bank.Free()
 	}
 	views, err := e.views(pr, p)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer views[0].Free()
 	defer views[1].Free()
@@ -256,18 +371,18 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score float64, err error
 			}
 			return nil
 		}); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if i == 0 {
-			if score = event.RankMe.Value; event.KNN.Known {
-				score = event.KNN.Value
+			if score, slack = event.RankMe.Value, rankSlack; event.KNN.Known {
+				score, slack = event.KNN.Value, 0
 			}
 		}
 		if err := p.Emit(event); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return score, nil
+	return score, slack, errors.Join(e.prediction(p, pr.name, queries.Z), e.assignments(p, pr.name, queries.Z))
 }
 
 // setMetrics puts the metrics into the event.

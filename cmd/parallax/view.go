@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,7 +20,9 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
+	"parallax/collapse/guard"
 	"parallax/run"
+	"parallax/train"
 )
 
 // view shows a run to whoever started it: a bar in a terminal, plain lines when piped, or events as JSON.
@@ -41,6 +44,7 @@ type view struct {
 	first  map[string]run.Event // the first and the last evaluation of the first probe, by what was evaluated
 	last   map[string]run.Event
 	probe  string
+	judged run.Event // what the guard says of the run at its end; nothing without a class
 	h      run.Event // the last evaluation of a backbone, on any probe: its embedding's follows
 }
 
@@ -148,12 +152,22 @@ func (v *view) show(e run.Event) {
 			v.note(v.line(e))
 		}
 	case run.Eval:
-		if e.Of == "embedding" {
+		if e.Of == run.OfEmbedding && e.Probe != run.GuardProbe {
 			v.note(v.evaluation(e))
 		}
 	case run.Alarm:
-		v.note("ALARM " + e.Name + ": " + e.Message)
+		v.note(alarm(e))
+	case run.Rewound:
+		v.note(fmt.Sprintf("went back from step %d to step %d, %d of at most %d times (%s)", e.From, e.Step, e.Rewinds, guard.Rewinds, e.Message))
 	}
+}
+
+// alarm is an alarm in a line.
+func alarm(e run.Event) string {
+	if e.Class != "" {
+		return fmt.Sprintf("ALARM %s at step %d: %s", e.Class, e.Step, e.Message)
+	}
+	return "ALARM " + e.Name + ": " + e.Message
 }
 
 // remember keeps what lines and the summary need of earlier events.
@@ -161,11 +175,16 @@ func (v *view) remember(e run.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch e.Event {
-	case run.Start, run.Resumed:
+	case run.Resumed:
 		v.from = e.Step
+	case run.Rewound:
+		v.from += e.Step - e.From // the steps in between were made, too
 	case run.StepEnd:
 		v.step = e
 	case run.Eval:
+		if e.Probe == run.GuardProbe {
+			return
+		}
 		if v.probe == "" {
 			v.probe = e.Probe
 		}
@@ -258,6 +277,11 @@ func (v *view) end(dir *run.Dir, quarantined int, err error) {
 		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: go on with  %s", stopped.signal, cmp.Or(v.again, "parallax pretrain --resume "+dir.String())))
 		return
 	}
+	if errors.Is(err, train.ErrCollapsed) {
+		v.diagnosis()
+		v.note(fmt.Sprintf("stopped after a checkpoint: go on all the same with  parallax pretrain --resume %s --on-collapse warn", dir))
+		return
+	}
 	if err != nil {
 		if kept, _ := os.ReadDir(dir.Path(run.CheckpointsDir)); len(kept) > 0 {
 			v.note(fmt.Sprintf("failed: the last checkpoint in %s is intact", dir.Path(run.CheckpointsDir)))
@@ -272,8 +296,16 @@ func (v *view) end(dir *run.Dir, quarantined int, err error) {
 	v.compare("embedding", "support accuracy", "the soft vote of labelled images", func(e run.Event) run.Number { return e.Support })
 	v.compare("embedding", "std", "1 spread out, 0 collapsed", func(e run.Event) run.Number { return e.Std })
 	v.compare("embedding", "effective rank", "how many directions are used", func(e run.Event) run.Number { return e.EffectiveRank })
+	v.diagnosis()
 	v.note("  encoder          " + dir.Path(run.EncoderFile) + "  (torchvision's or timm's parameter names)")
 	v.note("  everything else  " + dir.Path() + "  (config, metrics, TensorBoard, checkpoints)")
+}
+
+// diagnosis prints what the guard says of the run.
+func (v *view) diagnosis() {
+	if v.judged.Class != "" {
+		v.note(fmt.Sprintf("  %-16s %s: %s", "diagnosis", v.judged.Class, v.judged.Message))
+	}
 }
 
 // compare prints a number before training and after it.

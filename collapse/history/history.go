@@ -15,20 +15,35 @@ import (
 
 // A Builder collects a run's events. The zero Builder is that of a run which has not begun.
 type Builder struct {
-	Run    collapse.Run
+	Run collapse.Run
+	// Sample says that the readings are those of the few images that the guard watches, not those of the probes: many more, of
+	// embeddings and assignments alone.
+	Sample bool
+
 	probe  string    // the first one, on which the run is judged
 	losses []float64 // since the last reading
 }
 
-// Add takes the next event of the run. Only evaluations on the first probe count. The loss of a reading is the mean of those
+// Add takes the next event of the run. Only evaluations on one probe count: the first, or the guard's. Where the run goes back
+// to an earlier checkpoint, what came after that is forgotten. The loss of a reading is the mean of those
 // that were logged since the reading before, and at step 0 the first that is logged.
 func (b *Builder) Add(e run.Event) {
 	switch e.Event {
 	case run.Start:
-		b.Run.Steps = e.Steps
+		b.Run, b.losses = collapse.Run{Steps: e.Steps, Warm: e.Warm}, nil
 		if c := e.Constant; c != nil {
 			b.Run.Constant = collapse.ConstantLoss{Value: collapse.Number(c.Value), Minimum: c.Minimum, SeesLength: c.SeesLength}
 		}
+	case run.Resumed:
+		if e.Steps > 0 {
+			b.Run.Steps = e.Steps
+		}
+	case run.Rewound:
+		h := b.Run.History
+		for len(h) > 0 && h[len(h)-1].Step > e.Step {
+			h = h[:len(h)-1]
+		}
+		b.Run.History, b.losses = h, nil
 	case run.StepEnd:
 		if !e.Loss.Known {
 			return
@@ -42,10 +57,10 @@ func (b *Builder) Add(e run.Event) {
 			b.reading(e.Step).NonFinite = true
 		}
 	case run.Eval:
-		if b.probe == "" {
+		if b.probe == "" && (e.Probe == run.GuardProbe) == b.Sample {
 			b.probe = e.Probe
 		}
-		if e.Probe == b.probe {
+		if e.Probe == b.probe && e.Of != run.OfPrediction {
 			b.evaluation(e)
 		}
 	}

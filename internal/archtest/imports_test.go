@@ -35,7 +35,7 @@ var may = map[string][]string{
 	"eval":         {".", "nn", "augment", "torch"},
 	"dataset":      {"augment"},
 	"collapse":     {"torch"},
-	"collapse/...": {"collapse", "torch", "run"},
+	"collapse/...": {"collapse", "collapse/history", "torch", "run"},
 	"optim":        {"nn", "torch"},
 	"run":          {"augment"},
 	"train":        {".", "nn", "augment", "torch", "dataset", "optim", "run"},

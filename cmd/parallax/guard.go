@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"parallax/collapse/guard"
+	"parallax/method"
+	"parallax/run"
+	"parallax/train"
+)
+
+// guardian is the hook that lets the guard judge after every evaluation, and does what it says. It comes after the hook that
+// evaluates.
+type guardian struct {
+	*guard.Guard
+	session *session
+}
+
+// newGuardian returns the guard of a run, nil when nobody is to look.
+func newGuardian(s *session) (*guardian, error) {
+	c := s.job.config
+	if c.Train.OnCollapse == run.Off {
+		return nil, nil
+	}
+	entry, err := method.Find(c.Method.Name)
+	if err != nil {
+		return nil, err
+	}
+	g := guard.New(c.Train.OnCollapse)
+	g.Method = entry.Title
+	g.Unusual, err = unusual(c.Method.Fields, entry.New())
+	return &guardian{g, s}, err
+}
+
+// unusual names the method's switches that are not as in the paper, "" when there are none: "method.stop_gradient (false, not
+// true)". Numbers and widths are left out, which presets change for small images.
+func unusual(fields, paper any) (string, error) {
+	have, err := run.Fields(fields)
+	if err != nil {
+		return "", err
+	}
+	want, err := run.Fields(paper)
+	if err != nil {
+		return "", err
+	}
+	usual := map[string]string{}
+	for _, f := range want {
+		usual[f.Path] = f.Text
+	}
+	var named []string
+	for _, f := range have {
+		if text, ok := usual[f.Path]; ok && text != f.Text && (f.Kind == "true or false" || f.Kind == "text") {
+			named = append(named, fmt.Sprintf("method.%s (%s, not %s)", f.Path, f.Text, text))
+		}
+	}
+	return strings.Join(named, ", "), nil
+}
+
+// replay gives the guard what the run in dir has said up to a step.
+func (g *guardian) replay(dir string, step int) error {
+	f, err := os.Open(filepath.Join(dir, run.MetricsFile))
+	if errors.Is(err, fs.ErrNotExist) || step == 0 {
+		return nil // it begins anew
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for e, err := range run.ReadEvents(f) {
+		if err != nil {
+			continue // a torn line, which opening the log cuts off
+		}
+		if e.Step <= step {
+			g.Add(e)
+		}
+	}
+	return nil
+}
+
+// Name is "guard".
+func (g *guardian) Name() string { return "guard" }
+
+// After judges the run when it was evaluated.
+func (g *guardian) After(p *train.Progress) error {
+	v, ok := g.Verdict()
+	if !ok {
+		return nil
+	}
+	p.Doubt(v.Doubt)
+	if v.Alarm != nil {
+		if err := p.Emit(*v.Alarm); err != nil {
+			return err
+		}
+	}
+	f := v.Worst()
+	if v.Action == guard.GoBack {
+		why := fmt.Sprintf("%s at step %d", f.Class, p.Step)
+		return &train.Rewind{Times: g.Rewound() + 1, Why: why + ": the learning rate is halved", Before: func(int) error {
+			g.session.job.config.HalveRate("halved after " + why)
+			return g.session.Dir.SaveConfig(g.session.job.config)
+		}}
+	}
+	if e, ok := g.Judged(); ok && (p.Step == p.Of || v.Action == guard.Stop) {
+		if err := p.Emit(e); err != nil {
+			return err
+		}
+	}
+	if v.Action == guard.Stop {
+		return fmt.Errorf("%w at step %d: %s", train.ErrCollapsed, p.Step, f)
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"parallax/collapse"
+	"parallax/collapse/guard"
+	"parallax/run"
+)
+
+const steps = 1000
+
+// state is what a network is like at a moment.
+type state struct{ loss, cosine, rank, participation, knn float64 }
+
+var (
+	start   = state{0, 0.05, 90, 20, 0.3}
+	healthy = state{-0.6, 0.1, 40, 8, 0.4}
+	one     = state{-0.999, 0.99, 20, 5, 0.3}
+	few     = state{-0.8, 0.4, 3, 1.1, 0.35}
+	learnt  = state{-0.6, 0.1, 40, 8, 0.31}
+)
+
+// script is what a run says: its state at a step, on the guard's sample every 20 steps and on the probe every 200.
+func script(from, to int, warm bool, at func(step int) state) []run.Event {
+	var events []run.Event
+	for step := from; step <= to; step += 20 {
+		s := at(step)
+		if step == 0 {
+			events = append(events, run.Event{
+				Event: run.Start, Method: "simsiam", Steps: steps, Warm: warm, Causes: "no stop-gradient",
+				Constant: &run.ConstantLoss{Value: run.Num(-1), Minimum: true},
+			})
+		} else {
+			events = append(events, run.Event{Event: run.StepEnd, Step: step, Loss: run.Num(s.loss)})
+		}
+		embedding := run.Event{
+			Event: run.Eval, Step: step, Of: run.OfEmbedding, Dims: 128, Rows: 512, MeanCosine: run.Num(s.cosine), EffectiveRank: run.Num(s.rank),
+			ParticipationRatio: run.Num(s.participation), Std: run.Num(1), StdRaw: run.Num(1), TopShare: run.Num(1 / s.participation),
+		}
+		if step%200 == 0 {
+			h := embedding
+			h.Probe, h.Of, h.KNN = "photos", run.OfBackbone, run.Num(s.knn)
+			embedding.Probe = "photos"
+			events = append(events, h, embedding)
+		}
+		embedding.Probe = run.GuardProbe
+		events = append(events, embedding)
+		if step == 0 { // the first loss is logged before the network has moved
+			events = append(events, run.Event{Event: run.StepEnd, Step: 1, Loss: run.Num(s.loss)})
+		}
+	}
+	return events
+}
+
+// outcome is what a guard did with a run.
+type outcome struct {
+	alarms []string // "COMPLETE 80"
+	doubts int
+	action guard.Action
+	at     int // the step of the action
+	text   string
+}
+
+// watch lets the guard judge after every step of the events, until it acts.
+func watch(g *guard.Guard, events []run.Event) (o outcome) {
+	for i, e := range events {
+		g.Add(e)
+		if i+1 < len(events) && events[i+1].Step == e.Step {
+			continue
+		}
+		v, ok := g.Verdict()
+		if !ok {
+			continue
+		}
+		if v.Doubt {
+			o.doubts++
+		}
+		if v.Alarm != nil {
+			alarm := *v.Alarm
+			alarm.Step = e.Step
+			o.alarms, o.text = append(o.alarms, fmt.Sprint(alarm.Class, " ", e.Step)), alarm.Message
+			g.Add(alarm)
+		}
+		if v.Action != guard.GoOn {
+			o.action, o.at = v.Action, e.Step
+			return o
+		}
+	}
+	return o
+}
+
+// after is healthy until a step and then something else.
+func after(step int, then state) func(int) state {
+	return func(at int) state {
+		switch {
+		case at == 0:
+			return start
+		case at < step:
+			return healthy
+		}
+		return then
+	}
+}
+
+func TestGuard(t *testing.T) {
+	for name, c := range map[string]struct {
+		at     func(int) state
+		warm   bool
+		alarms string
+	}{
+		"healthy":                                {after(2*steps, one), false, ""},
+		"collapsed at once":                      {after(20, one), false, "COMPLETE 80"}, // before a tenth of the run
+		"collapsed late":                         {after(700, one), false, "COMPLETE 740"},
+		"lost dimensions":                        {after(300, few), false, "DIMENSIONAL 340"},
+		"one point for two looks of five":        {func(at int) state { return map[bool]state{true: one, false: after(2*steps, one)(at)}[at%100 >= 60] }, false, ""},
+		"first few dimensions, then one point":   {func(at int) state { return map[bool]state{true: after(300, few)(at), false: one}[at < 500] }, false, "DIMENSIONAL 340, COMPLETE 500"},
+		"features no better than the untrained":  {after(20, learnt), false, "UNINFORMATIVE 1000"}, // the third evaluation of the probe in the second half
+		"features no better than what was given": {after(20, learnt), true, ""},
+	} {
+		o := watch(guard.New(run.Warn), script(0, steps, c.warm, c.at))
+		if got := strings.Join(o.alarms, ", "); got != c.alarms || o.action != guard.GoOn {
+			t.Errorf("%s: alarms %q, want %q; action %v", name, got, c.alarms, o.action)
+		}
+	}
+}
+
+// An alarm says what it is by which numbers, what it usually comes from, what is unusual here, and what to do, in one line.
+func TestAlarmText(t *testing.T) {
+	g := guard.New(run.Warn)
+	g.Method, g.Unusual = "SimSiam", "method.stop_gradient (false, not true)"
+	o := watch(g, script(0, steps, false, after(20, one)))
+	for _, want := range []string{
+		"one point", "mean_cosine 0.99 (above 0.93)", "loss_floor", "Usual causes in SimSiam: no stop-gradient.",
+		"differs from the paper in method.stop_gradient (false, not true).", "lower optim.base_rate",
+	} {
+		if !strings.Contains(o.text, want) {
+			t.Errorf("the alarm does not say %q: %s", want, o.text)
+		}
+	}
+	if strings.Contains(o.text, "\n") {
+		t.Errorf("more than one line: %q", o.text)
+	}
+	e, ok := g.Judged()
+	if !ok || e.Class != string(collapse.Complete) || len(e.Evidence) != 3 || e.Evidence[0].Name != "mean_cosine" {
+		t.Errorf("in the end it is judged %+v", e)
+	}
+}
+
+func TestStop(t *testing.T) {
+	o := watch(guard.New(run.Stop), script(0, steps, false, after(200, one)))
+	if o.action != guard.Stop || o.at != 240 || len(o.alarms) != 1 {
+		t.Errorf("%+v", o)
+	}
+	if o := watch(guard.New(run.Stop), script(0, steps, false, after(20, learnt))); o.action != guard.GoOn || len(o.alarms) != 1 {
+		t.Errorf("features that may be all the data have to give end the run: %+v", o)
+	}
+}
+
+// The weights are doubted from the first reading that looks like a collapse on, not only from the alarm.
+func TestDoubt(t *testing.T) {
+	if o := watch(guard.New(run.Warn), script(0, 240, false, after(200, one))); o.doubts != 3 {
+		t.Errorf("%d doubts in three readings", o.doubts)
+	}
+	if o := watch(guard.New(run.Warn), script(0, steps, false, after(20, learnt))); o.doubts != 0 {
+		t.Errorf("%d doubts of features that have not collapsed", o.doubts)
+	}
+}
+
+// A run goes back so many times, each time judged as if it had not been where it was, and then stops.
+func TestRewind(t *testing.T) {
+	g := guard.New(run.Rewind)
+	o := watch(g, script(0, steps, false, after(200, one)))
+	for n := 1; n <= guard.Rewinds; n++ {
+		if o.action != guard.GoBack || o.at != 240 || g.Rewound() != n-1 {
+			t.Fatalf("before it goes back for the %d. time: %+v", n, o)
+		}
+		g.Add(run.Event{Event: run.Rewound, Step: 180, From: 240, Rewinds: n})
+		if v, ok := g.Verdict(); ok {
+			t.Fatalf("judged without an evaluation: %+v", v)
+		}
+		o = watch(g, script(200, steps, false, after(200, one)))
+	}
+	if o.action != guard.Stop || o.at != 240 {
+		t.Errorf("after it went back %d times: %+v", guard.Rewinds, o)
+	}
+
+	// When that helps, it is healthy.
+	g = guard.New(run.Rewind)
+	watch(g, script(0, steps, false, after(200, one)))
+	g.Add(run.Event{Event: run.Rewound, Step: 180, From: 240, Rewinds: 1})
+	if o := watch(g, script(200, steps, false, after(2*steps, one))); o.action != guard.GoOn || o.doubts != 0 || len(o.alarms) != 0 {
+		t.Errorf("after it went back and did well: %+v", o)
+	}
+	// To the very start, which begins the run anew.
+	g = guard.New(run.Rewind)
+	watch(g, script(0, steps, false, after(20, one)))
+	g.Add(run.Event{Event: run.Rewound, Step: 0, From: 60, Rewinds: 1})
+	if o := watch(g, script(0, steps, false, after(2*steps, one))); o.action != guard.GoOn || o.doubts != 0 {
+		t.Errorf("after it began anew: %+v", o)
+	}
+}
+
+// A run that is resumed is judged as if it had not been stopped, at whatever step: readings of before count, and what an alarm
+// was raised for is not said again.
+func TestResume(t *testing.T) {
+	whole := script(0, steps, false, after(300, one))
+	want := watch(guard.New(run.Warn), whole)
+	for cut := 20; cut < steps; cut += 20 {
+		var before, then []run.Event
+		for _, e := range whole {
+			if e.Step <= cut {
+				before = append(before, e)
+			} else {
+				then = append(then, e)
+			}
+		}
+		first := guard.New(run.Warn)
+		o := watch(first, before)
+		second := guard.New(run.Warn)
+		for _, e := range before {
+			second.Add(e)
+		}
+		for _, a := range o.alarms {
+			class, _, _ := strings.Cut(a, " ")
+			second.Add(run.Event{Event: run.Alarm, Name: run.Collapse, Class: class, Step: cut})
+		}
+		second.Add(run.Event{Event: run.Resumed, Step: cut, Steps: steps})
+		rest := watch(second, then)
+		if got := fmt.Sprint(append(o.alarms, rest.alarms...)); got != fmt.Sprint(want.alarms) {
+			t.Errorf("stopped at step %d: alarms %v, want %v", cut, got, want.alarms)
+		}
+	}
+}
+
+// Under a loss that begins at its chance level, embeddings may draw together for a while; where that is the minimum, they do not.
+func TestChanceLevel(t *testing.T) {
+	for _, c := range []struct {
+		until  int // from step 20 on
+		alarms string
+	}{{120, ""}, {2 * steps, "COMPLETE 160"}} {
+		g := guard.New(run.Stop)
+		events := script(0, steps, false, func(at int) state {
+			s := after(20, one)(at)
+			if s.loss = 4.16; at > c.until {
+				s = healthy
+			}
+			return s
+		})
+		events[0].Constant = &run.ConstantLoss{Value: run.Num(4.159)} // ln 64
+		o := watch(g, events)
+		if got := strings.Join(o.alarms, ", "); got != c.alarms || (o.doubts > 0) != (c.alarms != "") {
+			t.Errorf("until step %d: alarms %q, want %q; %d doubts", c.until, got, c.alarms, o.doubts)
+		}
+	}
+}
+
+// Before anything is measured there is nothing to say.
+func TestNothingYet(t *testing.T) {
+	g := guard.New(run.Stop)
+	if v, ok := g.Verdict(); ok {
+		t.Errorf("%+v", v)
+	}
+	g.Add(run.Event{Event: run.Start, Steps: steps})
+	g.Add(run.Event{Event: run.StepEnd, Step: 1, Loss: run.Num(1)})
+	if v, ok := g.Verdict(); ok {
+		t.Errorf("%+v", v)
+	}
+	if e, ok := g.Judged(); ok {
+		t.Errorf("%+v", e)
+	}
+}
