@@ -6,8 +6,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"parallax/dataset"
 	"parallax/torch"
 )
 
@@ -31,6 +33,26 @@ func TestNearlyBest(t *testing.T) {
 		}
 		if got := nearlyBest(tried).Classes; got != c.want {
 			t.Errorf("of %v: %d clusters, want %d", c.agreement, got, c.want)
+		}
+	}
+}
+
+// Self-labelling can empty clusters of whose images it was never sure: it is said, with where they still are.
+func TestLostClustersAreTold(t *testing.T) {
+	source, err := dataset.Open("synthetic:4", dataset.Options{Size: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	for _, c := range []struct {
+		sizes []int
+		want  bool
+	}{{[]int{2, 2}, false}, {[]int{4, 0}, true}} {
+		var out strings.Builder
+		k := &clustering{out: &out, dir: "dir"}
+		k.tell(&report{Images: 4, Classes: 2, Stages: []assignment{{Stage: clusteringStage, Sizes: []int{3, 1}}, {Stage: selfLabelStage, Sizes: c.sizes}}}, source, nil)
+		if got := strings.Contains(out.String(), "self-labelling left 1 of 2 clusters"); got != c.want || c.want && !strings.Contains(out.String(), "dir/clustering/clusters.csv has all of them") {
+			t.Errorf("sizes %v: told %v, want %v:\n%s", c.sizes, got, c.want, &out)
 		}
 	}
 }

@@ -223,6 +223,11 @@ func (k *clustering) tell(r *report, source *dataset.Source, all []sorted) {
 		}
 		k.note(line)
 	}
+	if n := len(r.Stages); n > 1 && last.used() < r.Stages[n-2].used() {
+		before := r.Stages[n-2]
+		k.note(fmt.Sprintf("self-labelling left %d of %d clusters: too few images were sure of the others. A longer pretext helps; %s has all of them",
+			last.used(), before.used(), filepath.Join(k.dir, before.Stage, clustersFile)))
+	}
 	if last.ACC.Known {
 		k.note(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d", r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
 		k.note("             ACC    NMI    ARI    kNN    linear")
