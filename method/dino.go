@@ -71,8 +71,7 @@ func (m *DINO) Views(size int) []augment.Recipe {
 	return append(inTurn(m.LargeCrops, first, second), inTurn(m.SmallCrops, augment.DINOLocalRecipe(m.SmallSize, m.SmallScale))...)
 }
 
-// Build makes the student, the teacher as its copy, and the centre. The teacher is what is evaluated and exported: it is better
-// than the student all through training (section 5.2), and what the official code evaluates.
+// Build makes student, centre and, as a copy, the teacher, which is evaluated: it is better all through training (section 5.2).
 func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
 	own := b.Params.Sub("target")
 	var e parallax.Encoder

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"parallax"
+	"parallax/augment"
 	"parallax/method"
 	"parallax/torch"
 )
@@ -161,4 +162,18 @@ func TestPAWSPredictor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Large crops are of more of the image where small ones see the rest (the official code, for CIFAR-10 and for ImageNet).
+func TestPAWSCrops(t *testing.T) {
+	for _, c := range []struct {
+		size, small int
+		least       float64
+	}{{32, 6, 0.75}, {32, 0, 0.5}, {224, 6, 0.14}, {224, 0, 0.08}} {
+		m := method.NewPAWS()
+		m.SmallCrops = c.small
+		if got := m.Views(c.size)[0][0].(augment.RandomResizedCrop).Scale; got != [2]float64{c.least, 1} {
+			t.Errorf("%d px, %d small crops: large ones have %v of the area, want %g to 1", c.size, c.small, got, c.least)
+		}
+	}
 }
