@@ -68,6 +68,8 @@ func (g *Guard) Add(e run.Event) {
 	switch e.Event {
 	case run.Start:
 		g.causes = e.Causes
+	case run.Resumed:
+		g.fresh = false // the process before has judged
 	case run.Eval:
 		g.fresh = true
 	case run.Alarm:

@@ -106,7 +106,7 @@ func read(dir string) ([]run.Event, error) {
 func points(events []run.Event, p panel) plotter.XYs {
 	var xys plotter.XYs
 	for _, e := range events {
-		if v := p.value(e); e.Event == run.Eval && e.Of == p.of && v.Known {
+		if v := p.value(e); e.Event == run.Eval && e.Probe != run.GuardProbe && e.Of == p.of && v.Known {
 			xys = append(xys, plotter.XY{X: float64(e.Step), Y: v.Value})
 		}
 	}
@@ -119,6 +119,7 @@ func row(dir string, events []run.Event) {
 	var rates []float64
 	for _, e := range events {
 		switch {
+		case e.Probe == run.GuardProbe: // few images
 		case e.Event == run.StepEnd && e.Step > 1:
 			rates = append(rates, e.ImagesPerSecond.Value)
 		case e.Event == run.Eval && e.Of == run.OfEmbedding:
