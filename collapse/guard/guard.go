@@ -13,10 +13,11 @@ import (
 	"parallax/run"
 )
 
-// ChanceSteps is how many steps it takes before embeddings that draw together are believed to have collapsed under a loss whose
-// least value they do not reach by that. Methods with negatives, clusters or statistics begin at the chance level, which is the
-// loss of a collapsed network, too, and their embeddings may draw together before they part: on CIFAR-10 healthy SwAV had a mean
-// cosine of 0.88 after 40 steps, with a loss within 0.2 % of ln K, and 0.42 after 98; healthy SimCLR had 0.83 after 80.
+// ChanceSteps is how many steps it takes before embeddings that draw together, or assignments that say nothing, are believed to be
+// a collapse under a loss whose least value that is not. Methods with negatives, clusters or statistics begin at the chance level,
+// which is the loss of a collapsed network, too, and their embeddings may draw together before they part: on CIFAR-10 healthy
+// SimCLR had a mean cosine of 0.83 after 80 steps. What SwAV's does in its first 50 steps, with a loss within 1 % of ln K, does not
+// tell whether it will leave it.
 const ChanceSteps = 150
 
 // Rewinds is how often a run goes back before it is stopped instead.
@@ -117,7 +118,7 @@ func (g *Guard) Verdict() (v Verdict, ok bool) {
 // premature says whether what is found may be no more than how a healthy run of such a method begins.
 func (g *Guard) premature(d collapse.Diagnosis) bool {
 	switch d.Worst().Class {
-	case collapse.Complete, collapse.Collapsing, collapse.Dimensional:
+	case collapse.Complete, collapse.Collapsing, collapse.Dimensional, collapse.Uniform:
 		return !g.probe.Run.Constant.Minimum && d.Step < ChanceSteps
 	}
 	return false
