@@ -28,7 +28,7 @@ func agrees(ts *testscript.TestScript, neg bool, args []string) {
 	var said []float64
 	for e, err := range run.ReadEvents(strings.NewReader(ts.ReadFile(args[1] + "/" + run.MetricsFile))) {
 		ts.Check(err)
-		if e.Event == run.Eval && e.Of == args[2] {
+		if e.Event == run.Eval && e.Probe != run.GuardProbe && e.Of == args[2] {
 			said = append(said, e.KNN.Value)
 		}
 	}
