@@ -2,12 +2,7 @@
 
 package run
 
-import (
-	"bytes"
-	"encoding/json"
-	"math"
-	"strconv"
-)
+import "parallax/internal/number"
 
 // What an Event may be: the values of its field "event".
 const (
@@ -131,15 +126,12 @@ type Event struct {
 	Rewinds int `json:"rewinds,omitempty"` // how often the run has gone back, this time included
 }
 
-// A Number is a measured value that may be absent; the zero Number is. JSON has no NaN and no infinity: both are
-// written as null, so that every line stays JSON, and null is read as NaN. An alarm beside it names the term.
-type Number struct {
-	Value float64
-	Known bool
-}
+// Number is a measured value that may be absent; the zero Number is. One that is NaN or infinite is null in the JSON, and an
+// alarm beside it names the term.
+type Number = number.Number
 
-// Num is the Number with value v.
-func Num(v float64) Number { return Number{v, true} }
+// Num is the Number with value v, which is known even when it is not finite: a loss that is NaN was measured.
+func Num(v float64) Number { return number.Num(v) }
 
 // Nums is a map of Numbers, for the terms of a loss.
 func Nums(values map[string]float64) map[string]Number {
@@ -148,31 +140,6 @@ func Nums(values map[string]float64) map[string]Number {
 		m[k] = Num(v)
 	}
 	return m
-}
-
-// IsZero says whether the number is absent.
-func (n Number) IsZero() bool { return !n.Known }
-
-// MarshalJSON is the number in its shortest form, or null.
-func (n Number) MarshalJSON() ([]byte, error) {
-	if !n.Known || math.IsNaN(n.Value) || math.IsInf(n.Value, 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(n.Value)
-}
-
-// UnmarshalJSON reads a number, or NaN from null.
-func (n *Number) UnmarshalJSON(b []byte) error {
-	if bytes.Equal(b, []byte("null")) {
-		*n = Num(math.NaN())
-		return nil
-	}
-	v, err := strconv.ParseFloat(string(b), 64)
-	if err != nil {
-		return err
-	}
-	*n = Num(v)
-	return nil
 }
 
 // Metrics lists the event's numbers that are known, under the names of the JSON; terms are "terms/NAME".

@@ -160,7 +160,7 @@ func destructive(c collapse.Class) bool { return c.Alarming() && c != collapse.U
 func (g *Guard) event(kind string, f collapse.Finding) run.Event {
 	e := run.Event{Event: kind, Class: string(f.Class)}
 	for _, n := range f.Evidence {
-		e.Evidence = append(e.Evidence, run.Evidence{Name: n.Name, Value: run.Number(n.Value), Threshold: run.Number(n.Threshold)})
+		e.Evidence = append(e.Evidence, run.Evidence{Name: n.Name, Value: n.Value, Threshold: n.Threshold})
 	}
 	return e
 }

@@ -32,7 +32,7 @@ func (b *Builder) Add(e run.Event) {
 	case run.Start:
 		b.Run, b.losses = collapse.Run{Steps: e.Steps, Warm: e.Warm}, nil
 		if c := e.Constant; c != nil {
-			b.Run.Constant = collapse.ConstantLoss{Value: collapse.Number(c.Value), Minimum: c.Minimum, SeesLength: c.SeesLength}
+			b.Run.Constant = collapse.ConstantLoss{Value: c.Value, Minimum: c.Minimum, SeesLength: c.SeesLength}
 		}
 	case run.Resumed:
 		if e.Steps > 0 {
@@ -50,7 +50,7 @@ func (b *Builder) Add(e run.Event) {
 		}
 		b.losses = append(b.losses, e.Loss.Value)
 		if h := b.Run.History; len(h) > 0 && h[0].Step == 0 && !h[0].Loss.Known {
-			h[0].Loss = collapse.Number(e.Loss)
+			h[0].Loss = e.Loss
 		}
 	case run.Alarm:
 		if e.Name == run.NonFinite {
@@ -70,7 +70,7 @@ func (b *Builder) evaluation(e run.Event) {
 	r := b.reading(e.Step)
 	switch e.Of {
 	case run.OfBackbone:
-		r.Backbone, r.KNN = metrics(e), collapse.Number(e.KNN)
+		r.Backbone, r.KNN = metrics(e), e.KNN
 	case run.OfEmbedding:
 		r.Embedding = metrics(e)
 	case run.OfAssignments:
