@@ -18,7 +18,7 @@ import (
 // A Loader turns a Dataset into batches of views. Its fields must not change while an iteration runs; several
 // iterations may run at once. It must not be copied after use.
 //
-// Workers read and augment a few batches ahead, each on an OS thread of its own that has the lowest priority on Linux,
+// Workers read and augment a few batches ahead, each on an OS thread of its own, which has a lower priority on Linux,
 // so that they take the time the engine's threads leave. An image is decoded once for all its views.
 type Loader struct {
 	Data      Dataset
