@@ -212,7 +212,7 @@ func TestFullDisk(t *testing.T) {
 	must(t, os.Symlink(full, d.Path(MetricsFile)))
 	a, err := openAppend(d.Path(MetricsFile), 0)
 	must(t, err)
-	err = (&Lines{a}).Append(Event{Event: End})
+	err = a.Append(Event{Event: End})
 	wantError(t, err, fmt.Sprintf("writing %s: write %s: no space left on device: free some space, then go on with --resume", d.Path(MetricsFile), d.Path(MetricsFile)))
 	must(t, a.f.Close())
 	must(t, d.Close())
@@ -221,7 +221,7 @@ func TestFullDisk(t *testing.T) {
 // TestAppendCutsBackAHalfWrittenLine fills a file up to the process's limit on file sizes, within a line.
 func TestAppendCutsBackAHalfWrittenLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lines")
-	l, err := OpenLines(path)
+	l, err := openAppend(path, 0)
 	must(t, err)
 	must(t, l.Append("first"))
 	var limit syscall.Rlimit

@@ -133,15 +133,6 @@ type Number = number.Number
 // Num is the Number with value v, which is known even when it is not finite: a loss that is NaN was measured.
 func Num(v float64) Number { return number.Num(v) }
 
-// Nums is a map of Numbers, for the terms of a loss.
-func Nums(values map[string]float64) map[string]Number {
-	m := make(map[string]Number, len(values))
-	for k, v := range values {
-		m[k] = Num(v)
-	}
-	return m
-}
-
 // Metrics lists the event's numbers that are known, under the names of the JSON; terms are "terms/NAME".
 func (e *Event) Metrics() map[string]float64 {
 	all := map[string]Number{

@@ -17,7 +17,7 @@ func TestEventJSON(t *testing.T) {
 		event Event
 		want  string
 	}{
-		{Event{Event: StepEnd, Step: 3, Loss: Num(0.5), Terms: Nums(map[string]float64{"b": 0, "a": math.Inf(1)}), Rate: Num(1e-3), DataWait: Num(0)},
+		{Event{Event: StepEnd, Step: 3, Loss: Num(0.5), Terms: map[string]Number{"b": Num(0), "a": Num(math.Inf(1))}, Rate: Num(1e-3), DataWait: Num(0)},
 			`{"event":"step","step":3,"epoch":0,"loss":0.5,"terms":{"a":null,"b":0},"rate":0.001,"data_wait":0}`},
 		{Event{Event: StepEnd, Loss: Num(math.NaN())}, `{"event":"step","step":0,"epoch":0,"loss":null}`},
 		{Event{Event: Eval, Step: 9, Epoch: 1, Probe: "test", Of: "backbone", KNN: Num(0.444), Linear: Num(0), Std: Num(0.9), MeanCosine: Num(-0.1),

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// appendFile is a file that grows record by record. A record is in it whole or not at all: when a write fails part of
+// appendFile is a file that grows record by record; its methods may be called at once. A record is in it whole or not at all: when a write fails part of
 // the way (a full disk), the file is cut back to where it was.
 type appendFile struct {
 	mu   sync.Mutex
@@ -69,41 +69,15 @@ func (a *appendFile) Close() error {
 	return err
 }
 
-// Lines appends JSON values to a file, one per line. Its methods may be called at once.
-type Lines struct{ file *appendFile }
-
-// OpenLines opens or makes the file at path. A last line without its newline, torn by a crash, is cut off.
-func OpenLines(path string) (*Lines, error) {
-	keep, err := keepLines(path, func([]byte) bool { return true })
-	if err != nil {
-		return nil, err
-	}
-	return openLines(path, keep)
-}
-
-func openLines(path string, keep int64) (*Lines, error) {
-	f, err := openAppend(path, keep)
-	if err != nil {
-		return nil, err
-	}
-	return &Lines{f}, nil
-}
-
-// Append writes v as a line.
-func (l *Lines) Append(v any) error {
+// Append writes v as JSON, a line.
+func (a *appendFile) Append(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return explain("writing "+l.file.path, err)
+		return explain("writing "+a.path, err)
 	}
-	_, err = l.file.Write(append(b, '\n'))
+	_, err = a.Write(append(b, '\n'))
 	return err
 }
-
-// Sync makes the lines durable.
-func (l *Lines) Sync() error { return l.file.Sync() }
-
-// Close makes the lines durable and closes the file.
-func (l *Lines) Close() error { return l.file.Close() }
 
 // keepLines is the length of the file at path up to its first line that keep refuses, or its last whole line.
 func keepLines(path string, keep func([]byte) bool) (int64, error) {

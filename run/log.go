@@ -12,7 +12,7 @@ import (
 
 // Log is where the events of a running run go: metrics.jsonl, TensorBoard, and whoever watches.
 type Log struct {
-	lines  *Lines
+	lines  *appendFile
 	board  *tfevents.Writer
 	append *appendFile // beneath board
 	watch  []func(Event)
@@ -31,7 +31,7 @@ func (d *Dir) OpenLog(step int, watch ...func(Event)) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{watch: watch}
-	if l.lines, err = openLines(path, keep); err != nil {
+	if l.lines, err = openAppend(path, keep); err != nil {
 		return nil, err
 	}
 	if err := l.openBoard(d.Path(TensorBoardDir), step); err != nil {
