@@ -25,7 +25,7 @@ const metadataKey = "__metadata__"
 
 type entry struct {
 	name string
-	info Info
+	info info
 	end  int64
 }
 

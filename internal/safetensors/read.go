@@ -10,8 +10,8 @@ import (
 	"os"
 )
 
-// Info describes one tensor of a file.
-type Info struct {
+// info describes one tensor of a file.
+type info struct {
 	DType  DType
 	Shape  []int // empty for a scalar
 	Offset int64 // of its first byte in the file's data, which begins after the header
@@ -24,7 +24,7 @@ type File struct {
 	Metadata map[string]string // empty where the file has none
 
 	label  string
-	infos  map[string]Info
+	infos  map[string]info
 	data   io.ReaderAt
 	closer io.Closer
 }
@@ -77,7 +77,7 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Metadata: metadata, label: "file", infos: make(map[string]Info, len(entries)), data: io.NewSectionReader(r, start, size-start)}
+	f := &File{Metadata: metadata, label: "file", infos: make(map[string]info, len(entries)), data: io.NewSectionReader(r, start, size-start)}
 	if f.Metadata == nil {
 		f.Metadata = map[string]string{}
 	}
@@ -86,12 +86,6 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 		f.infos[e.name] = e.info
 	}
 	return f, nil
-}
-
-// Info returns the description of a tensor, and whether the file has it.
-func (f *File) Info(name string) (Info, bool) {
-	info, ok := f.infos[name]
-	return info, ok
 }
 
 // Tensor reads one tensor whole.

@@ -79,24 +79,29 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal("the order of the tensors changed the bytes")
 		}
 		for _, name := range f.Names {
-			if info, _ := f.Info(name); info.Offset%int64(info.DType.Size()) != 0 {
+			if info := f.infos[name]; info.Offset%int64(info.DType.Size()) != 0 {
 				t.Fatalf("%q of %s is not aligned", name, info.DType)
 			}
 		}
 	}
 }
 
+// zeros is a tensor of n elements, whatever shape it is said to have.
+func zeros(name string, of DType, n int, shape ...int) Tensor {
+	return Tensor{Name: name, DType: of, Shape: shape, Data: make([]byte, n*of.Size())}
+}
+
 func TestWriteRefuses(t *testing.T) {
-	ok := FromFloat32("a", []float32{1}, 1)
+	ok := zeros("a", F32, 1, 1)
 	for want, tensors := range map[string][]Tensor{
 		"two tensors":       {ok, ok},
-		"keeps this name":   {FromInt64("__metadata__", nil, 0)},
-		"not valid UTF-8":   {FromFloat64("\xff", nil, 0)},
-		"needs 8 bytes":     {FromFloat32("a", []float32{1}, 2)},
-		"negative side":     {FromFloat32("a", []float32{1}, -1)},
+		"keeps this name":   {zeros("__metadata__", I64, 0, 0)},
+		"not valid UTF-8":   {zeros("\xff", F64, 0, 0)},
+		"needs 8 bytes":     {zeros("a", F32, 1, 2)},
+		"negative side":     {zeros("a", F32, 1, -1)},
 		"is not one of the": {{Name: "a", DType: "F31", Shape: []int{0}}},
 		"more elements":     {{Name: "a", DType: F32, Shape: []int{1 << 40, 1 << 40}}},
-		"more than 64":      {FromFloat32("a", []float32{1}, make([]int, 65)...)},
+		"more than 64":      {zeros("a", F32, 1, make([]int, 65)...)},
 	} {
 		var b bytes.Buffer
 		if err := Write(&b, tensors, nil); err == nil || !strings.Contains(err.Error(), want) || b.Len() > 0 {
@@ -121,7 +126,7 @@ func (f *full) Write(p []byte) (int, error) {
 }
 
 func TestWriteReportsAFullDisk(t *testing.T) {
-	tensors := []Tensor{FromFloat64("a", []float64{1, 2}, 2), FromInt64("b", []int64{3}, 1)}
+	tensors := []Tensor{zeros("a", F64, 2, 2), zeros("b", I64, 1, 1)}
 	var b bytes.Buffer
 	if err := Write(&b, tensors, nil); err != nil {
 		t.Fatal(err)

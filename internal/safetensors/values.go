@@ -8,33 +8,6 @@ import (
 	"math"
 )
 
-// FromFloat64 makes an F64 tensor; len(values) must be the product of shape (Write checks it).
-func FromFloat64(name string, values []float64, shape ...int) Tensor {
-	data := make([]byte, 0, 8*len(values))
-	for _, v := range values {
-		data = binary.LittleEndian.AppendUint64(data, math.Float64bits(v))
-	}
-	return Tensor{Name: name, DType: F64, Shape: shape, Data: data}
-}
-
-// FromFloat32 makes an F32 tensor; len(values) must be the product of shape (Write checks it).
-func FromFloat32(name string, values []float32, shape ...int) Tensor {
-	data := make([]byte, 0, 4*len(values))
-	for _, v := range values {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
-	}
-	return Tensor{Name: name, DType: F32, Shape: shape, Data: data}
-}
-
-// FromInt64 makes an I64 tensor; len(values) must be the product of shape (Write checks it).
-func FromInt64(name string, values []int64, shape ...int) Tensor {
-	data := make([]byte, 0, 8*len(values))
-	for _, v := range values {
-		data = binary.LittleEndian.AppendUint64(data, uint64(v))
-	}
-	return Tensor{Name: name, DType: I64, Shape: shape, Data: data}
-}
-
 // Float64s returns the elements of a floating-point tensor (F64, F32, F16, BF16), which float64 holds exactly.
 func (t Tensor) Float64s() ([]float64, error) {
 	var one func([]byte) float64
