@@ -37,9 +37,6 @@ func NewLabelled(h torch.Tensor, labels []int, classes int, r *rand.Rand) *Label
 	return l
 }
 
-// HeldOut is how many rows are held out.
-func (l *Labelled) HeldOut() int { return len(l.held) }
-
 // rows are some rows of h, in float64, and their labels.
 func (l *Labelled) rows(index []int) (torch.Tensor, []int) {
 	labels := make([]int, len(index))

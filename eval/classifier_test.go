@@ -123,7 +123,7 @@ func TestRidgeSolvesTheNormalEquations(t *testing.T) {
 		at, _ := blobs(r, 20, 9)
 		for _, lambda := range []float64{1e-3, 0.5, 10} {
 			l := NewLabelled(h, labels, 4, rng()) // no row is of class 3
-			if got := len(l.kept) + len(l.held); got != len(index) || l.HeldOut() != len(index)/5 {
+			if got := len(l.kept) + len(l.held); got != len(index) || len(l.held) != len(index)/5 {
 				t.Errorf("%d rows are kept and %d held out of %d", len(l.kept), len(l.held), len(index))
 			}
 			fit := l.Ridge([]float64{lambda})

@@ -9,12 +9,6 @@ type Schedule interface {
 	At(step int) float64
 }
 
-// Constant is a Schedule that stays where it is.
-type Constant float64
-
-// At returns c.
-func (c Constant) At(int) float64 { return float64(c) }
-
 // WarmupCosine goes from Start to Base on a line, in steps 0 to Warmup-1, and from there to Final along half a cosine,
 // which it reaches at step Total (Loshchilov & Hutter, arXiv:1608.03983; warm-up as in Goyal et al., arXiv:1706.02677).
 // The last warm-up step and the first after it both have the rate Base, as in solo-learn's LinearWarmupCosineAnnealingLR.

@@ -30,9 +30,3 @@ func TestWarmupCosineOfShortRuns(t *testing.T) {
 		t.Errorf("the only step of a run has the rate %v, want 1", v)
 	}
 }
-
-func TestConstant(t *testing.T) {
-	if v := optim.Constant(0.3).At(1000); v != 0.3 {
-		t.Errorf("got %v", v)
-	}
-}
