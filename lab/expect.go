@@ -140,19 +140,6 @@ func more(m Metric, arm, than string, by float64) Expectation {
 	}}
 }
 
-// times expects the metric of one arm to be more than factor times the other's; less than the other's opposes.
-func times(m Metric, arm, than string, factor float64) Expectation {
-	return Expectation{Text: fmt.Sprintf("%s of %q is more than %g times that of %q", m, arm, factor, than), Judge: func(_ Experiment, s Sample) Outcome {
-		switch ratio := s.value(arm, m) / s.value(than, m); {
-		case ratio > factor:
-			return Agrees
-		case ratio < 1:
-			return Opposes
-		}
-		return Unclear
-	}}
-}
-
 // near expects the metric of two arms to differ by less than within; twice as much opposes.
 func near(m Metric, arm, to string, within float64) Expectation {
 	return Expectation{Text: fmt.Sprintf("%s of %q and of %q differ by less than %g", m, arm, to, within), Judge: func(_ Experiment, s Sample) Outcome {

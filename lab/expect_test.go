@@ -87,11 +87,6 @@ func TestExpectations(t *testing.T) {
 		{"more by", more(EffectiveRank, "other", "control", 20), flat, Opposes},
 		{"more", more(EffectiveRank, "control", "other", 0), unseen, Unclear},
 
-		{"times", times(EffectiveRank, "control", "other", 5), flat, Agrees},
-		{"times", times(EffectiveRank, "control", "other", 6), flat, Unclear},
-		{"times", times(EffectiveRank, "other", "control", 5), flat, Opposes},
-		{"times", times(EffectiveRank, "control", "other", 5), unseen, Unclear},
-
 		{"near", near(KNN, "other", "control", 0.05), flat, Agrees},
 		{"near", near(KNN, "other", "control", 0.05), complete, Unclear},
 		{"near", near(KNN, "other", "control", 0.04), complete, Opposes},

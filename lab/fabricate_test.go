@@ -224,20 +224,3 @@ func fabricatedPage(n, seeds int) *page {
 		return fabricatedSamples(e, seeds, outcomes[e.ID]...)
 	})
 }
-
-// fabricatedLab is a report of all experiments, of runs that are invented.
-func fabricatedLab(seeds int) *page {
-	p := Plan{Data: "cifar10.tar.gz", Seeds: seeds, Steps: 200, Classes: 10}
-	for _, e := range All {
-		p.Experiments = append(p.Experiments, e.ID)
-	}
-	return newPage(p, nil, All, func(e Experiment, long bool) []Sample {
-		switch {
-		case long || e.Untestable != "":
-			return nil
-		case e.Closed != nil: // its numbers would take time
-			return []Sample{{Seed: 1, Traces: map[string]*Trace{"closed form": fabricatedTrace(well, 1, 200)}}}
-		}
-		return fabricatedSamples(e, seeds, well, onePoint, onAPlane, well, notAtAll)
-	})
-}
