@@ -41,7 +41,7 @@ type Updater interface {
 	Update(s *Step)
 }
 
-// Grouper is a Method whose parameters differ in learning rate or are frozen for a while; at counts steps from 0.
+// Grouper is a Method whose parameters differ in learning rate or weight decay, or are frozen for a while; at counts steps from 0.
 type Grouper interface {
 	Method
 	Groups(at, of int) []nn.Group

@@ -27,15 +27,17 @@ type BYOL struct {
 	Projector           nn.MLP    // g, two layers
 	Predictor           nn.MLP    // q, of the projector's shape
 	PredictorMode       Predictor // trained, fixed at its initialisation, or none
-	PredictorForm       string    // mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every step (DirectPred, arXiv:2102.06810)
+	PredictorForm       string    // mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every step; symmetric_mlp: two layers, whose W₁ and W₂ᵀ become their mean (DirectPred, arXiv:2102.06810)
 	PredictorRateFactor float64   // of the predictor's learning rate: 10 for a target without moving average (table 21)
+	ProjectorRateFactor float64   // of the projector's: without moving average it must be below the predictor's (table 22)
+	EncoderDecay        bool      // weight decay for all; off: for the predictor alone (DirectPred, table 5)
 	Symmetric           bool      // both directions, as in the paper; off: only p₁ with z'₂
 	ViewCount           int       // 2 in the paper; more: the mean over all ordered pairs of views, twice it when symmetric, so that two views give the sum
 
 	encoder   parallax.Encoder
 	target    target
 	predictor nn.Layer
-	w         torch.Tensor // W of a symmetric predictor, d x d
+	tied      tied // of a symmetric predictor
 }
 
 // NewBYOL returns BYOL with the paper's hyperparameters.
@@ -49,6 +51,8 @@ func NewBYOL() *BYOL {
 		PredictorMode:       "trained",
 		PredictorForm:       "mlp",
 		PredictorRateFactor: 1,
+		ProjectorRateFactor: 1,
+		EncoderDecay:        true,
 		Symmetric:           true,
 		ViewCount:           2,
 	}
@@ -63,8 +67,10 @@ func (m *BYOL) Validate() error {
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),
-		oneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric"),
+		oneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric", "symmetric_mlp"),
+		tieable(m.PredictorForm, m.Predictor),
 		positive("predictor_rate_factor", m.PredictorRateFactor),
+		positive("projector_rate_factor", m.ProjectorRateFactor),
 	)
 }
 
@@ -81,11 +87,9 @@ func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	if m.PredictorForm == "linear" || m.PredictorForm == "symmetric" {
 		form = square{}
 	}
-	m.predictor, m.w = predictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features())), torch.Tensor{}
-	if m.PredictorForm == "symmetric" {
-		m.w, _ = b.Params.Get("predictor.0.linear.weight")
-	}
-	m.symmetrise()
+	m.predictor = predictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	m.tied = tie(b.Params, m.PredictorForm)
+	m.tied.mean()
 	m.target = newTarget(b, m.Projector, m.TargetMode)
 	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
@@ -112,20 +116,17 @@ func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return loss
 }
 
-// Groups has the predictor's learning rate.
+// Groups has the rates of predictor and projector, and what weight decay leaves out.
 func (m *BYOL) Groups(_, _ int) []nn.Group {
-	return []nn.Group{{Prefix: "predictor.", Scale: m.PredictorRateFactor}}
-}
-
-// symmetrise makes W its own transpose, as DirectPred's experiments without a free predictor have it.
-func (m *BYOL) symmetrise() {
-	if m.w.Defined() {
-		torch.NoGrad(func() { m.w.Add(m.w.T()).Scale(0.5).CopyInto(m.w.Detach()) })
+	return []nn.Group{
+		{Prefix: "predictor.", Scale: m.PredictorRateFactor},
+		{Prefix: "projector.", Scale: m.ProjectorRateFactor, Undecayed: !m.EncoderDecay},
+		{Scale: 1, Undecayed: !m.EncoderDecay},
 	}
 }
 
 // Update moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
 func (m *BYOL) Update(s *parallax.Step) {
-	m.symmetrise()
+	m.tied.mean()
 	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }

@@ -57,3 +57,59 @@ func TestBYOLPredictor(t *testing.T) {
 	near(t, "the predictor's step at factor 3", moved["predictor"][1], 3*moved["predictor"][0], 1e-9)
 	near(t, "the encoder's", moved["encoder"][1], moved["encoder"][0], 1e-12)
 }
+
+// A symmetric predictor of two layers has W₂ = W₁ᵀ from the start, and after steps that change both.
+func TestBYOLSymmetricLayers(t *testing.T) {
+	m := shrink(byolWith(func(m *method.BYOL) { m.PredictorForm = "symmetric_mlp" })).(*method.BYOL)
+	with(t, m, torch.F64, 6, func(b built) {
+		first, _ := b.params.Get("predictor.0.linear.weight")
+		last, _ := b.params.Get("predictor.1.linear.weight")
+		before := first.Detach().Clone()
+		o := optim.New(optim.SGD{}, b.params.Trainable())
+		defer o.Free()
+		for step := range 2 {
+			if off := first.Sub(last.T()).Abs().Max().Item(); off != 0 {
+				t.Errorf("after %d steps W₁ - W₂ᵀ is up to %g", step, off)
+			}
+			b.train(o, 1, b.step(step, 6, 2))
+		}
+		if first.Sub(before).Abs().Max().Item() < 1e-6 {
+			t.Error("the predictor has not moved")
+		}
+	})
+}
+
+// Without decay of the encoder its weights move as if there were none at all, and the predictor's by it; the rate of the
+// projector is its own.
+func TestBYOLGroups(t *testing.T) {
+	moved := func(decay float64, set func(*method.BYOL)) map[string]float64 {
+		m, by := shrink(byolWith(set)).(*method.BYOL), map[string]float64{}
+		with(t, m, torch.F64, 6, func(b built) {
+			before := map[string]torch.Tensor{}
+			for _, p := range b.params.Trainable() {
+				before[p.Name] = p.Tensor.Detach().Clone()
+			}
+			o := optim.New(optim.SGD{WeightDecay: decay}, b.params.Trainable())
+			defer o.Free()
+			b.train(o, 1, b.step(0, 6, 1))
+			for _, name := range []string{"backbone.conv1.weight", "projector.0.linear.weight", "predictor.0.linear.weight"} {
+				w, _ := b.params.Get(name)
+				by[name[:9]] = w.Sub(before[name]).Norm().Item()
+			}
+		})
+		return by
+	}
+	none := moved(0, func(*method.BYOL) {})
+	all := moved(0.5, func(*method.BYOL) {})
+	some := moved(0.5, func(m *method.BYOL) { m.EncoderDecay = false })
+	fast := moved(0, func(m *method.BYOL) { m.ProjectorRateFactor = 3 })
+	for _, part := range []string{"backbone.", "projector"} {
+		near(t, "the step of "+part+" without decay", some[part], none[part], 1e-12)
+		if all[part] == none[part] {
+			t.Errorf("decay does not move %s", part)
+		}
+	}
+	near(t, "the predictor's step with decay", some["predictor"], all["predictor"], 1e-12)
+	near(t, "the projector's step at factor 3", fast["projector"], 3*none["projector"], 1e-9)
+	near(t, "the backbone's", fast["backbone."], none["backbone."], 1e-12)
+}

@@ -41,6 +41,7 @@ var settings = []string{
 	"byol symmetric=false",
 	"byol predictor_form=linear target_momentum=0 final_target_momentum=0",
 	"byol predictor_form=symmetric predictor_rate_factor=10",
+	"byol predictor_form=symmetric_mlp encoder_decay=false",
 	"byol predictor_form=linear predictor_mode=fixed",
 	"byol projector.norm=none predictor.norm=none",
 	"byol projector.norm=tuned predictor.norm=tuned",

@@ -41,6 +41,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.view_count", moCo(func(m *method.MoCo) { m.ViewCount = 1 })},
 		{"method.view_count", reSSL(func(m *method.ReSSL) { m.ViewCount = 1 })},
 		{"method.predictor_form", byolWith(func(m *method.BYOL) { m.PredictorForm = "square" })},
+		{"method.predictor_form", byolWith(func(m *method.BYOL) { m.PredictorForm, m.Predictor.Widths = "symmetric_mlp", []int{256} })},
+		{"method.projector_rate_factor", byolWith(func(m *method.BYOL) { m.ProjectorRateFactor = -1 })},
 		{"method.predictor_rate_factor", byolWith(func(m *method.BYOL) { m.PredictorRateFactor = 0 })},
 		{"method.shuffle_groups", reSSL(func(m *method.ReSSL) { m.ShuffleGroups = 0 })},
 		{"method.shuffle_groups", moCo(func(m *method.MoCo) { m.ShuffleGroups = 0 })},

@@ -100,6 +100,7 @@ var switches = map[string][]struct {
 		{"no predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorMode = "none" }, properties{held: []int{0, 1}}},
 		{"target trained by gradient", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "gradient" }, properties{}},
 		{"symmetric linear predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric" }, properties{held: []int{0, 1}}},
+		{"symmetric predictor of two layers", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric_mlp" }, properties{held: []int{0, 1}}},
 		{"fixed target", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},

@@ -20,7 +20,7 @@ func (a Adam) Slots() []string { return []string{"mean", "square"} }
 func (a Adam) Move(p Part) { a.move(p, false) }
 
 func (a Adam) move(p Part, decoupled bool) {
-	d := decay(a.WeightDecay, p.Vector && a.ExcludeBiasAndNorm)
+	d := decay(a.WeightDecay, p.Undecayed || p.Vector && a.ExcludeBiasAndNorm)
 	torch.Adam(p.Params, p.Slots[0], p.Slots[1], p.Step, p.Rate, a.Beta1, a.Beta2, a.Eps, d, decoupled)
 }
 

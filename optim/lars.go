@@ -36,17 +36,18 @@ func (l LARS) scale(p Part) {
 	}
 	values := torch.Cat(0, norms...).Float64s()
 	gradients, weights := values[:len(p.Params)], values[len(p.Params):]
+	d := decay(l.WeightDecay, p.Undecayed)
 	for i, t := range p.Params {
 		if weights[i] == 0 || gradients[i] == 0 {
 			continue
 		}
-		trust := l.Eta * weights[i] / (gradients[i] + l.WeightDecay*weights[i] + l.Eps)
+		trust := l.Eta * weights[i] / (gradients[i] + d*weights[i] + l.Eps)
 		if l.Clip {
 			trust = min(trust/p.Rate, 1)
 		}
 		g := t.Grad()
-		if l.WeightDecay != 0 {
-			t.Detach().AddInto(g, l.WeightDecay)
+		if d != 0 {
+			t.Detach().AddInto(g, d)
 		}
 		g.ScaleInto(trust)
 	}

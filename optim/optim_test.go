@@ -212,6 +212,43 @@ func TestGroupsSetTheRate(t *testing.T) {
 	}
 }
 
+// Where a group is without weight decay the rule moves what it has as one without any would, and the others as before.
+func TestGroupsWithoutWeightDecay(t *testing.T) {
+	const rate, decay = 0.1, 0.2
+	for name, with := range map[string]func(decay float64) optim.Rule{
+		"sgd":   func(d float64) optim.Rule { return optim.SGD{Momentum: 0.9, WeightDecay: d} },
+		"adam":  func(d float64) optim.Rule { return optim.Adam{Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, WeightDecay: d} },
+		"adamw": func(d float64) optim.Rule { return optim.AdamW{Beta1: 0.9, Beta2: 0.9, Eps: 1e-8, WeightDecay: d} },
+		"lars":  func(d float64) optim.Rule { return optim.LARS{WeightDecay: d, Eta: 0.1, Eps: 1e-8} },
+	} {
+		in(t, func() error {
+			after := func(rule optim.Rule, groups ...nn.Group) (encoder, predictor float64) {
+				var params []nn.Named
+				for _, name := range []string{"backbone.weight", "predictor.weight"} {
+					p := torch.FromFloat64([]float64{3, 1, -2, 5}, 2, 2).RequireGrad(true)
+					params = append(params, nn.Named{Name: name, Tensor: p})
+				}
+				o := optim.New(rule, params)
+				defer o.Free()
+				for range 2 {
+					for _, p := range params {
+						p.Tensor.SetGrad(torch.FromFloat64([]float64{0.5, -0.1, 2, 0.3}, 2, 2))
+					}
+					o.Step(rate, rate, groups)
+				}
+				return params[0].Tensor.Float64s()[0], params[1].Tensor.Float64s()[0]
+			}
+			decayed, _ := after(with(decay))
+			undecayed, _ := after(with(0))
+			encoder, predictor := after(with(decay), nn.Group{Prefix: "predictor.", Scale: 1}, nn.Group{Scale: 1, Undecayed: true})
+			if decayed == undecayed || encoder != undecayed || predictor != decayed {
+				t.Errorf("%s: without weight decay %v, want %v; with it %v, want %v", name, encoder, undecayed, predictor, decayed)
+			}
+			return nil
+		})
+	}
+}
+
 // TestWeightDecayAlone gives a zero gradient: weights shrink by the factor that each paper says, excluded ones stay.
 func TestWeightDecayAlone(t *testing.T) {
 	const rate, decay = 0.1, 0.2

@@ -21,11 +21,12 @@ type Rule interface {
 
 // Part is those parameters of a step that are treated alike.
 type Part struct {
-	Params []torch.Tensor   // each with its gradient, which the rule may use up
-	Slots  [][]torch.Tensor // Slots[i][k] belongs to Params[k]; i as in Rule.Slots
-	Step   int              // number of the step for these parameters, from 1
-	Rate   float64          // the learning rate, at least 0
-	Vector bool             // biases, and the weights of norms: what has at most one dimension
+	Params    []torch.Tensor   // each with its gradient, which the rule may use up
+	Slots     [][]torch.Tensor // Slots[i][k] belongs to Params[k]; i as in Rule.Slots
+	Step      int              // number of the step for these parameters, from 1
+	Rate      float64          // the learning rate, at least 0
+	Vector    bool             // biases, and the weights of norms: what has at most one dimension
+	Undecayed bool             // of a group that weight decay leaves out
 }
 
 // Optimizer moves parameters by a Rule and keeps what it must remember of each.
@@ -64,26 +65,31 @@ func (o *Optimizer) Use(rule Rule) { o.rule = rule }
 
 // Step moves the parameters that have a gradient; as in PyTorch, those that backward did not reach stay. rate is the
 // learning rate of this step, peak the largest of its schedule. A parameter belongs to the group with the longest
-// prefix of its name, if any: its rate is rate·Scale, or peak·Scale where Constant, and while Frozen neither it nor its
-// momentum moves, nor does weight decay. Step may use the gradients up: clear them afterwards.
+// prefix of its name, if any: its rate is rate·Scale, or peak·Scale where Constant; there is no weight decay where Undecayed;
+// and while Frozen neither it nor its momentum moves, nor does weight decay. Step may use the gradients up: clear them
+// afterwards.
 func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
 	type kind struct {
-		rate   float64
-		step   int
-		vector bool
+		rate              float64
+		step              int
+		vector, undecayed bool
 	}
 	parts := map[kind]*Part{}
 	var order []*Part
 	for _, e := range o.entries {
-		r, frozen := rateOf(e.Name, rate, peak, groups)
-		if frozen || !e.Tensor.Grad().Defined() {
+		g := groupOf(e.Name, groups)
+		if g.Frozen || !e.Tensor.Grad().Defined() {
 			continue
 		}
 		e.steps++
-		k := kind{r, e.steps, e.vector}
+		r := rate * g.Scale
+		if g.Constant {
+			r = peak * g.Scale
+		}
+		k := kind{r, e.steps, e.vector, g.Undecayed}
 		p := parts[k]
 		if p == nil {
-			p = &Part{Slots: make([][]torch.Tensor, len(e.slots)), Step: e.steps, Rate: r, Vector: e.vector}
+			p = &Part{Slots: make([][]torch.Tensor, len(e.slots)), Step: e.steps, Rate: r, Vector: e.vector, Undecayed: g.Undecayed}
 			parts[k] = p
 			order = append(order, p)
 		}
@@ -97,18 +103,15 @@ func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
 	}
 }
 
-func rateOf(name string, rate, peak float64, groups []nn.Group) (r float64, frozen bool) {
-	r, longest := rate, -1
+// groupOf is the group with the longest prefix of the name; without any, one that changes nothing.
+func groupOf(name string, groups []nn.Group) nn.Group {
+	of, longest := nn.Group{Scale: 1}, -1
 	for _, g := range groups {
-		if !strings.HasPrefix(name, g.Prefix) || len(g.Prefix) <= longest {
-			continue
-		}
-		longest, frozen = len(g.Prefix), g.Frozen
-		if r = rate * g.Scale; g.Constant {
-			r = peak * g.Scale
+		if strings.HasPrefix(name, g.Prefix) && len(g.Prefix) > longest {
+			of, longest = g, len(g.Prefix)
 		}
 	}
-	return r, frozen
+	return of
 }
 
 // Free frees what the optimiser keeps.

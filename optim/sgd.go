@@ -23,7 +23,7 @@ func (s SGD) Slots() []string {
 
 // Move makes one step.
 func (s SGD) Move(p Part) {
-	descend(p, s.Momentum, decay(s.WeightDecay, p.Vector && s.ExcludeBiasAndNorm), s.Nesterov)
+	descend(p, s.Momentum, decay(s.WeightDecay, p.Undecayed || p.Vector && s.ExcludeBiasAndNorm), s.Nesterov)
 }
 
 // descend is one step of gradient descent with momentum.
