@@ -27,21 +27,21 @@ type Assignments struct {
 // Dead is the share of clusters that no image has as its largest. It says little early: a healthy run uses few at first.
 func (a Assignments) Dead() float64 { return 1 - float64(a.Used)/float64(a.Clusters) }
 
-// MeasureAssignments describes p (n x K), whose rows are probabilities.
-func MeasureAssignments(p torch.Tensor) Assignments {
-	return MeasureAssigned(p, func(p torch.Tensor) torch.Tensor { return p })
-}
-
 // assignedRows is how many rows of probabilities there are at a time: with DINO's 65,536 outputs 64 are 32 MiB.
 const assignedRows = 64
 
-// MeasureAssigned describes what assign makes of the rows of z (n x d), n x K rows of probabilities, with memory for few of them.
-func MeasureAssigned(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) Assignments {
+// MeasureAssignments describes what assign makes of the rows of z (n x d), n x K rows of probabilities, with memory for few of
+// them. Without assign (nil) the rows of z are the probabilities.
+func MeasureAssignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) Assignments {
 	a := Assignments{Rows: z.Size(0)}
 	used := map[int]bool{}
 	var mean []float64 // p̄
 	part := func(from int) {
-		p := distributions("MeasureAssigned", assign(z.Narrow(0, from, min(assignedRows, a.Rows-from))))
+		p := z.Narrow(0, from, min(assignedRows, a.Rows-from))
+		if assign != nil {
+			p = assign(p)
+		}
+		p = distributions("MeasureAssignments", p)
 		if a.Clusters = p.Size(1); mean == nil {
 			mean = make([]float64, a.Clusters)
 		}
@@ -55,7 +55,7 @@ func MeasureAssigned(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) A
 	}
 	for from := 0; from < a.Rows; from += assignedRows {
 		if err := torch.Scope(func() error { torch.NoGrad(func() { part(from) }); return nil }); err != nil {
-			torch.Fail("MeasureAssigned", "%v", err)
+			torch.Fail("MeasureAssignments", "%v", err)
 		}
 	}
 	for _, p := range mean {

@@ -11,17 +11,17 @@ import (
 
 // arm is one configuration of the calibration that the thresholds come from (see Thresholds), in one seed, at its end.
 type arm struct {
-	name                                     string
-	seed                                     int
-	cosine, std, rank, participation, knn    float64 // knn 0 where the seed's was not kept
-	dims                                     int
-	reference                                string // the healthy arm of the same seed
-	want                                     collapse.Class
-	loss, constant                           collapse.Number
-	minimum, noNorm                          bool // the constant is the loss's minimum; the head has no batch norm
-	clusters                                 collapse.Class
-	of                                       int
-	perplexity, information, individual, top float64
+	name                                  string
+	seed                                  int
+	cosine, std, rank, participation, knn float64 // knn 0 where the seed's was not kept
+	dims                                  int
+	reference                             string // the healthy arm of the same seed
+	want                                  collapse.Class
+	loss, constant                        collapse.Number
+	minimum, noNorm                       bool // the constant is the loss's minimum; the head has no batch norm
+	clusters                              collapse.Class
+	of                                    int
+	perplexity, information, individual   float64
 }
 
 // The untrained networks, by seed: mean cosine with and without batch norm in the head, kNN accuracy.

@@ -315,7 +315,7 @@ func TestAssignmentsInClosedForm(t *testing.T) {
 			"balanced":    {hard(balanced), math.Log(k), 0, math.Log(k), 1. / k, 0, k},
 			"uniform":     {torch.Full(1./k, torch.F64, n, k), math.Log(k), math.Log(k), 0, 1. / k, 0, 1},
 		} {
-			a := collapse.MeasureAssignments(c.p)
+			a := collapse.MeasureAssignments(c.p, nil)
 			near(t, name+": marginal", a.Marginal, c.marginal, 1e-12)
 			near(t, name+": perplexity", a.Perplexity, math.Exp(c.marginal), 1e-12)
 			near(t, name+": individual", a.Individual, c.individual, 1e-12)
@@ -336,20 +336,20 @@ func TestAssignmentsProperties(t *testing.T) {
 		r := rng()
 		for _, sharpness := range []float64{0.01, 1, 30} {
 			p := softmax(r, 300, 12, sharpness)
-			a := collapse.MeasureAssignments(p)
+			a := collapse.MeasureAssignments(p, nil)
 			near(t, "information is what the entropies differ by", a.Information, a.Marginal-a.Individual, 1e-9)
 			between(t, "information", a.Information, 0, a.Marginal)
-			b := collapse.MeasureAssignments(p.IndexSelect(0, torch.FromInts(r.Perm(300), 300)).IndexSelect(1, torch.FromInts(r.Perm(12), 12)))
+			b := collapse.MeasureAssignments(p.IndexSelect(0, torch.FromInts(r.Perm(300), 300)).IndexSelect(1, torch.FromInts(r.Perm(12), 12)), nil)
 			near(t, "permuted images and clusters: information", b.Information, a.Information, 1e-9)
 			near(t, "permuted: used", float64(b.Used), float64(a.Used), 0)
-			half := collapse.MeasureAssignments(p.To(torch.BF16))
+			half := collapse.MeasureAssignments(p.To(torch.BF16), nil)
 			near(t, "half precision: perplexity", half.Perplexity, a.Perplexity, 0.01)
 			between(t, "divergence", collapse.TeacherDivergence(p, softmax(r, 300, 12, 1)), 0, 100)
 		}
 		for name, bad := range map[string]torch.Tensor{
 			"logits": matrix(gaussian(r, 5, 4), 4), "negative": matrix([]float64{1.5, -0.5}, 2), "counts": matrix([]float64{3, 1}, 2),
 		} {
-			err := torch.Scope(func() error { collapse.MeasureAssignments(bad); return nil })
+			err := torch.Scope(func() error { collapse.MeasureAssignments(bad, nil); return nil })
 			if err == nil || !strings.Contains(err.Error(), "softmax") {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -374,7 +374,7 @@ func TestBatchEntropyBias(t *testing.T) {
 			for i := range index {
 				index[i] = r.IntN(k)
 			}
-			mean += collapse.MeasureAssignments(torch.Eye(k, torch.F64).IndexSelect(0, torch.FromInts(index, b))).Marginal / times
+			mean += collapse.MeasureAssignments(torch.Eye(k, torch.F64).IndexSelect(0, torch.FromInts(index, b)), nil).Marginal / times
 		}
 		near(t, "shortfall", math.Log(k)-mean, collapse.BatchEntropyBias(k, b), 0.002)
 		near(t, "256 clusters, 64 images", collapse.BatchEntropyBias(256, 64), 255./128, 1e-12)

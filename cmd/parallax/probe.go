@@ -48,15 +48,14 @@ type probe struct {
 
 // evaluation is the hook that evaluates a run on its probes.
 type evaluation struct {
-	ctx      context.Context
-	config   *run.Config
-	probes   []*probe
-	linear   *eval.Linear                      // nil when there are no labels, or nobody wants it
-	support  float64                           // the temperature of the method's vote of labelled images, 0 for none
-	assign   func(z torch.Tensor) torch.Tensor // of embeddings to the method's clusters; nil without them
-	sample   *dataset.Loader                   // what the guard watches; nil without a guard
-	sources  []*dataset.Source
-	warnings []string
+	ctx     context.Context
+	config  *run.Config
+	probes  []*probe
+	linear  *eval.Linear                      // nil when there are no labels, or nobody wants it
+	support float64                           // the temperature of the method's vote of labelled images, 0 for none
+	assign  func(z torch.Tensor) torch.Tensor // of embeddings to the method's clusters; nil without them
+	sample  *dataset.Loader                   // what the guard watches; nil without a guard
+	sources []*dataset.Source
 }
 
 // newEvaluation opens the probes of a run: the training data, or the paths that the configuration names.
@@ -279,7 +278,7 @@ func (e *evaluation) assignments(p *train.Progress, probe string, z torch.Tensor
 	if err := torch.Scope(func() (err error) {
 		torch.NoGrad(func() {
 			clusters := e.assign(z.Narrow(0, 0, 1)).Size(1)
-			a := collapse.MeasureAssigned(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
+			a := collapse.MeasureAssignments(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
 			event.Dims, event.Rows, event.Used = a.Clusters, a.Rows, a.Used
 			event.Perplexity, event.Information, event.Individual, event.TopShare = run.Num(a.Perplexity), run.Num(a.Information), run.Num(a.Individual), run.Num(a.TopShare)
 		})
