@@ -168,11 +168,11 @@ func (p *plan) write(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, e := range entries {
-		if e.Name() == planFile {
-			return fmt.Errorf("%s holds a clustering: go on with --resume %s, or choose another --out", dir, dir)
-		}
-		return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, e.Name())
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == planFile }) {
+		return fmt.Errorf("%s holds a clustering: go on with --resume %s, or choose another --out", dir, dir)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, entries[0].Name())
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
