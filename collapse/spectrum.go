@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// rankEpsilon is RankMe's ε, added to every share so that a singular value of 0 has a logarithm.
-	rankEpsilon = 1e-7
+	// RankEpsilon is RankMe's ε, added to every share so that a singular value of 0 has a logarithm.
+	RankEpsilon = 1e-7
 	// exactWidth is how many singular values are taken of the matrix itself. A decomposition of 2,000 x 2,048 costs some
 	// five times what the eigenvalues of the Gram matrix do.
 	exactWidth = 512
@@ -56,8 +56,11 @@ func gramValues(z torch.Tensor) []float64 {
 	return out
 }
 
-// entropyRank returns exp(-Σ p ln p), p_k = v_k/Σv + 1e-7, and 0 when every v is 0.
-func entropyRank(v []float64) float64 {
+func entropyRank(v []float64) float64 { return EntropyRank(v, RankEpsilon) }
+
+// EntropyRank returns exp(-Σ p ln p), p_k = v_k/Σv + eps, of singular values v, and 0 when every v is 0. With [RankEpsilon] it
+// is [Metrics]' EffectiveRank of Spectrum and RankMe of SpectrumUncentred.
+func EntropyRank(v []float64, eps float64) float64 {
 	sum := 0.0
 	for _, s := range v {
 		sum += s
@@ -67,7 +70,7 @@ func entropyRank(v []float64) float64 {
 	}
 	entropy := 0.0
 	for _, s := range v {
-		p := s/sum + rankEpsilon
+		p := s/sum + eps
 		entropy -= p * math.Log(p)
 	}
 	return math.Exp(entropy)

@@ -84,7 +84,7 @@ func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor { return embed(m.
 func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	var on, off []torch.Tensor
 	total := pairwise(gather(s, z), func(a, b torch.Tensor) torch.Tensor {
-		c := m.standardized(a).T().MatMul(m.standardized(b)).Scale(1 / float64(a.Size(0))) // d x d
+		c := m.CrossCorrelation(a, b)
 		i := len(on)
 		on = append(on, c.Diagonal().Shift(-1).Square().Sum()) // Σᵢ (1 - Cᵢᵢ)²
 		off = append(off, c.OffDiagonal().Square().Sum())      // Σ_{i≠j} Cᵢⱼ²
@@ -93,6 +93,11 @@ func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	s.Report("on_diagonal", mean(on))
 	s.Report("off_diagonal", mean(off))
 	return total.Scale(m.Scale)
+}
+
+// CrossCorrelation returns C, d x d, of two views' embeddings, N x d (equation 2).
+func (m *BarlowTwins) CrossCorrelation(a, b torch.Tensor) torch.Tensor {
+	return m.standardized(a).T().MatMul(m.standardized(b)).Scale(1 / float64(a.Size(0)))
 }
 
 // standardized returns each feature of z, N x d, over its standard deviation. Without centring that is the root of its mean

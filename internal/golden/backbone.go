@@ -31,7 +31,7 @@ func runBackbone(c *Case) error {
 	}
 	spec := backbone.Spec{Name: arch, Width: width, Stem: stem, Norm: entry.Norm}
 	if c.HasParam("patch") {
-		spec.Stem, spec.Size = backbone.Stem(fmt.Sprintf("patch%d", c.Int("patch"))), c.Int("image")
+		spec.Stem, spec.Size = backbone.Stem(fmt.Sprintf("patch%d", c.Int("patch"))), c.In("x").Size(2)
 	}
 	net, err := spec.New()
 	if err != nil {
@@ -40,7 +40,9 @@ func runBackbone(c *Case) error {
 	params := nn.NewParams(0, torch.F64)
 	defer params.Free()
 	layer := net.Build(params)
-	fill(params.All())
+	if err := c.fill(params.All()); err != nil {
+		return err
+	}
 
 	var wrong []error
 	torch.NoGrad(func() {

@@ -3,6 +3,7 @@
 package golden
 
 import (
+	"errors"
 	"fmt"
 
 	"parallax/nn"
@@ -20,6 +21,9 @@ func runOptimizer(c *Case) error {
 		name := fmt.Sprintf("w%d", j)
 		params = append(params, nn.Named{Name: name, Tensor: c.In(name).RequireGrad(true)})
 	}
+	if params == nil {
+		return errors.New("the case has no tensor in.w0")
+	}
 	o := optim.New(rule, params)
 	defer o.Free()
 	rate := c.Number("lr")
@@ -36,19 +40,17 @@ func runOptimizer(c *Case) error {
 	return all(wrong...)
 }
 
-// rule returns the optimiser that the parameters describe; what they leave out is off.
+// rule returns the optimiser that the parameters describe; what they leave out is as in torch.optim and in solo-learn's LARS.
 func (c *Case) rule() (optim.Rule, error) {
-	number := func(name string, otherwise float64) float64 {
-		if c.HasParam(name) {
-			return c.Number(name)
-		}
-		return otherwise
+	usual := 0.0
+	if c.Text("name") == "adamw" {
+		usual = 0.01 // torch.optim.AdamW's
 	}
-	truth := func(name string) bool { return c.HasParam(name) && c.Truth(name) }
-	momentum, decay, exclude := number("momentum", 0), number("weight_decay", 0), truth("exclude_bias_and_norm")
+	momentum, decay := c.NumberOr("momentum", 0), c.NumberOr("weight_decay", usual)
+	exclude, nesterov := c.TruthOr("exclude_bias_and_norm", false), c.TruthOr("nesterov", false)
 	switch name := c.Text("name"); name {
 	case "sgd":
-		return optim.SGD{Momentum: momentum, WeightDecay: decay, Nesterov: truth("nesterov"), ExcludeBiasAndNorm: exclude}, nil
+		return optim.SGD{Momentum: momentum, WeightDecay: decay, Nesterov: nesterov, ExcludeBiasAndNorm: exclude}, nil
 	case "adam", "adamw":
 		betas := []float64{0.9, 0.999}
 		if c.HasParam("betas") {
@@ -57,15 +59,15 @@ func (c *Case) rule() (optim.Rule, error) {
 		if len(betas) != 2 {
 			return nil, fmt.Errorf("parameter betas is %v, not two numbers", betas)
 		}
-		adam := optim.Adam{Beta1: betas[0], Beta2: betas[1], Eps: number("eps", 1e-8), WeightDecay: decay, ExcludeBiasAndNorm: exclude}
+		adam := optim.Adam{Beta1: betas[0], Beta2: betas[1], Eps: c.NumberOr("eps", 1e-8), WeightDecay: decay, ExcludeBiasAndNorm: exclude}
 		if name == "adamw" {
 			return optim.AdamW(adam), nil
 		}
 		return adam, nil
 	case "lars":
 		return optim.LARS{
-			Momentum: momentum, WeightDecay: decay, Eta: number("eta", 1e-3), Clip: truth("clip_lr"), Eps: number("eps", 1e-8),
-			Nesterov: truth("nesterov"), ExcludeBiasAndNorm: exclude,
+			Momentum: momentum, WeightDecay: decay, Eta: c.NumberOr("eta", 1e-3), Clip: c.TruthOr("clip_lr", false), Eps: c.NumberOr("eps", 1e-8),
+			Nesterov: nesterov, ExcludeBiasAndNorm: exclude,
 		}, nil
 	default:
 		return nil, skip(fmt.Sprintf("optimiser %q is not built", name))

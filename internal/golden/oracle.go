@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"parallax/internal/safetensors"
@@ -23,7 +24,9 @@ type Case struct {
 	Params                       map[string]any
 	RTol, ATol                   float64
 
+	broken  error // why the entry could not be decoded
 	tensors map[string]safetensors.Tensor
+	used    map[string]bool // names of tensors that the runner has read, and of parameters as "param.NAME"
 }
 
 // runners holds what runs a case, by its kind. A runner is called in a Scope of its own.
@@ -64,27 +67,94 @@ func Cases(dir string) ([]*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	var manifest struct{ Cases []*Case }
+	var manifest struct{ Cases []json.RawMessage }
 	if err := json.Unmarshal(data, &manifest); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	return manifest.Cases, nil
+	cases := make([]*Case, len(manifest.Cases))
+	for i, raw := range manifest.Cases {
+		c := &Case{}
+		if c.broken = json.Unmarshal(raw, c); c.ID == "" {
+			c.ID = fmt.Sprintf("number %d of %s", i, path)
+		}
+		cases[i] = c
+	}
+	return cases, nil
 }
 
 // Run runs the case; its tensors are in dir.
 func (c *Case) Run(dir string) Result {
-	run, known := runners[c.Kind]
-	if !known {
+	switch {
+	case c.broken != nil:
+		return Result{ID: c.ID, Err: fmt.Errorf("reading the case: %w", c.broken)}
+	case runners[c.Kind] == nil:
 		return Result{ID: c.ID, Skip: fmt.Sprintf("kind %q is not known here", c.Kind)}
 	}
 	if err := c.load(dir); err != nil {
 		return Result{ID: c.ID, Err: err}
 	}
-	err := torch.Scope(func() error { return run(c) })
+	return c.run()
+}
+
+// run runs a case of a known kind whose tensors have been read.
+func (c *Case) run() (result Result) {
+	result.ID = c.ID
+	// A case of a form that nobody thought of must not take the others with it.
+	defer func() {
+		if r := recover(); r != nil {
+			line, _, _ := strings.Cut(fmt.Sprint(r), "\n")
+			result.Err = fmt.Errorf("running the case: panic: %s", line)
+		}
+	}()
+	err := torch.Scope(func() error { return runners[c.Kind](c) })
 	if s := skip(""); errors.As(err, &s) {
-		return Result{ID: c.ID, Skip: string(s)}
+		result.Skip = string(s)
+		return result
 	}
-	return Result{ID: c.ID, Err: err}
+	if err != nil {
+		if left := c.unused("param."); left != nil {
+			err = fmt.Errorf("%w (parameters that were not read: %s)", err, strings.Join(left, ", "))
+		}
+		result.Err = err
+		return result
+	}
+	result.Err = c.covered()
+	if left := c.unused("out."); left != nil {
+		result.Note = "not compared: " + strings.Join(left, ", ")
+	}
+	return result
+}
+
+// covered returns an error unless something was compared, and every gradient.
+func (c *Case) covered() error {
+	if left := c.unused("grad."); left != nil {
+		return fmt.Errorf("not compared: %s", strings.Join(left, ", "))
+	}
+	for name := range c.used {
+		if t, ok := c.tensors[name]; ok && !strings.HasPrefix(name, "in.") && len(t.Data) > 0 {
+			return nil
+		}
+	}
+	return errors.New("nothing was compared: the case has no expected value that is known here")
+}
+
+// unused returns the names of the tensors, or of the parameters, with that prefix that the runner has not read, in order.
+func (c *Case) unused(prefix string) []string {
+	var left []string
+	for name := range c.tensors {
+		if strings.HasPrefix(name, prefix) && !c.used[name] {
+			left = append(left, name)
+		}
+	}
+	if prefix == "param." {
+		for name := range c.Params {
+			if !c.used[prefix+name] {
+				left = append(left, name)
+			}
+		}
+	}
+	slices.Sort(left)
+	return left
 }
 
 func (c *Case) load(dir string) error {
@@ -97,15 +167,15 @@ func (c *Case) load(dir string) error {
 	if err != nil {
 		return err
 	}
-	c.tensors = make(map[string]safetensors.Tensor, len(tensors))
+	c.tensors, c.used = make(map[string]safetensors.Tensor, len(tensors)), map[string]bool{}
 	for _, t := range tensors {
 		c.tensors[t.Name] = t
 	}
 	return nil
 }
 
-// In returns the input called name; Has tells whether there is one. Like all that follow, it ends the running Scope
-// with an error where the case lacks it.
+// In returns the input called name, floating ones as float64; Has tells whether there is one. Like all that follow, it ends
+// the running Scope with an error where the case lacks it.
 func (c *Case) In(name string) torch.Tensor { return c.tensor("in." + name) }
 
 // Out returns the expected value called name.
@@ -113,6 +183,16 @@ func (c *Case) Out(name string) torch.Tensor { return c.tensor("out." + name) }
 
 // Grad returns the expected gradient of out.loss with respect to the input called name.
 func (c *Case) Grad(name string) torch.Tensor { return c.tensor("grad." + name) }
+
+// HasGrads reports whether the case has any gradient.
+func (c *Case) HasGrads() bool {
+	for name := range c.tensors {
+		if strings.HasPrefix(name, "grad.") {
+			return true
+		}
+	}
+	return false
+}
 
 // Has reports whether the case has a tensor of that full name: "in.x", "out.loss", "grad.z0".
 func (c *Case) Has(name string) bool {
@@ -129,14 +209,48 @@ func (c *Case) tensor(name string) torch.Tensor {
 	if err != nil {
 		torch.Fail("Case", "tensor %q of %s: %v", name, c.File, err)
 	}
-	return torch.FromBytes(t.Data, dtype, t.Shape...)
+	c.use(name)
+	v := torch.FromBytes(t.Data, dtype, t.Shape...)
+	if dtype == torch.F32 || dtype == torch.F16 || dtype == torch.BF16 {
+		v = v.To(torch.F64)
+	}
+	return v
+}
+
+func (c *Case) use(name string) {
+	if c.used == nil {
+		c.used = map[string]bool{}
+	}
+	c.used[name] = true
 }
 
 // Number returns the parameter called name.
 func (c *Case) Number(name string) float64 { return param[float64](c, name) }
 
 // Int returns the whole-numbered parameter called name.
-func (c *Case) Int(name string) int { return int(c.Number(name)) }
+func (c *Case) Int(name string) int {
+	v := c.Number(name)
+	if v != math.Trunc(v) {
+		torch.Fail("Case", "parameter %q is %g, not a whole number", name, v)
+	}
+	return int(v)
+}
+
+// NumberOr returns the parameter called name, or otherwise where the case lacks it.
+func (c *Case) NumberOr(name string, otherwise float64) float64 {
+	if !c.HasParam(name) {
+		return otherwise
+	}
+	return c.Number(name)
+}
+
+// TruthOr is NumberOr for a boolean.
+func (c *Case) TruthOr(name string, otherwise bool) bool {
+	if !c.HasParam(name) {
+		return otherwise
+	}
+	return c.Truth(name)
+}
 
 // Truth returns the boolean parameter called name.
 func (c *Case) Truth(name string) bool { return param[bool](c, name) }
@@ -165,6 +279,7 @@ func (c *Case) HasParam(name string) bool {
 }
 
 func param[T any](c *Case, name string) T {
+	c.use("param." + name)
 	v, ok := c.Params[name].(T)
 	if !ok {
 		torch.Fail("Case", "parameter %q is %v, which is not a %T", name, c.Params[name], v)
@@ -182,7 +297,8 @@ func compare(what string, got, want torch.Tensor, rtol, atol float64) error {
 	if !got.Defined() {
 		return fmt.Errorf("%s: there is none, want one of shape %v", what, want.Shape())
 	}
-	if g, w := got.Shape(), want.Shape(); fmt.Sprint(g) != fmt.Sprint(w) {
+	one := got.Len() == 1 && want.Len() == 1 // a number, whether in a list or not
+	if g, w := got.Shape(), want.Shape(); !one && !slices.Equal(g, w) {
 		return fmt.Errorf("%s: shape %v, want %v", what, g, w)
 	}
 	return compareSlices(what, got.Float64s(), want.Float64s(), rtol, atol)
@@ -192,6 +308,9 @@ func compare(what string, got, want torch.Tensor, rtol, atol float64) error {
 func compareSlices(what string, got, want []float64, rtol, atol float64) error {
 	if len(got) != len(want) {
 		return fmt.Errorf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	if !(rtol >= 0 && atol >= 0) {
+		return fmt.Errorf("%s: the tolerances rtol %g and atol %g must not be negative", what, rtol, atol)
 	}
 	worst, at, differ := -1.0, 0, 0
 	for i, g := range got {
@@ -229,8 +348,33 @@ func all(errs ...error) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-// RunAll runs the cases of dir/manifest.json and of dir/augment/manifest.json. One of the two may be missing.
+// flat reports whether dir/manifest.json itself is one of augmentation cases, whose entries have an op in the place of a kind.
+func flat(dir string) (bool, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		return false, err
+	}
+	var manifest struct{ Cases []json.RawMessage }
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		return false, fmt.Errorf("reading %s: %w", filepath.Join(dir, "manifest.json"), err)
+	}
+	for _, raw := range manifest.Cases {
+		var c struct{ Kind, Op any }
+		if err := json.Unmarshal(raw, &c); err != nil || c.Kind != nil || c.Op == nil {
+			return false, nil
+		}
+	}
+	return len(manifest.Cases) > 0, nil
+}
+
+// RunAll runs the cases of dir/manifest.json and of dir/augment/manifest.json. One of the two may be missing, and dir may be
+// the folder augment itself.
 func RunAll(dir string) ([]Result, error) {
+	if pixels, err := flat(dir); pixels {
+		return RunAugment(dir)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	engine, err := Run(dir)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {

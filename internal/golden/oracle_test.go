@@ -3,12 +3,16 @@
 package golden
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"parallax/internal/safetensors"
 	"parallax/torch"
 )
 
@@ -38,6 +42,9 @@ func TestOracles(t *testing.T) {
 			if result.Err != nil {
 				t.Error(result.Err)
 			}
+			if result.Note != "" && os.Getenv("PARALLAX_ORACLES") == "" {
+				t.Errorf("of a committed case everything is to be compared, but: %s", result.Note)
+			}
 		})
 	}
 }
@@ -51,8 +58,9 @@ func TestEveryRunnerCanFail(t *testing.T) {
 	}
 	tried := map[string]bool{}
 	for _, c := range cases {
-		if runners[c.Kind] == nil || tried[c.Kind] && c.Kind != "optimizer" {
-			continue
+		kind := fmt.Sprint(c.Kind, " ", c.Params["method"], c.Params["name"])
+		if runners[c.Kind] == nil || tried[kind] || tried[c.Kind] && (c.Kind == "trajectory" || c.Kind == "backbone") {
+			continue // these two take their time
 		}
 		if err := c.load(dir); err != nil {
 			t.Fatal(err)
@@ -72,8 +80,8 @@ func TestEveryRunnerCanFail(t *testing.T) {
 			if _, skipped := err.(skip); skipped {
 				break
 			}
-			tried[c.Kind] = true
-			if err == nil {
+			tried[c.Kind], tried[kind] = true, true
+			if err == nil && c.used[name] {
 				t.Errorf("%s passes with every value v of %s replaced by v + 0.1 |v| + 0.25", c.ID, name)
 			}
 		}
@@ -94,6 +102,110 @@ func TestWhatIsNotKnownIsSkippedByName(t *testing.T) {
 	} {
 		if r := c.Run(filepath.Join("..", "..", "testdata", "oracles")); r.Err != nil || !strings.Contains(r.Skip, want) {
 			t.Errorf("%+v: want it skipped for %s", r, want)
+		}
+	}
+}
+
+// TestOtherCasesOfTheSameForm changes committed cases: what still can be compared passes, and nothing passes uncompared.
+func TestOtherCasesOfTheSameForm(t *testing.T) {
+	dir := filepath.Join("..", "..", "testdata", "oracles")
+	cases, err := Cases(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := func(prefixes ...string) func(*Case) {
+		return func(c *Case) {
+			maps.DeleteFunc(c.tensors, func(name string, _ safetensors.Tensor) bool {
+				return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+			})
+		}
+	}
+	set := func(name string, value any) func(*Case) { return func(c *Case) { c.Params[name] = value } }
+	same := func(from, to string) func(*Case) { return func(c *Case) { c.tensors[to] = c.tensors[from] } }
+	float32s := func(c *Case) {
+		for name, v := range c.tensors {
+			if v.DType == "F64" {
+				v.DType, v.Data = "F32", torch.FromBytes(v.Data, torch.F64, v.Shape...).To(torch.F32).Bytes()
+				c.tensors[name] = v
+			}
+		}
+	}
+	for _, test := range []struct {
+		id     string
+		change func(*Case)
+		want   string // of the error, the skip or the note; "" passes
+	}{
+		{"loss/simclr/views2_tau0.1", without("grad."), ""},
+		{"loss/simclr/views2_tau0.1", without("grad.z1"), "gradient of z1"},
+		{"loss/simclr/views2_tau0.1", without("in.z1", "grad.z1"), `no tensor "in.z1"`},
+		{"loss/simclr/views2_tau0.1", set("views", 3.0), `no tensor "in.z2"`},
+		{"loss/simclr/views2_tau0.1", same("grad.z0", "grad.w"), "not compared: grad.w"},
+		{"loss/simclr/views2_tau0.1", same("out.loss", "out.acc"), "not compared: out.acc"},
+		{"loss/simclr/views2_tau0.1", func(c *Case) { c.RTol = -1 }, "must not be negative"},
+		{"loss/simclr/views2_tau0.1", set("method", "tico"), "has no runner"},
+		{"loss/moco/tau0.2", float32s, ""},
+		{"loss/moco/tau0.2", set("method", "mocov2plus"), ""},
+		{"loss/moco/tau0.2", without("in.queue"), `no tensor "in.queue"`},
+		{"loss/nnclr/tau0.1", same("in.p", "in.queue"), ""},
+		{"loss/supcon_in/tau0.2", set("variant", "sum outside the log"), "loss: "},
+		{"loss/supcon_in/tau0.2", set("variant", "other"), `variant "other"`},
+		{"loss/barlowtwins/lambda0.02_scale1.0", func(c *Case) { delete(c.Params, "scale") }, ""},
+		{"loss/swav/crops5", set("large_crops", 9.0), "large_crops is 9"},
+		{"loss/swav/crops5", set("iterations", 0.0), "0 iterations"},
+		{"loss/wmse/views2_slices2", set("slices", 0.0), "panic: "},
+		{"collapse/metrics", without("in.z_other_view", "out.alignment"), ""},
+		{"collapse/metrics", set("rankme_eps", 0.01), "effective_rank"},
+		{"collapse/metrics", without("out."), "nothing was compared"},
+		{"optimizer/sgd", without("in.w", "out."), "no tensor in.w0"},
+		{"optimizer/sgd", set("steps", 5.5), "not a whole number"},
+		{"optimizer/sgd", func(c *Case) { c.Params["lr"], c.Params["dampening"] = 9.0, 0.1 }, "not read: dampening"},
+		{"trajectory/simclr", set("method", "mocov3"), "trajectory of method"},
+		{"trajectory/simclr", set("weights", "zeros"), "rule of the weights"},
+		{"trajectory/simclr", set("weights", "sin(0.8 i + 1.3 k)"), "losses: "},
+	} {
+		t.Run(test.id, func(t *testing.T) {
+			c := *cases[slices.IndexFunc(cases, func(c *Case) bool { return c.ID == test.id })]
+			c.Params = maps.Clone(c.Params)
+			if err := c.load(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := torch.Scope(func() error { test.change(&c); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			r := c.run()
+			said := r.Skip + r.Note
+			if r.Err != nil {
+				said = r.Err.Error()
+			}
+			if !strings.Contains(said, test.want) || test.want == "" && said != "" {
+				t.Errorf("it says %q, want %q", said, test.want)
+			}
+		})
+	}
+}
+
+// TestAManifestWithAnOddEntry reads the others.
+func TestAManifestWithAnOddEntry(t *testing.T) {
+	dir := t.TempDir()
+	manifest := `{"cases": [5, {"id": "a", "kind": "loss", "rtol": "small"}, {"id": "b", "kind": "teleport", "more": [1]}]}`
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(manifest), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	results, err := RunAll(dir)
+	if err != nil || len(results) != 3 || results[0].Err == nil || results[1].Err == nil || results[2].Skip == "" {
+		t.Errorf("got %v, %v", results, err)
+	}
+}
+
+// TestTheFolderAugmentItself runs as what it is.
+func TestTheFolderAugmentItself(t *testing.T) {
+	results, err := RunAll(filepath.Join("..", "..", "testdata", "oracles", "augment"))
+	if err != nil || len(results) == 0 {
+		t.Fatalf("%d results, %v", len(results), err)
+	}
+	for _, r := range results {
+		if r.Err != nil || r.Skip != "" {
+			t.Errorf("%+v", r)
 		}
 	}
 }

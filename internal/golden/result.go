@@ -8,4 +8,5 @@ type Result struct {
 	ID   string
 	Err  error  // how the values differ, or why the case could not be run
 	Skip string // why the case does not apply here; empty if it was run
+	Note string // what else is to be said of a case that passed; usually empty
 }

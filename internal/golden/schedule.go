@@ -16,8 +16,8 @@ func runSchedule(c *Case) error {
 	case c.Has("out.lr"):
 		want = "lr"
 		s := optim.WarmupCosine{
-			Base: c.Number("base"), Start: c.Number("warmup_start"), Final: c.Number("final"),
-			Warmup: c.Int("warmup_steps"), Total: c.Int("total_steps"),
+			Base: c.Number("base"), Start: c.NumberOr("warmup_start", 0), Final: c.NumberOr("final", 0),
+			Warmup: int(c.NumberOr("warmup_steps", 0)), Total: c.Int("total_steps"),
 		}
 		for i, step := range steps {
 			got[i] = s.At(step)

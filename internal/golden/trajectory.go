@@ -56,6 +56,8 @@ func runTrajectory(c *Case) error {
 	case *method.BYOL:
 		m.Projector, m.Predictor = projector, predictor
 		m.TargetMomentum, m.FinalTargetMomentum = c.Number("ema"), c.Number("ema")
+	default:
+		return skip(fmt.Sprintf("a trajectory of method %q is not built", c.Text("method")))
 	}
 	x := c.In("x") // steps x views x N x 3 x H x W
 	shape := x.Shape()
@@ -73,10 +75,12 @@ func runTrajectory(c *Case) error {
 			online = append(online, n)
 		}
 	}
-	fill(online)
+	if err := c.fill(online); err != nil {
+		return err
+	}
 	params.Sub("target").CopyFrom(params)
 	if c.HasParam("queue") {
-		fillQueues(params, wave(c.Int("queue"), projector.Out(0)))
+		fillQueues(params, ripple(c.Int("queue"), projector.Out(0)))
 	}
 
 	trained := params.Trainable()

@@ -3,16 +3,37 @@
 package golden
 
 import (
+	"fmt"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"parallax/nn"
 	"parallax/torch"
 )
 
-// fill gives the floating tensors of a network the oracles' weights: for element i of the k-th one b = sin(0.7 i + 1.3 k),
-// scaled by what the tensor is.
-func fill(tensors []nn.Named) {
+var sine = regexp.MustCompile(`sin\(([0-9.]+) i \+ ([0-9.]+) k\)`)
+
+// wave returns the two frequencies of the parameter weights, the rule that fill follows.
+func (c *Case) wave() (i, k float64, err error) {
+	found := sine.FindStringSubmatch(c.Text("weights"))
+	if found == nil {
+		return 0, 0, skip(fmt.Sprintf("the rule of the weights is %q, which is not built: there is no sin(A i + B k) in it", c.Text("weights")))
+	}
+	if i, err = strconv.ParseFloat(found[1], 64); err == nil {
+		k, err = strconv.ParseFloat(found[2], 64)
+	}
+	return i, k, err
+}
+
+// fill gives the floating tensors of a network the oracles' weights: for element i of the k-th one b = sin(0.7 i + 1.3 k), or
+// with the case's own two frequencies, scaled by what the tensor is.
+func (c *Case) fill(tensors []nn.Named) error {
+	ofElement, ofTensor, err := c.wave()
+	if err != nil {
+		return err
+	}
 	k := 0
 	for _, n := range tensors {
 		if strings.HasSuffix(n.Name, "num_batches_tracked") {
@@ -21,7 +42,7 @@ func fill(tensors []nn.Named) {
 		shape := n.Tensor.Shape()
 		values := make([]float64, n.Tensor.Len())
 		for i := range values {
-			b := math.Sin(0.7*float64(i) + 1.3*float64(k))
+			b := math.Sin(ofElement*float64(i) + ofTensor*float64(k))
 			switch {
 			case strings.HasSuffix(n.Name, "running_var"):
 				values[i] = 1 + b*b/4
@@ -38,4 +59,5 @@ func fill(tensors []nn.Named) {
 		torch.FromFloat64(values, shape...).CopyInto(n.Tensor)
 		k++
 	}
+	return nil
 }

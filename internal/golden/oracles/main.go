@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command oracles runs every case of $PARALLAX_ORACLES/manifest.json and of its augment/manifest.json, by default the
-// committed copies in testdata/oracles. It names what fails and what is skipped and ends with the counts; its exit
-// status is 1 if anything failed.
+// committed copies in testdata/oracles. It names what fails, what is skipped and what passed cases expect that is not
+// compared here, and ends with the counts; its exit status is 1 if anything failed or nothing passed.
 package main
 
 import (
@@ -37,11 +37,17 @@ func run(dir string) error {
 			fmt.Printf("FAIL %s: %v\n", r.ID, r.Err)
 		default:
 			passed++
+			if r.Note != "" {
+				fmt.Printf("note %s: %s\n", r.ID, r.Note)
+			}
 		}
 	}
 	fmt.Printf("oracles: %d passed, %d failed, %d skipped\n", passed, failed, skipped)
 	if failed > 0 {
 		os.Exit(1)
+	}
+	if passed == 0 {
+		return fmt.Errorf("no case of %s was run", dir)
 	}
 	return nil
 }
