@@ -73,7 +73,8 @@ type Event struct {
 	// step
 	Loss            Number            `json:"loss,omitzero"`
 	Terms           map[string]Number `json:"terms,omitempty"`
-	Rate            Number            `json:"rate,omitzero"` // learning rate of this step
+	Gradients       map[string]Number `json:"gradients,omitempty"` // l2 norms, before clipping, by part: backbone, projector, predictor, ...
+	Rate            Number            `json:"rate,omitzero"`       // learning rate of this step
 	ImagesPerSecond Number            `json:"images_per_second,omitzero"`
 	DataWait        Number            `json:"data_wait,omitzero"` // share of the step spent waiting for data, 0 to 1
 
@@ -133,7 +134,8 @@ type Number = number.Number
 // Num is the Number with value v, which is known even when it is not finite: a loss that is NaN was measured.
 func Num(v float64) Number { return number.Num(v) }
 
-// Metrics lists the event's numbers that are known, under the names of the JSON; terms are "terms/NAME".
+// Metrics lists the event's numbers that are known, under the names of the JSON; terms are "terms/NAME", gradients
+// "gradients/PART".
 func (e *Event) Metrics() map[string]float64 {
 	all := map[string]Number{
 		"loss": e.Loss, "rate": e.Rate, "images_per_second": e.ImagesPerSecond, "data_wait": e.DataWait,
@@ -144,6 +146,9 @@ func (e *Event) Metrics() map[string]float64 {
 	}
 	for name, v := range e.Terms {
 		all["terms/"+name] = v
+	}
+	for part, v := range e.Gradients {
+		all["gradients/"+part] = v
 	}
 	m := map[string]float64{}
 	for name, v := range all {

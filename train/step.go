@@ -86,10 +86,14 @@ func (t *Trainer) advance(batch, support *dataset.Batch) error {
 		if t.part++; !last {
 			return nil
 		}
+		var gradients map[string]run.Number
+		if t.reported(t.step + 1) {
+			gradients = gradientNorms(t.params.Trainable())
+		}
 		rate := t.move()
 		t.step, t.part = t.step+1, 0
 		t.busy += time.Since(t.mark)
-		if err := t.report(terms, rate); err != nil {
+		if err := t.report(terms, gradients, rate); err != nil {
 			return err
 		}
 		defer func() { t.mark = time.Now() }() // evaluations are not training
@@ -191,9 +195,14 @@ func (t *Trainer) checkWeights() error {
 	})
 }
 
+// reported says whether a step has a line of its own in the log.
+func (t *Trainer) reported(step int) bool {
+	return step%t.Config.Train.LogEvery == 0 || step == 1 || step == t.Steps
+}
+
 // report writes a step line when one is due.
-func (t *Trainer) report(terms []term, rate float64) error {
-	if t.step%t.Config.Train.LogEvery != 0 && t.step != 1 && t.step != t.Steps {
+func (t *Trainer) report(terms []term, gradients map[string]run.Number, rate float64) error {
+	if !t.reported(t.step) {
 		return nil
 	}
 	spent := t.busy.Seconds()
@@ -201,7 +210,7 @@ func (t *Trainer) report(terms []term, rate float64) error {
 	e := run.Event{
 		Event: run.StepEnd, Loss: run.Num(t.loss), Rate: run.Num(rate),
 		ImagesPerSecond: run.Num(float64(images) / spent), DataWait: run.Num(t.dataWaits.Seconds() / spent),
-		Terms: map[string]run.Number{},
+		Terms: map[string]run.Number{}, Gradients: gradients,
 	}
 	for _, r := range terms {
 		e.Terms[r.name] = run.Num(r.value.Item())

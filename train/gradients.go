@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package train
+
+import (
+	"math"
+	"strings"
+
+	"parallax/nn"
+	"parallax/run"
+	"parallax/torch"
+)
+
+// gradientNorms returns the l2 norm of the gradient of each part of the networks, a part being what the parameters' names begin
+// with: backbone, projector, predictor, ... Which part still learns, and whether one has stopped long before the others, is
+// the first question about a run that goes wrong.
+func gradientNorms(params []nn.Named) map[string]run.Number {
+	tensors := make([]torch.Tensor, len(params))
+	for i, p := range params {
+		tensors[i] = p.Tensor
+	}
+	squares := map[string]float64{}
+	for i, norm := range torch.GradNorms(tensors).To(torch.F64).Float64s() {
+		part, _, _ := strings.Cut(params[i].Name, ".")
+		squares[part] += norm * norm
+	}
+	norms := map[string]run.Number{}
+	for part, square := range squares {
+		norms[part] = run.Num(math.Sqrt(square))
+	}
+	return norms
+}
