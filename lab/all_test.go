@@ -111,7 +111,7 @@ func (e Experiment) measures(t *testing.T, m Metric) bool {
 	n := run.Num(0.5)
 	trace := &Trace{Events: []run.Event{{
 		Event: run.Eval, Of: m.of(), Dims: 4, Rows: 8, Used: 2, KNN: n, Linear: n, Support: n, Std: n, MeanCosine: n, EffectiveRank: n, RankMe: n,
-		ParticipationRatio: n, TopShare: n, StdRaw: n, CorrelationOff: n, Alignment: n, Uniformity: n, Perplexity: n, Information: n, Individual: n,
+		ParticipationRatio: n, TopShare: n, StdRaw: n, CorrelationOff: n, Alignment: n, Uniformity: n, Perplexity: n, Information: n, Individual: n, Spectrum: []float64{2, 1, 1, 1},
 	}}}
 	return len(trace.Curve(m)) > 0
 }
@@ -138,6 +138,22 @@ func TestTheControlComesFirst(t *testing.T) {
 			if control := e.Arms[0]; i > 0 && a.Method == control.Method && len(a.Set) < len(control.Set) {
 				t.Errorf("%s: %q sets less than the control %q", e.ID, a.Name, control.Name)
 			}
+		}
+	}
+}
+
+// Every question on which papers differ has experiments to show, and lists only what there is, each once.
+func TestDisputesHaveExperiments(t *testing.T) {
+	for _, d := range disputes {
+		seen := map[string]bool{}
+		for _, id := range d.Claims {
+			if _, err := Find(id); err != nil || seen[id] {
+				t.Errorf("%s: %s is listed twice, or %v", d.Question, id, err)
+			}
+			seen[id] = true
+		}
+		if len(seen) < 2 {
+			t.Errorf("%s: one claim is no dispute", d.Question)
 		}
 	}
 }

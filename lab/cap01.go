@@ -9,12 +9,8 @@ var cap01 = Experiment{
 	Source:   "Li, Efros & Pathak 2022, ECCV, \"Understanding collapse in non-contrastive Siamese representation learning\", abstract",
 	Reported: "partial dimensional collapse when the model is too small relative to the data; no number in the abstract",
 	Scale:    "Three widths of one small network, whose features are 16, 64 and 128 in number, so the share of them that is filled is compared. The data's size is not varied.",
-	Arms: []Arm{
-		simsiam,
-		{Name: "a quarter as wide", Method: "simsiam", Set: []string{"backbone.width=4"}},
-		{Name: "twice as wide", Method: "simsiam", Set: []string{"backbone.width=32"}},
-	},
-	Shows: []Metric{RankShare, FeatureRank, EffectiveRank, KNN},
+	Arms:     []Arm{simsiam, simsiamNarrow, simsiamWide},
+	Shows:    []Metric{RankShare, FeatureRank, EffectiveRank, KNN},
 	Expect: []Expectation{
 		more(RankShare, "SimSiam", "a quarter as wide", 0),
 		more(RankShare, "twice as wide", "SimSiam", 0),

@@ -5,6 +5,7 @@ package lab
 import (
 	"math"
 
+	"parallax/collapse"
 	"parallax/run"
 )
 
@@ -29,6 +30,14 @@ func (t *Trace) Curve(m Metric) []XY {
 	case m == PositiveCosine:
 		return t.evaluated(Alignment.of(), func(e run.Event) run.Number {
 			return run.Number{Value: 1 - e.Alignment.Value/2, Known: e.Alignment.Known}
+		})
+	case m == AlignmentUniformity:
+		return t.evaluated(m.of(), func(e run.Event) run.Number {
+			return run.Number{Value: e.Alignment.Value + e.Uniformity.Value, Known: e.Alignment.Known && e.Uniformity.Known}
+		})
+	case m == ExplainedArea, m == Vanished:
+		return t.evaluated(m.of(), func(e run.Event) run.Number {
+			return run.Number{Value: ofSpectrum(m, e.Spectrum, e.Dims), Known: len(e.Spectrum) > 0 && e.Spectrum[0] > 0}
 		})
 	case m == RankShare:
 		return t.evaluated(RankShare.of(), func(e run.Event) run.Number {
@@ -75,6 +84,21 @@ func (t *Trace) between(number func(run.Event) run.Number, of func([]float64) fl
 		}
 	}
 	return curve
+}
+
+// ofSpectrum computes a metric of the singular values, largest first and above 0, of rows of dims columns.
+func ofSpectrum(m Metric, singular []float64, dims int) float64 {
+	if m == ExplainedArea {
+		return collapse.ExplainedArea(singular, dims)
+	}
+	const lost = 1e-3 // a millionth of the variance
+	vanished := dims
+	for _, s := range singular {
+		if s >= lost*singular[0] {
+			vanished--
+		}
+	}
+	return float64(vanished)
 }
 
 // average is NaN of nothing.

@@ -177,3 +177,18 @@ func TestPlanKnowsWhatItsDataAllow(t *testing.T) {
 		t.Error("data that are not there are no error")
 	}
 }
+
+// Three directions of equal variance among four, and one that has nearly none.
+func TestNumbersOfASpectrum(t *testing.T) {
+	trace := &Trace{Events: []run.Event{
+		{Event: run.Eval, Of: run.OfBackbone, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}},
+		{Event: run.Eval, Of: run.OfEmbedding, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}, Alignment: run.Num(0.5), Uniformity: run.Num(-3)},
+		{Event: run.Eval, Of: run.OfEmbedding, Dims: 2, Step: 100, Spectrum: []float64{0, 0}},
+	}}
+	for m, want := range map[Metric]float64{ExplainedArea: (1.0/3 + 2.0/3 + 1 + 1) / 4, Vanished: 1, AlignmentUniformity: -2.5} {
+		c := trace.Curve(m)
+		if len(c) != 1 || math.Abs(c[0].Y-want) > 1e-6 {
+			t.Errorf("%s is %v, want %v once", m, c, want)
+		}
+	}
+}

@@ -202,6 +202,30 @@ func exceeds(m, than Metric, arm string, by float64) Expectation {
 	}}
 }
 
+// foretells expects the order of arms by a metric to be that by the accuracy of their features' neighbours, where better is 1,
+// or the opposite, where it is -1: Spearman's rank correlation of both is then above a half. One below 0 opposes.
+func foretells(m Metric, better float64, arms ...string) Expectation {
+	const enough = 0.5
+	what := "higher"
+	if better < 0 {
+		what = "lower"
+	}
+	text := fmt.Sprintf("Spearman's rank correlation of %s, the %s the better, with %s is above %g over %q", m, what, KNN, enough, arms)
+	return Expectation{Text: text, Judge: func(_ Experiment, s Sample) Outcome {
+		var by, quality []float64
+		for _, arm := range arms {
+			by, quality = append(by, better*s.value(arm, m)), append(quality, s.value(arm, KNN))
+		}
+		switch r := collapse.Spearman(by, quality); {
+		case r > enough:
+			return Agrees
+		case r < 0:
+			return Opposes
+		}
+		return Unclear
+	}}
+}
+
 // A step is from one arm to another.
 type step struct{ from, to string }
 

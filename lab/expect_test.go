@@ -218,3 +218,30 @@ func TestFirstAndLastValues(t *testing.T) {
 		t.Errorf("an empty run gave %g", last)
 	}
 }
+
+// Of four arms in the order of their accuracies; the untrained network's is no part of it.
+func TestForetelling(t *testing.T) {
+	arms := []string{"a", "b", "c", "d"}
+	for _, c := range []struct {
+		better float64
+		ranks  []float64
+		want   Outcome
+	}{
+		{1, []float64{10, 20, 30, 40}, Agrees},
+		{1, []float64{40, 30, 20, 10}, Opposes},
+		{-1, []float64{40, 30, 20, 10}, Agrees},
+		{1, []float64{10, 30, 20, 40}, Agrees},  // 0.8
+		{1, []float64{10, 40, 20, 30}, Unclear}, // 0.4
+		{1, []float64{30, 40, 10, 20}, Opposes}, // -0.6
+		{1, []float64{10, 20, 30, math.NaN()}, Unclear},
+		{1, []float64{10, 10, 10, 10}, Unclear},
+	} {
+		s := Sample{Traces: map[string]*Trace{}}
+		for i, arm := range arms {
+			s.Traces[arm] = ending{loss: -0.8, cosine: 0.1, rank: c.ranks[i], participation: 3, knn: 0.7 + 0.01*float64(i)}.trace(200)
+		}
+		if got := foretells(EffectiveRank, c.better, arms...).Judge(Experiment{}, s); got != c.want {
+			t.Errorf("ranks %v, %v the better: %d, want %d", c.ranks, c.better, got, c.want)
+		}
+	}
+}

@@ -62,6 +62,7 @@ const (
 	Loss          Metric = "loss"
 	Std           Metric = "embedding.std"
 	RawStd        Metric = "embedding.std_raw"
+	RankMe        Metric = "embedding.rankme"
 	MeanCosine    Metric = "embedding.mean_cosine"
 	EffectiveRank Metric = "embedding.effective_rank"
 	Participation Metric = "embedding.participation_ratio"
@@ -75,9 +76,12 @@ const (
 	Information   Metric = "assignments.mutual_information"
 	Individual    Metric = "assignments.individual_entropy"
 
-	PositiveCosine Metric = "embedding.positive_cosine" // of two views of an image, 1 - alignment/2
-	RankShare      Metric = "backbone.rank_share"       // the effective rank over the number of features
-	LossNoise      Metric = "steps.loss_noise"          // the standard deviation of the loss from step to step, without its trend
+	PositiveCosine      Metric = "embedding.positive_cosine"      // of two views of an image, 1 - alignment/2
+	RankShare           Metric = "backbone.rank_share"            // the effective rank over the number of features
+	ExplainedArea       Metric = "backbone.explained_area"        // the mean over k of the share of the variance in the k largest directions
+	Vanished            Metric = "embedding.vanished"             // directions with less than a millionth of the largest one's variance
+	LossNoise           Metric = "steps.loss_noise"               // the standard deviation of the loss from step to step, without its trend
+	AlignmentUniformity Metric = "embedding.alignment_uniformity" // the sum of both
 
 	// Of a clustering, by its report.
 	Purity       Metric = "pretext.purity"      // share of an image's 20 nearest neighbours that have its label

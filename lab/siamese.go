@@ -11,6 +11,8 @@ var (
 	simsiamEntropy     = Arm{Name: "cross-entropy", Method: "simsiam", Set: []string{"method.similarity=cross_entropy"}}
 	simsiamHidden      = Arm{Name: "batch norm in hidden layers only", Method: "simsiam", Set: []string{"method.projector.output_norm=false"}}
 	simsiamLarge       = Arm{Name: "batch 1024", Method: "simsiam", Set: []string{"train.batch=1024"}}
+	simsiamNarrow      = Arm{Name: "a quarter as wide", Method: "simsiam", Set: []string{"backbone.width=4"}}
+	simsiamWide        = Arm{Name: "twice as wide", Method: "simsiam", Set: []string{"backbone.width=32"}}
 	// The paper warms up for a tenth of the run where it takes batch norm away.
 	simsiamNoNorm = Arm{Name: "without batch norm in the heads", Method: "simsiam", Set: []string{
 		"method.projector.norm=none", "method.predictor.norm=none", "optim.warmup_steps=20"}}
