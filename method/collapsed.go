@@ -81,10 +81,11 @@ func (m *NNCLR) Collapsed(batch int) parallax.Collapsed {
 	return contrastive(math.Log(float64(batch)), m.Negatives, m.Temperature)
 }
 
-// Collapsed is the minimum of cosines; of a cross-entropy between softmaxes it is that of any one-hot softmax, which is never reached.
+// Collapsed is the minimum of cosines, and the variance term of a constant where there is one; of a cross-entropy between softmaxes it is that of any one-hot softmax, which is never reached.
 func (m *SimSiam) Collapsed(int) parallax.Collapsed {
-	c := minimum(-1, "no stop-gradient (method.stop_gradient), no predictor (method.predictor_mode), or one that learns more slowly than the encoder (method.predictor_rate)")
-	c.Known = m.Similarity == "cosine"
+	loss := 2 * m.Variance * vicTerms.lackingOfConstant()
+	c := minimum(loss-1, "no stop-gradient (method.stop_gradient), no predictor (method.predictor_mode), or one that learns more slowly than the encoder (method.predictor_rate)")
+	c.Known, c.Minimum, c.SeesLength = m.Similarity == "cosine", loss == 0, loss != 0
 	return c
 }
 

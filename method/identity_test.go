@@ -158,3 +158,20 @@ func TestBYOLPredictsTheMeanOfTheTargets(t *testing.T) {
 		near(t, "the variance left", targets.Normalize(1).Sub(mean).Square().Sum(1).Mean().Item(), 1-length*length, 1e-12)
 	})
 }
+
+// What SimSiam's weights of VICReg's terms add to its loss is VICReg's loss in the paper's form, without invariance.
+func TestSimSiamWithVICRegsTerms(t *testing.T) {
+	in(t, func() {
+		z := normals(11, 4, 6, 5)
+		loss := func(m parallax.Method, z ...torch.Tensor) float64 {
+			return m.Loss(parallax.NewStep(0, 1), z).Item()
+		}
+		plain := loss(siamese(func(*method.SimSiam) {}), z...)
+		terms := vicreg(func(m *method.VICReg) { m.Form, m.Invariance, m.Variance, m.Covariance = "paper", 0, 3, 0.7 })
+		want := plain + loss(terms, z[:2]...)
+		near(t, "the loss", loss(siamese(func(m *method.SimSiam) { m.Variance, m.Covariance = 3, 0.7 }), z...), want, 1e-12)
+		if want == plain {
+			t.Error("the terms are nothing")
+		}
+	})
+}

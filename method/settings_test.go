@@ -31,6 +31,7 @@ var settings = []string{
 	"simsiam projector.norm=layer",
 	"simsiam view_count=3 predictor_mode=none",
 	"simsiam view_count=4",
+	"simsiam variance=1 covariance=0.01 predictor_mode=none",
 	"byol target_mode=gradient",
 	"byol target_mode=fixed",
 	"byol target_momentum=0 final_target_momentum=0",

@@ -28,6 +28,8 @@ type SimSiam struct {
 	StopGradient  bool       // sg; without it the method collapses (section 4.1)
 	Symmetric     bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
 	Similarity    Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
+	Variance      float64    // of VICReg's variance term on every view's z, beside the loss: 1 in VICReg's experiment (arXiv:2105.04906, table 4); 0 is SimSiam
+	Covariance    float64    // of its covariance term: 0.01 there
 	ViewCount     int        // 2 in the paper; more: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
@@ -59,6 +61,8 @@ func (m *SimSiam) Validate() error {
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),
+		nonNegative("variance", m.Variance),
+		nonNegative("covariance", m.Covariance),
 	)
 }
 
@@ -83,12 +87,28 @@ func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 	return append(z, parallax.Each(m.predictor, z)...)
 }
 
-// Loss is equation 2.
+// Loss is equation 2, and beside it what [SimSiam.spread] weighs.
 func (m *SimSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := halves(z)
 	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
-	return directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
+	loss := directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
+	if m.Variance == 0 && m.Covariance == 0 {
+		return loss
+	}
+	return loss.Add(m.spread(s, z))
 }
+
+// spread is µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)), VICReg's terms without its invariance. Their gradient goes through both views.
+func (m *SimSiam) spread(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z = gather(s, z)
+	variance, covariance := over(z, vicTerms.lacking).Scale(2), over(z, covarianceOf).Scale(2)
+	s.Report("variance", variance)
+	s.Report("covariance", covariance)
+	return variance.Scale(m.Variance).Add(covariance.Scale(m.Covariance))
+}
+
+// vicTerms has what VICReg's variance term is made of in its own experiments.
+var vicTerms = NewVICReg().VICTerms
 
 // d is D(p, sg(z)), averaged over the batch.
 func (m *SimSiam) d(p, z torch.Tensor) torch.Tensor {

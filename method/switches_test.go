@@ -47,6 +47,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.shuffle_groups", reSSL(func(m *method.ReSSL) { m.ShuffleGroups = 0 })},
 		{"method.shuffle_groups", moCo(func(m *method.MoCo) { m.ShuffleGroups = 0 })},
 		{"method.projector.widths", moCo(func(m *method.MoCo) { m.Projector.Widths = []int{0} })},
+		{"method.variance", siamese(func(m *method.SimSiam) { m.Variance = -1 })},
+		{"method.covariance", siamese(func(m *method.SimSiam) { m.Covariance = -1 })},
 		{"method.invariance", vicreg(weights(-1, 1, 1))},
 		{"method.variance", vicreg(weights(1, -1, 1))},
 		{"method.covariance", vicreg(weights(1, 1, math.NaN()))},

@@ -257,6 +257,8 @@ var switches = map[string][]struct {
 		{"no predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "none" }, properties{held: []int{0, 1}}},
 		{"fixed predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"scheduled predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorRate = "scheduled" }, properties{held: []int{0, 1}}},
+		{"VICReg's terms", func(m parallax.Method) { m.(*method.SimSiam).Variance, m.(*method.SimSiam).Covariance = 1, 0.01 },
+			properties{stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
 		{"cross-entropy", func(m parallax.Method) { m.(*method.SimSiam).Similarity = "cross_entropy" },
 			properties{held: []int{0, 1}, scaled: "softmax", turned: "softmax"}},
 	},
