@@ -99,9 +99,10 @@ type Source struct {
 	// Notes are sentences for the user: what was left out, what has no label.
 	Notes []string
 
+	whole   *whole
 	names   func(i int) string
 	factors func(i int) Factors
-	close   func() error
+	close   func() error // nil for another Source's selection
 }
 
 // Name is image i's name: its path within the folder or archive, or a file and a number.

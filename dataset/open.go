@@ -50,11 +50,12 @@ func Open(path string, o Options) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the data %s: %w", path, err)
 	}
-	s, err := w.source(o)
+	s, err := w.source(o.Split, o.Labels)
 	if err != nil {
 		w.close()
 		return nil, fmt.Errorf("opening the data %s: %w", path, err)
 	}
+	s.close = w.close
 	return s, nil
 }
 

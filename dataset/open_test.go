@@ -100,6 +100,43 @@ func opened(t testing.TB, path string, o Options) *Source {
 	return s
 }
 
+// What is selected of an opened source is what opening it anew gives, and neither changes the other.
+func TestSelectIsOpen(t *testing.T) {
+	csv := filepath.Join(t.TempDir(), "labels.csv")
+	writeFile(t, csv, []byte("path,label\ntrain/cat/1.png,b\n"))
+	root := tree(t, "train/cat/1.png", "train/dog/2.png", "test/cat/3.png", "test/dog/4.png", "extra/5.png", "notes.txt")
+	for _, path := range []string{root, "synthetic:10"} {
+		first := opened(t, path, Options{Size: 8})
+		before := *first
+		for _, split := range []string{"", SplitTrain, SplitTest, SplitVal, SplitAll, "nonsense"} {
+			for _, labels := range []string{"", "none", "folders", csv, "nowhere"} {
+				got, err := first.Select(split, labels)
+				want, wantErr := Open(path, Options{Size: 8, Split: split, Labels: labels})
+				if err != nil || wantErr != nil {
+					if err == nil || wantErr == nil || !strings.HasSuffix(wantErr.Error(), ": "+err.Error()) {
+						t.Errorf("%s, split %q, labels %q: error %v, want %v", path, split, labels, err, wantErr)
+					}
+					continue
+				}
+				if describe(got) != describe(want) || got.Fingerprint != want.Fingerprint || got.Split != want.Split || !slices.Equal(got.Notes, want.Notes) {
+					t.Errorf("%s, split %q, labels %q: %s %q, want %s %q", path, split, labels, describe(got), got.Notes, describe(want), want.Notes)
+				}
+				if a, err := got.Image(0); err != nil {
+					t.Error(err)
+				} else if b, err := want.Image(0); err != nil || !slices.Equal(a.Pix, b.Pix) {
+					t.Errorf("%s, split %q: the first image differs (error %v)", path, split, err)
+				}
+				if err := errors.Join(got.Close(), want.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if _, err := first.Image(0); err != nil || !slices.Equal(before.Notes, first.Notes) {
+			t.Errorf("%s: the first source has changed: %v %q", path, err, first.Notes)
+		}
+	}
+}
+
 // describe is a source's images as "name=class", readable in a failing test.
 func describe(s *Source) string {
 	var out []string

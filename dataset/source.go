@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"parallax/augment"
@@ -22,19 +23,23 @@ func (s *selection) Len() int                            { return len(s.index) }
 func (s *selection) Image(i int) (*augment.Image, error) { return s.whole.image(s.index[i]) }
 func (s *selection) Label(i int) int                     { return s.labels[i] }
 
-// source takes the split and the labels that o asks for.
-func (w *whole) source(o Options) (*Source, error) {
-	s := &Source{Kind: w.kind, Notes: w.notes, close: w.close}
-	for _, split := range []string{SplitTrain, SplitVal, SplitTest} {
+// Select takes another split of the data set that s is of, or other labels; both are as in [Options]. The data set is not
+// opened again: what Select returns needs no Close, and no image of it may be read after s is closed.
+func (s *Source) Select(split, labels string) (*Source, error) { return s.whole.source(split, labels) }
+
+// source takes a split and labels, as in Options.
+func (w *whole) source(split, mode string) (*Source, error) {
+	s := &Source{Kind: w.kind, Notes: slices.Clip(w.notes), whole: w}
+	for _, name := range []string{SplitTrain, SplitVal, SplitTest} {
 		for _, it := range w.items {
-			if it.split == split {
-				s.Splits = append(s.Splits, split)
+			if it.split == name {
+				s.Splits = append(s.Splits, name)
 				break
 			}
 		}
 	}
 	var err error
-	if s.Split, err = chooseSplit(o.Split, s); err != nil {
+	if s.Split, err = chooseSplit(split, s); err != nil {
 		return nil, err
 	}
 	sel := &selection{whole: w}
@@ -50,7 +55,7 @@ func (w *whole) source(o Options) (*Source, error) {
 	if outside > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("left out %d images that lie outside the folders %s", outside, strings.Join(s.Splits, ", ")))
 	}
-	labels, err := w.label(o.Labels, sel.index, s)
+	labels, err := w.label(mode, sel.index, s)
 	if err != nil {
 		return nil, err
 	}

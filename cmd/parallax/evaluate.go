@@ -188,7 +188,13 @@ func (f *evalFlags) evaluate(ctx context.Context, out io.Writer, kind string, me
 	}
 	e := &evaluating{evalFlags: f, evaluation: &evaluation{ctx: ctx, config: s.config}, subject: s}
 	defer func() { err = errors.Join(err, e.close()) }()
-	if err := e.add(s.config.Data.Path); err != nil {
+	d := s.config.Data
+	source, err := dataset.Open(d.Path, dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels})
+	if err == nil {
+		err = e.add(d.Path, source)
+	}
+	if err != nil {
+		err = fmt.Errorf("opening a probe: %w", err)
 		if f.data == "" && !s.file {
 			err = fmt.Errorf("%w (if the run's images have moved, say where to with --data)", err)
 		}

@@ -72,8 +72,18 @@ func newEvaluation(ctx context.Context, j *job) (*evaluation, error) {
 		paths = []string{e.config.Data.Path}
 	}
 	for _, path := range paths {
-		if err := e.add(path); err != nil {
-			return nil, errors.Join(err, e.close())
+		var bank *dataset.Source
+		var err error
+		if d := e.config.Data; path == d.Path {
+			bank, err = j.source.Select(d.Split, d.Labels)
+		} else {
+			bank, err = dataset.Open(path, dataset.Options{Size: d.Size})
+		}
+		if err == nil {
+			err = e.add(path, bank)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("opening a probe: %w", err), e.close())
 		}
 	}
 	if classes := len(j.source.Classes); e.config.Probe.Linear && classes > 1 {
@@ -87,25 +97,20 @@ func newEvaluation(ctx context.Context, j *job) (*evaluation, error) {
 	return e, nil
 }
 
-func (e *evaluation) add(path string) error {
+// add makes a probe of the images in bank, which was opened at path, and closes it in the end.
+func (e *evaluation) add(path string, bank *dataset.Source) error {
 	c := e.config
-	own := path == c.Data.Path
-	options := dataset.Options{Size: c.Data.Size}
+	own, labels := path == c.Data.Path, ""
 	if own {
-		options.Labels, options.Split = c.Data.Labels, c.Data.Split
-	}
-	bank, err := dataset.Open(path, options)
-	if err != nil {
-		return fmt.Errorf("opening a probe: %w", err)
+		labels = c.Data.Labels
 	}
 	e.sources = append(e.sources, bank)
 	var bankData, queryData dataset.Dataset
 	for _, split := range []string{dataset.SplitTest, dataset.SplitVal} {
 		if bank.HasSplit(split) && bank.Split != split && queryData == nil {
-			options.Split = split
-			queries, err := openQueries(path, options, bank.Classes)
+			queries, err := selectQueries(bank, split, labels)
 			if err != nil {
-				return fmt.Errorf("opening a probe: %w", err)
+				return fmt.Errorf("split %s of %s: %w", split, path, err)
 			}
 			e.sources = append(e.sources, queries)
 			bankData, queryData = bank, queries
@@ -131,11 +136,11 @@ func (e *evaluation) add(path string) error {
 	return nil
 }
 
-// openQueries opens the split of a probe whose images are classified. A file of labels may be for the training images alone: when
-// it labels none of the others, their folders do, if those are named like the file's classes.
-func openQueries(path string, o dataset.Options, classes []string) (*dataset.Source, error) {
-	queries, err := dataset.Open(path, o)
-	if err != nil || len(classes) == 0 {
+// selectQueries takes the split of a bank's data whose images are classified. A file of labels may be for the training images
+// alone: when it labels none of the others, their folders do, if those are named like the file's classes.
+func selectQueries(bank *dataset.Source, split, labels string) (*dataset.Source, error) {
+	queries, err := bank.Select(split, labels)
+	if err != nil || len(bank.Classes) == 0 {
 		return queries, err
 	}
 	for i := range queries.Len() {
@@ -143,15 +148,11 @@ func openQueries(path string, o dataset.Options, classes []string) (*dataset.Sou
 			return queries, nil
 		}
 	}
-	o.Labels = "folders"
-	named, err := dataset.Open(path, o)
-	if err != nil {
+	named, err := bank.Select(split, "folders")
+	if err != nil || !slices.Equal(named.Classes, bank.Classes) {
 		return queries, nil // images without folders of classes, which is no mistake
 	}
-	if !slices.Equal(named.Classes, classes) {
-		return queries, named.Close()
-	}
-	return named, queries.Close()
+	return named, nil
 }
 
 // plain loads images without augmentation.

@@ -46,7 +46,11 @@ func TestQueriesTakeTheirLabelsFromFolders(t *testing.T) {
 		if err := os.WriteFile(csv, fmt.Appendf(nil, "path,label\n%s", c.csv), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		queries, err := openQueries(root, dataset.Options{Size: 8, Labels: csv, Split: dataset.SplitTest}, []string{"cat", "dog"})
+		bank, err := dataset.Open(root, dataset.Options{Labels: csv})
+		if err != nil {
+			t.Fatalf("labels %s: %v", c.name, err)
+		}
+		queries, err := selectQueries(bank, dataset.SplitTest, csv)
 		if err != nil {
 			t.Fatalf("labels %s: %v", c.name, err)
 		}
@@ -57,6 +61,6 @@ func TestQueriesTakeTheirLabelsFromFolders(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("labels %s: the test images have the labels %v, want %v", c.name, got, c.want)
 		}
-		queries.Close()
+		bank.Close()
 	}
 }
