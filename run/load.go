@@ -45,7 +45,7 @@ func Load(data []byte, fields any) (*Layered, error) {
 		}
 	}
 	if missing = append(missing, without([]string{formatKey, "augment"}, top)...); len(missing) > 0 {
-		return nil, fmt.Errorf("reading %s: it lacks %s: a run's config holds every value", ConfigFile, strings.Join(missing, ", "))
+		return nil, fmt.Errorf("reading %s: it lacks %s: a run's config holds every value. Another version of parallax wrote it, or someone has edited it; the run's %s can be evaluated all the same", ConfigFile, strings.Join(missing, ", "), EncoderFile)
 	}
 	return l, nil
 }
