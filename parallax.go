@@ -117,8 +117,10 @@ type Collapsed struct {
 	// Minimum says that the loss cannot be less whatever the embeddings are, so that nothing in it stops a collapse. Otherwise it
 	// is what a network reaches that learns nothing.
 	Minimum    bool
-	SeesLength bool   // the loss depends on how long the embeddings are: that they become short is evidence
-	Causes     string // what usually leads there in this method, in words
+	SeesLength bool // the loss depends on how long the embeddings are: that they become short is evidence
+	// FewDirections says that healthy embeddings may lie in few directions, because all images of a class are drawn to one point.
+	FewDirections bool
+	Causes        string // what usually leads there in this method, in words
 }
 
 // Assigner is a Method that distributes images over prototypes, classes or outputs. Assign returns how, for embeddings z of N x d

@@ -339,6 +339,10 @@ func (c comparison) collapsing() (Finding, bool) {
 		if near, known, _ := c.fromConstant(c.t.CollapsingFloor, c.t.CollapsingChance); known && !near || !known && c.now.Step < c.t.LearningSteps {
 			return Finding{}, false
 		}
+		// Targets that change at once, as DeepCluster's do with an epoch, make it jump; then it goes down again.
+		if before, ok := c.run.at(c.now.Step - 1); ok && before.cosine().Known && cosine.Value <= before.cosine().Value {
+			return Finding{}, false
+		}
 	}
 	if !from.Known || !(cosine.Value-from.Value > c.t.CosineMore && cosine.Value > least && rise > c.t.CosineRising) {
 		return Finding{}, false
@@ -382,8 +386,9 @@ func (c comparison) dimensional() (Finding, bool) {
 		}
 		return c.finding(Dimensional, meaning, evidence...), found
 	}
-	// Healthy clusters need no more directions than there are clusters in use, which are few at first.
-	if c.now.Assignments != nil || c.run.progress(c.now.Step) < c.t.Settled || !participation.Known || participation.Value >= c.t.LowParticipation {
+	// Healthy clusters need no more directions than there are clusters in use, which are few at first, and classes no more than
+	// there are classes.
+	if c.now.Assignments != nil || c.run.FewDirections || c.run.progress(c.now.Step) < c.t.Settled || !participation.Known || participation.Value >= c.t.LowParticipation {
 		return Finding{}, false
 	}
 	evidence := []Evidence{{"participation_ratio", participation, Num(c.t.LowParticipation)}}

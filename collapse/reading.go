@@ -41,6 +41,9 @@ type Run struct {
 	// Warm says that the run began with trained weights: that its features are no better than at the start is then no
 	// failure.
 	Warm bool `json:"warm,omitempty"`
+	// FewDirections says that the method draws all images of a class to one point, so that few directions suffice a healthy
+	// embedding: only a reference can then say that there are too few.
+	FewDirections bool `json:"few_directions,omitempty"`
 	// History holds the readings, of which the first should be of step 0: several classes compare with that. The first Loss
 	// that is known is the run's first loss.
 	History []Reading `json:"history"`

@@ -308,6 +308,39 @@ func TestTrapTheCosineRisesEarly(t *testing.T) {
 	is(t, "a loss at the chance level", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Collapsing)
 }
 
+// Targets that change at once make the mean cosine jump, and then it goes down again. The numbers are of DeepCluster-v2, whose
+// first clustering of an epoch's embeddings came at step 195.
+func TestTrapTheCosineJumps(t *testing.T) {
+	run := collapse.Run{Steps: 975, Constant: collapse.ConstantLoss{Value: known(math.Log(64))}}
+	for i, step := range []int{0, 152, 171, 190, 209, 228, 247, 266} {
+		cosine := []float64{0.286, 0.499, 0.480, 0.466, 0.927, 0.929, 0.9292, 0.925}[i]
+		run.History = append(run.History, collapse.Reading{
+			Step: step, Loss: known(4.1), Embedding: &collapse.Metrics{Dims: 128, MeanCosine: cosine, EffectiveRank: 24, ParticipationRatio: 2.5},
+		})
+	}
+	is(t, "after a jump", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Healthy)
+	for i := range run.History[4:] {
+		run.History[4+i].Embedding.MeanCosine = 0.89 + 0.01*float64(i)
+	}
+	is(t, "on the way up", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Collapsing)
+}
+
+// Where a method draws all images of a class to one point, ten classes fill few directions, and that is no loss. The numbers are
+// of SupCon.
+func TestTrapClassesNeedFewDirections(t *testing.T) {
+	run := collapse.Run{Steps: 975, Constant: collapse.ConstantLoss{Value: known(math.Log(511))}}
+	for i, step := range []int{0, 494, 760, 950} {
+		run.History = append(run.History, collapse.Reading{
+			Step: step, Loss: known(6 - 0.01*float64(i)), Embedding: &collapse.Metrics{
+				Dims: 128, MeanCosine: 0.7, EffectiveRank: []float64{88, 5.3, 4.7, 4.9}[i], ParticipationRatio: []float64{7.9, 1.7, 1.9, 1.9}[i],
+			},
+		})
+	}
+	is(t, "without labels", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Dimensional)
+	run.FewDirections = true
+	is(t, "with labels", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Healthy)
+}
+
 // A run that goes on from trained weights begins with good features, and may keep them.
 func TestTrapTheStartIsNotUntrained(t *testing.T) {
 	run := find(t, "vicreg", 0).run()
