@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
 
 	"parallax/torch"
 )
@@ -93,7 +92,7 @@ func AlignPredictor(z, weight torch.Tensor) PredictorAlignment {
 				a.Cosines = append(a.Cosines, gain)
 			}
 		}
-		if r := stat.Correlation(ranks(gains), ranks(roots), nil); finite(r) {
+		if r := Spearman(gains, roots); finite(r) {
 			a.Spectrum = Num(r)
 		}
 	})

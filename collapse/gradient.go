@@ -31,7 +31,7 @@ func PullOf(z, gradient torch.Tensor) Pull {
 		mean := unit.Mean(0).Unsqueeze(0)
 		centred := unit.Sub(mean)
 		covariance := centred.T().MatMul(centred).Scale(1 / float64(max(1, z.Size(0)-1)))
-		p.Centre = cosine(step, unit.Scale(0).Add(mean))
+		p.Centre = cosine(step, mean.Expand(unit.Shape()...))
 		p.Spread = cosine(step, centred.MatMul(covariance))
 	})
 	return p

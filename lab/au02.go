@@ -17,6 +17,4 @@ var au02 = Experiment{
 	Expect: []Expectation{foretells(AlignmentUniformity, -1, names(contrastiveSweep)...)},
 }
 
-var contrastiveSweep = slices.Concat(simclrSweep, []Arm{simclrNoNegatives,
-	{Name: "crops without colours", Method: "simclr", Set: noColour},
-	{Name: "colours without crops", Method: "simclr", Set: noCrop}})
+var contrastiveSweep = slices.Concat(simclrSweep, []Arm{simclrNoNegatives, simclrNoColour, simclrNoCrop})

@@ -2,8 +2,6 @@
 
 package lab
 
-import "slices"
-
 var byo06 = Experiment{
 	ID: "BYO-06", Method: "byol", NeedsLabels: true,
 	Question: "Is BYOL less dependent on the augmentation than SimCLR?",
@@ -13,7 +11,7 @@ var byo06 = Experiment{
 	Scale:    "Flips remain. In gray images colours are brightness and contrast, which tell less.",
 	Arms: []Arm{
 		byol,
-		{Name: "BYOL, crops alone", Method: "byol", Set: slices.Clone(cropsAlone)},
+		{Name: "BYOL, crops alone", Method: "byol", Set: cropsAlone},
 		simclr,
 		{Name: "SimCLR, crops alone", Method: "simclr", Set: noColour},
 	},

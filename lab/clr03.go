@@ -9,12 +9,8 @@ var clr03 = Experiment{
 	Source:   "Chen et al. 2020, arXiv:2002.05709, figure 8 and section 4.2",
 	Reported: "two layers 3 % above linear, and more than 10 % above none",
 	Scale:    "After so few steps the head has less to protect the features from.",
-	Arms: []Arm{
-		simclr,
-		{Name: "linear projector", Method: "simclr", Set: []string{"method.projector.widths=[128]"}},
-		{Name: "without projector", Method: "simclr", Set: []string{"method.projector.widths=[]"}},
-	},
-	Shows: []Metric{KNN, FeatureRank, EffectiveRank},
+	Arms:     []Arm{simclr, simclrLinear, simclrNoProjector},
+	Shows:    []Metric{KNN, FeatureRank, EffectiveRank},
 	Expect: []Expectation{
 		more(KNN, "SimCLR", "linear projector", 0),
 		more(KNN, "linear projector", "without projector", 0),

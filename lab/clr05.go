@@ -13,8 +13,8 @@ var clr05 = Experiment{
 	Scale:    "Flips remain in all arms, blur is left out of small images by the paper, too. In gray images colours are brightness and contrast.",
 	Arms: []Arm{
 		simclr,
-		{Name: "crops without colours", Method: "simclr", Set: noColour},
-		{Name: "colours without crops", Method: "simclr", Set: noCrop},
+		simclrNoColour,
+		simclrNoCrop,
 		{Name: "neither", Method: "simclr", Set: slices.Concat(noColour, noCrop)},
 	},
 	Shows: []Metric{KNN, EffectiveRank, Loss},

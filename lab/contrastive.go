@@ -8,6 +8,10 @@ var (
 	simclrNoNegatives = Arm{Name: "without negatives", Method: "simclr", Set: []string{"method.negatives=false"}}
 	simclrCold        = Arm{Name: "temperature 0.05", Method: "simclr", Set: []string{"method.temperature=0.05"}}
 	simclrWarm        = Arm{Name: "temperature 1", Method: "simclr", Set: []string{"method.temperature=1"}}
+	simclrLinear      = Arm{Name: "linear projector", Method: "simclr", Set: []string{"method.projector.widths=[128]"}}
+	simclrNoProjector = Arm{Name: "without projector", Method: "simclr", Set: []string{"method.projector.widths=[]"}}
+	simclrNoColour    = Arm{Name: "crops without colours", Method: "simclr", Set: noColour}
+	simclrNoCrop      = Arm{Name: "colours without crops", Method: "simclr", Set: noCrop}
 	simclrSmall       = Arm{Name: "SimCLR, batch 64", Method: "simclr", Set: []string{"train.batch=64"}}
 
 	moco      = Arm{Name: "MoCo v2", Method: "mocov2"} // m is 0.99, the queue 2,048

@@ -11,8 +11,8 @@ var jng02 = Experiment{
 	Scale:    "32 of 64 features, not 360 of 2,048. A difference below 0.04 stands for as good.",
 	Arms: []Arm{
 		{Name: "DirectCLR", Method: "directclr"},
-		{Name: "without projector", Method: "simclr", Set: []string{"method.projector.widths=[]"}},
-		{Name: "linear projector", Method: "simclr", Set: []string{"method.projector.widths=[128]"}},
+		simclrNoProjector,
+		simclrLinear,
 	},
 	Shows: []Metric{KNN, FeatureRank, RankShare},
 	Expect: []Expectation{

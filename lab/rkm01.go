@@ -22,8 +22,7 @@ var rkm01 = Experiment{
 
 // Runs that differ in hyperparameters, all of which other experiments have, too.
 var (
-	simclrSweep = []Arm{simclr, simclrCold, simclrWarm, simclrSmall,
-		{Name: "linear projector", Method: "simclr", Set: []string{"method.projector.widths=[128]"}}}
+	simclrSweep = []Arm{simclr, simclrCold, simclrWarm, simclrSmall, simclrLinear}
 	vicregSweep = []Arm{vicreg, vicregNoCovariance, vicregOnes, vicregVariance, vicregDrawn}
 )
 

@@ -64,12 +64,12 @@ type Event struct {
 	Epoch int    `json:"epoch"` // passes over the data begun, from 0
 
 	// start, resumed
-	Method   string        `json:"method,omitempty"`
-	Steps    int           `json:"steps,omitempty"`          // optimiser steps of the whole run
-	Constant *ConstantLoss `json:"constant_loss,omitempty"`  // nil when nothing is known of it
-	Causes   string        `json:"causes,omitempty"`         // what usually makes the method collapse
-	Few      bool          `json:"few_directions,omitempty"` // it may use few directions: it draws all images of a class together
-	Warm     bool          `json:"warm,omitempty"`           // it begins with trained weights
+	Method        string        `json:"method,omitempty"`
+	Steps         int           `json:"steps,omitempty"`          // optimiser steps of the whole run
+	Constant      *ConstantLoss `json:"constant_loss,omitempty"`  // nil when nothing is known of it
+	Causes        string        `json:"causes,omitempty"`         // what usually makes the method collapse
+	FewDirections bool          `json:"few_directions,omitempty"` // it may use few directions: it draws all images of a class together
+	Warm          bool          `json:"warm,omitempty"`           // it begins with trained weights
 
 	// step
 	Loss            Number            `json:"loss,omitzero"`

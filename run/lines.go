@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// appendFile is a file that grows record by record; its methods may be called at once. A record is in it whole or not at all: when a write fails part of
-// the way (a full disk), the file is cut back to where it was.
+// appendFile is a file that grows record by record; its methods may be called at once. A record is in it whole or not at all:
+// when a write fails part of the way (a full disk), the file is cut back to where it was.
 type appendFile struct {
 	mu   sync.Mutex
 	path string

@@ -226,7 +226,7 @@ func (t *Trainer) begin() error {
 	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps, Warm: t.Config.Backbone.Init != "" || len(t.Start) > 0}
 	if m, ok := t.Method.(parallax.Collapser); ok {
 		c := m.Collapsed(t.Config.Train.Batch)
-		if e.Causes, e.Few = c.Causes, c.FewDirections; c.Known {
+		if e.Causes, e.FewDirections = c.Causes, c.FewDirections; c.Known {
 			e.Constant = &run.ConstantLoss{Value: run.Num(c.Loss), Minimum: c.Minimum, SeesLength: c.SeesLength}
 		}
 	}

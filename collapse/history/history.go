@@ -30,7 +30,7 @@ type Builder struct {
 func (b *Builder) Add(e run.Event) {
 	switch e.Event {
 	case run.Start:
-		b.Run, b.losses = collapse.Run{Steps: e.Steps, Warm: e.Warm, FewDirections: e.Few}, nil
+		b.Run, b.losses = collapse.Run{Steps: e.Steps, Warm: e.Warm, FewDirections: e.FewDirections}, nil
 		if c := e.Constant; c != nil {
 			b.Run.Constant = collapse.ConstantLoss{Value: c.Value, Minimum: c.Minimum, SeesLength: c.SeesLength}
 		}
