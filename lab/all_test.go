@@ -157,3 +157,23 @@ func TestDisputesHaveExperiments(t *testing.T) {
 		}
 	}
 }
+
+// A run's place depends on all that its command sets, the preset's values for the method and its pretext included.
+func TestRunsOfAnotherPresetAreOthers(t *testing.T) {
+	for method, part := range map[string]string{
+		"swav":        " method.epsilon=0.03",
+		"simsiam":     " train.batch=256",
+		clusterMethod: " method.temperature=0.2", // of SimCLR, the pretext
+	} {
+		if text := presetFor(method); !strings.Contains(text+" ", part+" ") {
+			t.Errorf("%s: the preset's part in the name lacks%s:\n%s", method, part, text)
+		}
+	}
+	j := Job{Arm: Arm{Method: "swav"}, Seed: 1}
+	before := j.Dir()
+	presetTexts.Store("swav", "another")
+	defer presetTexts.Delete("swav")
+	if j.Dir() == before {
+		t.Error("runs of another preset are taken for this one's")
+	}
+}

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"parallax/dataset"
+	"parallax/preset"
 )
 
 // A Plan is what a laboratory was asked to do. It is kept in the output as lab.json, so that a broken-off laboratory can go
@@ -40,9 +42,10 @@ type Job struct {
 }
 
 // Dir is where the run lies below the laboratory's output. The name is the arm's settings, not its experiment: an arm that
-// several experiments share runs once.
+// several experiments share runs once. It is also what the preset sets below them, so that another version of the program,
+// whose preset differs, does not take old runs for its own.
 func (j Job) Dir() string {
-	sum := sha256.Sum256([]byte(j.Arm.key()))
+	sum := sha256.Sum256([]byte(j.Arm.key() + presetFor(j.Arm.Method)))
 	name := j.Arm.Method + "-" + hex.EncodeToString(sum[:4])
 	seed := "seed-" + strconv.Itoa(j.Seed)
 	if j.Long {
@@ -51,13 +54,42 @@ func (j Job) Dir() string {
 	return filepath.Join("arms", name, seed)
 }
 
+// presetName is the preset of every run.
+const presetName = "lab"
+
+// presetFor is what the preset sets for a method's arms, as one text. It is parsed once: the verdicts are made anew, from
+// all runs, whenever one ends.
+func presetFor(method string) string {
+	if text, known := presetTexts.Load(method); known {
+		return text.(string)
+	}
+	methods := []string{method}
+	if method == clusterMethod {
+		methods = append(methods, clusterPretext)
+	}
+	var text strings.Builder
+	for _, m := range methods {
+		settings, err := preset.Settings(presetName, m)
+		if err != nil {
+			panic(err) // it is a part of the program
+		}
+		for _, s := range settings {
+			fmt.Fprintf(&text, " %s=%s", s.Path, s.Value)
+		}
+	}
+	presetTexts.Store(method, text.String())
+	return text.String()
+}
+
+var presetTexts sync.Map // a method to its text
+
 // Args is the command that makes the run, without the program's name: what a reader types to run it again.
 func (p Plan) Args(j Job, out string) []string {
 	length := j.Arm.length()
 	if j.Long {
 		length *= LongerLength
 	}
-	args := append(p.command(j), "--preset", "lab", "--seed", strconv.Itoa(j.Seed),
+	args := append(p.command(j), "--preset", presetName, "--seed", strconv.Itoa(j.Seed),
 		"--max-steps", strconv.Itoa(p.steps(j.Arm, length)), "--threads", "1", "--out", out)
 	for _, s := range append(append([]string{}, p.Set...), j.Arm.Set...) {
 		args = append(args, "--set", s)
