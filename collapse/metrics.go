@@ -124,7 +124,7 @@ func Measure(z torch.Tensor) Metrics {
 		m.ParticipationRatio, m.TopShare = participation(shares), shares[0]
 		m.ExplainedArea = explained(shares, m.Dims)
 		m.NumericalRank, m.NumericalRankFine = numericalRank(m.Spectrum, 1e-3), numericalRank(m.Spectrum, 1e-6)
-		m.PowerLaw = powerLaw(m.Spectrum, m.Dims)
+		m.PowerLaw = FitPowerLaw(m.Spectrum, m.Dims)
 		m.CovarianceOff, m.CorrelationOff, m.Constant = correlation(centred)
 	})
 	return m

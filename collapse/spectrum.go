@@ -122,9 +122,9 @@ func numericalRank(singular []float64, share float64) int {
 	return n
 }
 
-// powerLaw fits the window [alphaFrom, min(d/2, alphaTo)], cut where the spectrum is no longer resolved; nil when fewer than
-// alphaLeast eigenvalues are left.
-func powerLaw(singular []float64, d int) *PowerLaw {
+// FitPowerLaw fits the eigenvalues of the covariance of rows of d columns, given as the singular values of the centred rows, largest
+// first and above 0: from the 5th to the 100th or the d/2-th, and none that is no longer resolved. It is nil when fewer than three are left.
+func FitPowerLaw(singular []float64, d int) *PowerLaw {
 	to := min(d/2, alphaTo, numericalRank(singular, resolved))
 	n := to - alphaFrom + 1
 	if n < alphaLeast {

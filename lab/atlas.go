@@ -98,11 +98,11 @@ var disputes = []struct {
 	{"Who needs batch norm?", "Said to be what keeps BYOL apart, then shown not to be when the initial weights are tuned.",
 		[]string{"SIM-07", "SIM-08", "SIM-09", "BYG-01", "BYG-02", "BYG-03", "BAR-02", "VIC-06", "VIC-07"}},
 	{"Is a collapse always complete, and fast?", "Directions can be lost while the spread stays, and slowly.",
-		[]string{"SIM-02", "VIC-04", "BAR-01", "DBN-02", "CAP-01", "JNG-01", "JNG-02"}},
+		[]string{"SIM-02", "VIC-04", "VIC-08", "BAR-01", "DBN-02", "CAP-01", "JNG-01", "JNG-02"}},
 	{"Who needs large batches?", "Compared at as many images seen, not at as many steps.",
-		[]string{"CLR-02", "SIM-06", "MOC-06", "BAR-04", "DCL-01"}},
+		[]string{"CLR-02", "BYO-05", "SIM-06", "MOC-06", "BAR-04", "DCL-01"}},
 	{"Which number tells the quality without labels?", "Each was proposed within its own set of runs.",
-		[]string{"RKM-01", "CAP-02", "AU-02"}},
+		[]string{"RKM-01", "ARQ-01", "CAP-02", "AU-02"}},
 }
 
 // A dispute is those claims on one question that were put to the test.

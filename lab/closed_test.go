@@ -68,8 +68,37 @@ func TestSlopesOfTheHinges(t *testing.T) {
 	}
 }
 
+// The gradient that SCN-03 climbs is that of the entropy, by differences.
+func TestClimbIsTheGradient(t *testing.T) {
+	logits := []assignment{{0.3, -1, 2, 0, 0.5}, {1, 0, 0, -2, 0.1}}
+	for _, mean := range []bool{true, false} {
+		of := func(logits []assignment) float64 {
+			p := []assignment{softmax(logits[0]), softmax(logits[1])}
+			if mean {
+				return entropy(balance(p))
+			}
+			return meanEntropy(p)
+		}
+		p := []assignment{softmax(logits[0]), softmax(logits[1])}
+		q := p[1]
+		if mean {
+			q = balance(p)
+		}
+		up := climb(p[1], q)
+		const h = 1e-6
+		for k := range up {
+			above, below := []assignment{logits[0], logits[1]}, []assignment{logits[0], logits[1]}
+			above[1][k] += h
+			below[1][k] -= h
+			if got, want := up[k]/2, (of(above)-of(below))/(2*h); math.Abs(got-want) > 1e-8 {
+				t.Errorf("mean %v, logit %d: %v, by differences %v", mean, k, got, want)
+			}
+		}
+	}
+}
+
 func TestClosedFormsAgreeWithTheirClaims(t *testing.T) {
-	for _, e := range []Experiment{jng03, jng04, vic13} {
+	for _, e := range []Experiment{byo10, scn03, jng03, jng04, vic13} {
 		var samples []Sample
 		for seed := uint64(1); seed <= fullSeeds; seed++ {
 			s, err := e.Closed(seed)

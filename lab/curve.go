@@ -35,9 +35,13 @@ func (t *Trace) Curve(m Metric) []XY {
 		return t.evaluated(m.of(), func(e run.Event) run.Number {
 			return run.Number{Value: e.Alignment.Value + e.Uniformity.Value, Known: e.Alignment.Known && e.Uniformity.Known}
 		})
-	case m == ExplainedArea, m == Vanished:
+	case m == ExplainedArea, m == Vanished, m == ExponentOff:
 		return t.evaluated(m.of(), func(e run.Event) run.Number {
-			return run.Number{Value: ofSpectrum(m, e.Spectrum, e.Dims), Known: len(e.Spectrum) > 0 && e.Spectrum[0] > 0}
+			if len(e.Spectrum) == 0 || e.Spectrum[0] <= 0 {
+				return run.Number{}
+			}
+			v := ofSpectrum(m, e.Spectrum, e.Dims)
+			return run.Number{Value: v, Known: !math.IsNaN(v)}
 		})
 	case m == RankShare:
 		return t.evaluated(RankShare.of(), func(e run.Event) run.Number {
@@ -86,10 +90,17 @@ func (t *Trace) between(number func(run.Event) run.Number, of func([]float64) fl
 	return curve
 }
 
-// ofSpectrum computes a metric of the singular values, largest first and above 0, of rows of dims columns.
+// ofSpectrum computes a metric of the singular values, largest first, of which the first is above 0, of rows of dims columns. It is NaN
+// where there are too few for it.
 func ofSpectrum(m Metric, singular []float64, dims int) float64 {
-	if m == ExplainedArea {
+	switch m {
+	case ExplainedArea:
 		return collapse.ExplainedArea(singular, dims)
+	case ExponentOff:
+		if fit := collapse.FitPowerLaw(singular, dims); fit != nil {
+			return math.Abs(fit.Alpha - 1)
+		}
+		return math.NaN()
 	}
 	const lost = 1e-3 // a millionth of the variance
 	vanished := dims

@@ -37,16 +37,21 @@ func collapses(arm string, classes ...collapse.Class) Expectation {
 	}
 }
 
-// survives expects the arm not to have collapsed. One that has opposes.
-func survives(arm string) Expectation {
+// survives expects the arm not to have collapsed: not to end in one of the classes, in no kind of collapse when none is named.
+// One that has opposes.
+func survives(arm string, classes ...collapse.Class) Expectation {
+	text := fmt.Sprintf("%q ends in no kind of collapse", arm)
+	if len(classes) > 0 {
+		text = fmt.Sprintf("%q does not end as %s", arm, join(classes))
+	}
 	return Expectation{
-		Text: fmt.Sprintf("%q ends in no kind of collapse", arm),
+		Text: text,
 		Judge: func(e Experiment, s Sample) Outcome {
 			d := s.Diagnosis(e, arm)
 			switch worst := d.Worst().Class; {
 			case worst == collapse.Diverged || undecided(d):
 				return Unclear
-			case worst.Alarming() && worst != collapse.Uninformative:
+			case len(classes) > 0 && slices.Contains(classes, d.Class), len(classes) == 0 && worst.Alarming() && worst != collapse.Uninformative:
 				return Opposes
 			}
 			return Agrees
@@ -188,6 +193,16 @@ func above(m Metric, arm string, limit float64) Expectation {
 func below(m Metric, arm string, limit float64) Expectation {
 	return Expectation{Text: fmt.Sprintf("%s of %q is below %g", m, arm, limit), Judge: func(_ Experiment, s Sample) Outcome {
 		return sign(limit-s.value(arm, m), 0)
+	}}
+}
+
+// declines expects the metric of an arm to end below what it was at half of the run; above it opposes.
+func declines(m Metric, arm string) Expectation {
+	return Expectation{Text: fmt.Sprintf("%s of %q ends below what it was at half of the run", m, arm), Judge: func(_ Experiment, s Sample) Outcome {
+		if s.Traces[arm] == nil {
+			return Unclear
+		}
+		return sign(s.Traces[arm].Half(m)-s.value(arm, m), 0)
 	}}
 }
 

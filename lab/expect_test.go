@@ -49,6 +49,10 @@ func TestExpectations(t *testing.T) {
 		{"survives", survives("other"), exploded, Unclear},
 		{"survives", survives("other"), unseen, Unclear},
 
+		{"survives as one point", survives("other", collapse.Complete), complete, Opposes},
+		{"survives as one point", survives("other", collapse.Complete), flat, Agrees},
+		{"survives as one point", survives("other", collapse.Complete), point, Unclear},
+
 		{"visible", visible("other"), complete, Agrees},
 		{"visible", visible("other"), flat, Agrees},
 		{"visible", visible("other"), healthy, Unclear},

@@ -79,6 +79,7 @@ const (
 	PositiveCosine      Metric = "embedding.positive_cosine"      // of two views of an image, 1 - alignment/2
 	RankShare           Metric = "backbone.rank_share"            // the effective rank over the number of features
 	ExplainedArea       Metric = "backbone.explained_area"        // the mean over k of the share of the variance in the k largest directions
+	ExponentOff         Metric = "backbone.exponent_off"          // how far from 1 the exponent is with which the eigenvalues fall
 	Vanished            Metric = "embedding.vanished"             // directions with less than a millionth of the largest one's variance
 	LossNoise           Metric = "steps.loss_noise"               // the standard deviation of the loss from step to step, without its trend
 	AlignmentUniformity Metric = "embedding.alignment_uniformity" // the sum of both

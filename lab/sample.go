@@ -161,5 +161,16 @@ func (t *Trace) First(m Metric) float64 {
 	return math.NaN()
 }
 
+// Half is the metric at the middle of the run or at the last evaluation before it, NaN when that was before training.
+func (t *Trace) Half(m Metric) float64 {
+	half := math.NaN()
+	for _, p := range t.Curve(m) {
+		if p.X > 0 && p.X <= float64(t.Run.Steps)/2 {
+			half = p.Y
+		}
+	}
+	return half
+}
+
 // XY is a point of a curve: optimiser steps, and a value.
 type XY struct{ X, Y float64 }

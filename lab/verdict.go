@@ -27,7 +27,7 @@ const (
 	effectSize    = 3   // pooled standard deviations of the deciding metric
 	fullSeeds     = 5   // a verdict from fewer is marked preliminary
 	leastSeeds    = 2   // from fewer there is none
-	largestEffect = 999 // that is told: it has no bound when no seed differs from another
+	largestEffect = 100 // that is told: it has no bound when no seed differs from another
 	LongerLength  = 5   // how many times as long the second length is, which a refutation asks for
 )
 
@@ -181,6 +181,9 @@ func (e Experiment) effect(samples []Sample) float64 {
 func (e Experiment) effectText(effect float64) string {
 	if e.Effect == nil {
 		return ""
+	}
+	if effect == largestEffect {
+		return fmt.Sprintf("; %s differs by %d pooled standard deviations or more", e.Effect.Metric, largestEffect)
 	}
 	return fmt.Sprintf("; %s differs by %.1f pooled standard deviations", e.Effect.Metric, effect)
 }

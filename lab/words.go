@@ -35,6 +35,7 @@ var quantities = map[string]word{
 	"positive_cosine":      {"cosine of two views", "Of the same image: 1 when the loss has all that it asks of positive pairs."},
 	"rank_share":           {"effective rank per dimension", "The effective rank over the number of dimensions."},
 	"explained_area":       {"variance in few directions", "The mean over k of the share of the variance in the k largest directions: 0.5 when all are alike, 1 when one has it all."},
+	"exponent_off":         {"exponent's distance from 1", "Of α, with which the eigenvalues of the covariance fall: λ_k as 1/k^α."},
 	"vanished":             {"lost directions", "How many have less than a millionth of the largest one's variance."},
 	"alignment_uniformity": {"alignment plus uniformity", "Lower is better aligned and more evenly spread."},
 	"loss_noise":           {"noise of the loss", "Its standard deviation from step to step, without its trend."},

@@ -51,7 +51,7 @@ func bySize(layer nn.Layer, xs, views []torch.Tensor) []torch.Tensor {
 // Predictor says what becomes of a predictor: trained, fixed at its initialisation, or none.
 type Predictor string
 
-// shape is what a predictor may be: an [nn.MLP], or a square linear layer without bias.
+// shape is what a predictor may be: an [nn.MLP], a square linear layer without bias, or a bias alone.
 type shape interface {
 	Out(in int) int
 	Build(p *nn.Params, in int) nn.Layer
@@ -63,6 +63,16 @@ func (square) Out(in int) int { return in }
 
 func (square) Build(p *nn.Params, in int) nn.Layer {
 	return nn.NewLinear(p.Sub("0.linear"), in, in, false)
+}
+
+// offset adds one trained vector, which begins as 0, to embeddings of length 1.
+type offset struct{}
+
+func (offset) Out(in int) int { return in }
+
+func (offset) Build(p *nn.Params, in int) nn.Layer {
+	bias := p.Sub("0.offset").Param("bias", nn.Constant(0), in)
+	return nn.Func(func(z torch.Tensor) torch.Tensor { return z.Normalize(1).Add(bias) })
 }
 
 // predictor builds a predictor for inputs of width in under "predictor", frozen or left out as mode says. It fails where

@@ -23,6 +23,7 @@ var settings = []string{
 	"simsiam symmetric=false",
 	"simsiam symmetric=false predictor_mode=none",
 	"simsiam similarity=cross_entropy",
+	"simsiam predictor_form=bias",
 	"simsiam projector.batch_norm=false projector.output_norm=false predictor.batch_norm=false", // none in the heads
 	"simsiam projector.output_norm=false",                                                       // hidden layers only
 	"simsiam projector.output_affine=true",

@@ -24,6 +24,7 @@ type SimSiam struct {
 	Projector     nn.MLP     // the end of the paper's f: three layers, batch norm after each, the last without affine
 	Predictor     nn.MLP     // the paper's h: a bottleneck of two layers, batch norm on the hidden one
 	PredictorMode Predictor  // trained; fixed at its initialisation (table 1b); none (table 1a)
+	PredictorForm string     // mlp; bias: p = z/‖z‖ + b, a trained vector alone (Zhang et al. 2022, arXiv:2203.16262)
 	PredictorRate Rate       // constant: the predictor's learning rate does not decay (table 1c, official default)
 	StopGradient  bool       // sg; without it the method collapses (section 4.1)
 	Symmetric     bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
@@ -45,6 +46,7 @@ func NewSimSiam() *SimSiam {
 		Projector:     nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true, OutputNorm: true},
 		Predictor:     nn.MLP{Widths: []int{512, 2048}, BatchNorm: true},
 		PredictorMode: "trained",
+		PredictorForm: "mlp",
 		PredictorRate: "constant",
 		StopGradient:  true,
 		Symmetric:     true,
@@ -56,6 +58,7 @@ func NewSimSiam() *SimSiam {
 // Validate checks the hyperparameters.
 func (m *SimSiam) Validate() error {
 	return first(
+		oneOf("predictor_form", m.PredictorForm, "mlp", "bias"),
 		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
 		oneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
 		atLeast("view_count", m.ViewCount, 2),
@@ -74,7 +77,11 @@ func (m *SimSiam) Views(size int) []augment.Recipe {
 // Build makes f, backbone and projector, and h.
 func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	var form shape = m.Predictor
+	if m.PredictorForm == "bias" {
+		form = offset{}
+	}
+	m.predictor = predictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 

@@ -127,6 +127,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.predictor", paws(func(m *method.PAWS) { m.PredictorMode, m.Predictor.Widths = "trained", []int{5, 7} })},
 		{"method.support_views", paws(func(m *method.PAWS) { m.SupportViews = 3 })},
 		{"method.predictor_mode", siamese(func(m *method.SimSiam) { m.PredictorMode = "train" })},
+		{"method.predictor_form", siamese(func(m *method.SimSiam) { m.PredictorForm = "linear" })},
 		{"method.predictor_rate", siamese(func(m *method.SimSiam) { m.PredictorRate = "" })},
 		{"method.similarity", siamese(func(m *method.SimSiam) { m.Similarity = "l2" })},
 		{"method.projector.widths", siamese(func(m *method.SimSiam) { m.Projector.Widths = []int{0, 2048} })},
