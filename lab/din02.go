@@ -16,5 +16,5 @@ var din02 = Experiment{
 	},
 	Shows:  []Metric{Individual, Information, Perplexity, MeanCosine, Loss},
 	Expect: []Expectation{collapses("without sharpening", collapse.Uniform, collapse.Complete)},
-	Effect: &Effect{Metric: MeanCosine, Arm: "without sharpening", Of: "DINO"},
+	Effect: &Effect{Metric: Individual, Arm: "without sharpening", Of: "DINO"},
 }

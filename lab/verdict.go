@@ -22,7 +22,7 @@ const (
 
 // What the rule for a verdict asks for (versioned with [RuleVersion]).
 const (
-	RuleVersion   = 1
+	RuleVersion   = 2   // since it was 1, DIN-02's size is that of the entropy that its claim is of, and no longer the mean cosine's
 	agreement     = 0.8 // share of the seeds that must agree: 4 of 5
 	effectSize    = 3   // pooled standard deviations of the deciding metric
 	fullSeeds     = 5   // a verdict from fewer is marked preliminary
