@@ -176,7 +176,27 @@ func newPage(p Plan, facts []word, experiments []Experiment, read func(e Experim
 		}
 	}
 	g.Atlas, g.Disputes = newAtlas(g.Sections), newDisputes(g.Sections)
+	sharePictures(g.Sections)
 	return g
+}
+
+// sharePictures leaves of equal pictures only the first: many experiments have the same control.
+func sharePictures(sections []*section) {
+	drawn := map[string]string{} // what is within the svg element, and its id
+	for _, s := range sections {
+		for i, f := range s.Pictures {
+			head, body, _ := strings.Cut(strings.TrimSuffix(string(f.SVG), "</svg>"), ">")
+			id, known := drawn[body]
+			if known {
+				body = `<use href="#` + id + `"/>`
+			} else {
+				id = "drawn-" + strconv.Itoa(len(drawn)+1)
+				drawn[body] = id
+				body = `<g id="` + id + `">` + body + "</g>"
+			}
+			s.Pictures[i].SVG = template.HTML(head + ">" + body + "</svg>")
+		}
+	}
 }
 
 func newSection(p Plan, e Experiment, short, long []Sample) *section {
@@ -500,7 +520,7 @@ func pictures(arms []string, samples []Sample) ([]figure, string) {
 			labelled = labelled || slices.ContainsFunc(e.Labels, func(l int) bool { return l >= 0 })
 		}
 	}
-	limit = max(0.25, math.Ceil(limit*20)/20)
+	limit = max(0.25, math.Ceil(limit*4)/4) // few scales, so that experiments share pictures
 	var figures []figure
 	for i, events := range all {
 		if len(events) == 0 {

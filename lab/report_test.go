@@ -152,6 +152,20 @@ func TestReportOfADirectory(t *testing.T) {
 	}
 }
 
+// Experiments that share a run share its picture; each of the others has its own.
+func TestReportSharesPictures(t *testing.T) {
+	all := []Experiment{sim01, sim01}
+	text := pageText(t, newPage(Plan{Seeds: 1}, nil, all, func(e Experiment, long bool) []Sample {
+		if long {
+			return nil
+		}
+		return fabricatedSamples(e, 1, well, onePoint)
+	}))
+	if drawn, used := strings.Count(text, `<g id="drawn-`), strings.Count(text, `<use href="#drawn-`); drawn != 2 || used != 2 {
+		t.Errorf("of twice two arms %d pictures are drawn and %d used again, want 2 and 2", drawn, used)
+	}
+}
+
 // TestReportEscapes gives the page names that would be markup, script or shell, had they been written as they are.
 func TestReportEscapes(t *testing.T) {
 	hostile := `/data/"><script>alert(1)</script><img src=x onerror=alert(1)>'; rm -rf ~ #`
