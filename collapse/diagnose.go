@@ -325,7 +325,7 @@ func (c comparison) fromConstant(floor, share float64) (near, known bool, eviden
 	return off < share, true, []Evidence{{"loss_off_chance", Num(off), Num(share)}, {"loss", loss, constant.Value}}
 }
 
-// collapsing looks for a mean cosine that is high and rises.
+// collapsing looks for a mean cosine that is high and rises, or rests near that of one point.
 func (c comparison) collapsing() (Finding, bool) {
 	cosine := c.now.cosine()
 	half, ok := c.run.at(c.now.Step / 2)
@@ -333,6 +333,7 @@ func (c comparison) collapsing() (Finding, bool) {
 		return Finding{}, false
 	}
 	rise := cosine.Value - half.cosine().Value
+	rests, how := c.rests()
 	from, name, least := c.ref.cosine(), "reference_mean_cosine", math.Inf(-1)
 	if !c.referred || !from.Known {
 		from, name, least = c.start.cosine(), "first_mean_cosine", c.t.CollapsingCosine
@@ -340,17 +341,27 @@ func (c comparison) collapsing() (Finding, bool) {
 			return Finding{}, false
 		}
 		// Targets that change at once, as DeepCluster's do with an epoch, make it jump; then it goes down again.
-		if before, ok := c.run.at(c.now.Step - 1); ok && before.cosine().Known && cosine.Value <= before.cosine().Value {
+		if before, ok := c.run.at(c.now.Step - 1); !rests && ok && before.cosine().Known && cosine.Value <= before.cosine().Value {
 			return Finding{}, false
 		}
 	}
-	if !from.Known || !(cosine.Value-from.Value > c.t.CosineMore && cosine.Value > least && rise > c.t.CosineRising) {
+	if !from.Known || !(cosine.Value-from.Value > c.t.CosineMore && cosine.Value > least && (rests || rise > c.t.CosineRising)) {
 		return Finding{}, false
 	}
-	return c.finding(Collapsing, "The embeddings move towards one point.",
-		Evidence{"mean_cosine", cosine, Num(from.Value + c.t.CosineMore)},
-		Evidence{name, from, Number{}},
-		Evidence{"mean_cosine_rise", Num(rise), Num(c.t.CosineRising)}), true
+	evidence := []Evidence{{"mean_cosine", cosine, Num(from.Value + c.t.CosineMore)}, {name, from, Number{}}}
+	if rests {
+		return c.finding(Collapsing, "The embeddings have come close to one point, and the loss to that of a constant embedding.", append(evidence, how)...), true
+	}
+	return c.finding(Collapsing, "The embeddings move towards one point.", append(evidence, Evidence{"mean_cosine_rise", Num(rise), Num(c.t.CosineRising)})...), true
+}
+
+// rests says whether embeddings and loss are both near those of one point, so that the mean cosine need not rise any more: the
+// nearer the one, the less near the other must be. It is for losses that one point minimises: others start out near its loss.
+func (c comparison) rests() (bool, Evidence) {
+	cosine, left := c.now.cosine(), c.run.floor(c.now)
+	near := left.Known && cosine.Known && (left.Value < c.t.TrivialFloor && cosine.Value > c.t.CollapsingCosine ||
+		left.Value < c.t.CollapsingFloor && cosine.Value > c.t.CompleteCosine)
+	return near, Evidence{"loss_floor", left, Num(c.t.CollapsingFloor)}
 }
 
 // dimensional looks for an embedding that fills few of its directions.

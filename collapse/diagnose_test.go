@@ -66,7 +66,8 @@ func TestOnePointNeedsTheLoss(t *testing.T) {
 		want collapse.Class
 	}{
 		"at the minimum":              {run(-0.97, 0, lowest), collapse.Complete},
-		"above it":                    {run(-0.9, 0, lowest), collapse.Healthy},
+		"near it":                     {run(-0.9, 0, lowest), collapse.Collapsing},
+		"above it":                    {run(-0.7, 0, lowest), collapse.Healthy},
 		"at the chance level":         {run(24.7, 30, chance), collapse.Complete},
 		"below it":                    {run(18, 30, chance), collapse.Healthy},
 		"with no first loss to speak": {run(-0.97, -1, lowest), collapse.Complete},
@@ -195,7 +196,7 @@ func TestEvidenceReadsAndIsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"class":"DIVERGED"`, `"name":"loss","value":null`, `"thresholds_version":1`, `"clusters":{"class":"HEALTHY"`} {
+	for _, part := range []string{`"class":"DIVERGED"`, `"name":"loss","value":null`, `"thresholds_version":2`, `"clusters":{"class":"HEALTHY"`} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("no %s in %s", part, text)
 		}

@@ -325,6 +325,38 @@ func TestTrapTheCosineJumps(t *testing.T) {
 	is(t, "on the way up", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Collapsing)
 }
 
+// A collapse that has come to rest does not rise any more, and may rest a little short of what counts as one point. The numbers are of
+// BYOL without predictor and of VICReg without variance, 200 steps on CIFAR-10, beside their controls.
+func TestTrapTheCollapseRests(t *testing.T) {
+	of := func(first float64, cosine, loss []float64, rank, participation float64) collapse.Run {
+		run := collapse.Run{Steps: 200, Constant: collapse.ConstantLoss{Value: known(0), Minimum: true}}
+		for i, step := range []int{0, 20, 50, 100, 200} {
+			reading := collapse.Reading{Step: step, KNN: known(0.246), Embedding: &collapse.Metrics{Dims: 128, MeanCosine: cosine[i], EffectiveRank: rank, ParticipationRatio: participation}}
+			if reading.Loss = known(first); i > 0 {
+				reading.Loss, reading.KNN = known(loss[i]), known(0.288)
+			}
+			run.History = append(run.History, reading)
+		}
+		return run
+	}
+	byol := of(1.78, []float64{0.338, 0.964, 0.966, 0.975, 0.980}, []float64{0, 0.2, 0.12, 0.09, 0.091}, 11.2, 1.07)
+	control := of(3.9, []float64{0.338, 0.52, 0.45, 0.38, 0.325}, []float64{0, 3.1, 2.6, 2.3, 2.1}, 18.1, 1.24)
+	vicreg := of(5.50, []float64{0.329, 0.645, 0.865, 0.919, 0.928}, []float64{0, 0.19, 0.039, 0.017, 0.0136}, 156.6, 41.3)
+	spread := of(40, []float64{0.329, 0.3, 0.29, 0.28, 0.277}, []float64{0, 30, 27, 26, 25}, 70.8, 8.2)
+	for name, c := range map[string][2]collapse.Run{"BYOL": {byol, control}, "VICReg": {vicreg, spread}} {
+		is(t, name+", with a reference", collapse.Diagnose(c[0], &c[1], collapse.Thresholds{}).Class, collapse.Collapsing)
+		is(t, name+", alone", collapse.Diagnose(c[0], nil, collapse.Thresholds{}).Class, collapse.Collapsing)
+		is(t, name+"'s control", collapse.Diagnose(c[1], nil, collapse.Thresholds{}).Class, collapse.Healthy)
+		// As high a mean cosine under a loss that sees what is beside the mean is no collapse.
+		for i := range c[0].History[1:] {
+			c[0].History[1+i].Loss = known(0.3 * c[0].History[0].Loss.Value)
+		}
+		if class := collapse.Diagnose(c[0], nil, collapse.Thresholds{}).Class; class == collapse.Collapsing || class == collapse.Complete {
+			t.Errorf("%s at a third of its first loss is %s", name, class)
+		}
+	}
+}
+
 // Where a method draws all images of a class to one point, ten classes fill few directions, and that is no loss. The numbers are
 // of SupCon.
 func TestTrapClassesNeedFewDirections(t *testing.T) {

@@ -22,7 +22,7 @@ const (
 
 // What the rule for a verdict asks for (versioned with [RuleVersion]).
 const (
-	RuleVersion   = 2   // since it was 1, DIN-02's size is that of the entropy that its claim is of, and no longer the mean cosine's
+	RuleVersion   = 2   // since 1, what seeds do not decide is looked at in longer runs, and DIN-02's size is of the entropy that its claim is of
 	agreement     = 0.8 // share of the seeds that must agree: 4 of 5
 	effectSize    = 3   // pooled standard deviations of the deciding metric
 	fullSeeds     = 5   // a verdict from fewer is marked preliminary
@@ -75,8 +75,9 @@ type Finding struct {
 // one. Every expectation must hold in a seed for the seed to agree; one opposed and none unclear makes it oppose.
 //
 // A claim is confirmed when the control is healthy and four seeds of five agree and the effect is at least three pooled
-// standard deviations; the opposite in four of five seeds refutes it if it was seen at both lengths. With the sign test,
-// five seeds of five have p = 0.03 one-sided.
+// standard deviations; the opposite in four of five seeds refutes it if it was seen at both lengths. Where four of five do not
+// oppose, but too many of them say neither, the longer runs decide alone. With the sign test, five seeds of five have p = 0.03
+// one-sided.
 func (e Experiment) Judge(short, long []Sample) Finding {
 	f := Finding{ID: e.ID, Seeds: len(short), Preliminary: len(short) < fullSeeds, RuleVersion: RuleVersion}
 	say := func(v Verdict, why string, args ...any) Finding {
@@ -109,18 +110,38 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 		return say(Inconclusive, "the opposite in %d of %d seeds, but in only %d of %d when trained %d times as long", count.oppose, len(short), e.count(long).oppose, len(long), LongerLength)
 	case most(count.oppose, len(short)):
 		return say(NotReproduced, "the opposite in %d of %d seeds at this length", count.oppose, len(short))
+	case count.undecided() && len(long) >= leastSeeds:
+		f.Preliminary = len(long) < fullSeeds
+		later, effect := e.count(long), e.effect(long)
+		f.Agree, f.Oppose, f.Effect = later.agree, later.oppose, effect
+		before := fmt.Sprintf("%d of %d seeds say neither at this length; trained %d times as long", count.unclear, len(short), LongerLength)
+		switch {
+		case most(later.agree, len(long)) && e.Effect != nil && !(effect >= effectSize):
+			return say(Inconclusive, "%s, %d of %d agree, but the effect on %s is %.1f pooled standard deviations and %d are asked for", before, later.agree, len(long), e.Effect.Metric, effect, effectSize)
+		case most(later.agree, len(long)):
+			return say(Confirmed, "%s, %d of %d agree%s", before, later.agree, len(long), e.effectText(effect))
+		case most(later.oppose, len(long)):
+			return say(NotReproduced, "%s, %d of %d show the opposite", before, later.oppose, len(long))
+		}
+		return say(Inconclusive, "%s, %d agree, %d oppose, %d say neither", before, later.agree, later.oppose, len(long)-later.agree-later.oppose)
 	}
 	return say(Inconclusive, "seeds disagree: %d agree, %d oppose, %d unclear", count.agree, count.oppose, len(short)-count.agree-count.oppose)
 }
 
 // wantsLonger says whether the verdict depends on runs at the longer length that have not been made.
 func (e Experiment) wantsLonger(short, long []Sample) bool {
-	return len(long) == 0 && e.Closed == nil && e.Judge(short, nil).Verdict == NotReproduced
+	return len(long) == 0 && e.Closed == nil && len(short) >= leastSeeds && (e.Judge(short, nil).Verdict == NotReproduced || e.count(short).undecided())
 }
 
 type counts struct {
-	agree, oppose, failed int
-	control               string // why it failed, in the last seed that it did
+	agree, oppose, unclear, failed int
+	control                        string // why it failed, in the last seed that it did
+}
+
+// undecided says whether enough of the seeds would agree if those that say neither did.
+func (c counts) undecided() bool {
+	of := c.agree + c.oppose + c.unclear + c.failed
+	return !most(c.agree, of) && most(c.agree+c.unclear, of)
 }
 
 func (e Experiment) count(samples []Sample) (c counts) {
@@ -134,6 +155,8 @@ func (e Experiment) count(samples []Sample) (c counts) {
 			c.agree++
 		case Opposes:
 			c.oppose++
+		default:
+			c.unclear++
 		}
 	}
 	return c

@@ -132,6 +132,11 @@ func TestVerdicts(t *testing.T) {
 		{"only slower", collapsing, seeds(5, healthy), seeds(5, complete), Inconclusive, "only 0 of 5", false},
 		{"one long seed", collapsing, seeds(5, healthy), seeds(1, healthy), NotReproduced, "at this length", false},
 		{"long runs whose control failed", collapsing, seeds(5, healthy), sampled(ill, ill, ill, ill, ill), Inconclusive, "only 0 of 5", false},
+		{"unclear, and decided later", collapsing, together(seeds(3, point), seeds(2, complete)), seeds(5, complete), Confirmed, "3 of 5 seeds say neither at this length; trained 5 times as long, 5 of 5 agree", false},
+		{"unclear, and opposed later", collapsing, seeds(5, point), seeds(5, healthy), NotReproduced, "5 of 5 show the opposite", false},
+		{"unclear at both lengths", collapsing, seeds(5, point), seeds(5, point), Inconclusive, "0 agree, 0 oppose, 5 say neither", false},
+		{"unclear, and two long seeds", collapsing, seeds(5, point), seeds(2, complete), Confirmed, "2 of 2 agree", true},
+		{"opposed too often to be unclear", collapsing, together(seeds(3, point), seeds(2, healthy)), seeds(5, complete), Inconclusive, "0 agree, 2 oppose, 3 unclear", false},
 		{"a failed control", collapsing, sampled(ill, ill, good, good, good), nil, Inconclusive, "control itself failed in 2 of 5", false},
 		{"one failed control", collapsing, sampled(ill, good, good, good, good), nil, Confirmed, "4 of 5", false},
 		{"one failed control, and one that opposes", collapsing, sampled(ill, bad, good, good, good), nil, Inconclusive, "3 agree, 1 oppose, 1 unclear", false},
@@ -236,8 +241,8 @@ func TestEffects(t *testing.T) {
 	}
 }
 
-// A refutation needs the longer runs, and nothing else does.
-func TestLongerRunsAreWantedForRefutations(t *testing.T) {
+// A refutation needs the longer runs, and what seeds leave open without opposing; nothing else does.
+func TestWhatLongerRunsAreWantedFor(t *testing.T) {
 	closed := collapsing
 	closed.Closed = func(uint64) (Sample, error) { return Sample{}, nil }
 	for _, c := range []struct {
@@ -249,7 +254,10 @@ func TestLongerRunsAreWantedForRefutations(t *testing.T) {
 		{"confirmed", collapsing, seeds(5, complete), nil, false},
 		{"opposed", collapsing, seeds(5, healthy), nil, true},
 		{"opposed, and trained longer", collapsing, seeds(5, healthy), seeds(5, healthy), false},
-		{"unclear", collapsing, seeds(5, point), nil, false},
+		{"unclear", collapsing, seeds(5, point), nil, true},
+		{"unclear, and trained longer", collapsing, seeds(5, point), seeds(5, point), false},
+		{"unclear and opposed", collapsing, together(seeds(3, point), seeds(2, healthy)), nil, false},
+		{"one seed", collapsing, seeds(1, point), nil, false},
 		{"closed form", closed, seeds(5, healthy), nil, false},
 	} {
 		if got := c.of.wantsLonger(c.short, c.long); got != c.want {

@@ -146,7 +146,7 @@ and then the report. What Ctrl-C has stopped goes on where it was when the same 
 	fl.IntVar(&p.Seeds, "seeds", lab.Seeds, "runs of every arm; fewer than five make a verdict preliminary")
 	fl.IntVar(&p.Steps, "steps", lab.Steps, "optimiser steps of a run")
 	fl.BoolVar(&isQuick, "quick", false, "eight claims, three seeds: preliminary verdicts in less than a quarter of an hour")
-	fl.BoolVar(&longer, "longer", true, "where the opposite of a claim was seen, look again in runs five times as long: without, nothing is refuted, only not reproduced")
+	fl.BoolVar(&longer, "longer", true, "where seeds show the opposite of a claim, or say neither, look again in runs five times as long; without, nothing is refuted")
 	fl.StringVar(&out, "out", "", "output; default runs/lab-N. One that was broken off is gone on with")
 	fl.StringArrayVar(&p.Set, "set", nil, "set a value of all arms, section.key=value; repeatable")
 	fl.BoolVar(&asJSON, "json", false, "print the findings as JSON")
