@@ -16,7 +16,7 @@ const (
 	Confirmed     Verdict = "confirmed"
 	Refuted       Verdict = "refuted"                      // the opposite was seen, at two lengths of training
 	NotReproduced Verdict = "not reproduced at this scale" // the opposite was seen, at one length
-	Inconclusive  Verdict = "inconclusive"                 // seeds disagree, or the control failed, or the effect is small
+	Inconclusive  Verdict = "inconclusive"                 // seeds do not decide, or the control failed, or the effect is small
 	NotTestable   Verdict = "not testable here"
 )
 
@@ -125,7 +125,7 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 		}
 		return say(Inconclusive, "%s, %d agree, %d oppose, %d say neither", before, later.agree, later.oppose, len(long)-later.agree-later.oppose)
 	}
-	return say(Inconclusive, "seeds disagree: %d agree, %d oppose, %d unclear", count.agree, count.oppose, len(short)-count.agree-count.oppose)
+	return say(Inconclusive, "seeds do not decide: %d agree, %d oppose, %d say neither", count.agree, count.oppose, len(short)-count.agree-count.oppose)
 }
 
 // wantsLonger says whether the verdict depends on runs at the longer length that have not been made.

@@ -106,7 +106,7 @@ var verdictLooks = []verdictLook{
 	{Confirmed, "yes", "✓", "The control is healthy, at least four seeds of five show what the claim says, and the difference is at least three pooled standard deviations where the rule asks for one. What short runs leave open, without opposing it, runs five times as long decide."},
 	{Refuted, "no", "✗", "At least four seeds of five show the opposite, at two lengths of training."},
 	{NotReproduced, "differs", "≠", "At least four seeds of five show the opposite, at one length of training: on a small network and in a short run, a claim need not hold that holds at full size."},
-	{Inconclusive, "open", "?", "Seeds disagree, the control itself failed, the difference is small, or there are too few seeds."},
+	{Inconclusive, "open", "?", "Seeds disagree or say neither, the control itself failed, the difference is small, or there are too few seeds."},
 	{NotTestable, "none", "–", "The claim cannot be tested here."},
 }
 
