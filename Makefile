@@ -2,7 +2,7 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles bench lint docs pages fuzz clean go shim vet pure
+.PHONY: help setup build demo test test-python oracles bench lint docs pages fuzz methods lab guard data clean go shim vet pure
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -67,6 +67,19 @@ docs: ## Check the pages: links lead somewhere, settings exist, generated parts 
 
 pages: ## Refresh the generated parts of the methods' pages
 	go run ./internal/pages
+
+# Experiments of hours: DATA is an archive or a folder of images, of CIFAR-10 say. What was broken off goes on.
+methods: build data ## Pretrain by every method on $DATA and print how good each is: ten hours
+	scripts/methods $(DATA)
+
+lab: build data ## Put what the review reports to the test on $DATA, with five seeds: four hours
+	bin/parallax lab run review --data $(DATA) --out runs/lab
+
+guard: build data ## See on $DATA that the guard finds every sabotaged run, and no other: an hour and a half
+	scripts/guard $(DATA)
+
+data:
+	@test -n "$(DATA)" || { echo "no images were named: make $(MAKECMDGOALS) DATA=cifar10.tar.gz" >&2; exit 1; }
 
 fuzz: ## Fuzz every decoder of foreign bytes, $FUZZTIME each (default 10s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz

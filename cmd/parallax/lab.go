@@ -101,10 +101,11 @@ func labRunCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run ID...",
 		Short: "Test claims, and write a report",
-		Long: `Run makes the runs that the claims need, each once however many claims share it, two at a time where there are two cores,
-and then the report. What Ctrl-C has stopped goes on where it was when the same command is given with the same --out.`,
+		Long: `Run puts claims to the test: those named, "review" for those that a review of the field reports, "all" for all there are. It
+makes the runs that they need, each once however many claims share it, two at a time where there are two cores, and then the
+report. What Ctrl-C has stopped goes on where it was when the same command is given with the same --out.`,
 		Example: `  parallax lab run SIM-01 SIM-02 --data photos
-  parallax lab run all --data cifar10.tar.gz --out lab
+  parallax lab run review --data cifar10.tar.gz --out lab
   parallax lab run --quick --data cifar10.tar.gz`,
 		RunE: func(c *cobra.Command, ids []string) error {
 			if isQuick {
@@ -116,21 +117,13 @@ and then the report. What Ctrl-C has stopped goes on where it was when the same 
 				}
 			}
 			p.Longer = longer && !isQuick
-			if len(ids) == 1 && ids[0] == "all" {
-				ids = nil
-				for _, e := range lab.All {
-					ids = append(ids, e.ID)
-				}
+			experiments, err := labClaims(ids)
+			if err != nil {
+				return usage(err)
 			}
-			for _, id := range ids {
-				e, err := lab.Find(id)
-				if err != nil {
-					return usage(err)
-				}
-				p.Experiments = append(p.Experiments, e.ID)
-			}
+			p.Experiments = experiments
 			if len(ids) == 0 {
-				return usage(fmt.Errorf("lab run needs claims: their ids, all, or --quick (parallax lab list prints them)"))
+				return usage(fmt.Errorf("lab run needs claims: their ids, review, all, or --quick (parallax lab list prints them)"))
 			}
 			if p.Seeds < 1 || p.Steps < 20 {
 				return usage(fmt.Errorf("--seeds %d --steps %d: at least 1 seed and 20 steps are needed", p.Seeds, p.Steps))
@@ -151,6 +144,33 @@ and then the report. What Ctrl-C has stopped goes on where it was when the same 
 	fl.StringArrayVar(&p.Set, "set", nil, "set a value of all arms, section.key=value; repeatable")
 	fl.BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return c
+}
+
+// labClaims are the ids of what was asked for, each once: ids, review, or all.
+func labClaims(asked []string) ([]string, error) {
+	var all []string
+	for _, id := range asked {
+		ids := []string{id}
+		switch id {
+		case "review":
+			ids = lab.Review
+		case "all":
+			ids = nil
+			for _, e := range lab.All {
+				ids = append(ids, e.ID)
+			}
+		}
+		for _, id := range ids {
+			e, err := lab.Find(id)
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains(all, e.ID) {
+				all = append(all, e.ID)
+			}
+		}
+	}
+	return all, nil
 }
 
 func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON bool) error {

@@ -92,3 +92,24 @@ func builds(j *job) error {
 	}
 	return err
 }
+
+// Claims are named by ids in any case, and by the names of groups; each is tested once.
+func TestClaimsOfTheLaboratory(t *testing.T) {
+	for _, c := range []struct {
+		asked []string
+		want  int
+		first string
+	}{
+		{[]string{"sim-01", "BYO-01", "SIM-01"}, 2, "SIM-01"},
+		{[]string{"review"}, len(lab.Review), lab.Review[0]},
+		{[]string{"DIN-01", "review", "SIM-01"}, len(lab.Review) + 1, "DIN-01"},
+		{[]string{"review", "all"}, len(lab.All), lab.Review[0]},
+	} {
+		if got, err := labClaims(c.asked); err != nil || len(got) != c.want || got[0] != c.first {
+			t.Errorf("%v: %d claims, %v", c.asked, len(got), err)
+		}
+	}
+	if _, err := labClaims([]string{"SIM-99"}); err == nil || !strings.Contains(err.Error(), "SIM-") {
+		t.Errorf("an unknown claim: %v", err)
+	}
+}
