@@ -41,8 +41,7 @@ func Report(dir string, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the plan of %s: %w", dir, err)
 	}
-	read := func(e Experiment, long bool) []Sample { return Samples(p, dir, e, long) }
-	return reportTemplate.Execute(w, newPage(p, setup(p, dir, experiments), experiments, read))
+	return reportTemplate.Execute(w, newPage(p, setup(p, dir, experiments), experiments, newEndedRuns(p, dir).samples))
 }
 
 // A page is what the report says, in the order in which it does.

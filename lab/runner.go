@@ -46,14 +46,16 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	if err := r.Plan.Write(r.Out); err != nil {
 		return Status{}, err
 	}
-	failed, err := r.make(ctx, experiments, r.Plan.jobs(experiments), nil)
+	ended := newEndedRuns(r.Plan, r.Out)
+	findings := func() []Finding { return ended.findings(experiments) }
+	failed, err := r.make(ctx, r.Plan.jobs(experiments), nil, findings)
 	if err != nil {
 		return Status{}, err
 	}
 	if r.Plan.Longer {
 		var more []Job
 		for _, e := range experiments {
-			if e.wantsLonger(Samples(r.Plan, r.Out, e, false), nil) {
+			if e.wantsLonger(ended.samples(e, false), nil) {
 				for _, j := range r.Plan.longer(e) {
 					if !slices.ContainsFunc(more, func(k Job) bool { return k.Dir() == j.Dir() }) {
 						more = append(more, j)
@@ -61,22 +63,22 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 				}
 			}
 		}
-		if failed, err = r.make(ctx, experiments, more, failed); err != nil {
+		if failed, err = r.make(ctx, more, failed, findings); err != nil {
 			return Status{}, err
 		}
 	}
-	return Status{Failed: failed, Findings: Findings(r.Plan, r.Out, experiments)}, nil
+	return Status{Failed: failed, Findings: findings()}, nil
 }
 
-// make makes the jobs that are not there yet, Parallel at a time.
-func (r *Runner) make(ctx context.Context, experiments []Experiment, jobs []Job, failed []string) ([]string, error) {
+// make makes the jobs that are not there yet, Parallel at a time, and says after each what the findings are. It adds to failed.
+func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings func() []Finding) ([]string, error) {
 	var lock sync.Mutex
 	s := Status{Of: len(jobs), Failed: failed}
 	say := func(change func()) {
 		lock.Lock()
 		defer lock.Unlock()
 		change()
-		s.Findings = Findings(r.Plan, r.Out, experiments)
+		s.Findings = findings()
 		r.Watch(s)
 	}
 	queue := make(chan Job)
@@ -173,13 +175,4 @@ func ReadPlan(dir string) (Plan, error) {
 		return Plan{}, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return p, nil
-}
-
-// Findings are the verdicts on the experiments from the runs that are there.
-func Findings(p Plan, out string, experiments []Experiment) []Finding {
-	all := make([]Finding, len(experiments))
-	for i, e := range experiments {
-		all[i] = e.Judge(Samples(p, out, e, false), Samples(p, out, e, true))
-	}
-	return all
 }

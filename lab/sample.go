@@ -26,11 +26,41 @@ type Trace struct {
 	Curves map[Metric][]XY // what is of no event: of a clustering's report, or computed in closed form
 }
 
-// Samples reads the runs of an experiment that have ended, for every seed in which all of them have. What cannot be read
-// counts as not there: the runner says so of a run that failed.
-func Samples(p Plan, out string, e Experiment, long bool) []Sample {
+// endedRuns reads the runs of a plan that have ended, each once: many experiments share a run, and verdicts are made anew whenever one
+// ends. It is not for several goroutines at a time.
+type endedRuns struct {
+	plan   Plan
+	out    string
+	traces map[string]*Trace // by [Job.Dir]
+}
+
+func newEndedRuns(p Plan, out string) *endedRuns {
+	return &endedRuns{plan: p, out: out, traces: map[string]*Trace{}}
+}
+
+// trace is what the job measured, nil when it has not ended. What cannot be read counts as not there: the runner says so of a
+// run that failed.
+func (r *endedRuns) trace(j Job) *Trace {
+	at := j.Dir()
+	if t := r.traces[at]; t != nil {
+		return t
+	}
+	dir := filepath.Join(r.out, at)
+	if !j.finished(dir) {
+		return nil
+	}
+	t, err := j.trace(dir)
+	if err != nil {
+		return nil
+	}
+	r.traces[at] = t
+	return t
+}
+
+// samples are those of an experiment, of every seed of which all runs have ended.
+func (r *endedRuns) samples(e Experiment, long bool) []Sample {
 	var all []Sample
-	for seed := 1; seed <= p.Seeds; seed++ {
+	for seed := 1; seed <= r.plan.Seeds; seed++ {
 		if e.Closed != nil {
 			if s, err := e.Closed(uint64(seed)); err == nil && !long {
 				s.Seed = seed
@@ -40,13 +70,8 @@ func Samples(p Plan, out string, e Experiment, long bool) []Sample {
 		}
 		s := Sample{Seed: seed, Traces: map[string]*Trace{}}
 		for _, a := range e.Arms {
-			j := Job{Arm: a, Seed: seed, Long: long}
-			dir := filepath.Join(out, j.Dir())
-			if !j.finished(dir) {
-				break
-			}
-			t, err := j.trace(dir)
-			if err != nil {
+			t := r.trace(Job{Arm: a, Seed: seed, Long: long})
+			if t == nil {
 				break
 			}
 			s.Traces[a.Name] = t
@@ -54,6 +79,15 @@ func Samples(p Plan, out string, e Experiment, long bool) []Sample {
 		if len(s.Traces) == len(e.Arms) && len(e.Arms) > 0 {
 			all = append(all, s)
 		}
+	}
+	return all
+}
+
+// findings are the verdicts on the experiments.
+func (r *endedRuns) findings(experiments []Experiment) []Finding {
+	all := make([]Finding, len(experiments))
+	for i, e := range experiments {
+		all[i] = e.Judge(r.samples(e, false), r.samples(e, true))
 	}
 	return all
 }
