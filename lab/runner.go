@@ -99,6 +99,9 @@ func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings
 		})
 	}
 	for _, j := range jobs {
+		if ctx.Err() != nil {
+			break // select would still hand out jobs, in turn with the context's end
+		}
 		if j.finished(filepath.Join(r.Out, j.Dir())) {
 			lock.Lock()
 			s.Done++

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+)
+
+// A laboratory that is stopped begins no further run.
+func TestStoppedLaboratory(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var begun atomic.Int32
+	r := &Runner{
+		Plan: Plan{Experiments: []string{"SIM-15", "VIC-05", "STB-01"}, Data: "synthetic", Seeds: 5, Steps: 20, Classes: 2},
+		Out:  t.TempDir(), Parallel: 2, Watch: func(Status) {},
+		Command: func(ctx context.Context, _ ...string) *exec.Cmd {
+			if begun.Add(1) == 4 {
+				cancel()
+			}
+			return exec.CommandContext(ctx, "true")
+		},
+	}
+	if _, err := r.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run returned %v", err)
+	}
+	// Two workers may each have one more in hand.
+	if n := begun.Load(); n < 4 || n > 6 {
+		t.Errorf("%d runs were begun, want 4 and at most two more", n)
+	}
+}
