@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"parallax/run"
 )
 
 // A Runner makes the runs of a plan, in Out.
@@ -43,6 +45,14 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	if err := os.MkdirAll(r.Out, 0o777); err != nil {
+		return Status{}, fmt.Errorf("making the laboratory's output: %w", err)
+	}
+	unlock, err := run.Lock("laboratory", r.Out)
+	if err != nil {
+		return Status{}, err
+	}
+	defer unlock() // ends with the process anyway
 	if err := r.Plan.Write(r.Out); err != nil {
 		return Status{}, err
 	}

@@ -29,7 +29,7 @@ func Create(path string, config *Layered) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, explain("making run directory "+path, err)
 	}
-	l, err := lock(path)
+	l, err := lock("run directory", path)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func Open(path string) (*Dir, error) {
 	if _, err := ReadConfig(path); err != nil {
 		return nil, err
 	}
-	l, err := lock(path)
+	l, err := lock("run directory", path)
 	if err != nil {
 		return nil, err
 	}

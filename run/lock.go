@@ -21,20 +21,30 @@ var ErrInUse = errors.New("in use by another run")
 // lockPatience is how long a lock is tried for: long enough to outlast a reader that only asks whether it is held.
 const lockPatience = 300 * time.Millisecond
 
-// lock takes the lock of a run directory and notes in it who has it. The kernel drops the lock when the process ends,
+// Lock takes the lock of a directory of which only one process may write, and returns what gives it back. kind is what the
+// directory is, for the error, which wraps [ErrInUse] when another process has it.
+func Lock(kind, dir string) (unlock func() error, err error) {
+	l, err := lock(kind, dir)
+	if err != nil {
+		return nil, err
+	}
+	return l.Unlock, nil
+}
+
+// lock takes the lock of a directory and notes in it who has it. The kernel drops the lock when the process ends,
 // however it ends, so the file of a dead process is no obstacle; it is never removed, since another process may have it
 // open.
-func lock(dir string) (*flock.Flock, error) {
+func lock(kind, dir string) (*flock.Flock, error) {
 	path := filepath.Join(dir, LockFile)
 	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
 	held, err := l.TryLockContext(ctx, lockPatience/10)
 	if errors.Is(err, context.DeadlineExceeded) || err == nil && !held {
-		return nil, fmt.Errorf("run directory %s: %w%s: stop that one, or choose another --out", dir, ErrInUse, holder(path))
+		return nil, fmt.Errorf("%s %s: %w%s: stop that one, or choose another --out", kind, dir, ErrInUse, holder(path))
 	}
 	if err != nil {
-		return nil, explain("locking run directory "+dir, err)
+		return nil, explain("locking "+kind+" "+dir, err)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -42,7 +52,7 @@ func lock(dir string) (*flock.Flock, error) {
 	}
 	note := fmt.Sprintf("pid %d on host %s\n", os.Getpid(), host)
 	if err := os.WriteFile(path, []byte(note), 0o666); err != nil {
-		return nil, errors.Join(explain("locking run directory "+dir, err), l.Unlock())
+		return nil, errors.Join(explain("locking "+kind+" "+dir, err), l.Unlock())
 	}
 	return l, nil
 }

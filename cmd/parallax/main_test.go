@@ -75,7 +75,7 @@ func runScripts(t *testing.T, dir string, vars []string) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "tiny.yaml"), []byte(tiny), 0o666)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures, "corrupt": corrupt, "events": events, "methods": methods,
+			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures, "entries": entries, "corrupt": corrupt, "events": events, "methods": methods,
 			"agrees": agrees, "during": during,
 		},
 	})
@@ -241,6 +241,18 @@ func pictures(ts *testscript.TestScript, neg bool, args []string) {
 		var b bytes.Buffer
 		ts.Check(png.Encode(&b, img))
 		ts.Check(os.WriteFile(ts.MkAbs(filepath.Join(args[0], fmt.Sprintf("%04d.png", i))), b.Bytes(), 0o666))
+	}
+}
+
+// entries checks how many files and folders a folder has: entries DIR N.
+func entries(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: entries DIR N")
+	}
+	all, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if strconv.Itoa(len(all)) != args[1] {
+		ts.Fatalf("%s has %d entries, want %s", args[0], len(all), args[1])
 	}
 }
 
