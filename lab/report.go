@@ -33,15 +33,33 @@ var reportTemplate = template.Must(template.New("report").Parse(reportText))
 // Report writes the report of the laboratory in dir to w: one HTML file that needs no network. It is of the runs that have
 // ended, so that it can be made while others go on.
 func Report(dir string, w io.Writer) error {
-	p, err := ReadPlan(dir)
+	p, experiments, err := opened(dir)
 	if err != nil {
 		return err
 	}
+	return reportTemplate.Execute(w, newPage(p, setup(p, dir, experiments), experiments, newEndedRuns(p, dir).samples))
+}
+
+// Findings are the verdicts of the laboratory in dir, from the runs that have ended.
+func Findings(dir string) ([]Finding, error) {
+	p, experiments, err := opened(dir)
+	if err != nil {
+		return nil, err
+	}
+	return newEndedRuns(p, dir).findings(experiments), nil
+}
+
+// opened reads what the laboratory in dir was asked for.
+func opened(dir string) (Plan, []Experiment, error) {
+	p, err := ReadPlan(dir)
+	if err != nil {
+		return Plan{}, nil, err
+	}
 	experiments, err := p.experiments()
 	if err != nil {
-		return fmt.Errorf("reading the plan of %s: %w", dir, err)
+		return Plan{}, nil, fmt.Errorf("reading the plan of %s: %w", dir, err)
 	}
-	return reportTemplate.Execute(w, newPage(p, setup(p, dir, experiments), experiments, newEndedRuns(p, dir).samples))
+	return p, experiments, nil
 }
 
 // A page is what the report says, in the order in which it does.

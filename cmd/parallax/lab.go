@@ -206,9 +206,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		return err
 	}
 	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(s.Findings); err != nil {
+		if err := writeFindings(out, s.Findings); err != nil {
 			return err
 		}
 	} else {

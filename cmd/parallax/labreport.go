@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 func labReportCommand() *cobra.Command {
 	var out string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write the report of a laboratory",
@@ -29,6 +31,13 @@ ended; lab run writes it by itself when all have.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if asJSON {
+				findings, err := lab.Findings(args[0])
+				if err != nil {
+					return err
+				}
+				return writeFindings(c.OutOrStdout(), findings)
+			}
 			file, err := writeReport(args[0], out)
 			if err != nil {
 				return err
@@ -38,7 +47,15 @@ ended; lab run writes it by itself when all have.`,
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "file to write; default DIR/"+lab.ReportFile)
+	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON, and write nothing")
+	c.MarkFlagsMutuallyExclusive("out", "json")
 	return c
+}
+
+func writeFindings(w io.Writer, findings []lab.Finding) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(findings)
 }
 
 // writeReport writes the report of the laboratory in dir to file, by default beside its runs, and returns where.
