@@ -10,6 +10,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats/scalar"
+
 	"parallax"
 	"parallax/augment"
 	"parallax/collapse"
@@ -350,8 +352,8 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score, slack float64, er
 			setMetrics(&event, m)
 			if e.config.Probe.Detail {
 				picture := rows.Narrow(0, 0, min(pictured, rows.Size(0)))
-				event.Spectrum = m.Spectrum
-				event.Points, event.Labels = collapse.Plane(picture), queries.Labels[:picture.Size(0)]
+				event.Spectrum, event.Points = drawn(m.Spectrum, collapse.Plane(picture))
+				event.Labels = queries.Labels[:picture.Size(0)]
 			}
 			event.Uniformity = run.Num(collapse.Uniformity(k.queries, 2))
 			if k.first.Defined() {
@@ -383,6 +385,20 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score, slack float64, er
 		}
 	}
 	return score, slack, errors.Join(e.prediction(p, pr.name, queries.Z), e.assignments(p, pr.name, queries.Z))
+}
+
+// drawn rounds what is only looked at, in place: singular values to six digits, points to a thousandth. All their digits are most
+// of a log with probe.detail.
+func drawn(spectrum []float64, points [][2]float64) ([]float64, [][2]float64) {
+	for i, v := range spectrum {
+		spectrum[i] = scalar.RoundEven(v, 5-int(math.Floor(math.Log10(math.Max(v, 1e-300)))))
+	}
+	for i := range points {
+		for k, v := range points[i] {
+			points[i][k] = scalar.RoundEven(v, 3)
+		}
+	}
+	return spectrum, points
 }
 
 // setMetrics puts the metrics into the event.
