@@ -29,6 +29,9 @@ type Loader struct {
 	Seed      uint64            // of the order and of all views
 	// Limit bounds how many images Sequential visits: a subset chosen by Seed. 0 is all.
 	Limit int
+	// Keep is how many bytes of pixels Sequential keeps after its first whole pass, so as not to read them again, as a probe's
+	// that are evaluated often; where they are more, none are kept.
+	Keep int
 	// Quarantine holds the images that cannot be read. When nil, every iteration has its own.
 	Quarantine *Quarantine
 	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is for
@@ -36,6 +39,7 @@ type Loader struct {
 	Pair func(index int, r *rand.Rand) int
 
 	shelf shelf
+	memo  memo
 }
 
 // ahead is how many finished batches may wait for the receiver; one more is being made.
@@ -121,7 +125,7 @@ func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
 		images := subset(l.Data.Len(), l.Limit, l.Seed)
 		p := l.plain(images, 0)
 		p.to = (len(images) + l.Batch - 1) / l.Batch
-		l.iterate(ctx, p, yield)
+		l.memo.again(ctx, l.Keep, func(yield func(*Batch, error) bool) { l.iterate(ctx, p, yield) })(yield)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,6 +163,41 @@ func TestOrder(t *testing.T) {
 	}
 	if chi > 33.7 {
 		t.Errorf("first images %v: chi-squared %.1f", count, chi)
+	}
+}
+
+// counted counts the images that are read.
+type counted struct {
+	marked
+	read *atomic.Int64
+}
+
+func (d counted) Image(i int) (*augment.Image, error) {
+	d.read.Add(1)
+	return d.marked.Image(i)
+}
+
+func TestSequentialKeepsPixels(t *testing.T) {
+	const all = 9 * 2 * 2 * 3 * 4 // bytes: 9 images of 2 views of 2 pixels of 3 float32
+	ctx, d := context.Background(), marked{10, func(i int) bool { return i == 4 }}
+	want, _ := batches(t, loaderOf(d, 4, 1).Sequential(ctx), true)
+	for _, keep := range []int{0, all - 1, all} {
+		var read atomic.Int64
+		l := loaderOf(counted{d, &read}, 4, 1)
+		l.Keep = keep
+		for range l.Sequential(ctx) {
+			break // what a pass that is broken off has seen is not all
+		}
+		for pass := range 3 {
+			read.Store(0)
+			got, err := batches(t, l.Sequential(ctx), true)
+			if err != nil || !same(got, want) {
+				t.Errorf("keeping %d bytes, pass %d yields other batches, %v", keep, pass, err)
+			}
+			if keeps := keep == all && pass > 0; (read.Load() == 0) != keeps {
+				t.Errorf("keeping %d bytes, pass %d reads %d images", keep, pass, read.Load())
+			}
+		}
 	}
 }
 

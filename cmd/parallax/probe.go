@@ -24,18 +24,19 @@ import (
 )
 
 const (
-	probeBatch     = 256  // images per forward pass of a probe
-	measured       = 2000 // rows whose spectrum is taken: a singular value decomposition of more costs seconds
-	predicted      = 1000 // rows of predictions that are measured
-	alignmentPairs = 1000 // images of which two views are compared
-	pictured       = 200  // rows that are drawn in a plane, with probe.detail
-	holdOut        = 5    // without a test split every fifth image is a query and the others are the bank
-	earlySteps     = 50   // until then running batch-norm statistics are those of an untrained network
-	settle         = 20   // batches from which they are then estimated
-	watched        = 512  // images of the guard's sample
-	watchAtLeast   = 10   // steps between two looks at it, after the first few
-	watches        = 50   // looks in a run that is long enough
-	rankSlack      = 0.25 // without labels the best checkpoint is the newest whose RankMe is not further below the highest
+	probeBatch     = 256      // images per forward pass of a probe
+	probeKept      = 64 << 20 // bytes of the pixels of a probe that are kept from one evaluation to the next: 5,000 images of 32 px
+	measured       = 2000     // rows whose spectrum is taken: a singular value decomposition of more costs seconds
+	predicted      = 1000     // rows of predictions that are measured
+	alignmentPairs = 1000     // images of which two views are compared
+	pictured       = 200      // rows that are drawn in a plane, with probe.detail
+	holdOut        = 5        // without a test split every fifth image is a query and the others are the bank
+	earlySteps     = 50       // until then running batch-norm statistics are those of an untrained network
+	settle         = 20       // batches from which they are then estimated
+	watched        = 512      // images of the guard's sample
+	watchAtLeast   = 10       // steps between two looks at it, after the first few
+	watches        = 50       // looks in a run that is long enough
+	rankSlack      = 0.25     // without labels the best checkpoint is the newest whose RankMe is not further below the highest
 )
 
 // probe is a set of images on which the encoder is evaluated while it trains: a bank of neighbours and queries.
@@ -125,7 +126,11 @@ func (e *evaluation) add(path string, bank *dataset.Source) error {
 	if path == run.GuardProbe {
 		p.name = "./" + path // the name alone is that of the guard's sample
 	}
-	p.bank, p.some, p.queries = e.plain(labelled(bankData)), e.plain(bankData), e.plain(queryData)
+	p.some, p.queries = e.plain(bankData), e.plain(queryData)
+	p.bank = p.some
+	if images, some := labelled(bankData); some {
+		p.bank = e.plain(images)
+	}
 	if len(c.Augment) > 1 {
 		p.pairs = e.plain(queryData)
 		p.pairs.Recipes, p.pairs.Limit = c.Augment[:2], min(alignmentPairs, queryData.Len())
@@ -162,7 +167,7 @@ func (e *evaluation) plain(d dataset.Dataset) *dataset.Loader {
 	c := e.config
 	return &dataset.Loader{
 		Data: d, Recipes: []augment.Recipe{augment.EvalRecipe(c.Data.Size)}, Normalize: normalization(&c.Data),
-		Batch: probeBatch, Workers: c.Train.Workers, Seed: c.Seed, Limit: c.Probe.Limit,
+		Batch: probeBatch, Workers: c.Train.Workers, Seed: c.Seed, Limit: c.Probe.Limit, Keep: probeKept,
 	}
 }
 
@@ -473,18 +478,15 @@ func (p part) Len() int                            { return len(p.rows) }
 func (p part) Image(i int) (*augment.Image, error) { return p.Dataset.Image(p.rows[i]) }
 func (p part) Label(i int) int                     { return p.Dataset.Label(p.rows[i]) }
 
-// labelled is the images that have a label, or all when none has.
-func labelled(d dataset.Dataset) dataset.Dataset {
+// labelled is the images that have a label, and whether they are some: neither none nor all.
+func labelled(d dataset.Dataset) (images dataset.Dataset, some bool) {
 	p := part{Dataset: d}
 	for i := range d.Len() {
 		if d.Label(i) >= 0 {
 			p.rows = append(p.rows, i)
 		}
 	}
-	if len(p.rows) == 0 || len(p.rows) == d.Len() {
-		return d
-	}
-	return p
+	return p, len(p.rows) > 0 && len(p.rows) < d.Len()
 }
 
 // hold splits data without a test split: every fifth image is a query.
