@@ -128,6 +128,13 @@ func (t Tensor) SVDVals() Tensor { return made("SVDVals", C.plx_svdvals(t.ref())
 // EigValsH returns the eigenvalues of a symmetric matrix, smallest first.
 func (t Tensor) EigValsH() Tensor { return made("EigValsH", C.plx_eigvalsh(t.ref())) }
 
+// EigH returns the eigenvalues of a symmetric matrix, smallest first, and its eigenvectors, in the columns in the same order.
+func (t Tensor) EigH() (values, vectors Tensor) {
+	var columns C.plx_tensor
+	values = made("EigH", C.plx_eigh(t.ref(), &columns))
+	return values, own(columns)
+}
+
 // Cholesky returns the lower factor L of a symmetric matrix LLᵀ, and whether it is positive definite; L is of no use
 // when it is not. t may be a batch of matrices.
 func (t Tensor) Cholesky() (factor Tensor, ok bool) {

@@ -228,6 +228,21 @@ func TestCholesky(t *testing.T) {
 	})
 }
 
+func TestEigH(t *testing.T) {
+	in(t, func() {
+		a := torch.FromFloat64([]float64{2, 1, 1, 2}, 2, 2)
+		values, u := a.EigH()
+		near(t, "the smaller eigenvalue", values.Float64s()[0], 1)
+		near(t, "the larger", values.Float64s()[1], 3)
+		near(t, "the larger one's eigenvector (1, 1)/√2", u.Narrow(1, 1, 1).Sum().Abs().Item(), math.Sqrt2)
+		near(t, "U·diag(s)·Uᵀ - A", u.Mul(values).MatMul(u.T()).Sub(a).Abs().Sum().Item(), 0)
+		near(t, "UᵀU - I", u.T().MatMul(u).Sub(torch.Eye(2, torch.F64)).Abs().Sum().Item(), 0)
+		if err := torch.Scope(func() error { torch.Ones(torch.F64, 2, 3).EigH(); return nil }); err == nil {
+			t.Error("a matrix that is not square has eigenvectors")
+		}
+	})
+}
+
 func TestNormsAndAttention(t *testing.T) {
 	in(t, func() {
 		x := torch.FromFloat64([]float64{1, 2, 3, 6}, 1, 4)

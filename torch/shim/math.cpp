@@ -28,6 +28,7 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/le.h>
 #include <ATen/ops/linalg_cholesky_ex.h>
+#include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/linalg_eigvalsh.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/linalg_svdvals.h>
@@ -141,7 +142,13 @@ plx_value matmul(plx_tensor a, plx_tensor b) { return tensor([&] { return at::ma
 plx_value diagonal(plx_tensor t) { return tensor([&] { return at::diagonal(get(t)); }); }
 plx_value svdvals(plx_tensor t) { return tensor([&] { return at::linalg_svdvals(get(t)); }); }
 plx_value eigvalsh(plx_tensor t) { return tensor([&] { return at::linalg_eigvalsh(get(t)); }); }
-
+plx_value eigh(plx_tensor t, plx_tensor *vectors) {
+	return tensor([&] {
+		auto [values, columns] = at::linalg_eigh(get(t));
+		*vectors = put(columns);
+		return values;
+	});
+}
 plx_value cholesky(plx_tensor t, plx_tensor *info) {
 	return tensor([&] {
 		auto [factor, code] = at::linalg_cholesky_ex(get(t));

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is refused.
-#define PLX_VERSION 3
+#define PLX_VERSION 4
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -76,6 +76,7 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, diagonal, (plx_tensor t), (t)) \
 	X(plx_value, svdvals, (plx_tensor t), (t)) \
 	X(plx_value, eigvalsh, (plx_tensor t), (t)) \
+	X(plx_value, eigh, (plx_tensor t, plx_tensor *vectors), (t, vectors)) \
 	X(plx_value, cholesky, (plx_tensor t, plx_tensor *info), (t, info)) \
 	X(plx_value, solve_triangular, (plx_tensor a, plx_tensor b, int upper), (a, b, upper)) \
 	/* shape */ \
