@@ -61,6 +61,15 @@ type PredictorAlignment struct {
 	Spectrum Number
 }
 
+// MeanCosine is the mean of the cosines.
+func (a PredictorAlignment) MeanCosine() float64 {
+	sum := 0.0
+	for _, c := range a.Cosines {
+		sum += c
+	}
+	return sum / float64(len(a.Cosines))
+}
+
 // alignedDirections is how many eigenvectors PredictorAlignment compares.
 const alignedDirections = 10
 

@@ -41,6 +41,7 @@ var All = []Experiment{
 	dpr02,
 	dpr03,
 	dpr04,
+	dpr08,
 	viw01,
 	zhg01,
 	zhg02,

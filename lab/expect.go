@@ -206,6 +206,16 @@ func declines(m Metric, arm string) Expectation {
 	}}
 }
 
+// rises expects the metric of an arm to end above what it was before training by more than by; below by as much opposes.
+func rises(m Metric, arm string, by float64) Expectation {
+	return Expectation{Text: fmt.Sprintf("%s of %q ends above what it was before training by more than %g", m, arm, by), Judge: func(_ Experiment, s Sample) Outcome {
+		if s.Traces[arm] == nil {
+			return Unclear
+		}
+		return sign(s.value(arm, m)-s.Traces[arm].First(m), by)
+	}}
+}
+
 // exceeds expects one metric of an arm to exceed another of the same arm by more than by; less by as much opposes.
 func exceeds(m, than Metric, arm string, by float64) Expectation {
 	text := fmt.Sprintf("%s of %q is above its %s", m, arm, than)

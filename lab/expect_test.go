@@ -85,6 +85,11 @@ func TestExpectations(t *testing.T) {
 		{"gains", gains("other", 0.02), ending{knn: 0.6}, Opposes},
 		{"gains", gains("other", 0.02), unseen, Unclear},
 
+		{"rises", rises(KNN, "other", 0.02), healthy, Agrees},
+		{"rises", rises(KNN, "other", 0.2), healthy, Unclear},
+		{"rises", rises(KNN, "other", 0.02), ending{knn: 0.6}, Opposes},
+		{"rises", rises(KNN, "other", 0.02), unseen, Unclear},
+
 		{"more", more(EffectiveRank, "control", "other", 0), flat, Agrees},
 		{"more", more(EffectiveRank, "other", "control", 0), flat, Opposes},
 		{"more by", more(EffectiveRank, "control", "other", 40), flat, Unclear},

@@ -76,6 +76,11 @@ const (
 	Information   Metric = "assignments.mutual_information"
 	Individual    Metric = "assignments.individual_entropy"
 
+	// Of a predictor that is one square matrix.
+	Commutator   Metric = "prediction.commutator"
+	EigenCosine  Metric = "prediction.eigenvector_cosine"
+	SpectrumRank Metric = "prediction.spectrum_correlation"
+
 	PositiveCosine      Metric = "embedding.positive_cosine"      // of two views of an image, 1 - alignment/2
 	RankShare           Metric = "backbone.rank_share"            // the effective rank over the number of features
 	ExplainedArea       Metric = "backbone.explained_area"        // the mean over k of the share of the variance in the k largest directions

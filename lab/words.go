@@ -32,6 +32,9 @@ var quantities = map[string]word{
 	"mutual_information":   {"mutual information", "Of image and cluster, in nats: 0 when every image is in the same cluster, and when every image is in all alike."},
 	"individual_entropy":   {"entropy of an image", "Of its assignment, in nats: 0 when it is in one cluster, the log of their number when it is in all alike."},
 	"used":                 {"clusters used", "Clusters that are the first choice of some image."},
+	"commutator":           {"commutator", "Of the predictor's matrix with E[zzᵀ], over the sizes of both: 0 when they share their eigenvectors. Also small, √(2/d), when one is random and the other has few directions."},
+	"eigenvector_cosine":   {"cosine of eigenvectors", "Of an eigenvector of E[zzᵀ] with what the predictor makes of it, the mean over the ten first: 0 for a random matrix, 1 when they are eigenvectors of both."},
+	"spectrum_correlation": {"agreement of spectra", "Spearman's rank correlation of what the predictor scales the eigenvectors of E[zzᵀ] by with the square roots of the eigenvalues."},
 	"positive_cosine":      {"cosine of two views", "Of the same image: 1 when the loss has all that it asks of positive pairs."},
 	"rank_share":           {"effective rank per dimension", "The effective rank over the number of dimensions."},
 	"explained_area":       {"variance in few directions", "The mean over k of the share of the variance in the k largest directions: 0.5 when all are alike, 1 when one has it all."},
@@ -47,7 +50,7 @@ var quantities = map[string]word{
 
 // subjects are what metrics are of.
 var subjects = map[string]string{
-	run.OfBackbone: "of features h", run.OfEmbedding: "of embeddings z", run.OfAssignments: "", "steps": "",
+	run.OfBackbone: "of features h", run.OfEmbedding: "of embeddings z", run.OfPrediction: "of the predictor", run.OfAssignments: "", "steps": "",
 	"pretext": "before clustering", "clustering": "after clustering",
 }
 

@@ -52,6 +52,12 @@ func NewLinearFrom(p *Params, init Init, in, out int) *Linear {
 	return &Linear{weight: p.Param("weight", init, out, in), bias: p.Param("bias", Constant(0), out)}
 }
 
+// Square returns W of a layer that is one square matrix and nothing else.
+func (l *Linear) Square() (w torch.Tensor, ok bool) {
+	shape := l.weight.Shape()
+	return l.weight, shape[0] == shape[1] && !l.bias.Defined() && !l.standardize
+}
+
 // Forward returns x·Wᵀ + b.
 func (l *Linear) Forward(x torch.Tensor) torch.Tensor {
 	w := l.weight

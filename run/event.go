@@ -104,6 +104,11 @@ type Event struct {
 	Individual  Number `json:"individual_entropy,omitzero"` // the mean entropy of a row, in nats
 	Used        int    `json:"used,omitempty"`              // clusters that are the first choice of some row
 
+	// eval of predictions, with probe.detail: how a predictor that is one square matrix W lies to F = E[zzᵀ] of its inputs
+	Commutator   Number `json:"commutator,omitzero"`           // ‖FW - WF‖/(‖F‖‖W‖), 0 to √2: 0 when they share their eigenvectors
+	EigenCosine  Number `json:"eigenvector_cosine,omitzero"`   // of u and W u, the mean over the ten first eigenvectors u of F: 1 when they are W's
+	SpectrumRank Number `json:"spectrum_correlation,omitzero"` // Spearman's, of uᵀW u with the square roots of F's eigenvalues
+
 	// eval, with probe.detail
 	Spectrum []float64    `json:"spectrum,omitempty"` // singular values of the centred rows, largest first
 	Points   [][2]float64 `json:"points,omitempty"`   // some rows, scaled to length 1, in the two directions of their largest spread
@@ -143,7 +148,7 @@ func (e *Event) Metrics() map[string]float64 {
 		"knn": e.KNN, "linear": e.Linear, "support": e.Support, "std": e.Std, "mean_cosine": e.MeanCosine, "effective_rank": e.EffectiveRank,
 		"rankme": e.RankMe, "participation_ratio": e.ParticipationRatio, "alignment": e.Alignment, "uniformity": e.Uniformity,
 		"top_share": e.TopShare, "std_raw": e.StdRaw, "correlation_off": e.CorrelationOff, "perplexity": e.Perplexity, "mutual_information": e.Information,
-		"individual_entropy": e.Individual,
+		"individual_entropy": e.Individual, "commutator": e.Commutator, "eigenvector_cosine": e.EigenCosine, "spectrum_correlation": e.SpectrumRank,
 	}
 	for name, v := range e.Terms {
 		all["terms/"+name] = v

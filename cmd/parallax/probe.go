@@ -307,15 +307,31 @@ func (e *evaluation) prediction(p *train.Progress, probe string, z torch.Tensor)
 	p.Params.Train(false)
 	if err := torch.Scope(func() error {
 		torch.NoGrad(func() {
+			z := z.Narrow(0, 0, min(predicted, z.Size(0)))
 			var rows torch.Tensor
-			torch.Autocast(e.autocast(), func() { rows = p.Encoder.Predictor.Forward(z.Narrow(0, 0, min(predicted, z.Size(0)))) })
+			torch.Autocast(e.autocast(), func() { rows = p.Encoder.Predictor.Forward(z) })
 			setMetrics(&event, collapse.Measure(rows))
+			if e.config.Probe.Detail {
+				align(&event, z, p.Encoder.Predictor)
+			}
 		})
 		return nil
 	}); err != nil {
 		return err
 	}
 	return p.Emit(event)
+}
+
+// align says how a predictor that is one square matrix lies to its inputs.
+func align(e *run.Event, z torch.Tensor, predictor nn.Layer) {
+	linear, ok := predictor.(*nn.Linear)
+	if !ok {
+		return
+	}
+	if w, ok := linear.Square(); ok {
+		a := collapse.AlignPredictor(z, w)
+		e.Commutator, e.EigenCosine, e.SpectrumRank = run.Num(a.Commutator), run.Num(a.MeanCosine()), a.Spectrum
+	}
 }
 
 // one evaluates one probe, and returns how good the encoder is: kNN accuracy with labels, RankMe of the features

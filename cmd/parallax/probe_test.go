@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -12,7 +13,45 @@ import (
 	"testing"
 
 	"parallax/dataset"
+	"parallax/nn"
+	"parallax/run"
+	"parallax/torch"
 )
+
+// Only of a predictor that is one square matrix can be said how it lies to its inputs: the identity shares all eigenvectors.
+func TestPredictorsThatAreAligned(t *testing.T) {
+	if err := torch.Scope(func() error {
+		const d = 6
+		params := nn.NewParams(1, torch.F64)
+		defer params.Free()
+		p := func(name string) *nn.Params { return params.Sub(name) }
+		square := nn.NewLinear(p("square"), d, d, false)
+		w, _ := params.Get("square.weight")
+		torch.Eye(d, torch.F64).CopyInto(w.Detach())
+		z := torch.Eye(d, torch.F64).Add(torch.Ones(torch.F64, d, d))
+		for name, c := range map[string]struct {
+			layer nn.Layer
+			want  bool
+		}{
+			"square": {square, true},
+			"bias":   {nn.NewLinear(p("bias"), d, d, true), false},
+			"narrow": {nn.NewLinear(p("narrow"), d, 3, false), false},
+			"layers": {nn.Sequential{square}, false},
+		} {
+			var e run.Event
+			align(&e, z, c.layer)
+			if e.Commutator.Known != c.want || e.EigenCosine.Known != c.want {
+				t.Errorf("%s: measured %v, want %v", name, e.Commutator.Known, c.want)
+			}
+			if got := e.Metrics()["eigenvector_cosine"]; c.want && (got < 1-1e-9 || e.Commutator.Value > 1e-9) {
+				t.Errorf("the identity: cosine %v, commutator %v", got, e.Commutator.Value)
+			}
+		}
+		return nil
+	}); err != nil && !errors.Is(err, torch.ErrNoEngine) {
+		t.Fatal(err)
+	}
+}
 
 // A file of labels for training images leaves the test images to their folders, if those have the file's names.
 func TestQueriesTakeTheirLabelsFromFolders(t *testing.T) {
