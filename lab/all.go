@@ -42,6 +42,7 @@ var All = []Experiment{
 	dpr03,
 	dpr04,
 	dpr08,
+	dpr09,
 	viw01,
 	zhg01,
 	zhg02,

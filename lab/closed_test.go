@@ -50,6 +50,30 @@ func TestToyPullIsTheGradient(t *testing.T) {
 	}
 }
 
+// A linear network that stays has the larger root of p(τ - (1+σ²)p) = η, p over τ/(1+σ²) being (1 + √(1-η/η'))/2, η' the critical
+// decay.
+func TestWeightDecayOfTheLinearNetwork(t *testing.T) {
+	m := motion{tau: 0.9, sigma: 0.5, rate: 2}
+	for _, decay := range []float64{0.2, 0.5, 0.9} {
+		least, most := m.left(decay, 1)
+		if want := (1 + math.Sqrt(1-decay)) / 2; math.Abs(least-want) > 1e-2 || math.Abs(most-want) > 1e-2 {
+			t.Errorf("at %v of the critical decay %v to %v are left, want %v", decay, least, most, want)
+		}
+	}
+	if f := dpr09.Judge([]Sample{closed(t, dpr09, 1), closed(t, dpr09, 2)}, nil); f.Verdict != Confirmed {
+		t.Errorf("%s: %s", f.Verdict, f.Why)
+	}
+}
+
+func closed(t *testing.T, e Experiment, seed uint64) Sample {
+	t.Helper()
+	s, err := e.Closed(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestVanished(t *testing.T) {
 	if got := vanished([]float64{2, 1, 0.1, 0.001}, 0.01); got != 1 {
 		t.Errorf("%v of the values are below a hundredth, want 1", got)
