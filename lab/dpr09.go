@@ -13,7 +13,7 @@ var dpr09 = Experiment{
 	ID: "DPR-09", Method: "byol", Switch: "optimiser",
 	Question: "Can weight decay alone make BYOL collapse?",
 	Claim:    "A linear network collapses whatever it begins with when weight decay is above τ²/(4(1+σ²)), σ² the variance that augmentation adds and τ the size of the target over the network's; below that it need not.",
-	Source:   "Tian, Chen & Ganguli 2021, arXiv:2102.06810, observations 4 and 5",
+	Source:   "Tian, Chen & Ganguli 2021, arXiv:2102.06810, observation 5, and assumptions 1 to 3",
 	Reported: "a theorem without numbers, of a symmetric predictor that shares its eigenvectors with E[zzᵀ]",
 	Scale: "Computed from the paper's equations of motion, without images: 8 dimensions, a predictor that is not quite symmetric and shares no eigenvectors. The network begins where " +
 		"it would stay without decay, from which collapse is farthest, and is given up for lost when a hundredth of it is left.",
@@ -46,7 +46,7 @@ const (
 //
 //	Ẇ_p = α G Wᵀ - ηW_p,  Ẇ = W_pᵀ G - ηW,  G = -(1+σ²) W_p W + τW
 //
-// (the paper's section 2, from memory). With P for W_p, half of d‖W‖²/dt is tr Wᵀ(τ(P+Pᵀ)/2 - (1+σ²)PᵀP - η)W, and whatever P is,
+// (mode by mode the paper's equations 11 and 12). With P for W_p, half of d‖W‖²/dt is tr Wᵀ(τ(P+Pᵀ)/2 - (1+σ²)PᵀP - η)W, and whatever P is,
 // τ(P+Pᵀ)/2 - (1+σ²)PᵀP is τ²/(4(1+σ²)) less a square: above that decay ‖W‖ goes to 0.
 type motion struct{ tau, sigma, rate float64 } // sigma is σ², rate is α
 

@@ -27,7 +27,8 @@ type BYOL struct {
 	Projector           nn.MLP    // g, two layers
 	Predictor           nn.MLP    // q, of the projector's shape
 	PredictorMode       Predictor // trained, fixed at its initialisation, or none
-	PredictorForm       string    // mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every step; symmetric_mlp: two layers, whose W₁ and W₂ᵀ become their mean (DirectPred, arXiv:2102.06810)
+	PredictorForm       string    // mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every step; symmetric_mlp: two layers, whose W₁ and W₂ᵀ become their mean; direct: one layer that is set, not trained (DirectPred, arXiv:2102.06810)
+	Direct              Direct    // how that one is set
 	PredictorRateFactor float64   // of the predictor's learning rate: 10 for a target without moving average (table 21)
 	ProjectorRateFactor float64   // of the projector's: without moving average it must be below the predictor's (table 22)
 	EncoderDecay        bool      // weight decay for all; off: for the predictor alone (DirectPred, table 5)
@@ -37,7 +38,8 @@ type BYOL struct {
 	encoder   parallax.Encoder
 	target    target
 	predictor nn.Layer
-	tied      tied // of a symmetric predictor
+	tied      tied   // of a symmetric predictor
+	direct    direct // of one that is set
 }
 
 // NewBYOL returns BYOL with the paper's hyperparameters.
@@ -50,6 +52,7 @@ func NewBYOL() *BYOL {
 		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		PredictorMode:       "trained",
 		PredictorForm:       "mlp",
+		Direct:              Direct{Rho: 0.3, Epsilon: 0.1, Every: 1},
 		PredictorRateFactor: 1,
 		ProjectorRateFactor: 1,
 		EncoderDecay:        true,
@@ -67,8 +70,9 @@ func (m *BYOL) Validate() error {
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),
-		oneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric", "symmetric_mlp"),
+		oneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric", "symmetric_mlp", "direct"),
 		tieable(m.PredictorForm, m.Predictor),
+		m.Direct.Validate(),
 		positive("predictor_rate_factor", m.PredictorRateFactor),
 		positive("projector_rate_factor", m.ProjectorRateFactor),
 	)
@@ -84,19 +88,20 @@ func (m *BYOL) Views(size int) []augment.Recipe {
 func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
 	var form shape = m.Predictor
-	if m.PredictorForm == "linear" || m.PredictorForm == "symmetric" {
+	if m.PredictorForm == "linear" || m.PredictorForm == "symmetric" || m.PredictorForm == "direct" {
 		form = square{}
 	}
 	m.predictor = predictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	m.tied = tie(b.Params, m.PredictorForm)
 	m.tied.mean()
+	m.direct = m.Direct.set(b.Params, m.PredictorForm, m.PredictorMode)
 	m.target = newTarget(b, m.Projector, m.TargetMode)
 	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ...
 func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
-	p := parallax.Each(m.predictor, embed(m.encoder, s.Views))
+	p := m.direct.predict(s, m.predictor, embed(m.encoder, s.Views))
 	return append(m.target.embed(s.Views), p...)
 }
 
@@ -125,8 +130,9 @@ func (m *BYOL) Groups(_, _ int) []nn.Group {
 	}
 }
 
-// Update moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
+// Update sets what of the predictor is set, and moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
 func (m *BYOL) Update(s *parallax.Step) {
 	m.tied.mean()
+	m.direct.update(s)
 	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }

@@ -42,6 +42,14 @@ func nonNegative(name string, v float64) error {
 	return fmt.Errorf("method.%s is %v: it must be 0 or above", name, v)
 }
 
+// below checks that a hyperparameter is under a limit.
+func below(name string, v, limit float64) error {
+	if v < limit { // nor NaN
+		return nil
+	}
+	return fmt.Errorf("method.%s is %v: it must be below %v", name, v, limit)
+}
+
 // atLeast checks a count.
 func atLeast(name string, v, least int) error {
 	if v >= least {

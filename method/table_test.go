@@ -101,6 +101,10 @@ var switches = map[string][]struct {
 		{"target trained by gradient", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "gradient" }, properties{}},
 		{"symmetric linear predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric" }, properties{held: []int{0, 1}}},
 		{"symmetric predictor of two layers", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric_mlp" }, properties{held: []int{0, 1}}},
+		{"predictor that is set", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "direct" }, properties{held: []int{0, 1}}},
+		{"predictor that is set, isotropic, centred", func(m parallax.Method) {
+			m.(*method.BYOL).PredictorForm, m.(*method.BYOL).Direct.Isotropic, m.(*method.BYOL).Direct.Centred = "direct", true, true
+		}, properties{held: []int{0, 1}}},
 		{"fixed target", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},

@@ -73,6 +73,22 @@ func TestResumeIsExact(t *testing.T) {
 	}
 }
 
+// What a predictor is set from outlives a stop, also between the steps in which it is due.
+func TestResumeOfAPredictorThatIsSet(t *testing.T) {
+	j := job{method: "byol", set: func(c *run.Config) {
+		m := c.Method.Fields.(*method.BYOL)
+		m.PredictorForm, m.Direct.Every, m.Direct.Rho = "direct", 3, 0.8
+	}}
+	want := j.whole(t)
+	got := filepath.Join(t.TempDir(), "resumed")
+	first, ctx := j.stopAt(t.Context(), 5)
+	if err := first.run(t, ctx, got, false); !errors.Is(err, errStop) {
+		t.Fatalf("the run ended with %v", err)
+	}
+	must(t, j.run(t, t.Context(), got, true))
+	same(t, want, got, 10)
+}
+
 // A weight decay that will be another is as if it were constant in the first step, and no longer in the second.
 func TestWeightDecayFollowsItsSchedule(t *testing.T) {
 	after := func(steps int, final float64) []byte {

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	"parallax"
+	"parallax/method"
+	"parallax/optim"
+	"parallax/torch"
+)
+
+func directWith(set func(*method.Direct)) *method.BYOL {
+	return shrink(byolWith(func(m *method.BYOL) { m.PredictorForm = "direct"; set(&m.Direct) })).(*method.BYOL)
+}
+
+// embeddings are z of the step's views.
+func (b built) embeddings(s *parallax.Step) []torch.Tensor {
+	return parallax.Each(b.encoder.Projector, parallax.Each(b.encoder.Backbone, s.Views))
+}
+
+// moment is E[zzᵀ] over all rows of the views, of every view less its mean where it is centred, by loops.
+func moment(views []torch.Tensor, centred bool) *mat.SymDense {
+	d := views[0].Size(1)
+	sum, rows := mat.NewSymDense(d, nil), 0
+	for _, view := range views {
+		n := view.Size(0)
+		z := mat.NewDense(n, d, view.Float64s())
+		mean := make([]float64, d)
+		for k := range d {
+			for i := range n {
+				if centred {
+					mean[k] += z.At(i, k) / float64(n)
+				}
+			}
+		}
+		for i := range n {
+			row := mat.NewVecDense(d, nil)
+			for k := range d {
+				row.SetVec(k, z.At(i, k)-mean[k])
+			}
+			sum.SymRankOne(sum, 1, row)
+			rows++
+		}
+	}
+	sum.ScaleSym(1/float64(rows), sum)
+	return sum
+}
+
+// Of two steps, F is the average and W has its eigenvectors, with √max(s_j/s_max - c, 0) + ε for eigenvalues, against loops and gonum's
+// eigenvectors.
+func TestPredictorIsSetFromStatistics(t *testing.T) {
+	for name, set := range map[string]func(*method.Direct){
+		"as it comes":  func(*method.Direct) {},
+		"c above 0":    func(d *method.Direct) { d.Constant, d.Epsilon = 0.1, 0 },
+		"c below 0":    func(d *method.Direct) { d.Constant, d.Epsilon = -0.1, 0 },
+		"centred":      func(d *method.Direct) { d.Centred, d.Rho = true, 0.8 },
+		"without past": func(d *method.Direct) { d.Rho = 0 },
+	} {
+		m := directWith(set)
+		with(t, m, torch.F64, 6, func(b built) {
+			f := mat.NewSymDense(width, nil)
+			for at := range 2 {
+				s := b.step(at, 6, uint64(at+1))
+				rho := m.Direct.Rho
+				if at == 0 {
+					rho = 0
+				}
+				now := moment(b.embeddings(s), m.Direct.Centred)
+				now.ScaleSym(1-rho, now)
+				f.ScaleSym(rho, f)
+				f.AddSym(f, now)
+				b.Forward(s)
+				m.Update(s)
+			}
+			var e mat.EigenSym
+			var u, want mat.Dense
+			e.Factorize(f, true)
+			e.VectorsTo(&u)
+			values := e.Values(nil)
+			p := mat.NewDiagDense(width, nil)
+			for j, s := range values {
+				p.SetDiag(j, math.Sqrt(math.Max(s/values[width-1]-m.Direct.Constant, 0))+m.Direct.Epsilon)
+			}
+			want.Mul(&u, p)
+			want.Mul(&want, u.T())
+			for i, got := range b.get("direct.correlation").Float64s() {
+				near(t, name+": F", got, f.At(i/width, i%width), 1e-10)
+			}
+			for i, got := range b.get("predictor.0.linear.weight").Float64s() {
+				near(t, name+": W", got, want.At(i/width, i%width), 1e-7) // of √s at s = 0
+			}
+		})
+	}
+}
+
+// The optimiser leaves W alone, and between the steps in which it is due it stays.
+func TestPredictorIsSetWhenItIsDue(t *testing.T) {
+	m := directWith(func(d *method.Direct) { d.Every = 2 })
+	with(t, m, torch.F64, 6, func(b built) {
+		for _, p := range b.params.Trainable() {
+			if strings.HasPrefix(p.Name, "predictor") {
+				t.Errorf("%s is trained", p.Name)
+			}
+		}
+		o := optim.New(optim.SGD{WeightDecay: 0.1}, b.params.Trainable())
+		defer o.Free()
+		w, f := b.get("predictor.0.linear.weight"), b.get("direct.correlation")
+		moved := func(x torch.Tensor, n int) bool {
+			before := x.Detach().Clone()
+			b.Method.(parallax.Updater).Update(parallax.NewStep(n, steps))
+			return x.Sub(before).Abs().Max().Item() > 0
+		}
+		b.train(o, 1, b.step(0, 6, 1))
+		b.Forward(b.step(1, 6, 2))
+		if moved(w, 1) {
+			t.Error("W was set after the second step, and is due after every other")
+		}
+		b.Forward(b.step(2, 6, 3))
+		if !moved(w, 2) {
+			t.Error("W was not set after the third step")
+		}
+		b.Forward(b.step(3, 6, 4))
+		if !moved(f, 3) {
+			t.Error("F was not moved by a step in which W is not due")
+		}
+	})
+}
+
+// Embeddings that are all 0 have no eigenvectors: what remains is ε.
+func TestPredictorOfNothing(t *testing.T) {
+	with(t, directWith(func(*method.Direct) {}), torch.F32, 6, func(b built) {
+		for _, p := range b.params.Sub("projector").Trainable() {
+			p.Tensor.Detach().ScaleInto(0)
+		}
+		s := b.step(0, 6, 1)
+		b.Forward(s)
+		b.Method.(parallax.Updater).Update(s)
+		off := b.get("predictor.0.linear.weight").Sub(torch.Eye(width, torch.F32).Scale(0.1)).Abs().Max().Item()
+		near(t, "W - ε", off, 0, 1e-6)
+	})
+}
+
+// A fixed predictor is not set, nor one that is trained, and neither keeps statistics.
+func TestOtherPredictorsAreNotSet(t *testing.T) {
+	for _, set := range []func(*method.BYOL){
+		func(m *method.BYOL) { m.PredictorForm, m.PredictorMode = "direct", "fixed" },
+		func(m *method.BYOL) { m.PredictorForm, m.PredictorMode = "direct", "none" },
+		func(m *method.BYOL) { m.PredictorForm = "linear" },
+	} {
+		with(t, shrink(byolWith(set)), torch.F64, 6, func(b built) {
+			s := b.step(0, 6, 1)
+			w, there := b.params.Get("predictor.0.linear.weight")
+			b.Forward(s)
+			if there {
+				w = w.Detach().Clone()
+			}
+			b.Method.(parallax.Updater).Update(s)
+			if there && b.get("predictor.0.linear.weight").Sub(w).Abs().Max().Item() != 0 {
+				t.Error("the predictor has moved")
+			}
+			if n := len(b.params.Sub("direct").All()); n != 0 {
+				t.Errorf("%d buffers are kept", n)
+			}
+		})
+	}
+}
+
+// IsoLoss is the authors': z·z'/(‖p‖‖z'‖) - ½(p·z')zᵀWz/(‖p‖³‖z'‖), all but the z before and both z behind held still.
+func TestIsotropicGradient(t *testing.T) {
+	with(t, directWith(func(d *method.Direct) { d.Isotropic = true }), torch.F64, 6, func(b built) {
+		s := b.step(1, 6, 1)
+		b.Forward(s)
+		b.Method.(parallax.Updater).Update(s) // W is symmetric from here on
+		got := b.gradients(s)
+		b.clearGradients()
+		w := b.get("predictor.0.linear.weight").Detach()
+		z, targets := b.embeddings(s), b.Forward(s)[:2]
+		length := func(x torch.Tensor) torch.Tensor { return x.Square().Sum(1).Sqrt() }
+		var loss torch.Tensor
+		for i := range z {
+			to := targets[1-i].Detach()
+			p := z[i].MatMul(w).Detach()
+			first := z[i].Mul(to).Sum(1).Div(length(p).Mul(length(to)))
+			weight := p.Mul(to).Sum(1).Div(length(p).Pow(3).Mul(length(to)))
+			second := weight.Mul(z[i].MatMul(w).Mul(z[i]).Sum(1)).Scale(0.5)
+			term := first.Sub(second).Mean().Scale(-2)
+			if i == 0 {
+				loss = term
+			} else {
+				loss = loss.Add(term)
+			}
+		}
+		loss.Backward()
+		at, largest := 0, 0.0
+		for _, p := range b.params.Trainable() {
+			for _, want := range p.Tensor.Grad().Float64s() {
+				near(t, "the gradient in "+p.Name, got[at], want, 1e-9)
+				largest = math.Max(largest, math.Abs(want))
+				at++
+			}
+		}
+		if largest < 1e-4 {
+			t.Errorf("the largest gradient is %g: nothing was compared", largest)
+		}
+	})
+}
