@@ -94,7 +94,7 @@ var disputes = []struct {
 	Claims         []string
 }{
 	{"Who needs a momentum target?", "BYOL's paper reports that it fails without one, SimSiam's that it works, and DirectPred's that it depends on the predictor and its weight decay.",
-		[]string{"SIM-01", "BYO-01", "BYO-02", "BYO-03", "BYO-04", "BYO-09", "MOC-01", "MOC-05", "DPR-01", "DPR-02", "DPR-03", "DPR-04", "DIN-03", "DIN-04"}},
+		[]string{"SIM-01", "BYO-01", "BYO-02", "BYO-03", "BYO-04", "BYO-09", "MOC-01", "MOC-05", "DPR-01", "DPR-02", "DPR-03", "DPR-04", "DPR-11", "DIN-03", "DIN-04"}},
 	{"Who needs batch norm?", "Said to be what keeps BYOL apart, then shown not to be when the initial weights are tuned.",
 		[]string{"SIM-07", "SIM-08", "SIM-09", "BYG-01", "BYG-02", "BYG-03", "BAR-02", "VIC-06", "VIC-07"}},
 	{"Is a collapse always complete, and fast?", "Directions can be lost while the spread stays, and slowly.",

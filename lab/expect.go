@@ -158,6 +158,19 @@ func near(m Metric, arm, to string, within float64) Expectation {
 	}}
 }
 
+// noLess expects the metric of one arm not to be below the other's by more than within; by twice as much opposes.
+func noLess(m Metric, arm, than string, within float64) Expectation {
+	return Expectation{Text: fmt.Sprintf("%s of %q is not below that of %q by more than %g", m, arm, than, within), Judge: func(_ Experiment, s Sample) Outcome {
+		switch lack := s.value(than, m) - s.value(arm, m); {
+		case lack <= within:
+			return Agrees
+		case lack > 2*within:
+			return Opposes
+		}
+		return Unclear
+	}}
+}
+
 // knnGain is how much the accuracy of neighbours must have grown to count: two standard errors of the laboratory's 2,000
 // queries, as in a diagnosis.
 var knnGain = collapse.DefaultThresholds().KNNGain

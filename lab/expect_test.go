@@ -96,6 +96,12 @@ func TestExpectations(t *testing.T) {
 		{"more by", more(EffectiveRank, "other", "control", 20), flat, Opposes},
 		{"more", more(EffectiveRank, "control", "other", 0), unseen, Unclear},
 
+		{"no less", noLess(KNN, "other", "control", 0.02), healthy, Agrees},
+		{"no less", noLess(KNN, "other", "control", 0.05), complete, Unclear},
+		{"no less", noLess(KNN, "other", "control", 0.04), complete, Opposes},
+		{"no less", noLess(KNN, "control", "other", 0.04), complete, Agrees},
+		{"no less", noLess(KNN, "other", "control", 0.05), unseen, Unclear},
+
 		{"near", near(KNN, "other", "control", 0.05), flat, Agrees},
 		{"near", near(KNN, "other", "control", 0.05), complete, Unclear},
 		{"near", near(KNN, "other", "control", 0.04), complete, Opposes},
