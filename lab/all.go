@@ -80,6 +80,7 @@ var All = []Experiment{
 	vic13,
 	bar01,
 	bar02,
+	bar03,
 	bar04,
 	bar06,
 	wms01,

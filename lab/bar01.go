@@ -13,7 +13,7 @@ var bar01 = Experiment{
 	Scale:    "After so few steps accuracy differs little; what decides is that dimensions are lost, and that neighbours are no better than the untrained network's.",
 	Arms: []Arm{
 		barlow,
-		{Name: "diagonal alone", Method: "barlowtwins", Set: []string{"method.lambda=0"}},
+		barlowDiagonal,
 		{Name: "off-diagonal alone", Method: "barlowtwins", Set: []string{"method.on_diagonal=0"}},
 	},
 	Shows: []Metric{Participation, EffectiveRank, KNN, "terms.on_diagonal"},

@@ -13,7 +13,8 @@ var (
 	vicregNoInvariance = Arm{Name: "without the invariance term", Method: "vicreg", Set: []string{"method.invariance=0"}}
 	vicregNoCovariance = Arm{Name: "without the covariance term", Method: "vicreg", Set: []string{"method.invariance=1", "method.variance=1", "method.covariance=0"}}
 
-	barlow = Arm{Name: "Barlow Twins", Method: "barlowtwins"}
+	barlow         = Arm{Name: "Barlow Twins", Method: "barlowtwins"}
+	barlowDiagonal = Arm{Name: "diagonal alone", Method: "barlowtwins", Set: []string{"method.lambda=0"}}
 
 	wmse        = Arm{Name: "W-MSE", Method: "wmse"} // slices of 128 rows of 64 features, one partition
 	wmseNoWhite = Arm{Name: "without whitening", Method: "wmse", Set: []string{"method.whitening=false"}}

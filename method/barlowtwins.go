@@ -32,7 +32,13 @@ type BarlowTwins struct {
 	ViewCount  int         // more than 2: the mean over all pairs
 	Projector  nn.MLP      // the paper's three layers; the official last one has no bias, which centring takes away anyhow
 
-	encoder parallax.Encoder
+	// What breaks the symmetry, in the experiment of table 6 alone: off in the method.
+	StopGradient  bool      // the later view of a pair gets no gradient
+	PredictorMode Predictor // none; trained, on the earlier view of a pair; fixed at its initialisation
+	Predictor     nn.MLP    // two layers, batch norm on the hidden one
+
+	encoder   parallax.Encoder
+	predictor nn.Layer
 }
 
 // Correlation says by which standard deviation Barlow Twins divides: biased, with ε = 1e-5 (batch norm, as in the official
@@ -49,6 +55,9 @@ func NewBarlowTwins() *BarlowTwins {
 		Deviation:  "biased",
 		ViewCount:  2,
 		Projector:  nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
+
+		PredictorMode: "none",
+		Predictor:     nn.MLP{Widths: []int{8192, 8192}, BatchNorm: true},
 	}
 }
 
@@ -61,6 +70,7 @@ func (m *BarlowTwins) Validate() error {
 		oneOf("deviation", m.Deviation, "biased", "unbiased"),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
+		matching(m.PredictorMode, m.Predictor, m.Projector),
 	)
 }
 
@@ -70,20 +80,35 @@ func (m *BarlowTwins) Views(size int) []augment.Recipe {
 	return inTurn(m.ViewCount, one, other)
 }
 
-// Build makes the encoder.
+// Build makes the encoder, and the predictor where there is one.
 func (m *BarlowTwins) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
-	return m.encoder
+	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	return predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Forward returns z of every view.
-func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+// Forward returns z of every view, and with a predictor then p of every view.
+func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor {
+	z := embed(m.encoder, s.Views)
+	if m.PredictorMode == "none" {
+		return z
+	}
+	return append(z, parallax.Each(m.predictor, z)...)
+}
 
 // Loss is equation 1. The official code once scaled it, which under LARS mattered to the biases and norms alone: commit
 // 046eec3 of facebookresearch/barlowtwins gives these a learning rate of their own instead.
 func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z = gather(s, z)
+	p := z
+	if m.PredictorMode != "none" {
+		z, p = halves(z)
+	}
 	var on, off []torch.Tensor
-	total := pairwise(gather(s, z), func(a, b torch.Tensor) torch.Tensor {
+	total := directions(p, z, false, func(a, b torch.Tensor) torch.Tensor {
+		if m.StopGradient {
+			b = b.Detach()
+		}
 		c := m.CrossCorrelation(a, b)
 		i := len(on)
 		on = append(on, c.Diagonal().Shift(-1).Square().Sum()) // Σᵢ (1 - Cᵢᵢ)²

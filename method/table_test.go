@@ -156,6 +156,13 @@ var switches = map[string][]struct {
 		{"no redundancy term, 3 views", func(m parallax.Method) {
 			m.(*method.BarlowTwins).Lambda, m.(*method.BarlowTwins).ViewCount = 0, 3
 		}, properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{"stop-gradient", func(m parallax.Method) { m.(*method.BarlowTwins).StopGradient = true },
+			properties{held: []int{1}, scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{"predictor", func(m parallax.Method) { m.(*method.BarlowTwins).PredictorMode = "trained" }, properties{held: []int{0, 3},
+			asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{"stop-gradient and predictor", func(m parallax.Method) {
+			m.(*method.BarlowTwins).StopGradient, m.(*method.BarlowTwins).PredictorMode = true, "trained"
+		}, properties{held: []int{0, 1, 3}, asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
 	},
 	"vicreg": {
 		{"the paper's form", func(m parallax.Method) {
