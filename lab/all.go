@@ -24,6 +24,7 @@ var All = []Experiment{
 	sim09,
 	sim10,
 	sim11,
+	sim12,
 	sim15,
 	byo01,
 	byo02,

@@ -20,6 +20,7 @@ var settings = []string{
 	"simsiam predictor_mode=none",
 	"simsiam predictor_mode=fixed",
 	"simsiam predictor_rate=scheduled",
+	"simsiam target_every=10",
 	"simsiam symmetric=false",
 	"simsiam symmetric=false predictor_mode=none",
 	"simsiam similarity=cross_entropy",

@@ -3,6 +3,8 @@
 package method
 
 import (
+	"fmt"
+
 	"parallax"
 	"parallax/augment"
 	"parallax/nn"
@@ -27,6 +29,7 @@ type SimSiam struct {
 	PredictorForm string     // mlp; bias: p = z/‖z‖ + b, a trained vector alone (Zhang et al. 2022, arXiv:2203.16262)
 	PredictorRate Rate       // constant: the predictor's learning rate does not decay (table 1c, official default)
 	StopGradient  bool       // sg; without it the method collapses (section 4.1)
+	TargetEvery   int        // k steps between two renewals of the network that gives the targets (section 5.2: 10, 100); 1: there is none apart
 	Symmetric     bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
 	Similarity    Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
 	Variance      float64    // of VICReg's variance term on every view's z, beside the loss: 1 in VICReg's experiment (arXiv:2105.04906, table 4); 0 is SimSiam
@@ -34,6 +37,7 @@ type SimSiam struct {
 	ViewCount     int        // 2 in the paper; more: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
+	target    target // where TargetEvery is more than 1
 	predictor nn.Layer
 }
 
@@ -49,6 +53,7 @@ func NewSimSiam() *SimSiam {
 		PredictorForm: "mlp",
 		PredictorRate: "constant",
 		StopGradient:  true,
+		TargetEvery:   1,
 		Symmetric:     true,
 		Similarity:    "cosine",
 		ViewCount:     2,
@@ -61,12 +66,22 @@ func (m *SimSiam) Validate() error {
 		oneOf("predictor_form", m.PredictorForm, "mlp", "bias"),
 		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
 		oneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
+		atLeast("target_every", m.TargetEvery, 1),
+		m.alternating(),
 		atLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		matching(m.PredictorMode, m.Predictor, m.Projector),
 		nonNegative("variance", m.Variance),
 		nonNegative("covariance", m.Covariance),
 	)
+}
+
+// alternating refuses what asks for a gradient through targets, where an older network gives them.
+func (m *SimSiam) alternating() error {
+	if m.TargetEvery > 1 && (!m.StopGradient || m.Variance != 0 || m.Covariance != 0) {
+		return fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave method.stop_gradient on, and method.variance and method.covariance at 0", m.TargetEvery)
+	}
+	return nil
 }
 
 // Views returns views of one recipe (appendix A).
@@ -77,6 +92,9 @@ func (m *SimSiam) Views(size int) []augment.Recipe {
 // Build makes f, backbone and projector, and h.
 func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = encoder(b, b.Params, m.Projector)
+	if m.TargetEvery > 1 {
+		m.target = newTarget(b, m.Projector, "ema")
+	}
 	var form shape = m.Predictor
 	if m.PredictorForm == "bias" {
 		form = offset{}
@@ -88,10 +106,21 @@ func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 // Groups keeps the predictor's learning rate constant when asked.
 func (m *SimSiam) Groups(_, _ int) []nn.Group { return m.PredictorRate.groups() }
 
-// Forward returns z₁, z₂ ... and then p₁, p₂ ...
+// Forward returns z₁, z₂ ..., of the older network where there is one, and then p₁, p₂ ...
 func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 	z := embed(m.encoder, s.Views)
-	return append(z, parallax.Each(m.predictor, z)...)
+	p := parallax.Each(m.predictor, z)
+	if m.TargetEvery > 1 {
+		z = m.target.embed(s.Views)
+	}
+	return append(z, p...)
+}
+
+// Update renews the network that gives the targets after every k-th step: η ← F_θ (equation 10).
+func (m *SimSiam) Update(s *parallax.Step) {
+	if m.TargetEvery > 1 && (s.At+1)%m.TargetEvery == 0 {
+		m.target.follow(0)
+	}
 }
 
 // Loss is equation 2, and beside it what [SimSiam.spread] weighs.

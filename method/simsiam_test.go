@@ -3,9 +3,11 @@
 package method_test
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
+	"parallax"
 	"parallax/method"
 	"parallax/optim"
 	"parallax/torch"
@@ -40,4 +42,32 @@ func TestSimSiamBias(t *testing.T) {
 			near(t, "the vector's step", moved, -0.05*want[j], 1e-9) // [built.train]'s rate
 		}
 	})
+}
+
+// The targets are given by the network of the last step that k divides, without a gradient, and by none apart where k is 1.
+func TestSimSiamAlternates(t *testing.T) {
+	for _, c := range []struct{ every, steps, as int }{{1, 3, -1}, {2, 1, 0}, {2, 2, 2}, {2, 3, 2}, {10, 3, 0}} {
+		m := shrink(siamese(func(m *method.SimSiam) { m.TargetEvery = c.every }))
+		with(t, m, torch.F32, 8, func(b built) {
+			o := optim.New(optim.SGD{}, b.params.Trainable())
+			defer o.Free()
+			target, were := b.params.Sub("target"), []map[string][]byte{parameters(b.params)}
+			for at := range c.steps {
+				s := b.step(at, 8, uint64(at))
+				b.clearGradients()
+				b.loss(s).Backward()
+				o.Step(0.05, 0.05, nil)
+				b.Method.(parallax.Updater).Update(s)
+				were = append(were, parameters(b.params))
+			}
+			if (c.as < 0) != (len(target.All()) == 0) {
+				t.Errorf("every %d steps: there are %d tensors of a target", c.every, len(target.All()))
+			}
+			for name, is := range parameters(target) {
+				if !bytes.Equal(is, were[c.as][name]) {
+					t.Errorf("every %d steps, after %d: target.%s is not the network's after %d", c.every, c.steps, name, c.as)
+				}
+			}
+		})
+	}
 }

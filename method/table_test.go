@@ -275,6 +275,7 @@ var switches = map[string][]struct {
 	},
 }
 
+		{"targets of an older network", func(m parallax.Method) { m.(*method.SimSiam).TargetEvery = 10 }, properties{held: []int{0, 1}}},
 func byolNorm(m parallax.Method, n nn.Norm) {
 	m.(*method.BYOL).Projector.Norm, m.(*method.BYOL).Predictor.Norm = n, n
 }
