@@ -78,6 +78,7 @@ var All = []Experiment{
 	vic06,
 	vic07,
 	vic08,
+	vic12,
 	vic13,
 	bar01,
 	bar02,

@@ -32,12 +32,13 @@ type BarlowTwins struct {
 	ViewCount  int         // more than 2: the mean over all pairs
 	Projector  nn.MLP      // the paper's three layers; the official last one has no bias, which centring takes away anyhow
 
-	// What breaks the symmetry, in the experiment of table 6 alone: off in the method.
+	// What breaks the symmetry, in experiments alone (table 6): nothing does in the method.
 	StopGradient  bool      // the later view of a pair gets no gradient
 	PredictorMode Predictor // none; trained, on the earlier view of a pair; fixed at its initialisation
 	Predictor     nn.MLP    // two layers, batch norm on the hidden one
+	SharedWeights bool      // one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table 5)
 
-	encoder   parallax.Encoder
+	branches  branches
 	predictor nn.Layer
 }
 
@@ -58,6 +59,7 @@ func NewBarlowTwins() *BarlowTwins {
 
 		PredictorMode: "none",
 		Predictor:     nn.MLP{Widths: []int{8192, 8192}, BatchNorm: true},
+		SharedWeights: true,
 	}
 }
 
@@ -80,16 +82,16 @@ func (m *BarlowTwins) Views(size int) []augment.Recipe {
 	return inTurn(m.ViewCount, one, other)
 }
 
-// Build makes the encoder, and the predictor where there is one.
+// Build makes the encoder, or one for each branch, and the predictor where there is one.
 func (m *BarlowTwins) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.branches = newBranches(b, m.Projector, m.SharedWeights)
 	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	return predicting(m.encoder, m.predictor, m.PredictorMode)
+	return predicting(m.branches.Encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns z of every view, and with a predictor then p of every view.
 func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor {
-	z := embed(m.encoder, s.Views)
+	z := m.branches.embed(s.Views)
 	if m.PredictorMode == "none" {
 		return z
 	}

@@ -10,7 +10,7 @@ import (
 
 // Collapsed is every feature's (1 - 0)², since nothing correlates with a constant; without centring all correlations are 1 or -1.
 func (m *BarlowTwins) Collapsed(int) parallax.Collapsed {
-	d := float64(m.Projector.Out(m.encoder.Features))
+	d := float64(m.Projector.Out(m.branches.Features))
 	loss := m.OnDiagonal * d
 	if !m.Centring {
 		loss = m.Lambda * d * (d - 1)

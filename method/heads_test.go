@@ -91,3 +91,36 @@ func TestPredictorOfAnotherWidth(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// Branches that share no weights have starts of their own, learn both, and the first is evaluated; shared, there is no second.
+func TestBranches(t *testing.T) {
+	for _, name := range []string{"simclr", "barlowtwins", "vicreg"} {
+		for _, shared := range []bool{true, false} {
+			e, err := method.Find(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := shrink(e.New())
+			reflect.ValueOf(m).Elem().FieldByName("SharedWeights").SetBool(shared)
+			with(t, m, torch.F64, 6, func(b built) {
+				b.loss(b.step(0, 6, 1)).Backward()
+				first, second := b.params.Sub("backbone"), b.params.Sub("second").Trainable()
+				if want := len(b.params.Trainable()); shared && len(second) > 0 || !shared && 2*len(second) != want {
+					t.Errorf("%s, shared %v: %d of %d tensors are of a second network", name, shared, len(second), want)
+				}
+				if at := b.encoder.Params.Prefix(); at != first.Prefix() {
+					t.Errorf("%s: what is evaluated is at %q", name, at)
+				}
+				for _, p := range second {
+					if g := p.Tensor.Grad(); !g.Defined() {
+						t.Errorf("%s: %s gets no gradient", name, p.Name)
+					}
+					twin, ok := b.params.Get(strings.TrimPrefix(p.Name, "second."))
+					if !ok || strings.HasSuffix(p.Name, "conv1.weight") && twin.Sub(p.Tensor).Abs().Max().Item() == 0 {
+						t.Errorf("%s: %s begins as its twin, or has none", name, p.Name)
+					}
+				}
+			})
+		}
+	}
+}

@@ -27,7 +27,9 @@ type SimCLR struct {
 	ViewCount   int     // views of an image; 2 in the paper
 	Projector   nn.MLP  // g; batch norm in the hidden layer as in the official code
 
-	encoder parallax.Encoder
+	SharedWeights bool // one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table 5)
+
+	branches branches
 }
 
 // NewSimCLR returns SimCLR with the paper's hyperparameters.
@@ -37,6 +39,8 @@ func NewSimCLR() *SimCLR {
 		Negatives:   true,
 		ViewCount:   2,
 		Projector:   nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
+
+		SharedWeights: true,
 	}
 }
 
@@ -54,14 +58,14 @@ func (m *SimCLR) Views(size int) []augment.Recipe {
 	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
 }
 
-// Build makes f and g.
+// Build makes f and g, or a pair of them for each branch.
 func (m *SimCLR) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
-	return m.encoder
+	m.branches = newBranches(b, m.Projector, m.SharedWeights)
+	return m.branches.Encoder
 }
 
 // Forward returns z of every view.
-func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return m.branches.embed(s.Views) }
 
 // Loss is NT-Xent (equation 1), averaged over all views as anchors. With more than two views, all views of the anchor's
 // image are positives and their exponentials are summed.

@@ -65,6 +65,7 @@ var switches = map[string][]struct {
 		{"no projector", func(m parallax.Method) { m.(*method.SimCLR).Projector = nn.MLP{} }, properties{}},
 		{"no negatives", func(m parallax.Method) { m.(*method.SimCLR).Negatives = false }, properties{}},
 		{"3 views", func(m parallax.Method) { m.(*method.SimCLR).ViewCount = 3 }, properties{}},
+		{"weights apart", func(m parallax.Method) { m.(*method.SimCLR).SharedWeights = false }, properties{asymmetric: "a network for each view"}},
 		{"4 views, no negatives", func(m parallax.Method) {
 			m.(*method.SimCLR).ViewCount, m.(*method.SimCLR).Negatives = 4, false
 		}, properties{}},
@@ -156,6 +157,8 @@ var switches = map[string][]struct {
 		{"no redundancy term, 3 views", func(m parallax.Method) {
 			m.(*method.BarlowTwins).Lambda, m.(*method.BarlowTwins).ViewCount = 0, 3
 		}, properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{"weights apart", func(m parallax.Method) { m.(*method.BarlowTwins).SharedWeights = false }, properties{
+			asymmetric: "a network for each view", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
 		{"stop-gradient", func(m parallax.Method) { m.(*method.BarlowTwins).StopGradient = true },
 			properties{held: []int{1}, scaled: "statistics of the batch", turned: "each feature has its own variance"}},
 		{"predictor", func(m parallax.Method) { m.(*method.BarlowTwins).PredictorMode = "trained" }, properties{held: []int{0, 3},
@@ -172,6 +175,11 @@ var switches = map[string][]struct {
 			properties{scaled: "variance", turned: "each feature has its own variance"}},
 		{"hinge on the variance", func(m parallax.Method) { m.(*method.VICReg).Hinge = "variance" },
 			properties{scaled: "variance", turned: "each feature has its own variance"}},
+		{"weights apart", func(m parallax.Method) {
+			m.(*method.VICReg).SharedWeights = false
+			weights(1, 1, 0.04)(m.(*method.VICReg))
+		},
+			properties{asymmetric: "a network for each view", scaled: "variance", turned: "each feature has its own variance"}},
 		{"no covariance term, 3 views", func(m parallax.Method) {
 			m.(*method.VICReg).Covariance, m.(*method.VICReg).ViewCount = 0, 3
 		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
@@ -267,6 +275,7 @@ var switches = map[string][]struct {
 		{"no stop-gradient", func(m parallax.Method) { m.(*method.SimSiam).StopGradient = false }, properties{}},
 		{"no predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "none" }, properties{held: []int{0, 1}}},
 		{"fixed predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
+		{"targets of an older network", func(m parallax.Method) { m.(*method.SimSiam).TargetEvery = 10 }, properties{held: []int{0, 1}}},
 		{"scheduled predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorRate = "scheduled" }, properties{held: []int{0, 1}}},
 		{"VICReg's terms", func(m parallax.Method) { m.(*method.SimSiam).Variance, m.(*method.SimSiam).Covariance = 1, 0.01 },
 			properties{stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
@@ -275,7 +284,6 @@ var switches = map[string][]struct {
 	},
 }
 
-		{"targets of an older network", func(m parallax.Method) { m.(*method.SimSiam).TargetEvery = 10 }, properties{held: []int{0, 1}}},
 func byolNorm(m parallax.Method, n nn.Norm) {
 	m.(*method.BYOL).Projector.Norm, m.(*method.BYOL).Predictor.Norm = n, n
 }

@@ -182,7 +182,7 @@ func (b built) loss(s *parallax.Step) torch.Tensor { return b.Loss(s, b.Forward(
 func (b built) memory() (memory []nn.Named) {
 	for _, n := range b.params.All() {
 		part, _, _ := strings.Cut(n.Name, ".")
-		if n.Buffer && !slices.Contains([]string{"backbone", "projector", "predictor", "target"}, part) {
+		if n.Buffer && !slices.Contains([]string{"backbone", "projector", "predictor", "target", "second"}, part) {
 			memory = append(memory, n)
 		}
 	}

@@ -27,7 +27,9 @@ type VICReg struct {
 	ViewCount int    // more than 2: the means over pairs and over views
 	Projector nn.MLP // the paper's expander h; the official last layer has no bias, to which the loss is blind anyhow
 
-	encoder parallax.Encoder
+	SharedWeights bool // one network for all views; off: every second view goes through another one, with weights of its own (table 5)
+
+	branches branches
 }
 
 // VICTerms are what VICReg's three terms weigh, and what the variance term is made of.
@@ -53,6 +55,8 @@ func NewVICReg() *VICReg {
 		Form:      "official",
 		ViewCount: 2,
 		Projector: nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
+
+		SharedWeights: true,
 	}
 }
 
@@ -82,14 +86,14 @@ func (m *VICReg) Views(size int) []augment.Recipe {
 	return inTurn(m.ViewCount, augment.VICRegRecipe(size))
 }
 
-// Build makes the encoder.
+// Build makes the encoder, or one for each branch.
 func (m *VICReg) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
-	return m.encoder
+	m.branches = newBranches(b, m.Projector, m.SharedWeights)
+	return m.branches.Encoder
 }
 
 // Forward returns z of every view.
-func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return m.branches.embed(s.Views) }
 
 // Loss is equation 6. The official code (main_vicreg.py of facebookresearch/vicreg) has other factors than the equations: its
 // invariance is a mean over features too, so d times smaller, and its variance a mean over the two views, so half. The paper's
