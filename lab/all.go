@@ -106,6 +106,7 @@ var All = []Experiment{
 	paw01,
 	paw02,
 	rsl01,
+	swa05,
 	rsl02,
 	jng01,
 	jng02,

@@ -160,6 +160,19 @@ func TestSwAVQueue(t *testing.T) {
 	})
 }
 
+// Steps count beside epochs: what is longer holds.
+func TestSwAVFreezesForSteps(t *testing.T) {
+	for _, c := range []struct {
+		epochs, steps, at int
+		frozen            bool
+	}{{0, 3, 2, true}, {0, 3, 3, false}, {1, 3, 3, true}, {0, 0, 0, false}} {
+		m := swapped(func(m *method.SwAV) { m.FreezeEpochs, m.FreezeSteps = c.epochs, c.steps })
+		if got := m.Groups(c.at, 10)[0].Frozen; got != c.frozen {
+			t.Errorf("%d epochs and %d steps: frozen is %v in step %d", c.epochs, c.steps, got, c.at)
+		}
+	}
+}
+
 // The prototypes stay as they are for the first epoch, and have length 1 whenever they are used.
 func TestSwAVFreezesItsPrototypes(t *testing.T) {
 	in(t, func() {

@@ -81,6 +81,7 @@ var settings = []string{
 	"swav sinkhorn_iterations=1",
 	"swav codes=hard",
 	"swav freeze_epochs=1000", // prototypes stay as they began
+	"swav freeze_epochs=0 freeze_steps=10",
 	"swav large_crops=3",
 	"wmse whitening=false",
 	"wmse slice=4 iterations=4",

@@ -35,6 +35,7 @@ type SwAV struct {
 	Queue              int     // embeddings of earlier batches, per large crop, that codes are computed with once it is full
 	QueueFrom          int     // the epoch from which these are collected
 	FreezeEpochs       int     // at the start, in which C stays as it is; the official script has 313 steps of 4,096 images, an epoch
+	FreezeSteps        int     // the same in steps: 5,005 in the official script for batches of 256; what is longer holds
 
 	encoder    parallax.Encoder
 	prototypes torch.Tensor // C: K x d
@@ -59,7 +60,7 @@ func (m *SwAV) Validate() error {
 		m.Crops.validate(), m.Projector.Validate("method.projector"),
 		atLeast("prototypes", m.Prototypes, 1), positive("temperature", m.Temperature), positive("epsilon", m.Epsilon),
 		atLeast("sinkhorn_iterations", m.SinkhornIterations, 1), oneOf("codes", m.Codes, "soft", "hard"),
-		atLeast("queue", m.Queue, 0), atLeast("queue_from", m.QueueFrom, 0), atLeast("freeze_epochs", m.FreezeEpochs, 0),
+		atLeast("queue", m.Queue, 0), atLeast("queue_from", m.QueueFrom, 0), atLeast("freeze_epochs", m.FreezeEpochs, 0), atLeast("freeze_steps", m.FreezeSteps, 0),
 	)
 }
 
@@ -80,8 +81,8 @@ func (m *SwAV) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Groups freezes C at the start.
-func (m *SwAV) Groups(_, _ int) []nn.Group {
-	return []nn.Group{{Prefix: "prototypes.", Scale: 1, Frozen: m.epoch < m.FreezeEpochs}}
+func (m *SwAV) Groups(at, _ int) []nn.Group {
+	return []nn.Group{{Prefix: "prototypes.", Scale: 1, Frozen: m.epoch < m.FreezeEpochs || at < m.FreezeSteps}}
 }
 
 // Forward returns z of the large crops, to make codes of, and then z of all crops, to predict from.

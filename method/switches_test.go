@@ -176,6 +176,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.target_momentum", distilled(func(m *method.DINO) { m.TargetMomentum = 2 })},
 		{"method.final_target_momentum", distilled(func(m *method.DINO) { m.FinalTargetMomentum = -1 })},
 		{"method.freeze_epochs", distilled(func(m *method.DINO) { m.FreezeEpochs = -1 })},
+		{"method.freeze_steps", swapped(func(m *method.SwAV) { m.FreezeSteps = -1 })},
 		{"method.freeze_epochs", swapped(func(m *method.SwAV) { m.FreezeEpochs = -1 })},
 	} {
 		err := c.method.(parallax.Validator).Validate()
