@@ -26,6 +26,7 @@ var All = []Experiment{
 	sim11,
 	sim12,
 	sim15,
+	sim14,
 	byo01,
 	byo02,
 	byo03,

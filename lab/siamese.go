@@ -7,6 +7,7 @@ var (
 	simsiam            = Arm{Name: "SimSiam", Method: "simsiam"}
 	simsiamNoStop      = Arm{Name: "without stop-gradient", Method: "simsiam", Set: []string{"method.stop_gradient=false"}}
 	simsiamNoPredictor = Arm{Name: "without predictor", Method: "simsiam", Set: []string{"method.predictor_mode=none"}}
+	simsiamFixed       = Arm{Name: "predictor fixed", Method: "simsiam", Set: []string{"method.predictor_mode=fixed"}}
 	simsiamOneWay      = Arm{Name: "one direction", Method: "simsiam", Set: []string{"method.symmetric=false"}}
 	simsiamEntropy     = Arm{Name: "cross-entropy", Method: "simsiam", Set: []string{"method.similarity=cross_entropy"}}
 	simsiamHidden      = Arm{Name: "batch norm in hidden layers only", Method: "simsiam", Set: []string{"method.projector.output_norm=false"}}

@@ -9,7 +9,7 @@ var sim03 = Experiment{
 	Source:   "Chen & He 2021, arXiv:2011.10566, table 1b",
 	Reported: "linear accuracy 1.5 with the predictor fixed, 67.7 with it trained",
 	Scale:    "Features that hardly changed look good after a short run, so the accuracy decides nothing: the loss and the spread do.",
-	Arms:     []Arm{simsiam, {Name: "predictor fixed", Method: "simsiam", Set: []string{"method.predictor_mode=fixed"}}},
+	Arms:     []Arm{simsiam, simsiamFixed},
 	Shows:    []Metric{Loss, Std, EffectiveRank},
 	Expect:   []Expectation{survives("predictor fixed"), stalls("predictor fixed", -1)},
 	Effect:   &Effect{Metric: Loss, Arm: "predictor fixed", Of: "SimSiam"},
