@@ -230,6 +230,10 @@ func TestLiDARCountsDirectionsThatTellImagesApart(t *testing.T) {
 		near(t, "permuted", collapse.LiDAR(permuted), want, 1e-6)
 		near(t, "rotated", collapse.LiDAR(rotated), want, 1e-6)
 		near(t, "views in another order", collapse.LiDAR(append(views[5:], views[:5]...)), want, 1e-6)
+		huge := []torch.Tensor{views[0].MatMul(torch.Ones(torch.F64, d, d)).Scale(1e12), views[1].MatMul(torch.Ones(torch.F64, d, d)).Scale(1e12)}
+		if got := collapse.LiDAR(huge); !math.IsNaN(got) {
+			t.Errorf("of one direction and numbers of 1e12 it is %v", got)
+		}
 		for _, bad := range [][]torch.Tensor{nil, views[:1], {views[0], views[1].Narrow(0, 0, 3)}} {
 			if err := torch.Scope(func() error { collapse.LiDAR(bad); return nil }); err == nil {
 				t.Errorf("%d views made a LiDAR", len(bad))

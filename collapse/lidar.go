@@ -2,7 +2,11 @@
 
 package collapse
 
-import "parallax/torch"
+import (
+	"math"
+
+	"parallax/torch"
+)
 
 // LiDARFloor is the δ that LiDAR adds to the variance within images.
 const LiDARFloor = 1e-4
@@ -12,7 +16,8 @@ const LiDARFloor = 1e-4
 // covariance of the images' means and Σ_w the mean covariance of the views of an image plus [LiDARFloor] times I, it is
 // exp of the entropy of the eigenvalues (not of their roots, as in RankMe) of Σ_w^-½ Σ_b Σ_w^-½, in [1, min(n-1, d)], and 0
 // when all images have the same mean. Unlike the other ranks it is not fooled by noise that augmentation adds, which is the
-// same for all images. The floor makes it depend on the scale of z. Give it some hundreds of images and ten views.
+// same for all images. The floor makes it depend on the scale of z, and is lost in numbers so large that Σ_w is not positive
+// definite: then it is NaN. Give it some hundreds of images and ten views; the evaluations of a run have two.
 func LiDAR(views []torch.Tensor) float64 {
 	rank := 0.0
 	torch.NoGrad(func() {
@@ -44,7 +49,8 @@ func LiDAR(views []torch.Tensor) float64 {
 		// The eigenvalues of L⁻¹ Σ_b L⁻ᵀ with Σ_w = LLᵀ, which are the squared singular values of (L⁻¹ centredᵀ).
 		factor, ok := within.Cholesky()
 		if !ok {
-			torch.Fail("LiDAR", "the variance within images is not positive definite: the embedding's numbers are too large for a floor of %g", LiDARFloor)
+			rank = math.NaN()
+			return
 		}
 		whitened := factor.SolveTriangular(centred.T(), false)
 		values := gramValues(whitened)

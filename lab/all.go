@@ -133,6 +133,7 @@ var All = []Experiment{
 	cap02,
 	cap03,
 	rkm01,
+	lid01,
 	arq01,
 	cld01,
 	stb01,

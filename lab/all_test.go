@@ -135,7 +135,7 @@ func (e Experiment) measures(t *testing.T, m Metric) bool {
 	n := run.Num(0.5)
 	trace := &Trace{Events: []run.Event{{
 		Event: run.Eval, Of: m.of(), Dims: 16, Rows: 32, Used: 2, KNN: n, Linear: n, Support: n, Std: n, MeanCosine: n, EffectiveRank: n, RankMe: n,
-		ParticipationRatio: n, TopShare: n, StdRaw: n, CorrelationOff: n, Alignment: n, Uniformity: n, Perplexity: n, Information: n, Individual: n, Commutator: n, EigenCosine: n, SpectrumRank: n, Spectrum: []float64{3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+		ParticipationRatio: n, TopShare: n, StdRaw: n, CorrelationOff: n, Alignment: n, Uniformity: n, Perplexity: n, Information: n, Individual: n, Commutator: n, EigenCosine: n, SpectrumRank: n, LiDAR: n, Spectrum: []float64{3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
 	}}}
 	return len(trace.Curve(m)) > 0
 }

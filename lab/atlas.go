@@ -106,7 +106,7 @@ var disputes = []struct {
 	{"Do wider heads help?", "Those whose loss is of correlations or covariances are said to gain by them, and SimCLR and BYOL not.",
 		[]string{"BAR-05", "BAR-07", "VIC-10"}},
 	{"Which number tells the quality without labels?", "Each was proposed within its own set of runs.",
-		[]string{"RKM-01", "ARQ-01", "CAP-02", "AU-02"}},
+		[]string{"RKM-01", "LID-01", "ARQ-01", "CAP-02", "AU-02"}},
 }
 
 // A dispute is those claims on one question that were put to the test.

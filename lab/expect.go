@@ -250,17 +250,22 @@ func foretells(m Metric, better float64, arms ...string) Expectation {
 	}
 	text := fmt.Sprintf("Spearman's rank correlation of %s, the %s the better, with %s is above %g over %q", m, what, KNN, enough, arms)
 	return Expectation{Text: text, Judge: func(_ Experiment, s Sample) Outcome {
-		var by, quality []float64
-		for _, arm := range arms {
-			by, quality = append(by, better*s.value(arm, m)), append(quality, s.value(arm, KNN))
-		}
-		switch r := collapse.Spearman(by, quality); {
+		switch r := better * s.foresight(m, arms); {
 		case r > enough:
 			return Agrees
 		case r < 0:
 			return Opposes
 		}
 		return Unclear
+	}}
+}
+
+// foretellsBetter expects the order of arms by a metric, the higher the better, to be nearer to that by the accuracy of their
+// features' neighbours than the order by another metric is. One that is less near opposes.
+func foretellsBetter(m, than Metric, arms ...string) Expectation {
+	text := fmt.Sprintf("Spearman's rank correlation of %s with %s is above that of %s over %q", m, KNN, than, arms)
+	return Expectation{Text: text, Judge: func(_ Experiment, s Sample) Outcome {
+		return sign(s.foresight(m, arms)-s.foresight(than, arms), 0)
 	}}
 }
 

@@ -260,3 +260,27 @@ func TestForetelling(t *testing.T) {
 		}
 	}
 }
+
+// Of two metrics that order four arms the one whose order is nearer to that by accuracy agrees.
+func TestForetellingBetter(t *testing.T) {
+	arms := []string{"a", "b", "c", "d"}
+	right, near, wrong := []float64{10, 20, 30, 40}, []float64{10, 30, 20, 40}, []float64{40, 30, 20, 10}
+	for _, c := range []struct {
+		lidar, rankme []float64
+		want          Outcome
+	}{
+		{right, near, Agrees}, {near, wrong, Agrees}, {near, right, Opposes}, {wrong, right, Opposes}, {near, near, Unclear},
+		{[]float64{10, 20, 30, math.NaN()}, wrong, Unclear},
+	} {
+		s := Sample{Traces: map[string]*Trace{}}
+		for i, arm := range arms {
+			s.Traces[arm] = &Trace{Events: []run.Event{
+				{Event: run.Eval, Step: 9, Of: run.OfBackbone, KNN: run.Num(0.7 + 0.01*float64(i))},
+				{Event: run.Eval, Step: 9, Of: run.OfEmbedding, LiDAR: run.Num(c.lidar[i]), RankMe: run.Num(c.rankme[i])},
+			}}
+		}
+		if got := foretellsBetter(LiDAR, RankMe, arms...).Judge(Experiment{}, s); got != c.want {
+			t.Errorf("%v against %v is %d, want %d", c.lidar, c.rankme, got, c.want)
+		}
+	}
+}

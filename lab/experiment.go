@@ -63,6 +63,7 @@ const (
 	Std           Metric = "embedding.std"
 	RawStd        Metric = "embedding.std_raw"
 	RankMe        Metric = "embedding.rankme"
+	LiDAR         Metric = "embedding.lidar" // of two views an image
 	MeanCosine    Metric = "embedding.mean_cosine"
 	EffectiveRank Metric = "embedding.effective_rank"
 	Participation Metric = "embedding.participation_ratio"

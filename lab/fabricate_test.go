@@ -88,6 +88,7 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 		z.Event, z.Probe, z.Of, z.Dims, z.Rows = run.Eval, "synthetic:2000", run.OfEmbedding, dims, 400
 		z.MeanCosine, z.EffectiveRank, z.ParticipationRatio, z.Std = run.Num(min(0.999, cosine*wiggle)), run.Num(max(1, rank*wiggle)), run.Num(max(1, ratio*wiggle)), run.Num(std)
 		z.StdRaw, z.TopShare, z.CorrelationOff, z.RankMe = run.Num(std), run.Num(1/ratio), run.Num(min(1, 2/ratio)), run.Num(rank)
+		z.LiDAR = run.Num(0.7 * rank)
 		z.KNN, z.Alignment, z.Uniformity = run.Num(knn-0.03), run.Num(1.2-0.8*learnt), run.Num(-3.4*std)
 		for k := range dims {
 			v := 90 * math.Pow(float64(k+1), -0.7) * std

@@ -156,6 +156,16 @@ func (s Sample) gain(arm string) float64 {
 	return s.Traces[arm].Last(KNN) - s.Traces[arm].First(KNN)
 }
 
+// foresight is Spearman's rank correlation over arms of a metric with the accuracy of their features' neighbours, NaN when one
+// was not measured.
+func (s Sample) foresight(m Metric, arms []string) float64 {
+	var by, quality []float64
+	for _, arm := range arms {
+		by, quality = append(by, s.value(arm, m)), append(quality, s.value(arm, KNN))
+	}
+	return collapse.Spearman(by, quality)
+}
+
 // floor is the share of the way from the first loss down to least that the arm's loss has left, NaN when not measured.
 func (s Sample) floor(arm string, least float64) float64 {
 	if s.Traces[arm] == nil {

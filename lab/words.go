@@ -20,6 +20,7 @@ var quantities = map[string]word{
 	"mean_cosine":          {"mean cosine", "Of pairs of images: about 0 when they point everywhere, 1 when all are the same."},
 	"effective_rank":       {"effective rank", "How many directions are in use: exp of the entropy of the singular values of the centred rows. It does not see how far apart the rows are."},
 	"rankme":               {"RankMe", "The effective rank of rows that are not centred."},
+	"lidar":                {"LiDAR", "How many directions tell images apart better than two views of one: what augmentation changes does not count."},
 	"participation_ratio":  {"participation ratio", "How many directions hold the variance: (Σλ)²/Σλ². A few large ones lower it sooner than the effective rank."},
 	"top_share":            {"largest share", "Of the variance in one direction, or of the images in one cluster: 1 is a collapse."},
 	"correlation_off":      {"correlation of dimensions", "Mean absolute correlation of two dimensions: 1 when all say the same."},

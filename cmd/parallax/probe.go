@@ -28,7 +28,7 @@ const (
 	probeKept      = 64 << 20 // bytes of the pixels of a probe that are kept from one evaluation to the next: 5,000 images of 32 px
 	measured       = 2000     // rows whose spectrum is taken: a singular value decomposition of more costs seconds
 	predicted      = 1000     // rows of predictions that are measured
-	alignmentPairs = 1000     // images of which two views are compared
+	alignmentPairs = 1000     // images of which two views are compared, by alignment and LiDAR
 	pictured       = 200      // rows that are drawn in a plane, with probe.detail
 	holdOut        = 5        // without a test split every fifth image is a query and the others are the bank
 	earlySteps     = 50       // until then running batch-norm statistics are those of an untrained network
@@ -379,6 +379,9 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score, slack float64, er
 			event.Uniformity = run.Num(collapse.Uniformity(k.queries, 2))
 			if k.first.Defined() {
 				event.Alignment = run.Num(collapse.Alignment(k.first, k.other))
+				if e.config.Probe.Detail {
+					event.LiDAR = known(collapse.LiDAR([]torch.Tensor{k.first, k.other}))
+				}
 			}
 			if pr.classes > 0 && slices.Max(bank.Labels) >= 0 {
 				_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, e.config.Probe.K, e.config.Probe.Temperature, pr.classes)
@@ -430,15 +433,15 @@ func setMetrics(e *run.Event, m collapse.Metrics) {
 	e.TopShare, e.CorrelationOff = run.Num(m.TopShare), run.Num(m.CorrelationOff)
 }
 
-// known is an accuracy, absent when no image had a label.
-func known(accuracy float64) run.Number {
-	if math.IsNaN(accuracy) {
+// known is a number that is absent where there is none: an accuracy when no image had a label.
+func known(v float64) run.Number {
+	if math.IsNaN(v) {
 		return run.Number{}
 	}
-	return run.Num(accuracy)
+	return run.Num(v)
 }
 
-// views embeds two augmented views of some queries, for alignment. A method with one recipe has none.
+// views embeds two augmented views of some queries, for alignment and LiDAR. A method with one recipe has none.
 func (e *evaluation) views(pr *probe, p *train.Progress) (views [2]eval.Features, err error) {
 	if pr.pairs == nil {
 		return views, nil
