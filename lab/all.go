@@ -129,6 +129,7 @@ var All = []Experiment{
 	jng03,
 	jng04,
 	jng05,
+	stp01,
 	cap01,
 	cap02,
 	cap03,

@@ -74,6 +74,58 @@ func closed(t *testing.T, e Experiment, seed uint64) Sample {
 	return s
 }
 
+// The simplified Barlow Twins of STP-01 by differences, and one direction alone against the logistic curve that it follows.
+func TestStepGradientIsTheGradient(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	gamma, w := stepViews(r), mat.NewDense(stepOutputs, stepInputs, nil)
+	for i := range stepOutputs {
+		for k := range stepInputs {
+			w.Set(i, k, 0.5*r.NormFloat64())
+		}
+	}
+	loss := func(w *mat.Dense) (sum float64) {
+		c := stepCorrelation(w, gamma)
+		for i := range stepOutputs {
+			for k := range stepOutputs {
+				off := c.At(i, k)
+				if i == k {
+					off--
+				}
+				sum += off * off
+			}
+		}
+		return sum
+	}
+	const h = 1e-5
+	for _, at := range [][2]int{{0, 0}, {3, 11}, {5, 8}, {2, 1}} {
+		moved := func(by float64) float64 {
+			m := mat.DenseCopyOf(w)
+			m.Set(at[0], at[1], m.At(at[0], at[1])+by)
+			return loss(m)
+		}
+		want := (moved(h) - moved(-h)) / (2 * h)
+		if got := stepGradient(w, gamma).At(at[0], at[1]); math.Abs(got-want) > 1e-6*math.Max(1, math.Abs(want)) {
+			t.Errorf("dL/dW at %v is %v, by differences %v", at, got, want)
+		}
+	}
+
+	values, vectors := eigen(gamma)
+	const first, rate, number = 1e-4, 1e-4, 5000 // λ₀, and small steps
+	alone := mat.NewDense(stepOutputs, stepInputs, nil)
+	for k := range stepInputs {
+		alone.Set(2, k, math.Sqrt(first/values[1])*vectors.At(k, 1))
+	}
+	for range number {
+		g := stepGradient(alone, gamma)
+		g.Scale(-rate, g)
+		alone.Add(alone, g)
+	}
+	want := 1 / (1 + (1/first-1)*math.Exp(-8*values[1]*rate*number))
+	if got := stepCorrelation(alone, gamma).At(2, 2); math.Abs(got/want-1) > 1e-2 {
+		t.Errorf("λ has become %v, want %v", got, want)
+	}
+}
+
 func TestVanished(t *testing.T) {
 	if got := vanished([]float64{2, 1, 0.1, 0.001}, 0.01); got != 1 {
 		t.Errorf("%v of the values are below a hundredth, want 1", got)
@@ -122,7 +174,7 @@ func TestClimbIsTheGradient(t *testing.T) {
 }
 
 func TestClosedFormsAgreeWithTheirClaims(t *testing.T) {
-	for _, e := range []Experiment{byo10, scn03, jng03, jng04, vic13} {
+	for _, e := range []Experiment{byo10, scn03, jng03, jng04, vic13, stp01} {
 		var samples []Sample
 		for seed := uint64(1); seed <= fullSeeds; seed++ {
 			s, err := e.Closed(seed)
