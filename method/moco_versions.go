@@ -46,6 +46,7 @@ func NewMoCoV2() *MoCo {
 		Projector:           nn.MLP{Widths: []int{2048, 128}},
 		ViewCount:           2,
 		Negatives:           true,
+		Groups:              1,
 		ShuffleGroups:       1,
 	}
 }

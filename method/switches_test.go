@@ -49,6 +49,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.projector_rate_factor", byolWith(func(m *method.BYOL) { m.ProjectorRateFactor = -1 })},
 		{"method.predictor_rate_factor", byolWith(func(m *method.BYOL) { m.PredictorRateFactor = 0 })},
 		{"method.shuffle_groups", reSSL(func(m *method.ReSSL) { m.ShuffleGroups = 0 })},
+		{"method.groups", moCo(func(m *method.MoCo) { m.Groups = 0 })},
 		{"method.shuffle_groups", moCo(func(m *method.MoCo) { m.ShuffleGroups = 0 })},
 		{"method.projector.widths", moCo(func(m *method.MoCo) { m.Projector.Widths = []int{0} })},
 		{"method.variance", siamese(func(m *method.SimSiam) { m.Variance = -1 })},

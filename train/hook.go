@@ -44,7 +44,7 @@ type Progress struct {
 }
 
 // tap is a Backbone that lets hooks see the features which the method computes anyway: of the network that is evaluated, while
-// recording is on, and of the first rows: a method may send several views through at once. It also gives every network built
+// recording is on, and of the first rows: a method may send several views through at once, or one in groups. It also gives every network built
 // from it the weights to start from.
 type tap struct {
 	parallax.Backbone
@@ -77,9 +77,24 @@ func (t *tap) Build(p *nn.Params) nn.Layer {
 	}
 	return nn.Func(func(x torch.Tensor) torch.Tensor {
 		h := layer.Forward(x)
-		if t.recording && p.Prefix() == t.watched && !t.features.Defined() {
-			t.features = h.Detach().Narrow(0, 0, t.rows).To(torch.F32).Keep()
+		if t.recording && p.Prefix() == t.watched {
+			t.record(h)
 		}
 		return h
 	})
+}
+
+func (t *tap) record(h torch.Tensor) {
+	left := t.rows
+	if t.features.Defined() {
+		left -= t.features.Size(0)
+	}
+	if left == 0 {
+		return
+	}
+	part := h.Detach().Narrow(0, 0, min(left, h.Size(0))).To(torch.F32)
+	if t.features.Defined() {
+		part = torch.Cat(0, t.features, part)
+	}
+	t.features = part.Keep()
 }

@@ -44,3 +44,22 @@ func TestFeaturesAreThoseOfTheEvaluatedNetwork(t *testing.T) {
 		}
 	}
 }
+
+// A view that goes through the backbone in groups gives hooks the features of all of them, and measuring MoCo's leak gives no others.
+func TestFeaturesOfABatchInGroups(t *testing.T) {
+	features := func(groups int, leak bool) []float64 {
+		var s seen
+		job{method: "mocov2", hooks: []train.Hook{&s}, set: func(c *run.Config) {
+			m := c.Method.Fields.(*method.MoCo)
+			m.Groups, m.MeasureLeak, c.Train.MaxSteps = groups, leak, 2
+		}}.whole(t)
+		return s.h
+	}
+	whole, split := features(1, false), features(4, false)
+	if len(whole) == 0 || len(whole) != len(split) || slices.Equal(whole, split) {
+		t.Errorf("%d features of a batch, %d of one in groups", len(whole), len(split))
+	}
+	if !slices.Equal(split, features(4, true)) {
+		t.Error("with the leak measured the features are others")
+	}
+}

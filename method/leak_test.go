@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package method_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"parallax"
+	"parallax/method"
+	"parallax/optim"
+	"parallax/torch"
+)
+
+// Queries in groups are what each group alone would give them, and so are keys that are not shuffled: both of an image have the
+// statistics of the same images. With the shuffle the queries are the same, and the keys are those of other groups.
+func TestQueriesAndKeysInGroups(t *testing.T) {
+	const n, groups = 11, 3
+	in(t, func() {
+		whole := build(moCo(func(m *method.MoCo) {}), torch.F64, n)
+		defer whole.params.Free()
+		forward := func(shuffle int) []torch.Tensor {
+			b := build(moCo(func(m *method.MoCo) { m.Groups, m.ShuffleGroups = groups, shuffle }), torch.F64, n)
+			defer b.params.Free()
+			s := b.step(0, n, 1)
+			s.Rand = rand.New(rand.NewPCG(8, 1))
+			return b.Forward(s)
+		}
+		shared, shuffled := forward(1), forward(groups)
+		s := whole.step(0, n, 1)
+		if whole.Forward(s)[1].Sub(shared[1]).Abs().Max().Item() < 1e-6 {
+			t.Error("the queries are those of one group")
+		}
+		for g := range groups {
+			from, to := g*n/groups, (g+1)*n/groups
+			alone := whole.Forward(parallax.NewStep(0, 1, s.Views[0].Narrow(0, from, to-from), s.Views[1].Narrow(0, from, to-from)))
+			for i, what := range []string{"keys", "queries"} {
+				near(t, fmt.Sprintf("the difference of the %s of group %d", what, g), shared[i].Narrow(0, from, to-from).Sub(alone[i]).Abs().Max().Item(), 0, 1e-12)
+			}
+		}
+		near(t, "what the shuffle changes in queries", shuffled[1].Sub(shared[1]).Abs().Max().Item(), 0, 0)
+		if shuffled[0].Sub(shared[0]).Abs().Max().Item() < 1e-6 {
+			t.Error("the shuffled keys have the statistics of their queries")
+		}
+	})
+}
+
+// By hand: of three queries one is nearest to its key, one to a row of the queue, and the third to both alike, which is no hit.
+func TestAccuracyOfPickingTheKey(t *testing.T) {
+	with(t, moCo(func(m *method.MoCo) { m.Queue = 2 }), torch.F64, 3, func(b built) {
+		axes := torch.Eye(width, torch.F64)
+		b.fill(axes.Narrow(0, 0, 2))
+		keys := torch.Cat(0, axes.Narrow(0, 2, 1), axes.Narrow(0, 2, 1), axes.Narrow(0, 0, 1))
+		queries := torch.Cat(0, axes.Narrow(0, 2, 1), axes.Narrow(0, 1, 1), axes.Narrow(0, 0, 1))
+		near(t, "the accuracy", reported(b, parallax.NewStep(0, 1), func(s *parallax.Step) { b.Loss(s, []torch.Tensor{keys, queries}) })["accuracy"], 1./3, 1e-6)
+	})
+}
+
+// The leak is the accuracy in training mode minus that in evaluation mode, and a run in which it is measured is the same to the bit.
+func TestMeasuringTheLeakChangesNothing(t *testing.T) {
+	const n = 16
+	for _, symmetric := range []bool{false, true} {
+		in(t, func() {
+			var states [2]any
+			for i, measure := range []bool{false, true} {
+				b := build(moCo(func(m *method.MoCo) {
+					m.Queue, m.Groups, m.ShuffleGroups, m.Symmetric, m.MeasureLeak = 20, 4, 4, symmetric, measure
+				}), torch.F64, n)
+				o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())
+				b.train(o, 3, b.step(0, n, 1))
+				if states[i] = b.params.State(); !b.params.Training() {
+					t.Error("the network is left in evaluation mode")
+				}
+				if measure {
+					b.checkLeak(t, n)
+				}
+				o.Free()
+				b.params.Free()
+			}
+			if !reflect.DeepEqual(states[0], states[1]) {
+				t.Errorf("symmetric %v: weights, buffers or the queue differ", symmetric)
+			}
+		})
+	}
+}
+
+func (b built) checkLeak(t *testing.T, n int) {
+	t.Helper()
+	terms := func() map[string]float64 { return reported(b, b.step(3, n, 2), func(s *parallax.Step) { b.loss(s) }) }
+	training := terms()
+	b.params.Train(false)
+	evaluation := terms()
+	b.params.Train(true)
+	if training["accuracy"] == evaluation["accuracy"] {
+		t.Errorf("both accuracies are %v, which tests nothing", training["accuracy"])
+	}
+	near(t, "the leak", training["bn_leak"], training["accuracy"]-evaluation["accuracy"], 1e-6)
+	near(t, "the leak in evaluation mode", evaluation["bn_leak"], 0, 0)
+}
+
+// reported are the terms that f reports of the step.
+func reported(b built, s *parallax.Step, f func(*parallax.Step)) map[string]float64 {
+	terms := map[string]float64{}
+	s.Report = func(name string, v torch.Tensor) { terms[name] = v.Item() }
+	f(s)
+	return terms
+}
