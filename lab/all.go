@@ -69,6 +69,7 @@ var All = []Experiment{
 	sup01,
 	moc01,
 	moc02,
+	moc03,
 	moc04,
 	moc05,
 	moc06,

@@ -90,6 +90,10 @@ const (
 	LossNoise           Metric = "steps.loss_noise"               // the standard deviation of the loss from step to step, without its trend
 	AlignmentUniformity Metric = "embedding.alignment_uniformity" // the sum of both
 
+	// Of MoCo's pretext task, which is to pick the query's key among 1 + K; means over the steps since the evaluation before.
+	PretextAccuracy Metric = "terms.accuracy"
+	BNLeak          Metric = "terms.bn_leak" // the accuracy in training mode minus that in evaluation mode
+
 	// Of a clustering, by its report.
 	Purity       Metric = "pretext.purity"      // share of an image's 20 nearest neighbours that have its label
 	KNNBefore    Metric = "pretext.knn"         // accuracy of the features that the clustering stage begins with

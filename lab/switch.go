@@ -24,6 +24,7 @@ var switchOf = []struct{ prefix, is string }{
 	{"method.projector.output_norm", "batch norm"},
 	{"method.head_norm", "batch norm"},
 	{"backbone.norm", "batch norm"},
+	{"method.groups", "batch norm"},
 	{"method.shuffle_groups", "batch norm"},
 	{"method.predictor", "predictor"},
 	{"method.target_", "momentum target"},

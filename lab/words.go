@@ -43,6 +43,8 @@ var quantities = map[string]word{
 	"vanished":             {"lost directions", "How many have less than a millionth of the largest one's variance."},
 	"alignment_uniformity": {"alignment plus uniformity", "Lower is better aligned and more evenly spread."},
 	"loss_noise":           {"noise of the loss", "Its standard deviation from step to step, without its trend."},
+	"accuracy":             {"accuracy in the pretext task", "Share of queries that are nearer to their own key than to all others."},
+	"bn_leak":              {"leak of batch norm", "By how much the accuracy in the pretext task is higher with the batch's statistics than with running ones."},
 	"purity":               {"purity of neighbours", "Share of an image's nearest neighbours that have its label."},
 	"acc":                  {"clustering accuracy", "Under the best matching of clusters to classes."},
 	"largest":              {"largest cluster", "Its share of the images."},
@@ -64,6 +66,8 @@ func (m Metric) title() string {
 	}
 	switch subject, known := subjects[m.of()]; {
 	case m.name() == "":
+		return text
+	case m == PretextAccuracy, m == BNLeak:
 		return text
 	case m.of() == "terms":
 		return "the loss's term " + text
