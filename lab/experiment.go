@@ -77,6 +77,7 @@ const (
 	Information   Metric = "assignments.mutual_information"
 	Individual    Metric = "assignments.individual_entropy"
 
+	GradientRatio Metric = "prediction.grad_ratio" // what a stop-gradient takes away of the gradient over what it leaves
 	// Of a predictor that is one square matrix.
 	Commutator   Metric = "prediction.commutator"
 	EigenCosine  Metric = "prediction.eigenvector_cosine"

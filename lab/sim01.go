@@ -10,7 +10,7 @@ var sim01 = Experiment{
 	Reported: "linear accuracy 67.7 with it and 0.1 without; std near 1/√d, and 0",
 	Scale:    "The collapse takes some hundred steps, and passes through embeddings of few dimensions: by 200 steps it may be under way.",
 	Arms:     []Arm{simsiam, simsiamNoStop},
-	Shows:    []Metric{MeanCosine, EffectiveRank, Loss},
+	Shows:    []Metric{MeanCosine, EffectiveRank, Loss, GradientRatio},
 	Expect:   []Expectation{collapses("without stop-gradient")},
 	Effect:   &Effect{Metric: Loss, Arm: "SimSiam", Of: "without stop-gradient"},
 }

@@ -43,6 +43,7 @@ var quantities = map[string]word{
 	"vanished":             {"lost directions", "How many have less than a millionth of the largest one's variance."},
 	"alignment_uniformity": {"alignment plus uniformity", "Lower is better aligned and more evenly spread."},
 	"loss_noise":           {"noise of the loss", "Its standard deviation from step to step, without its trend."},
+	"grad_ratio":           {"gradient stopped over gradient left", "Of −cos(p, z′) of two views: the norm of the gradient by z′, which a stop-gradient takes away, over that by z, which has come through the predictor. 1 without a predictor."},
 	"accuracy":             {"accuracy in the pretext task", "Share of queries that are nearer to their own key than to all others."},
 	"bn_leak":              {"leak of batch norm", "By how much the accuracy in the pretext task is higher with the batch's statistics than with running ones."},
 	"purity":               {"purity of neighbours", "Share of an image's nearest neighbours that have its label."},

@@ -110,10 +110,11 @@ type Event struct {
 	SpectrumRank Number `json:"spectrum_correlation,omitzero"` // Spearman's, of uᵀW u with the square roots of F's eigenvalues
 
 	// eval, with probe.detail
-	Spectrum []float64    `json:"spectrum,omitempty"` // singular values of the centred rows, largest first
-	Points   [][2]float64 `json:"points,omitempty"`   // some rows, scaled to length 1, in the two directions of their largest spread
-	Labels   []int        `json:"labels,omitempty"`   // of the points, -1 is unknown
-	LiDAR    Number       `json:"lidar,omitzero"`     // rank of the directions that tell images apart better than views do: of two views an image, where the paper has 50
+	Spectrum      []float64    `json:"spectrum,omitempty"`  // singular values of the centred rows, largest first
+	Points        [][2]float64 `json:"points,omitempty"`    // some rows, scaled to length 1, in the two directions of their largest spread
+	Labels        []int        `json:"labels,omitempty"`    // of the points, -1 is unknown
+	GradientRatio Number       `json:"grad_ratio,omitzero"` // of -cos(p, z'), p predicted from the other view's z: the norm of the gradient by z', which a stop-gradient takes away, over that by z
+	LiDAR         Number       `json:"lidar,omitzero"`      // rank of the directions that tell images apart better than views do: of two views an image, where the paper has 50
 
 	// saved
 	File string `json:"file,omitempty"` // within the run directory
@@ -150,7 +151,7 @@ func (e *Event) Metrics() map[string]float64 {
 		"rankme": e.RankMe, "participation_ratio": e.ParticipationRatio, "alignment": e.Alignment, "uniformity": e.Uniformity,
 		"top_share": e.TopShare, "std_raw": e.StdRaw, "correlation_off": e.CorrelationOff, "perplexity": e.Perplexity, "mutual_information": e.Information,
 		"individual_entropy": e.Individual, "commutator": e.Commutator, "eigenvector_cosine": e.EigenCosine, "spectrum_correlation": e.SpectrumRank,
-		"lidar": e.LiDAR,
+		"lidar": e.LiDAR, "grad_ratio": e.GradientRatio,
 	}
 	for name, v := range e.Terms {
 		all["terms/"+name] = v

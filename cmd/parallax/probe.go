@@ -297,24 +297,33 @@ func (e *evaluation) assignments(p *train.Progress, probe string, z torch.Tensor
 	return p.Emit(event)
 }
 
-// prediction measures what the method's predictor makes of embeddings, where it has one.
-func (e *evaluation) prediction(p *train.Progress, probe string, z torch.Tensor) error {
+// prediction measures what the method's predictor makes of embeddings, where it has one, and with probe.detail where the gradient
+// between two views goes.
+func (e *evaluation) prediction(p *train.Progress, probe string, z torch.Tensor, views [2]eval.Features) error {
 	if p.Encoder.Predictor == nil {
 		return nil
 	}
 	event := run.Event{Event: run.Eval, Probe: probe, Of: run.OfPrediction}
 	defer p.Params.Train(p.Params.Training())
 	p.Params.Train(false)
+	predict := func(z torch.Tensor) (rows torch.Tensor) {
+		torch.Autocast(e.autocast(), func() { rows = p.Encoder.Predictor.Forward(z) })
+		return rows.To(torch.F32)
+	}
 	if err := torch.Scope(func() error {
 		torch.NoGrad(func() {
 			z := z.Narrow(0, 0, min(predicted, z.Size(0)))
-			var rows torch.Tensor
-			torch.Autocast(e.autocast(), func() { rows = p.Encoder.Predictor.Forward(z) })
-			setMetrics(&event, collapse.Measure(rows))
+			setMetrics(&event, collapse.Measure(predict(z)))
 			if e.config.Probe.Detail {
 				align(&event, z, p.Encoder.Predictor)
 			}
 		})
+		if e.config.Probe.Detail && views[0].Z.Defined() {
+			event.GradientRatio = known(collapse.GradientRatio(predict, views[0].Z, views[1].Z))
+			for _, n := range p.Params.Trainable() { // those of the step are spent
+				n.Tensor.SetGrad(torch.Tensor{})
+			}
+		}
 		return nil
 	}); err != nil {
 		return err
@@ -408,7 +417,7 @@ func (e *evaluation) one(pr *probe, p *train.Progress) (score, slack float64, er
 			return 0, 0, err
 		}
 	}
-	return score, slack, errors.Join(e.prediction(p, pr.name, queries.Z), e.assignments(p, pr.name, queries.Z))
+	return score, slack, errors.Join(e.prediction(p, pr.name, queries.Z, views), e.assignments(p, pr.name, queries.Z))
 }
 
 // drawn rounds what is only looked at, in place: singular values to six digits, points to a thousandth. All their digits are most
