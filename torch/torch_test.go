@@ -253,3 +253,72 @@ func TestNormsAndAttention(t *testing.T) {
 		near(t, "uniform attention", torch.Attention(q, q, torch.FromFloat64([]float64{1, 5}, 1, 1, 2, 1)).Float64s()[1], 3)
 	})
 }
+
+// A strided 1 x 1 convolution is a product with every stride-th pixel, and so is its gradient: with few channels, in channels-last,
+// libtorch's own wrote past the kernel's (train.cpp), which corrupts the heap sooner or later.
+func TestStridedPointwiseConvolution(t *testing.T) {
+	for _, channels := range []int{2, 3, 4, 6, 8, 12} {
+		in(t, func() {
+			const n, out, side, stride = 16, 8, 16, 2
+			x := seeded(n, channels, side, side).ChannelsLast().RequireGrad(true)
+			w := seeded(out, channels, 1, 1).RequireGrad(true)
+			for range 20 {
+				w.SetGrad(torch.Tensor{})
+				x.SetGrad(torch.Tensor{})
+				torch.Conv2d(x, w, torch.Tensor{}, stride, 0, 1).Square().Sum().Backward()
+			}
+			var rows []float32 // of every second pixel
+			data := x.Float64s()
+			for i := range n {
+				for r := 0; r < side; r += stride {
+					for c := 0; c < side; c += stride {
+						for k := range channels {
+							rows = append(rows, float32(data[((i*channels+k)*side+r)*side+c]))
+						}
+					}
+				}
+			}
+			v := seeded(out, channels).RequireGrad(true)
+			torch.FromFloat32(rows, len(rows)/channels, channels).MatMul(v.T()).Square().Sum().Backward()
+			want := v.Grad().Float64s()
+			for i, got := range w.Grad().Float64s() {
+				if math.Abs(got-want[i]) > 1e-4*math.Max(1, math.Abs(want[i])) {
+					t.Errorf("%d channels: gradient %d is %v, want %v", channels, i, got, want[i])
+					return
+				}
+			}
+			// ∂/∂x is 2 wᵀ(w x) at those pixels, and 0 between them.
+			down, weight := x.Grad().Float64s(), w.Float64s()
+			for at, got := range down {
+				c, r, k, i := at%side, at/side%side, at/side/side%channels, at/side/side/channels
+				sum := 0.0
+				if c%stride == 0 && r%stride == 0 {
+					for o := range out {
+						y := 0.0
+						for l := range channels {
+							y += weight[o*channels+l] * data[((i*channels+l)*side+r)*side+c]
+						}
+						sum += 2 * y * weight[o*channels+k]
+					}
+				}
+				if math.Abs(got-sum) > 1e-4 {
+					t.Errorf("%d channels: the gradient by pixel %d is %v, want %v", channels, at, got, sum)
+					return
+				}
+			}
+		})
+	}
+}
+
+// seeded holds numbers from -0.5 to 0.5 that are the same every time.
+func seeded(shape ...int) torch.Tensor {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(i*7%17)/17 - 0.5
+	}
+	return torch.FromFloat32(v, shape...)
+}
