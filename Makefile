@@ -75,7 +75,7 @@ methods: build data ## Pretrain by every method on $DATA and print how good each
 lab: build data ## Put what the review reports to the test on $DATA, with five seeds: four hours
 	bin/parallax lab run review --data $(DATA) --out runs/lab
 
-guard: build data ## See on $DATA that the guard finds every sabotaged run, and no other: an hour and a half
+guard: build data ## See on $DATA that the guard finds every sabotaged run, and no other: two to four hours
 	scripts/guard $(DATA)
 
 data:
