@@ -15,7 +15,7 @@ import (
 // 2021, arXiv:2102.06810, section 4; compute_w_corr of facebookresearch/luckmatters at 671fca5, whose balance_type is boost_scale.
 // There eigenvalues are held above 0.01 with a constant, above 0.0001 with ε, and the constant's sign is the other one).
 type Direct struct {
-	Rho       float64 // ρ of F ← ρF + (1-ρ)E[zzᵀ] in every step, whose eigenvectors become W's; 0.3 in table 6
+	Rho       float64 // ρ of F ← ρF + (1-ρ)E(zzᵀ) in every step, whose eigenvectors become W's; 0.3 in table 6
 	Epsilon   float64 // ε: 0.1 is the best of table 6, 0.01 the authors' command
 	Constant  float64 // c of W's eigenvalues √max(s/s_max - c, 0) + ε, s those of F: above 0, directions are given up (table 7)
 	Every     int     // steps from one W to the next

@@ -3,8 +3,6 @@
 package method
 
 import (
-	"fmt"
-
 	"parallax"
 	"parallax/augment"
 	"parallax/nn"
@@ -76,14 +74,6 @@ func (m *SimSiam) Validate() error {
 	)
 }
 
-// alternating refuses what asks for a gradient through targets, where an older network gives them.
-func (m *SimSiam) alternating() error {
-	if m.TargetEvery > 1 && (!m.StopGradient || m.Variance != 0 || m.Covariance != 0) {
-		return fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave method.stop_gradient on, and method.variance and method.covariance at 0", m.TargetEvery)
-	}
-	return nil
-}
-
 // Views returns views of one recipe (appendix A).
 func (m *SimSiam) Views(size int) []augment.Recipe {
 	return inTurn(m.ViewCount, augment.SimSiamRecipe(size))
@@ -133,18 +123,6 @@ func (m *SimSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	}
 	return loss.Add(m.spread(s, z))
 }
-
-// spread is µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)), VICReg's terms without its invariance. Their gradient goes through both views.
-func (m *SimSiam) spread(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z = gather(s, z)
-	variance, covariance := over(z, vicTerms.lacking).Scale(2), over(z, covarianceOf).Scale(2)
-	s.Report("variance", variance)
-	s.Report("covariance", covariance)
-	return variance.Scale(m.Variance).Add(covariance.Scale(m.Covariance))
-}
-
-// vicTerms has what VICReg's variance term is made of in its own experiments.
-var vicTerms = NewVICReg().VICTerms
 
 // d is D(p, sg(z)), averaged over the batch.
 func (m *SimSiam) d(p, z torch.Tensor) torch.Tensor {
