@@ -1,4 +1,4 @@
-module parallax
+module github.com/parallax-ssl/parallax
 
 go 1.26.0
 

@@ -11,9 +11,9 @@ package parallax
 import (
 	"math/rand/v2"
 
-	"parallax/augment"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // A Method is one self-supervised objective. Its exported fields are its hyperparameters, set to the paper's by its

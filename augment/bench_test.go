@@ -5,7 +5,7 @@ package augment_test
 import (
 	"testing"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // benchmarkViews measures whole views, normalised floats included, of one image: the work of a loader but for decoding.

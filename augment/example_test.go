@@ -5,7 +5,7 @@ package augment_test
 import (
 	"fmt"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // A view is a pure function of the image, the recipe and four counters; what was drawn can be read, kept and applied again.

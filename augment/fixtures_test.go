@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"parallax/internal/golden/views"
+	"github.com/parallax-ssl/parallax/internal/golden/views"
 )
 
 // TestFixtures checks every Pillow case of the oracle manifest, to the byte. PARALLAX_ORACLES names another folder of cases.

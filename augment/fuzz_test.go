@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // FuzzApply applies every kind of operation, with any parameters, to images of any size: none may panic, and each gives the

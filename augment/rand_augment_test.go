@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // formula is an image that other programs can make, too.

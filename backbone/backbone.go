@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax"
-	"parallax/internal/spelling"
-	"parallax/nn"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax/nn"
 )
 
 // A Spec describes a network of the list: what the config's section backbone says, and the size of the images.

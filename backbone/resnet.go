@@ -5,9 +5,9 @@ package backbone
 import (
 	"fmt"
 
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var _ parallax.Backbone = ResNet{}

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/backbone"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // in runs f in a Scope with a fresh tree of float32 parameters. f runs on libtorch's goroutine, where t.Fatal has no place.

@@ -3,8 +3,8 @@
 package backbone
 
 import (
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Stem is how a network begins: [ImageNet], [Small] or [Strided] for a ResNet, patchN for a ViT (see [PatchStem]).

@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var _ parallax.Backbone = ViT{}

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/backbone"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // The first tensors have timm's names and shapes, and every block repeats those of the first.

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Assignments describes how n images are assigned to K clusters, prototypes or teacher outputs: rows p_i of probabilities,

@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 // arm is one configuration of the calibration that the thresholds come from (see Thresholds), in one seed, at its end.

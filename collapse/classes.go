@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // pseudoInverse is the eigenvalue, relative to the largest one, below which a pseudo-inverse takes it for 0.

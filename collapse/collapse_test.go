@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // in runs f in a scope, and fails the test on an error and on tensors left behind.

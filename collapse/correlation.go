@@ -2,7 +2,7 @@
 
 package collapse
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // constantShare is the standard deviation below which a dimension counts as constant, relative to the largest one: rounding
 // has a correlation of its own.

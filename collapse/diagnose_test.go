@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 func TestNothingToSay(t *testing.T) {

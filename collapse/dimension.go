@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // coincident is the squared distance of two rows, relative to the sum of their squared lengths about the mean, that is no

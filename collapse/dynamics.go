@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // LossFloor returns how much of the way from its first value to that of a constant embedding a loss has still to go: 1 at the

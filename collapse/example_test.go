@@ -5,7 +5,7 @@ package collapse_test
 import (
 	"fmt"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 // A SimSiam run without stop-gradient, after 195 of 975 steps on CIFAR-10.

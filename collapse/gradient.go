@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Pull says what a loss does to the shape of an embedding, by the direction in which gradient descent moves its rows. Both

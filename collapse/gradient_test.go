@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"parallax/collapse"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Losses that do one thing: ‖mean ẑ‖² has the gradient mean ẑ in every row, ‖Σ‖² has Ẑ_c·Σ (both up to a factor), and drawing

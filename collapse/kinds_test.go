@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // powers is a diagonal matrix with singular values k^-α/2, so that its Gram matrix has eigenvalues k^-α, in rows ±.

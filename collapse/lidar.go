@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // LiDARFloor is the δ that LiDAR adds to the variance within images.

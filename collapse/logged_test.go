@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 func TestSpearman(t *testing.T) {

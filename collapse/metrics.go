@@ -19,7 +19,7 @@ import (
 	"math"
 	"slices"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Metrics describes the rows z_i of an embedding matrix Z of n rows and d columns. Every field but the three raw deviations,

@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/internal/number"
+	"github.com/parallax-ssl/parallax/internal/number"
 )
 
 // Number is a measured value that may be absent; the zero Number is. In JSON a value that is not finite is null.

@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Plane returns where the l2-normalised rows of z (n x d, n of some hundreds) lie in the two directions of their largest spread,

@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Four rows of a cross in the first two of three dimensions, one axis longer: the plane is the cross itself.

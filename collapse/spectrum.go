@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 const (

@@ -5,7 +5,7 @@ package collapse
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // PairRows is how many rows are looked at where all pairs of them are compared: their number grows with its square.

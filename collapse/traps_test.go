@@ -6,8 +6,8 @@ import (
 	"math"
 	"testing"
 
-	"parallax/collapse"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Each test below is a situation in which a verdict by one number is wrong: the first half shows that it is, the second that

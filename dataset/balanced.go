@@ -11,7 +11,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // Balanced draws labelled batches in which every class has as many images. A batch is a function of its number and the

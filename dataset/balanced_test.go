@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // labelled is a data set with the labels that it is given.

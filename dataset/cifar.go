@@ -10,7 +10,7 @@ import (
 	"path"
 	"strings"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // The binary version of CIFAR (https://www.cs.toronto.edu/~kriz/cifar.html): records of one label byte (CIFAR-100: two,

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // A Dataset is a fixed sequence of images. All methods are safe for concurrent use.

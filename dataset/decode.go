@@ -17,8 +17,8 @@ import (
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
-	"parallax/augment"
-	"parallax/internal/turbojpeg"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/turbojpeg"
 )
 
 // Decoder says what decodes JPEG here, for the run's record: the two differ in their pixels.

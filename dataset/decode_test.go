@@ -17,8 +17,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/augment"
-	"parallax/internal/turbojpeg"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/turbojpeg"
 )
 
 // pillowCases are the files of testdata/images and the pixels that Pillow makes of them; make_images.py wrote both.

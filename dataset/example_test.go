@@ -6,8 +6,8 @@ import (
 	"context"
 	"fmt"
 
-	"parallax/augment"
-	"parallax/dataset"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/dataset"
 )
 
 // Two views of every image, in the order of epoch 0, from the data set that needs no download.

@@ -17,7 +17,7 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // IDX (http://yann.lecun.com/exdb/mnist): a magic number (two zero bytes, the type 8 = unsigned byte, the number of

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // A Loader turns a Dataset into batches of views. Its fields must not change while an iteration runs; several

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // marked is a data set whose image i is one pixel of red i; bad ones fail.

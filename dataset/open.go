@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // whole is a recognised data set before a split is taken: every image of every split.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/bep/imagemeta"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // orientation is the EXIF orientation of an image file, 1 to 8; 1, as it is, where there is none that can be read.

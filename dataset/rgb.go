@@ -6,7 +6,7 @@ import (
 	"image"
 	"image/color"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // toRGB converts what Go's decoders return to 8-bit RGB without going through the premultiplied colours of

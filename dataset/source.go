@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // selection is a Dataset of some of the images of a whole, with their labels.

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // KnownStats are the channel statistics that the field uses for a well-known data set: "cifar10", "cifar100" (which

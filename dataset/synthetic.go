@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // Factors are what a synthetic image was drawn from: indices into the values of SyntheticFactors. The label is the

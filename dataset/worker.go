@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // worker is what the goroutines of one pass share; nothing in it changes.

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Labelled is a set of frozen features with their classes, of which a fifth is held out, so that a classifier's settings

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // solve solves the linear equations a·x = b for several columns b by Gauss' elimination with pivots.

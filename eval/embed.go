@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"iter"
 
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Batch is a batch of normalised images: Shape is N x 3 x H x W, and Pixels holds them in that order.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // in runs f in a scope, and fails the test on an error and on tensors left behind.

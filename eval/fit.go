@@ -5,7 +5,7 @@ package eval
 import (
 	"math/rand/v2"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Fit trains the probe on frozen features h (N x features): passes over all rows in batches, in an order drawn from r. That

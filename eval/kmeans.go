@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // mostIterations bounds a run of k-means; it usually ends long before because no row changes its cluster.

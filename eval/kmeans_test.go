@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func TestKMeansFindsSeparatedBlobs(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // similarities bounds how many cosines KNN holds at a time: 64 MiB of them.

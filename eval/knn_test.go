@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // naiveKNN is the definition, row by row in float64.

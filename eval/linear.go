@@ -3,8 +3,8 @@
 package eval
 
 import (
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Linear is an online linear probe: a softmax regression on features h that is trained while the encoder is, one step per

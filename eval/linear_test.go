@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // blobs draws n rows of width d around one of three corners, far from the origin and in large units, with their labels;

@@ -5,7 +5,7 @@ package eval
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Neighbours returns, for every row of h (N x D), the k other rows with the largest cosine, nearest first; fewer where there

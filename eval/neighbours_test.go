@@ -9,8 +9,8 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/eval"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func TestNeighboursAgainstLoops(t *testing.T) {

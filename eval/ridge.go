@@ -5,7 +5,7 @@ package eval
 import (
 	"math"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Lambdas are the strengths of regularisation that Ridge chooses from.

@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // SGD is how [Labelled.Softmax] trains: with momentum 0.9 and without weight decay, from weights of 0, the rate falling

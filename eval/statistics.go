@@ -9,8 +9,8 @@ import (
 	"math"
 	"strings"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // running is one batch norm's running statistics and what the batches added up to.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/method"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // published is how many claims there are on the project's list of what was published, by the paper's letters; they are

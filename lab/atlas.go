@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/method"
+	"github.com/parallax-ssl/parallax/method"
 )
 
 // An atlas is the table of methods against switches, of which each cell has the experiments that turn this switch of this method.

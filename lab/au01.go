@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var au01 = Experiment{
 	ID: "AU-01", Method: "simclr",

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var bar01 = Experiment{
 	ID: "BAR-01", Method: "barlowtwins", NeedsLabels: true,

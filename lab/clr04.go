@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var clr04 = Experiment{
 	ID: "CLR-04", Method: "simclr",

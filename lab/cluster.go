@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"parallax/collapse/history"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse/history"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // SCAN is not trained by one run: parallax cluster trains a pretext, here SimCLR, and clusters by its neighbours in a second

@@ -5,8 +5,8 @@ package lab
 import (
 	"math"
 
-	"parallax/collapse"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // Curve is the metric over the steps at which it was measured.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse"
-	"parallax/collapse/history"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/history"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // logged is a step's event.

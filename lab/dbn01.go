@@ -5,7 +5,7 @@ package lab
 import (
 	"slices"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 // Arms of Hua et al.'s plain loss, the distance of the two views alone, by what the projector ends with. VIbCReg's iterative

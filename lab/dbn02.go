@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var dbn02 = Experiment{
 	ID: "DBN-02", Method: "wmse", Switch: "whitening",

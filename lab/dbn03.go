@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var dbn03 = Experiment{
 	ID: "DBN-03", Method: "vibcreg", NeedsLabels: true, Switch: "whitening",

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var din04 = Experiment{
 	ID: "DIN-04", Method: "dino",

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 // lost are the classes of an embedding that has collapsed, in whatever way.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // What each expectation says of each way to end. The naive verdicts would be wrong in most rows: flat has the spread of a healthy

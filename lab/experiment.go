@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
 // An Experiment is one published claim and how it is put to the test.

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse/history"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse/history"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // A fate is what becomes of a fabricated run.

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var moc05 = Experiment{
 	ID: "MOC-05", Method: "mocov2",

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"sync"
 
-	"parallax/dataset"
-	"parallax/preset"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/preset"
 )
 
 // A Plan is what a laboratory was asked to do. It is kept in the output as lab.json, so that a broken-off laboratory can go

@@ -15,8 +15,8 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax/collapse"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // ReportFile is where the report lies in a laboratory's output.

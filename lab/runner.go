@@ -16,7 +16,7 @@ import (
 	"strings"
 	"sync"
 
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // A Runner makes the runs of a plan, in Out.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"parallax/collapse"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // A Sample is what one seed's runs of an experiment measured: a trace for each of its arms, or of an experiment in closed form

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var sim14 = Experiment{
 	ID: "SIM-14", Method: "simsiam", NeedsLabels: true, Switch: "optimiser",

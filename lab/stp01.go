@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 var stp01 = Experiment{

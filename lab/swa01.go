@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var swa01 = Experiment{
 	ID: "SWA-01", Method: "swav",

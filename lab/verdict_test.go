@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse/history"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse/history"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // An ending is what a run of 200 steps came to. Between its start and its end everything goes along a straight line.

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var vic01 = Experiment{
 	ID: "VIC-01", Method: "vicreg",

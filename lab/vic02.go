@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var vic02 = Experiment{
 	ID: "VIC-02", Method: "vicreg",

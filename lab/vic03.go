@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var vic03 = Experiment{
 	ID: "VIC-03", Method: "vicreg", NeedsLabels: true,

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var vic04 = Experiment{
 	ID: "VIC-04", Method: "vicreg",

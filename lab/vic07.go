@@ -5,7 +5,7 @@ package lab
 import (
 	"slices"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 var vic07 = Experiment{

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var wms01 = Experiment{
 	ID: "WMS-01", Method: "wmse",

@@ -5,8 +5,8 @@ package lab
 import (
 	"strings"
 
-	"parallax/collapse"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // A word is a term of the report with what it means.

@@ -2,7 +2,7 @@
 
 package lab
 
-import "parallax/collapse"
+import "github.com/parallax-ssl/parallax/collapse"
 
 var zhg02 = Experiment{
 	ID: "ZHG-02", Method: "simsiam",

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax"
-	"parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
 // Entry describes one method of the list.

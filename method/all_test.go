@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/method"
+	"github.com/parallax-ssl/parallax/method"
 )
 
 var arXiv = regexp.MustCompile(`arXiv:((\d\d)(\d\d)\.\d{5})`)

@@ -2,7 +2,7 @@
 
 package method
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // Assign is p, the prediction of the codes.
 func (m *SwAV) Assign(z torch.Tensor) torch.Tensor {

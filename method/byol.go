@@ -3,10 +3,10 @@
 package method
 
 import (
-	"parallax"
-	"parallax/augment"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var byolEntry = Entry{

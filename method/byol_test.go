@@ -5,9 +5,9 @@ package method_test
 import (
 	"testing"
 
-	"parallax/method"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func byolWith(set func(*method.BYOL)) *method.BYOL {

@@ -5,7 +5,7 @@ package method
 import (
 	"fmt"
 
-	"parallax/nn"
+	"github.com/parallax-ssl/parallax/nn"
 )
 
 // fraction checks that a hyperparameter lies in [0, 1].

@@ -5,7 +5,7 @@ package method
 import (
 	"math"
 
-	"parallax"
+	"github.com/parallax-ssl/parallax"
 )
 
 // This file and collapsed_statistics.go hold, for every method, its loss when all embeddings are the same, and what usually leads

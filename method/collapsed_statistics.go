@@ -5,7 +5,7 @@ package method
 import (
 	"math"
 
-	"parallax"
+	"github.com/parallax-ssl/parallax"
 )
 
 // Collapsed is every feature's (1 - 0)², since nothing correlates with a constant; without centring all correlations are 1 or -1.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 const collapsedBatch = 4 // the mean of so many equal rows is exact

@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parallax/method"
-	"parallax/nn"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // alter gives a value, and all within it, another one than it has.

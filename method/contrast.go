@@ -5,8 +5,8 @@ package method
 import (
 	"math"
 
-	"parallax"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // contrast is what the losses over all pairs of a batch's views share: SimCLR, SupCon, DCL. Its matrices are VN x VN, the N

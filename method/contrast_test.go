@@ -7,10 +7,10 @@ import (
 	"slices"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // With more than two views, every ordered pair of views is one direction; without symmetry, only those with i < j.

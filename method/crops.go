@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Crops are the views of a multi-crop method (SwAV, section 3.2): large ones of the images' size, and small ones of a smaller

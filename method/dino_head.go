@@ -5,9 +5,9 @@ package method
 import (
 	"strconv"
 
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // DINOHead is DINO's projector and its last layer (appendix C).

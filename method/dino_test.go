@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // dino is DINO with k outputs. Free its params at the end.

@@ -5,9 +5,9 @@ package method
 import (
 	"math"
 
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Direct says how a linear predictor is set from what it is given, instead of trained: W shares the eigenvectors u_j of the moving

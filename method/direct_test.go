@@ -9,10 +9,10 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"parallax"
-	"parallax/method"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func directWith(set func(*method.Direct)) *method.BYOL {

@@ -6,11 +6,11 @@ import (
 	"math"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // gradients are those of every trained parameter, one after the other, after a step's backward.

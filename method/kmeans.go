@@ -5,7 +5,7 @@ package method
 import (
 	"math/rand/v2"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // rowsAtOnce bounds how many rows are compared with all centroids at a time.

@@ -3,8 +3,8 @@
 package method
 
 import (
-	"parallax"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // leak is by how much more often a query finds its key among 1 + K in training than in evaluation mode, of the same views and

@@ -8,10 +8,10 @@ import (
 	"reflect"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Queries in groups are what each group alone would give them, and so are keys that are not shuffled: both of an image have the

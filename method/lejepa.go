@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var leJEPAEntry = Entry{

@@ -6,9 +6,9 @@ import (
 	"math"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func lejepa(set func(*method.LeJEPA)) *method.LeJEPA {

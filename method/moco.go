@@ -6,10 +6,10 @@ import (
 	"iter"
 	"strconv"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // MoCo looks a query's key up among the keys of many earlier images, which a slowly moving copy of the encoder made.

@@ -3,8 +3,8 @@
 package method
 
 import (
-	"parallax"
-	"parallax/nn"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
 )
 
 const (

@@ -3,9 +3,9 @@
 package method
 
 import (
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // nearest returns, for every row of z, the row of bank (K x d, of length 1) with the highest cosine: nn(z, Q) of NNCLR. No

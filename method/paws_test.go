@@ -7,10 +7,10 @@ import (
 	"slices"
 	"testing"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/method"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func paws(set func(*method.PAWS)) *method.PAWS {

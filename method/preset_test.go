@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/preset"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // published are the presets whose values others have published; those of the others were chosen here, as is said above all.

@@ -7,11 +7,11 @@ import (
 	"math"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // arranged are the prototypes of the values below: sin(0.5 + 1.1t + 0.03t²) for element t of a K x 4 matrix, rows of length 1.

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // queues are the rows of a method's queues, by their full names.

@@ -7,10 +7,10 @@ import (
 	"math/rand/v2"
 	"strconv"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var scanEntry = Entry{

@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // The values were computed with PyTorch in float64 straight from the paper's formula, apart from any method's code: the

@@ -5,9 +5,9 @@ package method
 import (
 	"math"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var selfLabelEntry = Entry{

@@ -3,8 +3,8 @@
 package method
 
 import (
-	"parallax"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // inGroups embeds one view in groups of the batch, so that batch norm sees each on its own, as each of several GPUs would. With

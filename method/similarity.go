@@ -5,8 +5,8 @@ package method
 import (
 	"math"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // cosine returns the mean over rows of p·z / (‖p‖ ‖z‖), for p and z of N x d.

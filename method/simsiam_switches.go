@@ -5,8 +5,8 @@ package method
 import (
 	"fmt"
 
-	"parallax"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // alternating refuses what asks for a gradient through targets, where an older network gives them.

@@ -7,10 +7,10 @@ import (
 	"math"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // A bias as predictor is one vector, 0 at the start, so that p is z/‖z‖; its gradient is that of -cos(z/‖z‖ + b, z').

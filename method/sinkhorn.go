@@ -2,7 +2,7 @@
 
 package method
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // Sinkhorn returns the codes of scores, both B samples x K prototypes: the distribution closest to exp(scores/epsilon) in
 // which every prototype has the same share of the samples, after so many iterations of Sinkhorn and Knopp (Cuturi 2013; SwAV,

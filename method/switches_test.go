@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // A wrong hyperparameter is refused in one line that names it as the config does.

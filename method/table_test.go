@@ -10,12 +10,12 @@ import (
 	"slices"
 	"testing"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // properties are what the table test may expect of a loss. The zero value is what most methods have; a word says why one

@@ -3,9 +3,9 @@
 package method
 
 import (
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // target is a second encoder that begins as a copy of the online one (BYOL's ξ, MoCo's θ_k).

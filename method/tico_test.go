@@ -6,9 +6,9 @@ import (
 	"math"
 	"testing"
 
-	"parallax/method"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func tico(set func(*method.TiCo)) *method.TiCo {

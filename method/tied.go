@@ -5,8 +5,8 @@ package method
 import (
 	"fmt"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // tied are the weights of a predictor that is kept symmetric, the first W₁ and the last W₂, which is to be W₁ᵀ: of two layers

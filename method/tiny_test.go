@@ -10,11 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // tiny is a backbone of one convolution: N x 3 x H x W -> N x 8.

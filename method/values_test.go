@@ -8,9 +8,9 @@ import (
 	"slices"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // waves are the inputs of the values below: t = 4i + j, z₁ = sin(0.3 + 0.7t + 0.11t²), z₂ = z₁ + 0.25·cos(1.3t + 0.05t²).

@@ -5,10 +5,10 @@ package method
 import (
 	"math"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var wmseEntry = Entry{

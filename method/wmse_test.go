@@ -7,9 +7,9 @@ import (
 	"slices"
 	"testing"
 
-	"parallax"
-	"parallax/method"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Every slice comes out with mean 0 and the identity as covariance; the rows that fill no slice are dropped.

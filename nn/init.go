@@ -7,7 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Init draws the initial values of a parameter of the given shape.

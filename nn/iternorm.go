@@ -2,7 +2,7 @@
 
 package nn
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // IterNorm whitens groups of features over the batch by Newton's iterations: Huang et al., "Iterative Normalization: Beyond
 // Standardization towards Efficient Whitening", CVPR 2019, arXiv:1904.03441, algorithm 1, with its eps 1e-5, momentum 0.1,

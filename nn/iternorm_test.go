@@ -7,8 +7,8 @@ import (
 	"math"
 	"testing"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 type matrix [][]float64

@@ -2,7 +2,7 @@
 
 package nn
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // Layer is a differentiable function of one tensor.
 type Layer interface {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Norm is a kind of normalisation. It makes the layers of a network that depend on it: the normalisation itself, and the

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // in runs f in a Scope with a fresh tree. f runs on libtorch's goroutine, where t.Fatal has no place.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Params is a tree of named tensors: parameters, which optimisers move, and buffers, which are state of another kind

@@ -5,7 +5,7 @@ package nn
 import (
 	"math/rand/v2"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Queue holds the newest rows of many batches, l2-normalised: MoCo's dictionary of keys (He et al., arXiv:1911.05722,

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // batch is n rows of width 2, each the unit vector of an angle of its own and of any length.

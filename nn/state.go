@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"parallax/internal/safetensors"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/internal/safetensors"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // State is a tensor taken out of libtorch: what checkpoints hold.

@@ -2,7 +2,7 @@
 
 package optim
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // Adam divides the running mean of the gradient by the root of its running square (Kingma & Ba, arXiv:1412.6980,
 // algorithm 1). It is torch.optim.Adam: weight decay is l2 regularisation, added to the gradient.

@@ -2,7 +2,7 @@
 
 package optim
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // LARS is SGD with momentum whose gradients are first scaled tensor by tensor to the size of the weights (You et al.,
 // arXiv:1708.03888): g = trust·(∇ + decay·p), trust = eta·‖p‖ / (‖∇‖ + decay·‖p‖ + eps). A tensor whose weights or

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // rules are one of each kind, with everything switched on that has state.

@@ -6,8 +6,8 @@ import (
 	"math"
 	"strings"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // A Rule is how an optimiser moves parameters. Rules are plain data: their fields are the hyperparameters but for the

@@ -2,7 +2,7 @@
 
 package optim
 
-import "parallax/nn"
+import "github.com/parallax-ssl/parallax/nn"
 
 // A Schedule is a number, such as the learning rate, as a function of the optimiser step, counted from 0.
 type Schedule interface {

@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"parallax/optim"
+	"github.com/parallax-ssl/parallax/optim"
 )
 
 func TestWarmupCosineAtItsCorners(t *testing.T) {

@@ -2,7 +2,7 @@
 
 package optim
 
-import "parallax/torch"
+import "github.com/parallax-ssl/parallax/torch"
 
 // SGD is stochastic gradient descent: g = ∇ + decay·p; m = momentum·m + g, and m = g in the first step; p -= rate·m, or
 // rate·(g + momentum·m) with Nesterov. It is torch.optim.SGD.

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // stepSlot holds how many steps a parameter has made. It is kept for each of them, since a group may be frozen at first.

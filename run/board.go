@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"parallax/internal/tfevents"
+	"github.com/parallax-ssl/parallax/internal/tfevents"
 )
 
 // openBoard begins a new file of events in the folder, which hides what older ones say past step.

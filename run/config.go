@@ -2,7 +2,7 @@
 
 package run
 
-import "parallax/augment"
+import "github.com/parallax-ssl/parallax/augment"
 
 // Config says everything a run depends on. In the file, each exported field is a key in snake_case (see [Key]).
 // A Config is filled in layers, each over the one before: defaults, the method's paper, a preset, a config file, flags,

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -2,7 +2,7 @@
 
 package run
 
-import "parallax/internal/number"
+import "github.com/parallax-ssl/parallax/internal/number"
 
 // What an Event may be: the values of its field "event".
 const (

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // A method's hyperparameters are the exported fields of a struct.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // contrast is a method's hyperparameters with every kind of field that a config holds.

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/augment"
-	"parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/spelling"
 
 	"go.yaml.in/yaml/v3"
 )

@@ -7,7 +7,7 @@ import (
 	"math"
 	"strings"
 
-	"parallax/internal/tfevents"
+	"github.com/parallax-ssl/parallax/internal/tfevents"
 )
 
 // Log is where the events of a running run go: metrics.jsonl, TensorBoard, and whoever watches.

@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax/augment"
-	"parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
 // kind of a node of the tree that a Config is for reading, writing and comparing.

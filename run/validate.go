@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/augment"
-	"parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
 var patchStem = regexp.MustCompile(`^patch[1-9][0-9]?$`)

@@ -125,7 +125,7 @@ func moduleRoot() string {
 	}
 	for {
 		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
-			if strings.HasPrefix(string(text), "module parallax\n") {
+			if strings.HasPrefix(string(text), "module github.com/parallax-ssl/parallax\n") {
 				return dir
 			}
 			return ""

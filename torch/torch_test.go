@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // in runs f in a scope, fails the test on an error and on tensors left behind.

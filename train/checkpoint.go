@@ -17,9 +17,9 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // FormatVersion is the version of the checkpoints this program writes. It reads no newer ones.

@@ -18,9 +18,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parallax/nn"
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 var checkpointFiles = []string{"hooks.safetensors", "manifest.json", "model.safetensors", "optimizer.safetensors"}

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"iter"
 
-	"parallax"
-	"parallax/dataset"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
 )
 
 // prepareData makes the loader give the method what it asks for beside views of each image: pairs, labelled batches.

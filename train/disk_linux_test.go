@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // smallDisk mounts an empty file system of 256 KiB. Where that is not permitted the test is skipped.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // due notes the steps at which an evaluation was due.

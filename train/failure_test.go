@@ -15,10 +15,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parallax"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // poisoned is a method that reports terms and whose loss changes at one step.

@@ -6,9 +6,9 @@ import (
 	"math"
 	"strings"
 
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // gradientNorms returns the l2 norm of the gradient of each part of the networks, a part being what the parameters' names begin

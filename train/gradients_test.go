@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // A part's norm is that of all its gradients together; a parameter that backward did not reach counts as 0.

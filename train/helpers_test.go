@@ -20,14 +20,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/dataset"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 const pixels = 16

@@ -5,10 +5,10 @@ package train
 import (
 	"fmt"
 
-	"parallax"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // A Hook watches a run. It is called on libtorch's thread, inside a scope, and must leave the networks as they were.

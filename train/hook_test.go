@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/method"
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // seen notes the features that hooks get, of the last step.

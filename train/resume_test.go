@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"parallax"
-	"parallax/method"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // settings are what the state of a run may hang on.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"slices"
 
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // Rewind is the error of a Hook that sends the run back to the newest checkpoint that no hook had a doubt about. With

@@ -9,10 +9,10 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"parallax"
-	"parallax/dataset"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // epoch yields the batches of an epoch from number at on. Before the first, a Starter starts the epoch. A run that was stopped

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"parallax"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // beginner is a method that notes when an epoch is started, and what it is shown of it.

@@ -9,12 +9,12 @@ import (
 	"slices"
 	"time"
 
-	"parallax"
-	"parallax/dataset"
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // term is one reported part of the loss.

@@ -10,12 +10,12 @@ import (
 	"math"
 	"time"
 
-	"parallax"
-	"parallax/dataset"
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Trainer runs one method over one data set. Make it with [New], perhaps [Trainer.Resume], then [Trainer.Run] once, then

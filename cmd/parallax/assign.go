@@ -12,12 +12,12 @@ import (
 	"slices"
 	"strconv"
 
-	"parallax"
-	"parallax/eval"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // What a stage that makes clusters leaves in its folder, beside the run.

@@ -19,11 +19,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"parallax"
-	"parallax/dataset"
-	"parallax/method"
-	"parallax/preset"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // The stages of a clustering, each a run in a folder of that name, and what else the folder around them holds.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/dataset"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func TestNearlyBest(t *testing.T) {

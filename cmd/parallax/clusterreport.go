@@ -15,9 +15,9 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax/dataset"
-	"parallax/eval"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // The size of a cluster's contact sheet: its most confident images, row by row.

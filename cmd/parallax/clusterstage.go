@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"parallax/method"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // stage is what a run that is one of several does besides.

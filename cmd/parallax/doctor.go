@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
 
-	"parallax/dataset"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func doctorCommand() *cobra.Command {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"parallax/dataset"
-	"parallax/eval"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // evalFlags are the flags of all evaluations, and --k of one.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"parallax/eval"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // agrees FILE RUN OF: the kNN accuracies in the JSON of eval knn, of the untrained network and the trained one, are those

@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/dataset"
-	"parallax/eval"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // evalReport is what an evaluation came to.

@@ -10,8 +10,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"parallax/eval"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // What the grid of kNN tries, as far as there are neighbours; the run's own setting is added.

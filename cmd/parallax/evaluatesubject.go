@@ -19,14 +19,14 @@ import (
 
 	"golang.org/x/term"
 
-	"parallax"
-	"parallax/dataset"
-	"parallax/eval"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // subject is what is evaluated: the networks of a run at a checkpoint, or a backbone in a file.

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"parallax/backbone"
-	"parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
 // flagError says what is wrong with a flag: the nearest one of those there are, or what its value must be.

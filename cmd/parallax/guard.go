@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"parallax/collapse/guard"
-	"parallax/method"
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/collapse/guard"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // guardian is the hook that lets the guard judge after every evaluation, and does what it says. It comes after the hook that

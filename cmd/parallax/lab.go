@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"parallax/lab"
+	"github.com/parallax-ssl/parallax/lab"
 )
 
 // quick are the claims of lab run --quick: the clearest of several kinds, which share arms, and three in closed form.

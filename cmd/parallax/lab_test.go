@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"parallax"
-	"parallax/lab"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // enough images for every batch, whose statistics need not be measured.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"parallax/lab"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 func labReportCommand() *cobra.Command {

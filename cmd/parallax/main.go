@@ -24,9 +24,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"parallax/internal/spelling"
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/internal/spelling"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // Exit statuses beside 0 and 1 (what was asked for could not be done).

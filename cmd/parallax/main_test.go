@@ -26,9 +26,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"parallax"
-	"parallax/method"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // TestMain makes this program the command parallax of the scripts under testdata.

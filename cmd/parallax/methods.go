@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"parallax/internal/describe"
-	"parallax/method"
+	"github.com/parallax-ssl/parallax/internal/describe"
+	"github.com/parallax-ssl/parallax/method"
 )
 
 func methodsCommand() *cobra.Command {

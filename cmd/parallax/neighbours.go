@@ -12,11 +12,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"parallax"
-	"parallax/eval"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // widest is how many neighbours of an image are kept at least: purity is measured that far.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"parallax/augment"
-	"parallax/backbone"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // What a thread of a server's processor from 2022 did in training runs on a quiet machine, within a factor of two:

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"parallax/augment"
-	"parallax/backbone"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 func TestOperations(t *testing.T) {

@@ -15,14 +15,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"parallax"
-	"parallax/dataset"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/preset"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 var errNoEngine = torch.ErrNoEngine

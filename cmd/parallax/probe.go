@@ -12,15 +12,15 @@ import (
 
 	"gonum.org/v1/gonum/floats/scalar"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/collapse"
-	"parallax/dataset"
-	"parallax/eval"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 const (

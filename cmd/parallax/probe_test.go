@@ -12,10 +12,10 @@ import (
 	"slices"
 	"testing"
 
-	"parallax/dataset"
-	"parallax/nn"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // Only of a predictor that is one square matrix can be said how it lies to its inputs: the identity shares all eigenvectors.

@@ -15,15 +15,15 @@ import (
 
 	"golang.org/x/sys/cpu"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/backbone"
-	"parallax/dataset"
-	"parallax/method"
-	"parallax/preset"
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // job is a run that is fully described but not begun.

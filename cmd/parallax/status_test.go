@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"parallax/run"
-	"parallax/torch"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 func TestExitStatus(t *testing.T) {

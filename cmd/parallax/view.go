@@ -20,9 +20,9 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
-	"parallax/collapse/guard"
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/collapse/guard"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // view shows a run to whoever started it: a bar in a terminal, plain lines when piped, or events as JSON.

@@ -16,10 +16,10 @@ import (
 	"github.com/spf13/cobra"
 	xdraw "golang.org/x/image/draw"
 
-	"parallax/augment"
-	"parallax/dataset"
-	"parallax/method"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 func viewsCommand() *cobra.Command {

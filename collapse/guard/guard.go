@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax/collapse"
-	"parallax/collapse/history"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/history"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // ChanceSteps is how many steps it takes before embeddings that draw together, or assignments that say nothing, are believed to be

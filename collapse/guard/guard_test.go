@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/collapse"
-	"parallax/collapse/guard"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/guard"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 const steps = 1000

@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"parallax/collapse"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // A Builder collects a run's events. The zero Builder is that of a run which has not begun.

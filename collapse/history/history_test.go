@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parallax/collapse"
-	"parallax/collapse/history"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/history"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 func eval(step int, probe, of string, cosine float64) run.Event {

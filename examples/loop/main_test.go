@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func TestTrain(t *testing.T) {

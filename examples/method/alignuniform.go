@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"math"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var entry = method.Entry{

@@ -12,10 +12,10 @@ import (
 	"fmt"
 	"os"
 
-	"parallax/backbone"
-	"parallax/dataset"
-	"parallax/run"
-	"parallax/train"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 func main() {

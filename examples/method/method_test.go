@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"parallax"
-	"parallax/collapse"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var (

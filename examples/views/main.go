@@ -15,8 +15,8 @@ import (
 	"io"
 	"os"
 
-	"parallax/augment"
-	"parallax/dataset"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/dataset"
 )
 
 const (

@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-const module = "parallax"
+const module = "github.com/parallax-ssl/parallax"
 
 // anything marks the packages that wire the others together; they import all but the dashboard.
 var anything = []string{"*"}

@@ -22,7 +22,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // panel is one of the plots side by side.

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"sync"
 
-	"parallax/method"
-	"parallax/nn"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // A Field is one hyperparameter, or a part of a method that has hyperparameters of its own, such as its projector. A part

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/method"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // What the program and the pages say of a hyperparameter is the comment beside it, so every one has a comment, and it is

@@ -2,7 +2,7 @@
 
 package golden
 
-import "parallax/internal/golden/views"
+import "github.com/parallax-ssl/parallax/internal/golden/views"
 
 // RunAugment runs every augmentation case of dir/manifest.json that is not for reference only. The error says that the
 // manifest itself could not be read.

@@ -5,9 +5,9 @@ package golden
 import (
 	"fmt"
 
-	"parallax/backbone"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // runBackbone runs a network on a batch with running statistics, then with the batch's, which moves the running mean of

@@ -2,7 +2,7 @@
 
 package golden
 
-import "parallax/eval"
+import "github.com/parallax-ssl/parallax/eval"
 
 // runClustering checks the scores of clusters against labels.
 func runClustering(c *Case) error {

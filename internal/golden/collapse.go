@@ -5,7 +5,7 @@ package golden
 import (
 	"math"
 
-	"parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse"
 )
 
 // runCollapse checks what is measured of an embedding. The case's std lacks the factor √d, and its singular values are those

@@ -2,7 +2,7 @@
 
 package golden
 
-import "parallax/eval"
+import "github.com/parallax-ssl/parallax/eval"
 
 // runKNN checks the weighted kNN classifier.
 func runKNN(c *Case) error {

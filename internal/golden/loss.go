@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // runLoss compares a method's loss and its gradients. An input that the case gives no gradient for must get none: that is

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"parallax/nn"
-	"parallax/optim"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
 )
 
 // runOptimizer makes the case's steps: gK_J is the gradient of tensor wJ in step K.

@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/internal/safetensors"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/internal/safetensors"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // A Case is one entry of an engine manifest: inputs, and what an independent implementation computed from them. A value

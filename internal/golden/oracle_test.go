@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/internal/safetensors"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/internal/safetensors"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // oracles is the folder of cases: $PARALLAX_ORACLES, or the committed copies.

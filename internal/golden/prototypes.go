@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // runSinkhorn checks the codes alone.

@@ -5,9 +5,9 @@ package golden
 import (
 	"strings"
 
-	"parallax"
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // queue returns what the method's queue is to hold: for a case that gives the nearest neighbours themselves these, each of

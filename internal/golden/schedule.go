@@ -3,8 +3,8 @@
 package golden
 
 import (
-	"parallax/nn"
-	"parallax/optim"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
 )
 
 // runSchedule runs the cases schedule/warmup_cosine (the learning rate) and schedule/byol_momentum (of the target).

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"strings"
 
-	"parallax"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/optim"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // tinyNet is the network of the cases' parameter net; the method makes the heads that go with it.

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax/nn"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 var sine = regexp.MustCompile(`sin\(([0-9.]+) i \+ ([0-9.]+) k\)`)

@@ -7,7 +7,7 @@ import (
 	"math"
 	"testing"
 
-	"parallax/internal/number"
+	"github.com/parallax-ssl/parallax/internal/number"
 )
 
 func TestJSON(t *testing.T) {

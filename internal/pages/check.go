@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/backbone"
-	"parallax/method"
-	"parallax/preset"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/preset"
 )
 
 // headings are those of a method's page, in their order. The one in optional may be left out.

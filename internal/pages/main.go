@@ -21,7 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func main() {

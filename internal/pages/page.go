@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"parallax/method"
+	"github.com/parallax-ssl/parallax/method"
 )
 
 // folder is where the pages lie, below the module's root.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"parallax/method"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // The pages are what the code says, and say nothing that is not so.

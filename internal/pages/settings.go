@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax/internal/describe"
-	"parallax/method"
-	"parallax/preset"
-	"parallax/run"
+	"github.com/parallax-ssl/parallax/internal/describe"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // presets are those that a page shows: for training on images. "lab" is for experiments of half a minute.

@@ -9,14 +9,14 @@ import (
 	"strconv"
 	"strings"
 
-	"parallax"
-	"parallax/augment"
-	"parallax/backbone"
-	"parallax/method"
-	"parallax/nn"
-	"parallax/preset"
-	"parallax/run"
-	"parallax/torch"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // What a step is taken with: a small network, few small images, random pixels. Only which tensors move is looked at.

@@ -7,8 +7,8 @@ import (
 	"regexp"
 	"strings"
 
-	"parallax"
-	"parallax/method"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
 )
 
 var arXiv = regexp.MustCompile(`arXiv:(\d{4}\.\d{5})`)

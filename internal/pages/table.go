@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"parallax"
-	"parallax/method"
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
 )
 
 // table compares all methods.

@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"parallax/internal/golden"
+	"github.com/parallax-ssl/parallax/internal/golden"
 )
 
 func main() {

@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // params is the union of the parameters of all ops of an augmentation manifest.

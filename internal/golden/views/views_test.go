@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"parallax/augment"
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // write makes a folder with a manifest of one case.
