@@ -41,10 +41,11 @@ type Updater interface {
 	Update(s *Step)
 }
 
-// Grouper is a Method whose parameters differ in learning rate or weight decay, or are frozen for a while; at counts steps from 0.
+// Grouper is a Method whose parameters differ in learning rate or weight decay, or are frozen for a while. Groups is called
+// before each optimiser step, with a Step that has At, Of and Epoch alone.
 type Grouper interface {
 	Method
-	Groups(at, of int) []nn.Group
+	Groups(s *Step) []nn.Group
 }
 
 // Pairer is a Method that compares an image with another one: all views but the first are of the image that Pair names. r

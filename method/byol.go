@@ -122,7 +122,7 @@ func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 }
 
 // Groups has the rates of predictor and projector, and what weight decay leaves out.
-func (m *BYOL) Groups(_, _ int) []nn.Group {
+func (m *BYOL) Groups(*parallax.Step) []nn.Group {
 	return []nn.Group{
 		{Prefix: "predictor.", Scale: m.PredictorRateFactor},
 		{Prefix: "projector.", Scale: m.ProjectorRateFactor, Undecayed: !m.EncoderDecay},

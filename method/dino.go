@@ -39,7 +39,7 @@ type DINO struct {
 	student, teacher parallax.Encoder // with the last layer
 	follower         target
 	centre, batch    torch.Tensor // c, and the mean of the teacher's outputs in this step: 1 x K
-	epoch            int          // of the step that runs
+	epoch            int          // of the last update: the teacher's temperature in Assign
 }
 
 // NewDINO returns DINO with the paper's hyperparameters (section 3.2 and appendix) and its two global crops.
@@ -86,13 +86,12 @@ func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Groups freezes the last layer at the start.
-func (m *DINO) Groups(_, _ int) []nn.Group {
-	return []nn.Group{{Prefix: "last.", Scale: 1, Frozen: m.epoch < m.FreezeEpochs}}
+func (m *DINO) Groups(s *parallax.Step) []nn.Group {
+	return []nn.Group{{Prefix: "last.", Scale: 1, Frozen: s.Epoch < m.FreezeEpochs}}
 }
 
 // Forward returns the teacher's outputs for the global crops, and then the student's for all.
 func (m *DINO) Forward(s *parallax.Step) (g []torch.Tensor) {
-	m.epoch = s.Epoch
 	torch.NoGrad(func() {
 		g = embedCrops(m.teacher, s.Views[:m.LargeCrops])
 		s.Gather(torch.Cat(0, g...)).To(m.batch.DType()).MeanKeep(0).CopyInto(m.batch)
@@ -143,6 +142,7 @@ func (m *DINO) temperature(epoch int) float64 {
 
 // Update moves the centre (equation 4) and the teacher.
 func (m *DINO) Update(s *parallax.Step) {
+	m.epoch = s.Epoch
 	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum) // c ← mc + (1-m) mean g_t
 	if (s.At+1)%m.TargetEvery == 0 {
 		m.follower.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))

@@ -77,7 +77,7 @@ func (m *NNSiam) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Groups keeps the predictor's learning rate constant when asked.
-func (m *NNSiam) Groups(_, _ int) []nn.Group { return m.PredictorRate.groups() }
+func (m *NNSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.groups() }
 
 // Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.
 func (m *NNSiam) Forward(s *parallax.Step) []torch.Tensor {

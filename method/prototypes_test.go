@@ -167,7 +167,7 @@ func TestSwAVFreezesForSteps(t *testing.T) {
 		frozen            bool
 	}{{0, 3, 2, true}, {0, 3, 3, false}, {1, 3, 3, true}, {0, 0, 0, false}} {
 		m := swapped(func(m *method.SwAV) { m.FreezeEpochs, m.FreezeSteps = c.epochs, c.steps })
-		if got := m.Groups(c.at, 10)[0].Frozen; got != c.frozen {
+		if got := m.Groups(parallax.NewStep(c.at, 10))[0].Frozen; got != c.frozen {
 			t.Errorf("%d epochs and %d steps: frozen is %v in step %d", c.epochs, c.steps, got, c.at)
 		}
 	}

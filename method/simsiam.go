@@ -94,7 +94,7 @@ func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Groups keeps the predictor's learning rate constant when asked.
-func (m *SimSiam) Groups(_, _ int) []nn.Group { return m.PredictorRate.groups() }
+func (m *SimSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.groups() }
 
 // Forward returns z₁, z₂ ..., of the older network where there is one, and then p₁, p₂ ...
 func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {

@@ -40,7 +40,6 @@ type SwAV struct {
 	encoder    parallax.Encoder
 	prototypes torch.Tensor // C: K x d
 	queues     []*nn.Queue  // per large crop
-	epoch      int          // of the step that runs
 }
 
 // NewSwAV returns SwAV with the paper's hyperparameters and its two large crops; without a queue, as for large batches.
@@ -81,13 +80,12 @@ func (m *SwAV) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Groups freezes C at the start.
-func (m *SwAV) Groups(at, _ int) []nn.Group {
-	return []nn.Group{{Prefix: "prototypes.", Scale: 1, Frozen: m.epoch < m.FreezeEpochs || at < m.FreezeSteps}}
+func (m *SwAV) Groups(s *parallax.Step) []nn.Group {
+	return []nn.Group{{Prefix: "prototypes.", Scale: 1, Frozen: s.Epoch < m.FreezeEpochs || s.At < m.FreezeSteps}}
 }
 
 // Forward returns z of the large crops, to make codes of, and then z of all crops, to predict from.
 func (m *SwAV) Forward(s *parallax.Step) []torch.Tensor {
-	m.epoch = s.Epoch
 	z := embedCrops(m.encoder, s.Views)
 	for i, q := range m.queues {
 		q.Offer(s.Gather(z[i].Detach()))

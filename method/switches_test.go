@@ -366,7 +366,7 @@ func TestSimSiamPredictorRate(t *testing.T) {
 			defer o.Free()
 			before := parameters(b.params)
 			b.loss(b.step(0, 8, 1)).Backward()
-			o.Step(0, 0.1, b.Method.(parallax.Grouper).Groups(steps, steps))
+			o.Step(0, 0.1, b.Method.(parallax.Grouper).Groups(parallax.NewStep(steps, steps)))
 			for name, after := range parameters(b.params) {
 				moves := want && strings.HasPrefix(name, "predictor.")
 				if moved := !bytes.Equal(before[name], after); moved != moves {

@@ -588,7 +588,7 @@ func (b built) train(o *optim.Optimizer, n int, s *parallax.Step) []float64 {
 			loss.Backward()
 			var groups []nn.Group
 			if g, ok := b.Method.(parallax.Grouper); ok {
-				groups = g.Groups(at, s.Of)
+				groups = g.Groups(s)
 			}
 			o.Step(0.05, 0.05, groups)
 			if u, ok := b.Method.(parallax.Updater); ok {

@@ -392,9 +392,9 @@ func (a around) Update(s *parallax.Step) {
 	}
 }
 
-func (a around) Groups(at, of int) []nn.Group {
+func (a around) Groups(s *parallax.Step) []nn.Group {
 	if g, ok := a.Method.(parallax.Grouper); ok {
-		return g.Groups(at, of)
+		return g.Groups(s)
 	}
 	return nil
 }

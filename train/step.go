@@ -149,15 +149,16 @@ func (t *Trainer) move() float64 {
 	if c := t.Config.Optim.ClipGrad; c > 0 {
 		optim.ClipNorm(t.params.Trainable(), c)
 	}
+	s := t.state()
 	var groups []nn.Group
 	if g, ok := t.Method.(parallax.Grouper); ok {
-		groups = g.Groups(t.step, t.Steps)
+		groups = g.Groups(s)
 	}
 	rate := t.schedule.At(t.step)
 	t.optimizer.Use(t.rule(t.decay.At(t.step)))
 	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
 	if u, ok := t.Method.(parallax.Updater); ok {
-		u.Update(t.state())
+		u.Update(s)
 	}
 	return rate
 }

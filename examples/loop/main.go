@@ -83,7 +83,7 @@ func train(ctx context.Context, out io.Writer, steps int) error {
 				z := m.Forward(s)
 				loss := m.Loss(s, z)
 				loss.Backward()
-				optimizer.Step(rate.At(at), rate.Base, m.Groups(at, steps))
+				optimizer.Step(rate.At(at), rate.Base, m.Groups(s))
 				for _, p := range params.Trainable() {
 					p.Tensor.SetGrad(torch.Tensor{})
 				}

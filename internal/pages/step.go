@@ -160,8 +160,7 @@ func groups(m parallax.Method, epoch int) []nn.Group {
 	if !ok {
 		return nil
 	}
-	torch.NoGrad(func() { m.Forward(step(m, epoch)) })
-	return g.Groups(at, of)
+	return g.Groups(&parallax.Step{At: at, Of: of, Epoch: epoch})
 }
 
 // step is one of random pixels.
