@@ -37,6 +37,15 @@ type Data struct {
 	Decoder     string     // of JPEG: "libjpeg-turbo VERSION" or "image/jpeg"; they differ by some grey levels
 }
 
+// Normalize is what a view is normalised by.
+func (d *Data) Normalize() augment.Normalize {
+	var n augment.Normalize
+	for i := range 3 {
+		n.Mean[i], n.Std[i] = float32(d.Mean[i]), float32(d.Std[i])
+	}
+	return n
+}
+
 // Backbone is the network that is trained and exported.
 type Backbone struct {
 	Name     string // "resnet18", ...

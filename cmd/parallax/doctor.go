@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -87,7 +88,7 @@ func processor() string {
 }
 
 func bf16() string {
-	if fastPrecision("cpu") == "bf16" {
+	if machine.FastBF16("cpu") {
 		return "in hardware: the default precision"
 	}
 	return "not in hardware: float32 is the default precision"

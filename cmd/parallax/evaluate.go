@@ -12,6 +12,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -158,7 +159,7 @@ func (f *evalFlags) check() error {
 // evaluating is an evaluation at work.
 type evaluating struct {
 	*evalFlags
-	*evaluation
+	*probe.Sets
 	subject  *subject
 	report   *evalReport
 	networks []*embedded
@@ -186,12 +187,12 @@ func (f *evalFlags) evaluate(ctx context.Context, out io.Writer, kind string, me
 	if err := torch.Use(s.config.Train.Device); err != nil {
 		return usage(err)
 	}
-	e := &evaluating{evalFlags: f, evaluation: &evaluation{ctx: ctx, config: s.config}, subject: s}
-	defer func() { err = errors.Join(err, e.close()) }()
+	e := &evaluating{evalFlags: f, Sets: probe.NewSets(ctx, s.config), subject: s}
+	defer func() { err = errors.Join(err, e.Close()) }()
 	d := s.config.Data
 	source, err := dataset.Open(d.Path, dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels})
 	if err == nil {
-		err = e.add(d.Path, source)
+		err = e.Add(d.Path, source)
 	}
 	if err != nil {
 		err = fmt.Errorf("opening a probe: %w", err)
@@ -233,36 +234,36 @@ func (f *evalFlags) evaluate(ctx context.Context, out io.Writer, kind string, me
 
 // images are those that are fitted to and those that are tested on; one loader where they are the same.
 func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err error) {
-	p, source := e.probes[0], e.sources[0]
-	split := len(e.sources) > 1
+	p, source := e.Probes[0], e.Sources[0]
+	split := len(e.Sources) > 1
 	e.report.Bank.Split, e.report.Tested.Split = "four of five images", "every fifth image"
 	if split {
-		e.report.Bank.Split, e.report.Tested.Split = e.sources[0].Split, e.sources[1].Split
+		e.report.Bank.Split, e.report.Tested.Split = e.Sources[0].Split, e.Sources[1].Split
 	}
 	if kind == "cluster" {
-		if p.classes == 0 && e.k == 0 {
-			return nil, nil, usage(fmt.Errorf("%s has no labels that say how many clusters there are: give --k N, or labels by --labels FILE.csv of path,label or a folder for each class", p.name))
+		if p.Classes == 0 && e.k == 0 {
+			return nil, nil, usage(fmt.Errorf("%s has no labels that say how many clusters there are: give --k N, or labels by --labels FILE.csv of path,label or a folder for each class", p.Name))
 		}
 		if split {
-			return p.some, p.queries, nil
+			return p.Some, p.Queries, nil
 		}
 		all := "all images"
 		if source.Split != "" {
 			all = source.Split
 		}
 		e.report.Bank.Split, e.report.Tested.Split = all, all
-		loader := e.plain(source)
+		loader := e.Plain(source)
 		return loader, loader, nil
 	}
 	switch {
-	case p.classes == 0:
-		return nil, nil, fmt.Errorf("%s has no labels to compare with: give --labels FILE.csv of path,label, or a folder for each class (eval cluster works without)", p.name)
-	case p.classes == 1:
-		return nil, nil, fmt.Errorf("all images of %s are of the class %s: to tell classes apart two are needed", p.name, source.Classes[0])
-	case !split && source.Len() < holdOut:
-		return nil, nil, fmt.Errorf("%s has %d images: to test on every fifth, %d are needed", p.name, source.Len(), holdOut)
+	case p.Classes == 0:
+		return nil, nil, fmt.Errorf("%s has no labels to compare with: give --labels FILE.csv of path,label, or a folder for each class (eval cluster works without)", p.Name)
+	case p.Classes == 1:
+		return nil, nil, fmt.Errorf("all images of %s are of the class %s: to tell classes apart two are needed", p.Name, source.Classes[0])
+	case !split && source.Len() < probe.HoldOut:
+		return nil, nil, fmt.Errorf("%s has %d images: to test on every fifth, %d are needed", p.Name, source.Len(), probe.HoldOut)
 	}
-	return p.bank, p.queries, nil
+	return p.Bank, p.Queries, nil
 }
 
 // free frees the features.
@@ -276,7 +277,7 @@ func (n *embedded) free() {
 // needLabels says so when an evaluation lacks labels that it cannot do without.
 func (e *evaluating) needLabels(of imageSet) error {
 	if of.Labelled == 0 {
-		return fmt.Errorf("none of the %d images of %s (%s) has a label: give --labels FILE.csv of path,label that names some", of.Images, e.config.Data.Path, of.Split)
+		return fmt.Errorf("none of the %d images of %s (%s) has a label: give --labels FILE.csv of path,label that names some", of.Images, e.Config.Data.Path, of.Split)
 	}
 	return nil
 }

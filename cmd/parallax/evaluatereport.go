@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
@@ -106,16 +105,16 @@ type kmeansScore struct {
 
 // begin says what is evaluated.
 func (e *evaluating) begin(kind string) *evalReport {
-	s, c := e.subject, e.config
+	s, c := e.subject, e.Config
 	r := &evalReport{
 		Evaluation: kind, Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.of, Size: c.Data.Size, Data: c.Data.Path,
-		Classes: e.probes[0].classes, Confidence: eval.Confidence, Resamples: e.resamples, Seed: e.seed, Notes: s.notes,
+		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.resamples, Seed: e.seed, Notes: s.notes,
 	}
 	if !s.file {
 		r.Step = run.Num(float64(s.step))
 	}
-	r.Notes = append(r.Notes, e.sources[0].Notes...)
-	if side, err := viewSize(e.sources[0]); err == nil && side < c.Data.Size && side < 64 {
+	r.Notes = append(r.Notes, e.Sources[0].Notes...)
+	if side, err := e.Sources[0].ViewSize(); err == nil && side < c.Data.Size && side < 64 {
 		r.Notes = append(r.Notes, fmt.Sprintf("the images are of about %d px and the network was trained on %d: they are enlarged", side, c.Data.Size))
 	}
 	return r
@@ -310,11 +309,3 @@ func (r *evalReport) clusterText(line func(string, ...any)) {
 
 // mostSizes is how many sizes of clusters are printed; the JSON has all.
 const mostSizes = 20
-
-// number is a number that may not be one.
-func number(v float64) run.Number {
-	if math.IsNaN(v) {
-		return run.Number{}
-	}
-	return run.Num(v)
-}

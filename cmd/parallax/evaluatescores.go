@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/internal/number"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -58,7 +59,7 @@ func evalKNN(e *evaluating) error {
 	if err := errors.Join(e.needLabels(r.Bank), e.needLabels(r.Tested)); err != nil {
 		return err
 	}
-	votes, own := grid(eval.Vote{K: e.config.Probe.K, Temperature: e.config.Probe.Temperature}, r.Bank.Labelled)
+	votes, own := grid(eval.Vote{K: e.Config.Probe.K, Temperature: e.Config.Probe.Temperature}, r.Bank.Labelled)
 	var right [][]float64 // of every network and vote
 	for _, n := range e.networks {
 		for _, predictions := range eval.KNNGrid(e.rows(n.bank), n.bank.Labels, e.rows(n.tested), votes, r.Classes) {
@@ -192,7 +193,7 @@ func evalClusters(e *evaluating) error {
 		assigned, inertia := eval.KMeans(bank, r.Clusters, kmeansRestarts, e.random(forKMeans)).Assign(tested)
 		k := &kmeansScore{
 			Inertia: inertia, Sizes: make([]int, r.Clusters),
-			Silhouette: number(eval.Silhouette(tested, assigned, silhouetteImages, e.random(forSilhouette))),
+			Silhouette: number.OrAbsent(eval.Silhouette(tested, assigned, silhouetteImages, e.random(forSilhouette))),
 		}
 		clusters = append(clusters, nil)
 		for image, cluster := range assigned {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +21,14 @@ import (
 	"golang.org/x/term"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/cluster"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/pretrain"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -72,7 +77,7 @@ func openSubject(f *evalFlags) (*subject, error) {
 	}
 	c.Augment, c.Probe.Limit, c.Train.Workers, c.Train.Threads = nil, f.limit, f.workers, f.threads
 	if c.Train.Threads == 0 {
-		c.Train.Threads = threads()
+		c.Train.Threads = machine.Threads()
 	}
 	return s, nil
 }
@@ -81,8 +86,8 @@ func openSubject(f *evalFlags) (*subject, error) {
 func (s *subject) openRun(f *evalFlags) error {
 	var err error
 	if s.text, err = run.ReadConfig(s.path); errors.Is(err, run.ErrNoRun) {
-		if _, missing := os.Stat(filepath.Join(s.path, planFile)); missing == nil {
-			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path, filepath.Join(s.path, clusteringStage))
+		if _, missing := os.Stat(filepath.Join(s.path, cluster.PlanFile)); missing == nil {
+			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path, filepath.Join(s.path, cluster.ClusteringStage))
 		}
 		return fmt.Errorf("%w: give the directory of a run, such as runs/simclr-1, or an encoder.safetensors", err)
 	} else if err != nil {
@@ -253,7 +258,7 @@ func (s *subject) openFile(f *evalFlags) error {
 
 // build makes the networks: trained, or as they were before the first step.
 func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, error) {
-	body, err := network(s.config)
+	body, err := pretrain.Network(s.config)
 	if err != nil {
 		return parallax.Encoder{}, err
 	}
@@ -273,14 +278,14 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 	if trained {
 		return enc, fits(params.Load(s.states))
 	}
-	initial, err := initialWeights(c.Backbone.Init, false)
+	if c.Backbone.Init == "" {
+		return enc, nil
+	}
+	initial, err := pretrain.InitialWeights(c.Backbone.Init)
 	if err != nil {
 		return enc, fmt.Errorf("the network before training: %w: leave it out with --untrained=false", err)
 	}
-	if len(initial) > 0 {
-		return enc, fits(enc.Params.LoadLocal(initial))
-	}
-	return enc, nil
+	return enc, fits(enc.Params.LoadLocal(initial))
 }
 
 // fits says what it means that weights could not be loaded.
@@ -299,7 +304,7 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 	} else if e.subject.config.Backbone.Init != "" {
 		n.name = "at the start"
 	}
-	params := nn.NewParams(e.config.Seed, torch.F32)
+	params := nn.NewParams(e.Config.Seed, torch.F32)
 	defer params.Free()
 	enc, err := e.subject.build(params, trained)
 	if err != nil {
@@ -308,23 +313,23 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 	if e.of == ofBackbone {
 		enc.Projector = nil
 	} else if enc.Projector == nil {
-		return nil, usage(fmt.Errorf("%s has no projector: leave out --of", e.config.Method.Name))
+		return nil, usage(fmt.Errorf("%s has no projector: leave out --of", e.Config.Method.Name))
 	}
 	layers := nn.Sequential{enc.Backbone}
 	if enc.Projector != nil {
 		layers = append(layers, enc.Projector)
 	}
-	if !trained || !e.subject.file && e.subject.step < earlySteps {
-		if _, err := eval.RecomputeStatistics(params, layers, e.autocast(), first(settle, e.batches(e.probes[0].some, 0))); err != nil {
+	if !trained || !e.subject.file && e.subject.step < probe.Settled {
+		if _, err := eval.RecomputeStatistics(params, layers, e.Autocast(), probe.First(probe.SettleBatches, e.Batches(e.Probes[0].Some, 0))); err != nil {
 			return nil, err
 		}
 	}
-	if n.bank, err = eval.Embed(enc, params, e.autocast(), e.shown(n.name, e.report.Bank.Split, bank)); err != nil {
+	if n.bank, err = eval.Embed(enc, params, e.Autocast(), e.shown(n.name, e.report.Bank.Split, bank)); err != nil {
 		return nil, err
 	}
 	n.tested = n.bank
 	if tested != bank {
-		if n.tested, err = eval.Embed(enc, params, e.autocast(), e.shown(n.name, e.report.Tested.Split, tested)); err != nil {
+		if n.tested, err = eval.Embed(enc, params, e.Autocast(), e.shown(n.name, e.report.Tested.Split, tested)); err != nil {
 			n.bank.Free()
 			return nil, err
 		}
@@ -334,7 +339,7 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 
 // shown is a loader's batches, with a count of them on standard error when that is a terminal.
 func (e *evaluating) shown(network, split string, l *dataset.Loader) iter.Seq2[eval.Batch, error] {
-	batches := e.batches(l, 0)
+	batches := e.Batches(l, 0)
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return batches
 	}
@@ -357,4 +362,15 @@ func visited(l *dataset.Loader) int {
 		return min(l.Limit, l.Data.Len())
 	}
 	return l.Data.Len()
+}
+
+func readJSON(path string, into any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/pretrain"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -77,15 +79,12 @@ func (t *textFlag) String() string     { return t.text }
 func (t *textFlag) Set(s string) error { t.text = s; return nil }
 func (t *textFlag) Type() string       { return t.kind }
 
-// setting is one value given on the command line, with its source.
-type setting struct{ path, value, source string }
-
 // givenSettings are the values that the command line sets: first flags, then --set in order.
-func givenSettings(c *cobra.Command, sets []string) ([]setting, error) {
-	var all []setting
+func givenSettings(c *cobra.Command, sets []string) ([]pretrain.Setting, error) {
+	var all []pretrain.Setting
 	for _, f := range settingFlags {
 		if given := c.Flags().Lookup(f.flag); given != nil && given.Changed {
-			all = append(all, setting{f.path, given.Value.String(), "flag --" + f.flag})
+			all = append(all, pretrain.Setting{Path: f.path, Value: given.Value.String(), Source: "flag --" + f.flag})
 		}
 	}
 	for _, s := range sets {
@@ -93,7 +92,7 @@ func givenSettings(c *cobra.Command, sets []string) ([]setting, error) {
 		if !ok {
 			return nil, fmt.Errorf("--set %s: write it as section.key=value", s)
 		}
-		all = append(all, setting{path, value, "--set"})
+		all = append(all, pretrain.Setting{Path: path, Value: value, Source: "--set"})
 	}
 	return all, nil
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 // quick are the claims of lab run --quick: the clearest of several kinds, which share arms, and three in closed form.
@@ -129,7 +130,7 @@ report. What Ctrl-C has stopped goes on where it was when the same command is gi
 				return usage(fmt.Errorf("--seeds %d --steps %d: at least 1 seed and 20 steps are needed", p.Seeds, p.Steps))
 			}
 			if out == "" {
-				out = vacantName("runs", "lab")
+				out = run.Vacant("runs", "lab")
 			}
 			return runLab(c.Context(), c.OutOrStdout(), p, out, asJSON)
 		},

@@ -10,15 +10,18 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/cluster"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 // enough images for every batch, whose statistics need not be measured.
-var labData = []setting{
-	{"data.path", "synthetic:4096", "test"}, {"data.size", "32", "test"}, {"data.mean", "[0.5, 0.5, 0.5]", "test"}, {"data.std", "[0.2, 0.2, 0.2]", "test"},
+var labData = []pretrain.Setting{
+	{Path: "data.path", Value: "synthetic:4096", Source: "test"}, {Path: "data.size", Value: "32", Source: "test"},
+	{Path: "data.mean", Value: "[0.5, 0.5, 0.5]", Source: "test"}, {Path: "data.std", Value: "[0.2, 0.2, 0.2]", Source: "test"},
 }
 
 // Every arm's settings are those of its method under the laboratory's preset, and arms of one experiment that are of one
@@ -34,24 +37,24 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 		if r, done := known[key]; done {
 			return r.text, r.err
 		}
-		settings := append(slices.Clone(labData), setting{"method.name", a.Method, "test"})
+		settings := append(slices.Clone(labData), pretrain.Setting{Path: "method.name", Value: a.Method, Source: "test"})
 		for _, s := range a.Set {
 			path, value, _ := strings.Cut(s, "=")
-			path = strings.TrimPrefix(path, clusteringStage+".") // of an arm that is a clustering, the stage whose method it names
-			settings = append(settings, setting{path, value, "--set"})
+			path = strings.TrimPrefix(path, cluster.ClusteringStage+".") // of an arm that is a clustering, the stage whose method it names
+			settings = append(settings, pretrain.Setting{Path: path, Value: value, Source: "--set"})
 		}
 		r := resolved{}
 		r.text, r.err = func() (string, error) {
-			j, err := resolve(context.Background(), &request{preset: "lab", settings: settings, stage: true})
+			j, err := pretrain.Resolve(context.Background(), &pretrain.Request{Preset: "lab", Settings: settings, Stage: true})
 			if err != nil {
 				return "", err
 			}
-			defer j.source.Close()
+			defer j.Source.Close()
 			if err := builds(j); err != nil {
 				return "", err
 			}
-			clear(j.config.Sources) // the same value from elsewhere is the same value
-			text, err := j.config.Encode()
+			clear(j.Config.Sources) // the same value from elsewhere is the same value
+			text, err := j.Config.Encode()
 			return string(text), err
 		}()
 		known[key] = r
@@ -80,11 +83,11 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 }
 
 // builds makes the networks, where there is an engine: only then widths are compared.
-func builds(j *job) error {
+func builds(j *pretrain.Job) error {
 	err := torch.Scope(func() error {
 		params := nn.NewParams(1, torch.F32)
 		defer params.Free()
-		j.method.Build(&parallax.Build{Params: params, Backbone: j.backbone, Size: j.config.Data.Size, Batch: j.config.Train.Batch, Images: j.config.Data.Images, Steps: lab.Steps})
+		j.Method.Build(&parallax.Build{Params: params, Backbone: j.Backbone, Size: j.Config.Data.Size, Batch: j.Config.Train.Batch, Images: j.Config.Data.Images, Steps: lab.Steps})
 		return nil
 	})
 	if errors.Is(err, torch.ErrNoEngine) {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/internal/spelling"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
 )
 
@@ -93,15 +94,15 @@ func exitStatus(err error) int {
 		}
 		return exitInterrupt
 	}
-	var usage usageError
+	var invalid *run.InvalidError
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &invalid):
 		return exitUsage
 	case errors.Is(err, train.ErrNonFinite):
 		return exitData
 	case errors.Is(err, train.ErrCollapsed):
 		return exitCollapse
-	case errors.Is(err, errNoEngine):
+	case errors.Is(err, torch.ErrNoEngine):
 		return exitEngine
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EFBIG), errors.Is(err, run.ErrUncertain):
 		return exitDisk
@@ -109,17 +110,8 @@ func exitStatus(err error) int {
 	return 1
 }
 
-// usageError is a mistake in the command line or a configuration.
-type usageError struct{ error }
-
-func (u usageError) Unwrap() error { return u.error }
-
-func usage(err error) error {
-	if err == nil {
-		return nil
-	}
-	return usageError{err}
-}
+// usage marks a mistake in the command line or a configuration.
+func usage(err error) error { return run.Invalid(err) }
 
 func command() *cobra.Command {
 	cobra.EnableCommandSorting = false // the help lists what comes first, first

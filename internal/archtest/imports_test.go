@@ -26,25 +26,29 @@ var anything = []string{"*"}
 // root itself is "."). A line ending in /... stands for the packages below it. Packages under internal/ may be imported
 // by all, and count as part of the package that imports them: nothing is reached through them that is not allowed.
 var may = map[string][]string{
-	"torch":        {},
-	"nn":           {"torch"},
-	"augment":      {},
-	".":            {"nn", "augment", "torch"},
-	"method":       {".", "nn", "augment", "torch"},
-	"backbone":     {".", "nn", "augment", "torch"},
-	"eval":         {".", "nn", "augment", "torch"},
-	"dataset":      {"augment"},
-	"collapse":     {"torch"},
-	"collapse/...": {"collapse", "collapse/history", "torch", "run"},
-	"optim":        {"nn", "torch"},
-	"run":          {"augment"},
-	"train":        {".", "nn", "augment", "torch", "dataset", "optim", "run"},
-	"encoder":      {"backbone", ".", "nn", "augment", "torch"},
-	"dashboard":    {"run"},
-	"preset":       {}, // plain data; only the packages that wire things together see it
-	"lab/...":      anything,
-	"cmd/...":      anything,
-	"examples/...": anything,
+	"torch":          {},
+	"nn":             {"torch"},
+	"augment":        {},
+	".":              {"nn", "augment", "torch"},
+	"method":         {".", "nn", "augment", "torch"},
+	"backbone":       {".", "nn", "augment", "torch"},
+	"eval":           {".", "nn", "augment", "torch"},
+	"dataset":        {"augment"},
+	"collapse":       {"torch"},
+	"collapse/...":   {"collapse", "collapse/history", "torch", "run"},
+	"optim":          {"nn", "torch"},
+	"run":            {"augment"},
+	"train":          {".", "nn", "augment", "torch", "dataset", "optim", "run"},
+	"encoder":        {"backbone", ".", "nn", "augment", "torch"},
+	"dashboard":      {"run"},
+	"pretrain":       {".", "nn", "augment", "torch", "backbone", "dataset", "method", "preset", "pretrain/guard", "pretrain/probe", "run", "train"},
+	"pretrain/guard": {"collapse/guard", "method", "run", "train"},
+	"pretrain/probe": {".", "nn", "augment", "torch", "collapse", "dataset", "eval", "run", "train"},
+	"cluster":        {".", "nn", "augment", "torch", "dataset", "eval", "method", "preset", "pretrain", "pretrain/probe", "run", "train"},
+	"preset":         {}, // plain data; only the packages that wire things together see it
+	"lab/...":        anything,
+	"cmd/...":        anything,
+	"examples/...":   anything,
 }
 
 // listed is what go list says of a package.

@@ -47,3 +47,11 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 	*n = Num(v)
 	return nil
 }
+
+// OrAbsent is the Number with value v, absent when v is NaN: an accuracy when no image had a label.
+func OrAbsent(v float64) Number {
+	if math.IsNaN(v) {
+		return Number{}
+	}
+	return Num(v)
+}

@@ -21,12 +21,13 @@ import (
 	"golang.org/x/term"
 
 	"github.com/parallax-ssl/parallax/collapse/guard"
+	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// view shows a run to whoever started it: a bar in a terminal, plain lines when piped, or events as JSON.
-type view struct {
+// console shows a run to whoever started it: a bar in a terminal, plain lines when piped, or events as JSON.
+type console struct {
 	out      io.Writer
 	json     bool
 	again    string   // the command that goes on with what was stopped; "": pretrain's
@@ -48,8 +49,8 @@ type view struct {
 	h      run.Event // the last evaluation of a backbone, on any probe: its embedding's follows
 }
 
-func newView(out io.Writer, asJSON bool) *view {
-	v := &view{out: out, json: asJSON, first: map[string]run.Event{}, last: map[string]run.Event{}}
+func newConsole(out io.Writer, asJSON bool) *console {
+	v := &console{out: out, json: asJSON, first: map[string]run.Event{}, last: map[string]run.Event{}}
 	if f, ok := out.(*os.File); ok && !asJSON && term.IsTerminal(int(f.Fd())) {
 		v.terminal = f
 		v.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(24), mpb.WithRefreshRate(200*time.Millisecond))
@@ -62,28 +63,29 @@ func newView(out io.Writer, asJSON bool) *view {
 const lineStart = "\r"
 
 // begin says what is about to run.
-func (v *view) begin(j *job, dir *run.Dir, steps int) {
-	v.steps, v.start = steps, time.Now()
+func (v *console) begin(s *pretrain.Session) {
+	j := s.Job
+	v.steps, v.start = s.Steps, time.Now()
 	if v.json {
 		return // the events say it
 	}
-	c := j.config
+	c := j.Config
 	v.note(fmt.Sprintf("%s on %s: %d images, views of %d px", c.Method.Name, c.Data.Path, c.Data.Images, c.Data.Size))
 	v.note(fmt.Sprintf("%s (width %d, %s stem), %d steps of %d images, %s, threads: %d", c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem,
-		steps, c.Train.Batch*c.Train.Accumulate, c.Train.Precision, c.Train.Threads))
+		s.Steps, c.Train.Batch*c.Train.Accumulate, c.Train.Precision, c.Train.Threads))
 	v.note(fmt.Sprintf("%s, %d warm-up steps, %s", c.Optim.Name, c.Optim.WarmupSteps, c.ScaleRate()))
-	if j.chosen != "" {
-		v.note(j.chosen)
+	if j.Chosen != "" {
+		v.note(j.Chosen)
 	}
-	if slow := j.slow(); slow != "" {
+	if slow := j.Slow(); slow != "" {
 		v.note(slow)
 	}
-	v.note("every value and its source: " + dir.Path(run.ConfigFile))
-	for _, n := range j.source.Notes {
+	v.note("every value and its source: " + s.Dir.Path(run.ConfigFile))
+	for _, n := range j.Source.Notes {
 		v.note(n)
 	}
 	if v.bars != nil {
-		v.bar = v.bars.AddBar(int64(steps), mpb.BarRemoveOnComplete(),
+		v.bar = v.bars.AddBar(int64(s.Steps), mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return lineStart }), decor.CountersNoUnit("%d/%d ")),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 				v.mu.Lock()
@@ -94,7 +96,7 @@ func (v *view) begin(j *job, dir *run.Dir, steps int) {
 }
 
 // note prints a sentence. With --json it goes to standard error, so that standard output stays JSON.
-func (v *view) note(text string) {
+func (v *console) note(text string) {
 	if v.terminal != nil {
 		if width, _, err := term.GetSize(int(v.terminal.Fd())); err == nil {
 			text = fold(text, width)
@@ -136,7 +138,7 @@ func fold(line string, width int) string {
 }
 
 // show displays one event.
-func (v *view) show(e run.Event) {
+func (v *console) show(e run.Event) {
 	v.remember(e)
 	if v.json {
 		json.NewEncoder(v.out).Encode(e)
@@ -171,7 +173,7 @@ func alarm(e run.Event) string {
 }
 
 // remember keeps what lines and the summary need of earlier events.
-func (v *view) remember(e run.Event) {
+func (v *console) remember(e run.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch e.Event {
@@ -204,7 +206,7 @@ func (v *view) remember(e run.Event) {
 }
 
 // line is a step in words: epoch, loss, the last evaluation's std, rank and kNN, speed and time left.
-func (v *view) line(e run.Event) string {
+func (v *console) line(e run.Event) string {
 	s := fmt.Sprintf("epoch %d", e.Epoch+1)
 	if v.bar == nil {
 		s = fmt.Sprintf("step %d/%d  %s", e.Step, v.steps, s)
@@ -235,7 +237,7 @@ func rounded(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
-func (v *view) evaluation(z run.Event) string {
+func (v *console) evaluation(z run.Event) string {
 	h := v.h
 	s := fmt.Sprintf("eval  step %d  %s: std %.2f  rank %.1f", z.Step, filepath.Base(z.Probe), z.Std.Value, z.EffectiveRank.Value)
 	if h.Probe == z.Probe && h.Step == z.Step {
@@ -256,11 +258,13 @@ func (v *view) evaluation(z run.Event) string {
 	return s + fmt.Sprintf("  uniformity %.2f", z.Uniformity.Value)
 }
 
-// end sums the run up.
-func (v *view) end(dir *run.Dir, quarantined int, err error) {
-	if v.json {
+// end sums up a run that was trained. result is nil when the run was not begun.
+func (v *console) end(result *pretrain.Result, err error) {
+	if v.json || result == nil || !result.Trained {
 		return
 	}
+	v.judged = result.Judged
+	in := func(name string) string { return filepath.Join(result.Dir, name) }
 	if v.bars != nil {
 		v.bar.Abort(true)
 		v.bars.Wait()
@@ -270,21 +274,21 @@ func (v *view) end(dir *run.Dir, quarantined int, err error) {
 			v.note(v.line(v.step)) // the bar is gone: what it showed last
 		}
 	}
-	if quarantined > 0 {
-		v.note(fmt.Sprintf("%d images could not be read: %s says which and why", quarantined, dir.Path(run.QuarantineFile)))
+	if result.Unreadable > 0 {
+		v.note(fmt.Sprintf("%d images could not be read: %s says which and why", result.Unreadable, in(run.QuarantineFile)))
 	}
 	if stopped, ok := asInterruption(err); ok {
-		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: go on with  %s", stopped.signal, cmp.Or(v.again, "parallax pretrain --resume "+dir.String())))
+		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: go on with  %s", stopped.signal, cmp.Or(v.again, "parallax pretrain --resume "+result.Dir)))
 		return
 	}
 	if errors.Is(err, train.ErrCollapsed) {
 		v.diagnosis()
-		v.note(fmt.Sprintf("stopped after a checkpoint: go on all the same with  parallax pretrain --resume %s --on-collapse warn", dir))
+		v.note(fmt.Sprintf("stopped after a checkpoint: go on all the same with  parallax pretrain --resume %s --on-collapse warn", result.Dir))
 		return
 	}
 	if err != nil {
-		if kept, _ := os.ReadDir(dir.Path(run.CheckpointsDir)); len(kept) > 0 {
-			v.note(fmt.Sprintf("failed: the last checkpoint in %s is intact", dir.Path(run.CheckpointsDir)))
+		if kept, _ := os.ReadDir(in(run.CheckpointsDir)); len(kept) > 0 {
+			v.note(fmt.Sprintf("failed: the last checkpoint in %s is intact", in(run.CheckpointsDir)))
 		} else {
 			v.note("failed before the first checkpoint")
 		}
@@ -297,19 +301,19 @@ func (v *view) end(dir *run.Dir, quarantined int, err error) {
 	v.compare("embedding", "std", "1 spread out, 0 collapsed", func(e run.Event) run.Number { return e.Std })
 	v.compare("embedding", "effective rank", "how many directions are used", func(e run.Event) run.Number { return e.EffectiveRank })
 	v.diagnosis()
-	v.note("  encoder          " + dir.Path(run.EncoderFile) + "  (torchvision's or timm's parameter names)")
-	v.note("  everything else  " + dir.Path() + "  (config, metrics, TensorBoard, checkpoints)")
+	v.note("  encoder          " + in(run.EncoderFile) + "  (torchvision's or timm's parameter names)")
+	v.note("  everything else  " + result.Dir + "  (config, metrics, TensorBoard, checkpoints)")
 }
 
 // diagnosis prints what the guard says of the run.
-func (v *view) diagnosis() {
+func (v *console) diagnosis() {
 	if v.judged.Class != "" {
 		v.note(fmt.Sprintf("  %-16s %s: %s", "diagnosis", v.judged.Class, v.judged.Message))
 	}
 }
 
 // compare prints a number before training and after it.
-func (v *view) compare(of, name, meaning string, value func(run.Event) run.Number) {
+func (v *console) compare(of, name, meaning string, value func(run.Event) run.Number) {
 	before, after := value(v.first[of]), value(v.last[of])
 	if !after.Known || math.IsNaN(after.Value) {
 		return

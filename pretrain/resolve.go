@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package pretrain
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/cpu"
-
 	"github.com/parallax-ssl/parallax"
-	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/run"
@@ -26,105 +22,126 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// job is a run that is fully described but not begun.
-type job struct {
-	config   *run.Layered
-	method   parallax.Method
-	backbone parallax.Backbone
-	source   *dataset.Source
-	chosen   string // why this preset, when none was named
+// Job is a run that is fully described but not begun. Close it when it is not handed to [Job.Prepare].
+type Job struct {
+	Config   *run.Layered
+	Method   parallax.Method
+	Backbone parallax.Backbone
+	Source   *dataset.Source // the training images
+	Chosen   string          // why this preset, when none was named
+
+	entry method.Entry
 }
 
-// request is what the user asked for: settings from the command line over a config file.
-type request struct {
-	file     string // config file, "" for none
-	text     []byte // its content
-	preset   string // "" to choose by the images
-	settings []setting
-	stage    bool // of several: the method may be one that cannot be begun on its own
+// Close closes the images.
+func (j *Job) Close() error { return j.Source.Close() }
+
+// Request is what the caller asks for: settings over a config file. What it leaves open follows from the method's paper, a
+// preset, the images and the machine.
+type Request struct {
+	File     string         // name of the config file, for messages and sources; "" for none
+	Text     []byte         // its content
+	Preset   string         // "" to choose by the images
+	Settings []Setting      // over the file; a later one over an earlier one
+	Stage    bool           // one of several: the method may be one that cannot be begun on its own
+	Methods  []method.Entry // objectives beside the built-in ones, which they take precedence over
+}
+
+// Setting is one value by its path, such as "optim.base_rate", with where it comes from ("flag --batch"), for messages and
+// for config.yaml. The value is written as in the file.
+type Setting struct{ Path, Value, Source string }
+
+// find is the method of a name.
+func find(name string, own []method.Entry) (method.Entry, error) {
+	for _, e := range own {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return method.Find(name)
 }
 
 // value is what the request says of one path, the command line before the file; nil when it says nothing.
-func (r *request) value(path string) (*setting, error) {
-	for _, s := range slices.Backward(r.settings) {
-		if s.path == path {
+func (r *Request) value(path string) (*Setting, error) {
+	for _, s := range slices.Backward(r.Settings) {
+		if s.Path == path {
 			return &s, nil
 		}
 	}
-	values, err := run.Values(r.text, r.file)
+	values, err := run.Values(r.Text, r.File)
 	for _, v := range values {
 		if v.Path == path {
-			return &setting{path, v.Text, r.file}, err
+			return &Setting{path, v.Text, r.File}, err
 		}
 	}
 	return nil, err
 }
 
-// resolve gives every value of the configuration, each from the last of these layers that says something: defaults, the
+// Resolve gives every value of the configuration, each from the last of these layers that says something: defaults, the
 // method's paper, a preset, a config file, the command line; and what follows from data and machine.
-func resolve(ctx context.Context, r *request) (*job, error) {
+func Resolve(ctx context.Context, r *Request) (*Job, error) {
 	named, err := r.value("method.name")
 	if err != nil {
-		return nil, usage(err)
+		return nil, run.Invalid(err)
 	}
 	if named == nil {
-		return nil, usage(errors.New("no method given: add --method NAME (parallax methods lists them)"))
+		return nil, run.Invalid(errors.New("no method given: add --method NAME (parallax methods lists them)"))
 	}
-	name := named.value
-	entry, err := method.Find(name)
+	name := named.Value
+	entry, err := find(name, r.Methods)
 	if err != nil {
-		return nil, usage(err)
+		return nil, run.Invalid(err)
 	}
-	j := &job{method: entry.New()}
-	if s, ok := j.method.(parallax.Stager); ok && !r.stage {
-		return nil, usage(fmt.Errorf("%s comes in stages, after a pretext task: parallax %s --data PATH --classes K runs them all", name, s.Command()))
+	j := &Job{Method: entry.New(), entry: entry}
+	if s, ok := j.Method.(parallax.Stager); ok && !r.Stage {
+		return nil, run.Invalid(fmt.Errorf("%s comes in stages, after a pretext task: parallax %s --data PATH --classes K runs them all", name, s.Command()))
 	}
 	c := run.Default()
-	c.Method = run.MethodConfig{Name: name, Fields: j.method}
-	if j.config, err = run.New(&c); err != nil {
+	c.Method = run.MethodConfig{Name: name, Fields: j.Method}
+	if j.Config, err = run.New(&c); err != nil {
 		return nil, err
 	}
 	if err := j.openData(r); err != nil {
 		return nil, err
 	}
 	if err := j.layer(r); err != nil {
-		return nil, usage(err)
+		return nil, run.Invalid(err)
 	}
 	if err := j.detect(ctx); err != nil {
 		return nil, err
 	}
-	return j, usage(j.complete())
+	return j, run.Invalid(j.complete())
 }
 
 // openData opens the images and settles the size of a view, on which recipes and presets depend.
-func (j *job) openData(r *request) error {
-	c := j.config
+func (j *Job) openData(r *Request) error {
+	c := j.Config
 	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed"} {
 		s, err := r.value(path)
 		if err != nil {
-			return usage(err)
+			return run.Invalid(err)
 		}
 		if s == nil {
 			continue
 		}
-		if err := c.Set(path, s.value, s.source); err != nil {
-			return usage(err)
+		if err := c.Set(path, s.Value, s.Source); err != nil {
+			return run.Invalid(err)
 		}
 	}
 	if c.Data.Path == "" {
-		return usage(errors.New("no data given: add --data PATH (a folder, an archive, or the word synthetic)"))
+		return run.Invalid(errors.New("no data given: add --data PATH (a folder, an archive, or the word synthetic)"))
 	}
 	labels := c.Data.Labels
 	if c.Sources["data.labels"] == "default" {
 		labels = "" // whatever the data shows
 	}
 	var err error
-	j.source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size})
+	j.Source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size})
 	if err != nil {
 		return err
 	}
 	if c.Data.Size == 0 {
-		if c.Data.Size, err = viewSize(j.source); err != nil {
+		if c.Data.Size, err = j.Source.ViewSize(); err != nil {
 			return err
 		}
 		return c.Mark("data.size", "detected")
@@ -133,31 +150,31 @@ func (j *job) openData(r *request) error {
 }
 
 // layer lays paper, preset, file and command line over the defaults.
-func (j *job) layer(r *request) error {
-	c := j.config
-	name, auto := r.preset, ""
+func (j *Job) layer(r *Request) error {
+	c := j.Config
+	name, auto := r.Preset, ""
 	if name == "" {
 		var why string
-		name, why = preset.For(c.Data.Size, j.source.Len())
+		name, why = preset.For(c.Data.Size, j.Source.Len())
 		auto = " (chosen for " + why + ")"
-		j.chosen = "preset " + name + auto
+		j.Chosen = "preset " + name + auto
 	}
 	settings, err := preset.Settings(name, c.Method.Name)
 	if err != nil {
 		return err
 	}
-	values, err := run.Values(r.text, r.file)
+	values, err := run.Values(r.Text, r.File)
 	if err != nil {
 		return err
 	}
-	var given []setting
+	var given []Setting
 	for _, s := range settings {
-		given = append(given, setting{s.Path, s.Value, name})
+		given = append(given, Setting{s.Path, s.Value, name})
 	}
 	for _, v := range values {
-		given = append(given, setting{v.Path, v.Text, r.file})
+		given = append(given, Setting{v.Path, v.Text, r.File})
 	}
-	if err := views(c, j.method, append(given, r.settings...)); err != nil {
+	if err := views(c, j.Method, append(given, r.Settings...)); err != nil {
 		return err
 	}
 	if err := errors.Join(c.Mark("augment", "paper"), c.Mark("method", "paper"), c.Mark("method.name", "--method")); err != nil {
@@ -168,13 +185,13 @@ func (j *job) layer(r *request) error {
 			return err
 		}
 	}
-	if r.file != "" {
-		if err := c.Merge(r.text, r.file); err != nil {
+	if r.File != "" {
+		if err := c.Merge(r.Text, r.File); err != nil {
 			return err
 		}
 	}
-	for _, s := range r.settings {
-		if err := c.Set(s.path, s.value, s.source); err != nil {
+	for _, s := range r.Settings {
+		if err := c.Set(s.Path, s.Value, s.Source); err != nil {
 			return err
 		}
 	}
@@ -183,10 +200,10 @@ func (j *job) layer(r *request) error {
 
 // views gives the configuration the method's recipes. How many they are may depend on the method's settings, so these are
 // made first; what is wrong with one is found when it is made once more.
-func views(c *run.Layered, m parallax.Method, given []setting) error {
+func views(c *run.Layered, m parallax.Method, given []Setting) error {
 	for _, s := range given {
-		if strings.HasPrefix(s.path, "method.") && s.path != "method.name" {
-			_ = c.Set(s.path, s.value, s.source)
+		if strings.HasPrefix(s.Path, "method.") && s.Path != "method.name" {
+			_ = c.Set(s.Path, s.Value, s.Source)
 		}
 	}
 	if v, ok := m.(parallax.Validator); ok {
@@ -199,21 +216,21 @@ func views(c *run.Layered, m parallax.Method, given []setting) error {
 }
 
 // detect fills in what data and machine say and nobody set.
-func (j *job) detect(ctx context.Context) error {
-	c := j.config
+func (j *Job) detect(ctx context.Context) error {
+	c := j.Config
 	j.facts()
 	if err := c.Mark("data.images", "detected"); err != nil {
 		return err
 	}
 	if unset := c.Data.Std == [3]float64{}; unset {
-		n, known := dataset.KnownStats(string(j.source.Kind))
-		source := "known for " + string(j.source.Kind)
+		n, known := dataset.KnownStats(string(j.Source.Kind))
+		source := "known for " + string(j.Source.Kind)
 		if !known {
 			var err error
-			if n, err = dataset.ChannelStats(ctx, j.source, 2000); err != nil {
+			if n, err = dataset.ChannelStats(ctx, j.Source, 2000); err != nil {
 				return err
 			}
-			source = fmt.Sprintf("measured on %d images", min(2000, j.source.Len()))
+			source = fmt.Sprintf("measured on %d images", min(2000, j.Source.Len()))
 		}
 		for i := range 3 {
 			c.Data.Mean[i], c.Data.Std[i] = round(n.Mean[i]), round(n.Std[i])
@@ -224,7 +241,7 @@ func (j *job) detect(ctx context.Context) error {
 	}
 	network, err := backbone.Find(c.Backbone.Name)
 	if err != nil {
-		return usage(err)
+		return run.Invalid(err)
 	}
 	if c.Backbone.Stem == "" {
 		c.Backbone.Stem, c.Sources["backbone.stem"] = string(network.Stem(c.Data.Size)), "by network and image size"
@@ -232,56 +249,48 @@ func (j *job) detect(ctx context.Context) error {
 	if c.Backbone.Norm == "" {
 		c.Backbone.Norm, c.Sources["backbone.norm"] = network.Norm.String(), "by network"
 	}
-	if c.Data.Labels == "none" && c.Sources["data.labels"] == "default" && len(j.source.Classes) > 0 {
+	if c.Data.Labels == "none" && c.Sources["data.labels"] == "default" && len(j.Source.Classes) > 0 {
 		c.Data.Labels, c.Sources["data.labels"] = "", "detected: the data has labels"
 	}
-	if c.Data.Split == "" && j.source.Split != "" {
-		c.Data.Split, c.Sources["data.split"] = j.source.Split, "detected"
+	if c.Data.Split == "" && j.Source.Split != "" {
+		c.Data.Split, c.Sources["data.split"] = j.Source.Split, "detected"
 	}
 	if c.Train.Threads == 0 {
-		c.Train.Threads, c.Sources["train.threads"] = threads(), "detected"
+		c.Train.Threads, c.Sources["train.threads"] = machine.Threads(), "detected"
 	}
 	if c.Train.Workers == 0 {
 		c.Train.Workers, c.Sources["train.workers"] = runtime.NumCPU(), "detected"
 	}
 	if c.Sources["train.precision"] == "default" {
-		c.Train.Precision, c.Sources["train.precision"] = fastPrecision(c.Train.Device), "detected"
+		c.Train.Precision, c.Sources["train.precision"] = precision(c.Train.Device), "detected"
 	}
 	return nil
 }
 
-// threads is one per core, or what OMP_NUM_THREADS says, as for any program that computes with OpenMP.
-func threads() int {
-	if n, err := strconv.Atoi(os.Getenv("OMP_NUM_THREADS")); err == nil && n > 0 {
-		return n
-	}
-	return runtime.NumCPU()
-}
-
 // facts sets what is a fact of data and machine, whatever anybody says.
-func (j *job) facts() {
-	c := j.config
-	c.Data.Images, c.Data.Fingerprint, c.Data.Decoder = j.source.Len(), j.source.Fingerprint, dataset.Decoder()
+func (j *Job) facts() {
+	c := j.Config
+	c.Data.Images, c.Data.Fingerprint, c.Data.Decoder = j.Source.Len(), j.Source.Fingerprint, dataset.Decoder()
 	for _, path := range []string{"data.fingerprint", "data.decoder", "data.images"} {
 		c.Sources[path] = "detected"
 	}
 }
 
 // complete settles what follows from other values and checks the whole.
-func (j *job) complete() error {
-	c := j.config
+func (j *Job) complete() error {
+	c := j.Config
 	if c.Train.Batch < 2 {
 		return fmt.Errorf("the batch is %d: a method compares images with one another, so use --batch 2 or more", c.Train.Batch)
 	}
 	unasked := c.Sources["train.batch"] == "default" || strings.HasPrefix(c.Sources["train.batch"], "preset ")
-	if n := j.source.Len(); c.Train.Batch > n && unasked {
+	if n := j.Source.Len(); c.Train.Batch > n && unasked {
 		c.Train.Batch, c.Sources["train.batch"] = n, "as many as there are images"
 	}
-	if c.Train.Batch > j.source.Len() {
-		return fmt.Errorf("the batch of %d images is larger than the data set, which has %d: use --batch %d or less", c.Train.Batch, j.source.Len(), j.source.Len())
+	if c.Train.Batch > j.Source.Len() {
+		return fmt.Errorf("the batch of %d images is larger than the data set, which has %d: use --batch %d or less", c.Train.Batch, j.Source.Len(), j.Source.Len())
 	}
 	if c.Train.Accumulate > 0 {
-		perEpoch := j.source.Len() / c.Train.Batch
+		perEpoch := j.Source.Len() / c.Train.Batch
 		steps := train.Steps(&c.Train, perEpoch)
 		epoch := max(1, perEpoch/c.Train.Accumulate)
 		if c.Sources["optim.warmup_steps"] == "default" {
@@ -303,24 +312,24 @@ func (j *job) complete() error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	if v, ok := j.method.(parallax.Validator); ok {
+	if v, ok := j.Method.(parallax.Validator); ok {
 		if err := v.Validate(); err != nil {
 			return err
 		}
 	}
-	if m, ok := j.method.(parallax.Supervised); ok && len(j.source.Classes) == 0 {
+	if m, ok := j.Method.(parallax.Supervised); ok && len(j.Source.Classes) == 0 {
 		return fmt.Errorf("%s %s and the images have no labels: give --labels FILE.csv of path,label, or a folder for each class", c.Method.Name, m.Supervised())
 	}
-	if got, want := len(c.Augment), len(j.method.Views(c.Data.Size)); got != want {
+	if got, want := len(c.Augment), len(j.Method.Views(c.Data.Size)); got != want {
 		return fmt.Errorf("augment has recipes for %d views and %s takes %d: list one recipe per view", got, c.Method.Name, want)
 	}
 	var err error
-	j.backbone, err = network(c.Config)
+	j.Backbone, err = Network(c.Config)
 	return err
 }
 
-// network is the backbone that a config describes.
-func network(c *run.Config) (parallax.Backbone, error) {
+// Network is the backbone that a config describes.
+func Network(c *run.Config) (parallax.Backbone, error) {
 	b := c.Backbone
 	s := backbone.Spec{Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), ZeroInit: b.ZeroInit, Size: c.Data.Size}
 	if err := s.Norm.UnmarshalText([]byte(b.Norm)); err != nil {
@@ -330,59 +339,27 @@ func network(c *run.Config) (parallax.Backbone, error) {
 }
 
 // identify notes which engine computes. It is apart because it needs the engine.
-func (j *job) identify() error {
+func (j *Job) identify() error {
 	return torch.Scope(func() error {
 		facts := torch.Describe()
-		c := j.config
+		c := j.Config
 		c.Engine = run.Engine{Version: facts["libtorch"], CPU: facts["cpu capability"]}
 		return c.Mark("engine", "detected")
 	})
 }
 
 // loader reads the training images.
-func (j *job) loader() *dataset.Loader {
-	c := j.config
+func (j *Job) loader() *dataset.Loader {
+	c := j.Config
 	return &dataset.Loader{
-		Data: j.source, Recipes: c.Augment, Normalize: normalization(&c.Data),
+		Data: j.Source, Recipes: c.Augment, Normalize: c.Data.Normalize(),
 		Batch: c.Train.Batch, Workers: c.Train.Workers, Seed: c.Seed,
 	}
 }
 
-func normalization(d *run.Data) augment.Normalize {
-	var n augment.Normalize
-	for i := range 3 {
-		n.Mean[i], n.Std[i] = float32(d.Mean[i]), float32(d.Std[i])
-	}
-	return n
-}
-
-// viewSize is the side that suits the images: their own where they are small, at most 224. It looks at some of them.
-func viewSize(s *dataset.Source) (int, error) {
-	r := rand.New(rand.NewPCG(1, uint64(s.Len())))
-	var sides []int
-	for range min(s.Len(), 50) {
-		img, err := s.Image(r.IntN(s.Len()))
-		if err == nil {
-			sides = append(sides, min(img.W, img.H))
-		}
-	}
-	if len(sides) == 0 {
-		return 0, fmt.Errorf("none of the images tried in %s could be read: name another folder, or give --size and see what is quarantined", s.Kind)
-	}
-	slices.Sort(sides)
-	side := sides[len(sides)/2]
-	switch {
-	case side >= 224:
-		return 224, nil
-	case side > 64:
-		return side / 32 * 32, nil
-	}
-	return side, nil
-}
-
-// fastPrecision is bf16 where the processor multiplies bfloat16 in hardware, or the device is a GPU.
-func fastPrecision(device string) string {
-	if device != "cpu" || cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 {
+// precision is bf16 where the device computes it in hardware.
+func precision(device string) string {
+	if machine.FastBF16(device) {
 		return run.BF16
 	}
 	return run.Float32
@@ -392,15 +369,4 @@ func fastPrecision(device string) string {
 func round(v float32) float64 {
 	r, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'f', 4, 64), 64)
 	return r
-}
-
-func readConfigFile(path string) ([]byte, error) {
-	if path == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usage(fmt.Errorf("reading the config: %w", err))
-	}
-	return text, nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package pretrain
 
 import (
 	"fmt"
@@ -24,10 +24,10 @@ const (
 // long is the time from which somebody should be told before a run begins on a CPU with a preset that nobody asked for.
 const long = 20 * time.Minute
 
-// slow warns of a run that takes long on a CPU only because a preset for GPUs was chosen, and names the other one.
-func (j *job) slow() string {
-	c := j.config
-	if j.chosen == "" || c.Train.Device != "cpu" {
+// Slow warns of a run that takes long on a CPU only because a preset for GPUs was chosen, and names the other one.
+func (j *Job) Slow() string {
+	c := j.Config
+	if j.Chosen == "" || c.Train.Device != "cpu" {
 		return ""
 	}
 	rate := pace(c.Config, c.Backbone)

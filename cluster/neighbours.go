@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"crypto/sha256"
@@ -15,6 +15,7 @@ import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -24,8 +25,8 @@ const widest = 50
 
 // neighbours are the nearest others of every image among the pretext's features of images as they are, nearest first. They
 // are kept in a file, with what they depend on; a file of other images or another encoder is made anew.
-func (k *clustering) neighbours(s *session, most int) ([][]int, error) {
-	if k.near != nil && len(k.near[0]) >= min(most, s.job.source.Len()-1) {
+func (k *clustering) neighbours(s *pretrain.Session, most int) ([][]int, error) {
+	if k.near != nil && len(k.near[0]) >= min(most, s.Job.Source.Len()-1) {
 		return k.near, nil
 	}
 	most = max(most, widest)
@@ -34,7 +35,7 @@ func (k *clustering) neighbours(s *session, most int) ([][]int, error) {
 		return nil, fmt.Errorf("reading the pretext's encoder: %w", err)
 	}
 	sum := sha256.Sum256(encoder)
-	want := map[string]string{"data": s.job.config.Data.Fingerprint, "encoder": hex.EncodeToString(sum[:]), "most": fmt.Sprint(most)}
+	want := map[string]string{"data": s.Job.Config.Data.Fingerprint, "encoder": hex.EncodeToString(sum[:]), "most": fmt.Sprint(most)}
 	path := filepath.Join(k.dir, neighboursFile)
 	if k.near, err = readNeighbours(path, want); err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func (k *clustering) neighbours(s *session, most int) ([][]int, error) {
 	if k.near != nil {
 		return k.near, nil
 	}
-	k.note(fmt.Sprintf("looking for the %d nearest neighbours of %d images", most, s.job.source.Len()))
+	k.note(fmt.Sprintf("looking for the %d nearest neighbours of %d images", most, s.Job.Source.Len()))
 	if k.near, err = k.mine(s, most); err != nil {
 		return nil, fmt.Errorf("looking for nearest neighbours: %w", err)
 	}
@@ -50,21 +51,21 @@ func (k *clustering) neighbours(s *session, most int) ([][]int, error) {
 }
 
 // mine embeds all images and compares them.
-func (k *clustering) mine(s *session, most int) (near [][]int, err error) {
-	weights, err := initialWeights(k.encoder(), false)
+func (k *clustering) mine(s *pretrain.Session, most int) (near [][]int, err error) {
+	weights, err := pretrain.InitialWeights(k.encoder())
 	if err != nil {
 		return nil, err
 	}
-	images := s.job.source.Len()
+	images := s.Job.Source.Len()
 	err = torch.Scope(func() error {
-		torch.SetThreads(s.job.config.Train.Threads)
+		torch.SetThreads(s.Job.Config.Train.Threads)
 		params := nn.NewParams(0, torch.F32)
 		defer params.Free()
-		e := parallax.Encoder{Backbone: s.job.backbone.Build(params.Sub("backbone")), Params: params.Sub("backbone"), Features: s.job.backbone.Features()}
+		e := parallax.Encoder{Backbone: s.Job.Backbone.Build(params.Sub("backbone")), Params: params.Sub("backbone"), Features: s.Job.Backbone.Features()}
 		if err := e.Params.LoadLocal(weights); err != nil {
 			return err
 		}
-		f, rows, err := embedAll(s, e, params)
+		f, rows, err := embedAll(k.ctx, s, e, params)
 		if err != nil {
 			return err
 		}

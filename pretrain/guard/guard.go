@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+// Package guard is the hook that judges a run after every evaluation, by package collapse/guard, and carries out the
+// judgement: an alarm, a stop, or a return to the last good checkpoint.
+package guard
 
 import (
 	"errors"
@@ -16,27 +18,23 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// guardian is the hook that lets the guard judge after every evaluation, and does what it says. It comes after the hook that
-// evaluates.
-type guardian struct {
+// Hook judges a run when it was evaluated. It comes after the hook that evaluates.
+type Hook struct {
 	*guard.Guard
-	session *session
+	Dir    *run.Dir // of the run; set before it begins
+	config *run.Layered
 }
 
-// newGuardian returns the guard of a run, nil when nobody is to look.
-func newGuardian(s *session) (*guardian, error) {
-	c := s.job.config
+// New returns the guard of a run of the method that entry lists. It is nil when nobody is to look.
+func New(c *run.Layered, entry method.Entry) (*Hook, error) {
 	if c.Train.OnCollapse == run.Off {
 		return nil, nil
 	}
-	entry, err := method.Find(c.Method.Name)
-	if err != nil {
-		return nil, err
-	}
 	g := guard.New(c.Train.OnCollapse)
 	g.Method = entry.Title
+	var err error
 	g.Unusual, err = unusual(c.Method.Fields, entry.New())
-	return &guardian{g, s}, err
+	return &Hook{Guard: g, config: c}, err
 }
 
 // unusual names the method's switches that are not as in the paper, "" when there are none: "method.stop_gradient (false, not
@@ -63,8 +61,8 @@ func unusual(fields, paper any) (string, error) {
 	return strings.Join(named, ", "), nil
 }
 
-// replay gives the guard what the run in dir has said up to a step.
-func (g *guardian) replay(dir string, step int) error {
+// Replay gives the guard what the run in dir has said up to a step.
+func (g *Hook) Replay(dir string, step int) error {
 	f, err := os.Open(filepath.Join(dir, run.MetricsFile))
 	if errors.Is(err, fs.ErrNotExist) || step == 0 {
 		return nil // it begins anew
@@ -85,10 +83,10 @@ func (g *guardian) replay(dir string, step int) error {
 }
 
 // Name is "guard".
-func (g *guardian) Name() string { return "guard" }
+func (g *Hook) Name() string { return "guard" }
 
 // After judges the run when it was evaluated.
-func (g *guardian) After(p *train.Progress) error {
+func (g *Hook) After(p *train.Progress) error {
 	v, ok := g.Verdict()
 	if !ok {
 		return nil
@@ -103,8 +101,8 @@ func (g *guardian) After(p *train.Progress) error {
 	if v.Action == guard.GoBack {
 		why := fmt.Sprintf("%s at step %d", f.Class, p.Step)
 		return &train.Rewind{Times: g.Rewound() + 1, Why: why + ": the learning rate is halved", Before: func(int) error {
-			g.session.job.config.HalveRate("halved after " + why)
-			return g.session.Dir.SaveConfig(g.session.job.config)
+			g.config.HalveRate("halved after " + why)
+			return g.Dir.SaveConfig(g.config)
 		}}
 	}
 	if e, ok := g.Judged(); ok && (p.Step == p.Of || v.Action == guard.Stop) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"math"
@@ -25,9 +25,9 @@ func TestNearlyBest(t *testing.T) {
 		{[]float64{0.8, 0.795, 0.788}, 3},
 		{[]float64{-0.1, 0, -0.2}, 3},
 	} {
-		var tried []assignment
+		var tried []Assignment
 		for i, v := range c.agreement {
-			a := assignment{Classes: 2 + i}
+			a := Assignment{Classes: 2 + i}
 			a.Agreement.ARI = v
 			tried = append(tried, a)
 		}
@@ -48,11 +48,12 @@ func TestLostClustersAreTold(t *testing.T) {
 		sizes []int
 		want  bool
 	}{{[]int{2, 2}, false}, {[]int{4, 0}, true}} {
-		var out strings.Builder
-		k := &clustering{out: &out, dir: "dir"}
-		k.tell(&report{Images: 4, Classes: 2, Stages: []assignment{{Stage: clusteringStage, Sizes: []int{3, 1}}, {Stage: selfLabelStage, Sizes: c.sizes}}}, source, nil)
-		if got := strings.Contains(out.String(), "self-labelling left 1 of 2 clusters"); got != c.want || c.want && !strings.Contains(out.String(), "dir/clustering/clusters.csv has all of them") {
-			t.Errorf("sizes %v: told %v, want %v:\n%s", c.sizes, got, c.want, &out)
+		k := &clustering{dir: "dir"}
+		r := &Report{Images: 4, Classes: 2, Stages: []Assignment{{Stage: ClusteringStage, Sizes: []int{3, 1}}, {Stage: SelfLabelStage, Sizes: c.sizes}}}
+		k.summarize(r, source, nil)
+		out := strings.Join(r.Summary(), "\n")
+		if got := strings.Contains(out, "self-labelling left 1 of 2 clusters"); got != c.want || c.want && !strings.Contains(out, "dir/clustering/clusters.csv has all of them") {
+			t.Errorf("sizes %v: told %v, want %v:\n%s", c.sizes, got, c.want, out)
 		}
 	}
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
+	"context"
 	"encoding/csv"
 	"io"
 	"iter"
@@ -14,7 +15,10 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/internal/number"
 	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/pretrain"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -27,8 +31,8 @@ const (
 	beforeFile     = "before.json" // how good the backbone was that it began with
 )
 
-// assignment is what a stage says of its clusters. Labels were only used to measure.
-type assignment struct {
+// Assignment is what a stage says of its clusters. Labels were only used to measure.
+type Assignment struct {
 	Stage     string    `json:"stage"`
 	Classes   int       `json:"classes"`
 	Sizes     []int     `json:"sizes"`            // images of each cluster
@@ -42,17 +46,17 @@ type assignment struct {
 	ACC        run.Number `json:"acc,omitzero"`
 	NMI        run.Number `json:"nmi,omitzero"`
 	ARI        run.Number `json:"ari,omitzero"`
-	quality
+	Quality
 }
 
-// quality is how good a backbone is, by labels.
-type quality struct {
+// Quality is how good a backbone is, by labels.
+type Quality struct {
 	KNN    run.Number `json:"knn,omitzero"`
 	Linear run.Number `json:"linear,omitzero"` // of a probe fitted to frozen features
 }
 
-// used is how many clusters have an image.
-func (a *assignment) used() (n int) {
+// Used is how many clusters have an image.
+func (a *Assignment) Used() (n int) {
 	for _, size := range a.Sizes {
 		if size > 0 {
 			n++
@@ -63,7 +67,8 @@ func (a *assignment) used() (n int) {
 
 // assigner is the hook that says, at the end of a stage, which image is in which cluster.
 type assigner struct {
-	session        *session
+	ctx            context.Context
+	session        *pretrain.Session
 	stage, dir     string
 	near           [][]int // of every image the neighbours of the loss; nil: there is one head and none to choose
 	heads, classes int
@@ -78,7 +83,7 @@ func (a *assigner) After(p *train.Progress) error {
 	if p.Step != 0 && p.Step != p.Of {
 		return nil
 	}
-	q, err := a.session.evaluation.quality(p)
+	q, err := measureQuality(a.session.Probe, p)
 	if err != nil {
 		return err
 	}
@@ -93,13 +98,13 @@ func (a *assigner) After(p *train.Progress) error {
 	return a.finish(p, q)
 }
 
-func (a *assigner) finish(p *train.Progress, q quality) error {
-	f, rows, err := embedAll(a.session, p.Encoder, p.Params)
+func (a *assigner) finish(p *train.Progress, q Quality) error {
+	f, rows, err := embedAll(a.ctx, a.session, p.Encoder, p.Params)
 	if err != nil {
 		return err
 	}
 	defer f.Free()
-	result := assignment{Stage: a.stage, Classes: a.classes, Sizes: make([]int, a.classes), quality: q}
+	result := Assignment{Stage: a.stage, Classes: a.classes, Sizes: make([]int, a.classes), Quality: q}
 	var clusters [][]int // of every head, row by row
 	var confidences []float64
 	if err := torch.Scope(func() error {
@@ -162,7 +167,7 @@ func scanLoss(p torch.Tensor, near [][]int, weight float64) float64 {
 }
 
 // write leaves the assignment in the stage's folder: clusters.csv, clusters.json, and the head.
-func (a *assigner) write(p *train.Progress, result *assignment, rows []int, clusters [][]int, confidences []float64, labels []int) error {
+func (a *assigner) write(p *train.Progress, result *Assignment, rows []int, clusters [][]int, confidences []float64, labels []int) error {
 	chosen := clusters[result.Head]
 	for r, c := range chosen {
 		result.Sizes[c]++
@@ -197,11 +202,11 @@ func (a *assigner) write(p *train.Progress, result *assignment, rows []int, clus
 	}); err != nil {
 		return err
 	}
-	source := a.session.job.source
+	source := a.session.Job.Source
 	for name, write := range map[string]func(io.Writer) error{
 		headFile:       func(w io.Writer) error { return nn.WriteStates(w, head, nil) },
 		assignmentFile: indented(result),
-		clustersFile: func(w io.Writer) error {
+		ClustersFile: func(w io.Writer) error {
 			c := csv.NewWriter(w)
 			c.Write([]string{"path", "cluster", "confidence"})
 			for r, image := range rows {
@@ -219,11 +224,11 @@ func (a *assigner) write(p *train.Progress, result *assignment, rows []int, clus
 }
 
 // embedAll embeds every image that can be read, as it would be used; rows are their numbers.
-func embedAll(s *session, e parallax.Encoder, params *nn.Params) (f eval.Features, rows []int, err error) {
-	l := s.evaluation.plain(s.job.source)
+func embedAll(ctx context.Context, s *pretrain.Session, e parallax.Encoder, params *nn.Params) (f eval.Features, rows []int, err error) {
+	l := s.Probe.Plain(s.Job.Source)
 	l.Limit, l.Quarantine = 0, nil
 	var batches iter.Seq2[eval.Batch, error] = func(yield func(eval.Batch, error) bool) {
-		for b, err := range l.Sequential(s.evaluation.ctx) {
+		for b, err := range l.Sequential(ctx) {
 			if err != nil {
 				yield(eval.Batch{}, err)
 				return
@@ -237,7 +242,7 @@ func embedAll(s *session, e parallax.Encoder, params *nn.Params) (f eval.Feature
 			}
 		}
 	}
-	f, err = eval.Embed(e, params, s.evaluation.autocast(), batches)
+	f, err = eval.Embed(e, params, s.Probe.Autocast(), batches)
 	return f, rows, err
 }
 
@@ -246,18 +251,18 @@ const (
 	probeStep   = 256
 )
 
-// quality measures the backbone on the first probe, where that has labels.
-func (e *evaluation) quality(p *train.Progress) (q quality, err error) {
-	pr := e.probes[0]
-	if pr.classes < 2 {
+// Quality measures the backbone on the first probe, where that has labels.
+func measureQuality(e *probe.Hook, p *train.Progress) (q Quality, err error) {
+	pr := e.Probes[0]
+	if pr.Classes < 2 {
 		return q, nil
 	}
-	bank, err := eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.bank, 0))
+	bank, err := eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(pr.Bank, 0))
 	if err != nil {
 		return q, err
 	}
 	defer bank.Free()
-	queries, err := eval.Embed(p.Encoder, p.Params, e.autocast(), e.batches(pr.queries, 0))
+	queries, err := eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(pr.Queries, 0))
 	if err != nil {
 		return q, err
 	}
@@ -266,13 +271,13 @@ func (e *evaluation) quality(p *train.Progress) (q quality, err error) {
 		return q, nil
 	}
 	return q, torch.Scope(func() error {
-		c := e.config
-		_, top1 := eval.KNN(bank.H, bank.Labels, queries.H, queries.Labels, c.Probe.K, c.Probe.Temperature, pr.classes)
-		q.KNN = known(top1)
-		linear := eval.NewLinear(p.Encoder.Features, pr.classes, c.Seed)
+		c := e.Config
+		_, top1 := eval.KNN(bank.H, bank.Labels, queries.H, queries.Labels, c.Probe.K, c.Probe.Temperature, pr.Classes)
+		q.KNN = number.OrAbsent(top1)
+		linear := eval.NewLinear(p.Encoder.Features, pr.Classes, c.Seed)
 		defer linear.Free()
 		linear.Fit(bank.H, bank.Labels, probePasses, probeStep, rand.New(rand.NewPCG(c.Seed, 0)))
-		q.Linear = known(linear.Accuracy(queries.H, queries.Labels))
+		q.Linear = number.OrAbsent(linear.Accuracy(queries.H, queries.Labels))
 		return nil
 	})
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"cmp"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"image/png"
 	"io"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/internal/number"
+	"github.com/parallax-ssl/parallax/internal/sheet"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -26,15 +27,20 @@ const (
 	sheetColumns = 8
 )
 
-// report is what a clustering came to.
-type report struct {
+// Report is what a clustering came to.
+type Report struct {
 	Event   string                `json:"event"` // "clusters"
 	Images  int                   `json:"images"`
 	Classes int                   `json:"classes"`
 	Purity  map[string]run.Number `json:"purity,omitempty"` // of the nearest 5, 20 and 50 neighbours by the pretext's features
-	Before  quality               `json:"before"`           // of the backbone, before the clustering stage
-	Stages  []assignment          `json:"stages"`
+	Before  Quality               `json:"before"`           // of the backbone, before the clustering stage
+	Stages  []Assignment          `json:"stages"`
+
+	summary []string
 }
+
+// Summary is the report in lines, for reading.
+func (r *Report) Summary() []string { return r.summary }
 
 // sorted is an image with its cluster.
 type sorted struct {
@@ -42,51 +48,48 @@ type sorted struct {
 	confidence     float64
 }
 
-// report writes the output's files and tells what they hold.
-func (k *clustering) report(classes int, stages []string) error {
+// report writes the output's files.
+func (k *clustering) report(classes int, stages []string) (*Report, error) {
 	last := k.in(stages[len(stages)-1])
-	r := report{Event: "clusters", Classes: classes}
-	if err := readJSON(filepath.Join(k.in(clusteringStage), beforeFile), &r.Before); err != nil {
-		return err
+	r := &Report{Event: "clusters", Classes: classes}
+	if err := readJSON(filepath.Join(k.in(ClusteringStage), beforeFile), &r.Before); err != nil {
+		return nil, err
 	}
 	for _, stage := range stages {
-		var a assignment
+		var a Assignment
 		if err := readJSON(filepath.Join(k.in(stage), assignmentFile), &a); err != nil {
-			return err
+			return nil, err
 		}
 		r.Stages = append(r.Stages, a)
 	}
 	source, err := sourceOf(last)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer source.Close()
-	text, err := os.ReadFile(filepath.Join(last, clustersFile))
+	text, err := os.ReadFile(filepath.Join(last, ClustersFile))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all, err := readClusters(string(text), source, classes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Images = len(all)
-	if err := k.purity(&r, source); err != nil {
-		return err
+	if err := k.purity(r, source); err != nil {
+		return nil, err
 	}
-	if err := run.WriteFile(filepath.Join(k.dir, clustersFile), func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
-		return err
+	if err := run.WriteFile(filepath.Join(k.dir, ClustersFile), func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
+		return nil, err
 	}
-	if err := run.WriteFile(filepath.Join(k.dir, reportFile), indented(r)); err != nil {
-		return err
+	if err := run.WriteFile(filepath.Join(k.dir, ReportFile), indented(r)); err != nil {
+		return nil, err
 	}
 	if err := k.sheets(source, all, classes); err != nil {
-		return err
+		return nil, err
 	}
-	if k.json {
-		return json.NewEncoder(k.out).Encode(r)
-	}
-	k.tell(&r, source, all)
-	return nil
+	k.summarize(r, source, all)
+	return r, nil
 }
 
 // sourceOf opens the images as a run saw them.
@@ -111,7 +114,7 @@ func sourceOf(dir string) (*dataset.Source, error) {
 func readClusters(text string, source *dataset.Source, classes int) ([]sorted, error) {
 	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", clustersFile, err)
+		return nil, fmt.Errorf("reading %s: %w", ClustersFile, err)
 	}
 	image := make(map[string]int, source.Len())
 	for i := range source.Len() {
@@ -123,7 +126,7 @@ func readClusters(text string, source *dataset.Source, classes int) ([]sorted, e
 		cluster, err := strconv.Atoi(record[1])
 		confidence, err2 := strconv.ParseFloat(record[2], 64)
 		if !known || err != nil || err2 != nil || cluster < 0 || cluster >= classes {
-			return nil, fmt.Errorf("reading %s, line %d: %q is not an image of the data with its cluster", clustersFile, line+2, record)
+			return nil, fmt.Errorf("reading %s, line %d: %q is not an image of the data with its cluster", ClustersFile, line+2, record)
 		}
 		all = append(all, sorted{i, cluster, confidence})
 	}
@@ -131,7 +134,7 @@ func readClusters(text string, source *dataset.Source, classes int) ([]sorted, e
 }
 
 // purity measures the neighbours, where the images have labels.
-func (k *clustering) purity(r *report, source *dataset.Source) error {
+func (k *clustering) purity(r *Report, source *dataset.Source) error {
 	if len(source.Classes) == 0 {
 		return nil
 	}
@@ -145,14 +148,14 @@ func (k *clustering) purity(r *report, source *dataset.Source) error {
 	}
 	r.Purity = map[string]run.Number{}
 	for _, n := range []int{5, 20, widest} {
-		r.Purity[strconv.Itoa(n)] = known(eval.Purity(near, labels, n))
+		r.Purity[strconv.Itoa(n)] = number.OrAbsent(eval.Purity(near, labels, n))
 	}
 	return nil
 }
 
 // sheets draws every cluster's most confident images.
 func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) error {
-	folder := filepath.Join(k.dir, contactFolder)
+	folder := filepath.Join(k.dir, ContactFolder)
 	old, err := filepath.Glob(filepath.Join(folder, "cluster-*.png")) // of a clustering that was reported before
 	if err != nil {
 		return err
@@ -169,7 +172,7 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 	for _, s := range all {
 		clusters[s.cluster] = append(clusters[s.cluster], s)
 	}
-	side, err := viewSize(source)
+	side, err := source.ViewSize()
 	if err != nil {
 		return err
 	}
@@ -179,7 +182,7 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 		}
 		slices.SortStableFunc(members, func(a, b sorted) int { return cmp.Compare(b.confidence, a.confidence) })
 		n := min(len(members), sheetRows*sheetColumns)
-		sheet, place := blankSheet((n+sheetColumns-1)/sheetColumns, min(n, sheetColumns), side, 0)
+		page, place := sheet.New((n+sheetColumns-1)/sheetColumns, min(n, sheetColumns), side, 0)
 		for i, s := range members[:n] {
 			img, err := source.Image(s.image)
 			if err != nil {
@@ -188,17 +191,18 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 			place(i/sheetColumns, i%sheetColumns, img)
 		}
 		path := filepath.Join(folder, fmt.Sprintf("cluster-%0*d.png", max(2, len(strconv.Itoa(classes-1))), c))
-		if err := run.WriteFile(path, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+		if err := run.WriteFile(path, func(w io.Writer) error { return png.Encode(w, page) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tell prints the report.
-func (k *clustering) tell(r *report, source *dataset.Source, all []sorted) {
+// summarize writes the report in lines.
+func (k *clustering) summarize(r *Report, source *dataset.Source, all []sorted) {
+	line := func(text string) { r.summary = append(r.summary, text) }
 	last := r.Stages[len(r.Stages)-1]
-	k.note(fmt.Sprintf("%d images in %d clusters", r.Images, last.used()))
+	line(fmt.Sprintf("%d images in %d clusters", r.Images, last.Used()))
 	counts := make([][]int, r.Classes) // of each class in each cluster
 	means := make([]float64, r.Classes)
 	for i := range counts {
@@ -211,7 +215,7 @@ func (k *clustering) tell(r *report, source *dataset.Source, all []sorted) {
 		}
 	}
 	for c, size := range last.Sizes {
-		line := fmt.Sprintf("  cluster %2d  %6d images  confidence %.3f", c, size, means[c])
+		text := fmt.Sprintf("  cluster %2d  %6d images  confidence %.3f", c, size, means[c])
 		if size > 0 && len(source.Classes) > 0 {
 			most := 0
 			for label, n := range counts[c] {
@@ -219,26 +223,26 @@ func (k *clustering) tell(r *report, source *dataset.Source, all []sorted) {
 					most = label
 				}
 			}
-			line += fmt.Sprintf("  mostly %s (%.0f %%)", source.Classes[most], 100*float64(counts[c][most])/float64(size))
+			text += fmt.Sprintf("  mostly %s (%.0f %%)", source.Classes[most], 100*float64(counts[c][most])/float64(size))
 		}
-		k.note(line)
+		line(text)
 	}
-	if n := len(r.Stages); n > 1 && last.used() < r.Stages[n-2].used() {
+	if n := len(r.Stages); n > 1 && last.Used() < r.Stages[n-2].Used() {
 		before := r.Stages[n-2]
-		k.note(fmt.Sprintf("self-labelling left %d of %d clusters: too few images were sure of the others. A longer pretext helps; %s has all of them",
-			last.used(), before.used(), filepath.Join(k.dir, before.Stage, clustersFile)))
+		line(fmt.Sprintf("self-labelling left %d of %d clusters: too few images were sure of the others. A longer pretext helps; %s has all of them",
+			last.Used(), before.Used(), filepath.Join(k.dir, before.Stage, ClustersFile)))
 	}
 	if last.ACC.Known {
-		k.note(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d", r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
-		k.note("             ACC    NMI    ARI    kNN    linear")
-		k.note(fmt.Sprintf("pretext                           %s  %s", digits(r.Before.KNN), digits(r.Before.Linear)))
+		line(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d", r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
+		line("             ACC    NMI    ARI    kNN    linear")
+		line(fmt.Sprintf("pretext                           %s  %s", digits(r.Before.KNN), digits(r.Before.Linear)))
 		for _, a := range r.Stages {
-			k.note(fmt.Sprintf("%-11s  %s  %s  %s  %s  %s", a.Stage, digits(a.ACC), digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear)))
+			line(fmt.Sprintf("%-11s  %s  %s  %s  %s  %s", a.Stage, digits(a.ACC), digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear)))
 		}
 	}
-	k.note("  clusters       " + filepath.Join(k.dir, clustersFile))
-	k.note("  contact sheets " + filepath.Join(k.dir, contactFolder))
-	k.note("  everything     " + filepath.Join(k.dir, reportFile) + ", and a run directory for each stage")
+	line("  clusters       " + filepath.Join(k.dir, ClustersFile))
+	line("  contact sheets " + filepath.Join(k.dir, ContactFolder))
+	line("  everything     " + filepath.Join(k.dir, ReportFile) + ", and a run directory for each stage")
 }
 
 // digits is a number of three digits, or as much space.

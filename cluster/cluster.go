@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,45 +15,63 @@ import (
 
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// stage is what a run that is one of several does besides.
-type stage struct {
-	again string                                   // the command that goes on with them all
-	begin func(s *session, o *train.Options) error // before the networks are built
+// Options say how a clustering is shown. The zero value works in silence.
+type Options struct {
+	Note func(text string) // called with sentences for whoever started it
+	// Stage is called before each stage that is a run; what it returns says how that run is shown. End is called after it.
+	Stage func(name string) (shown pretrain.Options, end func(*pretrain.Result, error))
+}
+
+// clustering is a plan at work in a folder.
+type clustering struct {
+	*Plan
+	ctx     context.Context
+	dir     string
+	options Options
+	near    [][]int // of every image its nearest others, once known
+}
+
+// Run makes all stages of the plan in dir that are not made yet, and the report. When ctx ends, the stage at work writes a
+// checkpoint first, and the error is context.Cause(ctx); Run goes on from there when it is called again.
+func Run(ctx context.Context, dir string, p *Plan, o Options) (*Report, error) {
+	k := &clustering{Plan: p, ctx: ctx, dir: dir, options: o}
+	return k.run()
 }
 
 // run makes all stages that are not made, and reports.
-func (k *clustering) run() error {
+func (k *clustering) run() (*Report, error) {
 	if k.Pretext == "" {
-		if err := k.stage(pretextStage, k.Method, "", nil, func(*session, *train.Options) error { return nil }); err != nil {
-			return err
+		if err := k.stage(PretextStage, k.Method, "", nil, nil); err != nil {
+			return nil, err
 		}
 	}
 	classes := k.Classes[0]
 	if len(k.Classes) > 1 {
 		var err error
 		if classes, err = k.choose(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := k.cluster(clusteringStage, classes, nil); err != nil {
-		return err
+	if err := k.cluster(ClusteringStage, classes, nil); err != nil {
+		return nil, err
 	}
-	stages := []string{clusteringStage}
+	stages := []string{ClusteringStage}
 	sure, threshold, err := k.sure()
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case sure == 0:
 		k.note(fmt.Sprintf("no image is surer of its cluster than %v, so self-labelling has nothing to learn from and is left out: train the stages before it for longer, or begin again with a lower --set selflabel.method.threshold", threshold))
 	default:
 		if err := k.selfLabel(classes); err != nil {
-			return err
+			return nil, err
 		}
-		stages = append(stages, selfLabelStage)
+		stages = append(stages, SelfLabelStage)
 	}
 	return k.report(classes, stages)
 }
@@ -62,14 +81,14 @@ func (k *clustering) encoder() string {
 	if k.Pretext != "" {
 		return filepath.Join(k.Pretext, run.EncoderFile)
 	}
-	return filepath.Join(k.dir, pretextStage, run.EncoderFile)
+	return filepath.Join(k.dir, PretextStage, run.EncoderFile)
 }
 
 // cluster makes a clustering stage, from the pretext's encoder.
-func (k *clustering) cluster(name string, classes int, more []setting) error {
-	more = append(more, setting{"method.classes", fmt.Sprint(classes), "flag --classes"})
-	return k.stage(name, "scan", k.encoder(), more, func(s *session, o *train.Options) error {
-		m := s.job.method.(*method.SCAN)
+func (k *clustering) cluster(name string, classes int, more []pretrain.Setting) error {
+	more = append(more, pretrain.Setting{Path: "method.classes", Value: fmt.Sprint(classes), Source: "flag --classes"})
+	return k.stage(name, "scan", k.encoder(), more, func(s *pretrain.Session, o *train.Options) error {
+		m := s.Job.Method.(*method.SCAN)
 		near, err := k.neighbours(s, m.Neighbours)
 		if err != nil {
 			return err
@@ -79,7 +98,7 @@ func (k *clustering) cluster(name string, classes int, more []setting) error {
 			closest[i] = all[:min(m.Neighbours, len(all))]
 		}
 		m.SetNeighbours(closest)
-		o.Hooks = append(o.Hooks, &assigner{
+		o.Hooks = append(o.Hooks, &assigner{ctx: k.ctx,
 			session: s, stage: name, dir: k.in(name), near: closest, heads: m.Heads, classes: m.Classes, weight: m.EntropyWeight,
 		})
 		return nil
@@ -88,15 +107,15 @@ func (k *clustering) cluster(name string, classes int, more []setting) error {
 
 // selfLabel makes the last stage, from the best head of the clustering stage and the backbone beneath it.
 func (k *clustering) selfLabel(classes int) error {
-	more := []setting{{"method.classes", fmt.Sprint(classes), "flag --classes"}}
-	return k.stage(selfLabelStage, "scan-selflabel", filepath.Join(k.in(clusteringStage), run.EncoderFile), more, func(s *session, o *train.Options) error {
-		m := s.job.method.(*method.SelfLabel)
-		head, _, err := nn.ReadStates(filepath.Join(k.in(clusteringStage), headFile))
+	more := []pretrain.Setting{{Path: "method.classes", Value: fmt.Sprint(classes), Source: "flag --classes"}}
+	return k.stage(SelfLabelStage, "scan-selflabel", filepath.Join(k.in(ClusteringStage), run.EncoderFile), more, func(s *pretrain.Session, o *train.Options) error {
+		m := s.Job.Method.(*method.SelfLabel)
+		head, _, err := nn.ReadStates(filepath.Join(k.in(ClusteringStage), headFile))
 		if err != nil {
 			return fmt.Errorf("reading the head of the clustering stage: %w", err)
 		}
 		o.Start = head
-		o.Hooks = append(o.Hooks, &assigner{session: s, stage: selfLabelStage, dir: k.in(selfLabelStage), heads: 1, classes: m.Classes})
+		o.Hooks = append(o.Hooks, &assigner{ctx: k.ctx, session: s, stage: SelfLabelStage, dir: k.in(SelfLabelStage), heads: 1, classes: m.Classes})
 		return nil
 	})
 }
@@ -104,38 +123,44 @@ func (k *clustering) selfLabel(classes int) error {
 func (k *clustering) in(stage string) string { return filepath.Join(k.dir, stage) }
 
 // stage makes a stage, or goes on with it, unless it is finished.
-func (k *clustering) stage(name, method, encoder string, more []setting, begin func(*session, *train.Options) error) error {
+func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting, prepare func(*pretrain.Session, *train.Options) error) error {
 	if done, err := finished(k.in(name)); done || err != nil {
 		return err
 	}
-	f := pretrainFlags{json: k.json, preset: k.Preset, stage: &stage{again: "parallax cluster --resume " + k.dir, begin: begin}}
 	k.note("stage " + name)
+	var o pretrain.Options
+	end := func(*pretrain.Result, error) {}
+	if k.options.Stage != nil {
+		o, end = k.options.Stage(name)
+	}
+	o.Prepare, o.Stage = prepare, true
 	if _, err := os.Stat(filepath.Join(k.in(name), run.ConfigFile)); err == nil {
-		f.preset, f.resume = "", k.in(name)
-		return f.resumeRun(k.ctx, k.out, nil)
+		result, err := pretrain.Resume(k.ctx, k.in(name), nil, o)
+		end(result, err)
+		return err
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	of := name
 	if strings.HasPrefix(name, choosePrefix) {
-		of = clusteringStage
+		of = ClusteringStage
 	}
 	settings, err := k.settings(of, encoder)
 	if err != nil {
 		return err
 	}
-	f.data, f.method, f.out = k.Data, method, k.in(name)
-	settings = append(settings, setting{"method.name", method, "the stage"})
-	return f.newRun(k.ctx, k.out, append(settings, more...))
+	o.Out = k.in(name)
+	settings = append(settings, pretrain.Setting{Path: "method.name", Value: method, Source: "the stage"})
+	result, err := pretrain.Run(k.ctx, &pretrain.Request{Preset: k.Preset, Settings: append(settings, more...), Stage: true}, o)
+	end(result, err)
+	return err
 }
 
-// note prints a sentence where it does not disturb JSON.
+// note tells whoever started the clustering something.
 func (k *clustering) note(text string) {
-	if k.json {
-		fmt.Fprintln(os.Stderr, "parallax: "+text)
-		return
+	if k.options.Note != nil {
+		k.options.Note(text)
 	}
-	fmt.Fprintln(k.out, text)
 }
 
 // finished reports whether a stage has come to its end: whether that is the last thing that its metrics say.
@@ -160,7 +185,7 @@ func finished(dir string) (bool, error) {
 
 // choose runs a short clustering stage for every number of clusters, and returns the one on which the heads agree best.
 func (k *clustering) choose() (int, error) {
-	var tried []assignment
+	var tried []Assignment
 	for _, classes := range k.Classes {
 		name := choosePrefix + fmt.Sprint(classes)
 		length, err := k.short()
@@ -170,7 +195,7 @@ func (k *clustering) choose() (int, error) {
 		if err := k.cluster(name, classes, length); err != nil {
 			return 0, err
 		}
-		var a assignment
+		var a Assignment
 		if err := readJSON(filepath.Join(k.in(name), assignmentFile), &a); err != nil {
 			return 0, err
 		}
@@ -183,7 +208,7 @@ func (k *clustering) choose() (int, error) {
 		if a.Classes == best.Classes {
 			mark = "  <- chosen"
 		}
-		k.note(fmt.Sprintf("%8d  %15.3f %6.3f  %7.3f  %8d of %d%s", a.Classes, a.Agreement.ARI, a.Agreement.NMI, a.Losses[a.Head], a.used(), a.Classes, mark))
+		k.note(fmt.Sprintf("%8d  %15.3f %6.3f  %7.3f  %8d of %d%s", a.Classes, a.Agreement.ARI, a.Agreement.NMI, a.Losses[a.Head], a.Used(), a.Classes, mark))
 	}
 	k.note(fmt.Sprintf("%d clusters: their heads agree best with one another (losses of different numbers cannot be compared)", best.Classes))
 	return best.Classes, nil
@@ -191,7 +216,7 @@ func (k *clustering) choose() (int, error) {
 
 // nearlyBest is the largest number of clusters whose heads agree within 0.01 as well as those of any: it says the most.
 // The numbers are in increasing order.
-func nearlyBest(tried []assignment) assignment {
+func nearlyBest(tried []Assignment) Assignment {
 	top := math.Inf(-1)
 	for _, a := range tried {
 		top = max(top, a.Agreement.ARI)
@@ -207,39 +232,39 @@ func nearlyBest(tried []assignment) assignment {
 
 // sure counts the images that the clustering stage is surer of than self-labelling's threshold.
 func (k *clustering) sure() (n int, threshold float64, err error) {
-	j, err := k.describe(k.ctx, selfLabelStage, "scan-selflabel", k.encoder())
+	j, err := k.describe(k.ctx, SelfLabelStage, "scan-selflabel", k.encoder())
 	if err != nil {
 		return 0, 0, err
 	}
-	threshold = j.method.(*method.SelfLabel).Threshold
-	text, err := os.ReadFile(filepath.Join(k.in(clusteringStage), clustersFile))
+	threshold = j.Method.(*method.SelfLabel).Threshold
+	text, err := os.ReadFile(filepath.Join(k.in(ClusteringStage), ClustersFile))
 	if err != nil {
 		return 0, 0, err
 	}
-	all, err := readClusters(string(text), j.source, math.MaxInt)
+	all, err := readClusters(string(text), j.Source, math.MaxInt)
 	for _, s := range all {
 		if s.confidence > threshold {
 			n++
 		}
 	}
-	return n, threshold, errors.Join(err, j.source.Close())
+	return n, threshold, errors.Join(err, j.Close())
 }
 
 // short is a fifth of the length of the clustering stage, with several heads at least.
-func (k *clustering) short() ([]setting, error) {
-	j, err := k.describe(k.ctx, clusteringStage, "scan", k.encoder())
+func (k *clustering) short() ([]pretrain.Setting, error) {
+	j, err := k.describe(k.ctx, ClusteringStage, "scan", k.encoder())
 	if err != nil {
 		return nil, err
 	}
-	t, m := j.config.Train, j.method.(*method.SCAN)
-	if err := j.source.Close(); err != nil {
+	t, m := j.Config.Train, j.Method.(*method.SCAN)
+	if err := j.Close(); err != nil {
 		return nil, err
 	}
-	length := setting{"train.epochs", fmt.Sprint(max(1, t.Epochs/5)), "a fifth, to choose"}
+	length := pretrain.Setting{Path: "train.epochs", Value: fmt.Sprint(max(1, t.Epochs/5)), Source: "a fifth, to choose"}
 	if t.MaxSteps > 0 {
-		length = setting{"train.max_steps", fmt.Sprint(max(1, t.MaxSteps/5)), "a fifth, to choose"}
+		length = pretrain.Setting{Path: "train.max_steps", Value: fmt.Sprint(max(1, t.MaxSteps/5)), Source: "a fifth, to choose"}
 	}
-	return []setting{length, {"method.heads", fmt.Sprint(max(3, m.Heads)), "to compare"}}, nil
+	return []pretrain.Setting{length, {Path: "method.heads", Value: fmt.Sprint(max(3, m.Heads)), Source: "to compare"}}, nil
 }
 
 func readJSON(path string, into any) error {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package pretrain
 
 import (
 	"testing"
@@ -59,15 +59,15 @@ func TestDigitAndAbout(t *testing.T) {
 }
 
 func TestSlowNamesTinyCPU(t *testing.T) {
-	job := func(change func(c *run.Config)) *job {
+	job := func(change func(c *run.Config)) *Job {
 		c := run.Default()
 		c.Data.Size, c.Data.Images, c.Train.Threads, c.Train.Epochs, c.Backbone.Stem = 224, 100, 2, 400, "imagenet"
 		c.Augment = []augment.Recipe{augment.SimCLRRecipe(224), augment.SimCLRRecipe(224)}
 		change(&c)
-		return &job{config: &run.Layered{Config: &c}, chosen: "preset imagenet100"}
+		return &Job{Config: &run.Layered{Config: &c}, Chosen: "preset imagenet100"}
 	}
 	want := "on this CPU that is roughly 5 images/s and 2 hours in all; --preset tiny-cpu, a smaller network for 5 epochs, makes roughly 70 images/s"
-	if got := job(func(*run.Config) {}).slow(); got != want {
+	if got := job(func(*run.Config) {}).Slow(); got != want {
 		t.Errorf("100 photographs: %q, want %q", got, want)
 	}
 	for why, change := range map[string]func(c *run.Config){
@@ -76,13 +76,13 @@ func TestSlowNamesTinyCPU(t *testing.T) {
 		"small images":  func(c *run.Config) { c.Data.Size, c.Train.Epochs = 32, 5 },
 		"no known cost": func(c *run.Config) { c.Backbone.Name = "another" },
 	} {
-		if got := job(change).slow(); got != "" {
+		if got := job(change).Slow(); got != "" {
 			t.Errorf("%s: %q, want nothing", why, got)
 		}
 	}
 	asked := job(func(*run.Config) {})
-	asked.chosen = ""
-	if got := asked.slow(); got != "" {
+	asked.Chosen = ""
+	if got := asked.Slow(); got != "" {
 		t.Errorf("a preset that was asked for: %q, want nothing", got)
 	}
 }

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/pretrain"
+	"github.com/parallax-ssl/parallax/run"
+)
+
+// The stages of a clustering, each a run in a folder of that name.
+const (
+	PretextStage    = "pretext"
+	ClusteringStage = "clustering"
+	SelfLabelStage  = "selflabel"
+
+	choosePrefix = "choose-" // and a number of clusters: short clustering stages to choose from
+)
+
+// What else the folder of a clustering holds.
+const (
+	PlanFile      = "cluster.json" // what was asked for
+	ClustersFile  = "clusters.csv" // path, cluster, confidence; in each stage, too
+	ReportFile    = "report.json"
+	ContactFolder = "contact"
+
+	neighboursFile = "neighbours.safetensors" // of every image, by the pretext's features
+)
+
+// Plan is what was asked for. It is kept in the output, so that a resume needs to be told nothing.
+type Plan struct {
+	Data     string    `json:"data"`
+	Classes  []int     `json:"classes"`           // several: one is chosen
+	Pretext  string    `json:"pretext,omitempty"` // the run whose encoder is taken; "": one is trained
+	Method   string    `json:"method,omitempty"`  // by this method
+	Preset   string    `json:"preset,omitempty"`
+	Settings []Setting `json:"settings,omitempty"`
+}
+
+// Setting is a value of the configuration of one stage, or of all where Stage is empty.
+type Setting struct {
+	Stage  string `json:"stage,omitempty"`
+	Path   string `json:"path"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
+}
+
+// Open reads the plan of the clustering in a folder.
+func Open(dir string) (*Plan, error) {
+	text, err := os.ReadFile(filepath.Join(dir, PlanFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no clustering: it has no %s", dir, PlanFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{}
+	if err := json.Unmarshal(text, p); err != nil || len(p.Classes) == 0 {
+		return nil, fmt.Errorf("reading %s: it is damaged (%v): begin again with another --out", filepath.Join(dir, PlanFile), err)
+	}
+	return p, nil
+}
+
+// Create puts the plan into a new folder, which must not hold anything.
+func (p *Plan) Create(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == PlanFile }) {
+		return fmt.Errorf("%s holds a clustering: go on with --resume %s, or choose another --out", dir, dir)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, entries[0].Name())
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return run.WriteFile(filepath.Join(dir, PlanFile), indented(p))
+}
+
+func indented(v any) func(io.Writer) error {
+	return func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
+}
+
+// Request is what the caller asks for.
+type Request struct {
+	Data     string
+	Classes  string             // a number of clusters, several as in "5,10,20", or "auto"
+	Pretext  string             // the directory of a run whose encoder is taken; "": one is trained
+	Method   string             // by this method
+	Chosen   bool               // whether the caller named the method
+	Preset   string             // "" to choose by the images
+	File     string             // name of a config file with values for all stages, "" for none
+	Text     []byte             // its content
+	Settings []pretrain.Setting // a path may begin with a stage: "clustering.train.epochs"
+}
+
+// NewPlan checks what can be checked before the first stage. Mistakes in the request are [*run.InvalidError].
+func NewPlan(ctx context.Context, r Request) (*Plan, error) {
+	p := &Plan{Data: r.Data, Pretext: r.Pretext, Method: r.Method, Preset: r.Preset}
+	if p.Preset != "" && !slices.Contains(preset.Names, p.Preset) {
+		return nil, run.Invalid(fmt.Errorf("unknown preset %q: there are %s", p.Preset, strings.Join(preset.Names, ", ")))
+	}
+	if err := p.setMethod(r.Chosen); err != nil {
+		return nil, err
+	}
+	values, err := run.Values(r.Text, r.File)
+	if err != nil {
+		return nil, run.Invalid(err)
+	}
+	var all []pretrain.Setting
+	for _, v := range values {
+		all = append(all, pretrain.Setting{Path: v.Path, Value: v.Text, Source: "config " + r.File})
+	}
+	labels, split := "", ""
+	for _, s := range append(all, r.Settings...) {
+		stage, path, err := ofStage(s.Path)
+		if err != nil {
+			return nil, run.Invalid(err)
+		}
+		switch path {
+		case "data.path":
+			if p.Data == "" {
+				p.Data = s.Value
+			}
+			continue
+		case "data.labels":
+			labels = s.Value
+		case "data.split":
+			split = s.Value
+		}
+		p.Settings = append(p.Settings, Setting{stage, path, s.Value, s.Source})
+	}
+	if p.Data == "" {
+		return nil, run.Invalid(errors.New("no data given: add --data PATH (a folder, an archive, or the word synthetic)"))
+	}
+	source, err := dataset.Open(p.Data, dataset.Options{Labels: labels, Split: split})
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	if err := p.setClasses(r.Classes, source.Len()); err != nil {
+		return nil, err
+	}
+	return p, p.check(ctx)
+}
+
+// check describes every stage once, so that a mistake in its settings is found before the first begins.
+func (p *Plan) check(ctx context.Context) error {
+	stages := map[string]string{ClusteringStage: "scan", SelfLabelStage: "scan-selflabel"}
+	if p.Pretext == "" {
+		stages[PretextStage] = p.Method
+	}
+	for _, stage := range slices.Sorted(maps.Keys(stages)) {
+		j, err := p.describe(ctx, stage, stages[stage], "")
+		if err != nil {
+			return fmt.Errorf("stage %s: %w", stage, err)
+		}
+		if err := j.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setMethod checks the pretext: a method, or a run.
+func (p *Plan) setMethod(chosen bool) error {
+	if p.Pretext != "" {
+		if chosen {
+			return run.Invalid(errors.New("--run gives the encoder, so there is no pretext to train: leave out --method"))
+		}
+		p.Method = ""
+		if _, err := run.ReadConfig(p.Pretext); err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(p.Pretext, run.EncoderFile)); err != nil {
+			return fmt.Errorf("the run in %s has no %s yet: go on with it first, parallax pretrain --resume %s", p.Pretext, run.EncoderFile, p.Pretext)
+		}
+		return nil
+	}
+	e, err := method.Find(p.Method)
+	if err != nil {
+		return run.Invalid(err)
+	}
+	if _, ok := e.New().(parallax.Stager); ok {
+		return run.Invalid(fmt.Errorf("--method %s is what this command does after the pretext: leave it out, or name a method that can be one", p.Method))
+	}
+	return nil
+}
+
+// setClasses reads a number of clusters, several, or auto, for a number of images.
+func (p *Plan) setClasses(text string, images int) error {
+	if text == "auto" {
+		for _, k := range []int{5, 10, 20, 50} {
+			if k <= images/4 {
+				p.Classes = append(p.Classes, k)
+			}
+		}
+		if len(p.Classes) == 0 {
+			return run.Invalid(fmt.Errorf("--classes auto needs 20 images at least and there are %d: give a number", images))
+		}
+		return nil
+	}
+	for _, part := range strings.Split(text, ",") {
+		k, err := strconv.Atoi(strings.TrimSpace(part))
+		switch {
+		case err != nil:
+			return run.Invalid(fmt.Errorf("--classes %s: want a number, several as in 5,10,20, or auto", text))
+		case k < 2:
+			return run.Invalid(fmt.Errorf("--classes %s: at least 2 clusters", text))
+		case k > images:
+			return run.Invalid(fmt.Errorf("--classes %s: there are only %d images", text, images))
+		}
+		p.Classes = append(p.Classes, k)
+	}
+	slices.Sort(p.Classes)
+	p.Classes = slices.Compact(p.Classes)
+	return nil
+}
+
+// describe says what a stage will be. The images' statistics are not looked at. Close its source.
+func (p *Plan) describe(ctx context.Context, stage, method, encoder string) (*pretrain.Job, error) {
+	settings, err := p.settings(stage, encoder)
+	if err != nil {
+		return nil, err
+	}
+	settings = append(settings,
+		pretrain.Setting{Path: "data.mean", Value: "[0.5, 0.5, 0.5]"}, pretrain.Setting{Path: "data.std", Value: "[0.5, 0.5, 0.5]"},
+		pretrain.Setting{Path: "method.name", Value: method})
+	return pretrain.Resolve(ctx, &pretrain.Request{Preset: p.Preset, Settings: settings, Stage: true})
+}
+
+// ofStage takes the stage off a setting's path. A value that cannot be the same in all stages must have one.
+func ofStage(path string) (stage, rest string, err error) {
+	for _, stage := range []string{PretextStage, ClusteringStage, SelfLabelStage} {
+		if rest, ok := strings.CutPrefix(path, stage+"."); ok {
+			return stage, rest, nil
+		}
+	}
+	section, _, _ := strings.Cut(path, ".")
+	if slices.Contains([]string{"method", "augment", "optim"}, section) {
+		return "", "", fmt.Errorf("%s differs between stages: say which one, --set %s.%s=..., %s or %s", path, PretextStage, path, ClusteringStage, SelfLabelStage)
+	}
+	return "", path, nil
+}
+
+// settings are those of a stage: what the pretext's run was, what holds for all, what holds for the stage.
+func (p *Plan) settings(stage string, encoder string) ([]pretrain.Setting, error) {
+	all := []pretrain.Setting{{Path: "data.path", Value: p.Data, Source: "flag --data"}}
+	if encoder != "" {
+		text, err := run.ReadConfig(filepath.Dir(encoder))
+		if err != nil {
+			return nil, err
+		}
+		values, err := run.Values(text, run.ConfigFile)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range values {
+			if slices.Contains([]string{"backbone.name", "backbone.width", "backbone.stem", "backbone.norm", "data.size", "data.mean", "data.std"}, v.Path) {
+				all = append(all, pretrain.Setting{Path: v.Path, Value: v.Text, Source: "pretext"})
+			}
+		}
+		all = append(all, pretrain.Setting{Path: "backbone.init", Value: encoder, Source: "the stage before"})
+	}
+	for _, only := range []string{"", stage} {
+		for _, s := range p.Settings {
+			if s.Stage == only {
+				all = append(all, pretrain.Setting{Path: s.Path, Value: s.Value, Source: s.Source})
+			}
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+)
+
+// ViewSize is the side that suits the images: their own where they are small, at most 224. It looks at some of them.
+func (s *Source) ViewSize() (int, error) {
+	r := rand.New(rand.NewPCG(1, uint64(s.Len())))
+	var sides []int
+	for range min(s.Len(), 50) {
+		img, err := s.Image(r.IntN(s.Len()))
+		if err == nil {
+			sides = append(sides, min(img.W, img.H))
+		}
+	}
+	if len(sides) == 0 {
+		return 0, fmt.Errorf("none of the images tried in %s could be read: name another folder, or give --size and see what is quarantined", s.Kind)
+	}
+	slices.Sort(sides)
+	side := sides[len(sides)/2]
+	switch {
+	case side >= 224:
+		return 224, nil
+	case side > 64:
+		return side / 32 * 32, nil
+	}
+	return side, nil
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pretrain
+
+import (
+	"fmt"
+
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
+)
+
+// Recipes are the recipes of the method called name for the images, one for each view, with changes; and the side of a
+// view, which is the images' own where size is 0.
+func Recipes(s *dataset.Source, name string, size int, settings []Setting) ([]augment.Recipe, int, error) {
+	entry, err := method.Find(name)
+	if err != nil {
+		return nil, 0, run.Invalid(err)
+	}
+	if size == 0 {
+		if size, err = s.ViewSize(); err != nil {
+			return nil, 0, err
+		}
+	}
+	m := entry.New()
+	config := run.Default()
+	config.Method = run.MethodConfig{Name: name, Fields: m}
+	config.Data.Size = size
+	l, err := run.New(&config)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := views(l, m, settings); err != nil {
+		return nil, 0, run.Invalid(err)
+	}
+	for _, set := range settings {
+		if err := l.Set(set.Path, set.Value, set.Source); err != nil {
+			return nil, 0, run.Invalid(err)
+		}
+	}
+	for i, r := range l.Augment {
+		if err := r.Validate(); err != nil {
+			return nil, 0, run.Invalid(fmt.Errorf("augment.%d: %w", i, err))
+		}
+	}
+	return l.Augment, size, nil
+}
