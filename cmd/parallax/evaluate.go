@@ -4,34 +4,22 @@ package main
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
-	"github.com/parallax-ssl/parallax/dataset"
-	"github.com/parallax-ssl/parallax/eval"
-	"github.com/parallax-ssl/parallax/pretrain/probe"
-	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/eval/report"
 )
 
-// evalFlags are the flags of all evaluations, and --k of one.
+// evalFlags are the flags of an evaluation.
 type evalFlags struct {
-	run, checkpoint, data, labels, of, device string
-	limit, resamples, threads, workers, k     int
-	seed                                      uint64
-	untrained, json                           bool
+	report.Request
+	json bool
 }
-
-// What --of may be: the rows that are evaluated.
-const (
-	ofBackbone  = "backbone"
-	ofEmbedding = "embedding"
-)
-
-// fewestResamples give an interval whose bounds are not just the extremes.
-const fewestResamples = 100
 
 func evalCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -71,7 +59,7 @@ the same images it gives the same accuracy. Choosing the best of the grid is cho
 		Example: `  parallax eval knn --run runs/simclr-1
   parallax eval knn --run runs/simclr-1 --data photos --labels photos.csv --json
   parallax eval knn --run runs/simclr-1/encoder.safetensors --data photos`,
-	}, evalKNN)
+	}, report.KNN)
 }
 
 func linearCommand() *cobra.Command {
@@ -86,7 +74,7 @@ rate are those that are best on a fifth of the training images held out; the cla
 test images choose nothing. With more than five classes, top-5 is the share whose class is among the first five.`,
 		Example: `  parallax eval linear --run runs/simclr-1
   parallax eval linear --run runs/simclr-1 --data cifar10.tar.gz --untrained=false --json`,
-	}, evalLinear)
+	}, report.Linear)
 }
 
 func kmeansCommand() *cobra.Command {
@@ -101,183 +89,51 @@ ARI. Inertia is the sum of squared distances to the centroids; the silhouette, f
 their own cluster than to the next (of 2000 images at most). To train an encoder towards clusters: parallax cluster.`,
 		Example: `  parallax eval cluster --run runs/simclr-1
   parallax eval cluster --run runs/simclr-1 --data unlabelled --k 8`,
-	}, evalClusters)
-	c.Flags().IntVar(&f.k, "k", 0, "number of clusters; default the number of classes")
+	}, report.KMeans)
+	c.Flags().IntVar(&f.Clusters, "k", 0, "number of clusters; default the number of classes")
 	return c
 }
 
 // command completes the command of one kind of evaluation.
-func (f *evalFlags) command(c *cobra.Command, measure func(*evaluating) error) *cobra.Command {
+func (f *evalFlags) command(c *cobra.Command, measure func(context.Context, report.Request) (*report.Report, error)) *cobra.Command {
 	c.Args = noArguments
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := f.check(); err != nil {
-			return usage(err)
+		if term.IsTerminal(int(os.Stderr.Fd())) {
+			f.Progress = progress
 		}
-		return f.evaluate(c.Context(), c.OutOrStdout(), c.Name(), measure)
+		r, err := measure(c.Context(), f.Request)
+		if err != nil {
+			return err
+		}
+		if f.json {
+			return json.NewEncoder(c.OutOrStdout()).Encode(r)
+		}
+		_, err = io.WriteString(c.OutOrStdout(), r.Text())
+		return err
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.run, "run", "", "the run's directory, or an encoder.safetensors")
-	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, or synthetic; default the run's own")
-	fl.StringVar(&f.labels, "labels", "", "none, folders, or a CSV file of path,label; default what the data shows")
-	fl.StringVar(&f.of, "of", ofBackbone, "what is evaluated: backbone (features h) or embedding (z, the projector's output)")
-	fl.StringVar(&f.checkpoint, "checkpoint", "last", "which one: last, best (by the run's own evaluations), or a step")
-	fl.BoolVar(&f.untrained, "untrained", true, "evaluate the network before training, too")
-	fl.IntVar(&f.limit, "limit", 0, "take at most so many images of each split, chosen as the run's own evaluations do; 0 for all")
-	fl.IntVar(&f.resamples, "bootstrap", 1000, "resamples behind a confidence interval")
-	fl.Uint64Var(&f.seed, "seed", 1, "of the resamples, of what is held out, of k-means")
-	fl.StringVar(&f.device, "device", "", "cpu or cuda; default the run's")
-	fl.IntVar(&f.threads, "threads", 0, "threads of the engine; default one per core")
-	fl.IntVar(&f.workers, "workers", 0, "threads that read images; default one per core")
+	fl.StringVar(&f.Run, "run", "", "the run's directory, or an encoder.safetensors")
+	fl.StringVar(&f.Data, "data", "", "images: a folder, an archive, or synthetic; default the run's own")
+	fl.StringVar(&f.Labels, "labels", "", "none, folders, or a CSV file of path,label; default what the data shows")
+	fl.StringVar(&f.Of, "of", report.OfBackbone, "what is evaluated: backbone (features h) or embedding (z, the projector's output)")
+	fl.StringVar(&f.Checkpoint, "checkpoint", "last", "which one: last, best (by the run's own evaluations), or a step")
+	fl.BoolVar(&f.Untrained, "untrained", true, "evaluate the network before training, too")
+	fl.IntVar(&f.Limit, "limit", 0, "take at most so many images of each split, chosen as the run's own evaluations do; 0 for all")
+	fl.IntVar(&f.Resamples, "bootstrap", 1000, "resamples behind a confidence interval")
+	fl.Uint64Var(&f.Seed, "seed", 1, "of the resamples, of what is held out, of k-means")
+	fl.StringVar(&f.Device, "device", "", "cpu or cuda; default the run's")
+	fl.IntVar(&f.Threads, "threads", 0, "threads of the engine; default one per core")
+	fl.IntVar(&f.Workers, "workers", 0, "threads that read images; default one per core")
 	fl.BoolVar(&f.json, "json", false, "print the result as JSON")
-	c.RegisterFlagCompletionFunc("of", cobra.FixedCompletions([]string{ofBackbone, ofEmbedding}, cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("of", cobra.FixedCompletions([]string{report.OfBackbone, report.OfEmbedding}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-// check says what is wrong with the flags.
-func (f *evalFlags) check() error {
-	switch {
-	case f.run == "":
-		return errors.New("no run given: add --run DIR, the directory of a run, or an encoder.safetensors")
-	case f.of != ofBackbone && f.of != ofEmbedding:
-		return fmt.Errorf("--of %s: it is %s or %s", f.of, ofBackbone, ofEmbedding)
-	case f.resamples < fewestResamples:
-		return fmt.Errorf("--bootstrap %d: an interval needs %d resamples or more", f.resamples, fewestResamples)
-	case f.k < 0:
-		return fmt.Errorf("--k %d: want a number of clusters, or 0 for as many as classes", f.k)
+// progress counts images on standard error, in a line that is gone in the end.
+func progress(network, split string, done, of int) {
+	if done == of {
+		fmt.Fprint(os.Stderr, "\r\x1b[K")
+		return
 	}
-	for _, n := range []struct {
-		flag  string
-		value int
-	}{{"limit", f.limit}, {"threads", f.threads}, {"workers", f.workers}} {
-		if n.value < 0 {
-			return fmt.Errorf("--%s %d: want 0 or more", n.flag, n.value)
-		}
-	}
-	return nil
-}
-
-// evaluating is an evaluation at work.
-type evaluating struct {
-	*evalFlags
-	*probe.Sets
-	subject  *subject
-	report   *evalReport
-	networks []*embedded
-}
-
-// embedded is what one network makes of the images.
-type embedded struct {
-	name         string
-	bank, tested eval.Features
-}
-
-// rows are what is evaluated of the features.
-func (f *evalFlags) rows(of eval.Features) torch.Tensor {
-	if f.of == ofEmbedding {
-		return of.Z
-	}
-	return of.H
-}
-
-func (f *evalFlags) evaluate(ctx context.Context, out io.Writer, kind string, measure func(*evaluating) error) (err error) {
-	s, err := openSubject(f)
-	if err != nil {
-		return err
-	}
-	if err := torch.Use(s.config.Train.Device); err != nil {
-		return usage(err)
-	}
-	e := &evaluating{evalFlags: f, Sets: probe.NewSets(ctx, s.config), subject: s}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	d := s.config.Data
-	source, err := dataset.Open(d.Path, dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels})
-	if err == nil {
-		err = e.Add(d.Path, source)
-	}
-	if err != nil {
-		err = fmt.Errorf("opening a probe: %w", err)
-		if f.data == "" && !s.file {
-			err = fmt.Errorf("%w (if the run's images have moved, say where to with --data)", err)
-		}
-		return err
-	}
-	e.report = e.begin(kind)
-	bank, tested, err := e.images(kind)
-	if err != nil {
-		return err
-	}
-	err = torch.Scope(func() error {
-		torch.SetThreads(s.config.Train.Threads)
-		for _, trained := range []bool{true, false} {
-			if !trained && !f.untrained {
-				continue
-			}
-			n, err := e.embed(trained, bank, tested)
-			if err != nil {
-				return err
-			}
-			defer n.free()
-			e.networks = append(e.networks, n)
-		}
-		e.report.describe(e, bank, tested)
-		return measure(e)
-	})
-	if err != nil {
-		return fmt.Errorf("evaluating %s: %w", f.run, err)
-	}
-	if f.json {
-		return e.report.encode(out)
-	}
-	_, err = io.WriteString(out, e.report.text())
-	return err
-}
-
-// images are those that are fitted to and those that are tested on; one loader where they are the same.
-func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err error) {
-	p, source := e.Probes[0], e.Sources[0]
-	split := len(e.Sources) > 1
-	e.report.Bank.Split, e.report.Tested.Split = "four of five images", "every fifth image"
-	if split {
-		e.report.Bank.Split, e.report.Tested.Split = e.Sources[0].Split, e.Sources[1].Split
-	}
-	if kind == "cluster" {
-		if p.Classes == 0 && e.k == 0 {
-			return nil, nil, usage(fmt.Errorf("%s has no labels that say how many clusters there are: give --k N, or labels by --labels FILE.csv of path,label or a folder for each class", p.Name))
-		}
-		if split {
-			return p.Some, p.Queries, nil
-		}
-		all := "all images"
-		if source.Split != "" {
-			all = source.Split
-		}
-		e.report.Bank.Split, e.report.Tested.Split = all, all
-		loader := e.Plain(source)
-		return loader, loader, nil
-	}
-	switch {
-	case p.Classes == 0:
-		return nil, nil, fmt.Errorf("%s has no labels to compare with: give --labels FILE.csv of path,label, or a folder for each class (eval cluster works without)", p.Name)
-	case p.Classes == 1:
-		return nil, nil, fmt.Errorf("all images of %s are of the class %s: to tell classes apart two are needed", p.Name, source.Classes[0])
-	case !split && source.Len() < probe.HoldOut:
-		return nil, nil, fmt.Errorf("%s has %d images: to test on every fifth, %d are needed", p.Name, source.Len(), probe.HoldOut)
-	}
-	return p.Bank, p.Queries, nil
-}
-
-// free frees the features.
-func (n *embedded) free() {
-	n.bank.Free()
-	if n.tested.H != n.bank.H {
-		n.tested.Free()
-	}
-}
-
-// needLabels says so when an evaluation lacks labels that it cannot do without.
-func (e *evaluating) needLabels(of imageSet) error {
-	if of.Labelled == 0 {
-		return fmt.Errorf("none of the %d images of %s (%s) has a label: give --labels FILE.csv of path,label that names some", of.Images, e.Config.Data.Path, of.Split)
-	}
-	return nil
+	fmt.Fprintf(os.Stderr, "\r\x1b[Kfeatures, %s network, %s: %d of %d images", network, split, done, of)
 }

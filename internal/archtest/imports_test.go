@@ -32,6 +32,7 @@ var may = map[string][]string{
 	".":              {"nn", "augment", "torch"},
 	"method":         {".", "nn", "augment", "torch"},
 	"backbone":       {".", "nn", "augment", "torch"},
+	"eval/report":    {".", "nn", "augment", "torch", "cluster", "dataset", "eval", "method", "pretrain", "pretrain/probe", "run", "train"},
 	"eval":           {".", "nn", "augment", "torch"},
 	"dataset":        {"augment"},
 	"collapse":       {"torch"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package report
 
 import (
 	"cmp"
@@ -27,7 +27,7 @@ const (
 )
 
 // random is for one use of the seed.
-func (f *evalFlags) random(use uint64) *rand.Rand { return rand.New(rand.NewPCG(f.seed, use)) }
+func (f *Request) random(use uint64) *rand.Rand { return rand.New(rand.NewPCG(f.Seed, use)) }
 
 // The uses of the seed.
 const (
@@ -68,9 +68,9 @@ func evalKNN(e *evaluating) error {
 	}
 	tops, gains := e.accuracies(right, len(votes), []int{own})
 	for i, n := range e.networks {
-		report := networkReport{Network: n.name}
+		report := Network{Network: n.name}
 		for j, v := range votes {
-			s := knnScore{K: v.K, Top1: tops[i*len(votes)+j], Headline: j == own}
+			s := KNNScore{K: v.K, Top1: tops[i*len(votes)+j], Headline: j == own}
 			if !math.IsInf(v.Temperature, 1) {
 				s.Temperature = run.Num(v.Temperature)
 			}
@@ -79,7 +79,7 @@ func evalKNN(e *evaluating) error {
 		r.Networks = append(r.Networks, report)
 	}
 	for _, g := range gains {
-		r.Gain = append(r.Gain, gain{fmt.Sprintf("k %d, T %g", votes[own].K, votes[own].Temperature), g})
+		r.Gain = append(r.Gain, Gain{fmt.Sprintf("k %d, T %g", votes[own].K, votes[own].Temperature), g})
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func evalLinear(e *evaluating) error {
 	var right [][]float64 // of every network and classifier at first guess, and of five guesses
 	for _, n := range e.networks {
 		data := eval.NewLabelled(e.rows(n.bank), n.bank.Labels, r.Classes, e.random(forHeldOut))
-		report := networkReport{Network: n.name}
+		report := Network{Network: n.name}
 		for _, c := range []struct {
 			name, setting string
 			fit           eval.Fit
@@ -106,7 +106,7 @@ func evalLinear(e *evaluating) error {
 			for _, guesses := range []int{1, top5} {
 				right = append(right, hits(n.tested.Labels, func(i int) bool { return ranks[i] < guesses }))
 			}
-			report.Linear = append(report.Linear, fitScore{
+			report.Linear = append(report.Linear, FitScore{
 				Fit: c.name, Setting: c.setting, Chosen: c.fit.Chosen, HeldOut: c.fit.HeldOut[slices.Index(c.fit.Settings, c.fit.Chosen)],
 			})
 		}
@@ -122,7 +122,7 @@ func evalLinear(e *evaluating) error {
 		}
 	}
 	for i, g := range gains {
-		r.Gain = append(r.Gain, gain{r.Networks[0].Linear[i].Fit, g})
+		r.Gain = append(r.Gain, Gain{r.Networks[0].Linear[i].Fit, g})
 	}
 	return nil
 }
@@ -145,9 +145,9 @@ func hits(labels []int, right func(i int) bool) []float64 {
 
 // accuracies are the means with their intervals, each of the networks having so many, and the gains in some of them from
 // the last network to the first.
-func (e *evaluating) accuracies(right [][]float64, each int, of []int) (tops, gains []score) {
+func (e *evaluating) accuracies(right [][]float64, each int, of []int) (tops, gains []Score) {
 	networks := len(e.networks)
-	intervals := eval.Bootstrap(len(right[0]), e.resamples, e.random(forResamples), func(rows []int) []float64 {
+	intervals := eval.Bootstrap(len(right[0]), e.Resamples, e.random(forResamples), func(rows []int) []float64 {
 		values := make([]float64, 0, len(right)+len(of))
 		for _, hit := range right {
 			sum := 0.0
@@ -182,16 +182,16 @@ func differences(values []float64, each, networks int, of []int) (d []float64) {
 // evalClusters is eval cluster.
 func evalClusters(e *evaluating) error {
 	r := e.report
-	r.Clusters = cmp.Or(e.k, r.Classes)
+	r.Clusters = cmp.Or(e.Clusters, r.Classes)
 	if r.Clusters > r.Bank.Images {
-		return usage(fmt.Errorf("%d clusters of %d images: give --k %d or less", r.Clusters, r.Bank.Images, r.Bank.Images))
+		return run.Invalid(fmt.Errorf("%d clusters of %d images: give --k %d or less", r.Clusters, r.Bank.Images, r.Bank.Images))
 	}
 	var clusters [][]int // of every network, of the labelled images
 	var labels []int
 	for i, n := range e.networks {
 		bank, tested := e.rows(n.bank).Normalize(1), e.rows(n.tested).Normalize(1)
 		assigned, inertia := eval.KMeans(bank, r.Clusters, kmeansRestarts, e.random(forKMeans)).Assign(tested)
-		k := &kmeansScore{
+		k := &KMeansScore{
 			Inertia: inertia, Sizes: make([]int, r.Clusters),
 			Silhouette: number.OrAbsent(eval.Silhouette(tested, assigned, silhouetteImages, e.random(forSilhouette))),
 		}
@@ -205,7 +205,7 @@ func evalClusters(e *evaluating) error {
 				}
 			}
 		}
-		r.Networks = append(r.Networks, networkReport{Network: n.name, KMeans: k})
+		r.Networks = append(r.Networks, Network{Network: n.name, KMeans: k})
 	}
 	if len(labels) == 0 {
 		return nil
@@ -217,7 +217,7 @@ func evalClusters(e *evaluating) error {
 func (e *evaluating) agreement(clusters [][]int, labels []int) error {
 	r := e.report
 	var failed error
-	intervals := eval.Bootstrap(len(labels), e.resamples, e.random(forResamples), func(rows []int) (values []float64) {
+	intervals := eval.Bootstrap(len(labels), e.Resamples, e.random(forResamples), func(rows []int) (values []float64) {
 		assigned, known := make([]int, len(rows)), make([]int, len(rows))
 		for _, of := range clusters {
 			for i, row := range rows {
@@ -237,7 +237,7 @@ func (e *evaluating) agreement(clusters [][]int, labels []int) error {
 		n.KMeans.ACC, n.KMeans.NMI, n.KMeans.ARI = &acc, &nmi, &ari
 	}
 	for i, interval := range intervals[3*len(clusters):] {
-		r.Gain = append(r.Gain, gain{[]string{"acc", "nmi", "ari"}[i], within(interval, -2, 2)})
+		r.Gain = append(r.Gain, Gain{[]string{"acc", "nmi", "ari"}[i], within(interval, -2, 2)})
 	}
 	return nil
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -14,101 +12,101 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// evalReport is what an evaluation came to.
-type evalReport struct {
-	Evaluation string          `json:"evaluation"` // knn, linear or cluster
-	Run        string          `json:"run"`
-	Method     string          `json:"method,omitempty"`
-	Step       run.Number      `json:"step,omitzero"` // absent for a file
-	Checkpoint string          `json:"checkpoint,omitempty"`
-	Of         string          `json:"of"`    // backbone or embedding
-	Width      int             `json:"width"` // of a row
-	Size       int             `json:"size"`  // of the images in pixels, as the network sees them
-	Data       string          `json:"data"`
-	Bank       imageSet        `json:"bank"`   // what neighbours, classifiers and centroids are from
-	Tested     imageSet        `json:"tested"` // what the scores are of
-	Classes    int             `json:"classes,omitempty"`
-	Largest    run.Number      `json:"largest_class,omitzero"` // its share of the labelled images tested: the accuracy of always saying it
-	Clusters   int             `json:"clusters,omitempty"`
-	Confidence float64         `json:"confidence"`
-	Resamples  int             `json:"resamples"`
-	Seed       uint64          `json:"seed"`
-	Networks   []networkReport `json:"networks"`
-	Gain       []gain          `json:"gain,omitempty"` // of training
-	Notes      []string        `json:"notes,omitempty"`
+// Report is what an evaluation came to. Its JSON is what parallax eval --json prints.
+type Report struct {
+	Evaluation string     `json:"evaluation"` // knn, linear or cluster
+	Run        string     `json:"run"`
+	Method     string     `json:"method,omitempty"`
+	Step       run.Number `json:"step,omitzero"` // absent for a file
+	Checkpoint string     `json:"checkpoint,omitempty"`
+	Of         string     `json:"of"`    // backbone or embedding
+	Width      int        `json:"width"` // of a row
+	Size       int        `json:"size"`  // of the images in pixels, as the network sees them
+	Data       string     `json:"data"`
+	Bank       ImageSet   `json:"bank"`   // what neighbours, classifiers and centroids are from
+	Tested     ImageSet   `json:"tested"` // what the scores are of
+	Classes    int        `json:"classes,omitempty"`
+	Largest    run.Number `json:"largest_class,omitzero"` // its share of the labelled images tested: the accuracy of always saying it
+	Clusters   int        `json:"clusters,omitempty"`
+	Confidence float64    `json:"confidence"`
+	Resamples  int        `json:"resamples"`
+	Seed       uint64     `json:"seed"`
+	Networks   []Network  `json:"networks"`
+	Gain       []Gain     `json:"gain,omitempty"` // of training
+	Notes      []string   `json:"notes,omitempty"`
 }
 
-// imageSet is a part of the images.
-type imageSet struct {
+// ImageSet is a part of the images.
+type ImageSet struct {
 	Split    string `json:"split"`
 	Images   int    `json:"images"`
 	Labelled int    `json:"labelled"`
 }
 
-// networkReport is what one network scored.
-type networkReport struct {
+// Network is what one network scored.
+type Network struct {
 	Network string       `json:"network"` // trained, untrained, or "at the start" of a run that began with weights
-	KNN     []knnScore   `json:"knn,omitempty"`
-	Linear  []fitScore   `json:"linear,omitempty"`
-	KMeans  *kmeansScore `json:"cluster,omitempty"`
+	KNN     []KNNScore   `json:"knn,omitempty"`
+	Linear  []FitScore   `json:"linear,omitempty"`
+	KMeans  *KMeansScore `json:"cluster,omitempty"`
 }
 
-// score is a score with its confidence interval.
-type score struct {
+// Score is a Score with its confidence interval.
+type Score struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 }
 
-func (s score) String() string {
+func (s Score) String() string {
 	return strings.ReplaceAll(fmt.Sprintf("%.3f [%.3f, %.3f]", s.Value, s.Low, s.High), "-0.000", "0.000")
 }
 
 // half is half the width of the interval.
-func (s score) half() float64 { return (s.High - s.Low) / 2 }
+func (s Score) half() float64 { return (s.High - s.Low) / 2 }
 
 // within cuts the interval to the values that there are.
-func within(i eval.Interval, low, high float64) score {
-	return score{i.Value, max(i.Low, low), min(i.High, high)}
+func within(i eval.Interval, low, high float64) Score {
+	return Score{i.Value, max(i.Low, low), min(i.High, high)}
 }
 
-// gain is what training gained in a score: a paired comparison on the same images.
-type gain struct {
+// Gain is what training gained in a score: a paired comparison on the same images.
+type Gain struct {
 	Of string `json:"of"`
-	score
+	Score
 }
 
-type knnScore struct {
+type KNNScore struct {
 	K           int        `json:"k"`
 	Temperature run.Number `json:"temperature,omitzero"` // absent for a majority
-	Top1        score      `json:"top1"`
+	Top1        Score      `json:"top1"`
 	Headline    bool       `json:"headline,omitempty"`
 }
 
-type fitScore struct {
+type FitScore struct {
 	Fit     string  `json:"fit"` // ridge or sgd
-	Top1    score   `json:"top1"`
-	Top5    *score  `json:"top5,omitempty"` // with more than five classes
+	Top1    Score   `json:"top1"`
+	Top5    *Score  `json:"top5,omitempty"` // with more than five classes
 	Setting string  `json:"setting"`        // lambda or rate
 	Chosen  float64 `json:"chosen"`
 	HeldOut float64 `json:"held_out"` // accuracy on the training images held out, by which it was chosen
 }
 
-type kmeansScore struct {
-	ACC        *score     `json:"acc,omitempty"`
-	NMI        *score     `json:"nmi,omitempty"`
-	ARI        *score     `json:"ari,omitempty"`
+type KMeansScore struct {
+	ACC        *Score     `json:"acc,omitempty"`
+	NMI        *Score     `json:"nmi,omitempty"`
+	ARI        *Score     `json:"ari,omitempty"`
 	Silhouette run.Number `json:"silhouette,omitzero"`
 	Inertia    float64    `json:"inertia"`
 	Sizes      []int      `json:"sizes"`
 }
 
 // begin says what is evaluated.
-func (e *evaluating) begin(kind string) *evalReport {
+func (e *evaluating) begin(kind string) *Report {
 	s, c := e.subject, e.Config
-	r := &evalReport{
-		Evaluation: kind, Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.of, Size: c.Data.Size, Data: c.Data.Path,
-		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.resamples, Seed: e.seed, Notes: s.notes,
+	r := &Report{
+		Evaluation: kind, Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.Of, Size: c.Data.Size, Data: c.Data.Path,
+		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.Resamples, Seed: e.Seed, Notes: s.notes,
 	}
 	if !s.file {
 		r.Step = run.Num(float64(s.step))
@@ -121,9 +119,9 @@ func (e *evaluating) begin(kind string) *evalReport {
 }
 
 // describe says what came of the images.
-func (r *evalReport) describe(e *evaluating, bank, tested *dataset.Loader) {
+func (r *Report) describe(e *evaluating, bank, tested *dataset.Loader) {
 	n, unread := e.networks[0], 0
-	count := func(of *imageSet, labels []int, from *dataset.Loader) {
+	count := func(of *ImageSet, labels []int, from *dataset.Loader) {
 		of.Images = len(labels)
 		for _, label := range labels {
 			if label >= 0 {
@@ -152,11 +150,8 @@ func (r *evalReport) describe(e *evaluating, bank, tested *dataset.Loader) {
 	}
 }
 
-// encode writes the report as one line of JSON.
-func (r *evalReport) encode(out io.Writer) error { return json.NewEncoder(out).Encode(r) }
-
-// text is the report for reading.
-func (r *evalReport) text() string {
+// Text is the report for reading.
+func (r *Report) Text() string {
 	var b strings.Builder
 	line := func(format string, values ...any) {
 		b.WriteString(strings.TrimRight(fmt.Sprintf(format, values...), " ") + "\n")
@@ -166,7 +161,7 @@ func (r *evalReport) text() string {
 		subject = fmt.Sprintf("%s, %s, step %.0f", r.Run, r.Method, r.Step.Value)
 	}
 	name := "features h"
-	if r.Of == ofEmbedding {
+	if r.Of == OfEmbedding {
 		name = "embedding z"
 	}
 	line("%s: %s of width %d, images of %d px", subject, name, r.Width, r.Size)
@@ -200,7 +195,7 @@ func (r *evalReport) text() string {
 	return b.String()
 }
 
-func (r *evalReport) knnText(line func(string, ...any)) {
+func (r *Report) knnText(line func(string, ...any)) {
 	for _, n := range r.Networks {
 		line("kNN accuracy, %s (± half the width of its interval)", n.Network)
 		header, row, at := "     k", "", 0
@@ -238,11 +233,11 @@ func (r *evalReport) knnText(line func(string, ...any)) {
 		}
 	}
 	for _, g := range r.Gain {
-		line("%-12s  %s", "gain", g.score)
+		line("%-12s  %s", "gain", g.Score)
 	}
 }
 
-func (r *evalReport) linearText(line func(string, ...any)) {
+func (r *Report) linearText(line func(string, ...any)) {
 	top5, head := false, ""
 	for _, f := range r.Networks[0].Linear {
 		top5 = top5 || f.Top5 != nil
@@ -261,12 +256,12 @@ func (r *evalReport) linearText(line func(string, ...any)) {
 		}
 	}
 	for _, g := range r.Gain {
-		line("%-12s  %-5s  %s", "gain", g.Of, g.score)
+		line("%-12s  %-5s  %s", "gain", g.Of, g.Score)
 	}
 }
 
-func (r *evalReport) clusterText(line func(string, ...any)) {
-	scores := func(all ...*score) string {
+func (r *Report) clusterText(line func(string, ...any)) {
+	scores := func(all ...*Score) string {
 		text := ""
 		for _, s := range all {
 			if s != nil {
@@ -288,9 +283,9 @@ func (r *evalReport) clusterText(line func(string, ...any)) {
 		}
 		line("%-12s  %s%-10s  %.5g", n.Network, scores(k.ACC, k.NMI, k.ARI), silhouette, k.Inertia)
 	}
-	var gained []*score
+	var gained []*Score
 	for i := range r.Gain {
-		gained = append(gained, &r.Gain[i].score)
+		gained = append(gained, &r.Gain[i].Score)
 	}
 	if len(gained) > 0 {
 		line("%-12s  %s", "gain", scores(gained...))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package report
 
 import (
 	"cmp"
@@ -17,8 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/cluster"
@@ -48,15 +46,15 @@ type subject struct {
 }
 
 // openSubject reads what --run names.
-func openSubject(f *evalFlags) (*subject, error) {
-	info, err := os.Stat(f.run)
+func openSubject(f *Request) (*subject, error) {
+	info, err := os.Stat(f.Run)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("--run %s: there is no such directory or file", f.run)
+		return nil, fmt.Errorf("--run %s: there is no such directory or file", f.Run)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &subject{path: f.run, file: !info.IsDir()}
+	s := &subject{path: f.Run, file: !info.IsDir()}
 	if s.file {
 		err = s.openFile(f)
 	} else {
@@ -66,16 +64,16 @@ func openSubject(f *evalFlags) (*subject, error) {
 		return nil, err
 	}
 	c := s.config
-	if f.data != "" && f.data != c.Data.Path {
-		c.Data.Path, c.Data.Labels, c.Data.Split = f.data, "", ""
+	if f.Data != "" && f.Data != c.Data.Path {
+		c.Data.Path, c.Data.Labels, c.Data.Split = f.Data, "", ""
 	}
-	if f.labels != "" {
-		c.Data.Labels = f.labels
+	if f.Labels != "" {
+		c.Data.Labels = f.Labels
 	}
-	if f.device != "" {
-		c.Train.Device = f.device
+	if f.Device != "" {
+		c.Train.Device = f.Device
 	}
-	c.Augment, c.Probe.Limit, c.Train.Workers, c.Train.Threads = nil, f.limit, f.workers, f.threads
+	c.Augment, c.Probe.Limit, c.Train.Workers, c.Train.Threads = nil, f.Limit, f.Workers, f.Threads
 	if c.Train.Threads == 0 {
 		c.Train.Threads = machine.Threads()
 	}
@@ -83,7 +81,7 @@ func openSubject(f *evalFlags) (*subject, error) {
 }
 
 // openRun reads a run's configuration and a checkpoint. The run may be training.
-func (s *subject) openRun(f *evalFlags) error {
+func (s *subject) openRun(f *Request) error {
 	var err error
 	if s.text, err = run.ReadConfig(s.path); errors.Is(err, run.ErrNoRun) {
 		if _, missing := os.Stat(filepath.Join(s.path, cluster.PlanFile)); missing == nil {
@@ -102,13 +100,13 @@ func (s *subject) openRun(f *evalFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := s.read(f.checkpoint); err != nil {
+	if err := s.read(f.Checkpoint); err != nil {
 		return err
 	}
 	switch {
 	case running:
 		s.notes = append(s.notes, fmt.Sprintf("the run is still training: this is its checkpoint of step %d of %d", s.step, s.steps))
-	case s.step < s.steps && f.checkpoint == "last":
+	case s.step < s.steps && f.Checkpoint == "last":
 		s.notes = append(s.notes, fmt.Sprintf("the run is not finished: this is step %d of %d", s.step, s.steps))
 	}
 	return nil
@@ -184,7 +182,7 @@ func (s *subject) named(want string) (string, error) {
 	if want != "best" {
 		step, err := strconv.Atoi(want)
 		if err != nil || step < 0 {
-			return "", usage(fmt.Errorf("--checkpoint %s: it is last, best or a step", want))
+			return "", run.Invalid(fmt.Errorf("--checkpoint %s: it is last, best or a step", want))
 		}
 		return fmt.Sprintf("%s%08d", stepPrefix, step), nil
 	}
@@ -228,21 +226,21 @@ func (s *subject) readCheckpoint(folder string) error {
 }
 
 // openFile reads an encoder.safetensors: weights, and in the metadata which network they are of.
-func (s *subject) openFile(f *evalFlags) error {
+func (s *subject) openFile(f *Request) error {
 	states, about, err := nn.ReadStates(s.path)
 	if err != nil {
 		return fmt.Errorf("--run %s: %w", s.path, err)
 	}
 	switch {
-	case f.of == ofEmbedding:
-		return usage(fmt.Errorf("%s holds a backbone alone, without the projector that makes embeddings: give the run's directory", s.path))
-	case f.checkpoint != "last":
-		return usage(fmt.Errorf("--checkpoint %s: %s is a file, so give the run's directory", f.checkpoint, s.path))
-	case f.data == "":
-		return usage(fmt.Errorf("no data given: %s does not say on which images to evaluate it, so add --data PATH", s.path))
+	case f.Of == OfEmbedding:
+		return run.Invalid(fmt.Errorf("%s holds a backbone alone, without the projector that makes embeddings: give the run's directory", s.path))
+	case f.Checkpoint != "last":
+		return run.Invalid(fmt.Errorf("--checkpoint %s: %s is a file, so give the run's directory", f.Checkpoint, s.path))
+	case f.Data == "":
+		return run.Invalid(fmt.Errorf("no data given: %s does not say on which images to evaluate it, so add --data PATH", s.path))
 	}
 	c := run.Default()
-	c.Seed, c.Method.Name = f.seed, about["method"]
+	c.Seed, c.Method.Name = f.Seed, about["method"]
 	c.Backbone.Name, c.Backbone.Stem, c.Backbone.Norm = about["architecture"], about["stem"], about["norm"]
 	var errs [4]error
 	c.Backbone.Width, errs[0] = strconv.Atoi(about["width"])
@@ -310,10 +308,10 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 	if err != nil {
 		return nil, err
 	}
-	if e.of == ofBackbone {
+	if e.Of == OfBackbone {
 		enc.Projector = nil
 	} else if enc.Projector == nil {
-		return nil, usage(fmt.Errorf("%s has no projector: leave out --of", e.Config.Method.Name))
+		return nil, run.Invalid(fmt.Errorf("%s has no projector: leave out --of", e.Config.Method.Name))
 	}
 	layers := nn.Sequential{enc.Backbone}
 	if enc.Projector != nil {
@@ -337,17 +335,17 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 	return n, nil
 }
 
-// shown is a loader's batches, with a count of them on standard error when that is a terminal.
+// shown is a loader's batches, with a count of them for Progress.
 func (e *evaluating) shown(network, split string, l *dataset.Loader) iter.Seq2[eval.Batch, error] {
 	batches := e.Batches(l, 0)
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
+	if e.Progress == nil {
 		return batches
 	}
 	return func(yield func(eval.Batch, error) bool) {
-		done := 0
-		defer fmt.Fprint(os.Stderr, "\r\x1b[K")
+		done, of := 0, visited(l)
+		defer func() { e.Progress(network, split, of, of) }()
 		for b, err := range batches {
-			fmt.Fprintf(os.Stderr, "\r\x1b[Kfeatures, %s network, %s: %d of %d images", network, split, done, visited(l))
+			e.Progress(network, split, done, of)
 			if !yield(b, err) {
 				return
 			}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// What of an encoder's output is evaluated.
+const (
+	OfBackbone  = "backbone"  // features h
+	OfEmbedding = "embedding" // z, the projector's output
+)
+
+// FewestResamples give an interval whose bounds are not just the extremes.
+const FewestResamples = 100
+
+// Request says what is evaluated, and how. [Defaults] has the usual values.
+type Request struct {
+	Run        string // a run's directory, or an encoder.safetensors
+	Checkpoint string // of a run: "last", "best" (by its own evaluations), or a step
+	Data       string // images; "" for the run's own
+	Labels     string // "none", "folders" or a CSV file; "" for what the data shows
+	Of         string // OfBackbone or OfEmbedding
+	Device     string // "" for the run's
+	Clusters   int    // of k-means; 0 for as many as there are classes
+	Limit      int    // largest number of images of each split; 0 for all
+	Resamples  int    // of the bootstrap behind an interval
+	Threads    int    // of the engine; 0 for one per core
+	Workers    int    // threads that read images; 0 for one per core
+	Seed       uint64 // of the resamples, of what is held out, of k-means
+	Untrained  bool   // evaluate the network before training, too
+	// Progress is called while features are made, when it is not nil: done of so many images of a split are through a network.
+	// done is of when the split is finished.
+	Progress func(network, split string, done, of int)
+}
+
+// Defaults are the usual settings of an evaluation of a run.
+func Defaults(run string) Request {
+	return Request{Run: run, Checkpoint: "last", Of: OfBackbone, Resamples: 1000, Seed: 1, Untrained: true}
+}
+
+// KNN votes: the class of every test image from those of its nearest neighbours, for a grid of votes.
+func KNN(ctx context.Context, r Request) (*Report, error) { return r.evaluate(ctx, "knn", evalKNN) }
+
+// Linear fits linear classifiers to the frozen features.
+func Linear(ctx context.Context, r Request) (*Report, error) {
+	return r.evaluate(ctx, "linear", evalLinear)
+}
+
+// KMeans clusters the features, and compares clusters with classes where there are labels.
+func KMeans(ctx context.Context, r Request) (*Report, error) {
+	return r.evaluate(ctx, "cluster", evalClusters)
+}
+
+// check says what is wrong with the request.
+func (f *Request) check() error {
+	switch {
+	case f.Run == "":
+		return errors.New("no run given: add --run DIR, the directory of a run, or an encoder.safetensors")
+	case f.Of != OfBackbone && f.Of != OfEmbedding:
+		return fmt.Errorf("--of %s: it is %s or %s", f.Of, OfBackbone, OfEmbedding)
+	case f.Resamples < FewestResamples:
+		return fmt.Errorf("--bootstrap %d: an interval needs %d resamples or more", f.Resamples, FewestResamples)
+	case f.Clusters < 0:
+		return fmt.Errorf("--k %d: want a number of clusters, or 0 for as many as classes", f.Clusters)
+	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"limit", f.Limit}, {"threads", f.Threads}, {"workers", f.Workers}} {
+		if n.value < 0 {
+			return fmt.Errorf("--%s %d: want 0 or more", n.flag, n.value)
+		}
+	}
+	return nil
+}
+
+// evaluating is an evaluation at work.
+type evaluating struct {
+	*Request
+	*probe.Sets
+	subject  *subject
+	report   *Report
+	networks []*embedded
+}
+
+// embedded is what one network makes of the images.
+type embedded struct {
+	name         string
+	bank, tested eval.Features
+}
+
+// rows are what is evaluated of the features.
+func (f *Request) rows(of eval.Features) torch.Tensor {
+	if f.Of == OfEmbedding {
+		return of.Z
+	}
+	return of.H
+}
+
+// evaluate opens what is evaluated and measures it.
+func (f *Request) evaluate(ctx context.Context, kind string, measure func(*evaluating) error) (report *Report, err error) {
+	if err := f.check(); err != nil {
+		return nil, run.Invalid(err)
+	}
+	s, err := openSubject(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := torch.Use(s.config.Train.Device); err != nil {
+		return nil, run.Invalid(err)
+	}
+	e := &evaluating{Request: f, Sets: probe.NewSets(ctx, s.config), subject: s}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	d := s.config.Data
+	source, err := dataset.Open(d.Path, dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels})
+	if err == nil {
+		err = e.Add(d.Path, source)
+	}
+	if err != nil {
+		err = fmt.Errorf("opening a probe: %w", err)
+		if f.Data == "" && !s.file {
+			err = fmt.Errorf("%w (if the run's images have moved, say where to with --data)", err)
+		}
+		return nil, err
+	}
+	e.report = e.begin(kind)
+	bank, tested, err := e.images(kind)
+	if err != nil {
+		return nil, err
+	}
+	err = torch.Scope(func() error {
+		torch.SetThreads(s.config.Train.Threads)
+		for _, trained := range []bool{true, false} {
+			if !trained && !f.Untrained {
+				continue
+			}
+			n, err := e.embed(trained, bank, tested)
+			if err != nil {
+				return err
+			}
+			defer n.free()
+			e.networks = append(e.networks, n)
+		}
+		e.report.describe(e, bank, tested)
+		return measure(e)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("evaluating %s: %w", f.Run, err)
+	}
+	return e.report, nil
+}
+
+// images are those that are fitted to and those that are tested on; one loader where they are the same.
+func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err error) {
+	p, source := e.Probes[0], e.Sources[0]
+	split := len(e.Sources) > 1
+	e.report.Bank.Split, e.report.Tested.Split = "four of five images", "every fifth image"
+	if split {
+		e.report.Bank.Split, e.report.Tested.Split = e.Sources[0].Split, e.Sources[1].Split
+	}
+	if kind == "cluster" {
+		if p.Classes == 0 && e.Clusters == 0 {
+			return nil, nil, run.Invalid(fmt.Errorf("%s has no labels that say how many clusters there are: give --k N, or labels by --labels FILE.csv of path,label or a folder for each class", p.Name))
+		}
+		if split {
+			return p.Some, p.Queries, nil
+		}
+		all := "all images"
+		if source.Split != "" {
+			all = source.Split
+		}
+		e.report.Bank.Split, e.report.Tested.Split = all, all
+		loader := e.Plain(source)
+		return loader, loader, nil
+	}
+	switch {
+	case p.Classes == 0:
+		return nil, nil, fmt.Errorf("%s has no labels to compare with: give --labels FILE.csv of path,label, or a folder for each class (eval cluster works without)", p.Name)
+	case p.Classes == 1:
+		return nil, nil, fmt.Errorf("all images of %s are of the class %s: to tell classes apart two are needed", p.Name, source.Classes[0])
+	case !split && source.Len() < probe.HoldOut:
+		return nil, nil, fmt.Errorf("%s has %d images: to test on every fifth, %d are needed", p.Name, source.Len(), probe.HoldOut)
+	}
+	return p.Bank, p.Queries, nil
+}
+
+// free frees the features.
+func (n *embedded) free() {
+	n.bank.Free()
+	if n.tested.H != n.bank.H {
+		n.tested.Free()
+	}
+}
+
+// needLabels says so when an evaluation lacks labels that it cannot do without.
+func (e *evaluating) needLabels(of ImageSet) error {
+	if of.Labelled == 0 {
+		return fmt.Errorf("none of the %d images of %s (%s) has a label: give --labels FILE.csv of path,label that names some", of.Images, e.Config.Data.Path, of.Split)
+	}
+	return nil
+}
