@@ -2,7 +2,7 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles bench lint docs pages fuzz methods lab guard data clean go shim vet pure
+.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz methods lab guard data clean go shim vet pure
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -33,7 +33,7 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 	bin/parallax pretrain --config examples/demo.yaml --preset tiny-cpu --eval-every 156 --out runs/demo
 
 # Tests run side by side and their networks are tiny: more threads than one would only wait for each other.
-test oracles docs pages: export OMP_NUM_THREADS = 1
+test oracles golden docs pages: export OMP_NUM_THREADS = 1
 
 test: build vet ## Run every test: Go's, the race detector, without cgo, and the oracles
 	go test ./...
@@ -49,6 +49,9 @@ test-python: build ## Check our files against PyTorch and safetensors in Python 
 oracles: build ## Check against the reference values in $PARALLAX_ORACLES (default testdata/oracles)
 	@go build -o bin/oracles ./internal/golden/oracles
 	@PARALLAX_ORACLES='$(ORACLES)' bin/oracles
+
+golden: build ## See that training gives the bits that it gave at the commit of testdata/golden
+	scripts/golden
 
 bench: build ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

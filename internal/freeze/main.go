@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command freeze holds training to what it was at one commit, [base], before the packages were laid out anew. It runs the
+// command parallax as a child process, by every method and by every switch of consequence, and compares the exported
+// encoder, the last checkpoint's tensors, the metrics and the configuration with testdata/golden. scripts/golden calls it.
+//
+//	freeze [CASE...]                compare today's command; a method's name stands for all its cases
+//	freeze -against PATH [CASE...]  compare with another build of the command instead
+//	freeze -record [CASE...]        write the record for what this processor can do
+//	freeze -words [CASE...]         write the texts of the events anew; all else must be equal
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "freeze:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	program := flag.String("parallax", "", "the command to run; default: build it")
+	other := flag.String("against", "", "another build of the command to compare with, instead of the record")
+	record := flag.Bool("record", false, "write the record")
+	words := flag.Bool("words", false, "write the texts of the record's events anew")
+	jobs := flag.Int("jobs", runtime.NumCPU(), "runs at a time")
+	as := flag.String("as", "", "let the engine believe that the processor can do no more: AVX2")
+	flag.Parse()
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(flag.Args())
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "freeze")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if *program == "" {
+		*program = filepath.Join(dir, "parallax")
+		if err := build(root, *program); err != nil {
+			return err
+		}
+	}
+	c := command{path: *program, env: environment(root, *as)}
+	if c.path, err = filepath.Abs(c.path); err != nil {
+		return err
+	}
+	got, err := c.runAll(chosen, filepath.Join(dir, "runs"), *jobs)
+	if err != nil {
+		return err
+	}
+	if *other != "" {
+		o := command{path: *other, env: c.env}
+		if o.path, err = filepath.Abs(o.path); err != nil {
+			return err
+		}
+		want, err := o.runAll(chosen, filepath.Join(dir, "other"), *jobs)
+		if err != nil {
+			return err
+		}
+		return say(differences(want.Runs, got.Runs), len(chosen), *other)
+	}
+	file := recordFile(root, got.Capability)
+	if *record || *words {
+		return got.write(root, *words)
+	}
+	verdict, err := compare(root, c, got, chosen, dir, *jobs)
+	if err != nil {
+		return fmt.Errorf("comparing with %s: %w", filepath.Base(file), err)
+	}
+	for _, note := range verdict.notes {
+		fmt.Println(note)
+	}
+	return say(verdict.lines, len(chosen), verdict.with)
+}
+
+// say prints the differences, or that there are none.
+func say(lines []string, cases int, with string) error {
+	if len(lines) == 0 {
+		fmt.Printf("%d runs equal those of %s\n", cases, with)
+		return nil
+	}
+	for _, line := range lines {
+		fmt.Println(line)
+	}
+	return fmt.Errorf("%d differences from %s", len(lines), with)
+}
+
+// moduleRoot returns the folder of go.mod.
+func moduleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the module's root: %w", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out))), nil
+}
+
+// build compiles the command of the module in a folder.
+func build(root, to string) error {
+	c := exec.Command("go", "build", "-o", to, "./cmd/parallax")
+	c.Dir = root
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the command in %s: %w\n%s", root, err, out)
+	}
+	return nil
+}
+
+// environment is the environment of the runs: one thread, the engine library of this tree unless PARALLAX_SHIM names
+// another, and, for as, a processor that can do no more than that. oneDNN and MKL choose their kernels by themselves.
+func environment(root, as string) []string {
+	env := append(os.Environ(), "OMP_NUM_THREADS=1")
+	if os.Getenv("PARALLAX_SHIM") == "" {
+		env = append(env, "PARALLAX_SHIM="+library(root))
+	}
+	if as != "" {
+		env = append(env, "ATEN_CPU_CAPABILITY="+strings.ToLower(as), "ONEDNN_MAX_CPU_ISA="+as, "MKL_ENABLE_INSTRUCTIONS="+as)
+	}
+	return env
+}
+
+// library is where make shim puts the engine library.
+func library(root string) string {
+	extension := ".so"
+	if runtime.GOOS == "darwin" {
+		extension = ".dylib"
+	}
+	return filepath.Join(root, "bin", "libparallax_shim"+extension)
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// base is the commit that the records are of.
+const base = "3880be36580303f7ab745b75b469c8732ba5b439"
+
+// A record is testdata/golden/CAPABILITY.json. The same kernels give the same bits; which they are follows from the
+// capability and, in oneDNN and MKL, from the model of the processor. So equality is demanded on the machines that are
+// listed, and elsewhere a difference is judged by a build of base on the spot.
+type record struct {
+	Commit   string
+	Libtorch string
+	Machines []string
+	Runs     map[string]measured
+}
+
+// measured is a result without what no processor changes, which is in config.json.
+type measured struct {
+	Hashes map[string]string
+	Losses string   `json:",omitempty"` // with blanks between them
+	Words  []string `json:",omitempty"`
+}
+
+func recordFile(root, capability string) string {
+	return filepath.Join(root, "testdata", "golden", capability+".json")
+}
+
+// configFile holds the configuration of every run: of a method's plain run all of it, of the others what differs.
+func configFile(root string) string { return filepath.Join(root, "testdata", "golden", "config.json") }
+
+func readJSON(name string, into any) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	return nil
+}
+
+func writeJSON(name string, value any) error {
+	text, err := json.MarshalIndent(value, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(text, '\n'), 0o666)
+}
+
+// recorded returns the results that are stored for a capability; an error that is fs.ErrNotExist when there are none.
+func recorded(root, capability string) (map[string]result, record, error) {
+	var r record
+	if err := readJSON(recordFile(root, capability), &r); err != nil {
+		return nil, r, err
+	}
+	configs := map[string]map[string]string{}
+	if err := readJSON(configFile(root), &configs); err != nil {
+		return nil, r, err
+	}
+	results := map[string]result{}
+	for name, m := range r.Runs {
+		config := maps.Clone(configs[testCase{name: name}.method()])
+		maps.Copy(config, configs[name])
+		results[name] = result{m.Hashes, strings.Fields(m.Losses), m.Words, config}
+	}
+	return results, r, nil
+}
+
+// write stores the results, beside those of other cases. With wordsOnly the texts of the events are replaced, and nothing
+// else may differ from what is stored.
+func (c collection) write(root string, wordsOnly bool) error {
+	stored, r, err := recorded(root, c.Capability)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !wordsOnly:
+		r = record{Runs: map[string]measured{}}
+	case err != nil:
+		return err
+	}
+	if wordsOnly {
+		for name, s := range stored {
+			if got, ok := c.Runs[name]; ok {
+				s.Words = got.Words
+				stored[name] = s
+			}
+		}
+		if lines := differences(stored, c.Runs); len(lines) > 0 {
+			return say(lines, len(c.Runs), recordFile(root, c.Capability))
+		}
+	} else {
+		r.Commit, r.Libtorch = base, c.Libtorch
+		if !slices.Contains(r.Machines, machine()) {
+			r.Machines = append(r.Machines, machine())
+		}
+	}
+	configs := map[string]map[string]string{}
+	if err := readJSON(configFile(root), &configs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Runs)) { // a method's plain run comes before the others
+		got := c.Runs[name]
+		r.Runs[name] = measured{got.Hashes, strings.Join(got.Losses, " "), got.Words}
+		config := maps.Clone(got.Config)
+		if plain := (testCase{name: name}).method(); plain != name {
+			maps.DeleteFunc(config, func(key, value string) bool { return configs[plain][key] == value })
+		}
+		configs[name] = config
+	}
+	if !wordsOnly {
+		if err := writeJSON(configFile(root), configs); err != nil {
+			return err
+		}
+	}
+	return writeJSON(recordFile(root, c.Capability), r)
+}
+
+// differences says, in one line each, where got is not what is wanted. Of the configuration got may have more: a setting
+// that is new since.
+func differences(want, got map[string]result) []string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		g := got[name]
+		w, ok := want[name]
+		if !ok {
+			lines = append(lines, name+": was not recorded")
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(w.Config)) {
+			if have, ok := g.Config[key]; !ok {
+				lines = append(lines, fmt.Sprintf("%s: the configuration lacks %s, which was %s", name, key, w.Config[key]))
+			} else if have != w.Config[key] {
+				lines = append(lines, fmt.Sprintf("%s: the configuration's %s is %s, and was %s", name, key, have, w.Config[key]))
+			}
+		}
+		for i := range max(len(w.Losses), len(g.Losses)) {
+			have, had := at(g.Losses, i), at(w.Losses, i)
+			if have != had {
+				lines = append(lines, fmt.Sprintf("%s: loss %d is %s, and was %s", name, i+1, have, had))
+				break
+			}
+		}
+		for i := range max(len(w.Words), len(g.Words)) {
+			if have, had := at(g.Words, i), at(w.Words, i); have != had {
+				lines = append(lines, fmt.Sprintf("%s: an event says %q, and said %q", name, have, had))
+			}
+		}
+		keys := maps.Clone(w.Hashes)
+		maps.Copy(keys, g.Hashes)
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			if g.Hashes[key] != w.Hashes[key] {
+				lines = append(lines, fmt.Sprintf("%s: the bytes of %s differ", name, key))
+			}
+		}
+	}
+	return lines
+}
+
+// at returns an element, or a word for that there is none.
+func at(list []string, i int) string {
+	if i < len(list) {
+		return list[i]
+	}
+	return "missing"
+}
+
+// A verdict is the outcome of a comparison.
+type verdict struct {
+	lines []string // what differs
+	notes []string
+	with  string // what the runs were compared with
+}
+
+// errNoBase says that base cannot be built here, so there is nothing to compare with.
+var errNoBase = errors.New("commit " + base[:7] + " is not in this clone (git fetch --unshallow brings it)")
+
+// compare judges results by the record and, where that cannot judge, by a build of base.
+func compare(root string, c command, got collection, list []testCase, dir string, jobs int) (verdict, error) {
+	want, r, err := recorded(root, got.Capability)
+	var v verdict
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		v.notes = append(v.notes, "nothing is recorded for a processor with "+got.Capability)
+	case err != nil:
+		return v, err
+	default:
+		v.with = base[:7] + ", as recorded for " + got.Capability
+		v.lines = differences(want, got.Runs)
+		if len(v.lines) == 0 || slices.Contains(r.Machines, machine()) && r.Libtorch == got.Libtorch {
+			return v, nil
+		}
+		v.notes = append(v.notes, fmt.Sprintf("%d differences from the record, which is of other processors", len(v.lines)))
+	}
+	old := command{env: c.env}
+	if old.path, err = buildBase(root, filepath.Join(dir, "base"), c.env); err != nil {
+		return v, err
+	}
+	built, err := old.runAll(list, filepath.Join(dir, "old"), jobs)
+	if err != nil {
+		return v, fmt.Errorf("running %s: %w", base[:7], err)
+	}
+	v.notes = append(v.notes, "so "+base[:7]+" was built and run beside")
+	v.with, v.lines = base[:7]+", built here", differences(built.Runs, got.Runs)
+	return v, nil
+}
+
+// buildBase builds the command of base in a folder and returns its path. The engine library is today's.
+func buildBase(root, dir string, env []string) (string, error) {
+	git := func(arguments ...string) *exec.Cmd {
+		return exec.Command("git", append([]string{"-C", root}, arguments...)...)
+	}
+	if git("cat-file", "-e", base+"^{commit}").Run() != nil {
+		return "", errNoBase
+	}
+	tree := filepath.Join(dir, "tree")
+	if err := os.MkdirAll(tree, 0o777); err != nil {
+		return "", err
+	}
+	archive := filepath.Join(dir, "tree.tar")
+	if out, err := git("archive", "--output", archive, base).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("taking %s out of git: %w\n%s", base[:7], err, out)
+	}
+	if out, err := exec.Command("tar", "-xf", archive, "-C", tree).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("unpacking %s: %w\n%s", base[:7], err, out)
+	}
+	program := filepath.Join(dir, "parallax")
+	if err := build(tree, program); err != nil {
+		return "", err
+	}
+	trial := exec.Command(program, "pretrain", "--data", "synthetic:8", "--method", "simclr", "--size", "16", "--batch", "4",
+		"--max-steps", "1", "--out", filepath.Join(dir, "trial"))
+	trial.Env = env
+	if out, err := trial.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s does not run with this engine library (PARALLAX_SHIM names another; make shim in a checkout of "+
+			"%s builds its own): %w\n%s", base[:7], base[:7], err, out)
+	}
+	return program, nil
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A result is what is compared of a run. Of a clustering the names have the stage in front.
+type result struct {
+	Hashes map[string]string // SHA-256 of encoder, checkpoint, metrics and the like
+	Losses []string          // of every step, as metrics.jsonl has them: where a difference begins
+	Words  []string          // texts of events, which are left out of the metrics' hash
+	Config map[string]string // the run's configuration, but for what says where and by what it was computed
+}
+
+// A command is a build of parallax.
+type command struct {
+	path string
+	env  []string
+}
+
+// A collection is the results of several runs of one command.
+type collection struct {
+	Capability string // of the processor, as the engine says it
+	Libtorch   string
+	Runs       map[string]result
+}
+
+// runAll runs the cases, each in a folder of its own below dir, some at a time.
+func (c command) runAll(list []testCase, dir string, jobs int) (collection, error) {
+	got := collection{Runs: map[string]result{}}
+	var failed []error
+	var mutex sync.Mutex
+	var group sync.WaitGroup
+	slots := make(chan bool, max(1, jobs))
+	for i, one := range list {
+		group.Go(func() {
+			slots <- true
+			defer func() { <-slots }()
+			folder := filepath.Join(dir, fmt.Sprint(i))
+			r, engine, err := c.run(one, folder)
+			os.RemoveAll(folder)
+			mutex.Lock()
+			defer mutex.Unlock()
+			if err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", one.name, err))
+				return
+			}
+			got.Runs[one.name], got.Capability, got.Libtorch = r, engine["cpu"], engine["version"]
+		})
+	}
+	group.Wait()
+	return got, errors.Join(failed...)
+}
+
+// run runs one case in a folder and reads what it left.
+func (c command) run(one testCase, folder string) (result, map[string]string, error) {
+	r := result{Hashes: map[string]string{}, Config: map[string]string{}}
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return r, nil, err
+	}
+	for name, text := range map[string]string{"settings.yaml": settings, "brief.yaml": brief} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o666); err != nil {
+			return r, nil, err
+		}
+	}
+	child := exec.Command(c.path, one.arguments()...)
+	child.Dir, child.Env = folder, c.env
+	out, err := child.CombinedOutput()
+	if child.ProcessState == nil || child.ProcessState.ExitCode() != one.status {
+		return r, nil, fmt.Errorf("parallax %s: %w\n%s", strings.Join(one.arguments(), " "), err, out)
+	}
+	parts := map[string]string{"": "run"}
+	if one.stages {
+		parts = map[string]string{"pretext/": "run/pretext", "clustering/": "run/clustering", "selflabel/": "run/selflabel"}
+		for _, name := range []string{"clusters.csv", "report.json", "neighbours.safetensors"} {
+			if r.Hashes[name], err = hashFile(filepath.Join(folder, "run", name)); err != nil {
+				return r, nil, err
+			}
+		}
+	}
+	engine := map[string]string{}
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		if err := r.read(filepath.Join(folder, filepath.FromSlash(parts[part])), part, engine); err != nil {
+			return r, nil, err
+		}
+	}
+	return r, engine, nil
+}
+
+// read adds a run directory to the result, under names with the prefix, and to engine what computed it.
+func (r *result) read(dir, prefix string, engine map[string]string) error {
+	hash, err := hashFile(filepath.Join(dir, "encoder.safetensors"))
+	if err != nil {
+		return err
+	}
+	r.Hashes[prefix+"encoder"] = hash
+	if hash, err = hashFile(filepath.Join(dir, "head.safetensors")); err == nil {
+		r.Hashes[prefix+"head"] = hash
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if r.Hashes[prefix+"checkpoint"], err = hashCheckpoint(filepath.Join(dir, "checkpoints")); err != nil {
+		return err
+	}
+	metrics, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil {
+		return err
+	}
+	if err := r.readMetrics(metrics, prefix); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		return err
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return fmt.Errorf("reading %s: %w", dir, err)
+	}
+	config := map[string]string{}
+	if err := flatten("", document.Content[0], config); err != nil {
+		return err
+	}
+	engine["cpu"], engine["version"] = strings.Trim(config["engine.cpu"], `"`), strings.Trim(config["engine.version"], `"`)
+	for key, value := range config {
+		if key != "format" && key != "data.decoder" && !strings.HasPrefix(key, "engine.") {
+			r.Config[prefix+key] = value
+		}
+	}
+	return nil
+}
+
+// flatten adds the values of a node of YAML by their dotted paths. Lists are values.
+func flatten(path string, node *yaml.Node, into map[string]string) error {
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := node.Content[i].Value
+			if path != "" {
+				key = path + "." + key
+			}
+			if err := flatten(key, node.Content[i+1], into); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return err
+	}
+	text, err := json.Marshal(value)
+	into[path] = string(text)
+	return err
+}
+
+var (
+	times = regexp.MustCompile(`,"(images_per_second|data_wait)":[^,}]*`)
+	words = regexp.MustCompile(`,"(message|causes)":("(?:[^"\\]|\\.)*")`)
+	loss  = regexp.MustCompile(`,"loss":([^,}]*)`)
+)
+
+// readMetrics adds the lines of metrics.jsonl, without times, and apart from them the texts and the losses.
+func (r *result) readMetrics(text []byte, prefix string) error {
+	for _, found := range words.FindAllSubmatch(text, -1) {
+		var s string
+		if err := json.Unmarshal(found[2], &s); err != nil {
+			return err
+		}
+		r.Words = append(r.Words, s)
+	}
+	for _, found := range loss.FindAllSubmatch(text, -1) {
+		r.Losses = append(r.Losses, string(found[1]))
+	}
+	text = words.ReplaceAll(times.ReplaceAll(text, nil), nil)
+	r.Hashes[prefix+"metrics"] = fmt.Sprintf("%x", sha256.Sum256(text))
+	return nil
+}
+
+func hashFile(name string) (string, error) {
+	data, err := os.ReadFile(name)
+	return fmt.Sprintf("%x", sha256.Sum256(data)), err
+}
+
+// hashCheckpoint hashes the tensors of the newest checkpoint: of every file, in the order of their names, each one's name,
+// type, shape and bytes.
+func hashCheckpoint(dir string) (string, error) {
+	folders, err := filepath.Glob(filepath.Join(dir, "step-*"))
+	if err != nil || len(folders) == 0 {
+		return "", fmt.Errorf("there is no checkpoint in %s", dir)
+	}
+	files, err := filepath.Glob(filepath.Join(slices.Max(folders), "*.safetensors"))
+	if err != nil || len(files) == 0 {
+		return "", fmt.Errorf("there are no tensors in %s", slices.Max(folders))
+	}
+	slices.Sort(files)
+	var all bytes.Buffer
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&all, filepath.Base(name))
+		if err := tensors(data, &all); err != nil {
+			return "", fmt.Errorf("reading %s: %w", name, err)
+		}
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(all.Bytes())), nil
+}
+
+// tensors writes what hashCheckpoint hashes of one file.
+func tensors(data []byte, to *bytes.Buffer) error {
+	if len(data) < 8 || binary.LittleEndian.Uint64(data) > uint64(len(data)-8) {
+		return errors.New("it is cut short")
+	}
+	body := 8 + int(binary.LittleEndian.Uint64(data))
+	var header map[string]json.RawMessage
+	if err := json.Unmarshal(data[8:body], &header); err != nil {
+		return err
+	}
+	delete(header, "__metadata__")
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		var t struct {
+			Dtype   string
+			Shape   []int
+			Offsets [2]int `json:"data_offsets"`
+		}
+		if err := json.Unmarshal(header[name], &t); err != nil {
+			return err
+		}
+		from, end := body+t.Offsets[0], body+t.Offsets[1]
+		if from < body || end < from || end > len(data) {
+			return fmt.Errorf("tensor %s lies outside the file", name)
+		}
+		fmt.Fprintln(to, name, t.Dtype, t.Shape)
+		to.Write(data[from:end])
+	}
+	return nil
+}
+
+// machine names the processor as far as kernels are chosen by it: libtorch, oneDNN and MKL ask for its model and features.
+func machine() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOOS + " " + runtime.GOARCH
+	}
+	var parts []string
+	for _, key := range []string{"vendor_id", "cpu family", "model", "stepping", "model name"} {
+		found := regexp.MustCompile(`(?m)^` + key + `\s*:\s*(.*)$`).FindSubmatch(text)
+		if found != nil {
+			parts = append(parts, string(found[1]))
+		}
+	}
+	return strings.Join(parts, " ")
+}
