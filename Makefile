@@ -38,7 +38,7 @@ test oracles golden docs pages: export OMP_NUM_THREADS = 1
 test: build vet ## Run every test: Go's, the race detector, without cgo, and the oracles
 	go test ./...
 	go test -tags parallax_debug ./torch
-	go test -race $(PURE)
+	go test -race $(PURE) ./encoder
 	CGO_ENABLED=0 go build $(PURE)
 	CGO_ENABLED=0 go test $(PURE)
 	@$(MAKE) --no-print-directory oracles

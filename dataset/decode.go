@@ -116,7 +116,7 @@ func decodeTurbo(data []byte, maxPixels int) (*augment.Image, error) {
 		for i, v := range t.Pix {
 			t.Pix[i] = 255 - v
 		}
-		return fromCMYK(t.W, t.H, 4*t.W, t.Pix), nil
+		return augment.FromImage(&image.CMYK{Pix: t.Pix, Stride: 4 * t.W, Rect: image.Rect(0, 0, t.W, t.H)}), nil
 	}
 	return &augment.Image{W: t.W, H: t.H, Pix: t.Pix}, nil
 }
@@ -165,7 +165,7 @@ func decodeGo(f format, data []byte, maxPixels int) (*augment.Image, error) {
 		return nil, fmt.Errorf("the header says %dx%d pixels and the image has %dx%d", c.Width, c.Height, b.Dx(), b.Dy())
 	}
 	if f == formatGIF {
-		return onCanvas(toRGB(img), b.Min, c.Width, c.Height), nil
+		return onCanvas(augment.FromImage(img), b.Min, c.Width, c.Height), nil
 	}
 	if y, ok := img.(*image.YCbCr); ok && f == formatWebP {
 		return fromWebP(y), nil
@@ -173,7 +173,7 @@ func decodeGo(f format, data []byte, maxPixels int) (*augment.Image, error) {
 	if y, ok := img.(*image.NYCbCrA); ok && f == formatWebP {
 		return fromWebP(&y.YCbCr), nil
 	}
-	return toRGB(img), nil
+	return augment.FromImage(img), nil
 }
 
 // checkSize refuses a header's size before anything of that size is allocated.

@@ -40,7 +40,7 @@ var may = map[string][]string{
 	"optim":          {"nn", "torch"},
 	"run":            {"augment"},
 	"train":          {".", "nn", "augment", "torch", "dataset", "optim", "run"},
-	"encoder":        {"backbone", ".", "nn", "augment", "torch"},
+	"encoder":        {"backbone", ".", "nn", "augment", "torch", "run"},
 	"dashboard":      {"run"},
 	"pretrain":       {".", "nn", "augment", "torch", "backbone", "dataset", "method", "preset", "pretrain/guard", "pretrain/probe", "run", "train"},
 	"pretrain/guard": {"collapse/guard", "method", "run", "train"},

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package encoder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// request is a part of what a caller wants embedded: at most a batch of images.
+type request struct {
+	ctx      context.Context
+	pixels   []float32 // normalised, images x 3 x size x size
+	images   int
+	features []float32  // images x Features, once done says nil
+	done     chan error // has room for the one answer, so that who answers never waits
+}
+
+// Embed returns the features of images: a row of Features float32 values for each, in order, not normalised. Every image is
+// resized and cropped by [augment.EvalRecipe] and normalised by the training images' statistics first; the images are not
+// changed and not held on to. When ctx ends, Embed returns ctx's error at once.
+func (e *Encoder) Embed(ctx context.Context, images []*augment.Image) ([][]float32, error) {
+	rows, err := e.embed(ctx, images)
+	if err != nil {
+		return nil, fmt.Errorf("embedding %d images: %w", len(images), err)
+	}
+	return rows, nil
+}
+
+func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float32, error) {
+	if len(images) == 0 {
+		return nil, errors.New("there are no images: give at least one")
+	}
+	for i, m := range images {
+		switch {
+		case m == nil:
+			return nil, fmt.Errorf("image %d is nil", i)
+		case m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H:
+			return nil, fmt.Errorf("image %d has %d bytes for %d x %d pixels: want 3 bytes a pixel", i, len(m.Pix), m.W, m.H)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx) // a part that fails takes the others with it
+	defer cancel()
+	rows := make([][]float32, 0, len(images))
+	collect := func(r *request) error {
+		if err := r.wait(); err != nil {
+			return err
+		}
+		for n := e.about.Features; len(r.features) > 0; r.features = r.features[n:] {
+			rows = append(rows, r.features[:n:n])
+		}
+		return nil
+	}
+	var before *request // is computed while the next one is prepared
+	for start := 0; start < len(images); start += e.batch {
+		r, err := e.prepare(ctx, images[start:min(start+e.batch, len(images))])
+		if err != nil {
+			return nil, err
+		}
+		if err := e.add(r); err != nil {
+			return nil, err
+		}
+		if before != nil {
+			if err := collect(before); err != nil {
+				return nil, err
+			}
+		}
+		before = r
+	}
+	if err := collect(before); err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// prepare resizes, crops and normalises images, several at a time.
+func (e *Encoder) prepare(ctx context.Context, images []*augment.Image) (*request, error) {
+	plane := 3 * e.about.Size * e.about.Size
+	r := &request{ctx: ctx, images: len(images), pixels: make([]float32, len(images)*plane), done: make(chan error, 1)}
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(len(images), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(images) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				view := e.recipe.View(images[i], augment.ViewRand(0, 0, i, 0)) // nothing is drawn
+				e.normalize.CHW(r.pixels[i*plane:], view)
+			}
+		})
+	}
+	workers.Wait()
+	return r, ctx.Err()
+}
+
+// wait returns when the request is computed, or its context ends.
+func (r *request) wait() error {
+	select {
+	case err := <-r.done:
+		return err
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+}
+
+// add hands a request to the goroutine that computes what is waiting, which lives as long as something is.
+func (e *Encoder) add(r *request) error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return ErrClosed
+	}
+	if torch.InScope() { // libtorch's thread is the caller's: nobody else could compute
+		e.mu.Unlock()
+		e.answer([]*request{r})
+		return nil
+	}
+	defer e.mu.Unlock()
+	e.waiting = append(e.waiting, r)
+	if !e.turning {
+		e.turning = true
+		go e.turn()
+	}
+	return nil
+}
+
+// turn computes batches of what is waiting until nothing is.
+func (e *Encoder) turn() {
+	for batch := e.take(); batch != nil; batch = e.take() {
+		e.answer(batch)
+	}
+}
+
+// take removes the requests of the next batch, or ends the turn with nil.
+func (e *Encoder) take() (batch []*request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	images := 0
+	for len(e.waiting) > 0 {
+		r := e.waiting[0]
+		if r.ctx.Err() == nil {
+			if images+r.images > e.batch {
+				break
+			}
+			images += r.images
+			batch = append(batch, r)
+		}
+		e.waiting[0] = nil
+		e.waiting = e.waiting[1:]
+	}
+	e.turning = batch != nil
+	return batch
+}
+
+// answer computes a batch and tells whoever waits.
+func (e *Encoder) answer(batch []*request) {
+	err := e.forward(batch)
+	for _, r := range batch {
+		r.done <- err
+	}
+}
+
+// forward runs the requests' images through the network, all at once.
+func (e *Encoder) forward(batch []*request) error {
+	pixels, images := batch[0].pixels, batch[0].images
+	if len(batch) > 1 {
+		pixels = nil
+		images = 0
+		for _, r := range batch {
+			pixels = append(pixels, r.pixels...)
+			images += r.images
+		}
+	}
+	var features []float32
+	err := torch.Scope(func() error {
+		if e.freed {
+			return ErrClosed
+		}
+		torch.NoGrad(func() {
+			x := torch.FromFloat32(pixels, images, 3, e.about.Size, e.about.Size).ChannelsLast()
+			torch.Autocast(false, func() { features = e.layer.Forward(x).Float32s() })
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range batch {
+		n := r.images * e.about.Features
+		r.features, features = features[:n:n], features[n:]
+	}
+	return nil
+}

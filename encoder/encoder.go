@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package encoder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// ErrClosed is wrapped by the errors of an Encoder that was closed.
+var ErrClosed = errors.New("the encoder is closed")
+
+// Encoder is a trained network with what it needs to know about its images. Its methods may be called from many
+// goroutines at once. It holds the network's weights until Close.
+type Encoder struct {
+	about     Description
+	batch     int
+	recipe    augment.Recipe
+	normalize augment.Normalize
+	layer     nn.Layer
+	params    *nn.Params
+	freed     bool // params were freed; only libtorch's thread looks at it
+
+	mu      sync.Mutex
+	closed  bool
+	waiting []*request
+	turning bool // a goroutine computes what is waiting
+}
+
+// Description says what an Encoder is.
+type Description struct {
+	Path         string     // the file that was read
+	Architecture string     // the backbone, as in --backbone
+	Width        int        // channels of its first stage
+	Stem, Norm   string     // the backbone's first layers, and its kind of normalisation
+	Features     int        // the width of a row of features
+	Size         int        // images are size x size pixels when they enter the network
+	Method       string     // the objective that trained it
+	Mean, Std    [3]float64 // of the training images, per channel, for levels scaled to [0, 1]
+}
+
+// An Option changes how Open makes an Encoder.
+type Option func(*Encoder)
+
+// DefaultBatchSize is how many images go through the network at once without [BatchSize].
+const DefaultBatchSize = 64
+
+// BatchSize sets how many images go through the network at once, at most. More need more memory, and are faster up to a
+// point.
+func BatchSize(n int) Option { return func(e *Encoder) { e.batch = n } }
+
+// Open reads the encoder of a finished run from the run's directory, or from an encoder.safetensors alone.
+func Open(path string, options ...Option) (*Encoder, error) {
+	e := &Encoder{batch: DefaultBatchSize}
+	for _, o := range options {
+		o(e)
+	}
+	if err := e.open(path); err != nil {
+		return nil, fmt.Errorf("opening the encoder %s: %w", path, err)
+	}
+	return e, nil
+}
+
+func (e *Encoder) open(path string) error {
+	if e.batch < 1 {
+		return fmt.Errorf("the batch size is %d: it must be at least 1", e.batch)
+	}
+	file, err := find(path)
+	if err != nil {
+		return err
+	}
+	states, metadata, err := nn.ReadStates(file)
+	if err != nil {
+		return err
+	}
+	if e.about, err = describe(metadata); err != nil {
+		return err
+	}
+	e.about.Path = file
+	return e.build(states)
+}
+
+// find is the file to read for a path that may be a run directory.
+func find(path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("there is no such directory or file: give the directory of a run, or an encoder.safetensors")
+	}
+	if err != nil || !info.IsDir() {
+		return path, err
+	}
+	if _, err := run.ReadConfig(path); err != nil {
+		return "", fmt.Errorf("%w: give the directory of a run, or an encoder.safetensors", err)
+	}
+	file := filepath.Join(path, run.EncoderFile)
+	if _, err := os.Stat(file); err != nil {
+		return "", fmt.Errorf("the run has not finished, so it has no %s: finish it with  parallax pretrain --resume %s", run.EncoderFile, path)
+	}
+	return file, nil
+}
+
+// build makes the network and gives it its weights.
+func (e *Encoder) build(states []nn.State) error {
+	d := &e.about
+	s := backbone.Spec{Name: d.Architecture, Width: d.Width, Stem: backbone.Stem(d.Stem), Size: d.Size}
+	if err := s.Norm.UnmarshalText([]byte(d.Norm)); err != nil {
+		return fmt.Errorf("the backbone's norm: %w", err)
+	}
+	body, err := s.New()
+	if err != nil {
+		return err
+	}
+	if n := body.Features(); n != d.Features {
+		return fmt.Errorf("its metadata says %d features, but %s of width %d has %d: the file is damaged", d.Features, d.Architecture, d.Width, n)
+	}
+	e.recipe = augment.EvalRecipe(d.Size)
+	for i := range 3 {
+		e.normalize.Mean[i], e.normalize.Std[i] = float32(d.Mean[i]), float32(d.Std[i])
+	}
+	e.params = nn.NewParams(0, torch.F32)
+	e.params.Train(false)
+	err = torch.Scope(func() error {
+		e.layer = body.Build(e.params)
+		if err := e.params.Load(states); err != nil {
+			return fmt.Errorf("the weights do not fit the network: %w", err)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, torch.ErrNoEngine) {
+		err = errors.Join(err, torch.Scope(func() error { e.params.Free(); return nil }))
+	}
+	return err
+}
+
+// Describe returns what the encoder is.
+func (e *Encoder) Describe() Description { return e.about }
+
+// Features returns the width of a row of features.
+func (e *Encoder) Features() int { return e.about.Features }
+
+// Size returns the side, in pixels, to which images are brought before they enter the network.
+func (e *Encoder) Size() int { return e.about.Size }
+
+// Close frees the network. A forward pass that has begun is finished first; requests that wait for one fail with
+// [ErrClosed], as later ones do. Closing twice is no error.
+func (e *Encoder) Close() error {
+	e.mu.Lock()
+	again := e.closed
+	e.closed = true
+	left := e.waiting
+	e.waiting = nil
+	e.mu.Unlock()
+	for _, r := range left {
+		r.done <- ErrClosed
+	}
+	if again {
+		return nil
+	}
+	return torch.Scope(func() error {
+		e.freed = true
+		e.params.Free()
+		return nil
+	})
+}
