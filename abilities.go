@@ -23,15 +23,15 @@ type Updater interface {
 	Update(s *Step)
 }
 
-// Grouper is a Method whose parameters differ in learning rate or weight decay, or are frozen for a while. Groups is called
-// before each optimiser step, with a Step that has At, Of and Epoch alone.
+// Grouper is a Method whose parameters differ in learning rate or weight decay, or are frozen for a while. Groups is
+// called before each optimiser step, with a Step that has At, Of and Epoch alone.
 type Grouper interface {
 	Method
 	Groups(s *Step) []nn.Group
 }
 
-// Pairer is a Method that compares an image with another one: all views but the first are of the image that Pair names. r
-// is for that image in that epoch alone.
+// Pairer is a Method that compares an image with another one: all views but the first are of the image that Pair names.
+// r is for that image in that epoch alone.
 type Pairer interface {
 	Method
 	Pair(index int, r *rand.Rand) int
@@ -43,14 +43,15 @@ type Supervised interface {
 	Supervised() string
 }
 
-// Stager is a Method that is one stage of several and cannot be begun on its own: Command is the command that runs them all.
+// Stager is a Method that is one stage of several and cannot be begun on its own: Command is the command that runs them
+// all.
 type Stager interface {
 	Method
 	Command() string
 }
 
-// Supporter is a Method that trains on labels: beside the batch every step has a labelled one with as many images of every
-// class. Only such a method and a [Supervised] one may use labels.
+// Supporter is a Method that trains on labels: beside the batch every step has a labelled one with as many images of
+// every class. Only such a method and a [Supervised] one may use labels.
 type Supporter interface {
 	Method
 	Support() SupportSpec
@@ -71,8 +72,8 @@ type Support struct {
 	Classes int            // in this step
 }
 
-// Starter is a Method with something to do before an epoch: a clustering, neighbours. What it leaves is in Build.Params. Start
-// may be called twice for an epoch, with the same result, and leaves nothing behind when it fails.
+// Starter is a Method with something to do before an epoch: a clustering, neighbours. What it leaves is in
+// Build.Params. Start may be called twice for an epoch, with the same result, and leaves nothing behind when it fails.
 type Starter interface {
 	Method
 	Start(e *Epoch) error
@@ -82,12 +83,13 @@ type Starter interface {
 type Epoch struct {
 	Number int        // from 0
 	Rand   *rand.Rand // for this epoch; a function of (seed, epoch)
-	// Visit calls f with every batch of the epoch, as the steps will see it, without gradients. What f makes ends with the call.
+	// Visit calls f with every batch of the epoch, as the steps will see it, without gradients. What f makes ends with the
+	// call.
 	Visit func(f func(s *Step)) error
 }
 
-// Collapser is a Method that says what it is like when every embedding is the same. Collapsed is called after Build; batch is
-// how many images a forward pass has.
+// Collapser is a Method that says what it is like when every embedding is the same. Collapsed is called after Build;
+// batch is how many images a forward pass has.
 type Collapser interface {
 	Method
 	Collapsed(batch int) Collapsed
@@ -97,17 +99,18 @@ type Collapser interface {
 type Collapsed struct {
 	Loss  float64 // the least that the loss can then be
 	Known bool    // whether the hyperparameters determine that; Loss, Minimum and SeesLength say nothing without it
-	// Minimum says that the loss cannot be less whatever the embeddings are, so that nothing in it stops a collapse. Otherwise it
-	// is what a network reaches that learns nothing.
+	// Minimum says that the loss cannot be less whatever the embeddings are, so that nothing in it stops a collapse.
+	// Otherwise it is what a network reaches that learns nothing.
 	Minimum    bool
 	SeesLength bool // the loss depends on how long the embeddings are: that they become short is evidence
-	// FewDirections says that healthy embeddings may lie in few directions, because all images of a class are drawn to one point.
+	// FewDirections says that healthy embeddings may lie in few directions, because all images of a class are drawn to one
+	// point.
 	FewDirections bool
 	Causes        string // what usually leads there in this method, in words
 }
 
-// Assigner is a Method that distributes images over prototypes, classes or outputs. Assign returns how, for embeddings z of N x d
-// as the encoder's projector gives them: N x K, rows of probabilities.
+// Assigner is a Method that distributes images over prototypes, classes or outputs. Assign returns how, for embeddings
+// z of N x d as the encoder's projector gives them: N x K, rows of probabilities.
 type Assigner interface {
 	Method
 	Assign(z torch.Tensor) torch.Tensor

@@ -46,7 +46,8 @@ type Backbone interface {
 	Features() int
 }
 
-// Encoder is the trained part of a method: the backbone gives h, which is exported and evaluated; the projector gives z.
+// Encoder is the trained part of a method: the backbone gives h, which is exported and evaluated; the projector gives
+// z.
 type Encoder struct {
 	Backbone  nn.Layer
 	Projector nn.Layer

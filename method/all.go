@@ -31,7 +31,8 @@ const (
 	Statistics Part = "statistics" // of the embeddings of a batch: their variance, covariance, whitening or distribution
 )
 
-// All lists every method, by the date and arXiv number of its paper. Adding one is a file in this package and a line here.
+// All lists every method, by the date and arXiv number of its paper. Adding one is a file in this package and a line
+// here.
 var All = []Entry{
 	moCoV1Entry,
 	simCLREntry,
@@ -61,8 +62,8 @@ var All = []Entry{
 	leJEPAEntry,
 }
 
-// Later lists what goes on where a method of All has ended, in a run of its own. It has a name, so that its config can be
-// read, and is not a method that can be begun.
+// Later lists what goes on where a method of All has ended, in a run of its own. It has a name, so that its config can
+// be read, and is not a method that can be begun.
 var Later = []Entry{
 	selfLabelEntry,
 }
@@ -81,5 +82,6 @@ func Find(name string) (Entry, error) {
 		}
 		names = append(names, e.Name)
 	}
-	return Entry{}, fmt.Errorf("unknown method %q: did you mean %q? (there are %s)", name, spelling.Nearest(name, names), strings.Join(names, ", "))
+	return Entry{}, fmt.Errorf("unknown method %q: did you mean %q? (there are %s)",
+		name, spelling.Nearest(name, names), strings.Join(names, ", "))
 }

@@ -7,19 +7,23 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var barlowTwinsEntry = Entry{
-	Name:     "barlowtwins",
-	Title:    "Barlow Twins",
-	Date:     "2021-03",
-	Paper:    "Zbontar, Jing, Misra, LeCun & Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction. ICML 2021, arXiv:2103.03230",
-	Equation: "L = Σᵢ (1 - Cᵢᵢ)² + λ Σ_{i≠j} Cᵢⱼ²,  C the correlation over the batch of the features of z₁ with those of z₂",
-	Collapse: "the diagonal of the cross-correlation: a feature that is constant correlates with nothing; redundancy reduction keeps the others from repeating it",
-	Uses:     []Part{Statistics},
-	New:      func() parallax.Method { return NewBarlowTwins() },
+	Name:  "barlowtwins",
+	Title: "Barlow Twins",
+	Date:  "2021-03",
+	Paper: "Zbontar, Jing, Misra, LeCun & Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction. " +
+		"ICML 2021, arXiv:2103.03230",
+	Equation: "L = Σᵢ (1 - Cᵢᵢ)² + λ Σ_{i≠j} Cᵢⱼ²,  C the correlation over the batch of the features of z₁ with those " +
+		"of z₂",
+	Collapse: "the diagonal of the cross-correlation: a feature that is constant correlates with nothing; redundancy " +
+		"reduction keeps the others from repeating it",
+	Uses: []Part{Statistics},
+	New:  func() parallax.Method { return NewBarlowTwins() },
 }
 
 // BarlowTwins makes the cross-correlation of the two views' features the identity.
@@ -33,17 +37,19 @@ type BarlowTwins struct {
 	Projector  nn.MLP      // the paper's three layers; the official last one has no bias, which centring takes away anyhow
 
 	// What breaks the symmetry, in experiments alone (table 6): nothing does in the method.
-	StopGradient  bool      // the later view of a pair gets no gradient
-	PredictorMode Predictor // none; trained, on the earlier view of a pair; fixed at its initialisation
-	Predictor     nn.MLP    // two layers, batch norm on the hidden one
-	SharedWeights bool      // one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table 5)
+	StopGradient  bool           // the later view of a pair gets no gradient
+	PredictorMode part.Predictor // none; trained, on the earlier view of a pair; fixed at its initialisation
+	Predictor     nn.MLP         // two layers, batch norm on the hidden one
+	// one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table
+	// 5)
+	SharedWeights bool
 
-	branches  branches
+	branches  part.Branches
 	predictor nn.Layer
 }
 
-// Correlation says by which standard deviation Barlow Twins divides: biased, with ε = 1e-5 (batch norm, as in the official
-// code), so that a feature's correlation with itself is 1, or unbiased without ε, so that it is (N-1)/N.
+// Correlation says by which standard deviation Barlow Twins divides: biased, with ε = 1e-5 (batch norm, as in the
+// official code), so that a feature's correlation with itself is 1, or unbiased without ε, so that it is (N-1)/N.
 type Correlation string
 
 // NewBarlowTwins returns Barlow Twins with the paper's hyperparameters; λ is the official code's, the paper's 5e-3.
@@ -65,33 +71,33 @@ func NewBarlowTwins() *BarlowTwins {
 
 // Validate checks the hyperparameters.
 func (m *BarlowTwins) Validate() error {
-	return first(
-		nonNegative("on_diagonal", m.OnDiagonal),
-		nonNegative("lambda", m.Lambda),
-		positive("scale", m.Scale),
-		oneOf("deviation", m.Deviation, "biased", "unbiased"),
-		atLeast("view_count", m.ViewCount, 2),
+	return part.First(
+		part.NonNegative("on_diagonal", m.OnDiagonal),
+		part.NonNegative("lambda", m.Lambda),
+		part.Positive("scale", m.Scale),
+		part.OneOf("deviation", m.Deviation, "biased", "unbiased"),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
-		matching(m.PredictorMode, m.Predictor, m.Projector),
+		part.Matching(m.PredictorMode, m.Predictor, m.Projector),
 	)
 }
 
 // Views returns BYOL's two recipes, as section 2.2 says, in turn.
 func (m *BarlowTwins) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
-	return inTurn(m.ViewCount, one, other)
+	return part.InTurn(m.ViewCount, one, other)
 }
 
 // Build makes the encoder, or one for each branch, and the predictor where there is one.
 func (m *BarlowTwins) Build(b *parallax.Build) parallax.Encoder {
-	m.branches = newBranches(b, m.Projector, m.SharedWeights)
-	m.predictor = predictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	return predicting(m.branches.Encoder, m.predictor, m.PredictorMode)
+	m.branches = part.NewBranches(b, m.Projector, m.SharedWeights)
+	m.predictor = part.NewPredictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	return part.Predicting(m.branches.Encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns z of every view, and with a predictor then p of every view.
 func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor {
-	z := m.branches.embed(s.Views)
+	z := m.branches.Embed(s.Views)
 	if m.PredictorMode == "none" {
 		return z
 	}
@@ -101,13 +107,13 @@ func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor {
 // Loss is equation 1. The official code once scaled it, which under LARS mattered to the biases and norms alone: commit
 // 046eec3 of facebookresearch/barlowtwins gives these a learning rate of their own instead.
 func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z = gather(s, z)
+	z = part.Gather(s, z)
 	p := z
 	if m.PredictorMode != "none" {
-		z, p = halves(z)
+		z, p = part.Halves(z)
 	}
 	var on, off []torch.Tensor
-	total := directions(p, z, false, func(a, b torch.Tensor) torch.Tensor {
+	total := part.Directions(p, z, false, func(a, b torch.Tensor) torch.Tensor {
 		if m.StopGradient {
 			b = b.Detach()
 		}
@@ -117,8 +123,8 @@ func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		off = append(off, c.OffDiagonal().Square().Sum())      // Σ_{i≠j} Cᵢⱼ²
 		return on[i].Scale(m.OnDiagonal).Add(off[i].Scale(m.Lambda))
 	})
-	s.Report("on_diagonal", mean(on))
-	s.Report("off_diagonal", mean(off))
+	s.Report("on_diagonal", part.Mean(on))
+	s.Report("off_diagonal", part.Mean(off))
 	return total.Scale(m.Scale)
 }
 
@@ -127,8 +133,8 @@ func (m *BarlowTwins) CrossCorrelation(a, b torch.Tensor) torch.Tensor {
 	return m.standardized(a).T().MatMul(m.standardized(b)).Scale(1 / float64(a.Size(0)))
 }
 
-// standardized returns each feature of z, N x d, over its standard deviation. Without centring that is the root of its mean
-// square, and C what some texts call Barlow Twins' cross-correlation.
+// standardized returns each feature of z, N x d, over its standard deviation. Without centring that is the root of its
+// mean square, and C what some texts call Barlow Twins' cross-correlation.
 func (m *BarlowTwins) standardized(z torch.Tensor) torch.Tensor {
 	n, eps := float64(z.Size(0)), 1e-5
 	if !m.Centring {
@@ -139,4 +145,18 @@ func (m *BarlowTwins) standardized(z torch.Tensor) torch.Tensor {
 		n, eps = n-1, 0
 	}
 	return z.Div(z.Square().Sum(0).Scale(1 / n).Shift(eps).Sqrt())
+}
+
+// Collapsed is every feature's (1 - 0)², since nothing correlates with a constant; without centring all correlations
+// are 1 or -1.
+func (m *BarlowTwins) Collapsed(int) parallax.Collapsed {
+	d := float64(m.Projector.Out(m.branches.Features))
+	loss := m.OnDiagonal * d
+	if !m.Centring {
+		loss = m.Lambda * d * (d - 1)
+	}
+	c := part.LeastAtZero(m.Scale*loss, "no diagonal term (method.on_diagonal) or no centring, which complete collapse "+
+		"needs, or no redundancy term (method.lambda), without which dimensions repeat each other")
+	c.Known = !m.Centring || m.Deviation == "biased" // unbiased is 0 by 0
+	return c
 }

@@ -5,15 +5,17 @@ package method
 import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var byolEntry = Entry{
-	Name:     "byol",
-	Title:    "BYOL",
-	Date:     "2020-06",
-	Paper:    "Grill et al.: Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning. NeurIPS 2020, arXiv:2006.07733",
+	Name:  "byol",
+	Title: "BYOL",
+	Date:  "2020-06",
+	Paper: "Grill et al.: Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning. NeurIPS 2020, " +
+		"arXiv:2006.07733",
 	Equation: "L = ‖p̄₁ - z̄'₂‖² + ‖p̄₂ - z̄'₁‖² = 4 - 2 cos(p₁, z'₂) - 2 cos(p₂, z'₁);  ξ ← τξ + (1-τ)θ after each step",
 	Collapse: "a predictor and a target network that is a moving average of the online one and gets no gradient",
 	New:      func() parallax.Method { return NewBYOL() },
@@ -21,25 +23,33 @@ var byolEntry = Entry{
 
 // BYOL predicts, from one view, the embedding that a slowly moving copy of the network gives the other view.
 type BYOL struct {
-	TargetMode          Target    // ema; gradient: the loss trains ξ, too, without a stop-gradient, from the same start as θ; fixed: ξ stays as it began
-	TargetMomentum      float64   // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
-	FinalTargetMomentum float64   // τ at the end, reached along half a cosine; equal to the first: constant
-	Projector           nn.MLP    // g, two layers
-	Predictor           nn.MLP    // q, of the projector's shape
-	PredictorMode       Predictor // trained, fixed at its initialisation, or none
-	PredictorForm       string    // mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every step; symmetric_mlp: two layers, whose W₁ and W₂ᵀ become their mean; direct: one layer that is set, not trained (DirectPred, arXiv:2102.06810)
-	Direct              Direct    // how that one is set
-	PredictorRateFactor float64   // of the predictor's learning rate: 10 for a target without moving average (table 21)
-	ProjectorRateFactor float64   // of the projector's: without moving average it must be below the predictor's (table 22)
-	EncoderDecay        bool      // weight decay for all; off: for the predictor alone (DirectPred, table 5)
-	Symmetric           bool      // both directions, as in the paper; off: only p₁ with z'₂
-	ViewCount           int       // 2 in the paper; more: the mean over all ordered pairs of views, twice it when symmetric, so that two views give the sum
+	// ema; gradient: the loss trains ξ, too, without a stop-gradient, from the same start as θ; fixed: ξ stays as it began
+	TargetMode          part.TargetMode
+	TargetMomentum      float64        // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
+	FinalTargetMomentum float64        // τ at the end, reached along half a cosine; equal to the first: constant
+	Projector           nn.MLP         // g, two layers
+	Predictor           nn.MLP         // q, of the projector's shape
+	PredictorMode       part.Predictor // trained, fixed at its initialisation, or none
+	// mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every
+	// step; symmetric_mlp: two layers, whose W₁ and W₂ᵀ become their mean; direct: one layer that is set, not trained
+	// (DirectPred, arXiv:2102.06810)
+	PredictorForm string
+	Direct        Direct // how that one is set
+	// of the predictor's learning rate: 10 for a target without moving average (table 21)
+	PredictorRateFactor float64
+	// of the projector's: without moving average it must be below the predictor's (table 22)
+	ProjectorRateFactor float64
+	EncoderDecay        bool // weight decay for all; off: for the predictor alone (DirectPred, table 5)
+	Symmetric           bool // both directions, as in the paper; off: only p₁ with z'₂
+	// 2 in the paper; more: the mean over all ordered pairs of views, twice it when symmetric, so that two views give the
+	// sum
+	ViewCount int
 
 	encoder   parallax.Encoder
-	target    target
+	target    part.Target
 	predictor nn.Layer
-	tied      tied   // of a symmetric predictor
-	direct    direct // of one that is set
+	tied      part.Tied // of a symmetric predictor
+	direct    direct    // of one that is set
 }
 
 // NewBYOL returns BYOL with the paper's hyperparameters.
@@ -63,57 +73,57 @@ func NewBYOL() *BYOL {
 
 // Validate checks the hyperparameters.
 func (m *BYOL) Validate() error {
-	return first(
-		oneOf("target_mode", m.TargetMode, "ema", "gradient", "fixed"),
-		fraction("target_momentum", m.TargetMomentum),
-		fraction("final_target_momentum", m.FinalTargetMomentum),
-		atLeast("view_count", m.ViewCount, 2),
+	return part.First(
+		part.OneOf("target_mode", m.TargetMode, "ema", "gradient", "fixed"),
+		part.Fraction("target_momentum", m.TargetMomentum),
+		part.Fraction("final_target_momentum", m.FinalTargetMomentum),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
-		matching(m.PredictorMode, m.Predictor, m.Projector),
-		oneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric", "symmetric_mlp", "direct"),
-		tieable(m.PredictorForm, m.Predictor),
+		part.Matching(m.PredictorMode, m.Predictor, m.Projector),
+		part.OneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric", "symmetric_mlp", "direct"),
+		part.Tieable(m.PredictorForm, m.Predictor),
 		m.Direct.Validate(),
-		positive("predictor_rate_factor", m.PredictorRateFactor),
-		positive("projector_rate_factor", m.ProjectorRateFactor),
+		part.Positive("predictor_rate_factor", m.PredictorRateFactor),
+		part.Positive("projector_rate_factor", m.ProjectorRateFactor),
 	)
 }
 
 // Views returns BYOL's two recipes, which differ in blur and solarisation (appendix B, table 6), in turn.
 func (m *BYOL) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
-	return inTurn(m.ViewCount, one, other)
+	return part.InTurn(m.ViewCount, one, other)
 }
 
 // Build makes the online network θ (encoder and predictor) and the target ξ (encoder).
 func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
-	var form shape = m.Predictor
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
+	var form part.Shape = m.Predictor
 	if m.PredictorForm == "linear" || m.PredictorForm == "symmetric" || m.PredictorForm == "direct" {
-		form = square{}
+		form = part.Square{}
 	}
-	m.predictor = predictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	m.tied = tie(b.Params, m.PredictorForm)
-	m.tied.mean()
+	m.predictor = part.NewPredictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	m.tied = part.Tie(b.Params, m.PredictorForm)
+	m.tied.Mean()
 	m.direct = m.Direct.set(b.Params, m.PredictorForm, m.PredictorMode)
-	m.target = newTarget(b, m.Projector, m.TargetMode)
-	return predicting(m.encoder, m.predictor, m.PredictorMode)
+	m.target = part.NewTarget(b, m.Projector, m.TargetMode)
+	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ...
 func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
-	p := m.direct.predict(s, m.predictor, embed(m.encoder, s.Views))
-	return append(m.target.embed(s.Views), p...)
+	p := m.direct.predict(s, m.predictor, part.Embed(m.encoder, s.Views))
+	return append(m.target.Embed(s.Views), p...)
 }
 
 // Loss is the sum of equation 2 over both directions: ‖p̄ - z̄'‖² = 2 - 2 cos(p, z').
 func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z, p := halves(z)
-	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
+	z, p := part.Halves(z)
+	s.Report("cosine", part.Cosine(p[0].Detach(), z[1].Detach()))
 	if m.TargetMode != "gradient" {
-		z = detached(z)
+		z = part.Detached(z)
 	}
-	loss := directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		return cosine(p, z).Scale(-2).Shift(2)
+	loss := part.Directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
+		return part.Cosine(p, z).Scale(-2).Shift(2)
 	})
 	if m.Symmetric {
 		loss = loss.Scale(2) // the sum, where directions takes the mean
@@ -130,9 +140,17 @@ func (m *BYOL) Groups(*parallax.Step) []nn.Group {
 	}
 }
 
-// Update sets what of the predictor is set, and moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
+// Update sets what of the predictor is set, and moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its
+// cosine.
 func (m *BYOL) Update(s *parallax.Step) {
-	m.tied.mean()
+	m.tied.Mean()
 	m.direct.update(s)
-	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
+
+// byolCauses is what BYOL and its variant with neighbours collapse by.
+const byolCauses = "no predictor (method.predictor_mode), a target that the loss trains, too, or follows at once " +
+	"(method.target_momentum), or a network without normalisation that was not started as batch norm would"
+
+// Collapsed is the minimum: the prediction is exact.
+func (m *BYOL) Collapsed(int) parallax.Collapsed { return part.Minimum(0, byolCauses) }

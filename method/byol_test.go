@@ -16,9 +16,9 @@ func byolWith(set func(*method.BYOL)) *method.BYOL {
 	return m
 }
 
-// A symmetric predictor is a matrix without bias that is symmetric from the start, and after steps that change it; a linear one
-// is free. With a rate factor of 3 the first step of plain gradient descent moves it three times as far, and the encoder as far
-// as before.
+// A symmetric predictor is a matrix without bias that is symmetric from the start, and after steps that change it; a
+// linear one is free. With a rate factor of 3 the first step of plain gradient descent moves it three times as far, and
+// the encoder as far as before.
 func TestBYOLPredictor(t *testing.T) {
 	moved := map[string][]float64{}
 	for _, c := range []struct {
@@ -79,8 +79,8 @@ func TestBYOLSymmetricLayers(t *testing.T) {
 	})
 }
 
-// Without decay of the encoder its weights move as if there were none at all, and the predictor's by it; the rate of the
-// projector is its own.
+// Without decay of the encoder its weights move as if there were none at all, and the predictor's by it; the rate of
+// the projector is its own.
 func TestBYOLGroups(t *testing.T) {
 	moved := func(decay float64, set func(*method.BYOL)) map[string]float64 {
 		m, by := shrink(byolWith(set)).(*method.BYOL), map[string]float64{}

@@ -15,8 +15,8 @@ import (
 
 const collapsedBatch = 4 // the mean of so many equal rows is exact
 
-// leastAtOrigin are those for which 0 is the constant embedding with the least loss, where that depends on the constant: no logit above another, the mean
-// of a normal distribution.
+// leastAtOrigin are those for which 0 is the constant embedding with the least loss, where that depends on the
+// constant: no logit above another, the mean of a normal distribution.
 var leastAtOrigin = map[string]bool{"lejepa": true, "scan": true}
 
 // alike returns rows that are all the same: 0, or a vector of length 1.
@@ -31,8 +31,8 @@ func alike(zero bool, like torch.Tensor) torch.Tensor {
 	return torch.FromFloat64(values, n, d).Normalize(1).To(like.DType())
 }
 
-// settle gives the method the memory that it has when all embeddings have been u for long: queues, banks and clusters of it, and
-// its second moment. SwAV's prototypes are as far from it as from each other.
+// settle gives the method the memory that it has when all embeddings have been u for long: queues, banks and clusters
+// of it, and its second moment. SwAV's prototypes are as far from it as from each other.
 func (b built) settle(u torch.Tensor) {
 	for _, n := range append(b.memory(), b.params.All()...) {
 		switch {

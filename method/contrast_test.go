@@ -40,7 +40,8 @@ func TestDirectionsOfThreeViews(t *testing.T) {
 	})
 }
 
-// Without negatives the positives' mean cosine over the temperature is left: SimSiam without predictor and stop-gradient.
+// Without negatives the positives' mean cosine over the temperature is left: SimSiam without predictor and
+// stop-gradient.
 func TestSimCLRWithoutNegatives(t *testing.T) {
 	in(t, func() {
 		z := normals(5, 3, 5, 4)

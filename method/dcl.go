@@ -3,21 +3,26 @@
 package method
 
 import (
+	"math"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var dclEntry = Entry{
-	Name:     "dcl",
-	Title:    "DCL",
-	Date:     "2021-10",
-	Paper:    "Yeh et al.: Decoupled Contrastive Learning. ECCV 2022, arXiv:2110.06848",
-	Equation: "L = mean over the 2N views i of -cos(zᵢ,zⱼ)/τ + log Σₖ exp(cos(zᵢ,zₖ)/τ), j the other view of i's image, k over the 2N-2 views of others",
-	Collapse: "negatives, as SimCLR; the positive is not among them, so that an easy positive does not weaken their gradient",
-	Uses:     []Part{Negatives},
-	New:      func() parallax.Method { return NewDCL() },
+	Name:  "dcl",
+	Title: "DCL",
+	Date:  "2021-10",
+	Paper: "Yeh et al.: Decoupled Contrastive Learning. ECCV 2022, arXiv:2110.06848",
+	Equation: "L = mean over the 2N views i of -cos(zᵢ,zⱼ)/τ + log Σₖ exp(cos(zᵢ,zₖ)/τ), j the other view of i's image, " +
+		"k over the 2N-2 views of others",
+	Collapse: "negatives, as SimCLR; the positive is not among them, so that an easy positive does not weaken their " +
+		"gradient",
+	Uses: []Part{Negatives},
+	New:  func() parallax.Method { return NewDCL() },
 }
 
 var dclwEntry = Entry{
@@ -65,32 +70,32 @@ func NewDCLW() *DCL {
 
 // Validate checks the hyperparameters.
 func (m *DCL) Validate() error {
-	return first(
-		positive("temperature", m.Temperature),
-		nonNegative("sigma", m.Sigma),
-		atLeast("view_count", m.ViewCount, 2),
+	return part.First(
+		part.Positive("temperature", m.Temperature),
+		part.NonNegative("sigma", m.Sigma),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 	)
 }
 
 // Views returns views of SimCLR's recipe.
 func (m *DCL) Views(size int) []augment.Recipe {
-	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
+	return part.InTurn(m.ViewCount, augment.SimCLRRecipe(size))
 }
 
 // Build makes the encoder.
 func (m *DCL) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	return m.encoder
 }
 
 // Forward returns z of every view.
-func (m *DCL) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+func (m *DCL) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
-// Loss is the paper's L_DC and, with weights, L_DCW. One logarithm is of the negatives of all views; lightly had one for each of two
-// views until its pull request 1827.
+// Loss is the paper's L_DC and, with weights, L_DCW. One logarithm is of the negatives of all views; lightly had one
+// for each of two views until its pull request 1827.
 func (m *DCL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	c := newContrast(s, z, m.Temperature)
+	c := part.NewContrast(s, z, m.Temperature)
 	anchors := 1
 	if m.Symmetric {
 		anchors = len(z)
@@ -99,13 +104,13 @@ func (m *DCL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	for i := range anchors {
 		for j := range z {
 			if i != j {
-				cosines := c.views[i].Mul(c.views[j]).Sum(1) // N: cos(zᵢ,zⱼ)
+				cosines := c.Views[i].Mul(c.Views[j]).Sum(1) // N: cos(zᵢ,zⱼ)
 				terms = append(terms, m.weights(cosines).Mul(cosines).Mean().Scale(1/m.Temperature))
 			}
 		}
 	}
-	attraction := mean(terms)
-	repulsion := c.logSum(c.negatives).Narrow(0, 0, anchors*c.views[0].Size(0)).Mean()
+	attraction := part.Mean(terms)
+	repulsion := c.LogSum(c.Negatives).Narrow(0, 0, anchors*c.Views[0].Size(0)).Mean()
 	s.Report("attraction", attraction.Neg())
 	s.Report("repulsion", repulsion)
 	if !m.Negatives {
@@ -123,4 +128,9 @@ func (m *DCL) weights(cosines torch.Tensor) torch.Tensor {
 		cosines = cosines.Detach()
 	}
 	return cosines.Scale(1 / m.Sigma).Softmax(0).Scale(-float64(cosines.Size(0))).Shift(2)
+}
+
+// Collapsed has the 2N-2 views of other images in the sum.
+func (m *DCL) Collapsed(batch int) parallax.Collapsed {
+	return part.Contrastive(math.Log(float64(m.ViewCount*(batch-1))), m.Negatives, m.Temperature)
 }

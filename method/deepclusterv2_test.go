@@ -60,7 +60,8 @@ func kmeansOf(x [][]float64, from []int, iterations int) (centroids [][]float64,
 	return centroids, nearest
 }
 
-// clustered is DeepCluster-v2 for so many images, its banks filled with the rows of z, of width 4. Free its params at the end.
+// clustered is DeepCluster-v2 for so many images, its banks filled with the rows of z, of width 4. Free its params at
+// the end.
 func clustered(images int, z []torch.Tensor, set func(*method.DeepClusterV2)) built {
 	m := method.NewDeepClusterV2()
 	m.Projector, m.Prototypes = nn.MLP{Widths: []int{4}}, 5
@@ -79,7 +80,8 @@ func (b built) get(name string) torch.Tensor {
 	return t
 }
 
-// Three clusterings of two banks, against loops; the second data set has three points many times, so that clusters are empty.
+// Three clusterings of two banks, against loops; the second data set has three points many times, so that clusters are
+// empty.
 func TestDeepClusterV2ClustersLikeLoops(t *testing.T) {
 	in(t, func() {
 		repeated := torch.Cat(0, normals(8, 10, 3, 4)[0], normals(8, 1, 3, 4)[0], normals(8, 1, 3, 4)[0], normals(8, 1, 3, 4)[0])
@@ -152,7 +154,8 @@ func TestDeepClusterV2Loss(t *testing.T) {
 	})
 }
 
-// The first Start embeds all images and leaves the network as it was; another gives the same; one that fails leaves nothing.
+// The first Start embeds all images and leaves the network as it was; another gives the same; one that fails leaves
+// nothing.
 func TestDeepClusterV2FillsItsBanks(t *testing.T) {
 	in(t, func() {
 		b := clustered(4, nil, func(m *method.DeepClusterV2) {

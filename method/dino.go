@@ -3,26 +3,33 @@
 package method
 
 import (
+	"strconv"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var dinoEntry = Entry{
-	Name:     "dino",
-	Title:    "DINO",
-	Date:     "2021-04",
-	Paper:    "Caron, Touvron, Misra, Jégou, Mairal, Bojanowski & Joulin: Emerging Properties in Self-Supervised Vision Transformers. ICCV 2021, arXiv:2104.14294",
-	Equation: "L = mean over x ≠ x' of -softmax((g_t(x) - c)/τ_t)·log softmax(g_s(x')/τ_s), x global, x' any crop;  c ← mc + (1-m) mean g_t",
-	Collapse: "centring the teacher's outputs, which keeps any one of them from winning, and sharpening them, which keeps them from becoming uniform; each alone collapses",
-	Uses:     []Part{Clusters},
-	New:      func() parallax.Method { return NewDINO() },
+	Name:  "dino",
+	Title: "DINO",
+	Date:  "2021-04",
+	Paper: "Caron, Touvron, Misra, Jégou, Mairal, Bojanowski & Joulin: Emerging Properties in Self-Supervised Vision " +
+		"Transformers. ICCV 2021, arXiv:2104.14294",
+	Equation: "L = mean over x ≠ x' of -softmax((g_t(x) - c)/τ_t)·log softmax(g_s(x')/τ_s), x global, x' any crop;  c ← " +
+		"mc + (1-m) mean g_t",
+	Collapse: "centring the teacher's outputs, which keeps any one of them from winning, and sharpening them, which " +
+		"keeps them from becoming uniform; each alone collapses",
+	Uses: []Part{Clusters},
+	New:  func() parallax.Method { return NewDINO() },
 }
 
-// DINO trains a student to give, for any crop, the distribution that its moving average, the teacher, gives for a global crop.
+// DINO trains a student to give, for any crop, the distribution that its moving average, the teacher, gives for a
+// global crop.
 type DINO struct {
-	Crops
+	part.Crops
 	DINOHead
 	StudentTemperature       float64 // τ_s of the student
 	TeacherTemperature       float64 // τ_t of the teacher, after its warm-up
@@ -33,11 +40,12 @@ type DINO struct {
 	CentreMomentum           float64 // m of equation 4: how much of c stays at every step
 	TargetMomentum           float64 // of the teacher, at the start
 	FinalTargetMomentum      float64 // of the teacher at the end, reached along half a cosine
-	TargetEvery              int     // steps between two moves of the teacher; with both momenta 0 it is the student of the last such step
-	FreezeEpochs             int     // at the start, in which the last layer stays as it is
+	// steps between two moves of the teacher; with both momenta 0 it is the student of the last such step
+	TargetEvery  int
+	FreezeEpochs int // at the start, in which the last layer stays as it is
 
 	student, teacher parallax.Encoder // with the last layer
-	follower         target
+	follower         part.Target
 	centre, batch    torch.Tensor // c, and the mean of the teacher's outputs in this step: 1 x K
 	epoch            int          // of the last update: the teacher's temperature in Assign
 }
@@ -46,7 +54,9 @@ type DINO struct {
 func NewDINO() *DINO {
 	return &DINO{
 		// The scale that the official code recommends without local crops; 0.4 to 1 with them.
-		Crops:              Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4}},
+		Crops: part.Crops{
+			LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4},
+		},
 		DINOHead:           DINOHead{HeadLayers: 3, Hidden: 2048, Bottleneck: 256, Outputs: 65536},
 		StudentTemperature: 0.1, TeacherTemperature: 0.07, WarmupTeacherTemperature: 0.04, WarmupTeacherEpochs: 30,
 		Sharpening: true, Centring: true, CentreMomentum: 0.9,
@@ -56,22 +66,28 @@ func NewDINO() *DINO {
 
 // Validate checks the hyperparameters.
 func (m *DINO) Validate() error {
-	return first(
-		m.Crops.validate(), m.DINOHead.validate(),
-		positive("student_temperature", m.StudentTemperature), positive("teacher_temperature", m.TeacherTemperature),
-		positive("warmup_teacher_temperature", m.WarmupTeacherTemperature), atLeast("warmup_teacher_epochs", m.WarmupTeacherEpochs, 0),
-		fraction("centre_momentum", m.CentreMomentum), fraction("target_momentum", m.TargetMomentum),
-		fraction("final_target_momentum", m.FinalTargetMomentum), atLeast("target_every", m.TargetEvery, 1), atLeast("freeze_epochs", m.FreezeEpochs, 0),
+	return part.First(
+		m.Crops.Check(), m.DINOHead.validate(),
+		part.Positive("student_temperature", m.StudentTemperature),
+		part.Positive("teacher_temperature", m.TeacherTemperature),
+		part.Positive("warmup_teacher_temperature", m.WarmupTeacherTemperature),
+		part.AtLeast("warmup_teacher_epochs", m.WarmupTeacherEpochs, 0),
+		part.Fraction("centre_momentum", m.CentreMomentum), part.Fraction("target_momentum", m.TargetMomentum),
+		part.Fraction("final_target_momentum", m.FinalTargetMomentum),
+		part.AtLeast("target_every", m.TargetEvery, 1),
+		part.AtLeast("freeze_epochs", m.FreezeEpochs, 0),
 	)
 }
 
 // Views returns BYOL's two recipes in turn for the global crops and a third for the local ones.
 func (m *DINO) Views(size int) []augment.Recipe {
 	first, second := augment.DINORecipes(size, m.LargeScale)
-	return append(inTurn(m.LargeCrops, first, second), inTurn(m.SmallCrops, augment.DINOLocalRecipe(m.SmallSize, m.SmallScale))...)
+	local := augment.DINOLocalRecipe(m.SmallSize, m.SmallScale)
+	return append(part.InTurn(m.LargeCrops, first, second), part.InTurn(m.SmallCrops, local)...)
 }
 
-// Build makes student, centre and, as a copy, the teacher, which is evaluated: it is better all through training (section 5.2).
+// Build makes student, centre and, as a copy, the teacher, which is evaluated: it is better all through training
+// (section 5.2).
 func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
 	own := b.Params.Sub("target")
 	var e parallax.Encoder
@@ -79,7 +95,7 @@ func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
 	e, m.teacher = m.network(b, own)
 	own.CopyFrom(b.Params)
 	own.Freeze()
-	m.follower = target{m.teacher, "ema", b.Params, own}
+	m.follower = part.Target{Encoder: m.teacher, Mode: "ema", Online: b.Params, Own: own}
 	m.centre = b.Params.Buffer("centre", torch.Zeros(b.Params.DType(), 1, m.Outputs))
 	m.batch = b.Params.Buffer("batch_centre", torch.Zeros(b.Params.DType(), 1, m.Outputs))
 	return e
@@ -93,10 +109,10 @@ func (m *DINO) Groups(s *parallax.Step) []nn.Group {
 // Forward returns the teacher's outputs for the global crops, and then the student's for all.
 func (m *DINO) Forward(s *parallax.Step) (g []torch.Tensor) {
 	torch.NoGrad(func() {
-		g = embedCrops(m.teacher, s.Views[:m.LargeCrops])
+		g = part.EmbedCrops(m.teacher, s.Views[:m.LargeCrops])
 		s.Gather(torch.Cat(0, g...)).To(m.batch.DType()).MeanKeep(0).CopyInto(m.batch)
 	})
-	return append(g, embedCrops(m.student, s.Views)...)
+	return append(g, part.EmbedCrops(m.student, s.Views)...)
 }
 
 // Loss is equation 3.
@@ -115,10 +131,10 @@ func (m *DINO) Loss(s *parallax.Step, g []torch.Tensor) torch.Tensor {
 			}
 		}
 		if i == 0 {
-			s.Report("outputs_in_use", inUse(p))
+			s.Report("outputs_in_use", part.InUse(p))
 		}
 	}
-	return mean(terms)
+	return part.Mean(terms)
 }
 
 // sharpened is P_t = softmax((g_t - c)/τ_t).
@@ -135,7 +151,8 @@ func (m *DINO) temperature(epoch int) float64 {
 	case !m.Sharpening:
 		return m.StudentTemperature
 	case epoch < m.WarmupTeacherEpochs:
-		return m.WarmupTeacherTemperature + float64(epoch)/float64(max(1, m.WarmupTeacherEpochs-1))*(m.TeacherTemperature-m.WarmupTeacherTemperature)
+		share := float64(epoch) / float64(max(1, m.WarmupTeacherEpochs-1))
+		return m.WarmupTeacherTemperature + share*(m.TeacherTemperature-m.WarmupTeacherTemperature)
 	}
 	return m.TeacherTemperature
 }
@@ -145,6 +162,69 @@ func (m *DINO) Update(s *parallax.Step) {
 	m.epoch = s.Epoch
 	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum) // c ← mc + (1-m) mean g_t
 	if (s.At+1)%m.TargetEvery == 0 {
-		m.follower.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+		m.follower.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	}
+}
+
+// DINOHead is DINO's projector and its last layer (appendix C).
+type DINOHead struct {
+	HeadLayers int  // before the last one; 1 is linear, and with 0 the embedding is h
+	Hidden     int  // width of the head's hidden layers
+	Bottleneck int  // width of the last of these, whose output is given length 1: the embedding z
+	Outputs    int  // K, of the last layer, whose weights have length 1
+	HeadNorm   bool // batch norm in the hidden layers; not in the paper's ViTs
+}
+
+func (m *DINOHead) validate() error {
+	return part.First(
+		part.AtLeast("head_layers", m.HeadLayers, 0), part.AtLeast("hidden", m.Hidden, 1),
+		part.AtLeast("bottleneck", m.Bottleneck, 1), part.AtLeast("outputs", m.Outputs, 1),
+	)
+}
+
+// network makes backbone and head under p, and returns them up to the embedding and with the last layer. The head is
+// HeadLayers layers with GELU between them, length 1, and a linear layer whose weights have length 1.
+func (m *DINOHead) network(b *parallax.Build, p *nn.Params) (toEmbedding, whole parallax.Encoder) {
+	linear := func(p *nn.Params, in, out int) nn.Layer {
+		w, bias := p.Param("weight", nn.TruncNormal(0.02), out, in), p.Param("bias", nn.Constant(0), out)
+		return nn.Func(func(x torch.Tensor) torch.Tensor { return torch.Linear(x, w, bias) })
+	}
+	toEmbedding = part.NewEncoder(b, p, nn.MLP{})
+	var head nn.Sequential
+	q, in := p.Sub("projector"), b.Backbone.Features()
+	for i := range m.HeadLayers {
+		p := q.Sub(strconv.Itoa(i))
+		if i == m.HeadLayers-1 {
+			head, in = append(head, linear(p.Sub("linear"), in, m.Bottleneck)), m.Bottleneck
+			break
+		}
+		head = append(head, linear(p.Sub("linear"), in, m.Hidden))
+		if m.HeadNorm {
+			head = append(head, nn.NewBatchNorm(p.Sub("norm"), m.Hidden, true))
+		}
+		head, in = append(head, nn.Func(torch.Tensor.GELU)), m.Hidden
+	}
+	head = append(head, part.Unit)
+	toEmbedding.Projector, whole = head, toEmbedding
+	last := p.Sub("last").Param("weight", nn.Uniform(in), m.Outputs, in)
+	whole.Projector = nn.Sequential{head, nn.Func(func(z torch.Tensor) torch.Tensor {
+		return torch.Linear(z, last.Normalize(1), torch.Tensor{})
+	})}
+	return toEmbedding, whole
+}
+
+// outputs are the teacher's g for embeddings: the last layer of the network.
+func (m *DINO) outputs(z torch.Tensor) torch.Tensor {
+	return m.teacher.Projector.(nn.Sequential)[1].Forward(z)
+}
+
+// Assign is P_t: what is evaluated is the teacher.
+func (m *DINO) Assign(z torch.Tensor) torch.Tensor { return m.sharpened(m.outputs(z), m.epoch) }
+
+// Collapsed is not determined: teacher and student may agree on one output, with a loss of 0, or on all alike, with ln
+// K.
+func (m *DINO) Collapsed(int) parallax.Collapsed {
+	return parallax.Collapsed{Causes: "no centring (method.centring), and one output wins; no sharpening " +
+		"(method.sharpening) or too high a teacher's temperature, and outputs become uniform; or a teacher that follows at " +
+		"once (method.target_momentum)"}
 }

@@ -124,8 +124,8 @@ func TestDINOCentre(t *testing.T) {
 	})
 }
 
-// The teacher begins as the student, gets no gradient, and with momentum 0 is the student again after a step. The last layer
-// stays for an epoch.
+// The teacher begins as the student, gets no gradient, and with momentum 0 is the student again after a step. The last
+// layer stays for an epoch.
 func TestDINONetworks(t *testing.T) {
 	in(t, func() {
 		b := dino(6, func(m *method.DINO) { m.TargetMomentum, m.FinalTargetMomentum = 0, 0 })
@@ -163,7 +163,8 @@ func TestDINONetworks(t *testing.T) {
 	})
 }
 
-// The head has as many layers as are asked for; with none the embedding is h of length 1, and the last layer takes that.
+// The head has as many layers as are asked for; with none the embedding is h of length 1, and the last layer takes
+// that.
 func TestDINOHeads(t *testing.T) {
 	for layers, d := range map[int]int{0: tiny{}.Features(), 1: few, 2: few, 4: few} {
 		with(t, shrink(distilled(func(m *method.DINO) { m.HeadLayers = layers })), torch.F64, 6, func(b built) {

@@ -7,12 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"gonum.org/v1/gonum/mat"
-
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/optim"
 	"github.com/parallax-ssl/parallax/torch"
+	"gonum.org/v1/gonum/mat"
 )
 
 func directWith(set func(*method.Direct)) *method.BYOL {
@@ -52,8 +51,8 @@ func moment(views []torch.Tensor, centred bool) *mat.SymDense {
 	return sum
 }
 
-// Of two steps, F is the average and W has its eigenvectors, with √max(s_j/s_max - c, 0) + ε for eigenvalues, against loops and gonum's
-// eigenvectors.
+// Of two steps, F is the average and W has its eigenvectors, with √max(s_j/s_max - c, 0) + ε for eigenvalues, against
+// loops and gonum's eigenvectors.
 func TestPredictorIsSetFromStatistics(t *testing.T) {
 	for name, set := range map[string]func(*method.Direct){
 		"as it comes":  func(*method.Direct) {},

@@ -7,23 +7,27 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var directCLREntry = Entry{
-	Name:     "directclr",
-	Title:    "DirectCLR",
-	Date:     "2021-10",
-	Paper:    "Jing, Vincent, LeCun & Tian: Understanding Dimensional Collapse in Contrastive Self-supervised Learning. ICLR 2022, arXiv:2110.09348",
-	Equation: "L = mean over the 2N views i of -log( exp(cos(rᵢ,rⱼ)/τ) / Σ_{k≠i} exp(cos(rᵢ,rₖ)/τ) ), j the other view of i's image, r the first d₀ features of h",
-	Collapse: "negatives, as SimCLR; the features behind the first d₀, which the loss does not see, are kept from dimensional collapse",
-	Uses:     []Part{Negatives},
-	New:      func() parallax.Method { return NewDirectCLR() },
+	Name:  "directclr",
+	Title: "DirectCLR",
+	Date:  "2021-10",
+	Paper: "Jing, Vincent, LeCun & Tian: Understanding Dimensional Collapse in Contrastive Self-supervised Learning. " +
+		"ICLR 2022, arXiv:2110.09348",
+	Equation: "L = mean over the 2N views i of -log( exp(cos(rᵢ,rⱼ)/τ) / Σ_{k≠i} exp(cos(rᵢ,rₖ)/τ) ), j the other view " +
+		"of i's image, r the first d₀ features of h",
+	Collapse: "negatives, as SimCLR; the features behind the first d₀, which the loss does not see, are kept from " +
+		"dimensional collapse",
+	Uses: []Part{Negatives},
+	New:  func() parallax.Method { return NewDirectCLR() },
 }
 
-// DirectCLR takes SimCLR's loss on a part of h itself, without a projector: the rest of h learns through the backbone's residual
-// connections.
+// DirectCLR takes SimCLR's loss on a part of h itself, without a projector: the rest of h learns through the backbone's
+// residual connections.
 type DirectCLR struct {
 	Temperature float64    // τ
 	Dimensions  int        // d₀, the features that the loss sees; all when h has fewer
@@ -34,7 +38,8 @@ type DirectCLR struct {
 	encoder parallax.Encoder
 }
 
-// Candidates are what a view is compared with: all, every other view of the batch, or other, those made by another recipe.
+// Candidates are what a view is compared with: all, every other view of the batch, or other, those made by another
+// recipe.
 type Candidates string
 
 // NewDirectCLR returns DirectCLR with the hyperparameters of the official code, for a ResNet-50.
@@ -44,39 +49,39 @@ func NewDirectCLR() *DirectCLR {
 
 // Validate checks the hyperparameters.
 func (m *DirectCLR) Validate() error {
-	return first(
-		positive("temperature", m.Temperature),
-		atLeast("dimensions", m.Dimensions, 1),
-		oneOf("candidates", m.Candidates, "all", "other"),
-		atLeast("view_count", m.ViewCount, 2),
+	return part.First(
+		part.Positive("temperature", m.Temperature),
+		part.AtLeast("dimensions", m.Dimensions, 1),
+		part.OneOf("candidates", m.Candidates, "all", "other"),
+		part.AtLeast("view_count", m.ViewCount, 2),
 	)
 }
 
 // Views returns BYOL's two recipes in turn, as the official code has them.
 func (m *DirectCLR) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
-	return inTurn(m.ViewCount, one, other)
+	return part.InTurn(m.ViewCount, one, other)
 }
 
 // Build makes the backbone. What stands for the projector gives the first d₀ features.
 func (m *DirectCLR) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, nn.MLP{})
+	m.encoder = part.NewEncoder(b, b.Params, nn.MLP{})
 	d := min(m.Dimensions, m.encoder.Features)
 	m.encoder.Projector = nn.Func(func(h torch.Tensor) torch.Tensor { return h.Narrow(1, 0, d) })
 	return m.encoder
 }
 
 // Forward returns r of every view.
-func (m *DirectCLR) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+func (m *DirectCLR) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is SimCLR's.
 func (m *DirectCLR) Loss(s *parallax.Step, r []torch.Tensor) torch.Tensor {
 	if m.Candidates == "all" || !m.Negatives {
 		return (&SimCLR{Temperature: m.Temperature, Negatives: m.Negatives}).Loss(s, r)
 	}
-	r = gather(s, r)
-	return directions(r, r, true, func(one, other torch.Tensor) torch.Tensor {
-		logits := unit(one).MatMul(unit(other).T()).Scale(1 / m.Temperature) // N x N
+	r = part.Gather(s, r)
+	return part.Directions(r, r, true, func(one, other torch.Tensor) torch.Tensor {
+		logits := part.Unit(one).MatMul(part.Unit(other).T()).Scale(1 / m.Temperature) // N x N
 		return logits.LogSumExp(1).Sub(logits.Diagonal()).Mean()
 	})
 }
@@ -86,5 +91,5 @@ func (m *DirectCLR) Collapsed(batch int) parallax.Collapsed {
 	if m.Candidates == "all" || !m.Negatives {
 		return (&SimCLR{Temperature: m.Temperature, Negatives: m.Negatives, ViewCount: m.ViewCount}).Collapsed(batch)
 	}
-	return contrastive(math.Log(float64(batch)), true, m.Temperature)
+	return part.Contrastive(math.Log(float64(batch)), true, m.Temperature)
 }

@@ -17,9 +17,9 @@ func directCLR(temperature float64, candidates method.Candidates) *method.Direct
 	return m
 }
 
-// By hand: with two orthonormal rows, equal in both views, a row has its positive at cosine 1 and the other image's views at 0.
-// Two values were computed with PyTorch in float64 from the formulas of NT-Xent and of MoCo v3, whose two directions are 2τ times
-// the mean each.
+// By hand: with two orthonormal rows, equal in both views, a row has its positive at cosine 1 and the other image's
+// views at 0. Two values were computed with PyTorch in float64 from the formulas of NT-Xent and of MoCo v3, whose two
+// directions are 2τ times the mean each.
 func TestDirectCLRValues(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()

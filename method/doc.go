@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package method holds the self-supervised objectives, one file per paper, and the list of them, [All]. A file reads in
-// the paper's order: citation, hyperparameters, networks, loss, update. Their loss functions are pure. What they share is
-// in heads.go and target.go (networks), views.go and crops.go (many views), contrast.go, neighbour.go, similarity.go, sinkhorn.go
-// and kmeans.go (losses), and checks.go.
+// the paper's order: citation, hyperparameters, networks, loss, update; then what the method is like when it has
+// collapsed. The loss functions are pure. What methods share is in method/internal/part.
 package method

@@ -92,7 +92,8 @@ func TestPredictorOfAnotherWidth(t *testing.T) {
 	}
 }
 
-// Branches that share no weights have starts of their own, learn both, and the first is evaluated; shared, there is no second.
+// Branches that share no weights have starts of their own, learn both, and the first is evaluated; shared, there is no
+// second.
 func TestBranches(t *testing.T) {
 	for _, name := range []string{"simclr", "barlowtwins", "vicreg"} {
 		for _, shared := range []bool{true, false} {

@@ -24,8 +24,8 @@ func (b built) gradients(s *parallax.Step) []float64 {
 	return all
 }
 
-// Without a predictor, SimSiam's stop-gradient takes away one of two equal halves of the gradient: it still points where
-// it would without. So it is the predictor and the stop-gradient together that keep the method from collapsing.
+// Without a predictor, SimSiam's stop-gradient takes away one of two equal halves of the gradient: it still points
+// where it would without. So it is the predictor and the stop-gradient together that keep the method from collapsing.
 func TestStopGradientWithoutPredictorHalvesTheGradient(t *testing.T) {
 	in(t, func() {
 		var gradients [2][]float64
@@ -60,8 +60,8 @@ func TestSimCLRAttractsLikeSimSiam(t *testing.T) {
 	})
 }
 
-// BYOL whose target follows at once is SimSiam: L_BYOL = 4 + 4·L_SimSiam, so that with a quarter of the learning rate they
-// make the same steps.
+// BYOL whose target follows at once is SimSiam: L_BYOL = 4 + 4·L_SimSiam, so that with a quarter of the learning rate
+// they make the same steps.
 func TestBYOLWithoutMomentumIsSimSiam(t *testing.T) {
 	head := nn.MLP{Widths: []int{7, width}, BatchNorm: true}
 	siam := siamese(func(m *method.SimSiam) { m.Projector, m.Predictor = head, head })
@@ -94,10 +94,11 @@ func TestBYOLWithoutMomentumIsSimSiam(t *testing.T) {
 	})
 }
 
-// What BYOL's online network is trained towards, when its predictor is optimal, is that less of the target is left unknown:
-// E‖q*(z_θ) - z'‖² = E Σᵢ Var(z'ᵢ | z_θ), and the gradients by θ agree although q* depends on θ, because at an optimum that
-// dependence has no effect (Grill et al. 2020, section 3.2, equations 4 and 5). Linear predictors and second moments stand for
-// conditional ones, as they do exactly for normal variables: the conditional covariance is then Σ' - Σ'ᶻ Σᶻ⁻¹ Σᶻ'.
+// What BYOL's online network is trained towards, when its predictor is optimal, is that less of the target is left
+// unknown: E‖q*(z_θ) - z'‖² = E Σᵢ Var(z'ᵢ | z_θ), and the gradients by θ agree although q* depends on θ, because at an
+// optimum that dependence has no effect (Grill et al. 2020, section 3.2, equations 4 and 5). Linear predictors and
+// second moments stand for conditional ones, as they do exactly for normal variables: the conditional covariance is
+// then Σ' - Σ'ᶻ Σᶻ⁻¹ Σᶻ'.
 func TestBYOLWithTheOptimalPredictorLowersTheConditionalVariance(t *testing.T) {
 	in(t, func() {
 		const n, d = 40, 3
@@ -134,9 +135,10 @@ func TestBYOLWithTheOptimalPredictorLowersTheConditionalVariance(t *testing.T) {
 	})
 }
 
-// The loss that BYOL minimises compares directions. Of the predictions that a group of images with one online embedding can
-// share, the one in the direction of their targets' mean has the least loss, and that is 2 - 2‖E[z̄']‖ in each direction of
-// the views, where the variance left is 1 - ‖E[z̄']‖²: both are 0 when the embedding determines the target, and fall together.
+// The loss that BYOL minimises compares directions. Of the predictions that a group of images with one online embedding
+// can share, the one in the direction of their targets' mean has the least loss, and that is 2 - 2‖E[z̄']‖ in each
+// direction of the views, where the variance left is 1 - ‖E[z̄']‖²: both are 0 when the embedding determines the
+// target, and fall together.
 func TestBYOLPredictsTheMeanOfTheTargets(t *testing.T) {
 	in(t, func() {
 		const n, d = 6, 4

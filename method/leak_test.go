@@ -14,8 +14,9 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Queries in groups are what each group alone would give them, and so are keys that are not shuffled: both of an image have the
-// statistics of the same images. With the shuffle the queries are the same, and the keys are those of other groups.
+// Queries in groups are what each group alone would give them, and so are keys that are not shuffled: both of an image
+// have the statistics of the same images. With the shuffle the queries are the same, and the keys are those of other
+// groups.
 func TestQueriesAndKeysInGroups(t *testing.T) {
 	const n, groups = 11, 3
 	in(t, func() {
@@ -47,7 +48,8 @@ func TestQueriesAndKeysInGroups(t *testing.T) {
 	})
 }
 
-// By hand: of three queries one is nearest to its key, one to a row of the queue, and the third to both alike, which is no hit.
+// By hand: of three queries one is nearest to its key, one to a row of the queue, and the third to both alike, which is
+// no hit.
 func TestAccuracyOfPickingTheKey(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) { m.Queue = 2 }), torch.F64, 3, func(b built) {
 		axes := torch.Eye(width, torch.F64)
@@ -58,7 +60,8 @@ func TestAccuracyOfPickingTheKey(t *testing.T) {
 	})
 }
 
-// The leak is the accuracy in training mode minus that in evaluation mode, and a run in which it is measured is the same to the bit.
+// The leak is the accuracy in training mode minus that in evaluation mode, and a run in which it is measured is the
+// same to the bit.
 func TestMeasuringTheLeakChangesNothing(t *testing.T) {
 	const n = 16
 	for _, symmetric := range []bool{false, true} {

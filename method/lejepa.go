@@ -8,24 +8,28 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var leJEPAEntry = Entry{
-	Name:     "lejepa",
-	Title:    "LeJEPA",
-	Date:     "2025-11",
-	Paper:    "Balestriero & LeCun: LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics. 2025, arXiv:2511.08544",
-	Equation: "L = (1-λ) mean ‖µᵢ - zᵢᵥ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the global views",
-	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed as a standard normal variable, which one point is not",
-	Uses:     []Part{Statistics},
-	New:      func() parallax.Method { return NewLeJEPA() },
+	Name:  "lejepa",
+	Title: "LeJEPA",
+	Date:  "2025-11",
+	Paper: "Balestriero & LeCun: LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics. " +
+		"2025, arXiv:2511.08544",
+	Equation: "L = (1-λ) mean ‖µᵢ - zᵢᵥ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - " +
+		"exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the global views",
+	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed as a standard normal " +
+		"variable, which one point is not",
+	Uses: []Part{Statistics},
+	New:  func() parallax.Method { return NewLeJEPA() },
 }
 
 // LeJEPA draws all views to their mean and the embeddings of a batch to an isotropic Gaussian.
 type LeJEPA struct {
-	Crops
+	part.Crops
 	Lambda     float64 // λ between the prediction (0) and the Gaussian (1), the only one to tune
 	Directions int     // random directions of a step, the paper's slices
 	Knots      int     // of the integral, by the trapezoidal rule; odd
@@ -35,12 +39,14 @@ type LeJEPA struct {
 	encoder parallax.Encoder
 }
 
-// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) but for the views and the head, which are those of the
-// authors' example, four views of the images' size (MINIMAL.md of rbalestr-lab/lejepa): the paper has no small crops for ResNets.
-// For ViTs it has two global and eight local ones, the authors' README two and six.
+// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) but for the views and the head, which are
+// those of the authors' example, four views of the images' size (MINIMAL.md of rbalestr-lab/lejepa): the paper has no
+// small crops for ResNets. For ViTs it has two global and eight local ones, the authors' README two and six.
 func NewLeJEPA() *LeJEPA {
 	return &LeJEPA{
-		Crops:      Crops{LargeCrops: 4, SmallSize: 98, LargeScale: [2]float64{0.3, 1}, SmallScale: [2]float64{0.05, 0.3}},
+		Crops: part.Crops{
+			LargeCrops: 4, SmallSize: 98, LargeScale: [2]float64{0.3, 1}, SmallScale: [2]float64{0.05, 0.3},
+		},
 		Lambda:     0.05,
 		Directions: 1024,
 		Knots:      17,
@@ -54,12 +60,12 @@ func (m *LeJEPA) Validate() error {
 	if m.Knots%2 == 0 {
 		return fmt.Errorf("method.knots is %d: it must be odd, for one of them to be 0", m.Knots)
 	}
-	return first(
-		m.Crops.validate(),
-		fraction("lambda", m.Lambda),
-		atLeast("directions", m.Directions, 1),
-		atLeast("knots", m.Knots, 3),
-		positive("domain", m.Domain),
+	return part.First(
+		m.Crops.Check(),
+		part.Fraction("lambda", m.Lambda),
+		part.AtLeast("directions", m.Directions, 1),
+		part.AtLeast("knots", m.Knots, 3),
+		part.Positive("domain", m.Domain),
 		m.Projector.Validate("method.projector"),
 	)
 }
@@ -67,25 +73,25 @@ func (m *LeJEPA) Validate() error {
 // Views returns one recipe for all views, which differ in size and scale.
 func (m *LeJEPA) Views(size int) []augment.Recipe {
 	global, local := augment.LeJEPARecipe(size, m.LargeScale), augment.LeJEPARecipe(m.SmallSize, m.SmallScale)
-	return append(inTurn(m.LargeCrops, global), inTurn(m.SmallCrops, local)...)
+	return append(part.InTurn(m.LargeCrops, global), part.InTurn(m.SmallCrops, local)...)
 }
 
 // Build makes the encoder.
 func (m *LeJEPA) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	return m.encoder
 }
 
 // Forward returns z of every view.
-func (m *LeJEPA) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+func (m *LeJEPA) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is algorithm 2.
 func (m *LeJEPA) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z = gather(s, z)
-	centre := mean(z[:m.LargeCrops]) // µ: N x d
-	prediction := over(z, func(z torch.Tensor) torch.Tensor { return meanSquare(centre, z) })
+	z = part.Gather(s, z)
+	centre := part.Mean(z[:m.LargeCrops]) // µ: N x d
+	prediction := part.Over(z, func(z torch.Tensor) torch.Tensor { return part.MeanSquare(centre, z) })
 	directions := m.directions(s, z[0].Size(1), z[0].DType())
-	sigreg := over(z, func(z torch.Tensor) torch.Tensor { return m.eppsPulley(z.MatMul(directions)) })
+	sigreg := part.Over(z, func(z torch.Tensor) torch.Tensor { return m.eppsPulley(z.MatMul(directions)) })
 	s.Report("prediction", prediction)
 	s.Report("sigreg", sigreg)
 	return prediction.Scale(1 - m.Lambda).Add(sigreg.Scale(m.Lambda))
@@ -100,9 +106,9 @@ func (m *LeJEPA) directions(s *parallax.Step, d int, dtype torch.DType) torch.Te
 	return torch.FromFloat64(values, d, m.Directions).Normalize(0).To(dtype)
 }
 
-// eppsPulley is the mean over the columns of x, N x directions, of the Epps and Pulley statistic: N times the integral over t
-// of the squared distance of the empirical characteristic function from that of N(0, 1), weighted by the latter. The
-// integrand is even, so that only the knots t >= 0 are computed.
+// eppsPulley is the mean over the columns of x, N x directions, of the Epps and Pulley statistic: N times the integral
+// over t of the squared distance of the empirical characteristic function from that of N(0, 1), weighted by the latter.
+// The integrand is even, so that only the knots t >= 0 are computed.
 func (m *LeJEPA) eppsPulley(x torch.Tensor) torch.Tensor {
 	half := m.Knots/2 + 1
 	step := m.Domain / float64(half-1)
@@ -118,5 +124,23 @@ func (m *LeJEPA) eppsPulley(x torch.Tensor) torch.Tensor {
 		re, im := angles.Cos().Mean(0), angles.Sin().Mean(0) // 1/N Σ exp(itx)
 		terms[k] = re.Shift(-phi).Square().Add(im.Square()).Mean().Scale(weight)
 	}
-	return sum(terms).Scale(float64(x.Size(0)))
+	return part.Sum(terms).Scale(float64(x.Size(0)))
+}
+
+// Collapsed is the statistic of one point, which is least at 0: the embeddings' mean that a normal distribution has.
+func (m *LeJEPA) Collapsed(batch int) parallax.Collapsed {
+	loss, half := 0.0, m.Knots/2
+	step := m.Domain / float64(half)
+	for k := 0; k <= half; k++ {
+		t := float64(k) * step
+		phi := math.Exp(-t * t / 2)
+		weight := 2 * step * phi
+		if k == 0 || k == half {
+			weight /= 2
+		}
+		loss += weight * (1 - phi) * (1 - phi)
+	}
+	c := part.LeastAtZero(m.Lambda*float64(batch)*loss, "too small a weight of the Gaussian (method.lambda)")
+	c.SeesLength = true
+	return c
 }

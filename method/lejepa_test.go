@@ -17,7 +17,8 @@ func lejepa(set func(*method.LeJEPA)) *method.LeJEPA {
 	return m
 }
 
-// eppsPulley is algorithm 1 of the paper as loops: the statistic of N(0, 1) for a sample, over knots from -domain to domain.
+// eppsPulley is algorithm 1 of the paper as loops: the statistic of N(0, 1) for a sample, over knots from -domain to
+// domain.
 func eppsPulley(sample []float64, knots int, domain float64) float64 {
 	n, step, integral := float64(len(sample)), 2*domain/float64(knots-1), 0.0
 	at := func(t float64) float64 {
@@ -84,7 +85,8 @@ func TestLeJEPAAgainstLoops(t *testing.T) {
 	})
 }
 
-// Normal embeddings have a small statistic, others a larger one, one point the largest; with λ = 0 nothing speaks against it.
+// Normal embeddings have a small statistic, others a larger one, one point the largest; with λ = 0 nothing speaks
+// against it.
 func TestLeJEPAWantsNormalEmbeddings(t *testing.T) {
 	const n, d = 256, 4
 	in(t, func() {

@@ -4,10 +4,12 @@ package method
 
 import (
 	"iter"
+	"math"
 	"strconv"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -20,30 +22,38 @@ type MoCo struct {
 	TargetMomentum      float64 // m at the start: how much of the key encoder stays at every step
 	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
 	Projector           nn.MLP  // one linear layer in v1, two layers in v2; without batch norm
-	Symmetric           bool    // every view is a query and has a key, with a queue for the keys of each (v2+); off: L(q₁, k₂) alone
-	ViewCount           int     // 2 in the papers; more: the last view's key meets the queries of all others or, symmetric, every key those of all other views. The mean is taken
-	Negatives           bool    // off: only -q·k₊/τ remains, and the method collapses
-	Groups              int     // groups of the batch that batch norm sees one at a time, of queries and keys alike, as each of several GPUs would; 1: off
-	ShuffleGroups       int     // groups of the batch that batch norm sees one at a time in the key encoder, after a shuffle; 1: off
-	MeasureLeak         bool    // report as bn_leak how much more often a query finds its key in training than in evaluation mode: another forward pass
+	// every view is a query and has a key, with a queue for the keys of each (v2+); off: L(q₁, k₂) alone
+	Symmetric bool
+	// 2 in the papers; more: the last view's key meets the queries of all others or, symmetric, every key those of all
+	// other views. The mean is taken
+	ViewCount int
+	Negatives bool // off: only -q·k₊/τ remains, and the method collapses
+	// groups of the batch that batch norm sees one at a time, of queries and keys alike, as each of several GPUs would; 1:
+	// off
+	Groups int
+	// groups of the batch that batch norm sees one at a time in the key encoder, after a shuffle; 1: off
+	ShuffleGroups int
+	// report as bn_leak how much more often a query finds its key in training than in evaluation mode: another forward
+	// pass
+	MeasureLeak bool
 
 	colours bool // v1's recipe, else v2's
 	params  *nn.Params
 	encoder parallax.Encoder
-	target  target
+	target  part.Target
 	queues  []*nn.Queue // of every view that has keys
 }
 
 // Validate checks the hyperparameters.
 func (m *MoCo) Validate() error {
-	return first(
-		positive("temperature", m.Temperature),
-		atLeast("queue", m.Queue, 1),
-		fraction("target_momentum", m.TargetMomentum),
-		fraction("final_target_momentum", m.FinalTargetMomentum),
-		atLeast("view_count", m.ViewCount, 2),
-		atLeast("groups", m.Groups, 1),
-		atLeast("shuffle_groups", m.ShuffleGroups, 1),
+	return part.First(
+		part.Positive("temperature", m.Temperature),
+		part.AtLeast("queue", m.Queue, 1),
+		part.Fraction("target_momentum", m.TargetMomentum),
+		part.Fraction("final_target_momentum", m.FinalTargetMomentum),
+		part.AtLeast("view_count", m.ViewCount, 2),
+		part.AtLeast("groups", m.Groups, 1),
+		part.AtLeast("shuffle_groups", m.ShuffleGroups, 1),
 		m.Projector.Validate("method.projector"),
 	)
 }
@@ -51,21 +61,22 @@ func (m *MoCo) Validate() error {
 // Views returns views of one recipe, v1's or v2's, which blurs.
 func (m *MoCo) Views(size int) []augment.Recipe {
 	if m.colours {
-		return inTurn(m.ViewCount, augment.MoCoV1Recipe(size))
+		return part.InTurn(m.ViewCount, augment.MoCoV1Recipe(size))
 	}
-	return inTurn(m.ViewCount, augment.MoCoV2Recipe(size))
+	return part.InTurn(m.ViewCount, augment.MoCoV2Recipe(size))
 }
 
 // Build makes the query encoder, the key encoder (the target) and the queues.
 func (m *MoCo) Build(b *parallax.Build) parallax.Encoder {
-	m.params, m.encoder = b.Params, encoder(b, b.Params, m.Projector)
-	m.target = newTarget(b, m.Projector, "ema")
+	m.params, m.encoder = b.Params, part.NewEncoder(b, b.Params, m.Projector)
+	m.target = part.NewTarget(b, m.Projector, "ema")
 	m.queues = make([]*nn.Queue, 1)
 	if m.Symmetric {
 		m.queues = make([]*nn.Queue, m.ViewCount)
 	}
+	d := m.Projector.Out(b.Backbone.Features())
 	for i := range m.queues {
-		m.queues[i] = nn.NewQueue(b.Params.Sub("queue").Sub(strconv.Itoa(i)), m.Queue, m.Projector.Out(b.Backbone.Features()), b.Batch)
+		m.queues[i] = nn.NewQueue(b.Params.Sub("queue").Sub(strconv.Itoa(i)), m.Queue, d, b.Batch)
 	}
 	return m.encoder
 }
@@ -79,8 +90,8 @@ func (m *MoCo) sides(s *parallax.Step) (keyed, asking []torch.Tensor) {
 	return s.Views[last:], s.Views[:last]
 }
 
-// Forward returns the keys and then the queries: k₂ and q₁, and when symmetric k₁, k₂ ... and q₁, q₂ ... It offers the keys
-// to the queues.
+// Forward returns the keys and then the queries: k₂ and q₁, and when symmetric k₁, k₂ ... and q₁, q₂ ... It offers the
+// keys to the queues.
 func (m *MoCo) Forward(s *parallax.Step) []torch.Tensor {
 	keyed, asking := m.sides(s)
 	var z []torch.Tensor
@@ -125,19 +136,133 @@ func (m *MoCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		repulsion = append(repulsion, all.LogSumExp(1).Mean()) // log( exp(q·k₊/τ) + Σⱼ exp(q·kⱼ/τ) )
 		found = append(found, hits(positive, negatives))
 	}
-	s.Report("attraction", mean(attraction))
-	s.Report("repulsion", mean(repulsion))
-	s.Report("accuracy", mean(found)) // of picking k₊ among 1 + K
+	s.Report("attraction", part.Mean(attraction))
+	s.Report("repulsion", part.Mean(repulsion))
+	s.Report("accuracy", part.Mean(found)) // of picking k₊ among 1 + K
 	if !m.Negatives {
-		return mean(attraction)
+		return part.Mean(attraction)
 	}
-	return mean(attraction).Add(mean(repulsion))
+	return part.Mean(attraction).Add(part.Mean(repulsion))
 }
 
 // Update moves the target after the optimiser's step (the official code: before the next key), and enqueues the keys.
 func (m *MoCo) Update(s *parallax.Step) {
-	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	for _, queue := range m.queues {
 		queue.Enqueue()
 	}
+}
+
+const (
+	moCoPaper = "He, Fan, Wu, Xie & Girshick: Momentum Contrast for Unsupervised Visual Representation Learning. " +
+		"CVPR 2020, arXiv:1911.05722"
+	moCoEquation = "L = mean of -log( exp(q·k₊/τ) / (exp(q·k₊/τ) + Σ_{j=1..K} exp(q·kⱼ/τ)) ), all of length 1;  θₖ ← " +
+		"mθₖ + (1-m)θ_q after each step"
+	moCoCollapse = "negatives: the keys of K earlier images are pushed away, so a constant embedding has the loss " +
+		"ln(1+K) and not the smallest"
+)
+
+var moCoV1Entry = Entry{
+	Name: "mocov1", Title: "MoCo v1", Date: "2019-11",
+	Paper: moCoPaper, Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives},
+	New: func() parallax.Method { return NewMoCoV1() },
+}
+var moCoV2Entry = Entry{
+	Name: "mocov2", Title: "MoCo v2", Date: "2020-03",
+	Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives},
+	Paper: "Chen, Fan, Girshick & He: Improved Baselines with Momentum Contrastive Learning. 2020, arXiv:2003.04297",
+	New:   func() parallax.Method { return NewMoCoV2() },
+}
+var moCoV2PlusEntry = Entry{
+	Name: "mocov2plus", Title: "MoCo v2+", Date: "2020-11", Collapse: moCoCollapse, Uses: []Part{Negatives},
+	Paper: "the improved reproduction of MoCo v2 in Chen & He: Exploring Simple Siamese Representation Learning. " +
+		"CVPR 2021, arXiv:2011.10566",
+	Equation: "L = ½ L(q₁, k₂, queue of k₂) + ½ L(q₂, k₁, queue of k₁), L as in MoCo",
+	New:      func() parallax.Method { return NewMoCoV2Plus() },
+}
+
+// NewMoCoV1 returns MoCo with the paper's hyperparameters (section 3.3, and the official code).
+func NewMoCoV1() *MoCo {
+	m := NewMoCoV2()
+	m.Temperature, m.Projector, m.colours = 0.07, nn.MLP{Widths: []int{128}}, true
+	return m
+}
+
+// NewMoCoV2 returns MoCo v2 with the paper's hyperparameters: an MLP, its temperature, and more augmentation.
+func NewMoCoV2() *MoCo {
+	return &MoCo{
+		Temperature:         0.2,
+		Queue:               65536,
+		TargetMomentum:      0.999,
+		FinalTargetMomentum: 0.999,
+		Projector:           nn.MLP{Widths: []int{2048, 128}},
+		ViewCount:           2,
+		Negatives:           true,
+		Groups:              1,
+		ShuffleGroups:       1,
+	}
+}
+
+// NewMoCoV2Plus returns MoCo v2+ as solo-learn has it: symmetric, and a target that begins faster.
+func NewMoCoV2Plus() *MoCo {
+	m := NewMoCoV2()
+	m.TargetMomentum, m.Projector.Widths, m.Symmetric = 0.99, []int{2048, 256}, true
+	return m
+}
+
+// leak is by how much more often a query finds its key among 1 + K in training than in evaluation mode, of the same
+// views and against the same queue: what the batch's statistics give away. z is what Forward made of the step. The
+// second pass has no gradient, changes no buffer and draws no random number, so a run is the same with it and without.
+func (m *MoCo) leak(s *parallax.Step, z []torch.Tensor) (difference torch.Tensor) {
+	defer m.params.Train(m.params.Training())
+	torch.NoGrad(func() {
+		m.params.Train(false)
+		keyed, asking := m.sides(s)
+		again := append(part.Embed(m.target.Encoder, keyed), part.Embed(m.encoder, asking)...)
+		torch.Autocast(false, func() { difference = m.found(z).Sub(m.found(again)) }) // as the loss is computed
+	})
+	return difference
+}
+
+// found is the accuracy in the pretext task: the share of queries that are nearer to their own key than to all in the
+// queue.
+func (m *MoCo) found(z []torch.Tensor) torch.Tensor {
+	var shares []torch.Tensor
+	exact := make([]torch.Tensor, len(z)) // of what autocast may have made
+	for i := range z {
+		exact[i] = z[i].To(m.params.DType())
+	}
+	for positive, negatives := range m.logits(exact) {
+		shares = append(shares, hits(positive, negatives))
+	}
+	return part.Mean(shares)
+}
+
+// hits is the share of rows whose positive is above all of their negatives, N and N x K.
+func hits(positive, negatives torch.Tensor) torch.Tensor {
+	return positive.Detach().Gt(negatives.Detach().Max(1)).To(torch.F32).Mean()
+}
+
+// query is q of one view.
+func (m *MoCo) query(view torch.Tensor) torch.Tensor {
+	return part.InGroups(func(parts []torch.Tensor) []torch.Tensor { return part.Embed(m.encoder, parts) }, view, m.Groups)
+}
+
+// key is k of one view: shuffled, or else in the groups of the queries, so that both have the statistics of the same
+// images.
+func (m *MoCo) key(s *parallax.Step, view torch.Tensor) torch.Tensor {
+	if m.ShuffleGroups > 1 {
+		return m.target.Shuffled(s, view, m.ShuffleGroups)
+	}
+	return part.InGroups(m.target.Embed, view, m.Groups)
+}
+
+// Collapsed has K+1 keys that are the same, once the queue holds them.
+func (m *MoCo) Collapsed(int) parallax.Collapsed {
+	c := part.Contrastive(math.Log(float64(1+m.Queue)), m.Negatives, m.Temperature)
+	if m.Negatives {
+		c.Causes = "a key encoder that moves too fast (method.target_momentum), so that the queue's keys are no longer " +
+			"comparable, or batch norm that tells which images are of one batch (method.shuffle_groups)"
+	}
+	return c
 }

@@ -5,15 +5,17 @@ package method
 import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var nnSiamEntry = Entry{
-	Name:     "nnsiam",
-	Title:    "NNSiam",
-	Date:     "2021-04",
-	Paper:    "SimSiam with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, arXiv:2104.14548; after solo-learn",
+	Name:  "nnsiam",
+	Title: "NNSiam",
+	Date:  "2021-04",
+	Paper: "SimSiam with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, " +
+		"arXiv:2104.14548; after solo-learn",
 	Equation: "L = ½ D(p₁, nn(z₂,Q)) + ½ D(p₂, nn(z₁,Q)),  D(p, z) = -cos(p, z), Q a queue of earlier z",
 	Collapse: "a predictor on one side, and on the other an embedding of the past, through which no gradient can pass",
 	New:      func() parallax.Method { return NewNNSiam() },
@@ -21,15 +23,15 @@ var nnSiamEntry = Entry{
 
 // NNSiam predicts, from one view's embedding, the nearest neighbour of the other's.
 type NNSiam struct {
-	Neighbour     bool      // nn(z,Q); off: the view's own z in its place, which is SimSiam
-	Queue         int       // how many earlier z the neighbour is looked for among
-	EnqueueAll    bool      // the queue takes z of all views; off: of the first alone
-	Projector     nn.MLP    // SimSiam's
-	Predictor     nn.MLP    // wide, where SimSiam's is a bottleneck
-	PredictorMode Predictor // trained, fixed at its initialisation, or none
-	PredictorRate Rate      // constant: the predictor's learning rate does not decay
-	Symmetric     bool      // both directions; off: only D(p₁, nn(z₂))
-	ViewCount     int       // more than 2: the mean over all ordered pairs of views
+	Neighbour     bool           // nn(z,Q); off: the view's own z in its place, which is SimSiam
+	Queue         int            // how many earlier z the neighbour is looked for among
+	EnqueueAll    bool           // the queue takes z of all views; off: of the first alone
+	Projector     nn.MLP         // SimSiam's
+	Predictor     nn.MLP         // wide, where SimSiam's is a bottleneck
+	PredictorMode part.Predictor // trained, fixed at its initialisation, or none
+	PredictorRate part.Rate      // constant: the predictor's learning rate does not decay
+	Symmetric     bool           // both directions; off: only D(p₁, nn(z₂))
+	ViewCount     int            // more than 2: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
 	predictor nn.Layer
@@ -52,48 +54,54 @@ func NewNNSiam() *NNSiam {
 
 // Validate checks the hyperparameters.
 func (m *NNSiam) Validate() error {
-	return first(
-		atLeast("queue", m.Queue, 1),
-		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
-		atLeast("view_count", m.ViewCount, 2),
+	return part.First(
+		part.AtLeast("queue", m.Queue, 1),
+		part.OneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
-		matching(m.PredictorMode, m.Predictor, m.Projector),
+		part.Matching(m.PredictorMode, m.Predictor, m.Projector),
 	)
 }
 
 // Views returns BYOL's two recipes, in turn, as solo-learn has them for NNSiam.
 func (m *NNSiam) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
-	return inTurn(m.ViewCount, one, other)
+	return part.InTurn(m.ViewCount, one, other)
 }
 
 // Build makes encoder, predictor and queue.
 func (m *NNSiam) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	d := m.Projector.Out(b.Backbone.Features())
-	m.predictor = predictor(b, m.Predictor, m.PredictorMode, d)
+	m.predictor = part.NewPredictor(b, m.Predictor, m.PredictorMode, d)
 	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, d, m.ViewCount*b.Batch)
-	return predicting(m.encoder, m.predictor, m.PredictorMode)
+	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Groups keeps the predictor's learning rate constant when asked.
-func (m *NNSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.groups() }
+func (m *NNSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.Groups() }
 
 // Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.
 func (m *NNSiam) Forward(s *parallax.Step) []torch.Tensor {
-	z := embed(m.encoder, s.Views)
-	offer(s, m.queue, z, m.EnqueueAll)
+	z := part.Embed(m.encoder, s.Views)
+	part.Offer(s, m.queue, z, m.EnqueueAll)
 	return append(z, parallax.Each(m.predictor, z)...)
 }
 
 // Loss is SimSiam's, each target replaced by its nearest neighbour.
 func (m *NNSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z, p := halves(z)
-	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
-	return directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		return cosine(p, neighbour(z, m.queue, m.Neighbour)).Neg() // D(p, nn(z))
+	z, p := part.Halves(z)
+	s.Report("cosine", part.Cosine(p[0].Detach(), z[1].Detach()))
+	return part.Directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
+		return part.Cosine(p, part.Neighbour(z, m.queue, m.Neighbour)).Neg() // D(p, nn(z))
 	})
 }
 
 // Update enqueues z, after the neighbours were looked up.
 func (m *NNSiam) Update(*parallax.Step) { m.queue.Enqueue() }
+
+// Collapsed is SimSiam's: a neighbour is one more embedding.
+func (m *NNSiam) Collapsed(int) parallax.Collapsed {
+	return part.Minimum(-1, "no predictor (method.predictor_mode), or one that learns more slowly than the encoder "+
+		"(method.predictor_rate)")
+}

@@ -9,36 +9,41 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var pawsEntry = Entry{
-	Name:     "paws",
-	Title:    "PAWS",
-	Date:     "2021-04",
-	Paper:    "Assran, Caron, Misra, Bojanowski, Joulin, Ballas & Rabbat: Semi-Supervised Learning of Visual Features by Non-Parametrically Predicting View Assignments with Support Samples. ICCV 2021, arXiv:2104.13963",
-	Equation: "L = mean of H(ρ(p⁺), p) - H(mean of ρ(p)),  p = softmax(ẑ·Ŝᵀ/τ)·Y,  ρ(p) ∝ p^(1/T);  Ŝ, Y the support's embeddings and labels",
-	Collapse: "sharpened targets: equal embeddings predict the support's uniform labels, which are not sharp (proposition 1); the mean prediction is kept spread over the classes",
-	Uses:     []Part{Clusters},
-	New:      func() parallax.Method { return NewPAWS() },
+	Name:  "paws",
+	Title: "PAWS",
+	Date:  "2021-04",
+	Paper: "Assran, Caron, Misra, Bojanowski, Joulin, Ballas & Rabbat: Semi-Supervised Learning of Visual Features " +
+		"by Non-Parametrically Predicting View Assignments with Support Samples. ICCV 2021, arXiv:2104.13963",
+	Equation: "L = mean of H(ρ(p⁺), p) - H(mean of ρ(p)),  p = softmax(ẑ·Ŝᵀ/τ)·Y,  ρ(p) ∝ p^(1/T);  Ŝ, Y the support's " +
+		"embeddings and labels",
+	Collapse: "sharpened targets: equal embeddings predict the support's uniform labels, which are not sharp " +
+		"(proposition 1); the mean prediction is kept spread over the classes",
+	Uses: []Part{Clusters},
+	New:  func() parallax.Method { return NewPAWS() },
 }
 
 // PAWS predicts from one view the soft label that the nearest labelled images give the other view. It trains on labels.
 type PAWS struct {
-	Temperature    float64   // τ of the soft nearest-neighbour classifier
-	Sharpen        float64   // T, of the targets and of the mean prediction; 1: not sharpened
-	Floor          float64   // entries of a target below it are 0; the official code's 1e-4
-	LabelSmoothing float64   // how much of Y is spread over all classes
-	MeMax          float64   // weight of the mean entropy that is maximised; 0: off
-	Symmetric      bool      // each large view is predicted from the other; else only the second from the first
-	SmallCrops     int       // further views, which predict the mean of the two targets
-	SupportClasses int       // classes in a step, 0 for all; 960 for ImageNet
-	SupportImages  int       // of each class; 7 for ImageNet
-	SupportViews   int       // of each of these images, 1 or 2
-	Projector      nn.MLP    // three layers, batch norm on the hidden ones
-	Predictor      nn.MLP    // of the anchors and their support alone: a bottleneck of two layers, after batch norm of what it gets
-	PredictorMode  Predictor // none; trained, as the official code has it for ImageNet; fixed
+	Temperature    float64 // τ of the soft nearest-neighbour classifier
+	Sharpen        float64 // T, of the targets and of the mean prediction; 1: not sharpened
+	Floor          float64 // entries of a target below it are 0; the official code's 1e-4
+	LabelSmoothing float64 // how much of Y is spread over all classes
+	MeMax          float64 // weight of the mean entropy that is maximised; 0: off
+	Symmetric      bool    // each large view is predicted from the other; else only the second from the first
+	SmallCrops     int     // further views, which predict the mean of the two targets
+	SupportClasses int     // classes in a step, 0 for all; 960 for ImageNet
+	SupportImages  int     // of each class; 7 for ImageNet
+	SupportViews   int     // of each of these images, 1 or 2
+	Projector      nn.MLP  // three layers, batch norm on the hidden ones
+	// of the anchors and their support alone: a bottleneck of two layers, after batch norm of what it gets
+	Predictor     nn.MLP
+	PredictorMode part.Predictor // none; trained, as the official code has it for ImageNet; fixed
 
 	encoder   parallax.Encoder
 	predictor nn.Layer
@@ -60,44 +65,48 @@ func (m *PAWS) Validate() error {
 	if v := m.SupportViews; v < 1 || v > 2 {
 		return fmt.Errorf("method.support_views is %d: it must be 1 or 2", v)
 	}
-	return first(
-		positive("temperature", m.Temperature), positive("sharpen", m.Sharpen), fraction("floor", m.Floor),
-		fraction("label_smoothing", m.LabelSmoothing), nonNegative("me_max", m.MeMax), atLeast("small_crops", m.SmallCrops, 0),
-		atLeast("support_classes", m.SupportClasses, 0), atLeast("support_images", m.SupportImages, 1),
-		m.Projector.Validate("method.projector"), matching(m.PredictorMode, m.Predictor, m.Projector),
+	return part.First(
+		part.Positive("temperature", m.Temperature), part.Positive("sharpen", m.Sharpen), part.Fraction("floor", m.Floor),
+		part.Fraction("label_smoothing", m.LabelSmoothing),
+		part.NonNegative("me_max", m.MeMax),
+		part.AtLeast("small_crops", m.SmallCrops, 0),
+		part.AtLeast("support_classes", m.SupportClasses, 0), part.AtLeast("support_images", m.SupportImages, 1),
+		m.Projector.Validate("method.projector"), part.Matching(m.PredictorMode, m.Predictor, m.Projector),
 	)
 }
 
 // Views returns two large views and the small crops.
 func (m *PAWS) Views(size int) []augment.Recipe {
 	large, small := augment.PAWSRecipes(size, m.SmallCrops > 0)
-	return append(inTurn(2, large), inTurn(m.SmallCrops, small)...)
+	return append(part.InTurn(2, large), part.InTurn(m.SmallCrops, small)...)
 }
 
 // Support asks for labelled images, as many of every class, seen by the recipe of the large views.
 func (m *PAWS) Support() parallax.SupportSpec {
-	return parallax.SupportSpec{Classes: m.SupportClasses, PerClass: m.SupportImages, Views: m.SupportViews, Temperature: m.Temperature}
+	return parallax.SupportSpec{
+		Classes: m.SupportClasses, PerClass: m.SupportImages, Views: m.SupportViews, Temperature: m.Temperature,
+	}
 }
 
 // Build makes the encoder and the predictor, which begins with batch norm.
 func (m *PAWS) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	m.predictor = nn.Identity
 	if d := m.Projector.Out(b.Backbone.Features()); m.PredictorMode != "none" {
 		norm := m.Predictor.Norm.Layer(b.Params.Sub("predictor").Sub("input"), d, true)
-		m.predictor = nn.Sequential{norm, predictor(b, m.Predictor, m.PredictorMode, d)}
+		m.predictor = nn.Sequential{norm, part.NewPredictor(b, m.Predictor, m.PredictorMode, d)}
 	}
-	return predicting(m.encoder, m.predictor, m.PredictorMode)
+	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Forward returns the predictions from the anchors, z of the targets, and the support in both ways; what is of the targets
-// has no gradient. Without a predictor predictions are z. Views of one size go through the networks together, as in the
-// official code: batch norm sees labelled and unlabelled images.
+// Forward returns the predictions from the anchors, z of the targets, and the support in both ways; what is of the
+// targets has no gradient. Without a predictor predictions are z. Views of one size go through the networks together,
+// as in the official code: batch norm sees labelled and unlabelled images.
 func (m *PAWS) Forward(s *parallax.Step) []torch.Tensor {
 	views := slices.Concat(s.Views, s.Support.Views)
-	z := bySize(nn.Sequential{m.encoder.Backbone, m.encoder.Projector}, views, views)
-	p, n := bySize(m.predictor, z, views), len(s.Views)
-	anchors, targets := p[:n:n], detached(z[:2])
+	z := part.BySize(nn.Sequential{m.encoder.Backbone, m.encoder.Projector}, views, views)
+	p, n := part.BySize(m.predictor, z, views), len(s.Views)
+	anchors, targets := p[:n:n], part.Detached(z[:2])
 	if !m.Symmetric {
 		anchors, targets = slices.Delete(anchors, 1, 2), targets[1:]
 	}
@@ -118,17 +127,17 @@ func (m *PAWS) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	}
 	var entropies, means []torch.Tensor
 	for v, anchor := range anchors {
-		target := mean(targets) // of a small crop
+		target := part.Mean(targets) // of a small crop
 		if v < directions {
 			target = targets[v]
 		}
 		target = target.MaskedFill(target.Lt(torch.Full(m.Floor, target.DType())), 0)
 		p := m.predict(s, anchor, support)
-		entropies = append(entropies, entropyOf(target, p).Sum(1).Mean()) // H(ρ(p⁺), p)
+		entropies = append(entropies, part.Entropy(target, p).Sum(1).Mean()) // H(ρ(p⁺), p)
 		means = append(means, s.Gather(m.sharpen(p)).Mean(0))
 	}
-	crossEntropy, average := mean(entropies), mean(means)
-	spread := entropyOf(average, average).Sum() // H(mean of ρ(p)), at most ln C
+	crossEntropy, average := part.Mean(entropies), part.Mean(means)
+	spread := part.Entropy(average, average).Sum() // H(mean of ρ(p)), at most ln C
 	s.Report("cross_entropy", crossEntropy)
 	s.Report("mean_entropy", spread)
 	return crossEntropy.Sub(spread.Scale(m.MeMax))
@@ -138,11 +147,17 @@ func (m *PAWS) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 func (m *PAWS) predict(s *parallax.Step, z, support torch.Tensor) torch.Tensor {
 	n, classes := len(s.Support.Labels), float64(s.Support.Classes)
 	y := torch.Eye(s.Support.Classes, z.DType()).IndexSelect(0, torch.FromInts(s.Support.Labels, n)) // one-hot
-	y = torch.Cat(0, repeat(y, support.Size(0)/n)...).Scale(1 - m.LabelSmoothing).Shift(m.LabelSmoothing / classes)
+	y = torch.Cat(0, part.Repeat(y, support.Size(0)/n)...).Scale(1 - m.LabelSmoothing).Shift(m.LabelSmoothing / classes)
 	return z.Normalize(1).MatMul(support.Normalize(1).T()).Scale(1 / m.Temperature).Softmax(1).MatMul(y)
 }
 
 // sharpen is ρ(p) = p^(1/T) / Σ p^(1/T).
 func (m *PAWS) sharpen(p torch.Tensor) torch.Tensor {
 	return p.Clamp(1e-30, math.Inf(1)).Log().Scale(1 / m.Sharpen).Softmax(1)
+}
+
+// Collapsed is not determined: the classes are the data's.
+func (m *PAWS) Collapsed(int) parallax.Collapsed {
+	return parallax.Collapsed{Causes: "targets that are not sharpened (method.sharpen), or no term for the mean " +
+		"prediction (method.me_max)"}
 }

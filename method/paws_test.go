@@ -10,6 +10,7 @@ import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -19,8 +20,8 @@ func paws(set func(*method.PAWS)) *method.PAWS {
 	return m
 }
 
-// The values were computed with PyTorch in float64 straight from the paper's formulas, apart from any method's code: anchors
-// z₁, targets z₂, and a support of six waves with the labels k mod 2; no entry of a target is set to 0.
+// The values were computed with PyTorch in float64 straight from the paper's formulas, apart from any method's code:
+// anchors z₁, targets z₂, and a support of six waves with the labels k mod 2; no entry of a target is set to 0.
 func TestPAWSValues(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()
@@ -127,8 +128,8 @@ func TestPAWSAgainstLoops(t *testing.T) {
 	})
 }
 
-// A constant embedding predicts the support's uniform labels: cross-entropy ln C, which sharpening leaves as far from the
-// smallest as it can be, and the mean prediction as spread as it can be.
+// A constant embedding predicts the support's uniform labels: cross-entropy ln C, which sharpening leaves as far from
+// the smallest as it can be, and the mean prediction as spread as it can be.
 func TestPAWSOfConstantEmbeddings(t *testing.T) {
 	in(t, func() {
 		one := torch.Ones(torch.F64, 6, 4)
@@ -145,7 +146,7 @@ func TestPAWSOfConstantEmbeddings(t *testing.T) {
 func TestPAWSPredictor(t *testing.T) {
 	in(t, func() {
 		var z [2][]torch.Tensor // anchors 0 to 3, targets 4 and 5, support 6, held support 7
-		for i, mode := range []method.Predictor{"none", "trained"} {
+		for i, mode := range []part.Predictor{"none", "trained"} {
 			b := build(shrink(paws(func(m *method.PAWS) { m.PredictorMode, m.SmallCrops = mode, 2 })), torch.F64, 6)
 			defer b.params.Free()
 			z[i] = b.Forward(b.step(0, 6, 1))
@@ -164,7 +165,8 @@ func TestPAWSPredictor(t *testing.T) {
 	})
 }
 
-// Large crops are of more of the image where small ones see the rest (the official code, for CIFAR-10 and for ImageNet).
+// Large crops are of more of the image where small ones see the rest (the official code, for CIFAR-10 and for
+// ImageNet).
 func TestPAWSCrops(t *testing.T) {
 	for _, c := range []struct {
 		size, small int

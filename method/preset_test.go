@@ -13,11 +13,12 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// published are the presets whose values others have published; those of the others were chosen here, as is said above all.
+// published are the presets whose values others have published; those of the others were chosen here, as is said above
+// all.
 var published = map[string]bool{"imagenet": true, "imagenet100": true, "cifar": true}
 
-// Every preset names every method, says where its values are from, and gives a rate of its own; the keys are those of the
-// method and of its recipes, with values that it accepts.
+// Every preset names every method, says where its values are from, and gives a rate of its own; the keys are those of
+// the method and of its recipes, with values that it accepts.
 func TestPresetsFitTheMethods(t *testing.T) {
 	for _, name := range preset.Names {
 		about, err := preset.About(name)

@@ -14,7 +14,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// arranged are the prototypes of the values below: sin(0.5 + 1.1t + 0.03t²) for element t of a K x 4 matrix, rows of length 1.
+// arranged are the prototypes of the values below: sin(0.5 + 1.1t + 0.03t²) for element t of a K x 4 matrix, rows of
+// length 1.
 func arranged(k int) torch.Tensor {
 	c := make([]float64, k*4)
 	for i := range c {

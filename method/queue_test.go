@@ -104,7 +104,8 @@ func TestMoCoAgainstLoops(t *testing.T) {
 	})
 }
 
-// With more views, the last one's key meets the queries of all others; symmetric, every key the queries of all other views.
+// With more views, the last one's key meets the queries of all others; symmetric, every key the queries of all other
+// views.
 func TestMoCoOfMoreViewsAgainstLoops(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) { m.ViewCount = 4 }), torch.F64, 6, func(b built) {
 		z := normals(7, 4, 6, width) // k₄, q₁, q₂, q₃
@@ -127,7 +128,8 @@ func TestMoCoOfMoreViewsAgainstLoops(t *testing.T) {
 	})
 }
 
-// ReSSL's loss of several strong views is the mean of those of each with the weak one. What the teacher sees is weak, or not.
+// ReSSL's loss of several strong views is the mean of those of each with the weak one. What the teacher sees is weak,
+// or not.
 func TestReSSLOfMoreViews(t *testing.T) {
 	with(t, reSSL(func(m *method.ReSSL) { m.ViewCount = 3 }), torch.F64, 6, func(b built) {
 		z := normals(7, 3, 6, width) // k, q₁, q₂
@@ -200,8 +202,8 @@ func TestNearestNeighbourOfWhatIsInTheQueue(t *testing.T) {
 	}
 }
 
-// Without the search, NNSiam is SimSiam and NNBYOL is BYOL, whatever is in the queue; and NNCLR, which finds p₁ by z₂ itself,
-// is MoCo v3's loss over 2τ.
+// Without the search, NNSiam is SimSiam and NNBYOL is BYOL, whatever is in the queue; and NNCLR, which finds p₁ by z₂
+// itself, is MoCo v3's loss over 2τ.
 func TestWithoutNeighbours(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, like parallax.Method
@@ -268,8 +270,8 @@ func TestNeighboursAreEnqueued(t *testing.T) {
 	}
 }
 
-// What Forward calls keys is in the queue after Update, of length 1, and not before: the loss of a batch knows only earlier
-// ones. With several processes all of their keys enter.
+// What Forward calls keys is in the queue after Update, of length 1, and not before: the loss of a batch knows only
+// earlier ones. With several processes all of their keys enter.
 func TestMoCoEnqueues(t *testing.T) {
 	for _, symmetric := range []bool{false, true} {
 		with(t, moCo(func(m *method.MoCo) { m.Symmetric = symmetric }), torch.F64, 12, func(b built) {

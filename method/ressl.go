@@ -3,20 +3,26 @@
 package method
 
 import (
+	"math"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var reSSLEntry = Entry{
-	Name:     "ressl",
-	Title:    "ReSSL",
-	Date:     "2021-07",
-	Paper:    "Zheng, You, Wang, Qian, Zhang, Wang & Xu: ReSSL: Relational Self-Supervised Learning with Weak Augmentation. NeurIPS 2021, arXiv:2107.09282",
-	Equation: "L = H( softmax(k·Qᵀ/τₜ), softmax(q·Qᵀ/τₛ) ), q of the strong view, k of the weak one, Q a queue of earlier k;  θₜ ← mθₜ + (1-m)θₛ after each step",
-	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding has the loss ln K once the queue is constant, too; that is not the smallest, but there the gradient is 0",
-	New:      func() parallax.Method { return NewReSSL() },
+	Name:  "ressl",
+	Title: "ReSSL",
+	Date:  "2021-07",
+	Paper: "Zheng, You, Wang, Qian, Zhang, Wang & Xu: ReSSL: Relational Self-Supervised Learning with Weak " +
+		"Augmentation. NeurIPS 2021, arXiv:2107.09282",
+	Equation: "L = H( softmax(k·Qᵀ/τₜ), softmax(q·Qᵀ/τₛ) ), q of the strong view, k of the weak one, Q a queue of " +
+		"earlier k;  θₜ ← mθₜ + (1-m)θₛ after each step",
+	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding has the " +
+		"loss ln K once the queue is constant, too; that is not the smallest, but there the gradient is 0",
+	New: func() parallax.Method { return NewReSSL() },
 }
 
 // ReSSL asks of a strong view what the weak one is like among many other images, not what it is.
@@ -27,12 +33,15 @@ type ReSSL struct {
 	TargetMomentum      float64 // m at the start
 	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
 	Weak                bool    // the teacher sees a crop and a flip; off: the recipe is the student's
-	ViewCount           int     // 2 in the paper; more: strong views for the student, over which the mean is taken, beside the teacher's one
-	Projector           nn.MLP  // two layers without batch norm
-	ShuffleGroups       int     // groups of the batch that batch norm sees one at a time in the teacher, after a shuffle: of 32 images in the official code; 1: off
+	// 2 in the paper; more: strong views for the student, over which the mean is taken, beside the teacher's one
+	ViewCount int
+	Projector nn.MLP // two layers without batch norm
+	// groups of the batch that batch norm sees one at a time in the teacher, after a shuffle: of 32 images in the official
+	// code; 1: off
+	ShuffleGroups int
 
 	encoder parallax.Encoder
-	target  target
+	target  part.Target
 	queue   *nn.Queue
 }
 
@@ -53,14 +62,14 @@ func NewReSSL() *ReSSL {
 
 // Validate checks the hyperparameters.
 func (m *ReSSL) Validate() error {
-	return first(
-		positive("student_temperature", m.StudentTemperature),
-		positive("teacher_temperature", m.TeacherTemperature),
-		atLeast("queue", m.Queue, 1),
-		fraction("target_momentum", m.TargetMomentum),
-		fraction("final_target_momentum", m.FinalTargetMomentum),
-		atLeast("view_count", m.ViewCount, 2),
-		atLeast("shuffle_groups", m.ShuffleGroups, 1),
+	return part.First(
+		part.Positive("student_temperature", m.StudentTemperature),
+		part.Positive("teacher_temperature", m.TeacherTemperature),
+		part.AtLeast("queue", m.Queue, 1),
+		part.Fraction("target_momentum", m.TargetMomentum),
+		part.Fraction("final_target_momentum", m.FinalTargetMomentum),
+		part.AtLeast("view_count", m.ViewCount, 2),
+		part.AtLeast("shuffle_groups", m.ShuffleGroups, 1),
 		m.Projector.Validate("method.projector"),
 	)
 }
@@ -71,13 +80,13 @@ func (m *ReSSL) Views(size int) []augment.Recipe {
 	if !m.Weak {
 		weak = strong
 	}
-	return append(inTurn(m.ViewCount-1, strong), weak)
+	return append(part.InTurn(m.ViewCount-1, strong), weak)
 }
 
 // Build makes the student, the teacher (the target) and the queue.
 func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
-	m.target = newTarget(b, m.Projector, "ema")
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
+	m.target = part.NewTarget(b, m.Projector, "ema")
 	m.queue = nn.NewQueue(b.Params.Sub("queue"), m.Queue, m.Projector.Out(b.Backbone.Features()), b.Batch)
 	return m.encoder
 }
@@ -85,17 +94,17 @@ func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns the teacher's k of the weak view and the student's q of the strong ones, and offers k to the queue.
 func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	last := len(s.Views) - 1
-	k := m.target.shuffled(s, s.Views[last], m.ShuffleGroups)
+	k := m.target.Shuffled(s, s.Views[last], m.ShuffleGroups)
 	m.queue.Offer(s.Gather(k))
-	return append([]torch.Tensor{k}, embed(m.encoder, s.Views[:last])...)
+	return append([]torch.Tensor{k}, part.Embed(m.encoder, s.Views[:last])...)
 }
 
 // Loss is the cross-entropy between the views' relations to the queue. The queue has no k of this batch yet, so
 // that no image is related to itself.
 func (m *ReSSL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	teacher := m.relation(z[0].Detach(), m.TeacherTemperature).Softmax(1)  // softmax(k·Qᵀ/τₜ)
-	s.Report("teacher_entropy", entropyOf(teacher, teacher).Sum(1).Mean()) // the least that the loss can be
-	return over(z[1:], func(q torch.Tensor) torch.Tensor {
+	teacher := m.relation(z[0].Detach(), m.TeacherTemperature).Softmax(1)     // softmax(k·Qᵀ/τₜ)
+	s.Report("teacher_entropy", part.Entropy(teacher, teacher).Sum(1).Mean()) // the least that the loss can be
+	return part.Over(z[1:], func(q torch.Tensor) torch.Tensor {
 		student := m.relation(q, m.StudentTemperature).LogSoftmax(1) // log softmax(q·Qᵀ/τₛ)
 		return teacher.Mul(student).Sum(1).Mean().Neg()
 	})
@@ -103,11 +112,17 @@ func (m *ReSSL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 
 // relation is z·Qᵀ/τ: N x K.
 func (m *ReSSL) relation(z torch.Tensor, temperature float64) torch.Tensor {
-	return unit(z).MatMul(m.queue.Rows().T()).Scale(1 / temperature)
+	return part.Unit(z).MatMul(m.queue.Rows().T()).Scale(1 / temperature)
 }
 
 // Update moves the teacher after the optimiser's step, and enqueues k.
 func (m *ReSSL) Update(s *parallax.Step) {
-	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	m.queue.Enqueue()
+}
+
+// Collapsed relates every image alike to a queue of one point.
+func (m *ReSSL) Collapsed(int) parallax.Collapsed {
+	return part.Chance(math.Log(float64(m.Queue)), "a teacher that is no sharper than the student "+
+		"(method.teacher_temperature), or follows it at once (method.target_momentum)")
 }

@@ -9,28 +9,33 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var scanEntry = Entry{
-	Name:     "scan",
-	Title:    "SCAN",
-	Date:     "2020-05",
-	Paper:    "Van Gansbeke, Vandenhende, Georgoulis, Proesmans & Van Gool: SCAN: Learning to Classify Images without Labels. ECCV 2020, arXiv:2005.12320",
-	Equation: "L = -mean of log⟨Φ(x), Φ(n(x))⟩ - λ H(mean of Φ(x)),  Φ the probabilities of C clusters, n(x) one of x's nearest neighbours",
+	Name:  "scan",
+	Title: "SCAN",
+	Date:  "2020-05",
+	Paper: "Van Gansbeke, Vandenhende, Georgoulis, Proesmans & Van Gool: SCAN: Learning to Classify Images without " +
+		"Labels. ECCV 2020, arXiv:2005.12320",
+	Equation: "L = -mean of log⟨Φ(x), Φ(n(x))⟩ - λ H(mean of Φ(x)),  Φ the probabilities of C clusters, n(x) one of x's " +
+		"nearest neighbours",
 	Collapse: "maximising the entropy of the batch's mean assignment: with all images in one cluster it is 0",
 	Uses:     []Part{Clusters},
 	New:      func() parallax.Method { return NewSCAN() },
 }
 
-// SCAN gives an image and its nearest neighbours among the features of a pretext task the same cluster. It is the clustering
-// stage; [SelfLabel] follows it.
+// SCAN gives an image and its nearest neighbours among the features of a pretext task the same cluster. It is the
+// clustering stage; [SelfLabel] follows it.
 type SCAN struct {
-	Classes       int     // C, the number of clusters
-	Heads         int     // that cluster side by side; the one with the smallest loss is taken in the end
-	Neighbours    int     // K nearest ones of an image, of which a step has one; 20, and 50 for ImageNet (section 3.1)
-	EntropyWeight float64 // λ; the paper's supplement and the configs say 5, the official code's default, 2, is not used; 0 leaves the entropy out
+	Classes    int // C, the number of clusters
+	Heads      int // that cluster side by side; the one with the smallest loss is taken in the end
+	Neighbours int // K nearest ones of an image, of which a step has one; 20, and 50 for ImageNet (section 3.1)
+	// λ; the paper's supplement and the configs say 5, the official code's default, 2, is not used; 0 leaves the entropy
+	// out
+	EntropyWeight float64
 
 	heads
 	neighbours [][]int
@@ -44,18 +49,21 @@ func (m *SCAN) Command() string { return "cluster" }
 
 // Validate checks the hyperparameters.
 func (m *SCAN) Validate() error {
-	return first(
-		atLeast("classes", m.Classes, 2),
-		atLeast("heads", m.Heads, 1),
-		atLeast("neighbours", m.Neighbours, 1),
-		nonNegative("entropy_weight", m.EntropyWeight),
+	return part.First(
+		part.AtLeast("classes", m.Classes, 2),
+		part.AtLeast("heads", m.Heads, 1),
+		part.AtLeast("neighbours", m.Neighbours, 1),
+		part.NonNegative("entropy_weight", m.EntropyWeight),
 	)
 }
 
 // Views returns two strong views, the second of a neighbour.
-func (m *SCAN) Views(size int) []augment.Recipe { return inTurn(2, augment.SCANStrongRecipe(size)) }
+func (m *SCAN) Views(size int) []augment.Recipe {
+	return part.InTurn(2, augment.SCANStrongRecipe(size))
+}
 
-// SetNeighbours says which images are near each: one list per image, none empty. Without it an image is its own neighbour.
+// SetNeighbours says which images are near each: one list per image, none empty. Without it an image is its own
+// neighbour.
 func (m *SCAN) SetNeighbours(near [][]int) { m.neighbours = near }
 
 // Pair draws one of an image's neighbours.
@@ -84,9 +92,9 @@ func (m *SCAN) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		agreement := p.Mul(q).Sum(1).Clamp(1e-30, math.Inf(1))                // ⟨Φ(x), Φ(n(x))⟩
 		average := p.Mean(0)
 		consistencies = append(consistencies, agreement.Log().Mean().Neg())
-		entropies = append(entropies, entropyOf(average, average).Sum()) // H, at most ln C
+		entropies = append(entropies, part.Entropy(average, average).Sum()) // H, at most ln C
 	}
-	consistency, spread := mean(consistencies), mean(entropies)
+	consistency, spread := part.Mean(consistencies), part.Mean(entropies)
 	s.Report("consistency", consistency)
 	s.Report("entropy", spread)
 	return consistency.Sub(spread.Scale(m.EntropyWeight))
@@ -126,4 +134,91 @@ func all(layers []nn.Layer, x torch.Tensor) []torch.Tensor {
 		out[i] = l.Forward(x)
 	}
 	return out
+}
+
+var selfLabelEntry = Entry{
+	Name:  "scan-selflabel",
+	Title: "SCAN, self-labelling",
+	Date:  "2020-05",
+	Paper: scanEntry.Paper,
+	Equation: "L = mean over clusters c of the mean of -log Φ(strong view)_c over the images whose weak view has Φ_c " +
+		"above the threshold",
+	Collapse: "it begins with SCAN's clusters, and a large cluster counts no more than a small one",
+	Uses:     []Part{Clusters},
+	New:      func() parallax.Method { return NewSelfLabel() },
+}
+
+// SelfLabel trains on the images that SCAN is sure of: the cluster of the weak view is the label of the strong one.
+type SelfLabel struct {
+	Classes   int     // C, as in the clustering stage
+	Threshold float64 // the probability above which an image has a label
+	Balance   bool    // clusters count alike; else images do
+
+	heads
+}
+
+// NewSelfLabel returns SCAN's self-labelling stage with the paper's hyperparameters (section 2.3 and the official
+// configs).
+func NewSelfLabel() *SelfLabel { return &SelfLabel{Classes: 10, Threshold: 0.99, Balance: true} }
+
+// Command is how it is run: it needs what the clustering stage has made.
+func (m *SelfLabel) Command() string { return "cluster" }
+
+// Validate checks the hyperparameters.
+func (m *SelfLabel) Validate() error {
+	return part.First(part.AtLeast("classes", m.Classes, 2), part.Fraction("threshold", m.Threshold))
+}
+
+// Views returns the weak view, which labels, and the strong one, which learns.
+func (m *SelfLabel) Views(size int) []augment.Recipe {
+	return []augment.Recipe{augment.EvalRecipe(size), augment.SCANStrongRecipe(size)}
+}
+
+// Build makes the backbone and one head.
+func (m *SelfLabel) Build(b *parallax.Build) parallax.Encoder { return m.heads.build(b, 1, m.Classes) }
+
+// Forward returns the logits of the weak view, without gradient, and of the strong one.
+func (m *SelfLabel) Forward(s *parallax.Step) []torch.Tensor {
+	var weak torch.Tensor
+	torch.NoGrad(func() { weak = m.logits(s.Views[0])[0] })
+	return []torch.Tensor{weak, m.logits(s.Views[1])[0]}
+}
+
+// Loss is the cross-entropy on confident images; 0 when the batch has none.
+func (m *SelfLabel) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	p := z[0].Detach().Softmax(1)
+	label := torch.Eye(m.Classes, p.DType()).IndexSelect(0, p.ArgMax(1)) // N x C, one-hot
+	sure := p.Max(1).Gt(torch.Full(m.Threshold, p.DType())).To(p.DType()).Unsqueeze(1)
+	label = s.Gather(label.Mul(sure))                     // 0 where not sure
+	cost := s.Gather(z[1].LogSoftmax(1)).Mul(label).Neg() // N x C: -log Φ_c
+	s.Report("confident", label.Sum(1).Mean())
+	count := label.Sum(0) // of each cluster
+	if m.Balance {
+		// Weights in inverse proportion to the counts, divided by their sum, as the official code has them.
+		clusters := count.Clamp(0, 1).Sum().Clamp(1, math.Inf(1))
+		return cost.Sum(0).Div(count.Clamp(1, math.Inf(1))).Sum().Div(clusters)
+	}
+	return cost.Sum().Div(count.Sum().Clamp(1, math.Inf(1)))
+}
+
+// Assign is the first head's Φ. The heads differ by where they began alone.
+func (m *SCAN) Assign(z torch.Tensor) torch.Tensor { return z.Narrow(1, 0, m.Classes).Softmax(1) }
+
+// Assign is Φ.
+func (m *SelfLabel) Assign(z torch.Tensor) torch.Tensor { return z.Softmax(1) }
+
+// Collapsed gives every image all clusters alike, which is the best for a weight of the entropy from 2 on. With less of
+// it one cluster may be better.
+func (m *SCAN) Collapsed(int) parallax.Collapsed {
+	c := part.Chance((1-m.EntropyWeight)*math.Log(float64(m.Classes)), "too small a weight of the entropy "+
+		"(method.entropy_weight), and one cluster takes all; or neighbours that say nothing of classes, from a pretext "+
+		"task that learnt little")
+	c.Known = m.EntropyWeight >= 2
+	return c
+}
+
+// Collapsed is not determined: it depends on how sure the network is.
+func (m *SelfLabel) Collapsed(int) parallax.Collapsed {
+	return parallax.Collapsed{Causes: "clusters of the stage before that take nearly all images, or a threshold that " +
+		"only few of them pass (method.threshold)"}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// What keeps each method from collapsing can be taken away, and what published experiments vary can be varied, by settings
-// of a run: method, and the settings as for --set, without "method.".
+// What keeps each method from collapsing can be taken away, and what published experiments vary can be varied, by
+// settings of a run: method, and the settings as for --set, without "method.".
 var settings = []string{
 	"simsiam stop_gradient=false",
 	"simsiam predictor_mode=none",

@@ -3,21 +3,27 @@
 package method
 
 import (
+	"math"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var simCLREntry = Entry{
-	Name:     "simclr",
-	Title:    "SimCLR",
-	Date:     "2020-02",
-	Paper:    "Chen, Kornblith, Norouzi & Hinton: A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020, arXiv:2002.05709",
-	Equation: "L = mean over the 2N views i of -log( exp(cos(zᵢ,zⱼ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), j the other view of i's image",
-	Collapse: "negatives: every other image of the batch is pushed away, so a constant embedding has the loss ln(2N-1) and not the smallest",
-	Uses:     []Part{Negatives},
-	New:      func() parallax.Method { return NewSimCLR() },
+	Name:  "simclr",
+	Title: "SimCLR",
+	Date:  "2020-02",
+	Paper: "Chen, Kornblith, Norouzi & Hinton: A Simple Framework for Contrastive Learning of Visual " +
+		"Representations. ICML 2020, arXiv:2002.05709",
+	Equation: "L = mean over the 2N views i of -log( exp(cos(zᵢ,zⱼ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), j the other view " +
+		"of i's image",
+	Collapse: "negatives: every other image of the batch is pushed away, so a constant embedding has the loss ln(2N-1) " +
+		"and not the smallest",
+	Uses: []Part{Negatives},
+	New:  func() parallax.Method { return NewSimCLR() },
 }
 
 // SimCLR draws the views of one image together and pushes those of all other images of the batch away.
@@ -27,9 +33,11 @@ type SimCLR struct {
 	ViewCount   int     // views of an image; 2 in the paper
 	Projector   nn.MLP  // g; batch norm in the hidden layer as in the official code
 
-	SharedWeights bool // one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table 5)
+	// one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table
+	// 5)
+	SharedWeights bool
 
-	branches branches
+	branches part.Branches
 }
 
 // NewSimCLR returns SimCLR with the paper's hyperparameters.
@@ -46,37 +54,43 @@ func NewSimCLR() *SimCLR {
 
 // Validate checks the hyperparameters.
 func (m *SimCLR) Validate() error {
-	return first(
-		positive("temperature", m.Temperature),
-		atLeast("view_count", m.ViewCount, 2),
+	return part.First(
+		part.Positive("temperature", m.Temperature),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 	)
 }
 
 // Views returns views of one recipe (section 3, appendix A).
 func (m *SimCLR) Views(size int) []augment.Recipe {
-	return inTurn(m.ViewCount, augment.SimCLRRecipe(size))
+	return part.InTurn(m.ViewCount, augment.SimCLRRecipe(size))
 }
 
 // Build makes f and g, or a pair of them for each branch.
 func (m *SimCLR) Build(b *parallax.Build) parallax.Encoder {
-	m.branches = newBranches(b, m.Projector, m.SharedWeights)
+	m.branches = part.NewBranches(b, m.Projector, m.SharedWeights)
 	return m.branches.Encoder
 }
 
 // Forward returns z of every view.
-func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return m.branches.embed(s.Views) }
+func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return m.branches.Embed(s.Views) }
 
 // Loss is NT-Xent (equation 1), averaged over all views as anchors. With more than two views, all views of the anchor's
 // image are positives and their exponentials are summed.
 func (m *SimCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	c := newContrast(s, z, m.Temperature)
+	c := part.NewContrast(s, z, m.Temperature)
 	if !m.Negatives {
-		return c.mean(c.positives).Mean().Neg()
+		return c.Mean(c.Positives).Mean().Neg()
 	}
-	attraction := c.logSum(c.positives).Mean() // log Σ over positives
-	repulsion := c.logSum(c.others).Mean()     // log Σ_{k≠i}
+	attraction := c.LogSum(c.Positives).Mean() // log Σ over positives
+	repulsion := c.LogSum(c.Others).Mean()     // log Σ_{k≠i}
 	s.Report("attraction", attraction.Neg())
 	s.Report("repulsion", repulsion)
 	return repulsion.Sub(attraction)
+}
+
+// Collapsed has all 2N views alike: each is one of 2N-1 that look the same.
+func (m *SimCLR) Collapsed(batch int) parallax.Collapsed {
+	v := float64(m.ViewCount)
+	return part.Contrastive(math.Log((v*float64(batch)-1)/(v-1)), m.Negatives, m.Temperature)
 }

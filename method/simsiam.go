@@ -3,8 +3,11 @@
 package method
 
 import (
+	"fmt"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -15,27 +18,31 @@ var simSiamEntry = Entry{
 	Date:     "2020-11",
 	Paper:    "Chen & He: Exploring Simple Siamese Representation Learning. CVPR 2021, arXiv:2011.10566",
 	Equation: "L = ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁)),  D(p, z) = -cos(p, z)",
-	Collapse: "stop-gradient on one side and a predictor on the other: without the stop-gradient the outputs become constant",
-	New:      func() parallax.Method { return NewSimSiam() },
+	Collapse: "stop-gradient on one side and a predictor on the other: without the stop-gradient the outputs become " +
+		"constant",
+	New: func() parallax.Method { return NewSimSiam() },
 }
 
 // SimSiam predicts one view's embedding from the other's, the target held still by a stop-gradient.
 type SimSiam struct {
-	Projector     nn.MLP     // the end of the paper's f: three layers, batch norm after each, the last without affine
-	Predictor     nn.MLP     // the paper's h: a bottleneck of two layers, batch norm on the hidden one
-	PredictorMode Predictor  // trained; fixed at its initialisation (table 1b); none (table 1a)
-	PredictorForm string     // mlp; bias: p = z/‖z‖ + b, a trained vector alone (Zhang et al. 2022, arXiv:2203.16262)
-	PredictorRate Rate       // constant: the predictor's learning rate does not decay (table 1c, official default)
-	StopGradient  bool       // sg; without it the method collapses (section 4.1)
-	TargetEvery   int        // k steps between two renewals of the network that gives the targets (section 5.2: 10, 100); 1: there is none apart
-	Symmetric     bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
-	Similarity    Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
-	Variance      float64    // of VICReg's variance term on every view's z, beside the loss: 1 in VICReg's experiment (arXiv:2105.04906, table 4); 0 is SimSiam
-	Covariance    float64    // of its covariance term: 0.01 there
-	ViewCount     int        // 2 in the paper; more: the mean over all ordered pairs of views
+	Projector     nn.MLP         // the end of the paper's f: three layers, batch norm after each, the last without affine
+	Predictor     nn.MLP         // the paper's h: a bottleneck of two layers, batch norm on the hidden one
+	PredictorMode part.Predictor // trained; fixed at its initialisation (table 1b); none (table 1a)
+	PredictorForm string         // mlp; bias: p = z/‖z‖ + b, a trained vector alone (Zhang et al. 2022, arXiv:2203.16262)
+	PredictorRate part.Rate      // constant: the predictor's learning rate does not decay (table 1c, official default)
+	StopGradient  bool           // sg; without it the method collapses (section 4.1)
+	// k steps between two renewals of the network that gives the targets (section 5.2: 10, 100); 1: there is none apart
+	TargetEvery int
+	Symmetric   bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
+	Similarity  Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
+	// of VICReg's variance term on every view's z, beside the loss: 1 in VICReg's experiment (arXiv:2105.04906, table 4);
+	// 0 is SimSiam
+	Variance   float64
+	Covariance float64 // of its covariance term: 0.01 there
+	ViewCount  int     // 2 in the paper; more: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
-	target    target // where TargetEvery is more than 1
+	target    part.Target // where TargetEvery is more than 1
 	predictor nn.Layer
 }
 
@@ -60,48 +67,48 @@ func NewSimSiam() *SimSiam {
 
 // Validate checks the hyperparameters.
 func (m *SimSiam) Validate() error {
-	return first(
-		oneOf("predictor_form", m.PredictorForm, "mlp", "bias"),
-		oneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
-		oneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
-		atLeast("target_every", m.TargetEvery, 1),
+	return part.First(
+		part.OneOf("predictor_form", m.PredictorForm, "mlp", "bias"),
+		part.OneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
+		part.OneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
+		part.AtLeast("target_every", m.TargetEvery, 1),
 		m.alternating(),
-		atLeast("view_count", m.ViewCount, 2),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
-		matching(m.PredictorMode, m.Predictor, m.Projector),
-		nonNegative("variance", m.Variance),
-		nonNegative("covariance", m.Covariance),
+		part.Matching(m.PredictorMode, m.Predictor, m.Projector),
+		part.NonNegative("variance", m.Variance),
+		part.NonNegative("covariance", m.Covariance),
 	)
 }
 
 // Views returns views of one recipe (appendix A).
 func (m *SimSiam) Views(size int) []augment.Recipe {
-	return inTurn(m.ViewCount, augment.SimSiamRecipe(size))
+	return part.InTurn(m.ViewCount, augment.SimSiamRecipe(size))
 }
 
 // Build makes f, backbone and projector, and h.
 func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	if m.TargetEvery > 1 {
-		m.target = newTarget(b, m.Projector, "ema")
+		m.target = part.NewTarget(b, m.Projector, "ema")
 	}
-	var form shape = m.Predictor
+	var form part.Shape = m.Predictor
 	if m.PredictorForm == "bias" {
-		form = offset{}
+		form = part.Offset{}
 	}
-	m.predictor = predictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	return predicting(m.encoder, m.predictor, m.PredictorMode)
+	m.predictor = part.NewPredictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Groups keeps the predictor's learning rate constant when asked.
-func (m *SimSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.groups() }
+func (m *SimSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.Groups() }
 
 // Forward returns z₁, z₂ ..., of the older network where there is one, and then p₁, p₂ ...
 func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
-	z := embed(m.encoder, s.Views)
+	z := part.Embed(m.encoder, s.Views)
 	p := parallax.Each(m.predictor, z)
 	if m.TargetEvery > 1 {
-		z = m.target.embed(s.Views)
+		z = m.target.Embed(s.Views)
 	}
 	return append(z, p...)
 }
@@ -109,15 +116,15 @@ func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 // Update renews the network that gives the targets after every k-th step: η ← F_θ (equation 10).
 func (m *SimSiam) Update(s *parallax.Step) {
 	if m.TargetEvery > 1 && (s.At+1)%m.TargetEvery == 0 {
-		m.target.follow(0)
+		m.target.Follow(0)
 	}
 }
 
 // Loss is equation 2, and beside it what [SimSiam.spread] weighs.
 func (m *SimSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z, p := halves(z)
-	s.Report("cosine", cosine(p[0].Detach(), z[1].Detach()))
-	loss := directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
+	z, p := part.Halves(z)
+	s.Report("cosine", part.Cosine(p[0].Detach(), z[1].Detach()))
+	loss := part.Directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
 	if m.Variance == 0 && m.Covariance == 0 {
 		return loss
 	}
@@ -132,5 +139,37 @@ func (m *SimSiam) d(p, z torch.Tensor) torch.Tensor {
 	if m.Similarity == "cross_entropy" {
 		return z.Softmax(1).Mul(p.LogSoftmax(1)).Sum(1).Mean().Neg() // -softmax(z)·log softmax(p)
 	}
-	return cosine(p, z).Neg() // -p·z / (‖p‖ ‖z‖)
+	return part.Cosine(p, z).Neg() // -p·z / (‖p‖ ‖z‖)
+}
+
+// alternating refuses what asks for a gradient through targets, where an older network gives them.
+func (m *SimSiam) alternating() error {
+	if m.TargetEvery > 1 && (!m.StopGradient || m.Variance != 0 || m.Covariance != 0) {
+		return fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave method.stop_gradient "+
+			"on, and method.variance and method.covariance at 0", m.TargetEvery)
+	}
+	return nil
+}
+
+// spread is µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)), VICReg's terms without its invariance. Their gradient goes through
+// both views.
+func (m *SimSiam) spread(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	z = part.Gather(s, z)
+	variance, covariance := part.Over(z, vicTerms.lacking).Scale(2), part.Over(z, covarianceOf).Scale(2)
+	s.Report("variance", variance)
+	s.Report("covariance", covariance)
+	return variance.Scale(m.Variance).Add(covariance.Scale(m.Covariance))
+}
+
+// vicTerms has what VICReg's variance term is made of in its own experiments.
+var vicTerms = NewVICReg().VICTerms
+
+// Collapsed is the minimum of cosines, and the variance term of a constant where there is one; of a cross-entropy
+// between softmaxes it is that of any one-hot softmax, which is never reached.
+func (m *SimSiam) Collapsed(int) parallax.Collapsed {
+	loss := 2 * m.Variance * vicTerms.lackingOfConstant()
+	c := part.Minimum(loss-1, "no stop-gradient (method.stop_gradient), no predictor (method.predictor_mode), or one "+
+		"that learns more slowly than the encoder (method.predictor_rate)")
+	c.Known, c.Minimum, c.SeesLength = m.Similarity == "cosine", loss == 0, loss != 0
+	return c
 }

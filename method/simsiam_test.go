@@ -44,7 +44,8 @@ func TestSimSiamBias(t *testing.T) {
 	})
 }
 
-// The targets are given by the network of the last step that k divides, without a gradient, and by none apart where k is 1.
+// The targets are given by the network of the last step that k divides, without a gradient, and by none apart where k
+// is 1.
 func TestSimSiamAlternates(t *testing.T) {
 	for _, c := range []struct{ every, steps, as int }{{1, 3, -1}, {2, 1, 0}, {2, 2, 2}, {2, 3, 2}, {10, 3, 0}} {
 		m := shrink(siamese(func(m *method.SimSiam) { m.TargetEvery = c.every }))

@@ -3,39 +3,47 @@
 package method
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var swavEntry = Entry{
-	Name:     "swav",
-	Title:    "SwAV",
-	Date:     "2020-06",
-	Paper:    "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882",
-	Equation: "L = -½ ( q₂·log p₁ + q₁·log p₂ ),  p = softmax(Czᵗ/τ),  q = Sinkhorn(Czᵗ/ε), z and the rows of C of length 1",
-	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): the only code that all images can share is the uniform one, with which the loss is ln K; there are no negative pairs",
-	Uses:     []Part{Clusters},
-	New:      func() parallax.Method { return NewSwAV() },
+	Name:  "swav",
+	Title: "SwAV",
+	Date:  "2020-06",
+	Paper: "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by " +
+		"Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882",
+	Equation: "L = -½ ( q₂·log p₁ + q₁·log p₂ ),  p = softmax(Czᵗ/τ),  q = Sinkhorn(Czᵗ/ε), z and the rows of C of " +
+		"length 1",
+	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): the only code that all images can " +
+		"share is the uniform one, with which the loss is ln K; there are no negative pairs",
+	Uses: []Part{Clusters},
+	New:  func() parallax.Method { return NewSwAV() },
 }
 
 // SwAV predicts, from one view, the code of another: its assignment to prototypes, which the batch uses equally.
 type SwAV struct {
-	Crops
-	Projector          nn.MLP  // two layers, batch norm on the hidden one
-	Prototypes         int     // K, the number of prototypes, the rows of C
-	Temperature        float64 // τ of the predictions
-	Epsilon            float64 // ε of the codes: smaller is harder
-	Sinkhorn           bool    // equal parts for all prototypes; off: the codes are softmax(Czᵗ/ε), and the method collapses
-	SinkhornIterations int     // 3 in the paper; more are closer to equal parts
-	Codes              string  // soft, or hard: one prototype, which the paper found worse online (section 3.1)
-	Queue              int     // embeddings of earlier batches, per large crop, that codes are computed with once it is full
-	QueueFrom          int     // the epoch from which these are collected
-	FreezeEpochs       int     // at the start, in which C stays as it is; the official script has 313 steps of 4,096 images, an epoch
-	FreezeSteps        int     // the same in steps: 5,005 in the official script for batches of 256; what is longer holds
+	part.Crops
+	Projector   nn.MLP  // two layers, batch norm on the hidden one
+	Prototypes  int     // K, the number of prototypes, the rows of C
+	Temperature float64 // τ of the predictions
+	Epsilon     float64 // ε of the codes: smaller is harder
+	// equal parts for all prototypes; off: the codes are softmax(Czᵗ/ε), and the method collapses
+	Sinkhorn           bool
+	SinkhornIterations int    // 3 in the paper; more are closer to equal parts
+	Codes              string // soft, or hard: one prototype, which the paper found worse online (section 3.1)
+	// embeddings of earlier batches, per large crop, that codes are computed with once it is full
+	Queue     int
+	QueueFrom int // the epoch from which these are collected
+	// at the start, in which C stays as it is; the official script has 313 steps of 4,096 images, an epoch
+	FreezeEpochs int
+	FreezeSteps  int // the same in steps: 5,005 in the official script for batches of 256; what is longer holds
 
 	encoder    parallax.Encoder
 	prototypes torch.Tensor // C: K x d
@@ -45,7 +53,7 @@ type SwAV struct {
 // NewSwAV returns SwAV with the paper's hyperparameters and its two large crops; without a queue, as for large batches.
 func NewSwAV() *SwAV {
 	return &SwAV{
-		Crops:      twoCrops(),
+		Crops:      part.TwoCrops(),
 		Projector:  nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
 		Prototypes: 3000, Temperature: 0.1, Epsilon: 0.05,
 		Sinkhorn: true, SinkhornIterations: 3, Codes: "soft",
@@ -55,20 +63,25 @@ func NewSwAV() *SwAV {
 
 // Validate checks the hyperparameters.
 func (m *SwAV) Validate() error {
-	return first(
-		m.Crops.validate(), m.Projector.Validate("method.projector"),
-		atLeast("prototypes", m.Prototypes, 1), positive("temperature", m.Temperature), positive("epsilon", m.Epsilon),
-		atLeast("sinkhorn_iterations", m.SinkhornIterations, 1), oneOf("codes", m.Codes, "soft", "hard"),
-		atLeast("queue", m.Queue, 0), atLeast("queue_from", m.QueueFrom, 0), atLeast("freeze_epochs", m.FreezeEpochs, 0), atLeast("freeze_steps", m.FreezeSteps, 0),
+	return part.First(
+		m.Crops.Check(), m.Projector.Validate("method.projector"),
+		part.AtLeast("prototypes", m.Prototypes, 1),
+		part.Positive("temperature", m.Temperature),
+		part.Positive("epsilon", m.Epsilon),
+		part.AtLeast("sinkhorn_iterations", m.SinkhornIterations, 1), part.OneOf("codes", m.Codes, "soft", "hard"),
+		part.AtLeast("queue", m.Queue, 0),
+		part.AtLeast("queue_from", m.QueueFrom, 0),
+		part.AtLeast("freeze_epochs", m.FreezeEpochs, 0),
+		part.AtLeast("freeze_steps", m.FreezeSteps, 0),
 	)
 }
 
 // Views returns one recipe for all crops, which differ in size and scale.
-func (m *SwAV) Views(size int) []augment.Recipe { return m.recipes(size) }
+func (m *SwAV) Views(size int) []augment.Recipe { return m.Recipes(size) }
 
 // Build makes the encoder f, the prototypes C and the queues.
 func (m *SwAV) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	d := m.Projector.Out(b.Backbone.Features())
 	m.prototypes = b.Params.Sub("prototypes").Param("weight", nn.Uniform(d), m.Prototypes, d)
 	m.normalize()
@@ -86,11 +99,11 @@ func (m *SwAV) Groups(s *parallax.Step) []nn.Group {
 
 // Forward returns z of the large crops, to make codes of, and then z of all crops, to predict from.
 func (m *SwAV) Forward(s *parallax.Step) []torch.Tensor {
-	z := embedCrops(m.encoder, s.Views)
+	z := part.EmbedCrops(m.encoder, s.Views)
 	for i, q := range m.queues {
 		q.Offer(s.Gather(z[i].Detach()))
 	}
-	return append(detached(z[:m.LargeCrops]), z...)
+	return append(part.Detached(z[:m.LargeCrops]), z...)
 }
 
 // Loss is the mean of -q·log p over all pairs of a large crop and another crop (equations 1 and 2; section 3.2).
@@ -108,8 +121,8 @@ func (m *SwAV) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 			}
 		}
 	}
-	s.Report("prototypes_in_use", inUse(p[0].Exp()))
-	return mean(terms)
+	s.Report("prototypes_in_use", part.InUse(p[0].Exp()))
+	return part.Mean(terms)
 }
 
 // scores is z̄Cᵗ.
@@ -127,13 +140,14 @@ func (m *SwAV) codes(i int, z torch.Tensor) (q torch.Tensor) {
 			q = Sinkhorn(scores, m.Epsilon, m.SinkhornIterations)
 		}
 		if q = q.Narrow(0, 0, n); m.Codes == "hard" {
-			q = hard(q)
+			q = part.Hard(q)
 		}
 	})
 	return q
 }
 
-// normalize gives the prototypes length 1 in place, as the official code does before every forward pass: without gradient.
+// normalize gives the prototypes length 1 in place, as the official code does before every forward pass: without
+// gradient.
 func (m *SwAV) normalize() {
 	torch.NoGrad(func() { m.prototypes.Normalize(1).CopyInto(m.prototypes.Detach()) })
 }
@@ -144,4 +158,35 @@ func (m *SwAV) Update(s *parallax.Step) {
 	for i := 0; i < len(m.queues) && s.Epoch >= m.QueueFrom; i++ {
 		m.queues[i].Enqueue()
 	}
+}
+
+// Sinkhorn returns the codes of scores, both B samples x K prototypes: the distribution closest to exp(scores/epsilon)
+// in which every prototype has the same share of the samples, after so many iterations of Sinkhorn and Knopp (Cuturi
+// 2013; SwAV, section 3.1 and its listing). An iteration first gives every prototype the share 1/K, then every sample
+// the share 1/B, so that it ends with codes that sum to 1 each. The factors 1/K, 1/B and B of the listing cancel.
+//
+// It works on logarithms, with the largest one subtracted before any exponential: where the listing's
+// exp(scores/epsilon) overflows or becomes 0, this does not. At least one iteration is needed.
+func Sinkhorn(scores torch.Tensor, epsilon float64, iterations int) torch.Tensor {
+	q := scores.Scale(1 / epsilon)
+	for range iterations {
+		q = q.Sub(q.LogSumExp(0).Unsqueeze(0)) // of every prototype over the samples
+		q = q.Sub(q.LogSumExp(1).Unsqueeze(1)) // of every sample over the prototypes
+	}
+	return q.Exp()
+}
+
+// Assign is p, the prediction of the codes.
+func (m *SwAV) Assign(z torch.Tensor) torch.Tensor {
+	return m.scores(z).Scale(1 / m.Temperature).Softmax(1)
+}
+
+// Collapsed predicts codes that give all prototypes the same share, best by an embedding as far from each. Without
+// Sinkhorn, and with hard codes, one prototype may win, and the loss may go to 0.
+func (m *SwAV) Collapsed(int) parallax.Collapsed {
+	c := part.Chance(math.Log(float64(m.Prototypes)), "codes without equal shares (method.sinkhorn), an epsilon of the "+
+		"codes that is too large for their rows to differ (method.epsilon), or prototypes that move before the embeddings "+
+		"do (method.freeze_epochs)")
+	c.Known = m.Sinkhorn && m.Codes == "soft"
+	return c
 }

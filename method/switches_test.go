@@ -10,6 +10,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/optim"
 	"github.com/parallax-ssl/parallax/torch"
@@ -287,9 +288,10 @@ func TestBYOLTargetMovesByItsSchedule(t *testing.T) {
 	})
 }
 
-// What moves BYOL's target: nothing, or the same gradient descent as the online network, on the loss as a function of both.
+// What moves BYOL's target: nothing, or the same gradient descent as the online network, on the loss as a function of
+// both.
 func TestBYOLTargetModes(t *testing.T) {
-	for mode, moves := range map[method.Target]bool{"fixed": false, "gradient": true} {
+	for mode, moves := range map[part.TargetMode]bool{"fixed": false, "gradient": true} {
 		m := shrink(bootstrap(func(m *method.BYOL) { m.TargetMode, m.TargetMomentum, m.FinalTargetMomentum = mode, 0, 0 }))
 		with(t, m, torch.F64, 8, func(b built) {
 			o := optim.New(optim.SGD{}, b.params.Trainable())
@@ -335,7 +337,7 @@ func TestBYOLTargetGetsNoGradient(t *testing.T) {
 }
 
 func TestSimSiamPredictorModes(t *testing.T) {
-	for mode, c := range map[method.Predictor]struct{ exists, moves bool }{
+	for mode, c := range map[part.Predictor]struct{ exists, moves bool }{
 		"trained": {true, true}, "fixed": {true, false}, "none": {false, false},
 	} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -360,7 +362,7 @@ func TestSimSiamPredictorModes(t *testing.T) {
 
 // The predictor's rate stays at its peak when the schedule has come to 0.
 func TestSimSiamPredictorRate(t *testing.T) {
-	for mode, want := range map[method.Rate]bool{"constant": true, "scheduled": false} {
+	for mode, want := range map[part.Rate]bool{"constant": true, "scheduled": false} {
 		with(t, shrink(siamese(func(m *method.SimSiam) { m.PredictorRate = mode })), torch.F32, 8, func(b built) {
 			o := optim.New(optim.SGD{}, b.params.Trainable())
 			defer o.Free()

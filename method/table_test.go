@@ -18,8 +18,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// properties are what the table test may expect of a loss. The zero value is what most methods have; a word says why one
-// of them is not so.
+// properties are what the table test may expect of a loss. The zero value is what most methods have; a word says why
+// one of them is not so.
 type properties struct {
 	held       []int  // numbers of the inputs of Loss behind a stop-gradient
 	stopped    string // part of the loss is behind a stop-gradient: its slope is not the gradient
@@ -551,8 +551,8 @@ func differing(a, b []nn.State) string {
 	return ""
 }
 
-// checkReach: one backward gives every parameter of the backbone that learns a gradient, and nothing to what is frozen. What is
-// evaluated is that one, or its moving average.
+// checkReach: one backward gives every parameter of the backbone that learns a gradient, and nothing to what is frozen.
+// What is evaluated is that one, or its moving average.
 func checkReach(t *testing.T, s subject) {
 	with(t, s.new(), torch.F64, 6, func(b built) {
 		b.loss(b.step(1, 6, 7)).Backward()
@@ -602,8 +602,8 @@ func (b built) train(o *optim.Optimizer, n int, s *parallax.Step) []float64 {
 	return losses
 }
 
-// checkLearning trains on 8 images. What a method remembers of other batches makes a loss larger or smaller whatever was
-// learned, so both losses are with the memory as it began.
+// checkLearning trains on 8 images. What a method remembers of other batches makes a loss larger or smaller whatever
+// was learned, so both losses are with the memory as it began.
 func checkLearning(t *testing.T, s subject) {
 	with(t, s.new(), torch.F32, 8, func(b built) {
 		o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())

@@ -5,26 +5,33 @@ package method
 import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var ticoEntry = Entry{
-	Name:     "tico",
-	Title:    "TiCo",
-	Date:     "2022-06",
-	Paper:    "Zhu, Moraes, Karakulak, Sobol, Canziani & LeCun: TiCo: Transformation Invariance and Covariance Contrast for Self-Supervised Visual Representation Learning. 2022, arXiv:2206.10698",
-	Equation: "L = 1 - 1/N Σ qᵢ·kᵢ + ρ/N Σ qᵢᵀCqᵢ,  C ← βC + (1-β) 1/N Σ qᵢqᵢᵀ, q and k unit vectors, k from a moving average of the network",
-	Collapse: "the covariance contrast: an embedding is pushed out of the directions in which the embeddings of many batches lie, a memory bank without end",
-	Uses:     []Part{Statistics},
-	New:      func() parallax.Method { return NewTiCo() },
+	Name:  "tico",
+	Title: "TiCo",
+	Date:  "2022-06",
+	Paper: "Zhu, Moraes, Karakulak, Sobol, Canziani & LeCun: TiCo: Transformation Invariance and Covariance Contrast " +
+		"for Self-Supervised Visual Representation Learning. 2022, arXiv:2206.10698",
+	Equation: "L = 1 - 1/N Σ qᵢ·kᵢ + ρ/N Σ qᵢᵀCqᵢ,  C ← βC + (1-β) 1/N Σ qᵢqᵢᵀ, q and k unit vectors, k from a moving " +
+		"average of the network",
+	Collapse: "the covariance contrast: an embedding is pushed out of the directions in which the embeddings of many " +
+		"batches lie, a memory bank without end",
+	Uses: []Part{Statistics},
+	New:  func() parallax.Method { return NewTiCo() },
 }
 
 // TiCo draws a query towards the key of the other view, and away from where the queries of the last batches were.
 type TiCo struct {
-	Rho                 float64 // ρ, weight of the covariance contrast; 8, as in lightly 1.6.0; 20 in lightly before and in sayannag/TiCo-pytorch; 0 leaves it out
-	Beta                float64 // β, how much of C stays from step to step
-	CovarianceGradient  bool    // through this batch's part of C, as in sayannag/TiCo-pytorch; off: none, as in lightly 1.6.0
+	// ρ, weight of the covariance contrast; 8, as in lightly 1.6.0; 20 in lightly before and in sayannag/TiCo-pytorch; 0
+	// leaves it out
+	Rho  float64
+	Beta float64 // β, how much of C stays from step to step
+	// through this batch's part of C, as in sayannag/TiCo-pytorch; off: none, as in lightly 1.6.0
+	CovarianceGradient  bool
 	TargetMomentum      float64 // of the key network, at the start
 	FinalTargetMomentum float64 // of the key network at the end, reached along half a cosine
 	Symmetric           bool    // every view is a query, too; off: the first alone
@@ -32,7 +39,7 @@ type TiCo struct {
 	Projector           nn.MLP  // two layers, batch norm on the hidden one
 
 	encoder           parallax.Encoder
-	target            target
+	target            part.Target
 	covariance, batch torch.Tensor // d x d: C of the steps before, and the second moment of this one's queries
 }
 
@@ -51,12 +58,12 @@ func NewTiCo() *TiCo {
 
 // Validate checks the hyperparameters.
 func (m *TiCo) Validate() error {
-	return first(
-		nonNegative("rho", m.Rho),
-		fraction("beta", m.Beta),
-		fraction("target_momentum", m.TargetMomentum),
-		fraction("final_target_momentum", m.FinalTargetMomentum),
-		atLeast("view_count", m.ViewCount, 2),
+	return part.First(
+		part.NonNegative("rho", m.Rho),
+		part.Fraction("beta", m.Beta),
+		part.Fraction("target_momentum", m.TargetMomentum),
+		part.Fraction("final_target_momentum", m.FinalTargetMomentum),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 	)
 }
@@ -64,35 +71,35 @@ func (m *TiCo) Validate() error {
 // Views returns BYOL's two recipes in turn.
 func (m *TiCo) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
-	return inTurn(m.ViewCount, one, other)
+	return part.InTurn(m.ViewCount, one, other)
 }
 
 // Build makes the network of the queries, that of the keys, and the buffers of C, which begins as 0.
 func (m *TiCo) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
-	m.target = newTarget(b, m.Projector, "ema")
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
+	m.target = part.NewTarget(b, m.Projector, "ema")
 	d := m.Projector.Out(b.Backbone.Features())
 	m.covariance = b.Params.Buffer("covariance", torch.Zeros(b.Params.DType(), d, d))
 	m.batch = b.Params.Buffer("batch", torch.Zeros(b.Params.DType(), d, d))
 	return m.encoder
 }
 
-// Forward returns the keys and then the queries. It keeps the queries' second moment for Update: of a step that accumulates
-// several batches, the last one's.
+// Forward returns the keys and then the queries. It keeps the queries' second moment for Update: of a step that
+// accumulates several batches, the last one's.
 func (m *TiCo) Forward(s *parallax.Step) []torch.Tensor {
 	keys, queries := s.Views[1:], s.Views[:1]
 	if m.Symmetric {
 		keys, queries = s.Views, s.Views
 	}
-	q := embed(m.encoder, queries)
+	q := part.Embed(m.encoder, queries)
 	torch.NoGrad(func() {
 		torch.Autocast(false, func() { secondMoment(s, q).To(m.batch.DType()).CopyInto(m.batch) })
 	})
-	return append(m.target.embed(keys), q...)
+	return append(m.target.Embed(keys), q...)
 }
 
-// Loss is the paper's (algorithm 1). Whether the authors pass a gradient through this batch's part of C is not known: without it
-// that part counts half, for it is quadratic in the queries twice over.
+// Loss is the paper's (algorithm 1). Whether the authors pass a gradient through this batch's part of C is not known:
+// without it that part counts half, for it is quadratic in the queries twice over.
 func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := m.covariance.Scale(m.Beta)
 	at := len(z) - 1
@@ -104,17 +111,17 @@ func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	for i, q := range queries {
 		for j, k := range keys {
 			if !m.Symmetric || i != j {
-				cosines = append(cosines, cosine(q, k.Detach()))
+				cosines = append(cosines, part.Cosine(q, k.Detach()))
 			}
 		}
 	}
-	part := secondMoment(s, queries)
+	share := secondMoment(s, queries)
 	if !m.CovarianceGradient {
-		part = part.Detach()
+		share = share.Detach()
 	}
-	c = c.Add(part.Scale(1 - m.Beta)) // βC + (1-β) 1/N Σ qᵢqᵢᵀ
-	invariance := mean(cosines).Neg().Shift(1)
-	contrast := over(queries, func(q torch.Tensor) torch.Tensor {
+	c = c.Add(share.Scale(1 - m.Beta)) // βC + (1-β) 1/N Σ qᵢqᵢᵀ
+	invariance := part.Mean(cosines).Neg().Shift(1)
+	contrast := part.Over(queries, func(q torch.Tensor) torch.Tensor {
 		q = q.Normalize(1)
 		return q.MatMul(c).Mul(q).Sum(1).Mean() // 1/N Σ qᵢᵀCqᵢ
 	})
@@ -125,7 +132,7 @@ func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 
 // secondMoment is 1/N Σ qᵢqᵢᵀ, d x d, over the whole batch's rows of all queries.
 func secondMoment(s *parallax.Step, queries []torch.Tensor) torch.Tensor {
-	return over(gather(s, queries), func(q torch.Tensor) torch.Tensor {
+	return part.Over(part.Gather(s, queries), func(q torch.Tensor) torch.Tensor {
 		q = q.Normalize(1)
 		return q.T().MatMul(q).Scale(1 / float64(q.Size(0)))
 	})
@@ -134,5 +141,10 @@ func secondMoment(s *parallax.Step, queries []torch.Tensor) torch.Tensor {
 // Update takes the step's queries into C and moves the key network.
 func (m *TiCo) Update(s *parallax.Step) {
 	torch.LerpInto([]torch.Tensor{m.covariance}, []torch.Tensor{m.batch}, 1-m.Beta)
-	m.target.follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+}
+
+// Collapsed is qᵀCq of the one direction that is left, of length 1.
+func (m *TiCo) Collapsed(int) parallax.Collapsed {
+	return part.LeastAtZero(m.Rho, "too small a weight of the covariance contrast (method.rho)")
 }

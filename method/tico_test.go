@@ -109,7 +109,8 @@ func TestTiCoContrast(t *testing.T) {
 	})
 }
 
-// C without its past is quadratic in the queries, and so is what it is multiplied by: with C held still half the slope is left.
+// C without its past is quadratic in the queries, and so is what it is multiplied by: with C held still half the slope
+// is left.
 func TestTiCoGradientThroughTheCovariance(t *testing.T) {
 	var slopes [2][]float64
 	for i, through := range []bool{true, false} {

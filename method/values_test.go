@@ -13,7 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// waves are the inputs of the values below: t = 4i + j, z₁ = sin(0.3 + 0.7t + 0.11t²), z₂ = z₁ + 0.25·cos(1.3t + 0.05t²).
+// waves are the inputs of the values below: t = 4i + j, z₁ = sin(0.3 + 0.7t + 0.11t²), z₂ = z₁ + 0.25·cos(1.3t +
+// 0.05t²).
 func waves() (z1, z2 torch.Tensor) {
 	a, b := make([]float64, 8*4), make([]float64, 8*4)
 	for i := range a {
@@ -106,8 +107,8 @@ func dot(a, b []float64) (s float64) {
 
 func cosineOf(a, b []float64) float64 { return dot(a, b) / math.Sqrt(dot(a, a)*dot(b, b)) }
 
-// ntXent is equation 1 of SimCLR written as the loops that it says, for any number of views: for each view of each image
-// -log of the share that the other views of the image have of all other views.
+// ntXent is equation 1 of SimCLR written as the loops that it says, for any number of views: for each view of each
+// image -log of the share that the other views of the image have of all other views.
 func ntXent(views [][][]float64, temperature float64) float64 {
 	total, anchors := 0.0, 0
 	for v := range views {
@@ -149,8 +150,8 @@ func TestSimCLRAgainstLoops(t *testing.T) {
 	})
 }
 
-// The loss lies between that of a perfect embedding, if the negatives could all be opposite, and the worst one. A constant
-// embedding has ln(2N-1).
+// The loss lies between that of a perfect embedding, if the negatives could all be opposite, and the worst one. A
+// constant embedding has ln(2N-1).
 func TestSimCLRBounds(t *testing.T) {
 	const n, temperature = 7, 0.3
 	in(t, func() {

@@ -5,19 +5,22 @@ package method
 import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var vibcRegEntry = Entry{
-	Name:     "vibcreg",
-	Title:    "VIbCReg",
-	Date:     "2021-09",
-	Paper:    "Lee & Aune: VIbCReg: Variance-Invariance-better-Covariance Regularization for Self-Supervised Learning on Time Series. 2021, arXiv:2109.00783",
+	Name:  "vibcreg",
+	Title: "VIbCReg",
+	Date:  "2021-09",
+	Paper: "Lee & Aune: VIbCReg: Variance-Invariance-better-Covariance Regularization for Self-Supervised Learning " +
+		"on Time Series. 2021, arXiv:2109.00783",
 	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  s and v as VICReg's,  c = 1/d² Σ_{i≠j} Corr(z)ᵢⱼ²",
-	Collapse: "VICReg's variance term; whitening at the end of the projector and a covariance term that does not depend on the features' scale",
-	Uses:     []Part{Statistics},
-	New:      func() parallax.Method { return NewVIbCReg() },
+	Collapse: "VICReg's variance term; whitening at the end of the projector and a covariance term that does not depend " +
+		"on the features' scale",
+	Uses: []Part{Statistics},
+	New:  func() parallax.Method { return NewVIbCReg() },
 }
 
 // VIbCReg is VICReg with correlations in the place of covariances and an iterative normalisation after the projector.
@@ -48,23 +51,23 @@ func NewVIbCReg() *VIbCReg {
 
 // Validate checks the hyperparameters.
 func (m *VIbCReg) Validate() error {
-	return first(
+	return part.First(
 		m.VICTerms.validate(),
-		atLeast("iter_norm_groups", m.IterNormGroups, 1),
-		atLeast("iter_norm_steps", m.IterNormSteps, 1),
-		atLeast("view_count", m.ViewCount, 2),
+		part.AtLeast("iter_norm_groups", m.IterNormGroups, 1),
+		part.AtLeast("iter_norm_steps", m.IterNormSteps, 1),
+		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 	)
 }
 
 // Views returns views of VICReg's recipe: the paper is about time series, and solo-learn has it so for images.
 func (m *VIbCReg) Views(size int) []augment.Recipe {
-	return inTurn(m.ViewCount, augment.VICRegRecipe(size))
+	return part.InTurn(m.ViewCount, augment.VICRegRecipe(size))
 }
 
 // Build makes the encoder, its projector ending in IterNorm.
 func (m *VIbCReg) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	if m.IterNorm {
 		d := m.Projector.Out(b.Backbone.Features())
 		norm := nn.NewIterNorm(b.Params.Sub("projector").Sub("iternorm"), d, m.IterNormGroups, m.IterNormSteps)
@@ -74,18 +77,18 @@ func (m *VIbCReg) Build(b *parallax.Build) parallax.Encoder {
 }
 
 // Forward returns z of every view.
-func (m *VIbCReg) Forward(s *parallax.Step) []torch.Tensor { return embed(m.encoder, s.Views) }
+func (m *VIbCReg) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is the sum of the three terms with the factors of the authors' code: the invariance is a mean over features too.
 func (m *VIbCReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z = gather(s, z)
+	z = part.Gather(s, z)
 	covarianceTerm := covarianceOf
 	if m.NormalizedCovariance {
 		covarianceTerm = correlationOf
 	}
-	invariance := pairwise(z, meanSquare)
-	variance := over(z, m.lacking).Scale(2)        // v(z₁) + v(z₂)
-	covariance := over(z, covarianceTerm).Scale(2) // c(z₁) + c(z₂)
+	invariance := part.Pairwise(z, part.MeanSquare)
+	variance := part.Over(z, m.lacking).Scale(2)        // v(z₁) + v(z₂)
+	covariance := part.Over(z, covarianceTerm).Scale(2) // c(z₁) + c(z₂)
 	return m.weighed(s, invariance, variance, covariance)
 }
 
@@ -93,4 +96,11 @@ func (m *VIbCReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 func correlationOf(z torch.Tensor) torch.Tensor {
 	z = z.Sub(z.MeanKeep(0)).Normalize(0)
 	return z.T().MatMul(z).OffDiagonal().Square().Mean()
+}
+
+// Collapsed is VICReg's in the paper's form.
+func (m *VIbCReg) Collapsed(int) parallax.Collapsed {
+	c := part.LeastAtZero(2*m.Variance*m.lackingOfConstant(), vicCauses)
+	c.SeesLength = true
+	return c
 }

@@ -7,25 +7,30 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 var wmseEntry = Entry{
-	Name:     "wmse",
-	Title:    "W-MSE",
-	Date:     "2020-07",
-	Paper:    "Ermolov, Siarohin, Sangineto & Sebe: Whitening for Self-Supervised Representation Learning. ICML 2021, arXiv:2007.06346",
-	Equation: "L = 2/(N d(d-1)) Σ over the pairs of d views of ‖w̄ᵢ - w̄ⱼ‖²,  w = L⁻¹(v - µ),  LLᵀ = Σ, with µ and Σ of v's slice of the batch",
-	Collapse: "whitening: within every slice of the batch the embeddings have the identity as covariance, whatever the network does",
-	Uses:     []Part{Statistics},
-	New:      func() parallax.Method { return NewWMSE() },
+	Name:  "wmse",
+	Title: "W-MSE",
+	Date:  "2020-07",
+	Paper: "Ermolov, Siarohin, Sangineto & Sebe: Whitening for Self-Supervised Representation Learning. ICML 2021, " +
+		"arXiv:2007.06346",
+	Equation: "L = 2/(N d(d-1)) Σ over the pairs of d views of ‖w̄ᵢ - w̄ⱼ‖²,  w = L⁻¹(v - µ),  LLᵀ = Σ, with µ and Σ of " +
+		"v's slice of the batch",
+	Collapse: "whitening: within every slice of the batch the embeddings have the identity as covariance, whatever the " +
+		"network does",
+	Uses: []Part{Statistics},
+	New:  func() parallax.Method { return NewWMSE() },
 }
 
 // WMSE draws the views together after whitening each of them over slices of the batch.
 type WMSE struct {
-	ViewCount  int      // the paper's d: 2 or 4
-	Slice      int      // w, rows that are whitened together: 128 for CIFAR, 256 with 128 features (section 4.2); at most the batch
+	ViewCount int // the paper's d: 2 or 4
+	// w, rows that are whitened together: 128 for CIFAR, 256 with 128 features (section 4.2); at most the batch
+	Slice      int
 	Iterations int      // partitions of the batch, over which the loss is averaged: 1, and 4 for STL-10 and Tiny ImageNet
 	Whitening  bool     // without it nothing prevents collapse
 	Eps        float64  // ε of (1-ε)Σ + εI; where that is not positive definite, larger ones are tried and reported
@@ -52,36 +57,36 @@ func NewWMSE() *WMSE {
 
 // Validate checks the hyperparameters.
 func (m *WMSE) Validate() error {
-	return first(
-		atLeast("view_count", m.ViewCount, 2),
-		atLeast("slice", m.Slice, 2),
-		atLeast("iterations", m.Iterations, 1),
-		fraction("eps", m.Eps),
-		oneOf("distance", m.Distance, "cosine", "euclidean"),
+	return part.First(
+		part.AtLeast("view_count", m.ViewCount, 2),
+		part.AtLeast("slice", m.Slice, 2),
+		part.AtLeast("iterations", m.Iterations, 1),
+		part.Fraction("eps", m.Eps),
+		part.OneOf("distance", m.Distance, "cosine", "euclidean"),
 		m.Projector.Validate("method.projector"),
 	)
 }
 
 // Views returns views of one recipe.
 func (m *WMSE) Views(size int) []augment.Recipe {
-	return inTurn(m.ViewCount, augment.WMSERecipe(size))
+	return part.InTurn(m.ViewCount, augment.WMSERecipe(size))
 }
 
 // Build makes the encoder.
 func (m *WMSE) Build(b *parallax.Build) parallax.Encoder {
-	m.encoder = encoder(b, b.Params, m.Projector)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	return m.encoder
 }
 
-// Forward returns the paper's v of every view. All views go through the projector together, so that its batch norm sees them
-// together, as in the official code.
+// Forward returns the paper's v of every view. All views go through the projector together, so that its batch norm sees
+// them together, as in the official code.
 func (m *WMSE) Forward(s *parallax.Step) []torch.Tensor {
-	return bySize(m.encoder.Projector, parallax.Each(m.encoder.Backbone, s.Views), s.Views)
+	return part.BySize(m.encoder.Projector, parallax.Each(m.encoder.Backbone, s.Views), s.Views)
 }
 
 // Loss is equation 6 for random partitions of the batch, the same for all views (section 3.2).
 func (m *WMSE) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z = gather(s, z)
+	z = part.Gather(s, z)
 	partitions := make([][]int, m.Iterations)
 	for i := range partitions {
 		partitions[i] = s.Rand.Perm(z[0].Size(0))
@@ -104,7 +109,7 @@ func (m *WMSE) LossOf(s *parallax.Step, z []torch.Tensor, partitions [][]int) to
 				largest, escalations = math.Max(largest, eps), escalations+raised
 			}
 		}
-		losses = append(losses, pairwise(w, m.distance))
+		losses = append(losses, part.Pairwise(w, m.distance))
 	}
 	if m.Whitening {
 		n := len(partitions[0])
@@ -112,21 +117,21 @@ func (m *WMSE) LossOf(s *parallax.Step, z []torch.Tensor, partitions [][]int) to
 		s.Report("escalations", torch.Full(float64(escalations), torch.F32))
 		s.Report("dropped", torch.Full(float64(n%min(n, m.Slice)), torch.F32)) // rows of every view, in no slice
 	}
-	return mean(losses)
+	return part.Mean(losses)
 }
 
 func (m *WMSE) distance(a, b torch.Tensor) torch.Tensor {
 	if m.Distance == "euclidean" {
 		return a.Sub(b).Square().Mean()
 	}
-	return cosine(a, b).Scale(-2).Shift(2) // ‖ā - b̄‖² = 2 - 2 cos
+	return part.Cosine(a, b).Scale(-2).Shift(2) // ‖ā - b̄‖² = 2 - 2 cos
 }
 
 // Whiten takes the rows of z, N x d, in the given order and whitens every slice of them by its own mean and covariance,
-// Σ = LLᵀ over w-1: rows L⁻¹(v - µ), in that order. What is left over after the last whole slice is dropped; a slice is the
-// whole batch when that has fewer rows. Where (1-ε)Σ + εI has no Cholesky factor, and at ε = 0 where a slice has too few
-// rows for it, ε is raised, at least to 1e-6 and then a hundredfold each time: Whiten returns the ε it used, and how often
-// it was raised.
+// Σ = LLᵀ over w-1: rows L⁻¹(v - µ), in that order. What is left over after the last whole slice is dropped; a slice is
+// the whole batch when that has fewer rows. Where (1-ε)Σ + εI has no Cholesky factor, and at ε = 0 where a slice has
+// too few rows for it, ε is raised, at least to 1e-6 and then a hundredfold each time: Whiten returns the ε it used,
+// and how often it was raised.
 func Whiten(z torch.Tensor, order []int, slice int, eps float64) (white torch.Tensor, used float64, raised int) {
 	slice = min(slice, len(order))
 	slices, d := len(order)/slice, z.Size(1)
@@ -143,4 +148,18 @@ func Whiten(z torch.Tensor, order []int, slice int, eps float64) (white torch.Te
 		}
 		eps, raised, singular = math.Min(1, math.Max(1e-6, 100*eps)), raised+1, false
 	}
+}
+
+// Collapsed is the minimum without whitening. With it what little differs is blown up until it is all noise, whose
+// cosines are 0; the euclidean distance is then that of noise and not that of the constant itself.
+func (m *WMSE) Collapsed(int) parallax.Collapsed {
+	if m.Whitening {
+		c := part.Chance(2, "slices with few more rows than there are features (method.slice), whose whitening amplifies "+
+			"noise")
+		c.Known = m.Distance == "cosine"
+		return c
+	}
+	c := part.Minimum(0, "without whitening (method.whitening) nothing keeps embeddings apart")
+	c.SeesLength = m.Distance == "euclidean"
+	return c
 }

@@ -17,9 +17,6 @@ import (
 
 const license = "// SPDX-License-Identifier: Apache-2.0"
 
-// longest is how many lines a method's file may have: a method that needs more hides its equation.
-const longest = 150
-
 // files calls visit with every file of the module's tree that belongs to it, by its slash-separated path.
 func files(t *testing.T, visit func(name string, text []byte)) {
 	t.Helper()
@@ -70,9 +67,6 @@ func TestGoFiles(t *testing.T) {
 			t.Errorf("%s: its first line is not %q", name, license)
 		}
 		folder := filepath.Dir(name)
-		if lines := bytes.Count(text, []byte("\n")); folder == "method" && !isTest(name) && lines > longest {
-			t.Errorf("%s has %d lines, more than a method's %d", name, lines, longest)
-		}
 		if isTest(name) {
 			return
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package method
+package part
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Crops are the views of a multi-crop method (SwAV, section 3.2): large ones of the images' size, and small ones of a smaller
-// part of the image, which cost little. The large ones come first.
+// Crops are the views of a multi-crop method (SwAV, section 3.2): large ones of the images' size, and small ones of a
+// smaller part of the image, which cost little. The large ones come first.
 type Crops struct {
 	LargeCrops int        // views of the images' size, of which targets are made
 	SmallCrops int        // further views, which only predict
@@ -21,18 +21,21 @@ type Crops struct {
 	SmallScale [2]float64 // share of the image's area in a small crop, least and most
 }
 
-// twoCrops are SwAV's two large crops alone (scripts/swav_400ep_2x224_pretrain.sh of the official code), and the size and scale of
-// the small ones, should there be some.
-func twoCrops() Crops {
+// TwoCrops are SwAV's two large crops alone (scripts/swav_400ep_2x224_pretrain.sh of the official code), and the size
+// and scale of the small ones, should there be some.
+func TwoCrops() Crops {
 	return Crops{LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.08, 1}, SmallScale: [2]float64{0.05, 0.14}}
 }
 
-func (c *Crops) validate() error {
+func (c *Crops) Check() error {
 	if c.LargeCrops == 1 && c.SmallCrops == 0 {
-		return errors.New("method.large_crops is 1 without small ones: one view has nothing to be compared with, so set it to 2 or more")
+		return errors.New("method.large_crops is 1 without small ones: one view has nothing to be compared with, so set it " +
+			"to 2 or more")
 	}
-	return first(
-		atLeast("large_crops", c.LargeCrops, 1), atLeast("small_crops", c.SmallCrops, 0), atLeast("small_size", c.SmallSize, 1),
+	return First(
+		AtLeast("large_crops", c.LargeCrops, 1),
+		AtLeast("small_crops", c.SmallCrops, 0),
+		AtLeast("small_size", c.SmallSize, 1),
 		area("large_scale", c.LargeScale), area("small_scale", c.SmallScale),
 	)
 }
@@ -41,19 +44,20 @@ func area(name string, scale [2]float64) error {
 	if scale[0] > 0 && scale[0] <= scale[1] && scale[1] <= 1 {
 		return nil
 	}
-	return fmt.Errorf("method.%s is %v: it must be the least and the greatest share of an image's area, above 0 and up to 1", name, scale)
+	return fmt.Errorf("method.%s is %v: it must be the least and the greatest share of an image's area, above 0 and up "+
+		"to 1", name, scale)
 }
 
-// recipes returns SwAV's recipe for every crop, which differ in size and scale (appendix A).
-func (c *Crops) recipes(size int) []augment.Recipe {
+// Recipes returns SwAV's recipe for every crop, which differ in size and scale (appendix A).
+func (c *Crops) Recipes(size int) []augment.Recipe {
 	large, small := augment.SwAVRecipe(size, c.LargeScale), augment.SwAVRecipe(c.SmallSize, c.SmallScale)
-	return append(inTurn(c.LargeCrops, large), inTurn(c.SmallCrops, small)...)
+	return append(InTurn(c.LargeCrops, large), InTurn(c.SmallCrops, small)...)
 }
 
-// embedCrops returns z of every crop. Crops of one size go through the backbone together, and then all of them through the
-// projector together, so that batch norm sees what it sees in the official code of SwAV and DINO
+// EmbedCrops returns z of every crop. Crops of one size go through the backbone together, and then all of them through
+// the projector together, so that batch norm sees what it sees in the official code of SwAV and DINO
 // (https://github.com/facebookresearch/swav/blob/06b1b7cbaf6ba2a792300d79c7299db98b93b7f9/src/resnet50.py, forward).
-func embedCrops(e parallax.Encoder, crops []torch.Tensor) []torch.Tensor {
+func EmbedCrops(e parallax.Encoder, crops []torch.Tensor) []torch.Tensor {
 	var h []torch.Tensor
 	for from := 0; from < len(crops); {
 		to := from + 1

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package part
+
+import (
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// InGroups embeds one view in groups of the batch, so that batch norm sees each on its own, as each of several GPUs
+// would. With one group, or none, it is embed.
+func InGroups(embed func([]torch.Tensor) []torch.Tensor, view torch.Tensor, groups int) torch.Tensor {
+	n := view.Size(0)
+	groups = min(groups, n)
+	if groups <= 1 {
+		return embed([]torch.Tensor{view})[0]
+	}
+	parts := make([]torch.Tensor, groups)
+	for g := range parts {
+		from, to := g*n/groups, (g+1)*n/groups
+		parts[g] = view.Narrow(0, from, to-from)
+	}
+	return torch.Cat(0, embed(parts)...)
+}
+
+// Shuffled returns the target's z of one view by MoCo's shuffled batch norm (He et al., section 3.3): the batch is put
+// in a random order before batch norm sees it in groups. So a key's statistics are not over the images that its query's
+// are, and do not give away which key is the query's. With one group it is embed.
+func (t Target) Shuffled(s *parallax.Step, view torch.Tensor, groups int) torch.Tensor {
+	if groups == 1 {
+		return t.Embed([]torch.Tensor{view})[0]
+	}
+	n := view.Size(0)
+	order, back := s.Rand.Perm(n), make([]int, n)
+	for to, from := range order {
+		back[from] = to
+	}
+	keys := InGroups(t.Embed, view.IndexSelect(0, torch.FromInts(order, n)), groups)
+	return keys.IndexSelect(0, torch.FromInts(back, n))
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package part
+
+import (
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// InTurn returns count recipes: the given ones, over and over.
+func InTurn(count int, recipes ...augment.Recipe) []augment.Recipe {
+	all := make([]augment.Recipe, count)
+	for i := range all {
+		all[i] = recipes[i%len(recipes)]
+	}
+	return all
+}
+
+// Halves takes apart what a Forward returns that has the targets of all views before the predictions from all views.
+func Halves(z []torch.Tensor) (targets, predictions []torch.Tensor) {
+	return z[:len(z)/2], z[len(z)/2:]
+}
+
+// Directions returns the mean of d(pᵢ, zⱼ) over all ordered pairs of different views; when both is false, over the
+// pairs with i < j.
+func Directions(p, z []torch.Tensor, both bool, d func(p, z torch.Tensor) torch.Tensor) torch.Tensor {
+	var terms []torch.Tensor
+	for i := range p {
+		for j := range z {
+			if i < j || both && i != j {
+				terms = append(terms, d(p[i], z[j]))
+			}
+		}
+	}
+	return Mean(terms)
+}
+
+// Mean returns the mean of tensors of one shape.
+func Mean(terms []torch.Tensor) torch.Tensor { return Sum(terms).Scale(1 / float64(len(terms))) }
+
+// Sum returns the sum of tensors of one shape.
+func Sum(terms []torch.Tensor) torch.Tensor {
+	total := terms[0]
+	for _, t := range terms[1:] {
+		total = total.Add(t)
+	}
+	return total
+}
+
+// Pairwise returns the mean of f over all pairs of views; with two views it is f of them.
+func Pairwise(z []torch.Tensor, f func(a, b torch.Tensor) torch.Tensor) torch.Tensor {
+	var terms []torch.Tensor
+	for i := range z {
+		for j := i + 1; j < len(z); j++ {
+			terms = append(terms, f(z[i], z[j]))
+		}
+	}
+	return Mean(terms)
+}
+
+// Over returns the mean of f over the views.
+func Over(z []torch.Tensor, f func(torch.Tensor) torch.Tensor) torch.Tensor {
+	return Mean(parallax.Each(nn.Func(f), z))
+}
+
+// Gather returns the whole batch's rows of every view, in a slice of its own.
+func Gather(s *parallax.Step, z []torch.Tensor) []torch.Tensor {
+	return parallax.Each(nn.Func(s.Gather), z)
+}
+
+// Detached returns the tensors without gradient, in a slice of its own.
+func Detached(ts []torch.Tensor) []torch.Tensor {
+	return parallax.Each(nn.Func(torch.Tensor.Detach), ts)
+}
+
+// Repeat returns t n times.
+func Repeat(t torch.Tensor, n int) []torch.Tensor {
+	ts := make([]torch.Tensor, n)
+	for i := range ts {
+		ts[i] = t
+	}
+	return ts
+}
