@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/preset"
@@ -125,7 +126,7 @@ func NewPlan(ctx context.Context, r Request) (*Plan, error) {
 	if err := p.setMethod(r.Chosen); err != nil {
 		return nil, err
 	}
-	values, err := run.Values(r.Text, r.File)
+	values, err := config.Values(r.Text, r.File)
 	if err != nil {
 		return nil, run.Invalid(err)
 	}
@@ -273,7 +274,7 @@ func (p *Plan) settings(stage string, encoder string) ([]pretrain.Setting, error
 		if err != nil {
 			return nil, err
 		}
-		values, err := run.Values(text, run.ConfigFile)
+		values, err := config.Values(text, run.ConfigFile)
 		if err != nil {
 			return nil, err
 		}

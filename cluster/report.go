@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/number"
@@ -98,7 +99,7 @@ func sourceOf(dir string) (*dataset.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := run.Values(text, run.ConfigFile)
+	values, err := config.Values(text, run.ConfigFile)
 	if err != nil {
 		return nil, err
 	}

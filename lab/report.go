@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -621,7 +622,7 @@ func setup(p Plan, dir string, experiments []Experiment) []word {
 		if err != nil {
 			continue
 		}
-		values, err := run.Values(text, file)
+		values, err := config.Values(text, file)
 		if err != nil {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
@@ -52,10 +53,10 @@ func TestHyperparametersSurviveTheConfigFile(t *testing.T) {
 				if altered {
 					alter(t, reflect.ValueOf(m).Elem())
 				}
-				c := run.Default()
-				c.Method = run.MethodConfig{Name: e.Name, Fields: m}
+				c := config.Default()
+				c.Method = config.MethodConfig{Name: e.Name, Fields: m}
 				c.Augment = m.Views(32)
-				l, err := run.New(&c)
+				l, err := config.New(&c)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -64,7 +65,7 @@ func TestHyperparametersSurviveTheConfigFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				back := e.New()
-				got, err := run.Load(text, back)
+				got, err := config.Load(text, back)
 				if err != nil {
 					t.Fatalf("%v\n%s", err, text)
 				}
@@ -75,7 +76,7 @@ func TestHyperparametersSurviveTheConfigFile(t *testing.T) {
 				if diff := cmp.Diff(m.Views(32), got.Augment); diff != "" {
 					t.Errorf("the recipes: %s", diff)
 				}
-				if name, err := run.MethodOf(text, run.ConfigFile); name != e.Name || err != nil {
+				if name, err := config.MethodOf(text, run.ConfigFile); name != e.Name || err != nil {
 					t.Errorf("the config is of %q, %v", name, err)
 				}
 			}

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/preset"
-	"github.com/parallax-ssl/parallax/run"
 )
 
 // published are the presets whose values others have published; those of the others were chosen here, as is said above
@@ -45,9 +45,9 @@ func TestPresetsFitTheMethods(t *testing.T) {
 // checkPreset lays a preset over a method, as a run does: first its hyperparameters, then its recipes.
 func checkPreset(t *testing.T, name string, e method.Entry, size int) {
 	m := e.New()
-	c := run.Default()
-	c.Method = run.MethodConfig{Name: e.Name, Fields: m}
-	l, err := run.New(&c)
+	c := config.Default()
+	c.Method = config.MethodConfig{Name: e.Name, Fields: m}
+	l, err := config.New(&c)
 	if err != nil {
 		t.Fatal(err)
 	}

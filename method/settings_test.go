@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
-	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -153,9 +153,9 @@ func TestSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := shrink(e.New())
-			c := run.Default()
-			c.Method = run.MethodConfig{Name: name, Fields: m}
-			l, err := run.New(&c)
+			c := config.Default()
+			c.Method = config.MethodConfig{Name: name, Fields: m}
+			l, err := config.New(&c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +185,7 @@ func TestSettings(t *testing.T) {
 // fields are a method's hyperparameters as text.
 func fields(t *testing.T, m parallax.Method) string {
 	t.Helper()
-	all, err := run.Fields(m)
+	all, err := config.Fields(m)
 	if err != nil {
 		t.Error(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
-	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/config"
 )
 
 // What a thread of a server's processor from 2022 did in training runs on a quiet machine, within a factor of two:
@@ -48,7 +48,7 @@ func (j *Job) Slow() string {
 
 // pace estimates how many images a second a CPU trains on; 0 where the network is not known here. A step costs about three
 // forward passes of every view.
-func pace(c *run.Config, b run.Backbone) float64 {
+func pace(c *config.Config, b config.Backbone) float64 {
 	views := 0.
 	for _, recipe := range c.Augment {
 		side := float64(c.Data.Size)
@@ -60,7 +60,7 @@ func pace(c *run.Config, b run.Backbone) float64 {
 		views += side * side / float64(c.Data.Size*c.Data.Size)
 	}
 	speed := paceFloat32
-	if c.Train.Precision == run.BF16 {
+	if c.Train.Precision == config.BF16 {
 		speed = paceBF16
 	}
 	cost := 3 * views * operations(b, c.Data.Size)
@@ -73,7 +73,7 @@ func pace(c *run.Config, b run.Backbone) float64 {
 // operations are the multiplications and additions of a forward pass of one image. The networks' papers give them for 224
 // pixels (a wide ResNet's for 32), and all but the first layer's grow with the square of width and side. A stem for small
 // images keeps four times the resolution, one with a stride twice.
-func operations(b run.Backbone, size int) float64 {
+func operations(b config.Backbone, size int) float64 {
 	of := map[string]float64{
 		"resnet18": 1.8e9, "resnet34": 3.6e9, "resnet50": 4.1e9, "resnet101": 7.8e9, "wrn28": 0.83e9,
 		"resnet8": 0.6e9, "resnet20": 2e9, // 0.012e9 and 0.041e9 for 32 pixels, width 16 and the small stem

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
@@ -135,7 +136,7 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, err := run.MethodOf(text, run.ConfigFile)
+	name, err := config.MethodOf(text, run.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := run.Load(text, entry.New())
+	before, err := config.Load(text, entry.New())
 	if err != nil {
 		return nil, err
 	}
@@ -152,12 +153,12 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 		return nil, run.Invalid(fmt.Errorf("the run in %s is a stage of several: go on with  parallax %s --resume %s",
 			dir, m.Command(), filepath.Dir(dir)))
 	}
-	if j.Config, err = run.Load(text, j.Method); err != nil {
+	if j.Config, err = config.Load(text, j.Method); err != nil {
 		return nil, err
 	}
 	for _, s := range settings {
 		if s.Path == "method.name" && s.Value != name {
-			return nil, refuse(dir, run.Change{Path: s.Path, Old: name, New: s.Value})
+			return nil, refuse(dir, config.Change{Path: s.Path, Old: name, New: s.Value})
 		}
 		if err := j.Config.Set(s.Path, s.Value, s.Source); err != nil {
 			return nil, run.Invalid(err)
@@ -178,7 +179,7 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	if err := errors.Join(j.identify(), run.Invalid(j.complete())); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
-	refused, err := run.Refused(before.Config, j.Config.Config)
+	refused, err := config.Refused(before.Config, j.Config.Config)
 	if err == nil && len(refused) > 0 {
 		err = refuse(dir, refused...)
 	}
@@ -189,7 +190,7 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 }
 
 // refuse is the error of a resume with changes that it must not make.
-func refuse(dir string, changes ...run.Change) error {
+func refuse(dir string, changes ...config.Change) error {
 	var lines []string
 	for _, c := range changes {
 		lines = append(lines, c.String())

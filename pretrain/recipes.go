@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/run"
@@ -24,10 +25,10 @@ func Recipes(s *dataset.Source, name string, size int, settings []Setting) ([]au
 		}
 	}
 	m := entry.New()
-	config := run.Default()
-	config.Method = run.MethodConfig{Name: name, Fields: m}
-	config.Data.Size = size
-	l, err := run.New(&config)
+	c := config.Default()
+	c.Method = config.MethodConfig{Name: name, Fields: m}
+	c.Data.Size = size
+	l, err := config.New(&c)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
@@ -24,7 +25,7 @@ import (
 
 // Job is a run that is fully described but not begun. Close it when it is not handed to [Job.Prepare].
 type Job struct {
-	Config   *run.Layered
+	Config   *config.Layered
 	Method   parallax.Method
 	Backbone parallax.Backbone
 	Source   *dataset.Source // the training images
@@ -68,7 +69,7 @@ func (r *Request) value(path string) (*Setting, error) {
 			return &s, nil
 		}
 	}
-	values, err := run.Values(r.Text, r.File)
+	values, err := config.Values(r.Text, r.File)
 	for _, v := range values {
 		if v.Path == path {
 			return &Setting{path, v.Text, r.File}, err
@@ -96,9 +97,9 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 	if s, ok := j.Method.(parallax.Stager); ok && !r.Stage {
 		return nil, run.Invalid(fmt.Errorf("%s comes in stages, after a pretext task: parallax %s --data PATH --classes K runs them all", name, s.Command()))
 	}
-	c := run.Default()
-	c.Method = run.MethodConfig{Name: name, Fields: j.Method}
-	if j.Config, err = run.New(&c); err != nil {
+	c := config.Default()
+	c.Method = config.MethodConfig{Name: name, Fields: j.Method}
+	if j.Config, err = config.New(&c); err != nil {
 		return nil, err
 	}
 	if err := j.openData(r); err != nil {
@@ -163,7 +164,7 @@ func (j *Job) layer(r *Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := run.Values(r.Text, r.File)
+	values, err := config.Values(r.Text, r.File)
 	if err != nil {
 		return err
 	}
@@ -200,7 +201,7 @@ func (j *Job) layer(r *Request) error {
 
 // views gives the configuration the method's recipes. How many they are may depend on the method's settings, so these are
 // made first; what is wrong with one is found when it is made once more.
-func views(c *run.Layered, m parallax.Method, given []Setting) error {
+func views(c *config.Layered, m parallax.Method, given []Setting) error {
 	for _, s := range given {
 		if strings.HasPrefix(s.Path, "method.") && s.Path != "method.name" {
 			_ = c.Set(s.Path, s.Value, s.Source)
@@ -329,7 +330,7 @@ func (j *Job) complete() error {
 }
 
 // Network is the backbone that a config describes.
-func Network(c *run.Config) (parallax.Backbone, error) {
+func Network(c *config.Config) (parallax.Backbone, error) {
 	b := c.Backbone
 	s := backbone.Spec{Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), ZeroInit: b.ZeroInit, Size: c.Data.Size}
 	if err := s.Norm.UnmarshalText([]byte(b.Norm)); err != nil {
@@ -343,7 +344,7 @@ func (j *Job) identify() error {
 	return torch.Scope(func() error {
 		facts := torch.Describe()
 		c := j.Config
-		c.Engine = run.Engine{Version: facts["libtorch"], CPU: facts["cpu capability"]}
+		c.Engine = config.Engine{Version: facts["libtorch"], CPU: facts["cpu capability"]}
 		return c.Mark("engine", "detected")
 	})
 }
@@ -360,9 +361,9 @@ func (j *Job) loader() *dataset.Loader {
 // precision is bf16 where the device computes it in hardware.
 func precision(device string) string {
 	if machine.FastBF16(device) {
-		return run.BF16
+		return config.BF16
 	}
-	return run.Float32
+	return config.Float32
 }
 
 // round keeps four digits: statistics of a sample are not known better, and the config file reads better.

@@ -11,8 +11,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/config"
+
 	"github.com/gofrs/flock"
 )
+
+// ErrNoRun is what reading a folder that holds no run wraps.
+var ErrNoRun = errors.New("not a run directory")
 
 // Dir is a run directory that this process alone writes to, until Close.
 type Dir struct {
@@ -22,7 +27,7 @@ type Dir struct {
 
 // Create makes the directory (its parents too) for a new run and writes the config into it. A directory that holds a
 // run or anything else is refused, and one that another process is running in.
-func Create(path string, config *Layered) (*Dir, error) {
+func Create(path string, c *config.Layered) (*Dir, error) {
 	if err := vacant(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -40,7 +45,7 @@ func Create(path string, config *Layered) (*Dir, error) {
 		err = removeTemporaries(path)
 	}
 	if err == nil {
-		err = d.SaveConfig(config)
+		err = d.SaveConfig(c)
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(filepath.Clean(path)))
@@ -87,7 +92,8 @@ func Open(path string) (*Dir, error) {
 	return d, nil
 }
 
-// ReadConfig is the text of the config of the run in dir, which may be running; see [Load], [MethodOf] and [Values].
+// ReadConfig is the text of the config of the run in dir, which may be running; see
+// [config.Load], [config.MethodOf] and [config.Values].
 func ReadConfig(dir string) ([]byte, error) {
 	b, err := os.ReadFile(filepath.Join(dir, ConfigFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,8 +111,8 @@ func (d *Dir) Path(elements ...string) string {
 }
 
 // SaveConfig writes config.yaml, replacing what was there.
-func (d *Dir) SaveConfig(config *Layered) error {
-	text, err := config.Encode()
+func (d *Dir) SaveConfig(c *config.Layered) error {
+	text, err := c.Encode()
 	if err != nil {
 		return err
 	}

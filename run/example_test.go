@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -14,9 +15,9 @@ import (
 type hyperparameters struct{ Temperature float64 }
 
 func Example() {
-	config := run.Default()
-	config.Method = run.MethodConfig{Name: "simclr", Fields: &hyperparameters{Temperature: 0.5}}
-	layered, err := run.New(&config)
+	c := config.Default()
+	c.Method = config.MethodConfig{Name: "simclr", Fields: &hyperparameters{Temperature: 0.5}}
+	layered, err := config.New(&c)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/parallax-ssl/parallax/config"
 )
 
 // What a run may be doing.
@@ -51,9 +53,9 @@ func List(root string) ([]Summary, error) {
 
 func summarise(dir string) Summary {
 	s := Summary{Dir: dir, Status: StatusStopped}
-	config, err := ReadConfig(dir)
+	text, err := ReadConfig(dir)
 	if err == nil {
-		s.Method, err = MethodOf(config, filepath.Join(dir, ConfigFile))
+		s.Method, err = config.MethodOf(text, filepath.Join(dir, ConfigFile))
 	}
 	metrics, reading := lastEvent(filepath.Join(dir, MetricsFile))
 	s.Last = metrics

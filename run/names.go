@@ -2,9 +2,11 @@
 
 package run
 
+import "github.com/parallax-ssl/parallax/config"
+
 // What a run directory holds; the package comment says what each of them is.
 const (
-	ConfigFile     = "config.yaml"
+	ConfigFile     = config.File
 	MetricsFile    = "metrics.jsonl"
 	QuarantineFile = "quarantine.jsonl"
 	EncoderFile    = "encoder.safetensors"

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -199,7 +200,7 @@ func (t *Trainer) prune() error {
 		}
 	}
 	for i, name := range all {
-		if i >= len(all)-t.Config.Train.Keep || name == t.best.Checkpoint || name == t.sound && t.Config.Train.OnCollapse == run.Rewind {
+		if i >= len(all)-t.Config.Train.Keep || name == t.best.Checkpoint || name == t.sound && t.Config.Train.OnCollapse == config.Rewind {
 			continue
 		}
 		if err := os.RemoveAll(t.Dir.Path(run.CheckpointsDir, name)); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
@@ -28,7 +29,7 @@ var checkpointFiles = []string{"hooks.safetensors", "manifest.json", "model.safe
 // saved is a finished run of 6 steps with checkpoints at 2, 4 and 6.
 func saved(t *testing.T) (j job, dir string) {
 	t.Helper()
-	j = job{set: func(c *run.Config) { c.Train.MaxSteps, c.Train.SaveEvery, c.Train.Keep = 6, 2, 3 }}
+	j = job{set: func(c *config.Config) { c.Train.MaxSteps, c.Train.SaveEvery, c.Train.Keep = 6, 2, 3 }}
 	j.hooks = []train.Hook{&average{}}
 	dir = j.whole(t)
 	if diff := cmp.Diff([]string{checkpoint(2), checkpoint(4), checkpoint(6)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
@@ -158,7 +159,7 @@ func TestDamagedCheckpointsAreNotTheNewest(t *testing.T) {
 	for _, step := range []int{4, 6} {
 		must(t, os.Remove(filepath.Join(dir, run.CheckpointsDir, checkpoint(step), "manifest.json")))
 	}
-	j.set = func(c *run.Config) { // nothing is rated, so none is kept for being the best
+	j.set = func(c *config.Config) { // nothing is rated, so none is kept for being the best
 		c.Train.MaxSteps, c.Train.SaveEvery, c.Train.Keep, c.Train.EvalEvery = 6, 1, 1, 100
 	}
 	j, ctx := j.stopAt(t.Context(), 3)
@@ -247,10 +248,10 @@ func TestForeignCheckpointIsRefused(t *testing.T) {
 	other.method = "simsiam"
 	refused("other method", other, nil, "is of simclr, not simsiam")
 	wider := j
-	wider.set = func(c *run.Config) { j.set(c); c.Backbone.Width = 16 }
+	wider.set = func(c *config.Config) { j.set(c); c.Backbone.Width = 16 }
 	refused("other width", wider, nil, "the checkpoint does not fit the run", "backbone.conv1.weight", "[8 3 3 3]", "[16 3 3 3]")
 	adam := j
-	adam.set = func(c *run.Config) { j.set(c); c.Optim.Name = "adam" }
+	adam.set = func(c *config.Config) { j.set(c); c.Optim.Name = "adam" }
 	refused("other optimiser", adam, nil, "the checkpoint does not fit the run", "optimiser")
 }
 
@@ -285,7 +286,7 @@ func TestRetention(t *testing.T) {
 		{"not a number", 1, marks{3: 0.5, 5: math.NaN()}, []int{3, 10}, 3, 0.5, []int{3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			j := job{set: func(cfg *run.Config) { cfg.Train.SaveEvery, cfg.Train.Keep = 1, c.keep }}
+			j := job{set: func(cfg *config.Config) { cfg.Train.SaveEvery, cfg.Train.Keep = 1, c.keep }}
 			j.hooks = []train.Hook{c.marks}
 			// Stopped and resumed on the way: what was the best must not be forgotten.
 			first, ctx := j.stopAt(t.Context(), 7)

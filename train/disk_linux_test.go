@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -63,7 +64,7 @@ func TestFullDisk(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d bytes left, logging every %d", c.room, c.logs), func(t *testing.T) {
 			disk := smallDisk(t)
-			j := job{set: func(cfg *run.Config) {
+			j := job{set: func(cfg *config.Config) {
 				cfg.Train.MaxSteps, cfg.Train.SaveEvery, cfg.Train.LogEvery = c.steps, c.saves, c.logs
 			}}
 			want := j.whole(t)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/train"
 )
 
@@ -24,7 +24,7 @@ func (d *due) After(p *train.Progress) error {
 func TestEarlyEvaluations(t *testing.T) {
 	for early, want := range map[bool][]int{false: {0, 8, 12}, true: {0, 1, 2, 5, 8, 10, 12}} {
 		var d due
-		job{hooks: []train.Hook{&d}, set: func(c *run.Config) {
+		job{hooks: []train.Hook{&d}, set: func(c *config.Config) {
 			c.Train.MaxSteps, c.Train.EvalEvery, c.Train.EvalEarly = 12, 8, early
 		}}.whole(t)
 		if !slices.Equal(d.at, want) {

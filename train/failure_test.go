@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -61,7 +62,7 @@ func TestNonFiniteLoss(t *testing.T) {
 	} {
 		for _, accumulate := range []int{1, 2} {
 			t.Run(c.name, func(t *testing.T) {
-				j := job{wrap: poisoned(5, c.poison), set: func(cfg *run.Config) {
+				j := job{wrap: poisoned(5, c.poison), set: func(cfg *config.Config) {
 					cfg.Train.SaveEvery, cfg.Train.Accumulate = 2, accumulate
 				}}
 				parent := t.TempDir()
@@ -132,7 +133,7 @@ func (failing) After(p *train.Progress) error {
 const limited = "PARALLAX_TEST_LIMITED_RUN"
 
 func limitedJob() job {
-	return job{set: func(c *run.Config) { c.Train.SaveEvery, c.Train.LogEvery = 2, 100 }}
+	return job{set: func(c *config.Config) { c.Train.SaveEvery, c.Train.LogEvery = 2, 100 }}
 }
 
 // A checkpoint that cannot be written, here because of a limit on file sizes, ends the run in one line. The limit is one

@@ -22,6 +22,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
@@ -75,13 +76,13 @@ var images = sync.OnceValues(func() (*dataset.Source, error) {
 // job is a run to be started in dir, or gone on with. The zero values of what it has are those of every test here.
 type job struct {
 	method string                                // "simclr" when empty
-	set    func(c *run.Config)                   // after the defaults below
+	set    func(c *config.Config)                // after the defaults below
 	wrap   func(parallax.Method) parallax.Method // around the method
 	hooks  []train.Hook
 	watch  func(run.Event)
 }
 
-func (j job) config() (*run.Layered, parallax.Method, error) {
+func (j job) config() (*config.Layered, parallax.Method, error) {
 	name := j.method
 	if name == "" {
 		name = "simclr"
@@ -91,11 +92,11 @@ func (j job) config() (*run.Layered, parallax.Method, error) {
 		return nil, nil, err
 	}
 	m := shrink(entry.New())
-	c := run.Default()
-	c.Method = run.MethodConfig{Name: name, Fields: m}
+	c := config.Default()
+	c.Method = config.MethodConfig{Name: name, Fields: m}
 	c.Data.Path, c.Data.Size = "synthetic:64", pixels
 	c.Data.Mean, c.Data.Std = [3]float64{0.5, 0.5, 0.5}, [3]float64{0.25, 0.25, 0.25}
-	c.Backbone = run.Backbone{Name: "tiny", Width: 8}
+	c.Backbone = config.Backbone{Name: "tiny", Width: 8}
 	c.Augment = m.Views(pixels)
 	c.Optim.Rate, c.Optim.WarmupSteps = 0.005, 2 // small enough for VICReg, whose terms weigh 25
 	c.Train.Batch, c.Train.MaxSteps = 8, 10
@@ -104,7 +105,7 @@ func (j job) config() (*run.Layered, parallax.Method, error) {
 	if j.set != nil {
 		j.set(&c)
 	}
-	l, err := run.New(&c)
+	l, err := config.New(&c)
 	return l, m, err
 }
 

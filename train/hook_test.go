@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
-	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
 )
 
@@ -29,7 +29,7 @@ func TestFeaturesAreThoseOfTheEvaluatedNetwork(t *testing.T) {
 		var h [2][]float64
 		for i, rate := range []float64{0.005, 0.05} {
 			var s seen
-			job{method: "dino", hooks: []train.Hook{&s}, set: func(c *run.Config) {
+			job{method: "dino", hooks: []train.Hook{&s}, set: func(c *config.Config) {
 				m := c.Method.Fields.(*method.DINO)
 				m.TargetMomentum, m.FinalTargetMomentum = momentum, momentum
 				c.Optim.Rate, c.Train.MaxSteps = rate, 3
@@ -49,7 +49,7 @@ func TestFeaturesAreThoseOfTheEvaluatedNetwork(t *testing.T) {
 func TestFeaturesOfABatchInGroups(t *testing.T) {
 	features := func(groups int, leak bool) []float64 {
 		var s seen
-		job{method: "mocov2", hooks: []train.Hook{&s}, set: func(c *run.Config) {
+		job{method: "mocov2", hooks: []train.Hook{&s}, set: func(c *config.Config) {
 			m := c.Method.Fields.(*method.MoCo)
 			m.Groups, m.MeasureLeak, c.Train.MaxSteps = groups, leak, 2
 		}}.whole(t)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -25,17 +26,17 @@ import (
 var settings = []struct {
 	name string
 	stop int // after this many of 10 steps; an epoch has 8 batches
-	set  func(c *run.Config)
+	set  func(c *config.Config)
 }{
-	{"sgd, within an epoch", 5, func(c *run.Config) { c.Optim.Nesterov = true }},
-	{"sgd, between epochs", 8, func(c *run.Config) { c.Optim.WeightDecay = 0.01 }},
-	{"accumulating", 3, func(c *run.Config) { c.Train.Accumulate = 2 }},
-	{"accumulating odd batches, before the first step of an epoch", 6, func(c *run.Config) { c.Train.Accumulate = 3 }},
-	{"clipped adamw with a rising weight decay", 5, func(c *run.Config) {
+	{"sgd, within an epoch", 5, func(c *config.Config) { c.Optim.Nesterov = true }},
+	{"sgd, between epochs", 8, func(c *config.Config) { c.Optim.WeightDecay = 0.01 }},
+	{"accumulating", 3, func(c *config.Config) { c.Train.Accumulate = 2 }},
+	{"accumulating odd batches, before the first step of an epoch", 6, func(c *config.Config) { c.Train.Accumulate = 3 }},
+	{"clipped adamw with a rising weight decay", 5, func(c *config.Config) {
 		c.Optim.Name, c.Optim.Rate, c.Optim.ClipGrad, c.Optim.WeightDecay, c.Optim.FinalWeightDecay = "adamw", 0.003, 0.01, 0.04, 0.4
 	}},
-	{"adam", 1, func(c *run.Config) { c.Optim.Name, c.Optim.Rate, c.Optim.WeightDecay = "adam", 0.003, 0.1 }},
-	{"lars", 9, func(c *run.Config) {
+	{"adam", 1, func(c *config.Config) { c.Optim.Name, c.Optim.Rate, c.Optim.WeightDecay = "adam", 0.003, 0.1 }},
+	{"lars", 9, func(c *config.Config) {
 		c.Optim.Name, c.Optim.Rate, c.Optim.Eta, c.Optim.ExcludeBiasAndNorm, c.Optim.ClipRate = "lars", 0.5, 0.02, true, true
 	}},
 }
@@ -75,7 +76,7 @@ func TestResumeIsExact(t *testing.T) {
 
 // What a predictor is set from outlives a stop, also between the steps in which it is due.
 func TestResumeOfAPredictorThatIsSet(t *testing.T) {
-	j := job{method: "byol", set: func(c *run.Config) {
+	j := job{method: "byol", set: func(c *config.Config) {
 		m := c.Method.Fields.(*method.BYOL)
 		m.PredictorForm, m.Direct.Every, m.Direct.Rho = "direct", 3, 0.8
 	}}
@@ -92,7 +93,7 @@ func TestResumeOfAPredictorThatIsSet(t *testing.T) {
 // A weight decay that will be another is as if it were constant in the first step, and no longer in the second.
 func TestWeightDecayFollowsItsSchedule(t *testing.T) {
 	after := func(steps int, final float64) []byte {
-		j := job{method: "simsiam", set: func(c *run.Config) {
+		j := job{method: "simsiam", set: func(c *config.Config) {
 			c.Optim.Rate, c.Optim.FinalRate, c.Optim.WarmupSteps = 0.1, 0.1, 0
 			c.Optim.WeightDecay, c.Optim.FinalWeightDecay = 0.1, final
 		}}
@@ -115,7 +116,7 @@ func TestWeightDecayFollowsItsSchedule(t *testing.T) {
 // A signal comes at any moment: also between the batches that make up a step, and while a batch is waited for.
 func TestCancelledAtAnyMoment(t *testing.T) {
 	for _, accumulate := range []int{1, 3} {
-		j := job{method: "byol", set: func(c *run.Config) { c.Train.Accumulate = accumulate }}
+		j := job{method: "byol", set: func(c *config.Config) { c.Train.Accumulate = accumulate }}
 		want := j.whole(t)
 		for forward := 1; forward < 10*accumulate; forward += 2 {
 			t.Run(fmt.Sprintf("of %d batches a step, in forward pass %d", accumulate, forward), func(t *testing.T) {
@@ -143,7 +144,7 @@ func TestCancelledAtAnyMoment(t *testing.T) {
 }
 
 func TestCancelledAtRandom(t *testing.T) {
-	j := job{method: "simsiam", set: func(c *run.Config) { c.Train.Accumulate, c.Train.MaxSteps = 2, 30 }}
+	j := job{method: "simsiam", set: func(c *config.Config) { c.Train.Accumulate, c.Train.MaxSteps = 2, 30 }}
 	want := j.whole(t)
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -181,7 +182,7 @@ func TestKilled(t *testing.T) {
 		{"before the first step", 100, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			set := func(cfg *run.Config) { cfg.Train.SaveEvery = c.saveEvery }
+			set := func(cfg *config.Config) { cfg.Train.SaveEvery = c.saveEvery }
 			parent := t.TempDir()
 			want, got := filepath.Join(parent, "whole"), filepath.Join(parent, "killed")
 			var copied error
@@ -217,7 +218,7 @@ func TestKilled(t *testing.T) {
 // What a method draws for a step is its own for every batch, and the same again after a resume.
 func TestRandomNumbersOfAStep(t *testing.T) {
 	drawn := map[float64]int{}
-	j := job{set: func(c *run.Config) { c.Train.Accumulate = 2 }, wrap: func(m parallax.Method) parallax.Method {
+	j := job{set: func(c *config.Config) { c.Train.Accumulate = 2 }, wrap: func(m parallax.Method) parallax.Method {
 		return around{Method: m, loss: func(s *parallax.Step, loss torch.Tensor, _ []torch.Tensor) torch.Tensor {
 			v := s.Rand.Float64()
 			drawn[v]++
@@ -248,10 +249,10 @@ func TestRunsAreReproducible(t *testing.T) {
 		j := job{method: e.Name, hooks: []train.Hook{&average{}}}
 		a := j.whole(t)
 		j.hooks = []train.Hook{&average{}}
-		j.set = func(c *run.Config) { c.Train.Workers = 1 }
+		j.set = func(c *config.Config) { c.Train.Workers = 1 }
 		same(t, a, j.whole(t), 10)
 		j.hooks = []train.Hook{&average{}}
-		j.set = func(c *run.Config) { c.Seed = 2 }
+		j.set = func(c *config.Config) { c.Seed = 2 }
 		if hashes(t, a, 10)["model.safetensors"] == hashes(t, j.whole(t), 10)["model.safetensors"] {
 			t.Errorf("%s: another seed gives the same weights", e.Name)
 		}
@@ -260,7 +261,7 @@ func TestRunsAreReproducible(t *testing.T) {
 
 // A finished run that is resumed has nothing to do; with more steps it goes on.
 func TestFinishedRunIsExtended(t *testing.T) {
-	long := func(c *run.Config) { c.Train.MaxSteps = 14 }
+	long := func(c *config.Config) { c.Train.MaxSteps = 14 }
 	dir := job{}.whole(t)
 	before := hashes(t, dir, 10)
 
@@ -303,12 +304,12 @@ func TestNoTensorsAreLeft(t *testing.T) {
 	for _, e := range method.All {
 		must(t, torch.Scope(func() error { return nil }))
 		before := live(t)
-		j := job{method: e.Name, hooks: []train.Hook{&average{}}, set: func(c *run.Config) { c.Train.SaveEvery, c.Train.Accumulate = 2, 2 }}
+		j := job{method: e.Name, hooks: []train.Hook{&average{}}, set: func(c *config.Config) { c.Train.SaveEvery, c.Train.Accumulate = 2, 2 }}
 		dir := j.whole(t)
 		j.hooks = []train.Hook{&average{}}
 		must(t, j.run(t, t.Context(), dir, true))
 		// A run that could not be made leaves none, either.
-		j.set = func(c *run.Config) { c.Optim.Name = "newton" }
+		j.set = func(c *config.Config) { c.Optim.Name = "newton" }
 		_, _, err := j.trainer(filepath.Join(t.TempDir(), "refused"), false, nil)
 		oneLine(t, err, "building the networks", `unknown optimiser "newton"`)
 		if after := live(t); after != before {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
 )
@@ -32,13 +33,13 @@ func (w watchman) After(p *train.Progress) error {
 }
 
 // rewinding is a job that saves every two steps and goes back at step 7, having doubted step 6.
-func rewinding(before func(c *run.Config)) job {
-	var config *run.Config
+func rewinding(before func(c *config.Config)) job {
+	var held *config.Config
 	return job{
 		method: "byol",
-		set: func(c *run.Config) {
-			config = c
-			c.Train.SaveEvery, c.Train.Keep, c.Train.OnCollapse = 2, 1, run.Rewind
+		set: func(c *config.Config) {
+			held = c
+			c.Train.SaveEvery, c.Train.Keep, c.Train.OnCollapse = 2, 1, config.Rewind
 		},
 		hooks: []train.Hook{&average{}, watchman{
 			6: func(p *train.Progress) error { p.Doubt(true); return nil },
@@ -48,7 +49,7 @@ func rewinding(before func(c *run.Config)) job {
 						return fmt.Errorf("back at step %d, want 4", step)
 					}
 					if before != nil {
-						before(config)
+						before(held)
 					}
 					return nil
 				}})
@@ -84,7 +85,7 @@ func TestRewind(t *testing.T) {
 // newest sound one.
 func TestRewindChangesTheRate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	must(t, rewinding(func(c *run.Config) { c.Optim.Rate /= 2 }).run(t, t.Context(), dir, false))
+	must(t, rewinding(func(c *config.Config) { c.Optim.Rate /= 2 }).run(t, t.Context(), dir, false))
 	straight := rewinding(nil)
 	straight.hooks = nil
 	usual := map[int]float64{}
@@ -152,7 +153,7 @@ func TestDoubtedIsNeverTheBest(t *testing.T) {
 		}
 	}
 	j := job{
-		set: func(c *run.Config) { c.Train.SaveEvery, c.Train.Keep = 1, 1 },
+		set: func(c *config.Config) { c.Train.SaveEvery, c.Train.Keep = 1, 1 },
 		hooks: []train.Hook{watchman{
 			2: rate(40, false), 4: rate(32, false), 5: rate(29, false), 6: rate(99, true), 8: rate(31, false), 9: rate(25, false),
 		}},

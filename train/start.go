@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
-	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -44,7 +44,7 @@ func (t *Trainer) start(ctx context.Context, m parallax.Starter, epoch int) erro
 					err := torch.Scope(func() error {
 						s := t.state()
 						s.Epoch, s.Index, s.Labels, s.Views = b.Epoch, b.Index, b.Labels, tensors(b)
-						torch.NoGrad(func() { torch.Autocast(t.Config.Train.Precision == run.BF16, func() { f(s) }) })
+						torch.NoGrad(func() { torch.Autocast(t.Config.Train.Precision == config.BF16, func() { f(s) }) })
 						return nil
 					})
 					b.Release()

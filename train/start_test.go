@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
-	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -45,7 +45,7 @@ func TestEpochsAreStarted(t *testing.T) {
 		return j
 	}
 	var whole []string
-	j := job{set: func(c *run.Config) { c.Train.MaxSteps = 20 }} // epochs of 8 steps
+	j := job{set: func(c *config.Config) { c.Train.MaxSteps = 20 }} // epochs of 8 steps
 	must(t, start(j, &whole, nil).run(t, t.Context(), filepath.Join(t.TempDir(), "whole"), false))
 	if len(whole) != 3 || whole[0] == whole[1] {
 		t.Fatalf("started %q, want 3 epochs", whole)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/optim"
@@ -40,7 +41,7 @@ func (t *Trainer) schedules() {
 }
 
 // rule returns what the config says of the optimiser, for any weight decay.
-func rule(c *run.Optim) (func(decay float64) optim.Rule, error) {
+func rule(c *config.Optim) (func(decay float64) optim.Rule, error) {
 	exclude := c.ExcludeBiasAndNorm
 	adam := optim.Adam{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, ExcludeBiasAndNorm: exclude}
 	switch c.Name {
@@ -119,7 +120,7 @@ func (t *Trainer) forward(b, support *dataset.Batch, record bool) (loss torch.Te
 			s.Support = t.labelled(support)
 		}
 		var z []torch.Tensor
-		torch.Autocast(t.Config.Train.Precision == run.BF16, func() { z = t.Method.Forward(s) })
+		torch.Autocast(t.Config.Train.Precision == config.BF16, func() { z = t.Method.Forward(s) })
 		for i := range z {
 			z[i] = z[i].To(torch.F32) // losses are computed in float32
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/optim"
@@ -53,7 +54,7 @@ type Trainer struct {
 
 // Options is what a Trainer is made from.
 type Options struct {
-	Config   *run.Config
+	Config   *config.Config
 	Method   parallax.Method
 	Backbone parallax.Backbone
 	Loader   *dataset.Loader
@@ -108,7 +109,7 @@ func New(o Options) (*Trainer, error) {
 
 // Steps returns how many optimiser steps a run has: max_steps, or epochs over the data in batches of which accumulate
 // make a step.
-func Steps(c *run.Train, batchesPerEpoch int) int {
+func Steps(c *config.Train, batchesPerEpoch int) int {
 	if c.MaxSteps > 0 {
 		return c.MaxSteps
 	}
@@ -178,7 +179,7 @@ func (t *Trainer) loop(ctx context.Context) error {
 	if err := t.begin(); err != nil {
 		return err
 	}
-	if t.saved < 0 && t.Config.Train.OnCollapse == run.Rewind {
+	if t.saved < 0 && t.Config.Train.OnCollapse == config.Rewind {
 		if err := t.save(); err != nil { // a run that collapses before its first checkpoint goes back to this one
 			return err
 		}

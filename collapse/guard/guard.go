@@ -10,6 +10,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/collapse/history"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -100,9 +101,9 @@ func (g *Guard) Verdict() (v Verdict, ok bool) {
 	if destructive(f.Class) {
 		v.Doubt = true
 		switch {
-		case g.Policy == run.Stop, g.Policy == run.Rewind && g.rewinds >= Rewinds:
+		case g.Policy == config.Stop, g.Policy == config.Rewind && g.rewinds >= Rewinds:
 			v.Action = Stop
-		case g.Policy == run.Rewind:
+		case g.Policy == config.Rewind:
 			v.Action = GoBack
 		}
 	}

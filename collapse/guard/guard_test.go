@@ -9,6 +9,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/collapse/guard"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -122,7 +123,7 @@ func TestGuard(t *testing.T) {
 		"features no better than the untrained":  {after(20, learnt), false, "UNINFORMATIVE 1000"}, // the third evaluation of the probe in the second half
 		"features no better than what was given": {after(20, learnt), true, ""},
 	} {
-		o := watch(guard.New(run.Warn), script(0, steps, c.warm, c.at))
+		o := watch(guard.New(config.Warn), script(0, steps, c.warm, c.at))
 		if got := strings.Join(o.alarms, ", "); got != c.alarms || o.action != guard.GoOn {
 			t.Errorf("%s: alarms %q, want %q; action %v", name, got, c.alarms, o.action)
 		}
@@ -131,7 +132,7 @@ func TestGuard(t *testing.T) {
 
 // An alarm says what it is by which numbers, what it usually comes from, what is unusual here, and what to do, in one line.
 func TestAlarmText(t *testing.T) {
-	g := guard.New(run.Warn)
+	g := guard.New(config.Warn)
 	g.Method, g.Unusual = "SimSiam", "method.stop_gradient (false, not true)"
 	o := watch(g, script(0, steps, false, after(20, one)))
 	for _, want := range []string{
@@ -152,28 +153,28 @@ func TestAlarmText(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
-	o := watch(guard.New(run.Stop), script(0, steps, false, after(200, one)))
+	o := watch(guard.New(config.Stop), script(0, steps, false, after(200, one)))
 	if o.action != guard.Stop || o.at != 240 || len(o.alarms) != 1 {
 		t.Errorf("%+v", o)
 	}
-	if o := watch(guard.New(run.Stop), script(0, steps, false, after(20, learnt))); o.action != guard.GoOn || len(o.alarms) != 1 {
+	if o := watch(guard.New(config.Stop), script(0, steps, false, after(20, learnt))); o.action != guard.GoOn || len(o.alarms) != 1 {
 		t.Errorf("features that may be all the data have to give end the run: %+v", o)
 	}
 }
 
 // The weights are doubted from the first reading that looks like a collapse on, not only from the alarm.
 func TestDoubt(t *testing.T) {
-	if o := watch(guard.New(run.Warn), script(0, 240, false, after(200, one))); o.doubts != 3 {
+	if o := watch(guard.New(config.Warn), script(0, 240, false, after(200, one))); o.doubts != 3 {
 		t.Errorf("%d doubts in three readings", o.doubts)
 	}
-	if o := watch(guard.New(run.Warn), script(0, steps, false, after(20, learnt))); o.doubts != 0 {
+	if o := watch(guard.New(config.Warn), script(0, steps, false, after(20, learnt))); o.doubts != 0 {
 		t.Errorf("%d doubts of features that have not collapsed", o.doubts)
 	}
 }
 
 // A run goes back so many times, each time judged as if it had not been where it was, and then stops.
 func TestRewind(t *testing.T) {
-	g := guard.New(run.Rewind)
+	g := guard.New(config.Rewind)
 	o := watch(g, script(0, steps, false, after(200, one)))
 	for n := 1; n <= guard.Rewinds; n++ {
 		if o.action != guard.GoBack || o.at != 240 || g.Rewound() != n-1 {
@@ -190,14 +191,14 @@ func TestRewind(t *testing.T) {
 	}
 
 	// When that helps, it is healthy.
-	g = guard.New(run.Rewind)
+	g = guard.New(config.Rewind)
 	watch(g, script(0, steps, false, after(200, one)))
 	g.Add(run.Event{Event: run.Rewound, Step: 180, From: 240, Rewinds: 1})
 	if o := watch(g, script(200, steps, false, after(2*steps, one))); o.action != guard.GoOn || o.doubts != 0 || len(o.alarms) != 0 {
 		t.Errorf("after it went back and did well: %+v", o)
 	}
 	// To the very start, which begins the run anew.
-	g = guard.New(run.Rewind)
+	g = guard.New(config.Rewind)
 	watch(g, script(0, steps, false, after(20, one)))
 	g.Add(run.Event{Event: run.Rewound, Step: 0, From: 60, Rewinds: 1})
 	if o := watch(g, script(0, steps, false, after(2*steps, one))); o.action != guard.GoOn || o.doubts != 0 {
@@ -209,7 +210,7 @@ func TestRewind(t *testing.T) {
 // was raised for is not said again.
 func TestResume(t *testing.T) {
 	whole := script(0, steps, false, after(300, one))
-	want := watch(guard.New(run.Warn), whole)
+	want := watch(guard.New(config.Warn), whole)
 	for cut := 20; cut < steps; cut += 20 {
 		var before, then []run.Event
 		for _, e := range whole {
@@ -219,9 +220,9 @@ func TestResume(t *testing.T) {
 				then = append(then, e)
 			}
 		}
-		first := guard.New(run.Warn)
+		first := guard.New(config.Warn)
 		o := watch(first, before)
-		second := guard.New(run.Warn)
+		second := guard.New(config.Warn)
 		for _, e := range before {
 			second.Add(e)
 		}
@@ -243,7 +244,7 @@ func TestChanceLevel(t *testing.T) {
 		until  int // from step 20 on
 		alarms string
 	}{{120, ""}, {2 * steps, "COMPLETE 160"}} {
-		g := guard.New(run.Stop)
+		g := guard.New(config.Stop)
 		events := script(0, steps, false, func(at int) state {
 			s := after(20, one)(at)
 			if s.loss = 4.16; at > c.until {
@@ -261,7 +262,7 @@ func TestChanceLevel(t *testing.T) {
 
 // Before anything is measured there is nothing to say.
 func TestNothingYet(t *testing.T) {
-	g := guard.New(run.Stop)
+	g := guard.New(config.Stop)
 	if v, ok := g.Verdict(); ok {
 		t.Errorf("%+v", v)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/cluster"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/machine"
@@ -36,10 +37,10 @@ import (
 type subject struct {
 	path        string
 	file        bool
-	config      *run.Config // with the images to evaluate on; of a file it holds what its metadata says
-	step, steps int         // of a run
-	checkpoint  string      // folder
-	states      []nn.State  // all that the run's networks are, or the backbone's under its local names
+	config      *config.Config // with the images to evaluate on; of a file it holds what its metadata says
+	step, steps int            // of a run
+	checkpoint  string         // folder
+	states      []nn.State     // all that the run's networks are, or the backbone's under its local names
 	notes       []string
 
 	text []byte // the run's configuration
@@ -113,8 +114,8 @@ func (s *subject) openRun(f *Request) error {
 }
 
 // method reads the configuration into a new method.
-func (s *subject) method() (parallax.Method, *run.Config, error) {
-	name, err := run.MethodOf(s.text, run.ConfigFile)
+func (s *subject) method() (parallax.Method, *config.Config, error) {
+	name, err := config.MethodOf(s.text, run.ConfigFile)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +124,7 @@ func (s *subject) method() (parallax.Method, *run.Config, error) {
 		return nil, nil, err
 	}
 	m := entry.New()
-	config, err := run.Load(s.text, m)
+	config, err := config.Load(s.text, m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -239,7 +240,7 @@ func (s *subject) openFile(f *Request) error {
 	case f.Data == "":
 		return run.Invalid(fmt.Errorf("no data given: %s does not say on which images to evaluate it, so add --data PATH", s.path))
 	}
-	c := run.Default()
+	c := config.Default()
 	c.Seed, c.Method.Name = f.Seed, about["method"]
 	c.Backbone.Name, c.Backbone.Stem, c.Backbone.Norm = about["architecture"], about["stem"], about["norm"]
 	var errs [4]error

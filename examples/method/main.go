@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
@@ -37,8 +38,8 @@ func main() {
 func pretrain(ctx context.Context, dir string, steps int, watch func(run.Event)) (err error) {
 	m := entry.New()
 
-	c := run.Default()
-	c.Method = run.MethodConfig{Name: entry.Name, Fields: m}
+	c := config.Default()
+	c.Method = config.MethodConfig{Name: entry.Name, Fields: m}
 	c.Data.Path, c.Data.Size = "synthetic:512", 16
 	c.Backbone.Width, c.Backbone.Stem = 8, string(backbone.StemFor(c.Data.Size))
 	c.Augment = m.Views(c.Data.Size)
@@ -63,7 +64,7 @@ func pretrain(ctx context.Context, dir string, steps int, watch func(run.Event))
 		return err
 	}
 
-	config, err := run.New(&c) // the config that config.yaml is written from, each value with its source
+	config, err := config.New(&c) // the config that config.yaml is written from, each value with its source
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -147,7 +148,7 @@ func TestPretrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := &AlignUniform{}
-	if _, err := run.Load(text, read); err != nil {
+	if _, err := config.Load(text, read); err != nil {
 		t.Fatal(err)
 	}
 	if fmt.Sprint(read.Weight, read.Scale, read.Projector) != fmt.Sprint(1., 2., NewAlignUniform().Projector) {

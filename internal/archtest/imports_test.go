@@ -32,20 +32,21 @@ var may = map[string][]string{
 	".":              {"nn", "augment", "torch"},
 	"method":         {".", "nn", "augment", "torch"},
 	"backbone":       {".", "nn", "augment", "torch"},
-	"eval/report":    {".", "nn", "augment", "torch", "cluster", "dataset", "eval", "method", "pretrain", "pretrain/probe", "run", "train"},
+	"eval/report":    {".", "nn", "augment", "torch", "cluster", "dataset", "eval", "method", "pretrain", "pretrain/probe", "config", "run", "train"},
 	"eval":           {".", "nn", "augment", "torch"},
 	"dataset":        {"augment"},
 	"collapse":       {"torch"},
-	"collapse/...":   {"collapse", "collapse/history", "torch", "run"},
+	"collapse/...":   {"collapse", "collapse/history", "torch", "config", "run"},
 	"optim":          {"nn", "torch"},
-	"run":            {"augment"},
-	"train":          {".", "nn", "augment", "torch", "dataset", "optim", "run"},
-	"encoder":        {"backbone", ".", "nn", "augment", "torch", "run"},
-	"dashboard":      {"run"},
-	"pretrain":       {".", "nn", "augment", "torch", "backbone", "dataset", "method", "preset", "pretrain/guard", "pretrain/probe", "run", "train"},
-	"pretrain/guard": {"collapse/guard", "method", "run", "train"},
-	"pretrain/probe": {".", "nn", "augment", "torch", "collapse", "dataset", "eval", "run", "train"},
-	"cluster":        {".", "nn", "augment", "torch", "dataset", "eval", "method", "preset", "pretrain", "pretrain/probe", "run", "train"},
+	"config":         {"augment"},
+	"run":            {"config"},
+	"train":          {".", "nn", "augment", "torch", "dataset", "optim", "config", "run"},
+	"encoder":        {"backbone", ".", "nn", "augment", "torch", "config", "run"},
+	"dashboard":      {"config", "run"},
+	"pretrain":       {".", "nn", "augment", "torch", "backbone", "dataset", "method", "preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},
+	"pretrain/guard": {"collapse/guard", "method", "config", "run", "train"},
+	"pretrain/probe": {".", "nn", "augment", "torch", "collapse", "dataset", "eval", "config", "run", "train"},
+	"cluster":        {".", "nn", "augment", "torch", "dataset", "eval", "method", "preset", "pretrain", "pretrain/probe", "config", "run", "train"},
 	"preset":         {}, // plain data; only the packages that wire things together see it
 	"lab/...":        anything,
 	"cmd/...":        anything,
@@ -210,7 +211,7 @@ func TestCgo(t *testing.T) {
 
 func TestPureGo(t *testing.T) {
 	var patterns []string
-	for _, short := range []string{"augment", "dataset", "run", "dashboard"} {
+	for _, short := range []string{"augment", "config", "dataset", "run", "dashboard"} {
 		if _, err := os.Stat(path.Join(root(t), short)); err == nil {
 			patterns = append(patterns, "./"+short+"/...")
 		}

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
-	"github.com/parallax-ssl/parallax/run"
 )
 
 //go:generate go run ./table ../.. comments.go
@@ -26,7 +26,7 @@ type Field struct {
 // Fields lists a method's hyperparameters in the order in which a config has them.
 func Fields(e method.Entry) ([]Field, error) {
 	m := e.New()
-	leaves, err := run.Fields(m)
+	leaves, err := config.Fields(m)
 	if err != nil {
 		return nil, fmt.Errorf("describing method %s: %w", e.Name, err)
 	}
@@ -49,7 +49,7 @@ func fields(t reflect.Type, prefix string, defaults map[string]string) []Field {
 		if !f.IsExported() {
 			continue
 		}
-		name := prefix + run.Key(f.Name)
+		name := prefix + config.Key(f.Name)
 		text, isLeaf := defaults[name]
 		all = append(all, Field{name, text, comments[t.Name()+"."+f.Name]})
 		if !isLeaf {

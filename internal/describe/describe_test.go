@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
-	"github.com/parallax-ssl/parallax/run"
 )
 
 // What the program and the pages say of a hyperparameter is the comment beside it, so every one has a comment, and it is
@@ -39,7 +39,7 @@ func TestFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaves, err := run.Fields(e.New())
+	leaves, err := config.Fields(e.New())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/internal/describe"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/preset"
-	"github.com/parallax-ssl/parallax/run"
 )
 
 // presets are those that a page shows: for training on images. "lab" is for experiments of half a minute.
@@ -23,7 +23,7 @@ func settings(e method.Entry) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	configs := map[string]*run.Layered{}
+	configs := map[string]*config.Layered{}
 	texts := map[string]map[string]string{} // by preset and path
 	for _, name := range presets {
 		given, err := preset.Settings(name, e.Name)
@@ -33,7 +33,7 @@ func settings(e method.Entry) (string, error) {
 		if configs[name], err = configured(e, given); err != nil {
 			return "", fmt.Errorf("preset %s: %w", name, err)
 		}
-		leaves, err := run.Fields(configs[name].Method.Fields)
+		leaves, err := config.Fields(configs[name].Method.Fields)
 		if err != nil {
 			return "", err
 		}
@@ -60,7 +60,7 @@ func settings(e method.Entry) (string, error) {
 	for _, name := range presets {
 		c := configs[name]
 		network := c.Backbone.Name
-		if c.Backbone.Width != run.Default().Backbone.Width {
+		if c.Backbone.Width != config.Default().Backbone.Width {
 			network += ", width " + strconv.Itoa(c.Backbone.Width)
 		}
 		also, err := others(name, e.Name)
@@ -112,11 +112,11 @@ func number(v float64) string {
 }
 
 // configured is the config of a method with some values set: those of the method first, as the recipes may depend on them.
-func configured(e method.Entry, given []preset.Setting) (*run.Layered, error) {
-	c := run.Default()
+func configured(e method.Entry, given []preset.Setting) (*config.Layered, error) {
+	c := config.Default()
 	m := e.New()
-	c.Method = run.MethodConfig{Name: e.Name, Fields: m}
-	l, err := run.New(&c)
+	c.Method = config.MethodConfig{Name: e.Name, Fields: m}
+	l, err := config.New(&c)
 	if err != nil {
 		return nil, err
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/preset"
-	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -78,7 +78,7 @@ func (g *generator) facts(e method.Entry) (*facts, error) {
 // small is a method with its paper's settings but for widths and numbers of things, which become few.
 func small(e method.Entry) (parallax.Method, error) {
 	m := e.New()
-	fields, err := run.Fields(m)
+	fields, err := config.Fields(m)
 	if err != nil {
 		return nil, err
 	}

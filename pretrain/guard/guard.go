@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax/collapse/guard"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
@@ -22,12 +23,12 @@ import (
 type Hook struct {
 	*guard.Guard
 	Dir    *run.Dir // of the run; set before it begins
-	config *run.Layered
+	config *config.Layered
 }
 
 // New returns the guard of a run of the method that entry lists. It is nil when nobody is to look.
-func New(c *run.Layered, entry method.Entry) (*Hook, error) {
-	if c.Train.OnCollapse == run.Off {
+func New(c *config.Layered, entry method.Entry) (*Hook, error) {
+	if c.Train.OnCollapse == config.Off {
 		return nil, nil
 	}
 	g := guard.New(c.Train.OnCollapse)
@@ -40,11 +41,11 @@ func New(c *run.Layered, entry method.Entry) (*Hook, error) {
 // unusual names the method's switches that are not as in the paper, "" when there are none: "method.stop_gradient (false, not
 // true)". Numbers and widths are left out, which presets change for small images.
 func unusual(fields, paper any) (string, error) {
-	have, err := run.Fields(fields)
+	have, err := config.Fields(fields)
 	if err != nil {
 		return "", err
 	}
-	want, err := run.Fields(paper)
+	want, err := config.Fields(paper)
 	if err != nil {
 		return "", err
 	}

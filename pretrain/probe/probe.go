@@ -13,6 +13,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/number"
@@ -55,7 +56,7 @@ type Hook struct {
 
 // Options say what a Hook is for.
 type Options struct {
-	Config   *run.Config
+	Config   *config.Config
 	Method   parallax.Method
 	Features int             // the width of the backbone's features
 	Source   *dataset.Source // the training images

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/run"
@@ -17,7 +18,7 @@ import (
 
 // Sets opens and reads the images that encoders are evaluated on.
 type Sets struct {
-	Config  *run.Config
+	Config  *config.Config
 	Probes  []*Probe
 	Sources []*dataset.Source // behind the probes; the queries of a split follow their bank
 
@@ -26,7 +27,7 @@ type Sets struct {
 }
 
 // NewSets returns no probes yet; images are read until ctx ends.
-func NewSets(ctx context.Context, c *run.Config) *Sets { return &Sets{ctx: ctx, Config: c} }
+func NewSets(ctx context.Context, c *config.Config) *Sets { return &Sets{ctx: ctx, Config: c} }
 
 // Probe is a set of images on which an encoder is evaluated: a bank of neighbours and queries.
 type Probe struct {
@@ -75,7 +76,7 @@ func (s *Sets) Add(path string, bank *dataset.Source) error {
 		p.pairs = s.Plain(queryData)
 		p.pairs.Recipes, p.pairs.Limit = c.Augment[:2], min(alignmentPairs, queryData.Len())
 	}
-	if s.sample == nil && c.Train.OnCollapse != run.Off {
+	if s.sample == nil && c.Train.OnCollapse != config.Off {
 		s.sample = s.Plain(bankData)
 		s.sample.Limit = min(watched, bankData.Len())
 	}
@@ -130,7 +131,7 @@ func (s *Sets) Batches(l *dataset.Loader, view int) iter.Seq2[eval.Batch, error]
 }
 
 // Autocast reports whether encoders compute in bfloat16.
-func (s *Sets) Autocast() bool { return s.Config.Train.Precision == run.BF16 }
+func (s *Sets) Autocast() bool { return s.Config.Train.Precision == config.BF16 }
 
 // Close closes the images.
 func (s *Sets) Close() error {

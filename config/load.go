@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package run
+package config
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,16 +10,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// File is the name of the config file in a run directory.
+const File = "config.yaml"
+
 // Load reads a config file that [Layered.Encode] wrote, with its sources. fields is a pointer to the method's
 // hyperparameters, which it fills (nil when the method has none); [MethodOf] says beforehand which method it is. It is
 // strict: unknown keys and missing ones are errors.
 func Load(data []byte, fields any) (*Layered, error) {
-	top, err := parse(data, ConfigFile)
+	top, err := parse(data, File)
 	if err != nil {
 		return nil, err
 	}
 	if top == nil {
-		return nil, fmt.Errorf("reading %s: it is empty", ConfigFile)
+		return nil, fmt.Errorf("reading %s: it is empty", File)
 	}
 	l := &Layered{Config: &Config{Method: MethodConfig{Fields: fields}}, Sources: map[string]string{}}
 	root, err := tree(l.Config)
@@ -32,7 +34,7 @@ func Load(data []byte, fields any) (*Layered, error) {
 	in := input{
 		l: l, root: root,
 		source: func(y *yaml.Node) string { return comment(lines, y) },
-		at:     func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", ConfigFile, y.Line) },
+		at:     func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", File, y.Line) },
 		seen:   func(path string) { given[path] = true },
 	}
 	if err := in.into(root, top); err != nil {
@@ -45,7 +47,7 @@ func Load(data []byte, fields any) (*Layered, error) {
 		}
 	}
 	if missing = append(missing, without([]string{formatKey, "augment"}, top)...); len(missing) > 0 {
-		return nil, fmt.Errorf("reading %s: it lacks %s: a run's config holds every value. Another version of parallax wrote it, or someone has edited it; the run's %s can be evaluated all the same", ConfigFile, strings.Join(missing, ", "), EncoderFile)
+		return nil, fmt.Errorf("reading %s: it lacks %s: a run's config holds every value. Another version of parallax wrote it, or someone has edited it; the run's encoder.safetensors can be evaluated all the same", File, strings.Join(missing, ", "))
 	}
 	return l, nil
 }
@@ -141,6 +143,3 @@ func comment(lines []string, y *yaml.Node) string {
 	}
 	return ""
 }
-
-// ErrNoRun is what reading a folder that holds no run wraps.
-var ErrNoRun = errors.New("not a run directory")
