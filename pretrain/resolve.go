@@ -52,6 +52,9 @@ type Request struct {
 // for config.yaml. The value is written as in the file.
 type Setting struct{ Path, Value, Source string }
 
+// Set is a setting made by a program: a number, a truth value or text; a list as in the file, "[0.2, 1]".
+func Set(path string, value any) Setting { return Setting{path, fmt.Sprint(value), "program"} }
+
 // find is the method of a name.
 func find(name string, own []method.Entry) (method.Entry, error) {
 	for _, e := range own {

@@ -130,7 +130,7 @@ func Free(ts ...Tensor) {
 	release(gone)
 }
 
-// Live returns how many tensors exist in the process: leak tests compare it.
+// Live returns how many tensors exist in the process: leak tests compare it. Call it inside a Scope.
 func Live() int { return int(integer("Live", C.plx_live_tensors())) }
 
 // The owner is one goroutine locked to one OS thread for the life of the process.

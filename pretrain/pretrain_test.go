@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pretrain
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// tiny asks for a run of some milliseconds a step.
+func tiny(more ...Setting) *Request {
+	return of("simclr", more...)
+}
+
+func of(method string, more ...Setting) *Request {
+	return &Request{Preset: "tiny-cpu", Settings: append([]Setting{
+		Set("data.path", "synthetic:48"), Set("data.size", 16), Set("method.name", method), Set("backbone.width", 4),
+		Set("train.batch", 16), Set("train.max_steps", 4), Set("train.threads", 1), Set("train.precision", "float32"),
+	}, more...)}
+}
+
+// A mistake in the request is an InvalidError that names the setting, and nothing is left behind.
+func TestMistakes(t *testing.T) {
+	for name, c := range map[string]struct {
+		request *Request
+		want    string
+	}{
+		"no method":      {&Request{Settings: []Setting{Set("data.path", "synthetic:48")}}, "no method given"},
+		"no data":        {&Request{Settings: []Setting{Set("method.name", "simclr")}}, "no data given"},
+		"unknown method": {of("simclear"), `did you mean "simclr"`},
+		"unknown key":    {tiny(Set("optim.bas_rate", 1)), "optim.base_rate"},
+		"large batch":    {tiny(Set("train.batch", 49)), "larger than the data set, which has 48"},
+		"small batch":    {tiny(Set("train.batch", 1)), "use --batch 2 or more"},
+		"a stage":        {of("scan"), "parallax cluster"},
+	} {
+		out := filepath.Join(t.TempDir(), "run")
+		result, err := Run(context.Background(), c.request, Options{Out: out})
+		var invalid *run.InvalidError
+		if result != nil || !errors.As(err, &invalid) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, %v; want an InvalidError with %q", name, result, err, c.want)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%s: %s was made", name, out)
+		}
+	}
+}
+
+// own is SimCLR under another name: an objective that the list of built-in ones does not have.
+func own() method.Entry {
+	e, err := method.Find("simclr")
+	if err != nil {
+		panic(err)
+	}
+	e.Name, e.Title = "own", "A method of the program's own"
+	return e
+}
+
+// live is the number of tensors in the process.
+func live(t *testing.T) (n int) {
+	if err := torch.Scope(func() error { n = torch.Live(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A run of a method of the caller's own stops when its context ends, and goes on from there.
+func TestOwnMethodStopsAndGoesOn(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stop := errors.New("enough")
+	request := of("own", Set("train.log_every", 1))
+	request.Methods = []method.Entry{own()}
+	before := live(t)
+	result, err := Run(ctx, request, Options{Out: out, Watch: []func(run.Event){func(e run.Event) {
+		if e.Event == run.StepEnd && e.Step == 2 {
+			cancel(stop)
+		}
+	}}})
+	if !errors.Is(err, stop) || result == nil || result.Steps != 2 || !result.Trained {
+		t.Fatalf("%+v, %v; want 2 steps and the context's cause", result, err)
+	}
+	if _, err := Resume(context.Background(), out, nil, Options{}); err == nil || !strings.Contains(err.Error(), `unknown method "own"`) {
+		t.Errorf("without the method: %v", err)
+	}
+	var began bool
+	result, err = Resume(context.Background(), out, nil, Options{Methods: []method.Entry{own()}, Begin: func(s *Session) {
+		_, is := s.Job.Method.(parallax.Method)
+		began = is && s.Step() == 2
+	}})
+	if err != nil || result.Steps != 4 || !began {
+		t.Fatalf("%+v, %v, begun %v; want 4 steps", result, err, began)
+	}
+	var notes []string
+	result, err = Resume(context.Background(), out, nil, Options{
+		Methods: []method.Entry{own()}, Note: func(text string) { notes = append(notes, text) },
+	})
+	if err != nil || result.Trained || len(notes) != 1 || !strings.Contains(notes[0], "finished after 4 steps") {
+		t.Errorf("a finished run: %+v, %v, %q", result, err, notes)
+	}
+	if _, err := Resume(context.Background(), out, []Setting{Set("optim.base_rate", 9)}, Options{Methods: []method.Entry{own()}}); err == nil ||
+		!strings.Contains(err.Error(), "cannot go on with other settings") {
+		t.Errorf("another rate: %v", err)
+	}
+	if after := live(t); after != before {
+		t.Errorf("%d tensors are left", after-before)
+	}
+}
