@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/lab/internal/moments"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -25,18 +26,18 @@ func (t *Trace) Curve(m Metric) []XY {
 		return curve
 	case m == LossNoise:
 		return t.between(func(e run.Event) run.Number { return e.Loss }, noise)
-	case m.of() == "terms":
-		return t.between(func(e run.Event) run.Number { return e.Terms[m.name()] }, average)
+	case m.Of() == "terms":
+		return t.between(func(e run.Event) run.Number { return e.Terms[m.Name()] }, average)
 	case m == PositiveCosine:
-		return t.evaluated(Alignment.of(), func(e run.Event) run.Number {
+		return t.evaluated(Alignment.Of(), func(e run.Event) run.Number {
 			return run.Number{Value: 1 - e.Alignment.Value/2, Known: e.Alignment.Known}
 		})
 	case m == AlignmentUniformity:
-		return t.evaluated(m.of(), func(e run.Event) run.Number {
+		return t.evaluated(m.Of(), func(e run.Event) run.Number {
 			return run.Number{Value: e.Alignment.Value + e.Uniformity.Value, Known: e.Alignment.Known && e.Uniformity.Known}
 		})
 	case m == ExplainedArea, m == Vanished, m == ExponentOff:
-		return t.evaluated(m.of(), func(e run.Event) run.Number {
+		return t.evaluated(m.Of(), func(e run.Event) run.Number {
 			if len(e.Spectrum) == 0 || e.Spectrum[0] <= 0 {
 				return run.Number{}
 			}
@@ -44,12 +45,12 @@ func (t *Trace) Curve(m Metric) []XY {
 			return run.Number{Value: v, Known: !math.IsNaN(v)}
 		})
 	case m == RankShare:
-		return t.evaluated(RankShare.of(), func(e run.Event) run.Number {
+		return t.evaluated(RankShare.Of(), func(e run.Event) run.Number {
 			return run.Number{Value: e.EffectiveRank.Value / float64(e.Dims), Known: e.EffectiveRank.Known && e.Dims > 0}
 		})
 	}
-	return t.evaluated(m.of(), func(e run.Event) run.Number {
-		v, known := e.Metrics()[m.name()]
+	return t.evaluated(m.Of(), func(e run.Event) run.Number {
+		v, known := e.Metrics()[m.Name()]
 		return run.Number{Value: v, Known: known}
 	})
 }
@@ -125,7 +126,7 @@ func average(values []float64) float64 {
 }
 
 // noise is the standard deviation of what remains when a slow trend is taken away: of differences of neighbours, over √2. NaN
-// of fewer than ten values, which say little.
+// Of fewer than ten values, which say little.
 func noise(values []float64) float64 {
 	if len(values) < 10 {
 		return math.NaN()
@@ -134,6 +135,6 @@ func noise(values []float64) float64 {
 	for i := range differences {
 		differences[i] = values[i+1] - values[i]
 	}
-	_, variance := moments(differences)
+	_, variance := moments.Of(differences)
 	return math.Sqrt(variance / 2)
 }

@@ -5,8 +5,9 @@
 // fixed before anything runs. An arm is an ordinary pretraining run, so what the laboratory did can be done again with one
 // command. Arms are paired: the same seed gives the same order of the data, the same views and the same initial weights.
 //
-// The experiments are the files named for their claims (sim01.go ...), listed in [All]. [Plan] says which runs a choice of
-// them needs, each once however many experiments share it; [Runner] makes them, as processes, and can be broken off;
-// [Judge] turns them into findings; [Report] writes the page. Claims, thresholds and the traps that they avoid:
-// docs/lab.md.
+// The packages below this one have the rest: lab/expect the rules for what a claim predicts, lab/claims the claims
+// themselves, lab/theory the closed forms that some of them compute, lab/report the page. This package is the engine. [Plan]
+// says which runs a choice of claims needs, each once however many claims share it. [Runner] makes them, as processes, and
+// resumes where it was interrupted. [Laboratory] reads what has ended, and [Experiment.Judge] turns it into a [Finding].
+// Claims, thresholds and the traps that they avoid are described in docs/lab.md.
 package lab

@@ -37,15 +37,15 @@ type Arm struct {
 	Name   string   // "without stop-gradient"
 	Method string   // as in --method
 	Set    []string // section.key=value
-	Length float64  // of the run, in lengths of the others; 0 is 1
+	Length float64  // Of the run, in lengths of the others; 0 is 1
 }
 
-// key identifies what the arm runs, whatever it is called: equal keys are one run.
-func (a Arm) key() string {
-	return strings.Join(append([]string{a.Method, fmt.Sprint(a.length())}, a.Set...), " ")
+// Key identifies what the arm runs, whatever it is called: equal keys are one run.
+func (a Arm) Key() string {
+	return strings.Join(append([]string{a.Method, fmt.Sprint(a.RelativeLength())}, a.Set...), " ")
 }
 
-func (a Arm) length() float64 {
+func (a Arm) RelativeLength() float64 {
 	if a.Length == 0 {
 		return 1
 	}
@@ -63,7 +63,7 @@ const (
 	Std           Metric = "embedding.std"
 	RawStd        Metric = "embedding.std_raw"
 	RankMe        Metric = "embedding.rankme"
-	LiDAR         Metric = "embedding.lidar" // of two views an image
+	LiDAR         Metric = "embedding.lidar" // Of two views an image
 	MeanCosine    Metric = "embedding.mean_cosine"
 	EffectiveRank Metric = "embedding.effective_rank"
 	Participation Metric = "embedding.participation_ratio"
@@ -83,7 +83,7 @@ const (
 	EigenCosine  Metric = "prediction.eigenvector_cosine"
 	SpectrumRank Metric = "prediction.spectrum_correlation"
 
-	PositiveCosine      Metric = "embedding.positive_cosine"      // of two views of an image, 1 - alignment/2
+	PositiveCosine      Metric = "embedding.positive_cosine"      // Of two views of an image, 1 - alignment/2
 	RankShare           Metric = "backbone.rank_share"            // the effective rank over the number of features
 	ExplainedArea       Metric = "backbone.explained_area"        // the mean over k of the share of the variance in the k largest directions
 	ExponentOff         Metric = "backbone.exponent_off"          // how far from 1 the exponent is with which the eigenvalues fall
@@ -104,14 +104,14 @@ const (
 	ClustersUsed Metric = "clustering.clusters" // exp of the entropy of the clusters' sizes
 )
 
-// of and name are the two parts of a metric.
-func (m Metric) of() string   { of, _, _ := strings.Cut(string(m), "."); return of }
-func (m Metric) name() string { _, name, _ := strings.Cut(string(m), "."); return name }
+// Of and name are the two parts of a metric.
+func (m Metric) Of() string   { of, _, _ := strings.Cut(string(m), "."); return of }
+func (m Metric) Name() string { _, name, _ := strings.Cut(string(m), "."); return name }
 
-// Find returns the experiment called id; the error names the nearest one.
-func Find(id string) (Experiment, error) {
+// Find returns that one of the known experiments which is called id, in any case; the error names the nearest one.
+func Find(known []Experiment, id string) (Experiment, error) {
 	var ids []string
-	for _, e := range All {
+	for _, e := range known {
 		if strings.EqualFold(e.ID, id) {
 			return e, nil
 		}
@@ -132,14 +132,14 @@ func (e Experiment) Rule() []string {
 	if e.Effect != nil {
 		rule = append(rule, fmt.Sprintf("%s of %q is at least %d pooled standard deviations above %s of %q", e.Effect.Metric, e.Effect.Arm, effectSize, e.Effect.than(), e.Effect.Of))
 	}
-	return append(rule, fmt.Sprintf("in %.0f %% of the seeds, of which %d are asked for", 100*agreement, fullSeeds))
+	return append(rule, fmt.Sprintf("in %.0f %% of the seeds, of which %d are asked for", 100*agreement, FullSeeds))
 }
 
 // Lengths is how many runs of the usual length one seed of the experiment takes.
 func (e Experiment) Lengths() float64 {
 	sum := 0.0
 	for _, a := range e.Arms {
-		sum += a.length() * a.stages()
+		sum += a.RelativeLength() * a.stages()
 	}
 	return sum
 }

@@ -24,13 +24,13 @@ type Plan struct {
 	Steps       int      `json:"steps"` // the usual length of a run at batch 256
 	Longer      bool     `json:"longer"`
 	Set         []string `json:"set,omitempty"` // for all arms
-	Classes     int      `json:"classes"`       // of the data's labels; 0 without labels
+	Classes     int      `json:"classes"`       // Of the data's labels; 0 without labels
 	RuleVersion int      `json:"rule_version"`
 }
 
 // Defaults of a [Plan].
 const (
-	Seeds = fullSeeds
+	Seeds = FullSeeds
 	Steps = 200
 )
 
@@ -45,7 +45,7 @@ type Job struct {
 // several experiments share runs once. It is also what the preset sets below them, so that another version of the program,
 // whose preset differs, does not take old runs for its own.
 func (j Job) Dir() string {
-	sum := sha256.Sum256([]byte(j.Arm.key() + presetFor(j.Arm.Method)))
+	sum := sha256.Sum256([]byte(j.Arm.Key() + presetFor(j.Arm.Method)))
 	name := j.Arm.Method + "-" + hex.EncodeToString(sum[:4])
 	seed := "seed-" + strconv.Itoa(j.Seed)
 	if j.Long {
@@ -85,7 +85,7 @@ var presetTexts sync.Map // a method to its text
 
 // Args is the command that makes the run, without the program's name: what a reader types to run it again.
 func (p Plan) Args(j Job, out string) []string {
-	length := j.Arm.length()
+	length := j.Arm.RelativeLength()
 	if j.Long {
 		length *= LongerLength
 	}
@@ -132,11 +132,11 @@ func (p *Plan) Look() error {
 	return source.Close()
 }
 
-// experiments are those that the plan names. What cannot be tested on its data says so.
-func (p Plan) experiments() ([]Experiment, error) {
+// Choose returns those of the known experiments that the plan names. One that cannot be tested on the plan's data says so.
+func (p Plan) Choose(known []Experiment) ([]Experiment, error) {
 	var all []Experiment
 	for _, id := range p.Experiments {
-		e, err := Find(id)
+		e, err := Find(known, id)
 		if err != nil {
 			return nil, err
 		}
@@ -151,16 +151,16 @@ func (p Plan) experiments() ([]Experiment, error) {
 	return all, nil
 }
 
-// jobs lists the runs of the usual length, each once: all arms under the first seed, then all under the second, so that
+// Jobs lists the runs of the usual length, each once: all arms under the first seed, then all under the second, so that
 // every verdict grows at the same time.
-func (p Plan) jobs(experiments []Experiment) []Job {
+func (p Plan) Jobs(experiments []Experiment) []Job {
 	var all []Job
 	for seed := 1; seed <= p.Seeds; seed++ {
 		done := map[string]bool{}
 		for _, e := range experiments {
 			for _, a := range e.Arms {
-				if e.Untestable == "" && !done[a.key()] {
-					done[a.key()] = true
+				if e.Untestable == "" && !done[a.Key()] {
+					done[a.Key()] = true
 					all = append(all, Job{Arm: a, Seed: seed})
 				}
 			}

@@ -22,6 +22,7 @@ import (
 // A Runner makes the runs of a plan, in Out.
 type Runner struct {
 	Plan     Plan
+	Known    []Experiment // in which the plan's claims are looked up
 	Out      string
 	Parallel int // runs at a time
 	// Command is the parallax command with these arguments.
@@ -35,13 +36,13 @@ type Status struct {
 	Done, Of int       // runs
 	Running  []Job     //
 	Failed   []string  // one line for each run that could not be made
-	Findings []Finding // of every experiment, from the seeds that are in
+	Findings []Finding // Of every experiment, from the seeds that are in
 }
 
 // Run makes what runs are missing and returns the findings. A run that was broken off goes on where it was; one that fails
 // is left out, and its seed with it. Only a context that ends, or an output that cannot be written, ends Run early.
 func (r *Runner) Run(ctx context.Context) (Status, error) {
-	experiments, err := r.Plan.experiments()
+	experiments, err := r.Plan.Choose(r.Known)
 	if err != nil {
 		return Status{}, err
 	}
@@ -56,16 +57,15 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	if err := r.Plan.Write(r.Out); err != nil {
 		return Status{}, err
 	}
-	ended := newEndedRuns(r.Plan, r.Out)
-	findings := func() []Finding { return ended.findings(experiments) }
-	failed, err := r.make(ctx, r.Plan.jobs(experiments), nil, findings)
+	l := &Laboratory{Plan: r.Plan, Experiments: experiments, dir: r.Out, traces: map[string]*Trace{}}
+	failed, err := r.make(ctx, r.Plan.Jobs(experiments), nil, l.Findings)
 	if err != nil {
 		return Status{}, err
 	}
 	if r.Plan.Longer {
 		var more []Job
 		for _, e := range experiments {
-			if e.wantsLonger(ended.samples(e, false), nil) {
+			if e.WantsLonger(l.Samples(e, false), nil) {
 				for _, j := range r.Plan.longer(e) {
 					if !slices.ContainsFunc(more, func(k Job) bool { return k.Dir() == j.Dir() }) {
 						more = append(more, j)
@@ -73,11 +73,11 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 				}
 			}
 		}
-		if failed, err = r.make(ctx, more, failed, findings); err != nil {
+		if failed, err = r.make(ctx, more, failed, l.Findings); err != nil {
 			return Status{}, err
 		}
 	}
-	return Status{Failed: failed, Findings: findings()}, nil
+	return Status{Failed: failed, Findings: l.Findings()}, nil
 }
 
 // make makes the jobs that are not there yet, Parallel at a time, and says after each what the findings are. It adds to failed.

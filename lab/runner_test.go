@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package lab
+package lab_test
 
 import (
 	"context"
@@ -8,15 +8,18 @@ import (
 	"os/exec"
 	"sync/atomic"
 	"testing"
+
+	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/lab/claims"
 )
 
 // A laboratory that is stopped begins no further run.
 func TestStoppedLaboratory(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var begun atomic.Int32
-	r := &Runner{
-		Plan: Plan{Experiments: []string{"SIM-15", "VIC-05", "STB-01"}, Data: "synthetic", Seeds: 5, Steps: 20, Classes: 2},
-		Out:  t.TempDir(), Parallel: 2, Watch: func(Status) {},
+	r := &lab.Runner{
+		Plan:  lab.Plan{Experiments: []string{"SIM-15", "VIC-05", "STB-01"}, Data: "synthetic", Seeds: 5, Steps: 20, Classes: 2},
+		Known: claims.All, Out: t.TempDir(), Parallel: 2, Watch: func(lab.Status) {},
 		Command: func(ctx context.Context, _ ...string) *exec.Cmd {
 			if begun.Add(1) == 4 {
 				cancel()

@@ -4,7 +4,6 @@ package lab
 
 import (
 	"math"
-	"path/filepath"
 	"slices"
 
 	"github.com/parallax-ssl/parallax/collapse"
@@ -16,7 +15,7 @@ import (
 type Sample struct {
 	Seed   int
 	Traces map[string]*Trace  // by the arm's name
-	Values map[Metric]float64 // of an experiment in closed form
+	Values map[Metric]float64 // Of an experiment in closed form
 }
 
 // A Trace is what one run measured.
@@ -24,72 +23,6 @@ type Trace struct {
 	Run    collapse.Run
 	Events []run.Event
 	Curves map[Metric][]XY // what is of no event: of a clustering's report, or computed in closed form
-}
-
-// endedRuns reads the runs of a plan that have ended, each once: many experiments share a run, and verdicts are made anew whenever one
-// ends. It is not for several goroutines at a time.
-type endedRuns struct {
-	plan   Plan
-	out    string
-	traces map[string]*Trace // by [Job.Dir]
-}
-
-func newEndedRuns(p Plan, out string) *endedRuns {
-	return &endedRuns{plan: p, out: out, traces: map[string]*Trace{}}
-}
-
-// trace is what the job measured, nil when it has not ended. What cannot be read counts as not there: the runner says so of a
-// run that failed.
-func (r *endedRuns) trace(j Job) *Trace {
-	at := j.Dir()
-	if t := r.traces[at]; t != nil {
-		return t
-	}
-	dir := filepath.Join(r.out, at)
-	if !j.finished(dir) {
-		return nil
-	}
-	t, err := j.trace(dir)
-	if err != nil {
-		return nil
-	}
-	r.traces[at] = t
-	return t
-}
-
-// samples are those of an experiment, of every seed of which all runs have ended.
-func (r *endedRuns) samples(e Experiment, long bool) []Sample {
-	var all []Sample
-	for seed := 1; seed <= r.plan.Seeds; seed++ {
-		if e.Closed != nil {
-			if s, err := e.Closed(uint64(seed)); err == nil && !long {
-				s.Seed = seed
-				all = append(all, s)
-			}
-			continue
-		}
-		s := Sample{Seed: seed, Traces: map[string]*Trace{}}
-		for _, a := range e.Arms {
-			t := r.trace(Job{Arm: a, Seed: seed, Long: long})
-			if t == nil {
-				break
-			}
-			s.Traces[a.Name] = t
-		}
-		if len(s.Traces) == len(e.Arms) && len(e.Arms) > 0 {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-// findings are the verdicts on the experiments.
-func (r *endedRuns) findings(experiments []Experiment) []Finding {
-	all := make([]Finding, len(experiments))
-	for i, e := range experiments {
-		all[i] = e.Judge(r.samples(e, false), r.samples(e, true))
-	}
-	return all
 }
 
 // Diagnosis is what the arm's run ended as. It is compared with the first arm of the same method, at the same share of the run,
@@ -134,40 +67,46 @@ func paced(r collapse.Run, steps int) collapse.Run {
 	return r
 }
 
-// controlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed, has too few clusters, was one
+// ControlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed, has too few clusters, was one
 // point from the start, or was not measured. That its features are no better than the untrained network's after so few steps
 // does not count: the claims are of collapse, and those of accuracy compare arms.
-func (s Sample) controlFailed(e Experiment) string {
+func (s Sample) ControlFailed(e Experiment) string {
 	if len(e.Arms) == 0 {
 		return ""
 	}
 	d := s.Diagnosis(e, e.Arms[0].Name)
-	if f := d.Worst(); undecided(d) || f.Class.Alarming() && f.Class != collapse.Uninformative {
+	if f := d.Worst(); Undecided(d) || f.Class.Alarming() && f.Class != collapse.Uninformative {
 		return f.String()
 	}
 	return ""
 }
 
-// gain is how much better the neighbours of the arm's features are than the untrained network's, NaN when not measured.
-func (s Sample) gain(arm string) float64 {
+// Undecided says of an embedding that it was not measured, or is one point as the network started, so that neither collapse
+// nor its absence can be laid to training.
+func Undecided(d collapse.Diagnosis) bool {
+	return d.Class == collapse.NotExpanded || d.Class == collapse.Unknown
+}
+
+// Gain is how much better the neighbours of the arm's features are than the untrained network's, NaN when not measured.
+func (s Sample) Gain(arm string) float64 {
 	if s.Traces[arm] == nil {
 		return math.NaN()
 	}
 	return s.Traces[arm].Last(KNN) - s.Traces[arm].First(KNN)
 }
 
-// foresight is Spearman's rank correlation over arms of a metric with the accuracy of their features' neighbours, NaN when one
+// Foresight is Spearman's rank correlation over arms of a metric with the accuracy of their features' neighbours, NaN when one
 // was not measured.
-func (s Sample) foresight(m Metric, arms []string) float64 {
+func (s Sample) Foresight(m Metric, arms []string) float64 {
 	var by, quality []float64
 	for _, arm := range arms {
-		by, quality = append(by, s.value(arm, m)), append(quality, s.value(arm, KNN))
+		by, quality = append(by, s.Value(arm, m)), append(quality, s.Value(arm, KNN))
 	}
 	return collapse.Spearman(by, quality)
 }
 
-// floor is the share of the way from the first loss down to least that the arm's loss has left, NaN when not measured.
-func (s Sample) floor(arm string, least float64) float64 {
+// Floor is the share of the way from the first loss down to least that the arm's loss has left, NaN when not measured.
+func (s Sample) Floor(arm string, least float64) float64 {
 	if s.Traces[arm] == nil {
 		return math.NaN()
 	}
@@ -181,8 +120,8 @@ func (s Sample) floor(arm string, least float64) float64 {
 	return math.NaN()
 }
 
-// value is a metric of an arm's last evaluation, NaN when it was not measured.
-func (s Sample) value(arm string, m Metric) float64 {
+// Value is a metric of an arm's last evaluation, NaN when it was not measured.
+func (s Sample) Value(arm string, m Metric) float64 {
 	if s.Traces[arm] == nil {
 		return math.NaN()
 	}

@@ -68,9 +68,9 @@ var switchOf = []struct{ prefix, is string }{
 	{"backbone.", "network"},
 }
 
-// turns is the switch that the experiment turns: what it says, or the first that is not the control's among its arms' settings;
+// Turns is the switch that the experiment turns: what it says, or the first that is not the control's among its arms' settings;
 // methods that are compared without any setting differ in "other".
-func (e Experiment) turns() string {
+func (e Experiment) Turns() string {
 	if e.Switch != "" {
 		return e.Switch
 	}

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+
+	"github.com/parallax-ssl/parallax/lab/internal/moments"
 )
 
 // A Verdict is the laboratory's answer to a claim: one of five, and no other.
@@ -25,9 +27,9 @@ const (
 	RuleVersion   = 2   // since 1, what seeds do not decide is looked at in longer runs, and DIN-02's size is of the entropy that its claim is of
 	agreement     = 0.8 // share of the seeds that must agree: 4 of 5
 	effectSize    = 3   // pooled standard deviations of the deciding metric
-	fullSeeds     = 5   // a verdict from fewer is marked preliminary
-	leastSeeds    = 2   // from fewer there is none
-	largestEffect = 100 // that is told: it has no bound when no seed differs from another
+	FullSeeds     = 5   // a verdict from fewer is marked preliminary
+	LeastSeeds    = 2   // from fewer there is none
+	LargestEffect = 100 // that is told: it has no bound when no seed differs from another
 	LongerLength  = 5   // how many times as long the second length is, which a refutation asks for
 )
 
@@ -51,8 +53,8 @@ type Expectation struct {
 type Effect struct {
 	Metric   Metric
 	Arm, Of  string // arm minus the other
-	LogScale bool   // of the metric's logarithm: for ranks
-	Than     Metric // of the other arm; "" is Metric
+	LogScale bool   // Of the metric's logarithm: for ranks
+	Than     Metric // Of the other arm; "" is Metric
 }
 
 // than is the other arm's metric.
@@ -79,7 +81,7 @@ type Finding struct {
 // oppose, but too many of them say neither, the longer runs decide alone. With the sign test, five seeds of five have p = 0.03
 // one-sided.
 func (e Experiment) Judge(short, long []Sample) Finding {
-	f := Finding{ID: e.ID, Seeds: len(short), Preliminary: len(short) < fullSeeds, RuleVersion: RuleVersion}
+	f := Finding{ID: e.ID, Seeds: len(short), Preliminary: len(short) < FullSeeds, RuleVersion: RuleVersion}
 	say := func(v Verdict, why string, args ...any) Finding {
 		f.Verdict, f.Why = v, fmt.Sprintf(why, args...)
 		return f
@@ -90,13 +92,13 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 	}
 	count := e.count(short)
 	f.Agree, f.Oppose = count.agree, count.oppose
-	if len(short) < leastSeeds {
+	if len(short) < LeastSeeds {
 		return say(Inconclusive, "%d seed is not enough for a verdict", len(short))
 	}
 	if count.failed > 0 && !most(len(short)-count.failed, len(short)) {
 		return say(Inconclusive, "the control itself failed in %d of %d seeds: %s", count.failed, len(short), count.control)
 	}
-	f.Effect = e.effect(short)
+	f.Effect = e.EffectSize(short)
 	switch {
 	case most(count.agree, len(short)) && e.Effect != nil && !(f.Effect >= effectSize):
 		return say(Inconclusive, "%d of %d seeds agree, but the effect on %s is %.1f pooled standard deviations and %d are asked for", count.agree, len(short), e.Effect.Metric, f.Effect, effectSize)
@@ -104,15 +106,15 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 		return say(Confirmed, "%d of %d seeds agree%s", count.agree, len(short), e.effectText(f.Effect))
 	case most(count.oppose, len(short)) && e.Closed != nil:
 		return say(Refuted, "the opposite in %d of %d seeds, in closed form", count.oppose, len(short))
-	case most(count.oppose, len(short)) && len(long) >= leastSeeds && most(e.count(long).oppose, len(long)):
+	case most(count.oppose, len(short)) && len(long) >= LeastSeeds && most(e.count(long).oppose, len(long)):
 		return say(Refuted, "the opposite in %d of %d seeds, and in %d of %d when trained %d times as long", count.oppose, len(short), e.count(long).oppose, len(long), LongerLength)
-	case most(count.oppose, len(short)) && len(long) >= leastSeeds:
+	case most(count.oppose, len(short)) && len(long) >= LeastSeeds:
 		return say(Inconclusive, "the opposite in %d of %d seeds, but in only %d of %d when trained %d times as long", count.oppose, len(short), e.count(long).oppose, len(long), LongerLength)
 	case most(count.oppose, len(short)):
 		return say(NotReproduced, "the opposite in %d of %d seeds at this length", count.oppose, len(short))
-	case count.undecided() && len(long) >= leastSeeds:
-		f.Preliminary = len(long) < fullSeeds
-		later, effect := e.count(long), e.effect(long)
+	case count.undecided() && len(long) >= LeastSeeds:
+		f.Preliminary = len(long) < FullSeeds
+		later, effect := e.count(long), e.EffectSize(long)
 		f.Agree, f.Oppose, f.Effect = later.agree, later.oppose, effect
 		before := fmt.Sprintf("%d of %d seeds say neither at this length; trained %d times as long", count.unclear, len(short), LongerLength)
 		switch {
@@ -128,9 +130,9 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 	return say(Inconclusive, "seeds do not decide: %d agree, %d oppose, %d say neither", count.agree, count.oppose, len(short)-count.agree-count.oppose)
 }
 
-// wantsLonger says whether the verdict depends on runs at the longer length that have not been made.
-func (e Experiment) wantsLonger(short, long []Sample) bool {
-	return len(long) == 0 && e.Closed == nil && len(short) >= leastSeeds && (e.Judge(short, nil).Verdict == NotReproduced || e.count(short).undecided())
+// WantsLonger says whether the verdict depends on runs at the longer length that have not been made.
+func (e Experiment) WantsLonger(short, long []Sample) bool {
+	return len(long) == 0 && e.Closed == nil && len(short) >= LeastSeeds && (e.Judge(short, nil).Verdict == NotReproduced || e.count(short).undecided())
 }
 
 type counts struct {
@@ -138,7 +140,7 @@ type counts struct {
 	control                        string // why it failed, in the last seed that it did
 }
 
-// undecided says whether enough of the seeds would agree if those that say neither did.
+// Undecided says whether enough of the seeds would agree if those that say neither did.
 func (c counts) undecided() bool {
 	of := c.agree + c.oppose + c.unclear + c.failed
 	return !most(c.agree, of) && most(c.agree+c.unclear, of)
@@ -146,11 +148,11 @@ func (c counts) undecided() bool {
 
 func (e Experiment) count(samples []Sample) (c counts) {
 	for _, s := range samples {
-		if why := s.controlFailed(e); why != "" {
+		if why := s.ControlFailed(e); why != "" {
 			c.failed, c.control = c.failed+1, why
 			continue
 		}
-		switch e.outcome(s) {
+		switch e.Outcome(s) {
 		case Agrees:
 			c.agree++
 		case Opposes:
@@ -162,7 +164,7 @@ func (e Experiment) count(samples []Sample) (c counts) {
 	return c
 }
 
-func (e Experiment) outcome(s Sample) Outcome {
+func (e Experiment) Outcome(s Sample) Outcome {
 	all := Agrees
 	for _, x := range e.Expect {
 		switch x.Judge(e, s) {
@@ -178,46 +180,35 @@ func (e Experiment) outcome(s Sample) Outcome {
 // most says whether n of the seeds are enough of them.
 func most(n, of int) bool { return float64(n) >= agreement*float64(of) }
 
-// effect is the mean difference between the two arms over the root of their mean variance over seeds, signed so that
+// EffectSize is the mean difference between the two arms over the root of their mean variance over seeds, signed so that
 // positive is what the claim says; at most largestEffect, 0 when it was not measured in every seed.
-func (e Experiment) effect(samples []Sample) float64 {
+func (e Experiment) EffectSize(samples []Sample) float64 {
 	if e.Effect == nil {
 		return 0
 	}
 	var a, b []float64
 	for _, s := range samples {
-		x, y := s.value(e.Effect.Arm, e.Effect.Metric), s.value(e.Effect.Of, e.Effect.than())
+		x, y := s.Value(e.Effect.Arm, e.Effect.Metric), s.Value(e.Effect.Of, e.Effect.than())
 		if e.Effect.LogScale {
 			x, y = math.Log(math.Max(x, 1)), math.Log(math.Max(y, 1)) // 0 is the rank of rows that are all equal
 		}
 		a, b = append(a, x), append(b, y)
 	}
-	meanA, varA := moments(a)
-	meanB, varB := moments(b)
+	meanA, varA := moments.Of(a)
+	meanB, varB := moments.Of(b)
 	effect := (meanA - meanB) / math.Sqrt((varA+varB)/2)
 	if math.IsNaN(effect) {
 		return 0
 	}
-	return math.Max(-largestEffect, math.Min(effect, largestEffect))
+	return math.Max(-LargestEffect, math.Min(effect, LargestEffect))
 }
 
 func (e Experiment) effectText(effect float64) string {
 	if e.Effect == nil {
 		return ""
 	}
-	if effect == largestEffect {
-		return fmt.Sprintf("; %s differs by %d pooled standard deviations or more", e.Effect.Metric, largestEffect)
+	if effect == LargestEffect {
+		return fmt.Sprintf("; %s differs by %d pooled standard deviations or more", e.Effect.Metric, LargestEffect)
 	}
 	return fmt.Sprintf("; %s differs by %.1f pooled standard deviations", e.Effect.Metric, effect)
-}
-
-// moments returns the mean and the unbiased variance, which is 0 for one value.
-func moments(values []float64) (mean, variance float64) {
-	for _, v := range values {
-		mean += v / float64(len(values))
-	}
-	for _, v := range values {
-		variance += (v - mean) * (v - mean) / math.Max(1, float64(len(values)-1))
-	}
-	return mean, variance
 }

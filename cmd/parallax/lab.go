@@ -20,11 +20,10 @@ import (
 	"golang.org/x/term"
 
 	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/lab/claims"
+	"github.com/parallax-ssl/parallax/lab/report"
 	"github.com/parallax-ssl/parallax/run"
 )
-
-// quick are the claims of lab run --quick: the clearest of several kinds, which share arms, and three in closed form.
-var quick = []string{"SIM-01", "SIM-02", "CLR-04", "VIC-04", "SWA-01", "JNG-03", "BYO-10", "VIC-13"}
 
 const (
 	quickSeeds    = 3
@@ -71,7 +70,7 @@ func labListCommand() *cobra.Command {
 				return usage(fmt.Errorf("no method %q: parallax methods lists them", method))
 			}
 			all := []listed{}
-			for _, e := range lab.All {
+			for _, e := range claims.All {
 				if method == "" || e.Method == method {
 					all = append(all, listed{e.ID, e.Method, e.Question, e.Claim, e.Source, e.Reported, e.Rule(), e.Lengths() * lab.Seeds * secondsPerRun / 60})
 				}
@@ -114,11 +113,11 @@ report. What Ctrl-C has stopped goes on where it was when the same command is gi
 					p.Seeds = quickSeeds
 				}
 				if len(ids) == 0 {
-					ids = quick
+					ids = claims.Quick
 				}
 			}
 			p.Longer = longer && !isQuick
-			experiments, err := labClaims(ids)
+			experiments, err := claims.Select(ids...)
 			if err != nil {
 				return usage(err)
 			}
@@ -147,33 +146,6 @@ report. What Ctrl-C has stopped goes on where it was when the same command is gi
 	return c
 }
 
-// labClaims are the ids of what was asked for, each once: ids, review, or all.
-func labClaims(asked []string) ([]string, error) {
-	var all []string
-	for _, id := range asked {
-		ids := []string{id}
-		switch id {
-		case "review":
-			ids = lab.Review
-		case "all":
-			ids = nil
-			for _, e := range lab.All {
-				ids = append(ids, e.ID)
-			}
-		}
-		for _, id := range ids {
-			e, err := lab.Find(id)
-			if err != nil {
-				return nil, err
-			}
-			if !slices.Contains(all, e.ID) {
-				all = append(all, e.ID)
-			}
-		}
-	}
-	return all, nil
-}
-
 func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON bool) error {
 	if err := p.Look(); err != nil {
 		return err
@@ -187,7 +159,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		board.terminal = term.IsTerminal(int(f.Fd()))
 	}
 	r := &lab.Runner{
-		Plan: p, Out: dir, Parallel: min(2, runtime.NumCPU()), Watch: board.show,
+		Plan: p, Known: claims.All, Out: dir, Parallel: min(2, runtime.NumCPU()), Watch: board.show,
 		Command: func(ctx context.Context, args ...string) *exec.Cmd {
 			c := exec.CommandContext(ctx, self, args...)
 			c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // it writes a checkpoint
@@ -202,7 +174,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		}
 		return err
 	}
-	report, err := writeReport(dir, "")
+	file, err := report.WriteFile(dir, "", claims.All)
 	if err != nil {
 		return err
 	}
@@ -212,7 +184,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		}
 	} else {
 		board.show(s)
-		fmt.Fprintf(out, "%s\n", report)
+		fmt.Fprintf(out, "%s\n", file)
 	}
 	if len(s.Failed) > 0 {
 		return fmt.Errorf("%d runs could not be made, the first: %s", len(s.Failed), s.Failed[0])

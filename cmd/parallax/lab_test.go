@@ -12,6 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/cluster"
 	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/lab/claims"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -60,7 +61,7 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 		known[key] = r
 		return r.text, r.err
 	}
-	for _, e := range lab.All {
+	for _, e := range claims.All {
 		if _, err := method.Find(e.Method); err != nil {
 			t.Errorf("%s: %v", e.ID, err)
 		}
@@ -94,25 +95,4 @@ func builds(j *pretrain.Job) error {
 		return nil
 	}
 	return err
-}
-
-// Claims are named by ids in any case, and by the names of groups; each is tested once.
-func TestClaimsOfTheLaboratory(t *testing.T) {
-	for _, c := range []struct {
-		asked []string
-		want  int
-		first string
-	}{
-		{[]string{"sim-01", "BYO-01", "SIM-01"}, 2, "SIM-01"},
-		{[]string{"review"}, len(lab.Review), lab.Review[0]},
-		{[]string{"DIN-01", "review", "SIM-01"}, len(lab.Review) + 1, "DIN-01"},
-		{[]string{"review", "all"}, len(lab.All), lab.Review[0]},
-	} {
-		if got, err := labClaims(c.asked); err != nil || len(got) != c.want || got[0] != c.first {
-			t.Errorf("%v: %d claims, %v", c.asked, len(got), err)
-		}
-	}
-	if _, err := labClaims([]string{"SIM-99"}); err == nil || !strings.Contains(err.Error(), "SIM-") {
-		t.Errorf("an unknown claim: %v", err)
-	}
 }

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/parallax-ssl/parallax/lab"
-	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/lab/claims"
+	"github.com/parallax-ssl/parallax/lab/report"
 )
 
 func labReportCommand() *cobra.Command {
@@ -32,13 +32,13 @@ ended; lab run writes it by itself when all have.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if asJSON {
-				findings, err := lab.Findings(args[0])
+				l, err := lab.Open(args[0], claims.All)
 				if err != nil {
 					return err
 				}
-				return writeFindings(c.OutOrStdout(), findings)
+				return writeFindings(c.OutOrStdout(), l.Findings())
 			}
-			file, err := writeReport(args[0], out)
+			file, err := report.WriteFile(args[0], out, claims.All)
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ ended; lab run writes it by itself when all have.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "file to write; default DIR/"+lab.ReportFile)
+	c.Flags().StringVar(&out, "out", "", "file to write; default DIR/"+report.File)
 	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON, and write nothing")
 	c.MarkFlagsMutuallyExclusive("out", "json")
 	return c
@@ -56,19 +56,4 @@ func writeFindings(w io.Writer, findings []lab.Finding) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(findings)
-}
-
-// writeReport writes the report of the laboratory in dir to file, by default beside its runs, and returns where.
-func writeReport(dir, file string) (string, error) {
-	if file == "" {
-		file = filepath.Join(dir, lab.ReportFile)
-	}
-	if _, err := lab.ReadPlan(dir); err != nil {
-		return "", err // before anything is written
-	}
-	err := run.WriteFile(file, func(w io.Writer) error { return lab.Report(dir, w) })
-	if err != nil {
-		return "", fmt.Errorf("writing the report of %s: %w", dir, err)
-	}
-	return file, nil
 }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// A Laboratory is what was made of a plan: it reads the runs that have ended, each once, because many experiments share a run
+// and verdicts are made anew whenever one ends. It is not for several goroutines at a time.
+type Laboratory struct {
+	Plan        Plan
+	Experiments []Experiment // that the plan names
+
+	dir    string
+	traces map[string]*Trace // by [Job.Dir]
+}
+
+// Open reads the laboratory in dir. The claims of its plan are looked up in known.
+func Open(dir string, known []Experiment) (*Laboratory, error) {
+	p, err := ReadPlan(dir)
+	if err != nil {
+		return nil, err
+	}
+	experiments, err := p.Choose(known)
+	if err != nil {
+		return nil, fmt.Errorf("reading the plan of %s: %w", dir, err)
+	}
+	return &Laboratory{Plan: p, Experiments: experiments, dir: dir, traces: map[string]*Trace{}}, nil
+}
+
+// trace is what the job measured, nil when it has not ended. What cannot be read counts as not there: the runner says so of a
+// run that failed.
+func (l *Laboratory) trace(j Job) *Trace {
+	at := j.Dir()
+	if t := l.traces[at]; t != nil {
+		return t
+	}
+	dir := filepath.Join(l.dir, at)
+	if !j.finished(dir) {
+		return nil
+	}
+	t, err := j.trace(dir)
+	if err != nil {
+		return nil
+	}
+	l.traces[at] = t
+	return t
+}
+
+// Samples are the measurements of an experiment, one for each seed of which all runs have ended, at the usual length or at the
+// longer one.
+func (l *Laboratory) Samples(e Experiment, long bool) []Sample {
+	var all []Sample
+	for seed := 1; seed <= l.Plan.Seeds; seed++ {
+		if e.Closed != nil {
+			if s, err := e.Closed(uint64(seed)); err == nil && !long {
+				s.Seed = seed
+				all = append(all, s)
+			}
+			continue
+		}
+		s := Sample{Seed: seed, Traces: map[string]*Trace{}}
+		for _, a := range e.Arms {
+			t := l.trace(Job{Arm: a, Seed: seed, Long: long})
+			if t == nil {
+				break
+			}
+			s.Traces[a.Name] = t
+		}
+		if len(s.Traces) == len(e.Arms) && len(e.Arms) > 0 {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// Findings are the verdicts on the experiments, from the runs that have ended.
+func (l *Laboratory) Findings() []Finding {
+	all := make([]Finding, len(l.Experiments))
+	for i, e := range l.Experiments {
+		all[i] = e.Judge(l.Samples(e, false), l.Samples(e, true))
+	}
+	return all
+}

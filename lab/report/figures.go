@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/run"
+)
+
+// curves are the drawings of metrics over the steps of training, every seed and arm. A metric that was measured once has none.
+func curves(arms []string, samples []lab.Sample, metrics []lab.Metric) []figure {
+	var all []figure
+	for _, m := range metrics {
+		c := chart{X: "optimiser steps", Steps: true, Names: arms, Title: fmt.Sprintf("%s over the steps of training. ", title(m))}
+		points := 0
+		for i, name := range arms {
+			var ends []float64
+			for _, s := range samples {
+				if t := s.Traces[name]; t != nil {
+					k := curve{Arm: i, Points: t.Curve(m)}
+					points = max(points, len(k.Points))
+					last, _ := lastFinite(k.Points)
+					ends = append(ends, last)
+					k.Title = fmt.Sprintf("%s, seed %d: %s", letter(i), s.Seed, number(last))
+					c.Curve = append(c.Curve, k)
+				}
+			}
+			if len(ends) > 0 {
+				c.Title += fmt.Sprintf("%s ends at %s; ", name, number(median(ends)))
+			}
+		}
+		if points < 2 {
+			continue
+		}
+		c.Log = wide(c.Curve)
+		f := figure{Arm: -1, Caption: heading(title(m)), SVG: c.SVG()}
+		if c.Log {
+			f.Note = "logarithmic"
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// heading begins with a capital letter, unless its first word has one elsewhere.
+func heading(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if first != strings.ToLower(first) || first == "" {
+		return text
+	}
+	return strings.ToUpper(first[:1]) + text[1:]
+}
+
+// wide says whether values are all positive and spread over so many orders of magnitude that a linear axis hides the small ones.
+func wide(curves []curve) bool {
+	least, most := math.Inf(1), 0.0
+	for _, k := range curves {
+		for _, p := range k.Points {
+			if finite(p.Y) {
+				least, most = min(least, p.Y), max(most, p.Y)
+			}
+		}
+	}
+	return least > 0 && most > 300*least
+}
+
+// What is drawn of a spectrum: so many of its values, and down to this share of the largest.
+const (
+	spectrumPoints = 20
+	spectrumFloor  = 1e-6
+)
+
+// spectra is the drawing of the singular values of z at the end, as shares of the largest.
+func spectra(arms []string, samples []lab.Sample) (figure, bool) {
+	c := chart{X: "direction, largest first", Log: true, Names: arms, Title: "Singular values of the embeddings at the end of training, over the largest. "}
+	for i, name := range arms {
+		for _, s := range samples {
+			e, ok := lastDetail(s.Traces[name])
+			if !ok || len(e.Spectrum) == 0 || !(e.Spectrum[0] > 0) {
+				continue
+			}
+			var points []lab.XY
+			for _, k := range thinned(len(e.Spectrum), spectrumPoints) {
+				points = append(points, lab.XY{X: float64(k + 1), Y: max(e.Spectrum[k]/e.Spectrum[0], spectrumFloor)})
+			}
+			above := 0
+			for _, v := range e.Spectrum {
+				if v > e.Spectrum[0]/100 {
+					above++
+				}
+			}
+			c.Curve = append(c.Curve, curve{i, fmt.Sprintf("%s, seed %d: %d of %d above 1 %% of the largest", letter(i), s.Seed, above, len(e.Spectrum)), points})
+		}
+	}
+	if len(c.Curve) == 0 {
+		return figure{}, false
+	}
+	return figure{Arm: -1, Caption: "Spectrum of embeddings z at the end", Note: "singular values over the largest, logarithmic", SVG: c.SVG()}, true
+}
+
+// lastDetail is the last evaluation of the embeddings that has a spectrum.
+func lastDetail(t *lab.Trace) (run.Event, bool) {
+	all := details(t)
+	if len(all) == 0 {
+		return run.Event{}, false
+	}
+	return all[len(all)-1], true
+}
+
+// details are the evaluations of the embeddings on the first probe that have points, in order.
+func details(t *lab.Trace) []run.Event {
+	if t == nil {
+		return nil
+	}
+	var all []run.Event
+	probe := ""
+	for _, e := range t.Events {
+		if e.Event != run.Eval || probe != "" && e.Probe != probe {
+			continue
+		}
+		probe = e.Probe
+		if e.Of == run.OfEmbedding && (len(e.Points) > 0 || len(e.Spectrum) > 0) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// thinned are n of the numbers from 0 below total, closer to one another where they are small.
+func thinned(total, n int) []int {
+	if total <= n {
+		n = total
+	}
+	var all []int
+	for i := range n {
+		share := float64(i) / float64(max(1, n-1))
+		k := max(i, int(math.Round(float64(total-1)*(0.4*share+0.6*share*share*share))))
+		if len(all) == 0 || k > all[len(all)-1] {
+			all = append(all, min(k, total-1))
+		}
+	}
+	return all
+}
+
+// pictures are the embeddings of the first seed at some steps, for every arm to one scale, and a note on what is drawn.
+func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
+	if len(samples) == 0 {
+		return nil, ""
+	}
+	limit := 0.0
+	all := make([][]run.Event, len(arms))
+	labelled := false
+	for i, name := range arms {
+		events := details(samples[0].Traces[name])
+		events = slices.DeleteFunc(events, func(e run.Event) bool { return len(e.Points) == 0 })
+		for _, k := range frames(events) {
+			e := events[k]
+			all[i] = append(all[i], e)
+			for _, q := range e.Points[:min(len(e.Points), pointsShown)] {
+				if finite(q[0]) && finite(q[1]) {
+					limit = max(limit, math.Abs(q[0]), math.Abs(q[1]))
+				}
+			}
+			labelled = labelled || slices.ContainsFunc(e.Labels, func(l int) bool { return l >= 0 })
+		}
+	}
+	limit = max(0.25, math.Ceil(limit*4)/4) // few scales, so that experiments share pictures
+	var figures []figure
+	for i, events := range all {
+		if len(events) == 0 {
+			continue
+		}
+		p := picture{Limit: limit, Title: fmt.Sprintf("Embeddings of %s in two dimensions at %d steps of training", arms[i], len(events))}
+		for _, e := range events {
+			p.Frames = append(p.Frames, frame{e.Step, e.Points, e.Labels})
+		}
+		figures = append(figures, figure{Arm: i % armStyles, Caption: letter(i) + " " + arms[i], SVG: p.SVG()})
+	}
+	if len(figures) == 0 {
+		return nil, ""
+	}
+	note := fmt.Sprintf("Seed %d: images as points, their embeddings scaled to length 1, in the two directions of their largest spread. Every square reaches from %s to %s in both, so that a collapsed embedding is one point.",
+		samples[0].Seed, number(-limit), number(limit))
+	if labelled {
+		note += " Colours are classes of images."
+	}
+	return figures, note
+}
+
+// frames chooses the evaluations that a picture has squares for: the first, the last, and others evenly between on a logarithmic
+// scale.
+func frames(events []run.Event) []int {
+	if len(events) <= squares {
+		return thinned(len(events), squares)
+	}
+	last := math.Log1p(float64(events[len(events)-1].Step))
+	chosen := []int{0}
+	for i := 1; i < squares; i++ {
+		// The first steps look alike: begin at a quarter of the scale.
+		want := last * (0.25 + 0.75*float64(i)/(squares-1))
+		best := chosen[len(chosen)-1] + 1
+		for k := best; k < len(events)-(squares-1-i); k++ {
+			if math.Abs(math.Log1p(float64(events[k].Step))-want) < math.Abs(math.Log1p(float64(events[best].Step))-want) {
+				best = k
+			}
+		}
+		chosen = append(chosen, best)
+	}
+	chosen[squares-1] = len(events) - 1
+	return chosen
+}

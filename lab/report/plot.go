@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/parallax-ssl/parallax/lab"
+)
+
+// The measures of a drawing, in the units of its view box, which are pixels on a phone.
+const (
+	plotWidth   = 360
+	plotHeight  = 206
+	plotLeft    = 40
+	plotTop     = 8
+	plotBottom  = 172 // the axis of x
+	plotRight   = 240 // what is right of it names the curves
+	labelHeight = 13
+	nameWidth   = 15 // characters
+	armStyles   = 8  // that the style sheet has
+)
+
+// A chart draws curves: those of one arm in one colour, and the arm's name where they end.
+type chart struct {
+	Title string // for those who cannot see it
+	X     string // what its axis counts
+	Steps bool   // x is optimiser steps, drawn as log(1+x), since most happens in the first ones
+	Log   bool   // y is logarithmic
+	Curve []curve
+	Names []string // of the arms; one that no curve is of is left out
+}
+
+type curve struct {
+	Arm    int
+	Title  string // shown where the pointer is
+	Points []lab.XY
+}
+
+// SVG is the drawing, of which the page's style sheet gives the colours.
+func (c chart) SVG() template.HTML {
+	x, y := c.scales()
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, plotHeight, html.EscapeString(c.Title))
+	b.WriteString(`<path class="grid" d="`)
+	for _, t := range y.ticks {
+		fmt.Fprintf(&b, "M%d %sH%d", plotLeft, short(y.at(t)), plotRight)
+	}
+	fmt.Fprintf(&b, `"/><path class="axis" d="M%d %dH%d`, plotLeft, plotBottom, plotRight)
+	for _, t := range x.ticks {
+		fmt.Fprintf(&b, "M%s %dv4", short(x.at(t)), plotBottom)
+	}
+	b.WriteString(`"/><g class="x">`)
+	for _, t := range x.ticks {
+		fmt.Fprintf(&b, `<text x="%s" y="%d">%s</text>`, short(x.at(t)), plotBottom+16, number(t))
+	}
+	fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text></g><g class="y">`, (plotLeft+plotRight)/2, plotBottom+31, html.EscapeString(c.X))
+	for _, t := range y.ticks {
+		fmt.Fprintf(&b, `<text x="%d" y="%s">%s</text>`, plotLeft-5, short(y.at(t)+3.5), number(t))
+	}
+	b.WriteString("</g>")
+	for arm := range c.Names {
+		open := false
+		for _, k := range c.Curve {
+			if k.Arm != arm || len(k.Points) == 0 {
+				continue
+			}
+			if !open {
+				fmt.Fprintf(&b, `<g class="a%d">`, arm%armStyles)
+				open = true
+			}
+			fmt.Fprintf(&b, `<path d="%s"><title>%s</title></path>`, line(k.Points, x, y), html.EscapeString(k.Title))
+		}
+		if open {
+			b.WriteString("</g>")
+		}
+	}
+	c.names(&b, y)
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
+}
+
+// names writes each arm's letter and name beside the end of its curves, moved apart where they would cover one another.
+func (c chart) names(b *strings.Builder, y scale) {
+	type name struct {
+		arm   int
+		lines []string
+		at    float64 // the middle
+	}
+	var all []name
+	height := 0
+	for arm, text := range c.Names {
+		var ends []float64
+		for _, k := range c.Curve {
+			if v, ok := lastFinite(k.Points); ok && k.Arm == arm {
+				ends = append(ends, y.at(v))
+			}
+		}
+		if len(ends) > 0 {
+			n := name{arm, wrap(letter(arm)+" "+text, nameWidth, 3), median(ends)}
+			all, height = append(all, n), height+len(n.lines)
+		}
+	}
+	for lines := 2; height*labelHeight > plotBottom-plotTop && lines > 0; lines-- { // too much to stand there whole
+		height = 0
+		for i, n := range all {
+			all[i].lines = wrap(letter(n.arm)+" "+c.Names[n.arm], nameWidth, lines)
+			height += len(all[i].lines)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b name) int { return cmp.Compare(a.at, b.at) })
+	tall := func(n name) float64 { return float64(len(n.lines)) * labelHeight }
+	for i := range all { // down from the top
+		least := plotTop + tall(all[i])/2
+		if i > 0 {
+			least = all[i-1].at + (tall(all[i-1])+tall(all[i]))/2
+		}
+		all[i].at = max(all[i].at, least)
+	}
+	for i := len(all) - 1; i >= 0; i-- { // and up from the bottom
+		most := plotBottom + 6 - tall(all[i])/2
+		if i < len(all)-1 {
+			most = all[i+1].at - (tall(all[i+1])+tall(all[i]))/2
+		}
+		all[i].at = min(all[i].at, most)
+	}
+	for _, n := range all {
+		for i, text := range n.lines {
+			fmt.Fprintf(b, `<text class="n%d" x="%d" y="%s">%s</text>`, n.arm%armStyles, plotRight+6, short(n.at-tall(n)/2+float64(i)*labelHeight+10), html.EscapeString(text))
+		}
+	}
+}
+
+// A scale maps values to places along an axis.
+type scale struct {
+	from, to  float64 // values, as transform makes them
+	start     float64 // place of from
+	length    float64 // and how far to is from there
+	transform func(float64) float64
+	ticks     []float64
+}
+
+func (s scale) at(v float64) float64 {
+	return s.start + s.length*(s.transform(v)-s.from)/(s.to-s.from)
+}
+
+func (c chart) scales() (x, y scale) {
+	var xs, ys []float64
+	for _, k := range c.Curve {
+		for _, p := range k.Points {
+			if finite(p.Y) && (!c.Log || p.Y > 0) {
+				xs, ys = append(xs, p.X), append(ys, p.Y)
+			}
+		}
+	}
+	if len(xs) == 0 {
+		xs, ys = []float64{0, 1}, []float64{0.1, 1}
+	}
+	x = scale{start: plotLeft, length: plotRight - plotLeft, transform: same, from: slices.Min(xs), to: slices.Max(xs)}
+	if x.from == x.to {
+		x.to++
+	}
+	if c.Steps {
+		x.transform, x.from, x.to = math.Log1p, 0, math.Log1p(max(1, slices.Max(xs)))
+		x.ticks = apart(x, []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000}, slices.Max(xs), 22)
+	} else {
+		x.ticks = append([]float64{x.from}, linear(x.from+(x.to-x.from)/9, x.to, 4)...)
+	}
+	y = scale{start: plotBottom, length: plotTop - plotBottom, transform: same, from: slices.Min(ys), to: slices.Max(ys)}
+	if c.Log {
+		y.transform, y.from, y.to = math.Log10, math.Floor(math.Log10(y.from)+1e-9), math.Ceil(math.Log10(y.to)-1e-9)
+		if y.from == y.to {
+			y.from--
+		}
+		every := math.Ceil((y.to - y.from) / 6)
+		for k := y.to; k >= y.from; k -= every {
+			y.ticks = append(y.ticks, math.Pow(10, k))
+		}
+		return x, y
+	}
+	if y.to-y.from <= 1e-9*max(math.Abs(y.from), math.Abs(y.to)) {
+		y.from, y.to = y.from-0.5, y.to+0.5
+	}
+	pad := (y.to - y.from) * 0.04
+	low, high := y.from, y.to
+	y.from, y.to = y.from-pad, y.to+pad
+	if low >= 0 && low < high/3 { // lengths of what is never negative are compared from 0 on
+		y.from = 0
+	}
+	y.ticks = linear(y.from, y.to, 5)
+	return x, y
+}
+
+// apart keeps the ticks up to last that are at least gap from the one kept before, and the last of all.
+func apart(s scale, ticks []float64, last, gap float64) []float64 {
+	var kept []float64
+	for _, t := range ticks {
+		if t < last && (len(kept) == 0 || s.at(t)-s.at(kept[len(kept)-1]) >= gap) && s.at(last)-s.at(t) >= gap {
+			kept = append(kept, t)
+		}
+	}
+	return append(kept, last)
+}
+
+// linear chooses about n round values between two.
+func linear(from, to float64, n int) []float64 {
+	rough := (to - from) / float64(n)
+	unit := math.Pow(10, math.Floor(math.Log10(rough)))
+	for _, m := range []float64{1, 2, 5, 10} {
+		if unit *= m; unit >= rough*0.7 {
+			break
+		}
+		unit /= m
+	}
+	var ticks []float64
+	for k := math.Ceil(from/unit - 1e-9); k*unit <= to+1e-9*unit; k++ {
+		ticks = append(ticks, math.Round(k)*unit+0) // and not -0
+	}
+	return ticks
+}
+
+// line is the path through the points in tenths of a unit, each from the one before; what is not finite leaves a gap.
+func line(points []lab.XY, x, y scale) string {
+	var b strings.Builder
+	var atX, atY float64
+	pen := false // down
+	for _, p := range points {
+		toX, toY := math.Round(10*x.at(p.X))/10, y.at(p.Y)
+		if !finite(p.Y) || math.IsNaN(toY) {
+			pen = false
+			continue
+		}
+		toY = math.Round(10*min(max(toY, plotTop-8), plotBottom+2)) / 10
+		if pen {
+			b.WriteString(pair(toX-atX, toY-atY, b.String()))
+		} else {
+			b.WriteString("M" + short(toX) + " " + short(toY) + "l")
+		}
+		atX, atY, pen = toX, toY, true
+	}
+	return strings.TrimSuffix(b.String(), "l")
+}
+
+// pair writes two numbers behind what was written, with a space only where a path needs one.
+func pair(x, y float64, behind string) string {
+	text := ""
+	for _, v := range []float64{x, y} {
+		n := short(v)
+		switch {
+		case n == "-0":
+			n = "0"
+		case strings.HasPrefix(n, "0."):
+			n = n[1:]
+		case strings.HasPrefix(n, "-0."):
+			n = "-" + n[2:]
+		}
+		if n[0] != '-' && !strings.HasSuffix(behind+text, "l") {
+			text += " "
+		}
+		text += n
+	}
+	return text
+}

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/lab"
+	"github.com/parallax-ssl/parallax/run"
+)
+
+// File is where the report lies in a laboratory's output.
+const File = "report.html"
+
+//go:embed report.tmpl.html
+var reportText string
+
+//go:embed report.css
+var reportStyle string
+
+var reportTemplate = template.Must(template.New("report").Parse(reportText))
+
+// Write writes the report of the laboratory in dir to w: one HTML file that needs no network. It covers the runs that have
+// ended, so it can be made while others go on. The plan's claims are looked up in known.
+func Write(w io.Writer, dir string, known []lab.Experiment) error {
+	l, err := lab.Open(dir, known)
+	if err != nil {
+		return err
+	}
+	return reportTemplate.Execute(w, newPage(l.Plan, setup(l.Plan, dir, l.Experiments), l.Experiments, l.Samples))
+}
+
+// WriteFile writes the report of the laboratory in dir to file, by default [File] beside its runs, and returns where.
+func WriteFile(dir, file string, known []lab.Experiment) (string, error) {
+	if file == "" {
+		file = filepath.Join(dir, File)
+	}
+	if _, err := lab.ReadPlan(dir); err != nil {
+		return "", err // before anything is written
+	}
+	err := run.WriteFile(file, func(w io.Writer) error { return Write(w, dir, known) })
+	if err != nil {
+		return "", fmt.Errorf("writing the report of %s: %w", dir, err)
+	}
+	return file, nil
+}
+
+// A page is what the report says, in the order in which it does.
+type page struct {
+	Style       template.CSS
+	Facts       []word
+	Command     string
+	Moved       bool // paths in commands were shortened
+	Tally       []tally
+	Preliminary int // verdicts that are
+	Sections    []*section
+	Atlas       atlas
+	Disputes    []dispute
+	Looks       []verdictLook
+	Classes     []word
+	Metrics     []word
+}
+
+// A tally is how many claims have a verdict.
+type tally struct {
+	Look  verdictLook
+	Count int
+}
+
+// A section is what the report says of one experiment.
+type section struct {
+	ID, Anchor, Method, MethodTitle, Switch    string
+	Question, Claim, Reported, Scale, Measured string
+	Source                                     []span
+	Finding                                    lab.Finding
+	Look                                       verdictLook
+	Arms                                       []armRow
+	Columns                                    []string // of the measured values
+	Rule                                       []ruleLine
+	Figures                                    []figure
+	Longer                                     []figure // of the runs at the longer length
+	Pictures                                   []figure
+	PictureNote                                string
+	Diagnoses                                  []diagnosis
+	Again                                      []again
+	Lab                                        string // the command for the whole experiment
+}
+
+// A span is a piece of text, with the address that it links to or "".
+type span struct{ Text, Link string }
+
+// An armRow is an arm with what it ended at.
+type armRow struct {
+	Index   int // of its style
+	Letter  string
+	Name    string
+	Method  string
+	Set     []string
+	Length  string // when it is not the others'
+	Control bool
+	Ended   []ended
+	Values  []value
+}
+
+// ended is how many of an arm's runs ended in a class.
+type ended struct {
+	Class string
+	Count int
+	Bad   bool
+}
+
+// A value is a metric's median over seeds, with its least and largest, and the median before training.
+type value struct{ Column, Median, Range, Start string }
+
+// A ruleLine is one sentence of a rule and what the seeds said of it.
+type ruleLine struct {
+	Text  string
+	Marks []mark
+	Found string // the size of the effect
+}
+
+type mark struct{ Class, Sign, Title string }
+
+// A figure is a drawing with what is written above it.
+type figure struct {
+	Arm           int // whose it is, -1 for all
+	Caption, Note string
+	SVG           template.HTML
+}
+
+// A diagnosis is a class that runs of an arm ended in, and the numbers that decided in each of them.
+type diagnosis struct {
+	Arm            int
+	Letter, Name   string
+	Class, Meaning string
+	Bad            bool
+	Seeds          []word // and the numbers
+}
+
+// again is how one run is made again.
+type again struct{ Letter, Name, Command string }
+
+// newPage arranges what read finds of the experiments.
+func newPage(p lab.Plan, facts []word, experiments []lab.Experiment, read func(e lab.Experiment, long bool) []lab.Sample) *page {
+	shown := p
+	if filepath.IsAbs(p.Data) {
+		shown.Data = filepath.Base(p.Data) // where it lay on one machine helps nobody on another
+	}
+	g := &page{Style: template.CSS(reportStyle), Facts: facts, Moved: shown.Data != p.Data, Looks: verdictLooks, Classes: classWords}
+	g.Command = labCommand(shown, p.Experiments)
+	used := map[string]bool{}
+	for _, e := range experiments {
+		s := newSection(shown, e, read(e, false), read(e, true))
+		g.Sections = append(g.Sections, s)
+		if s.Finding.Preliminary {
+			g.Preliminary++
+		}
+		for _, m := range e.Shows {
+			used[quantity(m)] = true
+		}
+	}
+	for _, l := range verdictLooks {
+		n := 0
+		for _, s := range g.Sections {
+			if s.Finding.Verdict == l.Verdict {
+				n++
+			}
+		}
+		if n > 0 {
+			g.Tally = append(g.Tally, tally{l, n})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		if q, known := quantities[name]; known {
+			g.Metrics = append(g.Metrics, q)
+		}
+	}
+	g.Atlas, g.Disputes = newAtlas(g.Sections), newDisputes(g.Sections)
+	sharePictures(g.Sections)
+	return g
+}
+
+// sharePictures leaves of equal pictures only the first: many experiments have the same control.
+func sharePictures(sections []*section) {
+	drawn := map[string]string{} // what is within the svg element, and its id
+	for _, s := range sections {
+		for i, f := range s.Pictures {
+			head, body, _ := strings.Cut(strings.TrimSuffix(string(f.SVG), "</svg>"), ">")
+			id, known := drawn[body]
+			if known {
+				body = `<use href="#` + id + `"/>`
+			} else {
+				id = "drawn-" + strconv.Itoa(len(drawn)+1)
+				drawn[body] = id
+				body = `<g id="` + id + `">` + body + "</g>"
+			}
+			s.Pictures[i].SVG = template.HTML(head + ">" + body + "</svg>")
+		}
+	}
+}
+
+func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section {
+	f := e.Judge(short, long)
+	f.Why = readable(f.Why)
+	s := &section{
+		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methodTitle(e.Method), Switch: e.Turns(),
+		Question: e.Question, Claim: e.Claim, Source: spans(e.Source), Reported: e.Reported, Scale: e.Scale,
+		Finding: f, Look: lookOf(f.Verdict), Lab: labCommand(p, []string{e.ID}),
+	}
+	if e.Untestable != "" {
+		return s
+	}
+	arms := armNames(e, short)
+	for _, m := range e.Shows {
+		s.Columns = append(s.Columns, title(m))
+	}
+	if len(short) > 0 {
+		s.Measured = fmt.Sprintf("At the end of training, median over %d seeds, least to largest.", len(short))
+		if len(short) == 1 {
+			s.Measured = "At the end of training, one seed."
+		}
+	}
+	for i, name := range arms {
+		s.Arms = append(s.Arms, newArmRow(e, i, name, short))
+	}
+	s.Rule = ruleLines(e, short)
+	s.Figures = curves(arms, short, e.Shows)
+	if spectra, ok := spectra(arms, short); ok {
+		s.Figures = append(s.Figures, spectra)
+	}
+	if len(long) > 0 {
+		s.Longer = curves(arms, long, e.Shows[:min(1, len(e.Shows))])
+	}
+	s.Pictures, s.PictureNote = pictures(arms, short)
+	s.Diagnoses = diagnoses(e, short)
+	for i, a := range e.Arms {
+		j := lab.Job{Arm: a, Seed: 1}
+		s.Again = append(s.Again, again{letter(i), a.Name, shell(p.Args(j, filepath.ToSlash(filepath.Join("runs", s.Anchor, letter(i)+"-seed-1"))))})
+	}
+	return s
+}
+
+// armNames are the names of what was measured: the arms, or of a closed form whatever it has numbers of.
+func armNames(e lab.Experiment, samples []lab.Sample) []string {
+	var names []string
+	for _, a := range e.Arms {
+		names = append(names, a.Name)
+	}
+	if len(e.Arms) == 0 {
+		for _, s := range samples {
+			for _, name := range slices.Sorted(maps.Keys(s.Traces)) {
+				if !slices.Contains(names, name) {
+					names = append(names, name)
+				}
+			}
+		}
+		if len(names) == 0 && len(samples) > 0 {
+			names = []string{"closed form"}
+		}
+	}
+	return names
+}
+
+// measured is a metric of an arm at the end of a seed's run, or as a closed form gives it.
+func measured(s lab.Sample, arm string, m lab.Metric) float64 {
+	if v, known := s.Values[m]; known && s.Traces[arm] == nil {
+		return v
+	}
+	return s.Value(arm, m)
+}
+
+func newArmRow(e lab.Experiment, i int, name string, samples []lab.Sample) armRow {
+	row := armRow{Index: i % armStyles, Letter: letter(i), Name: name, Control: i == 0 && len(e.Arms) > 0}
+	if i < len(e.Arms) {
+		a := e.Arms[i]
+		row.Method, row.Set = methodTitle(a.Method), a.Set
+		if a.RelativeLength() != 1 {
+			row.Length = fmt.Sprintf("trained %s times as long", number(a.RelativeLength()))
+		}
+	}
+	for _, m := range e.Shows {
+		var ends, starts []float64
+		for _, s := range samples {
+			if v := measured(s, name, m); !math.IsNaN(v) {
+				ends = append(ends, v)
+			}
+			if t := s.Traces[name]; t != nil {
+				if v := t.First(m); !math.IsNaN(v) {
+					starts = append(starts, v)
+				}
+			}
+		}
+		v := value{Column: title(m)}
+		if len(ends) > 0 {
+			v.Median = number(median(ends))
+			if len(ends) > 1 {
+				v.Range = number(slices.Min(ends)) + " to " + number(slices.Max(ends))
+			}
+			if len(starts) > 0 {
+				v.Start = number(median(starts))
+			}
+		}
+		row.Values = append(row.Values, v)
+	}
+	for _, s := range samples {
+		if s.Traces[name] == nil || i >= len(e.Arms) {
+			continue
+		}
+		class := s.Diagnosis(e, name).Worst().Class
+		at := slices.IndexFunc(row.Ended, func(x ended) bool { return x.Class == string(class) })
+		if at < 0 {
+			at = len(row.Ended)
+			row.Ended = append(row.Ended, ended{Class: string(class), Bad: class.Alarming()})
+		}
+		row.Ended[at].Count++
+	}
+	slices.SortStableFunc(row.Ended, func(a, b ended) int { return b.Count - a.Count })
+	return row
+}
+
+// Changed are the classes that most runs of the arms other than the control ended in, each once: what the switch did.
+func (s *section) Changed() []string {
+	var all []string
+	for _, a := range s.Arms {
+		if !a.Control && len(a.Ended) > 0 && !slices.Contains(all, a.Ended[0].Class) {
+			all = append(all, a.Ended[0].Class)
+		}
+	}
+	return all
+}
+
+// ruleLines are the rule's sentences, those that are judged in every seed with a mark for each.
+func ruleLines(e lab.Experiment, samples []lab.Sample) []ruleLine {
+	var all []ruleLine
+	for i, text := range e.Rule() {
+		l := ruleLine{Text: readable(text)}
+		switch {
+		case i < len(e.Expect):
+			for _, s := range samples {
+				l.Marks = append(l.Marks, newMark(e, i, s))
+			}
+		case i == len(e.Expect) && e.Effect != nil && len(samples) >= lab.LeastSeeds:
+			l.Found = "not measured"
+			if effect := e.EffectSize(samples); !math.IsNaN(effect) {
+				l.Found = "found: " + number(math.Round(10*effect)/10)
+			}
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+func newMark(e lab.Experiment, expectation int, s lab.Sample) mark {
+	if why := s.ControlFailed(e); why != "" {
+		return mark{"none", "c", fmt.Sprintf("seed %d: the control failed: %s", s.Seed, why)}
+	}
+	switch e.Expect[expectation].Judge(e, s) {
+	case lab.Agrees:
+		return mark{"yes", "✓", fmt.Sprintf("seed %d: so", s.Seed)}
+	case lab.Opposes:
+		return mark{"no", "✗", fmt.Sprintf("seed %d: the opposite", s.Seed)}
+	}
+	return mark{"open", "?", fmt.Sprintf("seed %d: neither", s.Seed)}
+}
+
+// diagnoses lists what the runs of every arm ended as.
+func diagnoses(e lab.Experiment, samples []lab.Sample) []diagnosis {
+	var all []diagnosis
+	for i, a := range e.Arms {
+		first := len(all)
+		add := func(seed int, f collapse.Finding) {
+			at := first + slices.IndexFunc(all[first:], func(d diagnosis) bool { return d.Class == string(f.Class) && d.Meaning == f.Meaning })
+			if at < first {
+				at = len(all)
+				all = append(all, diagnosis{Arm: i % armStyles, Letter: letter(i), Name: a.Name, Class: string(f.Class), Meaning: f.Meaning, Bad: f.Class.Alarming()})
+			}
+			parts := make([]string, len(f.Evidence))
+			for k, v := range f.Evidence {
+				parts[k] = minus(strings.ReplaceAll(v.String(), "_", " "))
+			}
+			all[at].Seeds = append(all[at].Seeds, word{fmt.Sprintf("seed %d", seed), strings.Join(parts, "; ")})
+		}
+		for _, s := range samples {
+			d := s.Diagnosis(e, a.Name)
+			add(s.Seed, d.Finding)
+			if d.Clusters != nil {
+				add(s.Seed, *d.Clusters)
+			}
+		}
+	}
+	return all
+}
