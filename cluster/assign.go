@@ -79,23 +79,23 @@ type assigner struct {
 func (a *assigner) Name() string { return "clusters" }
 
 // After measures the backbone before the first step, and makes the assignment after the last.
-func (a *assigner) After(p *train.Progress) error {
+func (a *assigner) After(p *train.Progress) (train.Decision, error) {
 	if p.Step != 0 && p.Step != p.Of {
-		return nil
+		return nil, nil
 	}
 	q, err := measureQuality(a.session.Probe, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if p.Step == 0 {
 		if err := run.WriteFile(filepath.Join(a.dir, beforeFile), indented(q)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if p.Step != p.Of {
-		return nil
+		return nil, nil
 	}
-	return a.finish(p, q)
+	return nil, a.finish(p, q)
 }
 
 func (a *assigner) finish(p *train.Progress, q Quality) error {

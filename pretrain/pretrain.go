@@ -237,7 +237,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 		return nil, err
 	}
 	options := train.Options{
-		Config: j.Config.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
+		Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
 		Hooks: []train.Hook{s.Probe}, Watch: slices.Clone(o.Watch),
 	}
 	if s.Guard, err = guard.New(j.Config, j.entry); s.Guard != nil {
@@ -262,9 +262,6 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 		return nil, err
 	}
 	s.Loader.Quarantine = quarantine
-	if s.Guard != nil {
-		s.Guard.Dir = s.Dir
-	}
 	if o.Begin != nil {
 		o.Begin(s)
 	}

@@ -260,11 +260,11 @@ type marks map[int]float64
 
 func (marks) Name() string { return "marks" }
 
-func (m marks) After(p *train.Progress) error {
+func (m marks) After(p *train.Progress) (train.Decision, error) {
 	if v, ok := m[p.Step]; ok {
 		p.Score(v, 0)
 	}
-	return nil
+	return nil, nil
 }
 
 func TestRetention(t *testing.T) {

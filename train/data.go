@@ -47,7 +47,7 @@ func (t *Trainer) openSupports(ctx context.Context) (stop func()) {
 	t.support = func() (*dataset.Batch, error) {
 		batch, err, _ := next()
 		if err == nil {
-			t.dataWaits += batch.Wait
+			t.clock.waits += batch.Wait
 		}
 		return batch, err
 	}

@@ -14,11 +14,11 @@ import (
 type due struct{ at []int }
 
 func (*due) Name() string { return "due" }
-func (d *due) After(p *train.Progress) error {
+func (d *due) After(p *train.Progress) (train.Decision, error) {
 	if p.Due {
 		d.at = append(d.at, p.Step)
 	}
-	return nil
+	return nil, nil
 }
 
 func TestEarlyEvaluations(t *testing.T) {

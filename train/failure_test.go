@@ -122,11 +122,11 @@ type failing struct{}
 
 func (failing) Name() string { return "failing" }
 
-func (failing) After(p *train.Progress) error {
+func (failing) After(p *train.Progress) (train.Decision, error) {
 	if p.Step == 3 {
-		return errors.New("out of order")
+		return nil, errors.New("out of order")
 	}
-	return nil
+	return nil, nil
 }
 
 // limited names, in the environment of a process of its own, the directory of the run that meets the limit.

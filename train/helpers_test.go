@@ -106,7 +106,10 @@ func (j job) config() (*config.Layered, parallax.Method, error) {
 		j.set(&c)
 	}
 	l, err := config.New(&c)
-	return l, m, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, m, l.Mark("optim.rate", "the test") // what is given stays, and can be halved
 }
 
 // trainer makes the job's trainer in a new directory, or with resume in the one of a run. Close gives all back.
@@ -131,7 +134,7 @@ func (j job) trainer(dir string, resume bool, warn func(string)) (t *train.Train
 		m = j.wrap(m)
 	}
 	o := train.Options{
-		Config: config.Config, Method: m, Backbone: tiny{config.Backbone.Width}, Dir: d, Hooks: j.hooks,
+		Config: config, Method: m, Backbone: tiny{config.Backbone.Width}, Dir: d, Hooks: j.hooks,
 		Loader: &dataset.Loader{
 			Data: source, Recipes: config.Augment, Batch: config.Train.Batch, Workers: config.Train.Workers, Seed: config.Seed,
 			Normalize: augment.Normalize{Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}},
@@ -326,7 +329,7 @@ type average struct{ values []float64 }
 
 func (a *average) Name() string { return "average" }
 
-func (a *average) After(p *train.Progress) error {
+func (a *average) After(p *train.Progress) (train.Decision, error) {
 	if p.Features.Defined() {
 		f := p.Features.Mean(0).Float64s()
 		if a.values == nil {
@@ -337,14 +340,14 @@ func (a *average) After(p *train.Progress) error {
 		}
 	}
 	if !p.Due {
-		return nil
+		return nil, nil
 	}
 	e := run.Event{Event: run.Eval, Probe: "average", Of: "backbone"}
 	if a.values != nil {
 		e.Std = run.Num(a.values[0])
 		p.Score(a.values[0], 0)
 	}
-	return p.Emit(e)
+	return nil, p.Emit(e)
 }
 
 func (a *average) State() []nn.State {

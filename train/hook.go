@@ -15,9 +15,28 @@ import (
 type Hook interface {
 	// Name is unique among the hooks of a run and tells its errors and its state apart.
 	Name() string
-	// After is called once before the first step and then after every optimiser step.
-	After(p *Progress) error
+	// After is called once before the first step and then after every optimiser step. What it decides is done before the
+	// hooks after it are asked.
+	After(p *Progress) (Decision, error)
 }
+
+// A Decision is what a Hook wants of the run after a step: nil to go on, a [Stop] or a [Rewind].
+type Decision interface{ decision() }
+
+// Stop ends the run because it has collapsed: after a checkpoint, as an interruption does. The run's error wraps
+// [ErrCollapsed].
+type Stop struct{ Why string }
+
+// Rewind sends the run back to the newest checkpoint that no hook had a doubt about. With train.on_collapse rewind there
+// always is one: the untrained network is the first.
+type Rewind struct {
+	Times int    // how often the run has then gone back
+	Why   string // the message of the event
+	Halve string // why the learning rate is halved from there on, for its source in the config; "" leaves the rate
+}
+
+func (Stop) decision()   {}
+func (Rewind) decision() {}
 
 // A Keeper is a Hook with state that a resumed run must have back.
 type Keeper interface {

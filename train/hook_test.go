@@ -15,11 +15,11 @@ import (
 type seen struct{ h []float64 }
 
 func (*seen) Name() string { return "seen" }
-func (s *seen) After(p *train.Progress) error {
+func (s *seen) After(p *train.Progress) (train.Decision, error) {
 	if p.Features.Defined() {
 		s.h = p.Features.Float64s()
 	}
-	return nil
+	return nil, nil
 }
 
 // Hooks see the features of the network that is evaluated. DINO's is the teacher: one that never moves gives the same

@@ -10,20 +10,9 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// Rewind is the error of a Hook that sends the run back to the newest checkpoint that no hook had a doubt about. With
-// train.on_collapse rewind there always is one: the untrained network is the first.
-type Rewind struct {
-	Times int // how often the run has gone back, this time included
-	// Before is called before the run goes on from that step. It may change the config's rates, and keeps the change.
-	Before func(step int) error
-	Why    string
-}
-
-func (r *Rewind) Error() string { return "going back to an earlier checkpoint: " + r.Why }
-
-// rewind loads the checkpoint, forgets what came after it, and takes the rates that the config now has. What a crash interrupts
-// here a resume finds at a later checkpoint, and at its next evaluation as it was.
-func (t *Trainer) rewind(r *Rewind) error {
+// rewind loads the checkpoint, forgets what came after it, and halves the rate where that was decided. When a crash
+// interrupts this, a resume goes on from a later checkpoint, and the next evaluation decides again.
+func (t *Trainer) rewind(r Rewind) error {
 	from, name := t.step, t.sound
 	if name == "" {
 		return fmt.Errorf("%w: there is no checkpoint from before to go back to; set train.on_collapse to rewind when the run begins", ErrCollapsed)
@@ -39,10 +28,13 @@ func (t *Trainer) rewind(r *Rewind) error {
 	if t.best.Step > t.step {
 		t.best = bestCheckpoint{}
 	}
-	if err := r.Before(t.step); err != nil {
-		return err
+	if r.Halve != "" {
+		t.Config.HalveRate(r.Halve)
+		if err := t.Dir.SaveConfig(t.Config); err != nil {
+			return err
+		}
+		t.schedules()
 	}
-	t.schedules()
 	if err := t.log.Close(); err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package train_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,41 +18,30 @@ import (
 )
 
 // watchman is a hook that does what it is told at steps, each once.
-type watchman map[int]func(p *train.Progress) error
+type watchman map[int]func(p *train.Progress) train.Decision
 
 func (watchman) Name() string { return "watchman" }
 
-func (w watchman) After(p *train.Progress) error {
+func (w watchman) After(p *train.Progress) (train.Decision, error) {
 	act := w[p.Step]
 	delete(w, p.Step)
 	if act == nil {
-		return nil
+		return nil, nil
 	}
-	return act(p)
+	return act(p), nil
 }
 
-// rewinding is a job that saves every two steps and goes back at step 7, having doubted step 6.
-func rewinding(before func(c *config.Config)) job {
-	var held *config.Config
+// rewinding is a job that saves every two steps and goes back at step 7, having doubted step 6. halve is why the rate is
+// then halved.
+func rewinding(halve string) job {
 	return job{
 		method: "byol",
 		set: func(c *config.Config) {
-			held = c
 			c.Train.SaveEvery, c.Train.Keep, c.Train.OnCollapse = 2, 1, config.Rewind
 		},
 		hooks: []train.Hook{&average{}, watchman{
-			6: func(p *train.Progress) error { p.Doubt(true); return nil },
-			7: func(p *train.Progress) error {
-				return fmt.Errorf("guard: %w", &train.Rewind{Times: 1, Why: "a test", Before: func(step int) error {
-					if step != 4 {
-						return fmt.Errorf("back at step %d, want 4", step)
-					}
-					if before != nil {
-						before(held)
-					}
-					return nil
-				}})
-			},
+			6: func(p *train.Progress) train.Decision { p.Doubt(true); return nil },
+			7: func(p *train.Progress) train.Decision { return train.Rewind{Times: 1, Why: "a test", Halve: halve} },
 		}},
 	}
 }
@@ -61,8 +49,8 @@ func rewinding(before func(c *config.Config)) job {
 // A run that goes back, and changes nothing, ends as if it had not: to the bit, and with the same metrics.
 func TestRewind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	must(t, rewinding(nil).run(t, t.Context(), dir, false))
-	straight := rewinding(nil)
+	must(t, rewinding("").run(t, t.Context(), dir, false))
+	straight := rewinding("")
 	straight.hooks = []train.Hook{&average{}}
 	same(t, straight.whole(t), dir, 10)
 
@@ -85,8 +73,8 @@ func TestRewind(t *testing.T) {
 // newest sound one.
 func TestRewindChangesTheRate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	must(t, rewinding(func(c *config.Config) { c.Optim.Rate /= 2 }).run(t, t.Context(), dir, false))
-	straight := rewinding(nil)
+	must(t, rewinding("halved by a test").run(t, t.Context(), dir, false))
+	straight := rewinding("")
 	straight.hooks = nil
 	usual := map[int]float64{}
 	for _, e := range everything(t, straight.whole(t)) {
@@ -110,12 +98,10 @@ func TestRewindChangesTheRate(t *testing.T) {
 
 // A run that never was well goes back to where it began.
 func TestRewindToTheStart(t *testing.T) {
-	j := rewinding(nil)
+	j := rewinding("")
 	j.hooks = []train.Hook{&average{}, watchman{
-		1: func(p *train.Progress) error { p.Doubt(true); return nil },
-		3: func(p *train.Progress) error {
-			return &train.Rewind{Times: 1, Before: func(step int) error { return nil }}
-		},
+		1: func(p *train.Progress) train.Decision { p.Doubt(true); return nil },
+		3: func(p *train.Progress) train.Decision { return train.Rewind{Times: 1} },
 	}}
 	dir := filepath.Join(t.TempDir(), "run")
 	must(t, j.run(t, t.Context(), dir, false))
@@ -125,9 +111,10 @@ func TestRewindToTheStart(t *testing.T) {
 
 // A run stopped because it has collapsed has a checkpoint and an encoder, and can go on.
 func TestCollapsedRunStops(t *testing.T) {
-	j := job{hooks: []train.Hook{&average{}, watchman{5: func(*train.Progress) error { return fmt.Errorf("%w: COMPLETE", train.ErrCollapsed) }}}}
+	j := job{hooks: []train.Hook{&average{}, watchman{5: func(*train.Progress) train.Decision { return train.Stop{Why: "COMPLETE"} }}}}
 	dir := filepath.Join(t.TempDir(), "run")
-	if err := j.run(t, t.Context(), dir, false); !errors.Is(err, train.ErrCollapsed) {
+	err := j.run(t, t.Context(), dir, false)
+	if !errors.Is(err, train.ErrCollapsed) || err.Error() != "watchman: the run has collapsed at step 5: COMPLETE" {
 		t.Fatalf("it ended with %v", err)
 	}
 	if diff := cmp.Diff([]string{checkpoint(5)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
@@ -145,8 +132,8 @@ func TestCollapsedRunStops(t *testing.T) {
 
 // What was doubted is never the best, whatever its rating, and the newest of nearly equal ratings is.
 func TestDoubtedIsNeverTheBest(t *testing.T) {
-	rate := func(score float64, wrong bool) func(*train.Progress) error {
-		return func(p *train.Progress) error {
+	rate := func(score float64, wrong bool) func(*train.Progress) train.Decision {
+		return func(p *train.Progress) train.Decision {
 			p.Score(score, 0.25)
 			p.Doubt(wrong)
 			return nil

@@ -31,7 +31,7 @@ func (t *Trainer) epoch(ctx context.Context, epoch, at int) iter.Seq2[*dataset.B
 
 func (t *Trainer) start(ctx context.Context, m parallax.Starter, epoch int) error {
 	began := time.Now()
-	defer func() { t.mark = t.mark.Add(time.Since(began)) }() // evaluations are not training, nor is this
+	defer func() { t.clock.mark = t.clock.mark.Add(time.Since(began)) }() // evaluations are not training, nor is this
 	return torch.Scope(func() error {
 		return m.Start(&parallax.Epoch{
 			Number: epoch,

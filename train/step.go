@@ -62,9 +62,10 @@ func rule(c *config.Optim) (func(decay float64) optim.Rule, error) {
 }
 
 // advance makes one optimiser step, or the batch's part of one: forward and backward; and with the last part clip, move,
-// update, report. support is the labelled batch of a parallax.Supporter, else nil.
-func (t *Trainer) advance(batch, support *dataset.Batch) error {
-	return torch.Scope(func() error {
+// update, report. support is the labelled batch of a parallax.Supporter, else nil. What a hook then decides comes back
+// with the hook's name.
+func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision, err error) {
+	err = torch.Scope(func() error {
 		parts := t.Config.Train.Accumulate
 		if t.part == 0 {
 			t.loss = 0
@@ -93,13 +94,15 @@ func (t *Trainer) advance(batch, support *dataset.Batch) error {
 		}
 		rate := t.move()
 		t.step, t.part = t.step+1, 0
-		t.busy += time.Since(t.mark)
+		t.clock.busy += time.Since(t.clock.mark)
 		if err := t.report(terms, gradients, rate); err != nil {
 			return err
 		}
-		defer func() { t.mark = time.Now() }() // evaluations are not training
-		return t.callHooks(t.tap.features, labels)
+		defer func() { t.clock.mark = time.Now() }() // evaluations are not training
+		by, d, err = t.callHooks(t.tap.features, labels)
+		return err
 	})
+	return by, d, err
 }
 
 // forward returns the loss of one batch. All other handles of the forward pass are freed on return, so that backward
@@ -207,17 +210,17 @@ func (t *Trainer) report(terms []term, gradients map[string]run.Number, rate flo
 	if !t.reported(t.step) {
 		return nil
 	}
-	spent := t.busy.Seconds()
-	images := (t.step - t.loggedAt) * t.Config.Train.Batch * t.Config.Train.Accumulate
+	spent := t.clock.busy.Seconds()
+	images := (t.step - t.clock.logged) * t.Config.Train.Batch * t.Config.Train.Accumulate
 	e := run.Event{
 		Event: run.StepEnd, Loss: run.Num(t.loss), Rate: run.Num(rate),
-		ImagesPerSecond: run.Num(float64(images) / spent), DataWait: run.Num(t.dataWaits.Seconds() / spent),
+		ImagesPerSecond: run.Num(float64(images) / spent), DataWait: run.Num(t.clock.waits.Seconds() / spent),
 		Terms: map[string]run.Number{}, Gradients: gradients,
 	}
 	for _, r := range terms {
 		e.Terms[r.name] = run.Num(r.value.Item())
 	}
 	err := t.emit(e)
-	t.busy, t.loggedAt, t.dataWaits = 0, t.step, 0
+	t.clock.busy, t.clock.logged, t.clock.waits = 0, t.step, 0
 	return err
 }

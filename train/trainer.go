@@ -37,24 +37,29 @@ type Trainer struct {
 	spec      parallax.SupportSpec
 	support   func() (*dataset.Batch, error) // the one of the next batch
 
-	step      int     // optimiser steps done
-	part      int     // batches of the next step done, below train.accumulate
-	loss      float64 // their share of its loss
-	saved     int     // the step of the newest checkpoint, -1 for none
-	rating    rating
-	doubted   bool   // whether a hook has found the weights wrong
-	back      bool   // the run has just gone back
-	sound     string // the newest checkpoint that was not doubted
-	best      bestCheckpoint
-	mark      time.Time     // when training went on after an evaluation or a checkpoint
-	busy      time.Duration // of training since the last step line, waiting for data included
-	loggedAt  int           // the step of that line
-	dataWaits time.Duration
+	step    int     // optimiser steps done
+	part    int     // batches of the next step done, below train.accumulate
+	loss    float64 // their share of its loss
+	saved   int     // the step of the newest checkpoint, -1 for none
+	rating  rating
+	doubted bool   // whether a hook has found the weights wrong
+	back    bool   // the run has just gone back
+	sound   string // the newest checkpoint that was not doubted
+	best    bestCheckpoint
+	clock   clock
+}
+
+// clock measures the speed for the step lines.
+type clock struct {
+	mark   time.Time     // when training went on after an evaluation or a checkpoint
+	busy   time.Duration // of training since the last step line, waiting for data included
+	waits  time.Duration // for data, since then
+	logged int           // the step of that line
 }
 
 // Options is what a Trainer is made from.
 type Options struct {
-	Config   *config.Config
+	Config   *config.Layered
 	Method   parallax.Method
 	Backbone parallax.Backbone
 	Loader   *dataset.Loader
@@ -65,8 +70,7 @@ type Options struct {
 	Watch    []func(run.Event) // called with every event, after it is written
 }
 
-// ErrCollapsed is wrapped by the error of a Hook that ends the run because it has collapsed: after a checkpoint, as an
-// interruption does.
+// ErrCollapsed is wrapped by the error of a run that a Hook has stopped.
 var ErrCollapsed = errors.New("the run has collapsed")
 
 // ErrNonFinite is wrapped by the error of a run whose loss became NaN or infinite.
@@ -138,12 +142,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 	if t.log, err = t.Dir.OpenLog(t.logged(), t.Watch...); err != nil {
 		return err
 	}
-	err = t.loop(ctx)
-	for back := (*Rewind)(nil); errors.As(err, &back); {
-		if err = t.rewind(back); err == nil {
-			err = t.loop(ctx)
-		}
-	}
+	err = t.loops(ctx)
 	interrupted := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 	collapsed := errors.Is(err, ErrCollapsed)
 	if err == nil || interrupted || collapsed {
@@ -175,32 +174,53 @@ func (t *Trainer) Run(ctx context.Context) error {
 	return errors.Join(err, closing)
 }
 
-func (t *Trainer) loop(ctx context.Context) error {
-	if err := t.begin(); err != nil {
-		return err
+// loops trains to the end, from an earlier checkpoint on whenever a hook sends the run back.
+func (t *Trainer) loops(ctx context.Context) error {
+	for {
+		by, decision, err := t.loop(ctx)
+		if err != nil {
+			return err
+		}
+		switch d := decision.(type) {
+		case nil:
+			return nil
+		case Stop:
+			return fmt.Errorf("%s: %w at step %d: %s", by, ErrCollapsed, t.step, d.Why)
+		case Rewind:
+			if err := t.rewind(d); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// loop trains until the last step, or until the hook of the name by has decided something.
+func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
+	if by, d, err = t.begin(); d != nil || err != nil {
+		return by, d, err
 	}
 	if t.saved < 0 && t.Config.Train.OnCollapse == config.Rewind {
 		if err := t.save(); err != nil { // a run that collapses before its first checkpoint goes back to this one
-			return err
+			return "", nil, err
 		}
 	}
 	if t.Done() {
-		return nil
+		return "", nil, nil
 	}
-	t.mark = time.Now()
+	t.clock.mark = time.Now()
 	stop := t.openSupports(ctx)
 	defer stop()
 	for batch, err := range t.batches(ctx) {
 		if err != nil {
-			return err
+			return "", nil, err
 		}
 		support, err := t.support()
 		if err != nil {
-			return err
+			return "", nil, err
 		}
-		t.dataWaits += batch.Wait
-		if err := t.advance(batch, support); err != nil {
-			return err
+		t.clock.waits += batch.Wait
+		if by, d, err := t.advance(batch, support); d != nil || err != nil {
+			return by, d, err
 		}
 		if t.part > 0 {
 			continue
@@ -210,20 +230,20 @@ func (t *Trainer) loop(ctx context.Context) error {
 		}
 		if t.step%t.Config.Train.SaveEvery == 0 {
 			if err := t.save(); err != nil {
-				return err
+				return "", nil, err
 			}
-			t.mark = time.Now()
+			t.clock.mark = time.Now()
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return "", nil, context.Cause(ctx)
 		}
 	}
-	return nil
+	return "", nil, nil
 }
 
 // begin announces the run and, before the first step, shows the untrained network to the hooks.
-func (t *Trainer) begin() error {
-	t.loggedAt = t.step
+func (t *Trainer) begin() (by string, d Decision, err error) {
+	t.clock.logged = t.step
 	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps, Warm: t.Config.Backbone.Init != "" || len(t.Start) > 0}
 	if m, ok := t.Method.(parallax.Collapser); ok {
 		c := m.Collapsed(t.Config.Train.Batch)
@@ -236,13 +256,17 @@ func (t *Trainer) begin() error {
 	}
 	if back := t.back && t.step > 0; !back { // it has said so
 		if err := t.emit(e); err != nil {
-			return err
+			return "", nil, err
 		}
 	}
 	if t.back = false; t.step > 0 {
-		return nil
+		return "", nil, nil
 	}
-	return torch.Scope(func() error { return t.callHooks(torch.Tensor{}, nil) })
+	err = torch.Scope(func() (err error) {
+		by, d, err = t.callHooks(torch.Tensor{}, nil)
+		return err
+	})
+	return by, d, err
 }
 
 // batches yields the batches from the current step on, epoch after epoch. When ctx ends within a step it goes on to the
@@ -292,7 +316,8 @@ func early(step int) bool {
 	return step == 1 || step == 2 || step == 5
 }
 
-func (t *Trainer) callHooks(features torch.Tensor, labels []int) error {
+// callHooks shows the hooks the run, up to the one that decides something.
+func (t *Trainer) callHooks(features torch.Tensor, labels []int) (by string, d Decision, err error) {
 	c := t.Config.Train
 	p := &Progress{
 		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
@@ -303,9 +328,13 @@ func (t *Trainer) callHooks(features torch.Tensor, labels []int) error {
 	p.Epoch, _ = t.position(max(0, t.step-1))
 	t.rating = rating{}
 	for _, h := range t.Hooks {
-		if err := h.After(p); err != nil {
-			return fmt.Errorf("%s: %w", h.Name(), err)
+		d, err := h.After(p)
+		if err != nil {
+			return "", nil, fmt.Errorf("%s: %w", h.Name(), err)
+		}
+		if d != nil {
+			return h.Name(), d, nil
 		}
 	}
-	return nil
+	return "", nil, nil
 }

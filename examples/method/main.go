@@ -79,7 +79,7 @@ func pretrain(ctx context.Context, dir string, steps int, watch func(run.Event))
 	defer func() { err = errors.Join(err, d.Close()) }()
 
 	t, err := train.New(train.Options{
-		Config: &c, Method: m, Backbone: network, Dir: d, Watch: []func(run.Event){watch},
+		Config: config, Method: m, Backbone: network, Dir: d, Watch: []func(run.Event){watch},
 		Loader: &dataset.Loader{
 			Data: data, Recipes: c.Augment, Normalize: stats, Batch: c.Train.Batch, Seed: c.Seed,
 		},

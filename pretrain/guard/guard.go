@@ -22,8 +22,6 @@ import (
 // Hook judges a run when it was evaluated. It comes after the hook that evaluates.
 type Hook struct {
 	*guard.Guard
-	Dir    *run.Dir // of the run; set before it begins
-	config *config.Layered
 }
 
 // New returns the guard of a run of the method that entry lists. It is nil when nobody is to look.
@@ -35,7 +33,7 @@ func New(c *config.Layered, entry method.Entry) (*Hook, error) {
 	g.Method = entry.Title
 	var err error
 	g.Unusual, err = unusual(c.Method.Fields, entry.New())
-	return &Hook{Guard: g, config: c}, err
+	return &Hook{g}, err
 }
 
 // unusual names the method's switches that are not as in the paper, "" when there are none: "method.stop_gradient (false, not
@@ -87,32 +85,29 @@ func (g *Hook) Replay(dir string, step int) error {
 func (g *Hook) Name() string { return "guard" }
 
 // After judges the run when it was evaluated.
-func (g *Hook) After(p *train.Progress) error {
+func (g *Hook) After(p *train.Progress) (train.Decision, error) {
 	v, ok := g.Verdict()
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	p.Doubt(v.Doubt)
 	if v.Alarm != nil {
 		if err := p.Emit(*v.Alarm); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	f := v.Worst()
 	if v.Action == guard.GoBack {
 		why := fmt.Sprintf("%s at step %d", f.Class, p.Step)
-		return &train.Rewind{Times: g.Rewound() + 1, Why: why + ": the learning rate is halved", Before: func(int) error {
-			g.config.HalveRate("halved after " + why)
-			return g.Dir.SaveConfig(g.config)
-		}}
+		return train.Rewind{Times: g.Rewound() + 1, Why: why + ": the learning rate is halved", Halve: "halved after " + why}, nil
 	}
 	if e, ok := g.Judged(); ok && (p.Step == p.Of || v.Action == guard.Stop) {
 		if err := p.Emit(e); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if v.Action == guard.Stop {
-		return fmt.Errorf("%w at step %d: %s", train.ErrCollapsed, p.Step, f)
+		return train.Stop{Why: f.String()}, nil
 	}
-	return nil
+	return nil, nil
 }

@@ -122,15 +122,15 @@ func (e *Hook) Load(states []nn.State) error {
 }
 
 // After trains the linear probe and evaluates when it is due.
-func (e *Hook) After(p *train.Progress) error {
+func (e *Hook) After(p *train.Progress) (train.Decision, error) {
 	if e.linear != nil && p.Features.Defined() {
 		e.linear.Observe(p.Features, p.Labels)
 	}
 	if !p.Due && !e.watchDue(p) {
-		return nil
+		return nil, nil
 	}
 	if p.Step >= Settled {
-		return e.evaluate(p)
+		return nil, e.evaluate(p)
 	}
 	images := e.Probes[0].Some
 	if !p.Due {
@@ -142,9 +142,9 @@ func (e *Hook) After(p *train.Progress) error {
 	}
 	restore, err := eval.RecomputeStatistics(p.Params, encoder, e.Autocast(), First(SettleBatches, e.Batches(images, 0)))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return errors.Join(e.evaluate(p), restore())
+	return nil, errors.Join(e.evaluate(p), restore())
 }
 
 // watchDue says whether the guard looks: often at the start, when an embedding can collapse within ten steps, then regularly.
