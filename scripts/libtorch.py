@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Find or fetch libtorch, and tell make how to compile the shim against it.
+"""Find or fetch libtorch and libjpeg-turbo, and tell make how to compile the shim against libtorch.
 
     scripts/libtorch.py check       what the machine lacks, each with its remedy
-    scripts/libtorch.py setup       check, then fetch libtorch into .libtorch/ unless it is there
+    scripts/libtorch.py setup       check, then fetch libtorch and libjpeg-turbo into .libtorch/ unless they are there
     scripts/libtorch.py flags FILE  write the make variables of scripts/shim.mk to FILE
 
 LIBTORCH=/path uses an installed libtorch instead of fetching one: an unpacked libtorch archive, or a Python
-environment (or its site-packages, or its torch folder). Only Python's standard library is used.
+environment (or its site-packages, or its torch folder). LIBTURBOJPEG=/path/libturbojpeg.so.0 does the same for
+libjpeg-turbo. Only Python's standard library is used.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".libtorch"
 STAMP = HOME / "stamp"
 REQUIREMENTS = ROOT / "requirements-libtorch.txt"
+JPEG = HOME / "turbojpeg"
+JPEG_REQUIREMENTS = ROOT / "requirements-libjpeg-turbo.txt"
 GO = (1, 26)
 TESTED = "2.11.0"
 GIB = 1 << 30
@@ -38,6 +41,10 @@ KEEP = [
     (re.compile(r"torch/include/(.+)"), "include"),
     (re.compile(r"((?:torch|nvidia)[^/]*\.dist-info/(?:licenses/)?(?:LICENSE|License|NOTICE)[^/]*)"), "licenses"),
 ]
+
+# libjpeg-turbo's library in its wheel, and the machines that have such a wheel.
+JPEG_MEMBER = re.compile(r"turbojpeg\.(libs|dylibs)/libturbojpeg[^/]*")
+JPEG_MACHINES = [("Linux", "x86_64"), ("Darwin", "arm64")]
 
 # Tags of the wheels for each machine, newest first: pip wants them spelled out when it fetches for another Python.
 PLATFORMS = {
@@ -107,7 +114,7 @@ def check_pip():
 def check():
     """Report everything that is missing at once, one line each."""
     wants = [check_go, check_compiler]
-    if not os.environ.get("LIBTORCH") and not ready():
+    if not os.environ.get("LIBTORCH") and not (ready() and jpeg_ready()):
         wants.append(check_pip)
     lacks = []
     for want in wants:
@@ -167,12 +174,7 @@ def fetch():
     wheels.mkdir(parents=True)
     tree.mkdir()
     print(f"setup: fetching libtorch {TESTED} for {' '.join(machine)} (once; about 0.5 GB) ...", flush=True)
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--require-hashes", "--no-deps",
-               "--only-binary=:all:", "--implementation", "cp", "--python-version", "3.11", "--abi", "cp311",
-               "--dest", str(wheels), "--requirement", str(REQUIREMENTS)]
-    for tag in tags:
-        command += ["--platform", tag]
-    if subprocess.run(command, env={**os.environ, "TMPDIR": str(part)}).returncode:
+    if not download(REQUIREMENTS, wheels, tags):
         raise Missing("pip could not fetch libtorch (its message is above): check the network or the proxy and run make again, "
                       "or set LIBTORCH=/path to a libtorch already installed")
     for wheel in sorted(wheels.glob("*.whl")):
@@ -186,6 +188,88 @@ def fetch():
     shutil.rmtree(part)
     size = sum(f.stat().st_size for f in HOME.rglob("*") if f.is_file())
     print(f"setup: libtorch {TESTED} is in {HOME.name}/ ({size / 1e6:.0f} MB)", flush=True)
+
+
+def download(requirements, wheels, tags):
+    """Fetch pinned wheels with pip into the folder wheels; say whether it worked."""
+    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--require-hashes", "--no-deps",
+               "--only-binary=:all:", "--implementation", "cp", "--python-version", "3.11", "--abi", "cp311",
+               "--dest", str(wheels), "--requirement", str(requirements)]
+    for tag in tags:
+        command += ["--platform", tag]
+    return subprocess.run(command, env={**os.environ, "TMPDIR": str(wheels)}).returncode == 0
+
+
+def jpeg_name():
+    return "libturbojpeg.0.dylib" if sys.platform == "darwin" else "libturbojpeg.so.0"
+
+
+def jpeg_pins():
+    return hashlib.sha256(JPEG_REQUIREMENTS.read_bytes()).hexdigest()
+
+
+def jpeg_ready():
+    """Say whether libjpeg-turbo is there, or not to be fetched for this machine."""
+    if os.environ.get("LIBTURBOJPEG") or (platform.system(), platform.machine()) not in JPEG_MACHINES:
+        return True
+    stamp = JPEG / "stamp"
+    return (JPEG / jpeg_name()).is_file() and stamp.is_file() and stamp.read_text() == jpeg_pins()
+
+
+def setup_jpeg():
+    """Put libjpeg-turbo into bin/, where the program looks for it first."""
+    beside = ROOT / "bin" / jpeg_name()
+    given = os.environ.get("LIBTURBOJPEG")
+    if given:
+        source = Path(given).expanduser().resolve()
+        if not source.is_file():
+            raise Missing(f"LIBTURBOJPEG={given} is not a file: name libjpeg-turbo's {jpeg_name()}, or unset it to fetch one")
+    elif (platform.system(), platform.machine()) not in JPEG_MACHINES:
+        print(f"setup: there is no libjpeg-turbo wheel for {platform.system()} {platform.machine()}: "
+              f"{debian('libturbojpeg0', 'install libjpeg-turbo')}, else JPEG is decoded by Go, slower and not as Pillow does")
+        return
+    else:
+        if not jpeg_ready():
+            with alone():
+                if not jpeg_ready() and not fetch_jpeg():
+                    return
+        source = JPEG / jpeg_name()
+    beside.parent.mkdir(exist_ok=True)
+    if given:
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(source)
+    elif beside.is_symlink() or not beside.is_file() or beside.read_bytes() != source.read_bytes():
+        part = beside.with_name(beside.name + ".part")
+        shutil.copyfile(source, part)
+        part.replace(beside)
+
+
+def fetch_jpeg():
+    """Fetch the pinned libjpeg-turbo into .libtorch/turbojpeg/; say whether it is there."""
+    tags = PLATFORMS[platform.system(), platform.machine()]
+    HOME.mkdir(exist_ok=True)
+    part = HOME / "turbojpeg.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    print("setup: fetching libjpeg-turbo (once; 0.6 MB) ...", flush=True)
+    if not download(JPEG_REQUIREMENTS, part, tags):
+        shutil.rmtree(part)
+        why = (f"pip could not fetch libjpeg-turbo (its message is above): check the network or the proxy and run make again, "
+               f"or set LIBTURBOJPEG=/path to an installed {jpeg_name()}")
+        # Whoever brings libtorch may have no network. The system's library may be there, and doctor says what is used.
+        if os.environ.get("LIBTORCH"):
+            print(f"setup: {why}; going on without")
+            return False
+        raise Missing(why)
+    wheel = next(part.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        member = next(name for name in archive.namelist() if JPEG_MEMBER.fullmatch(name))
+        (part / jpeg_name()).write_bytes(archive.read(member))
+    wheel.unlink()
+    (part / "stamp").write_text(jpeg_pins())
+    shutil.rmtree(JPEG, ignore_errors=True)
+    part.rename(JPEG)
+    return True
 
 
 def unpack(wheel, tree):
@@ -257,11 +341,11 @@ def setup():
         number = ".".join(map(str, version(root)))
         note = "" if number == TESTED else f", where {TESTED} is the version this was tested with"
         print(f"setup: using libtorch {number} in {root}{note}")
-        return
-    if not ready():
+    elif not ready():
         with alone():
             if not ready():
                 fetch()
+    setup_jpeg()
 
 
 def memory():

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/parallax-ssl/parallax/internal/place"
 )
 
 // ErrNoEngine is wrapped by the error of Load when no engine library could be opened.
@@ -65,7 +67,8 @@ func Load() error {
 		loaded.path = path
 		return nil
 	}
-	return fmt.Errorf("%w: none of %s exists: build it with \"make build\", or name it in PARALLAX_SHIM", ErrNoEngine, strings.Join(tried, ", "))
+	return fmt.Errorf("%w: none of %s exists: build it with \"make build\", or name it in PARALLAX_SHIM",
+		ErrNoEngine, strings.Join(tried, ", "))
 }
 
 func open(path, device string) error {
@@ -102,40 +105,10 @@ func candidates(name string) []string {
 		return []string{path}
 	}
 	var paths []string
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		paths = append(paths, filepath.Join(filepath.Dir(exe), name))
-	}
-	if root := moduleRoot(); root != "" {
-		paths = append(paths, filepath.Join(root, "bin", name))
-	}
-	if cache, err := os.UserCacheDir(); err == nil {
-		paths = append(paths, filepath.Join(cache, "parallax", name))
+	for _, dir := range place.Libraries() {
+		paths = append(paths, filepath.Join(dir, name))
 	}
 	return paths
-}
-
-// moduleRoot is the folder of this module when the working directory is inside it, else "".
-func moduleRoot() string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return ""
-	}
-	for {
-		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
-			if strings.HasPrefix(string(text), "module github.com/parallax-ssl/parallax\n") {
-				return dir
-			}
-			return ""
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return ""
-		}
-		dir = parent
-	}
 }
 
 // Describe returns what the engine says of itself: libtorch's version, its CPU capability, threads, back ends. Call it

@@ -66,11 +66,19 @@ func runScripts(t *testing.T, dir string, vars []string) {
 	if given := os.Getenv("PARALLAX_SHIM"); given != "" {
 		library = given
 	}
+	// The scripts' program lies in a folder of its own, and is to decode JPEG by what make setup left in bin/.
+	jpeg := os.Getenv("LIBTURBOJPEG")
+	for _, name := range []string{"libturbojpeg.so.0", "libturbojpeg.0.dylib"} {
+		path := filepath.Join(filepath.Dir(library), name)
+		if _, err := os.Stat(path); jpeg == "" && err == nil {
+			jpeg = path
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "PARALLAX_SHIM="+library, "TINY="+filepath.Join(e.WorkDir, "tiny.yaml"))
+			e.Vars = append(e.Vars, "PARALLAX_SHIM="+library, "LIBTURBOJPEG="+jpeg, "TINY="+filepath.Join(e.WorkDir, "tiny.yaml"))
 			e.Vars = append(e.Vars, vars...)
 			return os.WriteFile(filepath.Join(e.WorkDir, "tiny.yaml"), []byte(tiny), 0o666)
 		},
@@ -129,7 +137,7 @@ func begin(ts *testscript.TestScript, file, pattern string, args []string) *proc
 	ts.Check(err)
 	p := &process{Cmd: exec.Command(program, args...), done: make(chan error, 1)}
 	p.Dir, p.Stdout, p.Stderr = ts.MkAbs("."), &p.out, &p.out
-	p.Env = append(os.Environ(), "PARALLAX_SHIM="+ts.Getenv("PARALLAX_SHIM"))
+	p.Env = append(os.Environ(), "PARALLAX_SHIM="+ts.Getenv("PARALLAX_SHIM"), "LIBTURBOJPEG="+ts.Getenv("LIBTURBOJPEG"))
 	ts.Check(p.Start())
 	go func() { p.done <- p.Wait() }()
 	until := regexp.MustCompile(pattern)

@@ -3,8 +3,10 @@
 // Package turbojpeg decodes JPEG with libjpeg-turbo, opened at run time.
 //
 // Nothing of the library is needed to build: its functions are looked up by name in the shared library of the
-// TurboJPEG API 2.x (Debian and Ubuntu: libturbojpeg0; Homebrew: jpeg-turbo). Decoding uses the accurate integer DCT
-// and the smooth chroma upsampling, which are also Pillow's settings, so that the pixels equal Pillow's to the bit.
+// TurboJPEG API 2.0 or newer. The library is the one that $LIBTURBOJPEG names, else the one beside the program or in
+// bin/ (make setup puts it there), else the system's (Debian and Ubuntu: libturbojpeg0; Homebrew: jpeg-turbo). Decoding
+// uses the accurate integer DCT and the smooth chroma upsampling, which are also Pillow's settings, so that the pixels
+// equal Pillow's to the bit.
 //
 // Without cgo, on a system that has no dlopen, or where the library is not installed, Available returns an error that
 // says so, and the caller decodes by other means.

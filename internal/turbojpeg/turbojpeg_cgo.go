@@ -12,11 +12,15 @@ package turbojpeg
 #include <stdlib.h>
 #include <string.h>
 
+typedef int (*header_function)(void *, const unsigned char *, unsigned long, int *, int *, int *, int *);
+typedef int (*decompress_function)(void *, const unsigned char *, unsigned long, unsigned char *, int, int, int, int,
+                                   int);
+
 // The functions of the TurboJPEG API 2.x used here, with the types its manual gives them.
 static struct {
 	void *(*init)(void);
-	int (*header)(void *, const unsigned char *, unsigned long, int *, int *, int *, int *);
-	int (*decompress)(void *, const unsigned char *, unsigned long, unsigned char *, int, int, int, int, int);
+	header_function header;
+	decompress_function decompress;
 	int (*code)(void *);
 	char *(*message)(void *);
 	int (*destroy)(void *);
@@ -30,8 +34,8 @@ static char *plx_open(const char *name, char *path, int path_size) {
 		return strdup(why ? why : "dlopen failed");
 	}
 	api.init = (void *(*)(void))dlsym(lib, "tjInitDecompress");
-	api.header = (int (*)(void *, const unsigned char *, unsigned long, int *, int *, int *, int *))dlsym(lib, "tjDecompressHeader3");
-	api.decompress = (int (*)(void *, const unsigned char *, unsigned long, unsigned char *, int, int, int, int, int))dlsym(lib, "tjDecompress2");
+	api.header = (header_function)dlsym(lib, "tjDecompressHeader3");
+	api.decompress = (decompress_function)dlsym(lib, "tjDecompress2");
 	api.code = (int (*)(void *))dlsym(lib, "tjGetErrorCode");
 	api.message = (char *(*)(void *))dlsym(lib, "tjGetErrorStr2");
 	api.destroy = (int (*)(void *))dlsym(lib, "tjDestroy");
@@ -47,19 +51,22 @@ static char *plx_open(const char *name, char *path, int path_size) {
 static void *plx_new(void) { return api.init(); }
 static void plx_free(void *h) { api.destroy(h); }
 
-// plx_fail copies the handle's message. It returns 1 for a warning (the picture is complete as far as it goes), 2 for an error.
+// plx_fail copies the handle's message. It returns 1 for a warning (the picture is complete as far as it goes), 2 for an
+// error.
 static int plx_fail(void *h, char *msg, int msg_size) {
 	snprintf(msg, msg_size, "%s", api.message(h));
 	return api.code(h) == 0 ? 1 : 2;
 }
 
-static int plx_header(void *h, const unsigned char *data, unsigned long size, int *width, int *height, int *space, char *msg, int msg_size) {
+static int plx_header(void *h, const unsigned char *data, unsigned long size, int *width, int *height, int *space,
+                      char *msg, int msg_size) {
 	int subsampling;
 	if (api.header(h, data, size, width, height, &subsampling, space) == 0) return 0;
 	return plx_fail(h, msg, msg_size);
 }
 
-static int plx_decode(void *h, const unsigned char *data, unsigned long size, unsigned char *dst, int width, int height, int format, int flags, char *msg, int msg_size) {
+static int plx_decode(void *h, const unsigned char *data, unsigned long size, unsigned char *dst, int width, int height,
+                      int format, int flags, char *msg, int msg_size) {
 	if (api.decompress(h, data, size, dst, width, 0, height, format, flags) == 0) return 0;
 	return plx_fail(h, msg, msg_size);
 }
@@ -71,11 +78,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/parallax-ssl/parallax/internal/place"
 )
 
 const (
@@ -98,31 +108,50 @@ var library struct {
 	path string
 }
 
+// libraryNames lists what to open, the first that exists: a path is a file, a bare name is looked up by the system.
 func libraryNames() []string {
+	if given := os.Getenv("LIBTURBOJPEG"); given != "" {
+		return []string{given}
+	}
+	names := []string{"libturbojpeg.so.0", "libturbojpeg.so"}
 	if runtime.GOOS == "darwin" {
-		return []string{"libturbojpeg.0.dylib", "libturbojpeg.dylib",
+		names = []string{"libturbojpeg.0.dylib", "libturbojpeg.dylib",
 			"/opt/homebrew/opt/jpeg-turbo/lib/libturbojpeg.dylib", "/usr/local/opt/jpeg-turbo/lib/libturbojpeg.dylib"}
 	}
-	return []string{"libturbojpeg.so.0", "libturbojpeg.so"}
+	var paths []string
+	for _, dir := range place.Libraries() {
+		path := filepath.Join(dir, names[0])
+		if _, err := os.Stat(path); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return append(paths, names...)
 }
 
 func load() {
 	var first error
 	for _, name := range libraryNames() {
-		var path [4096]C.char
-		cname := C.CString(name)
-		why := C.plx_open(cname, &path[0], C.int(len(path)))
-		C.free(unsafe.Pointer(cname))
-		if why == nil {
-			library.path = C.GoString(&path[0])
+		path, err := open(name)
+		if err == nil {
+			library.path = path
 			return
 		}
 		if first == nil {
-			first = fmt.Errorf("opening libturbojpeg: %s", C.GoString(why))
+			first = fmt.Errorf("opening libturbojpeg: %w", err)
 		}
-		C.free(unsafe.Pointer(why))
 	}
 	library.err = first
+}
+
+func open(name string) (path string, err error) {
+	var buffer [4096]C.char
+	cname := C.CString(name)
+	defer C.free(unsafe.Pointer(cname))
+	if why := C.plx_open(cname, &buffer[0], C.int(len(buffer))); why != nil {
+		defer C.free(unsafe.Pointer(why))
+		return "", errors.New(C.GoString(why))
+	}
+	return C.GoString(&buffer[0]), nil
 }
 
 // Available opens the library at the first call and returns nil, or why it cannot be used. Safe for concurrent use.

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package place says where the libraries that are opened at run time lie.
+package place
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const module = "module github.com/parallax-ssl/parallax\n"
+
+// Libraries returns the folders to look in, in order: the program's own, bin/ of the module that the working directory
+// is inside of (go run, go test), and parallax/ in the user's cache folder.
+func Libraries() []string {
+	var folders []string
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = real
+		}
+		folders = append(folders, filepath.Dir(exe))
+	}
+	if wd, err := os.Getwd(); err == nil {
+		if root := moduleRoot(wd); root != "" {
+			folders = append(folders, filepath.Join(root, "bin"))
+		}
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		folders = append(folders, filepath.Join(cache, "parallax"))
+	}
+	return folders
+}
+
+// moduleRoot is the folder of this module when dir is inside it, else "".
+func moduleRoot(dir string) string {
+	for {
+		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
+			if strings.HasPrefix(string(text), module) {
+				return dir
+			}
+			return ""
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
