@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command method trains an objective of its own, alignuniform.go, under the same trainer as the built-in ones: with events,
-// checkpoints and an exported encoder. docs/adding-a-method.md walks through it.
+// Command method trains an objective of its own, alignuniform.go, as "parallax pretrain" trains a built-in one: with
+// evaluations, the guard against collapse, checkpoints and an exported encoder. docs/adding-a-method.md walks through it. A
+// program in another module does the same: nothing here is internal to Parallax.
 //
 //	go run ./examples/method
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
-	"github.com/parallax-ssl/parallax/backbone"
-	"github.com/parallax-ssl/parallax/config"
-	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
-	"github.com/parallax-ssl/parallax/train"
 )
 
 func main() {
 	dir := "runs/" + entry.Name
-	err := pretrain(context.Background(), dir, 40, func(e run.Event) {
+	err := train(context.Background(), dir, 40, func(e run.Event) {
 		if e.Event == run.StepEnd {
 			fmt.Printf("step %3d  loss %+.4f  alignment %.4f  uniformity %+.4f\n",
 				e.Step, e.Loss.Value, e.Terms["alignment"].Value, e.Terms["uniformity"].Value)
@@ -34,59 +32,17 @@ func main() {
 	fmt.Println("the run is in " + dir)
 }
 
-// pretrain makes a run of some steps in a new run directory.
-func pretrain(ctx context.Context, dir string, steps int, watch func(run.Event)) (err error) {
-	m := entry.New()
-
-	c := config.Default()
-	c.Method = config.MethodConfig{Name: entry.Name, Fields: m}
-	c.Data.Path, c.Data.Size = "synthetic:512", 16
-	c.Backbone.Width, c.Backbone.Stem = 8, string(backbone.StemFor(c.Data.Size))
-	c.Augment = m.Views(c.Data.Size)
-	c.Train.Batch, c.Train.MaxSteps, c.Train.Threads = 64, steps, 1 // so small a network gains nothing from more
-	c.Train.EvalEvery, c.Train.SaveEvery, c.Train.LogEvery = steps, steps, 1
-
-	data, err := dataset.Open(c.Data.Path, dataset.Options{Size: c.Data.Size})
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	stats, err := dataset.ChannelStats(ctx, data, 256)
-	if err != nil {
-		return err
-	}
-	for i := range 3 {
-		c.Data.Mean[i], c.Data.Std[i] = float64(stats.Mean[i]), float64(stats.Std[i])
-	}
-	c.Data.Images, c.Data.Fingerprint = data.Len(), data.Fingerprint
-	network, err := backbone.New(c.Backbone.Name, c.Backbone.Width, backbone.Stem(c.Backbone.Stem))
-	if err != nil {
-		return err
-	}
-
-	config, err := config.New(&c) // the config that config.yaml is written from, each value with its source
-	if err != nil {
-		return err
-	}
-	config.ScaleRate()
-	if err := config.Validate(); err != nil {
-		return err
-	}
-	d, err := run.Create(dir, config)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-
-	t, err := train.New(train.Options{
-		Config: config, Method: m, Backbone: network, Dir: d, Watch: []func(run.Event){watch},
-		Loader: &dataset.Loader{
-			Data: data, Recipes: c.Augment, Normalize: stats, Batch: c.Train.Batch, Seed: c.Seed,
+// train makes a run of some steps in a new run directory.
+func train(ctx context.Context, dir string, steps int, watch func(run.Event)) error {
+	request := &pretrain.Request{
+		Methods: []method.Entry{entry}, // beside the built-in ones
+		Preset:  "tiny-cpu",
+		Settings: []pretrain.Setting{
+			pretrain.Set("method.name", entry.Name), pretrain.Set("data.path", "synthetic:512"), pretrain.Set("data.size", 16),
+			pretrain.Set("backbone.width", 8), pretrain.Set("train.batch", 64), pretrain.Set("train.threads", 1), // so small a network gains nothing from more
+			pretrain.Set("train.max_steps", steps), pretrain.Set("train.eval_every", steps), pretrain.Set("train.log_every", 1),
 		},
-	})
-	if err != nil {
-		return err
 	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	return t.Run(ctx)
+	_, err := pretrain.Run(ctx, request, pretrain.Options{Out: dir, Watch: []func(run.Event){watch}})
+	return err
 }

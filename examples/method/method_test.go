@@ -124,7 +124,7 @@ func TestPretrain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	const steps = 15
 	var losses []float64
-	if err := pretrain(context.Background(), dir, steps, func(e run.Event) {
+	if err := train(context.Background(), dir, steps, func(e run.Event) {
 		if e.Event == run.StepEnd {
 			losses = append(losses, e.Loss.Value)
 		}

@@ -16,21 +16,20 @@ import (
 )
 
 func main() {
-	if err := train(context.Background(), "runs/example", "60"); err != nil {
+	if err := train(context.Background(), "runs/example", 60); err != nil {
 		fmt.Fprintln(os.Stderr, "pretrain: "+err.Error())
 		os.Exit(1)
 	}
 }
 
 // train makes a run of some steps in a new run directory.
-func train(ctx context.Context, dir, steps string) error {
-	request := &pretrain.Request{Preset: "tiny-cpu"}
-	for path, value := range map[string]string{
-		"method.name": "simclr", "data.path": "synthetic:2048", "data.size": "16",
-		"backbone.name": "resnet8", "backbone.width": "8", "train.batch": "64", "train.max_steps": steps, "train.eval_every": "20",
-	} {
-		request.Settings = append(request.Settings, pretrain.Setting{Path: path, Value: value, Source: "examples/pretrain"})
-	}
+func train(ctx context.Context, dir string, steps int) error {
+	request := &pretrain.Request{Preset: "tiny-cpu", Settings: []pretrain.Setting{
+		pretrain.Set("method.name", "simclr"),
+		pretrain.Set("data.path", "synthetic:2048"), pretrain.Set("data.size", 16), // or a folder of images
+		pretrain.Set("backbone.width", 8), pretrain.Set("train.batch", 64),
+		pretrain.Set("train.max_steps", steps), pretrain.Set("train.eval_every", 20),
+	}}
 	result, err := pretrain.Run(ctx, request, pretrain.Options{Out: dir, Watch: []func(run.Event){show}})
 	if err != nil {
 		return err
