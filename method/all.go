@@ -12,14 +12,22 @@ import (
 
 // Entry describes one method of the list.
 type Entry struct {
-	Name     string // as in --method
-	Title    string // as the paper writes it
-	Date     string // year and month of the first public version, "2020-02"
-	Paper    string // authors, title, venue, arXiv number
-	Equation string // the loss, in one line
-	Collapse string // what keeps it from collapsing
-	Uses     []Part // what the loss works with, as far as running it cannot show
+	Name     string   // as in --method
+	Title    string   // as the paper writes it
+	Date     string   // year and month of the first public version, "2020-02"
+	Paper    string   // authors, title, venue, arXiv number
+	Equation string   // the loss, in one line
+	Collapse string   // what keeps it from collapsing
+	Prevents []Switch // the same by settings: each switch takes it away
+	Uses     []Part   // what the loss works with, as far as running it cannot show
 	New      func() parallax.Method
+}
+
+// A Switch is a change of the hyperparameters that takes away what keeps a method from collapsing. The first one of a
+// method is what scripts/guard tries.
+type Switch struct {
+	Set []string // as in --set, all of them together: "method.negatives=false"
+	Why string   // what can then happen
 }
 
 // A Part is something that losses of several methods have in common.

@@ -22,6 +22,10 @@ var barlowTwinsEntry = Entry{
 		"of z₂",
 	Collapse: "the diagonal of the cross-correlation: a feature that is constant correlates with nothing; redundancy " +
 		"reduction keeps the others from repeating it",
+	Prevents: []Switch{
+		{[]string{"method.lambda=0"}, "without the redundancy term all features may become one"},
+		{[]string{"method.on_diagonal=0"}, "without the diagonal a constant has the smallest loss"},
+	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewBarlowTwins() },
 }

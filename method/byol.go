@@ -18,7 +18,14 @@ var byolEntry = Entry{
 		"arXiv:2006.07733",
 	Equation: "L = ‖p̄₁ - z̄'₂‖² + ‖p̄₂ - z̄'₁‖² = 4 - 2 cos(p₁, z'₂) - 2 cos(p₂, z'₁);  ξ ← τξ + (1-τ)θ after each step",
 	Collapse: "a predictor and a target network that is a moving average of the online one and gets no gradient",
-	New:      func() parallax.Method { return NewBYOL() },
+	Prevents: []Switch{
+		{
+			[]string{"method.predictor_mode=none"},
+			"the online network would follow its own average, which agrees with it on a constant",
+		},
+		{[]string{"method.target_mode=gradient"}, "a target that the loss trains, too, meets the prediction in a constant"},
+	},
+	New: func() parallax.Method { return NewBYOL() },
 }
 
 // BYOL predicts, from one view, the embedding that a slowly moving copy of the network gives the other view.

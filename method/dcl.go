@@ -21,6 +21,9 @@ var dclEntry = Entry{
 		"k over the 2N-2 views of others",
 	Collapse: "negatives, as SimCLR; the positive is not among them, so that an easy positive does not weaken their " +
 		"gradient",
+	Prevents: []Switch{
+		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"},
+	},
 	Uses: []Part{Negatives},
 	New:  func() parallax.Method { return NewDCL() },
 }
@@ -32,6 +35,7 @@ var dclwEntry = Entry{
 	Paper:    dclEntry.Paper,
 	Equation: "DCL with wᵢ·cos(zᵢ,zⱼ)/τ in the place of cos(zᵢ,zⱼ)/τ,  wᵢ = 2 - N softmaxᵢ(cos(zᵢ,zⱼ)/σ)",
 	Collapse: dclEntry.Collapse,
+	Prevents: dclEntry.Prevents,
 	Uses:     []Part{Negatives},
 	New:      func() parallax.Method { return NewDCLW() },
 }

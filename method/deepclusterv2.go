@@ -26,6 +26,9 @@ var deepClusterV2Entry = Entry{
 		"over all images",
 	Collapse: "targets from a clustering of the whole data set between epochs, whose centroids are not trained: an " +
 		"image is held to its cluster while the network moves",
+	Prevents: []Switch{
+		{[]string{"method.prototypes=2", "method.heads=1"}, "with two clusters, nearly all images may be in one"},
+	},
 	Uses: []Part{Clusters},
 	New:  func() parallax.Method { return NewDeepClusterV2() },
 }

@@ -22,6 +22,10 @@ var dinoEntry = Entry{
 		"mc + (1-m) mean g_t",
 	Collapse: "centring the teacher's outputs, which keeps any one of them from winning, and sharpening them, which " +
 		"keeps them from becoming uniform; each alone collapses",
+	Prevents: []Switch{
+		{[]string{"method.centring=false"}, "without centring one output wins"},
+		{[]string{"method.sharpening=false"}, "without sharpening all outputs become alike"},
+	},
 	Uses: []Part{Clusters},
 	New:  func() parallax.Method { return NewDINO() },
 }

@@ -22,6 +22,9 @@ var directCLREntry = Entry{
 		"of i's image, r the first d₀ features of h",
 	Collapse: "negatives, as SimCLR; the features behind the first d₀, which the loss does not see, are kept from " +
 		"dimensional collapse",
+	Prevents: []Switch{
+		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant h minimises"},
+	},
 	Uses: []Part{Negatives},
 	New:  func() parallax.Method { return NewDirectCLR() },
 }

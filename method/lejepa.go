@@ -23,6 +23,9 @@ var leJEPAEntry = Entry{
 		"exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the global views",
 	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed as a standard normal " +
 		"variable, which one point is not",
+	Prevents: []Switch{
+		{[]string{"method.lambda=0"}, "only the prediction is left, which a constant minimises"},
+	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewLeJEPA() },
 }

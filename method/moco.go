@@ -162,19 +162,22 @@ const (
 		"ln(1+K) and not the smallest"
 )
 
+// moCoPrevents is of all versions.
+var moCoPrevents = []Switch{{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"}}
+
 var moCoV1Entry = Entry{
 	Name: "mocov1", Title: "MoCo v1", Date: "2019-11",
-	Paper: moCoPaper, Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives},
+	Paper: moCoPaper, Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives}, Prevents: moCoPrevents,
 	New: func() parallax.Method { return NewMoCoV1() },
 }
 var moCoV2Entry = Entry{
 	Name: "mocov2", Title: "MoCo v2", Date: "2020-03",
-	Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives},
+	Equation: moCoEquation, Collapse: moCoCollapse, Uses: []Part{Negatives}, Prevents: moCoPrevents,
 	Paper: "Chen, Fan, Girshick & He: Improved Baselines with Momentum Contrastive Learning. 2020, arXiv:2003.04297",
 	New:   func() parallax.Method { return NewMoCoV2() },
 }
 var moCoV2PlusEntry = Entry{
-	Name: "mocov2plus", Title: "MoCo v2+", Date: "2020-11", Collapse: moCoCollapse, Uses: []Part{Negatives},
+	Name: "mocov2plus", Title: "MoCo v2+", Date: "2020-11", Collapse: moCoCollapse, Uses: []Part{Negatives}, Prevents: moCoPrevents,
 	Paper: "the improved reproduction of MoCo v2 in Chen & He: Exploring Simple Siamese Representation Learning. " +
 		"CVPR 2021, arXiv:2011.10566",
 	Equation: "L = ½ L(q₁, k₂, queue of k₂) + ½ L(q₂, k₁, queue of k₁), L as in MoCo",

@@ -21,8 +21,14 @@ var moCoV3Entry = Entry{
 	Equation: "L = ctr(q₁,k₂) + ctr(q₂,k₁),  ctr(q,k) = -2τ mean over i of log( exp(cos(qᵢ,kᵢ)/τ) / Σⱼ " +
 		"exp(cos(qᵢ,kⱼ)/τ) ), j over the batch",
 	Collapse: "negatives, the other keys of the batch; a predictor and a momentum encoder besides",
-	Uses:     []Part{Negatives},
-	New:      func() parallax.Method { return NewMoCoV3() },
+	Prevents: []Switch{
+		{
+			[]string{"method.negatives=false", "method.predictor_mode=none", "method.projector.output_norm=false"},
+			"without negatives the loss is BYOL's, whose predictor must go, too, and batch norm spreads what is left",
+		},
+	},
+	Uses: []Part{Negatives},
+	New:  func() parallax.Method { return NewMoCoV3() },
 }
 
 // MoCoV3 finds, for one view's query, the other view's key among those of the batch: MoCo without its queue, with

@@ -19,7 +19,13 @@ var nnBYOLEntry = Entry{
 	Equation: "L = 4 - 2 cos(p₁, nn(z'₂,Q)) - 2 cos(p₂, nn(z'₁,Q)), Q a queue of earlier z';  ξ ← τξ + (1-τ)θ after " +
 		"each step",
 	Collapse: "as in BYOL, a predictor and a target that is a moving average; what is predicted is another image",
-	New:      func() parallax.Method { return NewNNBYOL() },
+	Prevents: []Switch{
+		{
+			[]string{"method.predictor_mode=none"},
+			"the online network would follow its own average, which agrees with it on a constant",
+		},
+	},
+	New: func() parallax.Method { return NewNNBYOL() },
 }
 
 // NNBYOL predicts, from one view, the nearest neighbour of the embedding that the target gives the other view.

@@ -23,6 +23,12 @@ var nnCLREntry = Entry{
 	Collapse: "negatives: the predictions of every other image of the batch are pushed away from a neighbour, so a " +
 		"constant embedding has the loss ln N and not the smallest (a loss that stays there has no gradient: embeddings " +
 		"and queue are one point)",
+	Prevents: []Switch{
+		{
+			[]string{"method.negatives=false", "method.predictor_mode=none"},
+			"without negatives the loss is NNSiam's, whose predictor must go, too",
+		},
+	},
 	Uses: []Part{Negatives},
 	New:  func() parallax.Method { return NewNNCLR() },
 }

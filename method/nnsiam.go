@@ -18,7 +18,13 @@ var nnSiamEntry = Entry{
 		"arXiv:2104.14548; after solo-learn",
 	Equation: "L = ½ D(p₁, nn(z₂,Q)) + ½ D(p₂, nn(z₁,Q)),  D(p, z) = -cos(p, z), Q a queue of earlier z",
 	Collapse: "a predictor on one side, and on the other an embedding of the past, through which no gradient can pass",
-	New:      func() parallax.Method { return NewNNSiam() },
+	Prevents: []Switch{
+		{
+			[]string{"method.predictor_mode=none"},
+			"without the predictor nothing keeps the embedding from being its own neighbour, a constant",
+		},
+	},
+	New: func() parallax.Method { return NewNNSiam() },
 }
 
 // NNSiam predicts, from one view's embedding, the nearest neighbour of the other's.

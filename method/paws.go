@@ -24,6 +24,12 @@ var pawsEntry = Entry{
 		"embeddings and labels",
 	Collapse: "sharpened targets: equal embeddings predict the support's uniform labels, which are not sharp " +
 		"(proposition 1); the mean prediction is kept spread over the classes",
+	Prevents: []Switch{
+		{
+			[]string{"method.sharpen=1", "method.me_max=0"},
+			"targets that are not sharpened, with nothing to spread them, are met by equal embeddings",
+		},
+	},
 	Uses: []Part{Clusters},
 	New:  func() parallax.Method { return NewPAWS() },
 }

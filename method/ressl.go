@@ -22,6 +22,12 @@ var reSSLEntry = Entry{
 		"earlier k;  θₜ ← mθₜ + (1-m)θₛ after each step",
 	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding has the " +
 		"loss ln K once the queue is constant, too; that is not the smallest, but there the gradient is 0",
+	Prevents: []Switch{
+		{
+			[]string{"method.teacher_temperature=0.1", "method.target_momentum=0", "method.final_target_momentum=0"},
+			"a teacher that is no sharper than the student and follows it at once agrees with it on a constant",
+		},
+	},
 	New: func() parallax.Method { return NewReSSL() },
 }
 

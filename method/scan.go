@@ -23,8 +23,11 @@ var scanEntry = Entry{
 	Equation: "L = -mean of log⟨Φ(x), Φ(n(x))⟩ - λ H(mean of Φ(x)),  Φ the probabilities of C clusters, n(x) one of x's " +
 		"nearest neighbours",
 	Collapse: "maximising the entropy of the batch's mean assignment: with all images in one cluster it is 0",
-	Uses:     []Part{Clusters},
-	New:      func() parallax.Method { return NewSCAN() },
+	Prevents: []Switch{
+		{[]string{"method.entropy_weight=0"}, "without the entropy one cluster takes all images"},
+	},
+	Uses: []Part{Clusters},
+	New:  func() parallax.Method { return NewSCAN() },
 }
 
 // SCAN gives an image and its nearest neighbours among the features of a pretext task the same cluster. It is the
@@ -144,8 +147,11 @@ var selfLabelEntry = Entry{
 	Equation: "L = mean over clusters c of the mean of -log Φ(strong view)_c over the images whose weak view has Φ_c " +
 		"above the threshold",
 	Collapse: "it begins with SCAN's clusters, and a large cluster counts no more than a small one",
-	Uses:     []Part{Clusters},
-	New:      func() parallax.Method { return NewSelfLabel() },
+	Prevents: []Switch{
+		{[]string{"method.balance=false"}, "a large cluster counts more, and takes the small ones"},
+	},
+	Uses: []Part{Clusters},
+	New:  func() parallax.Method { return NewSelfLabel() },
 }
 
 // SelfLabel trains on the images that SCAN is sure of: the cluster of the weak view is the label of the strong one.

@@ -22,6 +22,9 @@ var simCLREntry = Entry{
 		"of i's image",
 	Collapse: "negatives: every other image of the batch is pushed away, so a constant embedding has the loss ln(2N-1) " +
 		"and not the smallest",
+	Prevents: []Switch{
+		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"},
+	},
 	Uses: []Part{Negatives},
 	New:  func() parallax.Method { return NewSimCLR() },
 }

@@ -20,6 +20,13 @@ var simSiamEntry = Entry{
 	Equation: "L = ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁)),  D(p, z) = -cos(p, z)",
 	Collapse: "stop-gradient on one side and a predictor on the other: without the stop-gradient the outputs become " +
 		"constant",
+	Prevents: []Switch{
+		{[]string{"method.stop_gradient=false"}, "without the stop-gradient both sides may meet in a constant (section 4.1)"},
+		{
+			[]string{"method.predictor_mode=none"},
+			"without the predictor the stop-gradient only halves the gradient (section 4.2)",
+		},
+	},
 	New: func() parallax.Method { return NewSimSiam() },
 }
 

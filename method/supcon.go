@@ -20,8 +20,11 @@ var supConEntry = Entry{
 	Equation: "L = mean over all views i of -1/|P(i)| Σ_{p∈P(i)} log( exp(cos(zᵢ,zₚ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), " +
 		"P(i) the other views of i's class",
 	Collapse: "negatives, as SimCLR, but of other classes; it uses labels",
-	Uses:     []Part{Negatives},
-	New:      func() parallax.Method { return NewSupCon() },
+	Prevents: []Switch{
+		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"},
+	},
+	Uses: []Part{Negatives},
+	New:  func() parallax.Method { return NewSupCon() },
 }
 
 // SupCon draws together the views of all images of one class. It is supervised: an image whose label is unknown has

@@ -23,6 +23,9 @@ var swavEntry = Entry{
 		"length 1",
 	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): the only code that all images can " +
 		"share is the uniform one, with which the loss is ln K; there are no negative pairs",
+	Prevents: []Switch{
+		{[]string{"method.sinkhorn=false"}, "codes without equal shares let one prototype win"},
+	},
 	Uses: []Part{Clusters},
 	New:  func() parallax.Method { return NewSwAV() },
 }

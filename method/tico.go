@@ -20,6 +20,12 @@ var ticoEntry = Entry{
 		"average of the network",
 	Collapse: "the covariance contrast: an embedding is pushed out of the directions in which the embeddings of many " +
 		"batches lie, a memory bank without end",
+	Prevents: []Switch{
+		{
+			[]string{"method.rho=0", "method.target_momentum=0", "method.final_target_momentum=0"},
+			"without the contrast only the invariance is left, and keys that follow at once agree on a constant",
+		},
+	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewTiCo() },
 }

@@ -19,6 +19,12 @@ var vibcRegEntry = Entry{
 	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  s and v as VICReg's,  c = 1/d² Σ_{i≠j} Corr(z)ᵢⱼ²",
 	Collapse: "VICReg's variance term; whitening at the end of the projector and a covariance term that does not depend " +
 		"on the features' scale",
+	Prevents: []Switch{
+		{
+			[]string{"method.variance=0", "method.covariance=0", "method.iter_norm=false"},
+			"without its terms and the whitening only the invariance is left, which a constant minimises",
+		},
+	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewVIbCReg() },
 }

@@ -22,6 +22,9 @@ var vicRegEntry = Entry{
 		"Σ_{i≠j} Cov(z)ᵢⱼ²",
 	Collapse: "the variance term: it pushes until every feature has a standard deviation of γ over the batch; the " +
 		"covariance term keeps features from repeating each other",
+	Prevents: []Switch{
+		{[]string{"method.variance=0"}, "without the variance term a constant has the smallest loss"},
+	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewVICReg() },
 }

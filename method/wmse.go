@@ -22,6 +22,9 @@ var wmseEntry = Entry{
 		"v's slice of the batch",
 	Collapse: "whitening: within every slice of the batch the embeddings have the identity as covariance, whatever the " +
 		"network does",
+	Prevents: []Switch{
+		{[]string{"method.whitening=false"}, "only the distance is left, which a constant minimises"},
+	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewWMSE() },
 }

@@ -48,7 +48,7 @@ func methodsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				descriptions[i] = description{e.Name, e.Title, e.Date, e.Paper, e.Equation, e.Collapse, fields}
+				descriptions[i] = description{e.Name, e.Title, e.Date, e.Paper, e.Equation, e.Collapse, prevents(e), fields}
 			}
 			out := c.OutOrStdout()
 			switch {
@@ -79,7 +79,22 @@ type description struct {
 	Paper           string           `json:"paper"`
 	Equation        string           `json:"equation"`
 	Collapse        string           `json:"collapse"`
+	Prevents        []prevention     `json:"prevents"`
 	Hyperparameters []describe.Field `json:"hyperparameters"`
+}
+
+// prevention is a change of the settings that takes away what prevents collapse.
+type prevention struct {
+	Set []string `json:"set"`
+	Why string   `json:"why"`
+}
+
+func prevents(e method.Entry) []prevention {
+	all := []prevention{}
+	for _, s := range e.Prevents {
+		all = append(all, prevention(s))
+	}
+	return all
 }
 
 func explain(w io.Writer, d description) error {

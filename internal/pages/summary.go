@@ -36,5 +36,9 @@ func summary(e method.Entry) string {
 	fmt.Fprintf(&b, "```text\n%s\n```\n\n", e.Equation)
 	fmt.Fprintf(&b, "Collapse is prevented by %s.\n\n", e.Collapse)
 	fmt.Fprintf(&b, "    %s\n", command(e))
+	b.WriteString("\nWhat takes the prevention away:\n\n")
+	for _, s := range e.Prevents {
+		fmt.Fprintf(&b, "- `%s`: %s.\n", strings.Join(s.Set, "`, `"), s.Why)
+	}
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/collapse/guard"
@@ -32,29 +33,45 @@ func New(c *config.Layered, entry method.Entry) (*Hook, error) {
 	g := guard.New(c.Train.OnCollapse)
 	g.Method = entry.Title
 	var err error
-	g.Unusual, err = unusual(c.Method.Fields, entry.New())
+	g.Unusual, err = unusual(entry, c.Method.Fields)
 	return &Hook{g}, err
 }
 
-// unusual names the method's switches that are not as in the paper, "" when there are none: "method.stop_gradient (false, not
-// true)". Numbers and widths are left out, which presets change for small images.
-func unusual(fields, paper any) (string, error) {
+// unusual names what of the settings that prevent collapse is not as in the paper, "" when there is none:
+// "method.stop_gradient (false, not true)". A number is named where it is what takes the prevention away: presets change
+// numbers for small images.
+func unusual(e method.Entry, fields any) (string, error) {
 	have, err := config.Fields(fields)
 	if err != nil {
 		return "", err
 	}
-	want, err := config.Fields(paper)
+	paper, err := config.Fields(e.New())
 	if err != nil {
 		return "", err
 	}
-	usual := map[string]string{}
-	for _, f := range want {
-		usual[f.Path] = f.Text
+	is, usual := map[string]config.Field{}, map[string]string{}
+	for _, f := range have {
+		is["method."+f.Path] = f
+	}
+	for _, f := range paper {
+		usual["method."+f.Path] = f.Text
 	}
 	var named []string
-	for _, f := range have {
-		if text, ok := usual[f.Path]; ok && text != f.Text && (f.Kind == "true or false" || f.Kind == "text") {
-			named = append(named, fmt.Sprintf("method.%s (%s, not %s)", f.Path, f.Text, text))
+	for _, s := range e.Prevents {
+		turned := true
+		for _, set := range s.Set {
+			key, value, _ := strings.Cut(set, "=")
+			turned = turned && is[key].Text == value
+		}
+		for _, set := range s.Set {
+			key, _, _ := strings.Cut(set, "=")
+			f := is[key]
+			if f.Text == usual[key] || !turned && f.Kind != "true or false" && f.Kind != "text" {
+				continue
+			}
+			if text := fmt.Sprintf("%s (%s, not %s)", key, f.Text, usual[key]); !slices.Contains(named, text) {
+				named = append(named, text)
+			}
 		}
 	}
 	return strings.Join(named, ", "), nil
