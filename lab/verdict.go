@@ -73,97 +73,200 @@ type Finding struct {
 	RuleVersion int     `json:"rule_version"`
 }
 
-// Judge gives the verdict on e from the samples of its seeds, at the usual length and, if the runs were made, at the longer
-// one. Every expectation must hold in a seed for the seed to agree; one opposed and none unclear makes it oppose.
+// Judge gives the verdict on e from the samples of its seeds, at the usual length and, if those runs were made, at the longer
+// one. A seed agrees when every expectation holds in it. It opposes when none is unclear and at least one is opposed.
 //
-// A claim is confirmed when the control is healthy and four seeds of five agree and the effect is at least three pooled
-// standard deviations; the opposite in four of five seeds refutes it if it was seen at both lengths. Where four of five do not
-// oppose, but too many of them say neither, the longer runs decide alone. With the sign test, five seeds of five have p = 0.03
-// one-sided.
+// The verdict is that of the first of the [verdictRules] that applies. A claim is confirmed when the control is healthy, four
+// seeds of five agree, and the effect is at least three pooled standard deviations. The opposite in four of five seeds refutes
+// it if it was seen at both lengths. Where too many seeds say neither, and four of five do not oppose, the longer runs decide
+// alone. By the sign test, five seeds of five have p = 0.03, one-sided.
 func (e Experiment) Judge(short, long []Sample) Finding {
-	f := Finding{ID: e.ID, Seeds: len(short), Preliminary: len(short) < FullSeeds, RuleVersion: RuleVersion}
-	say := func(v Verdict, why string, args ...any) Finding {
-		f.Verdict, f.Why = v, fmt.Sprintf(why, args...)
-		return f
+	c := evidence{Experiment: e}
+	if e.Untestable == "" {
+		c.short, c.long = e.tally(short), e.tally(long)
 	}
-	if e.Untestable != "" {
-		f.Preliminary = false
-		return say(NotTestable, "%s", e.Untestable)
-	}
-	count := e.count(short)
-	f.Agree, f.Oppose = count.agree, count.oppose
-	if len(short) < LeastSeeds {
-		return say(Inconclusive, "%d seed is not enough for a verdict", len(short))
-	}
-	if count.failed > 0 && !most(len(short)-count.failed, len(short)) {
-		return say(Inconclusive, "the control itself failed in %d of %d seeds: %s", count.failed, len(short), count.control)
-	}
-	f.Effect = e.EffectSize(short)
-	switch {
-	case most(count.agree, len(short)) && e.Effect != nil && !(f.Effect >= effectSize):
-		return say(Inconclusive, "%d of %d seeds agree, but the effect on %s is %.1f pooled standard deviations and %d are asked for", count.agree, len(short), e.Effect.Metric, f.Effect, effectSize)
-	case most(count.agree, len(short)):
-		return say(Confirmed, "%d of %d seeds agree%s", count.agree, len(short), e.effectText(f.Effect))
-	case most(count.oppose, len(short)) && e.Closed != nil:
-		return say(Refuted, "the opposite in %d of %d seeds, in closed form", count.oppose, len(short))
-	case most(count.oppose, len(short)) && len(long) >= LeastSeeds && most(e.count(long).oppose, len(long)):
-		return say(Refuted, "the opposite in %d of %d seeds, and in %d of %d when trained %d times as long", count.oppose, len(short), e.count(long).oppose, len(long), LongerLength)
-	case most(count.oppose, len(short)) && len(long) >= LeastSeeds:
-		return say(Inconclusive, "the opposite in %d of %d seeds, but in only %d of %d when trained %d times as long", count.oppose, len(short), e.count(long).oppose, len(long), LongerLength)
-	case most(count.oppose, len(short)):
-		return say(NotReproduced, "the opposite in %d of %d seeds at this length", count.oppose, len(short))
-	case count.undecided() && len(long) >= LeastSeeds:
-		f.Preliminary = len(long) < FullSeeds
-		later, effect := e.count(long), e.EffectSize(long)
-		f.Agree, f.Oppose, f.Effect = later.agree, later.oppose, effect
-		before := fmt.Sprintf("%d of %d seeds say neither at this length; trained %d times as long", count.unclear, len(short), LongerLength)
-		switch {
-		case most(later.agree, len(long)) && e.Effect != nil && !(effect >= effectSize):
-			return say(Inconclusive, "%s, %d of %d agree, but the effect on %s is %.1f pooled standard deviations and %d are asked for", before, later.agree, len(long), e.Effect.Metric, effect, effectSize)
-		case most(later.agree, len(long)):
-			return say(Confirmed, "%s, %d of %d agree%s", before, later.agree, len(long), e.effectText(effect))
-		case most(later.oppose, len(long)):
-			return say(NotReproduced, "%s, %d of %d show the opposite", before, later.oppose, len(long))
+	f := Finding{ID: e.ID, Seeds: len(short), RuleVersion: RuleVersion}
+	for _, r := range verdictRules {
+		if !r.when(c) {
+			continue
 		}
-		return say(Inconclusive, "%s, %d agree, %d oppose, %d say neither", before, later.agree, later.oppose, len(long)-later.agree-later.oppose)
+		f.Verdict, f.Why = r.verdict, r.why(c)
+		if r.from == nil { // no seed was looked at
+			break
+		}
+		from := r.from(c)
+		f.Preliminary, f.Agree, f.Oppose = from.seeds() < FullSeeds, from.agree, from.oppose
+		if r.sized {
+			f.Effect = from.effect
+		}
+		break
 	}
-	return say(Inconclusive, "seeds do not decide: %d agree, %d oppose, %d say neither", count.agree, count.oppose, len(short)-count.agree-count.oppose)
+	return f
+}
+
+// A tally is what the seeds of one length say.
+type tally struct {
+	agree, oppose, unclear, failed int
+	control                        string  // why the control failed, in the last seed in which it did
+	effect                         float64 // see EffectSize
+}
+
+func (t tally) seeds() int    { return t.agree + t.oppose + t.unclear + t.failed }
+func (t tally) enough() bool  { return t.seeds() >= LeastSeeds }
+func (t tally) agrees() bool  { return most(t.agree, t.seeds()) }
+func (t tally) opposes() bool { return most(t.oppose, t.seeds()) }
+
+// ill says whether the control failed in too many seeds.
+func (t tally) ill() bool { return t.failed > 0 && !most(t.seeds()-t.failed, t.seeds()) }
+
+// neither is how many seeds do not decide: the claim is unclear in them, or their control failed.
+func (t tally) neither() int { return t.seeds() - t.agree - t.oppose }
+
+// undecided says whether enough of the seeds would agree if those that say neither did.
+func (t tally) undecided() bool { return !t.agrees() && most(t.agree+t.unclear, t.seeds()) }
+
+// evidence is what a verdict rests on.
+type evidence struct {
+	Experiment
+	short, long tally
+}
+
+// small says whether the experiment asks for a larger effect than t has.
+func (c evidence) small(t tally) bool { return c.Effect != nil && !(t.effect >= effectSize) }
+
+// waited says whether the seeds leave open what the longer runs decide.
+func (c evidence) waited() bool { return c.short.undecided() && c.long.enough() }
+
+// A verdictRule is a verdict, when it is given, and why.
+type verdictRule struct {
+	verdict Verdict
+	when    func(c evidence) bool
+	why     func(c evidence) string
+	from    func(c evidence) tally // whose numbers the finding has; nil for none
+	sized   bool                   // the size of the effect among them
+}
+
+func ofShort(c evidence) tally { return c.short }
+func ofLong(c evidence) tally  { return c.long }
+
+// verdictRules are all that a verdict depends on, in the order in which they are asked: the first that applies decides.
+var verdictRules = []verdictRule{
+	// What no seed decides.
+	{NotTestable, func(c evidence) bool { return c.Untestable != "" },
+		func(c evidence) string { return c.Untestable }, nil, false},
+	{Inconclusive, func(c evidence) bool { return !c.short.enough() },
+		func(c evidence) string {
+			return fmt.Sprintf("%d seed is not enough for a verdict", c.short.seeds())
+		}, ofShort, false},
+	{Inconclusive, func(c evidence) bool { return c.short.ill() },
+		func(c evidence) string {
+			return fmt.Sprintf("the control itself failed in %d of %d seeds: %s", c.short.failed, c.short.seeds(), c.short.control)
+		}, ofShort, false},
+
+	// The seeds agree.
+	{Inconclusive, func(c evidence) bool { return c.short.agrees() && c.small(c.short) },
+		func(c evidence) string {
+			return fmt.Sprintf("%d of %d seeds agree, but %s", c.short.agree, c.short.seeds(), c.smallText(c.short))
+		}, ofShort, true},
+	{Confirmed, func(c evidence) bool { return c.short.agrees() },
+		func(c evidence) string {
+			return fmt.Sprintf("%d of %d seeds agree%s", c.short.agree, c.short.seeds(), c.effectText(c.short))
+		}, ofShort, true},
+
+	// The seeds oppose.
+	{Refuted, func(c evidence) bool { return c.short.opposes() && c.Closed != nil },
+		func(c evidence) string {
+			return fmt.Sprintf("the opposite in %d of %d seeds, in closed form", c.short.oppose, c.short.seeds())
+		}, ofShort, true},
+	{Refuted, func(c evidence) bool { return c.short.opposes() && c.long.enough() && c.long.opposes() },
+		func(c evidence) string {
+			return fmt.Sprintf("the opposite in %d of %d seeds, and in %d of %d when trained %d times as long",
+				c.short.oppose, c.short.seeds(), c.long.oppose, c.long.seeds(), LongerLength)
+		}, ofShort, true},
+	{Inconclusive, func(c evidence) bool { return c.short.opposes() && c.long.enough() },
+		func(c evidence) string {
+			return fmt.Sprintf("the opposite in %d of %d seeds, but in only %d of %d when trained %d times as long",
+				c.short.oppose, c.short.seeds(), c.long.oppose, c.long.seeds(), LongerLength)
+		}, ofShort, true},
+	{NotReproduced, func(c evidence) bool { return c.short.opposes() },
+		func(c evidence) string {
+			return fmt.Sprintf("the opposite in %d of %d seeds at this length", c.short.oppose, c.short.seeds())
+		}, ofShort, true},
+
+	// The seeds leave it open, and the longer runs decide.
+	{Inconclusive, func(c evidence) bool { return c.waited() && c.long.agrees() && c.small(c.long) },
+		func(c evidence) string {
+			return fmt.Sprintf("%s, %d of %d agree, but %s", c.openText(), c.long.agree, c.long.seeds(), c.smallText(c.long))
+		}, ofLong, true},
+	{Confirmed, func(c evidence) bool { return c.waited() && c.long.agrees() },
+		func(c evidence) string {
+			return fmt.Sprintf("%s, %d of %d agree%s", c.openText(), c.long.agree, c.long.seeds(), c.effectText(c.long))
+		}, ofLong, true},
+	{NotReproduced, func(c evidence) bool { return c.waited() && c.long.opposes() },
+		func(c evidence) string {
+			return fmt.Sprintf("%s, %d of %d show the opposite", c.openText(), c.long.oppose, c.long.seeds())
+		}, ofLong, true},
+	{Inconclusive, func(c evidence) bool { return c.waited() },
+		func(c evidence) string {
+			return fmt.Sprintf("%s, %d agree, %d oppose, %d say neither", c.openText(), c.long.agree, c.long.oppose, c.long.neither())
+		}, ofLong, true},
+
+	// Nothing decides.
+	{Inconclusive, func(evidence) bool { return true },
+		func(c evidence) string {
+			return fmt.Sprintf("seeds do not decide: %d agree, %d oppose, %d say neither", c.short.agree, c.short.oppose, c.short.neither())
+		}, ofShort, true},
+}
+
+// openText says that the seeds of the usual length leave the claim open.
+func (c evidence) openText() string {
+	return fmt.Sprintf("%d of %d seeds say neither at this length; trained %d times as long", c.short.unclear, c.short.seeds(), LongerLength)
+}
+
+// smallText says that the effect is smaller than asked for.
+func (c evidence) smallText(t tally) string {
+	return fmt.Sprintf("the effect on %s is %.1f pooled standard deviations and %d are asked for", c.Effect.Metric, t.effect, effectSize)
+}
+
+// effectText says how large the effect is, where the experiment asks for one.
+func (c evidence) effectText(t tally) string {
+	if c.Effect == nil {
+		return ""
+	}
+	if t.effect == LargestEffect {
+		return fmt.Sprintf("; %s differs by %d pooled standard deviations or more", c.Effect.Metric, LargestEffect)
+	}
+	return fmt.Sprintf("; %s differs by %.1f pooled standard deviations", c.Effect.Metric, t.effect)
 }
 
 // WantsLonger says whether the verdict depends on runs at the longer length that have not been made.
 func (e Experiment) WantsLonger(short, long []Sample) bool {
-	return len(long) == 0 && e.Closed == nil && len(short) >= LeastSeeds && (e.Judge(short, nil).Verdict == NotReproduced || e.count(short).undecided())
+	if len(long) > 0 || e.Closed != nil || len(short) < LeastSeeds {
+		return false
+	}
+	return e.Judge(short, nil).Verdict == NotReproduced || e.tally(short).undecided()
 }
 
-type counts struct {
-	agree, oppose, unclear, failed int
-	control                        string // why it failed, in the last seed that it did
-}
-
-// Undecided says whether enough of the seeds would agree if those that say neither did.
-func (c counts) undecided() bool {
-	of := c.agree + c.oppose + c.unclear + c.failed
-	return !most(c.agree, of) && most(c.agree+c.unclear, of)
-}
-
-func (e Experiment) count(samples []Sample) (c counts) {
+func (e Experiment) tally(samples []Sample) (t tally) {
 	for _, s := range samples {
 		if why := s.ControlFailed(e); why != "" {
-			c.failed, c.control = c.failed+1, why
+			t.failed, t.control = t.failed+1, why
 			continue
 		}
 		switch e.Outcome(s) {
 		case Agrees:
-			c.agree++
+			t.agree++
 		case Opposes:
-			c.oppose++
+			t.oppose++
 		default:
-			c.unclear++
+			t.unclear++
 		}
 	}
-	return c
+	t.effect = e.EffectSize(samples)
+	return t
 }
 
+// Outcome is what one seed says of all expectations together.
 func (e Experiment) Outcome(s Sample) Outcome {
 	all := Agrees
 	for _, x := range e.Expect {
@@ -201,14 +304,4 @@ func (e Experiment) EffectSize(samples []Sample) float64 {
 		return 0
 	}
 	return math.Max(-LargestEffect, math.Min(effect, LargestEffect))
-}
-
-func (e Experiment) effectText(effect float64) string {
-	if e.Effect == nil {
-		return ""
-	}
-	if effect == LargestEffect {
-		return fmt.Sprintf("; %s differs by %d pooled standard deviations or more", e.Effect.Metric, LargestEffect)
-	}
-	return fmt.Sprintf("; %s differs by %.1f pooled standard deviations", e.Effect.Metric, effect)
 }
