@@ -12,6 +12,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -39,14 +40,8 @@ type Encoder struct {
 
 // Description says what an Encoder is.
 type Description struct {
-	Path         string     // the file that was read
-	Architecture string     // the backbone, as in --backbone
-	Width        int        // channels of its first stage
-	Stem, Norm   string     // the backbone's first layers, and its kind of normalisation
-	Features     int        // the width of a row of features
-	Size         int        // images are size x size pixels when they enter the network
-	Method       string     // the objective that trained it
-	Mean, Std    [3]float64 // of the training images, per channel, for levels scaled to [0, 1]
+	Path string // the file that was read
+	checkpoint.Encoder
 }
 
 // An Option changes how Open makes an Encoder.
@@ -83,7 +78,7 @@ func (e *Encoder) open(path string) error {
 	if err != nil {
 		return err
 	}
-	if e.about, err = describe(metadata); err != nil {
+	if e.about.Encoder, err = checkpoint.ParseEncoder(metadata); err != nil {
 		return err
 	}
 	e.about.Path = file

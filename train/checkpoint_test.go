@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
@@ -32,7 +33,7 @@ func saved(t *testing.T) (j job, dir string) {
 	j = job{set: func(c *config.Config) { c.Train.MaxSteps, c.Train.SaveEvery, c.Train.Keep = 6, 2, 3 }}
 	j.hooks = []train.Hook{&average{}}
 	dir = j.whole(t)
-	if diff := cmp.Diff([]string{checkpoint(2), checkpoint(4), checkpoint(6)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+	if diff := cmp.Diff([]string{stepFolder(2), stepFolder(4), stepFolder(6)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
 		t.Fatal(diff)
 	}
 	return j, dir
@@ -85,7 +86,7 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 		for _, d := range damages {
 			t.Run(file+" "+d.name, func(t *testing.T) {
 				broken := copied(t, dir)
-				path := filepath.Join(broken, run.CheckpointsDir, checkpoint(6), file)
+				path := filepath.Join(broken, run.CheckpointsDir, stepFolder(6), file)
 				text, err := os.ReadFile(path)
 				must(t, err)
 				if d.do == nil {
@@ -97,7 +98,7 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 				}
 				step, warnings, err := resumed(t, j, broken)
 				must(t, err)
-				if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], checkpoint(6)) || strings.Contains(warnings[0], "\n") {
+				if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], stepFolder(6)) || strings.Contains(warnings[0], "\n") {
 					t.Errorf("it went on from step %d with the warnings %q", step, warnings)
 				}
 				same(t, dir, broken, 6)
@@ -110,7 +111,7 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 func TestEveryByteOfTheManifestCounts(t *testing.T) {
 	j, dir := saved(t)
 	broken := copied(t, dir)
-	path := filepath.Join(broken, run.CheckpointsDir, checkpoint(6), "manifest.json")
+	path := filepath.Join(broken, run.CheckpointsDir, stepFolder(6), "manifest.json")
 	text, err := os.ReadFile(path)
 	must(t, err)
 	for at := range text {
@@ -133,10 +134,10 @@ func TestEveryByteOfTheManifestCounts(t *testing.T) {
 // A checkpoint under another step's name is of neither.
 func TestRenamedCheckpoint(t *testing.T) {
 	j, dir := saved(t)
-	must(t, os.Rename(filepath.Join(dir, run.CheckpointsDir, checkpoint(6)), filepath.Join(dir, run.CheckpointsDir, checkpoint(5))))
+	must(t, os.Rename(filepath.Join(dir, run.CheckpointsDir, stepFolder(6)), filepath.Join(dir, run.CheckpointsDir, stepFolder(5))))
 	step, warnings, err := resumed(t, j, dir)
 	must(t, err)
-	if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], checkpoint(5)) {
+	if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], stepFolder(5)) {
 		t.Errorf("it went on from step %d with the warnings %q", step, warnings)
 	}
 }
@@ -144,7 +145,7 @@ func TestRenamedCheckpoint(t *testing.T) {
 func TestNoCheckpointIsLeft(t *testing.T) {
 	j, dir := saved(t)
 	for _, step := range []int{2, 4, 6} {
-		must(t, os.Truncate(filepath.Join(dir, run.CheckpointsDir, checkpoint(step), "model.safetensors"), 40))
+		must(t, os.Truncate(filepath.Join(dir, run.CheckpointsDir, stepFolder(step), "model.safetensors"), 40))
 	}
 	_, warnings, err := resumed(t, j, dir)
 	oneLine(t, err, "none of the 3 checkpoints", "start again with another --out")
@@ -157,7 +158,7 @@ func TestNoCheckpointIsLeft(t *testing.T) {
 func TestDamagedCheckpointsAreNotTheNewest(t *testing.T) {
 	j, dir := saved(t)
 	for _, step := range []int{4, 6} {
-		must(t, os.Remove(filepath.Join(dir, run.CheckpointsDir, checkpoint(step), "manifest.json")))
+		must(t, os.Remove(filepath.Join(dir, run.CheckpointsDir, stepFolder(step), "manifest.json")))
 	}
 	j.set = func(c *config.Config) { // nothing is rated, so none is kept for being the best
 		c.Train.MaxSteps, c.Train.SaveEvery, c.Train.Keep, c.Train.EvalEvery = 6, 1, 1, 100
@@ -181,18 +182,18 @@ func TestDamagedCheckpointsAreNotTheNewest(t *testing.T) {
 // A crash while a checkpoint is written leaves a folder of another name: it is not read, and goes with the next save.
 func TestHalfWrittenCheckpoint(t *testing.T) {
 	j, dir := saved(t)
-	newest := filepath.Join(dir, run.CheckpointsDir, checkpoint(6))
-	half := filepath.Join(dir, run.CheckpointsDir, ".writing-"+checkpoint(6))
+	newest := filepath.Join(dir, run.CheckpointsDir, stepFolder(6))
+	half := filepath.Join(dir, run.CheckpointsDir, ".writing-"+stepFolder(6))
 	must(t, os.Rename(newest, half))
 	must(t, os.Remove(filepath.Join(half, "manifest.json")))
-	other := filepath.Join(dir, run.CheckpointsDir, ".writing-"+checkpoint(99))
+	other := filepath.Join(dir, run.CheckpointsDir, ".writing-"+stepFolder(99))
 	must(t, copyDir(half, other))
 	step, warnings, err := resumed(t, j, dir)
 	must(t, err)
 	if step != 4 || len(warnings) != 0 {
 		t.Errorf("it went on from step %d with the warnings %q", step, warnings)
 	}
-	if diff := cmp.Diff([]string{checkpoint(2), checkpoint(4), checkpoint(6)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+	if diff := cmp.Diff([]string{stepFolder(2), stepFolder(4), stepFolder(6)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -201,7 +202,7 @@ func TestHalfWrittenCheckpoint(t *testing.T) {
 // the SHA-256 of its JSON without the digest, keys sorted, no spaces.
 func alterManifest(t *testing.T, dir string, step int, alter func(fields map[string]any)) {
 	t.Helper()
-	path := filepath.Join(dir, run.CheckpointsDir, checkpoint(step), "manifest.json")
+	path := filepath.Join(dir, run.CheckpointsDir, stepFolder(step), "manifest.json")
 	text, err := os.ReadFile(path)
 	must(t, err)
 	var fields map[string]any
@@ -240,8 +241,8 @@ func TestForeignCheckpointIsRefused(t *testing.T) {
 			t.Fatalf("step %d, warnings %q, error %v", step, warnings, err)
 		}
 	})
-	refused("newer format", j, func(fields map[string]any) { fields["format"], fields["shards"] = train.FormatVersion+1, 4 },
-		fmt.Sprintf("format %d", train.FormatVersion+1), "use a newer Parallax")
+	refused("newer format", j, func(fields map[string]any) { fields["format"], fields["shards"] = checkpoint.FormatVersion+1, 4 },
+		fmt.Sprintf("format %d", checkpoint.FormatVersion+1), "use a newer Parallax")
 	refused("other method's checkpoint", j, func(fields map[string]any) { fields["method"] = "byol" }, "is of byol, not simclr")
 
 	other := j
@@ -298,7 +299,7 @@ func TestRetention(t *testing.T) {
 
 			var left []string
 			for _, step := range c.left {
-				left = append(left, checkpoint(step))
+				left = append(left, stepFolder(step))
 			}
 			if diff := cmp.Diff(left, folders(t, dir, run.CheckpointsDir)); diff != "" {
 				t.Errorf("checkpoints: %s", diff)
@@ -322,7 +323,7 @@ func TestRetention(t *testing.T) {
 			must(t, err)
 			var got, want map[string]any
 			must(t, json.Unmarshal(text, &got))
-			want = map[string]any{"checkpoint": checkpoint(c.best), "step": float64(c.best), "score": c.score, "highest": c.score}
+			want = map[string]any{"checkpoint": stepFolder(c.best), "step": float64(c.best), "score": c.score, "highest": c.score}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: %s", run.BestFile, diff)
 			}

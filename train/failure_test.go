@@ -80,7 +80,7 @@ func TestNonFiniteLoss(t *testing.T) {
 				}
 				oneLine(t, err, `"`+c.term+`"`, "lower the learning rate")
 
-				if diff := cmp.Diff([]string{checkpoint(2), checkpoint(4)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+				if diff := cmp.Diff([]string{stepFolder(2), stepFolder(4)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
 					t.Error(diff)
 				}
 				if diff := cmp.Diff(hashes(t, before, 4), hashes(t, dir, 4)); diff != "" {
@@ -176,7 +176,7 @@ func runLimited(t *testing.T, dir string) {
 // half written beside it, and that it goes on from there to its end.
 func intact(t *testing.T, j job, dir, want string, step, end int) {
 	t.Helper()
-	if diff := cmp.Diff([]string{checkpoint(step)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+	if diff := cmp.Diff([]string{stepFolder(step)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
 		t.Errorf("checkpoints: %s", diff)
 	}
 	for _, name := range folders(t, dir) {

@@ -223,13 +223,13 @@ func oneLine(t *testing.T, err error, texts ...string) {
 	}
 }
 
-func checkpoint(step int) string { return fmt.Sprintf("step-%08d", step) }
+func stepFolder(step int) string { return fmt.Sprintf("step-%08d", step) }
 
 // hashes are those of every file of a checkpoint.
 func hashes(t *testing.T, dir string, step int) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	folder := filepath.Join(dir, run.CheckpointsDir, checkpoint(step))
+	folder := filepath.Join(dir, run.CheckpointsDir, stepFolder(step))
 	entries, err := os.ReadDir(folder)
 	must(t, err)
 	for _, e := range entries {

@@ -63,7 +63,7 @@ func TestResumeIsExact(t *testing.T) {
 				if err := first.run(t, ctx, got, false); !errors.Is(err, errStop) {
 					t.Fatalf("the run ended with %v", err)
 				}
-				if newest := folders(t, got, run.CheckpointsDir); len(newest) != 1 || newest[0] != checkpoint(s.stop) {
+				if newest := folders(t, got, run.CheckpointsDir); len(newest) != 1 || newest[0] != stepFolder(s.stop) {
 					t.Fatalf("after the stop there are %v", newest)
 				}
 				j.hooks = []train.Hook{&average{}}

@@ -4,9 +4,9 @@ package train
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
+	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -21,12 +21,12 @@ func (t *Trainer) rewind(r Rewind) error {
 	if err != nil {
 		return fmt.Errorf("going back to checkpoint %s: %w", name, err)
 	}
-	if err := t.forget(name); err != nil {
+	if err := checkpoint.Forget(t.Dir.Path(), name); err != nil {
 		return err
 	}
 	t.step, t.saved, t.back, t.doubted, t.rating, t.part = m.Step, m.Step, true, false, rating{}, 0
 	if t.best.Step > t.step {
-		t.best = bestCheckpoint{}
+		t.best = checkpoint.Best{}
 	}
 	if r.Halve != "" {
 		t.Config.HalveRate(r.Halve)
@@ -52,26 +52,10 @@ func (t *Trainer) logged() int {
 	return t.saved
 }
 
-// forget removes the checkpoints from after the named one, newest first: what a crash leaves can be resumed.
-func (t *Trainer) forget(name string) error {
-	all, err := checkpoints(t.Dir)
-	if err != nil {
-		return err
-	}
-	for _, later := range slices.Backward(all) {
-		if later > name {
-			if err := os.RemoveAll(t.Dir.Path(run.CheckpointsDir, later)); err != nil {
-				return fmt.Errorf("removing a checkpoint from after %s: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
-
 // findSound looks for the newest of the named checkpoints, up to this step, that was not doubted.
 func (t *Trainer) findSound(names []string) {
 	for _, name := range slices.Backward(names) {
-		m, err := readManifest(t.Dir.Path(run.CheckpointsDir, name))
+		m, err := checkpoint.ReadManifest(checkpoint.Path(t.Dir.Path(), name))
 		if err == nil && m.Step <= t.step && !m.Doubt {
 			t.sound = name
 			return

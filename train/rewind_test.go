@@ -117,7 +117,7 @@ func TestCollapsedRunStops(t *testing.T) {
 	if !errors.Is(err, train.ErrCollapsed) || err.Error() != "watchman: the run has collapsed at step 5: COMPLETE" {
 		t.Fatalf("it ended with %v", err)
 	}
-	if diff := cmp.Diff([]string{checkpoint(5)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+	if diff := cmp.Diff([]string{stepFolder(5)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
 		t.Error(diff)
 	}
 	all := everything(t, dir)
@@ -154,7 +154,7 @@ func TestDoubtedIsNeverTheBest(t *testing.T) {
 	if best.Step != 8 {
 		t.Errorf("the best is %s, want step 8", text)
 	}
-	if left := folders(t, dir, run.CheckpointsDir); !slices.Equal(left, []string{checkpoint(8), checkpoint(10)}) {
+	if left := folders(t, dir, run.CheckpointsDir); !slices.Equal(left, []string{stepFolder(8), stepFolder(10)}) {
 		t.Errorf("checkpoints %v", left)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/nn"
@@ -45,7 +46,7 @@ type Trainer struct {
 	doubted bool   // whether a hook has found the weights wrong
 	back    bool   // the run has just gone back
 	sound   string // the newest checkpoint that was not doubted
-	best    bestCheckpoint
+	best    checkpoint.Best
 	clock   clock
 }
 

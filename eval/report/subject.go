@@ -4,12 +4,8 @@ package report
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -19,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/cluster"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
@@ -131,17 +128,9 @@ func (s *subject) method() (parallax.Method, *config.Config, error) {
 	return m, config.Config, nil
 }
 
-// What package train leaves in a checkpoint's folder, step-NNNNNNNN.
-const (
-	stepPrefix   = "step-"
-	networksFile = "model.safetensors"
-	manifestFile = "manifest.json" // names the SHA-256 of the others
-)
-
 // read takes the weights of the checkpoint that is wanted: last, best, or of a step. A damaged last one is passed over.
 func (s *subject) read(want string) error {
-	folder := filepath.Join(s.path, run.CheckpointsDir)
-	found, err := filepath.Glob(filepath.Join(folder, stepPrefix+"*"))
+	found, err := checkpoint.List(s.path)
 	if err != nil {
 		return err
 	}
@@ -152,28 +141,32 @@ func (s *subject) read(want string) error {
 		}
 		return fmt.Errorf("the run in %s has no checkpoint: %s", s.path, remedy)
 	}
-	slices.Sort(found)
 	slices.Reverse(found)
 	if want != "last" {
 		name, err := s.named(want)
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(folder, name)
-		if !slices.Contains(found, path) {
+		if !slices.Contains(found, name) {
 			var steps []string
-			for _, path := range found {
-				steps = append(steps, cmp.Or(strings.TrimLeft(strings.TrimPrefix(filepath.Base(path), stepPrefix), "0"), "0"))
+			for _, name := range found {
+				_, step, _ := strings.Cut(name, "-")
+				steps = append(steps, cmp.Or(strings.TrimLeft(step, "0"), "0"))
 			}
 			return fmt.Errorf("--checkpoint %s: the run in %s keeps no such checkpoint: it has those of step %s", want, s.path, strings.Join(steps, ", "))
 		}
-		found = []string{path}
+		found = []string{name}
 	}
-	for _, path := range found {
-		if err = s.readCheckpoint(path); err == nil {
+	for _, name := range found {
+		var c *checkpoint.Checkpoint
+		if c, err = checkpoint.ReadNetworks(checkpoint.Path(s.path, name), s.config.Method.Name); err == nil {
+			s.step, s.checkpoint, s.states = c.Step, name, c.Networks
 			return nil
 		}
-		s.notes = append(s.notes, fmt.Sprintf("passed over checkpoint %s, which is damaged (%v)", filepath.Base(path), err))
+		if errors.Is(err, checkpoint.ErrMisfit) {
+			return fmt.Errorf("reading the run in %s: %w", s.path, err)
+		}
+		s.notes = append(s.notes, fmt.Sprintf("passed over checkpoint %s, which is damaged (%v)", name, err))
 	}
 	return fmt.Errorf("no checkpoint of the run in %s can be read: %w", s.path, err)
 }
@@ -185,50 +178,18 @@ func (s *subject) named(want string) (string, error) {
 		if err != nil || step < 0 {
 			return "", run.Invalid(fmt.Errorf("--checkpoint %s: it is last, best or a step", want))
 		}
-		return fmt.Sprintf("%s%08d", stepPrefix, step), nil
+		return checkpoint.Name(step), nil
 	}
-	var best struct {
-		Checkpoint string `json:"checkpoint"`
-	}
-	if err := readJSON(filepath.Join(s.path, run.BestFile), &best); err != nil {
+	best, err := checkpoint.ReadBest(s.path)
+	if err != nil {
 		return "", fmt.Errorf("the run in %s does not say which checkpoint is its best (%w): use --checkpoint last", s.path, err)
 	}
 	return best.Checkpoint, nil
 }
 
-// readCheckpoint reads the networks, when they are what the manifest says.
-func (s *subject) readCheckpoint(folder string) error {
-	var manifest struct {
-		Step  int               `json:"step"`
-		Files map[string]string `json:"files"`
-	}
-	if err := readJSON(filepath.Join(folder, manifestFile), &manifest); err != nil {
-		return err
-	}
-	path := filepath.Join(folder, networksFile)
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return err
-	}
-	if hex.EncodeToString(hash.Sum(nil)) != manifest.Files[networksFile] {
-		return fmt.Errorf("%s has another SHA-256 than its manifest says", networksFile)
-	}
-	states, _, err := nn.ReadStates(path)
-	if err != nil {
-		return err
-	}
-	s.step, s.checkpoint, s.states = manifest.Step, filepath.Base(folder), states
-	return nil
-}
-
 // openFile reads an encoder.safetensors: weights, and in the metadata which network they are of.
 func (s *subject) openFile(f *Request) error {
-	states, about, err := nn.ReadStates(s.path)
+	states, metadata, err := nn.ReadStates(s.path)
 	if err != nil {
 		return fmt.Errorf("--run %s: %w", s.path, err)
 	}
@@ -240,17 +201,14 @@ func (s *subject) openFile(f *Request) error {
 	case f.Data == "":
 		return run.Invalid(fmt.Errorf("no data given: %s does not say on which images to evaluate it, so add --data PATH", s.path))
 	}
-	c := config.Default()
-	c.Seed, c.Method.Name = f.Seed, about["method"]
-	c.Backbone.Name, c.Backbone.Stem, c.Backbone.Norm = about["architecture"], about["stem"], about["norm"]
-	var errs [4]error
-	c.Backbone.Width, errs[0] = strconv.Atoi(about["width"])
-	c.Data.Size, errs[1] = strconv.Atoi(about["size"])
-	_, errs[2] = fmt.Sscanf(about["mean"], "[%g %g %g]", &c.Data.Mean[0], &c.Data.Mean[1], &c.Data.Mean[2])
-	_, errs[3] = fmt.Sscanf(about["std"], "[%g %g %g]", &c.Data.Std[0], &c.Data.Std[1], &c.Data.Std[2])
-	if err := errors.Join(errs[:]...); err != nil || c.Backbone.Name == "" {
+	about, err := checkpoint.ParseEncoder(metadata)
+	if err != nil {
 		return fmt.Errorf("%s does not say which network its weights are of, in its metadata: give an encoder.safetensors that Parallax wrote", s.path)
 	}
+	c := config.Default()
+	c.Seed, c.Method.Name = f.Seed, about.Method
+	c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem, c.Backbone.Norm = about.Architecture, about.Width, about.Stem, about.Norm
+	c.Data.Size, c.Data.Mean, c.Data.Std = about.Size, about.Mean, about.Std
 	s.config, s.states = &c, states
 	return nil
 }
@@ -361,15 +319,4 @@ func visited(l *dataset.Loader) int {
 		return min(l.Limit, l.Data.Len())
 	}
 	return l.Data.Len()
-}
-
-func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
-	}
-	return nil
 }

@@ -1,19 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package encoder
+package checkpoint
 
 import (
 	"errors"
 	"fmt"
+	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
 )
+
+// Encoder says which network an exported encoder is: the metadata of encoder.safetensors.
+type Encoder struct {
+	Architecture string     // the backbone, as in --backbone
+	Width        int        // channels of its first stage
+	Stem, Norm   string     // the backbone's first layers, and its kind of normalisation
+	Features     int        // the width of a row of features
+	Size         int        // images are size x size pixels when they enter the network
+	Method       string     // the objective that trained it
+	Mean, Std    [3]float64 // of the training images, per channel, for levels scaled to [0, 1]
+}
+
+// WriteEncoder exports an encoder of the run in dir: the weights under the backbone's local names, nothing that differs
+// between equal runs.
+func WriteEncoder(dir string, e Encoder, states []nn.State) error {
+	return run.WriteFile(filepath.Join(dir, run.EncoderFile), func(w io.Writer) error {
+		return nn.WriteStates(w, states, e.Metadata())
+	})
+}
+
+// Metadata is e as the file has it; [ParseEncoder] reads it back.
+func (e Encoder) Metadata() map[string]string {
+	return map[string]string{
+		"format": "pt", "architecture": e.Architecture, "width": fmt.Sprint(e.Width), "stem": e.Stem, "norm": e.Norm,
+		"features": fmt.Sprint(e.Features), "size": fmt.Sprint(e.Size), "method": e.Method,
+		"mean": fmt.Sprint(e.Mean), "std": fmt.Sprint(e.Std),
+	}
+}
 
 // errForeign ends what is said of metadata that cannot be used.
 var errForeign = errors.New("give an encoder.safetensors that Parallax wrote")
 
-// describe reads the metadata of an encoder.safetensors.
-func describe(metadata map[string]string) (d Description, err error) {
+// ParseEncoder reads the metadata of an encoder.safetensors.
+func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	d.Architecture, d.Stem, d.Norm, d.Method = metadata["architecture"], metadata["stem"], metadata["norm"], metadata["method"]
 	if d.Architecture == "" {
 		return d, fmt.Errorf("its metadata does not say which network its weights are of: %w", errForeign)

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/run"
+)
+
+const (
+	stepPrefix = "step-"
+	writing    = ".writing-" // begins the name of a folder that is being written
+)
+
+// Checkpoint is all that a run goes on from.
+type Checkpoint struct {
+	Manifest
+	Networks  []nn.State // parameters and buffers, under their full names
+	Optimizer []nn.State
+	Hooks     []nn.State // under names that begin with the hook's and a slash
+}
+
+// Name is the name of the folder of a step's checkpoint.
+func Name(step int) string { return fmt.Sprintf("%s%08d", stepPrefix, step) }
+
+// Path is the folder of the checkpoint called name of the run in dir.
+func Path(dir, name string) string { return filepath.Join(dir, run.CheckpointsDir, name) }
+
+// List is the names of the checkpoints of the run in dir, oldest first, whole or not.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, run.CheckpointsDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing checkpoints: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), stepPrefix) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Write saves c as the checkpoint of its step of the run in dir and returns its name: files into a temporary folder, each
+// fsynced; rename; fsync of the folder around. It fills in c's format, files and digest.
+func Write(dir string, c *Checkpoint) (string, error) {
+	name := Name(c.Step)
+	temporary := Path(dir, writing+name)
+	if err := os.RemoveAll(temporary); err != nil {
+		return name, err
+	}
+	if err := os.MkdirAll(temporary, 0o777); err != nil {
+		return name, err
+	}
+	err := c.fill(temporary)
+	if err == nil {
+		err = os.RemoveAll(Path(dir, name)) // a damaged one that resume went past
+	}
+	if err == nil {
+		err = run.Rename(temporary, Path(dir, name))
+	}
+	if err != nil {
+		return name, errors.Join(err, os.RemoveAll(temporary))
+	}
+	return name, nil
+}
+
+func (c *Checkpoint) fill(folder string) error {
+	c.Format, c.Files = FormatVersion, map[string]string{}
+	for name, states := range map[string][]nn.State{networksFile: c.Networks, optimizerFile: c.Optimizer, hooksFile: c.Hooks} {
+		hash := sha256.New()
+		if err := run.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
+			return nn.WriteStates(io.MultiWriter(w, hash), states, nil)
+		}); err != nil {
+			return err
+		}
+		c.Files[name] = hex.EncodeToString(hash.Sum(nil))
+	}
+	var err error
+	if c.Manifest, err = c.signed(); err != nil {
+		return err
+	}
+	return run.WriteFile(filepath.Join(folder, manifestFile), asJSON(c.Manifest))
+}
+
+// Read reads the checkpoint in folder, of a run of the method. An error that wraps [ErrMisfit] is about one that is whole;
+// after any other one the checkpoint is damaged.
+func Read(folder, method string) (*Checkpoint, error) {
+	return read(folder, method, true)
+}
+
+// ReadNetworks is [Read] without the state of the optimiser and the hooks, which are neither read nor checked.
+func ReadNetworks(folder, method string) (*Checkpoint, error) {
+	return read(folder, method, false)
+}
+
+func read(folder, method string, whole bool) (*Checkpoint, error) {
+	m, err := ReadManifest(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Fits(method); err != nil {
+		return nil, err
+	}
+	c := &Checkpoint{Manifest: m}
+	for _, f := range []struct {
+		name   string
+		states *[]nn.State
+		wanted bool
+	}{{networksFile, &c.Networks, true}, {optimizerFile, &c.Optimizer, whole}, {hooksFile, &c.Hooks, whole}} {
+		if !f.wanted {
+			continue
+		}
+		if *f.states, err = readVerified(filepath.Join(folder, f.name), m.Files[f.name]); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// readVerified reads a safetensors file after checking its hash.
+func readVerified(path, want string) ([]nn.State, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return nil, err
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
+		return nil, fmt.Errorf("%s has another SHA-256 than its manifest says", filepath.Base(path))
+	}
+	states, _, err := nn.ReadStates(path)
+	return states, err
+}
+
+// Prune removes what a crash left half written, and of the checkpoints up to step all but the newest keep and those that
+// are named. One from after step is a damaged one that resume went past: it must not count as the newest.
+func Prune(dir string, step, keep int, named ...string) error {
+	all, err := List(dir)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(name string) bool { return name > Name(step) })
+	old, err := filepath.Glob(Path(dir, writing+"*"))
+	if err != nil {
+		return fmt.Errorf("listing half-written checkpoints: %w", err)
+	}
+	for _, path := range old {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("removing a half-written checkpoint: %w", err)
+		}
+	}
+	for i, name := range all {
+		if i >= len(all)-keep || slices.Contains(named, name) {
+			continue
+		}
+		if err := os.RemoveAll(Path(dir, name)); err != nil {
+			return fmt.Errorf("removing an old checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// Forget removes the checkpoints from after the named one, newest first: what a crash leaves can be resumed.
+func Forget(dir, name string) error {
+	all, err := List(dir)
+	if err != nil {
+		return err
+	}
+	for _, later := range slices.Backward(all) {
+		if later > name {
+			if err := os.RemoveAll(Path(dir, later)); err != nil {
+				return fmt.Errorf("removing a checkpoint from after %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func asJSON(v any) func(io.Writer) error {
+	return func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// FormatVersion is the version of the checkpoints this program writes. It reads no newer ones.
+const FormatVersion = 1
+
+// The files of a checkpoint's folder.
+const (
+	networksFile  = "model.safetensors"
+	optimizerFile = "optimizer.safetensors"
+	hooksFile     = "hooks.safetensors"
+	manifestFile  = "manifest.json"
+)
+
+// ErrMisfit is wrapped by errors about a checkpoint that is whole but not this run's, or not this program's.
+var ErrMisfit = errors.New("the checkpoint does not fit the run")
+
+// Manifest says what a checkpoint is.
+type Manifest struct {
+	Format int               `json:"format"`
+	Method string            `json:"method"`
+	Step   int               `json:"step"`
+	Score  *float64          `json:"score,omitempty"`  // what the hooks rated these weights
+	Doubt  bool              `json:"doubt,omitempty"`  // whether they found them wrong
+	Files  map[string]string `json:"files"`            // name to SHA-256
+	Digest string            `json:"digest,omitempty"` // of the manifest itself, see digest
+}
+
+// digest is the SHA-256 of a manifest's JSON with the digest taken out, the keys sorted and no spaces. It tells a damaged
+// manifest from one of another run or a newer format, whose unknown fields count, too.
+func digest(text []byte) (string, error) {
+	var fields map[string]any
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return "", err
+	}
+	delete(fields, "digest")
+	canonical, err := json.Marshal(fields)
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:]), err
+}
+
+// signed is m with its digest.
+func (m Manifest) signed() (Manifest, error) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return m, err
+	}
+	m.Digest, err = digest(text)
+	return m, err
+}
+
+// ReadManifest reads the manifest of the checkpoint in folder. An error means that it is damaged; one of a newer format
+// is not, see [Manifest.Fits].
+func ReadManifest(folder string) (Manifest, error) {
+	text, err := os.ReadFile(filepath.Join(folder, manifestFile))
+	if err != nil {
+		return Manifest{}, err
+	}
+	return parseManifest(text, filepath.Base(folder))
+}
+
+// parseManifest reads the manifest of the checkpoint called name.
+func parseManifest(text []byte, name string) (m Manifest, err error) {
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	if sum, err := digest(text); err != nil || sum != m.Digest || Name(m.Step) != name {
+		return m, errors.Join(fmt.Errorf("%s has another digest or step than it says", manifestFile), err)
+	}
+	want := []string{hooksFile, networksFile, optimizerFile}
+	if m.Format <= FormatVersion && !slices.Equal(slices.Sorted(maps.Keys(m.Files)), want) {
+		return m, fmt.Errorf("%s names other files than %s", manifestFile, strings.Join(want, ", "))
+	}
+	return m, nil
+}
+
+// Fits says why a whole checkpoint is not one that this program can use in a run of the method; the error wraps
+// [ErrMisfit].
+func (m Manifest) Fits(method string) error {
+	if m.Format > FormatVersion {
+		return fmt.Errorf("%w: checkpoint %s has format %d and this program reads up to %d: use a newer Parallax",
+			ErrMisfit, Name(m.Step), m.Format, FormatVersion)
+	}
+	if m.Method != method {
+		return fmt.Errorf("%w: checkpoint %s is of %s, not %s", ErrMisfit, Name(m.Step), m.Method, method)
+	}
+	return nil
+}
