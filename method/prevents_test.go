@@ -12,8 +12,8 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// Every method says by which settings the prevention of collapse is taken away. The settings exist, change something and
-// give a method that validates.
+// Every method says by which settings the prevention of collapse is taken away. The settings exist, change something
+// and give a method that validates.
 func TestPrevents(t *testing.T) {
 	for _, e := range slices.Concat(method.All, method.Later) {
 		if len(e.Prevents) == 0 {

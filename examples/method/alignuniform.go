@@ -20,6 +20,7 @@ var entry = method.Entry{
 	Paper:    "Wang & Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere. ICML 2020, arXiv:2005.10242",
 	Equation: "L = mean ‖uᵢ - vᵢ‖² + λ ½ ( U(u) + U(v) ),  U(u) = log mean_{i≠j} exp(-t ‖uᵢ - uⱼ‖²)",
 	Collapse: "the uniformity term: it is largest, 0, when all embeddings are one point",
+	Prevents: []method.Switch{{Set: []string{"method.weight=0"}, Why: "only the alignment is left, which one point minimises"}},
 	Uses:     []method.Part{method.Negatives},
 	New:      func() parallax.Method { return NewAlignUniform() },
 }
