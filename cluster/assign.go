@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/number"
 	"github.com/parallax-ssl/parallax/nn"
@@ -30,40 +31,6 @@ const (
 	assignmentFile = "clusters.json"
 	beforeFile     = "before.json" // how good the backbone was that it began with
 )
-
-// Assignment is what a stage says of its clusters. Labels were only used to measure.
-type Assignment struct {
-	Stage     string    `json:"stage"`
-	Classes   int       `json:"classes"`
-	Sizes     []int     `json:"sizes"`            // images of each cluster
-	Head      int       `json:"head"`             // the one that was taken
-	Losses    []float64 `json:"losses,omitempty"` // of every head over all images
-	Agreement struct {  // of each head with each other, in the mean
-		ARI float64 `json:"ari"`
-		NMI float64 `json:"nmi"`
-	} `json:"agreement"`
-	Confidence float64    `json:"confidence"` // the mean probability of an image's cluster
-	ACC        run.Number `json:"acc,omitzero"`
-	NMI        run.Number `json:"nmi,omitzero"`
-	ARI        run.Number `json:"ari,omitzero"`
-	Quality
-}
-
-// Quality is how good a backbone is, by labels.
-type Quality struct {
-	KNN    run.Number `json:"knn,omitzero"`
-	Linear run.Number `json:"linear,omitzero"` // of a probe fitted to frozen features
-}
-
-// Used is how many clusters have an image.
-func (a *Assignment) Used() (n int) {
-	for _, size := range a.Sizes {
-		if size > 0 {
-			n++
-		}
-	}
-	return n
-}
 
 // assigner is the hook that says, at the end of a stage, which image is in which cluster.
 type assigner struct {
@@ -98,13 +65,13 @@ func (a *assigner) After(p *train.Progress) (train.Decision, error) {
 	return nil, a.finish(p, q)
 }
 
-func (a *assigner) finish(p *train.Progress, q Quality) error {
+func (a *assigner) finish(p *train.Progress, q report.Quality) error {
 	f, rows, err := embedAll(a.ctx, a.session, p.Encoder, p.Params)
 	if err != nil {
 		return err
 	}
 	defer f.Free()
-	result := Assignment{Stage: a.stage, Classes: a.classes, Sizes: make([]int, a.classes), Quality: q}
+	result := report.Assignment{Stage: a.stage, Classes: a.classes, Sizes: make([]int, a.classes), Quality: q}
 	var clusters [][]int // of every head, row by row
 	var confidences []float64
 	if err := torch.Scope(func() error {
@@ -167,7 +134,7 @@ func scanLoss(p torch.Tensor, near [][]int, weight float64) float64 {
 }
 
 // write leaves the assignment in the stage's folder: clusters.csv, clusters.json, and the head.
-func (a *assigner) write(p *train.Progress, result *Assignment, rows []int, clusters [][]int, confidences []float64, labels []int) error {
+func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []int, clusters [][]int, confidences []float64, labels []int) error {
 	chosen := clusters[result.Head]
 	for r, c := range chosen {
 		result.Sizes[c]++
@@ -206,7 +173,7 @@ func (a *assigner) write(p *train.Progress, result *Assignment, rows []int, clus
 	for name, write := range map[string]func(io.Writer) error{
 		headFile:       func(w io.Writer) error { return nn.WriteStates(w, head, nil) },
 		assignmentFile: indented(result),
-		ClustersFile: func(w io.Writer) error {
+		report.ClustersFile: func(w io.Writer) error {
 			c := csv.NewWriter(w)
 			c.Write([]string{"path", "cluster", "confidence"})
 			for r, image := range rows {
@@ -251,8 +218,8 @@ const (
 	probeStep   = 256
 )
 
-// Quality measures the backbone on the first probe, where that has labels.
-func measureQuality(e *probe.Hook, p *train.Progress) (q Quality, err error) {
+// report.Quality measures the backbone on the first probe, where that has labels.
+func measureQuality(e *probe.Hook, p *train.Progress) (q report.Quality, err error) {
 	pr := e.Probes[0]
 	if pr.Classes < 2 {
 		return q, nil

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -27,6 +28,12 @@ type Options struct {
 	Stage func(name string) (shown pretrain.Options, end func(*pretrain.Result, error))
 }
 
+// Result is what a clustering came to.
+type Result struct {
+	*report.Report
+	Summary []string // the report in lines, for reading
+}
+
 // clustering is a plan at work in a folder.
 type clustering struct {
 	*Plan
@@ -38,15 +45,15 @@ type clustering struct {
 
 // Run makes all stages of the plan in dir that are not made yet, and the report. When ctx ends, the stage at work writes a
 // checkpoint first, and the error is context.Cause(ctx); Run goes on from there when it is called again.
-func Run(ctx context.Context, dir string, p *Plan, o Options) (*Report, error) {
+func Run(ctx context.Context, dir string, p *Plan, o Options) (*Result, error) {
 	k := &clustering{Plan: p, ctx: ctx, dir: dir, options: o}
 	return k.run()
 }
 
 // run makes all stages that are not made, and reports.
-func (k *clustering) run() (*Report, error) {
+func (k *clustering) run() (*Result, error) {
 	if k.Pretext == "" {
-		if err := k.stage(PretextStage, k.Method, "", nil, nil); err != nil {
+		if err := k.stage(report.Pretext, k.Method, "", nil, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -57,10 +64,10 @@ func (k *clustering) run() (*Report, error) {
 			return nil, err
 		}
 	}
-	if err := k.cluster(ClusteringStage, classes, nil); err != nil {
+	if err := k.cluster(report.Clustering, classes, nil); err != nil {
 		return nil, err
 	}
-	stages := []string{ClusteringStage}
+	stages := []string{report.Clustering}
 	sure, threshold, err := k.sure()
 	switch {
 	case err != nil:
@@ -71,7 +78,7 @@ func (k *clustering) run() (*Report, error) {
 		if err := k.selfLabel(classes); err != nil {
 			return nil, err
 		}
-		stages = append(stages, SelfLabelStage)
+		stages = append(stages, report.SelfLabel)
 	}
 	return k.report(classes, stages)
 }
@@ -81,7 +88,7 @@ func (k *clustering) encoder() string {
 	if k.Pretext != "" {
 		return filepath.Join(k.Pretext, run.EncoderFile)
 	}
-	return filepath.Join(k.dir, PretextStage, run.EncoderFile)
+	return filepath.Join(k.dir, report.Pretext, run.EncoderFile)
 }
 
 // cluster makes a clustering stage, from the pretext's encoder.
@@ -108,14 +115,14 @@ func (k *clustering) cluster(name string, classes int, more []pretrain.Setting) 
 // selfLabel makes the last stage, from the best head of the clustering stage and the backbone beneath it.
 func (k *clustering) selfLabel(classes int) error {
 	more := []pretrain.Setting{{Path: "method.classes", Value: fmt.Sprint(classes), Source: "flag --classes"}}
-	return k.stage(SelfLabelStage, "scan-selflabel", filepath.Join(k.in(ClusteringStage), run.EncoderFile), more, func(s *pretrain.Session, o *train.Options) error {
+	return k.stage(report.SelfLabel, "scan-selflabel", filepath.Join(k.in(report.Clustering), run.EncoderFile), more, func(s *pretrain.Session, o *train.Options) error {
 		m := s.Job.Method.(*method.SelfLabel)
-		head, _, err := nn.ReadStates(filepath.Join(k.in(ClusteringStage), headFile))
+		head, _, err := nn.ReadStates(filepath.Join(k.in(report.Clustering), headFile))
 		if err != nil {
 			return fmt.Errorf("reading the head of the clustering stage: %w", err)
 		}
 		o.Start = head
-		o.Hooks = append(o.Hooks, &assigner{ctx: k.ctx, session: s, stage: SelfLabelStage, dir: k.in(SelfLabelStage), heads: 1, classes: m.Classes})
+		o.Hooks = append(o.Hooks, &assigner{ctx: k.ctx, session: s, stage: report.SelfLabel, dir: k.in(report.SelfLabel), heads: 1, classes: m.Classes})
 		return nil
 	})
 }
@@ -143,7 +150,7 @@ func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting
 	}
 	of := name
 	if strings.HasPrefix(name, choosePrefix) {
-		of = ClusteringStage
+		of = report.Clustering
 	}
 	settings, err := k.settings(of, encoder)
 	if err != nil {
@@ -185,7 +192,7 @@ func finished(dir string) (bool, error) {
 
 // choose runs a short clustering stage for every number of clusters, and returns the one on which the heads agree best.
 func (k *clustering) choose() (int, error) {
-	var tried []Assignment
+	var tried []report.Assignment
 	for _, classes := range k.Classes {
 		name := choosePrefix + fmt.Sprint(classes)
 		length, err := k.short()
@@ -195,7 +202,7 @@ func (k *clustering) choose() (int, error) {
 		if err := k.cluster(name, classes, length); err != nil {
 			return 0, err
 		}
-		var a Assignment
+		var a report.Assignment
 		if err := readJSON(filepath.Join(k.in(name), assignmentFile), &a); err != nil {
 			return 0, err
 		}
@@ -216,7 +223,7 @@ func (k *clustering) choose() (int, error) {
 
 // nearlyBest is the largest number of clusters whose heads agree within 0.01 as well as those of any: it says the most.
 // The numbers are in increasing order.
-func nearlyBest(tried []Assignment) Assignment {
+func nearlyBest(tried []report.Assignment) report.Assignment {
 	top := math.Inf(-1)
 	for _, a := range tried {
 		top = max(top, a.Agreement.ARI)
@@ -232,12 +239,12 @@ func nearlyBest(tried []Assignment) Assignment {
 
 // sure counts the images that the clustering stage is surer of than self-labelling's threshold.
 func (k *clustering) sure() (n int, threshold float64, err error) {
-	j, err := k.describe(k.ctx, SelfLabelStage, "scan-selflabel", k.encoder())
+	j, err := k.describe(k.ctx, report.SelfLabel, "scan-selflabel", k.encoder())
 	if err != nil {
 		return 0, 0, err
 	}
 	threshold = j.Method.(*method.SelfLabel).Threshold
-	text, err := os.ReadFile(filepath.Join(k.in(ClusteringStage), ClustersFile))
+	text, err := os.ReadFile(filepath.Join(k.in(report.Clustering), report.ClustersFile))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -252,7 +259,7 @@ func (k *clustering) sure() (n int, threshold float64, err error) {
 
 // short is a fifth of the length of the clustering stage, with several heads at least.
 func (k *clustering) short() ([]pretrain.Setting, error) {
-	j, err := k.describe(k.ctx, ClusteringStage, "scan", k.encoder())
+	j, err := k.describe(k.ctx, report.Clustering, "scan", k.encoder())
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -25,9 +26,9 @@ func TestNearlyBest(t *testing.T) {
 		{[]float64{0.8, 0.795, 0.788}, 3},
 		{[]float64{-0.1, 0, -0.2}, 3},
 	} {
-		var tried []Assignment
+		var tried []report.Assignment
 		for i, v := range c.agreement {
-			a := Assignment{Classes: 2 + i}
+			a := report.Assignment{Classes: 2 + i}
 			a.Agreement.ARI = v
 			tried = append(tried, a)
 		}
@@ -49,9 +50,8 @@ func TestLostClustersAreTold(t *testing.T) {
 		want  bool
 	}{{[]int{2, 2}, false}, {[]int{4, 0}, true}} {
 		k := &clustering{dir: "dir"}
-		r := &Report{Images: 4, Classes: 2, Stages: []Assignment{{Stage: ClusteringStage, Sizes: []int{3, 1}}, {Stage: SelfLabelStage, Sizes: c.sizes}}}
-		k.summarize(r, source, nil)
-		out := strings.Join(r.Summary(), "\n")
+		r := &report.Report{Images: 4, Classes: 2, Stages: []report.Assignment{{Stage: report.Clustering, Sizes: []int{3, 1}}, {Stage: report.SelfLabel, Sizes: c.sizes}}}
+		out := strings.Join(k.summarize(r, source, nil), "\n")
 		if got := strings.Contains(out, "self-labelling left 1 of 2 clusters"); got != c.want || c.want && !strings.Contains(out, "dir/clustering/clusters.csv has all of them") {
 			t.Errorf("sizes %v: told %v, want %v:\n%s", c.sizes, got, c.want, out)
 		}

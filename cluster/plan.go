@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
@@ -25,22 +26,9 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// The stages of a clustering, each a run in a folder of that name.
+// What a clustering's folder holds besides what package cluster/report names.
 const (
-	PretextStage    = "pretext"
-	ClusteringStage = "clustering"
-	SelfLabelStage  = "selflabel"
-
-	choosePrefix = "choose-" // and a number of clusters: short clustering stages to choose from
-)
-
-// What else the folder of a clustering holds.
-const (
-	PlanFile      = "cluster.json" // what was asked for
-	ClustersFile  = "clusters.csv" // path, cluster, confidence; in each stage, too
-	ReportFile    = "report.json"
-	ContactFolder = "contact"
-
+	choosePrefix   = "choose-"                // and a number of clusters: short clustering stages to choose from
 	neighboursFile = "neighbours.safetensors" // of every image, by the pretext's features
 )
 
@@ -64,16 +52,16 @@ type Setting struct {
 
 // Open reads the plan of the clustering in a folder.
 func Open(dir string) (*Plan, error) {
-	text, err := os.ReadFile(filepath.Join(dir, PlanFile))
+	text, err := os.ReadFile(filepath.Join(dir, report.PlanFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no clustering: it has no %s", dir, PlanFile)
+		return nil, fmt.Errorf("%s holds no clustering: it has no %s", dir, report.PlanFile)
 	}
 	if err != nil {
 		return nil, err
 	}
 	p := &Plan{}
 	if err := json.Unmarshal(text, p); err != nil || len(p.Classes) == 0 {
-		return nil, fmt.Errorf("reading %s: it is damaged (%v): begin again with another --out", filepath.Join(dir, PlanFile), err)
+		return nil, fmt.Errorf("reading %s: it is damaged (%v): begin again with another --out", filepath.Join(dir, report.PlanFile), err)
 	}
 	return p, nil
 }
@@ -84,7 +72,7 @@ func (p *Plan) Create(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == PlanFile }) {
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == report.PlanFile }) {
 		return fmt.Errorf("%s holds a clustering: go on with --resume %s, or choose another --out", dir, dir)
 	}
 	if len(entries) > 0 {
@@ -93,7 +81,7 @@ func (p *Plan) Create(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return run.WriteFile(filepath.Join(dir, PlanFile), indented(p))
+	return run.WriteFile(filepath.Join(dir, report.PlanFile), indented(p))
 }
 
 func indented(v any) func(io.Writer) error {
@@ -169,9 +157,9 @@ func NewPlan(ctx context.Context, r Request) (*Plan, error) {
 
 // check describes every stage once, so that a mistake in its settings is found before the first begins.
 func (p *Plan) check(ctx context.Context) error {
-	stages := map[string]string{ClusteringStage: "scan", SelfLabelStage: "scan-selflabel"}
+	stages := map[string]string{report.Clustering: "scan", report.SelfLabel: "scan-selflabel"}
 	if p.Pretext == "" {
-		stages[PretextStage] = p.Method
+		stages[report.Pretext] = p.Method
 	}
 	for _, stage := range slices.Sorted(maps.Keys(stages)) {
 		j, err := p.describe(ctx, stage, stages[stage], "")
@@ -254,14 +242,14 @@ func (p *Plan) describe(ctx context.Context, stage, method, encoder string) (*pr
 
 // ofStage takes the stage off a setting's path. A value that cannot be the same in all stages must have one.
 func ofStage(path string) (stage, rest string, err error) {
-	for _, stage := range []string{PretextStage, ClusteringStage, SelfLabelStage} {
+	for _, stage := range []string{report.Pretext, report.Clustering, report.SelfLabel} {
 		if rest, ok := strings.CutPrefix(path, stage+"."); ok {
 			return stage, rest, nil
 		}
 	}
 	section, _, _ := strings.Cut(path, ".")
 	if slices.Contains([]string{"method", "augment", "optim"}, section) {
-		return "", "", fmt.Errorf("%s differs between stages: say which one, --set %s.%s=..., %s or %s", path, PretextStage, path, ClusteringStage, SelfLabelStage)
+		return "", "", fmt.Errorf("%s differs between stages: say which one, --set %s.%s=..., %s or %s", path, report.Pretext, path, report.Clustering, report.SelfLabel)
 	}
 	return "", path, nil
 }

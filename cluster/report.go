@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
@@ -28,21 +29,6 @@ const (
 	sheetColumns = 8
 )
 
-// Report is what a clustering came to.
-type Report struct {
-	Event   string                `json:"event"` // "clusters"
-	Images  int                   `json:"images"`
-	Classes int                   `json:"classes"`
-	Purity  map[string]run.Number `json:"purity,omitempty"` // of the nearest 5, 20 and 50 neighbours by the pretext's features
-	Before  Quality               `json:"before"`           // of the backbone, before the clustering stage
-	Stages  []Assignment          `json:"stages"`
-
-	summary []string
-}
-
-// Summary is the report in lines, for reading.
-func (r *Report) Summary() []string { return r.summary }
-
 // sorted is an image with its cluster.
 type sorted struct {
 	image, cluster int
@@ -50,14 +36,14 @@ type sorted struct {
 }
 
 // report writes the output's files.
-func (k *clustering) report(classes int, stages []string) (*Report, error) {
+func (k *clustering) report(classes int, stages []string) (*Result, error) {
 	last := k.in(stages[len(stages)-1])
-	r := &Report{Event: "clusters", Classes: classes}
-	if err := readJSON(filepath.Join(k.in(ClusteringStage), beforeFile), &r.Before); err != nil {
+	r := &report.Report{Event: "clusters", Classes: classes}
+	if err := readJSON(filepath.Join(k.in(report.Clustering), beforeFile), &r.Before); err != nil {
 		return nil, err
 	}
 	for _, stage := range stages {
-		var a Assignment
+		var a report.Assignment
 		if err := readJSON(filepath.Join(k.in(stage), assignmentFile), &a); err != nil {
 			return nil, err
 		}
@@ -68,7 +54,7 @@ func (k *clustering) report(classes int, stages []string) (*Report, error) {
 		return nil, err
 	}
 	defer source.Close()
-	text, err := os.ReadFile(filepath.Join(last, ClustersFile))
+	text, err := os.ReadFile(filepath.Join(last, report.ClustersFile))
 	if err != nil {
 		return nil, err
 	}
@@ -80,17 +66,16 @@ func (k *clustering) report(classes int, stages []string) (*Report, error) {
 	if err := k.purity(r, source); err != nil {
 		return nil, err
 	}
-	if err := run.WriteFile(filepath.Join(k.dir, ClustersFile), func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
+	if err := run.WriteFile(filepath.Join(k.dir, report.ClustersFile), func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
 		return nil, err
 	}
-	if err := run.WriteFile(filepath.Join(k.dir, ReportFile), indented(r)); err != nil {
+	if err := run.WriteFile(filepath.Join(k.dir, report.File), indented(r)); err != nil {
 		return nil, err
 	}
 	if err := k.sheets(source, all, classes); err != nil {
 		return nil, err
 	}
-	k.summarize(r, source, all)
-	return r, nil
+	return &Result{r, k.summarize(r, source, all)}, nil
 }
 
 // sourceOf opens the images as a run saw them.
@@ -115,7 +100,7 @@ func sourceOf(dir string) (*dataset.Source, error) {
 func readClusters(text string, source *dataset.Source, classes int) ([]sorted, error) {
 	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", ClustersFile, err)
+		return nil, fmt.Errorf("reading %s: %w", report.ClustersFile, err)
 	}
 	image := make(map[string]int, source.Len())
 	for i := range source.Len() {
@@ -127,7 +112,7 @@ func readClusters(text string, source *dataset.Source, classes int) ([]sorted, e
 		cluster, err := strconv.Atoi(record[1])
 		confidence, err2 := strconv.ParseFloat(record[2], 64)
 		if !known || err != nil || err2 != nil || cluster < 0 || cluster >= classes {
-			return nil, fmt.Errorf("reading %s, line %d: %q is not an image of the data with its cluster", ClustersFile, line+2, record)
+			return nil, fmt.Errorf("reading %s, line %d: %q is not an image of the data with its cluster", report.ClustersFile, line+2, record)
 		}
 		all = append(all, sorted{i, cluster, confidence})
 	}
@@ -135,7 +120,7 @@ func readClusters(text string, source *dataset.Source, classes int) ([]sorted, e
 }
 
 // purity measures the neighbours, where the images have labels.
-func (k *clustering) purity(r *Report, source *dataset.Source) error {
+func (k *clustering) purity(r *report.Report, source *dataset.Source) error {
 	if len(source.Classes) == 0 {
 		return nil
 	}
@@ -156,7 +141,7 @@ func (k *clustering) purity(r *Report, source *dataset.Source) error {
 
 // sheets draws every cluster's most confident images.
 func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) error {
-	folder := filepath.Join(k.dir, ContactFolder)
+	folder := filepath.Join(k.dir, report.ContactFolder)
 	old, err := filepath.Glob(filepath.Join(folder, "cluster-*.png")) // of a clustering that was reported before
 	if err != nil {
 		return err
@@ -199,9 +184,9 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 	return nil
 }
 
-// summarize writes the report in lines.
-func (k *clustering) summarize(r *Report, source *dataset.Source, all []sorted) {
-	line := func(text string) { r.summary = append(r.summary, text) }
+// summarize is the report in lines, for reading.
+func (k *clustering) summarize(r *report.Report, source *dataset.Source, all []sorted) (lines []string) {
+	line := func(text string) { lines = append(lines, text) }
 	last := r.Stages[len(r.Stages)-1]
 	line(fmt.Sprintf("%d images in %d clusters", r.Images, last.Used()))
 	counts := make([][]int, r.Classes) // of each class in each cluster
@@ -231,7 +216,7 @@ func (k *clustering) summarize(r *Report, source *dataset.Source, all []sorted) 
 	if n := len(r.Stages); n > 1 && last.Used() < r.Stages[n-2].Used() {
 		before := r.Stages[n-2]
 		line(fmt.Sprintf("self-labelling left %d of %d clusters: too few images were sure of the others. A longer pretext helps; %s has all of them",
-			last.Used(), before.Used(), filepath.Join(k.dir, before.Stage, ClustersFile)))
+			last.Used(), before.Used(), filepath.Join(k.dir, before.Stage, report.ClustersFile)))
 	}
 	if last.ACC.Known {
 		line(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d", r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
@@ -241,9 +226,10 @@ func (k *clustering) summarize(r *Report, source *dataset.Source, all []sorted) 
 			line(fmt.Sprintf("%-11s  %s  %s  %s  %s  %s", a.Stage, digits(a.ACC), digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear)))
 		}
 	}
-	line("  clusters       " + filepath.Join(k.dir, ClustersFile))
-	line("  contact sheets " + filepath.Join(k.dir, ContactFolder))
-	line("  everything     " + filepath.Join(k.dir, ReportFile) + ", and a run directory for each stage")
+	line("  clusters       " + filepath.Join(k.dir, report.ClustersFile))
+	line("  contact sheets " + filepath.Join(k.dir, report.ContactFolder))
+	line("  everything     " + filepath.Join(k.dir, report.File) + ", and a run directory for each stage")
+	return lines
 }
 
 // digits is a number of three digits, or as much space.

@@ -3,13 +3,12 @@
 package lab
 
 import (
-	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 
+	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/collapse/history"
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -19,9 +18,7 @@ import (
 const (
 	clusterMethod  = "scan"
 	clusterPretext = "simclr"
-	clusterStage   = "clustering"  // the folder of the second stage
-	clusterReport  = "report.json" // what the command ends with
-	usualClusters  = 10            // where the images have no labels that would say how many there are
+	usualClusters  = 10 // where the images have no labels that would say how many there are
 )
 
 // stages is how many runs the arm makes, one after the other: of a clustering the pretext, the clustering and self-labelling.
@@ -48,7 +45,7 @@ func (p Plan) command(j Job) []string {
 func (j Job) resume(dir string) []string {
 	command, file := "pretrain", run.ConfigFile
 	if j.Arm.Method == clusterMethod {
-		command, file = "cluster", "cluster.json"
+		command, file = "cluster", report.PlanFile
 	}
 	if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
 		return nil
@@ -59,7 +56,7 @@ func (j Job) resume(dir string) []string {
 // finished says whether the job in dir has come to its end.
 func (j Job) finished(dir string) bool {
 	if j.Arm.Method == clusterMethod {
-		_, err := os.Stat(filepath.Join(dir, clusterReport))
+		_, err := os.Stat(filepath.Join(dir, report.File))
 		return err == nil
 	}
 	all, err := run.List(dir)
@@ -72,38 +69,23 @@ func (j Job) trace(dir string) (*Trace, error) {
 		r, events, err := history.Read(dir)
 		return &Trace{Run: r, Events: events}, err
 	}
-	r, events, err := history.Read(filepath.Join(dir, clusterStage))
+	r, events, err := history.Read(filepath.Join(dir, report.Clustering))
 	if err != nil {
 		return nil, err
 	}
 	// It begins with the pretext's weights, so that features no better than at its start are no failure.
 	r.Warm = true
 	t := &Trace{Run: r, Events: events, Curves: map[Metric][]XY{}}
-	return t, t.addReport(filepath.Join(dir, clusterReport))
+	all, err := report.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	t.addReport(all)
+	return t, nil
 }
 
 // addReport adds the numbers of a clustering's report to the trace, at its last step.
-func (t *Trace) addReport(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	var report struct {
-		Images int                   `json:"images"`
-		Purity map[string]run.Number `json:"purity"`
-		Before struct {
-			KNN run.Number `json:"knn"`
-		} `json:"before"`
-		Stages []struct {
-			Stage string     `json:"stage"`
-			Sizes []int      `json:"sizes"`
-			ACC   run.Number `json:"acc"`
-			KNN   run.Number `json:"knn"`
-		} `json:"stages"`
-	}
-	if err := json.Unmarshal(text, &report); err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
-	}
+func (t *Trace) addReport(r *report.Report) {
 	end := 0.0
 	if n := len(t.Events); n > 0 {
 		end = float64(t.Events[n-1].Step)
@@ -113,10 +95,10 @@ func (t *Trace) addReport(path string) error {
 			t.Curves[m] = []XY{{end, v.Value}}
 		}
 	}
-	add(Purity, report.Purity["20"])
-	add(KNNBefore, report.Before.KNN)
-	for _, s := range report.Stages {
-		if s.Stage != clusterStage {
+	add(Purity, r.Purity["20"])
+	add(KNNBefore, r.Before.KNN)
+	for _, s := range r.Stages {
+		if s.Stage != report.Clustering {
 			continue
 		}
 		add(KNNAfter, s.KNN)
@@ -125,7 +107,6 @@ func (t *Trace) addReport(path string) error {
 		add(LargestShare, largest)
 		add(ClustersUsed, used)
 	}
-	return nil
 }
 
 // spread is the share of the largest size, and exp of the sizes' entropy; absent where all are 0.

@@ -141,9 +141,9 @@ func (f *clusterFlags) run(ctx context.Context, out io.Writer, p *cluster.Plan) 
 		return err
 	}
 	if f.json {
-		return json.NewEncoder(out).Encode(r)
+		return json.NewEncoder(out).Encode(r.Report)
 	}
-	for _, line := range r.Summary() {
+	for _, line := range r.Summary {
 		note(line)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
-	"github.com/parallax-ssl/parallax/cluster"
+	clustered "github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
 	"github.com/parallax-ssl/parallax/method"
@@ -41,7 +41,7 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 		settings := append(slices.Clone(labData), pretrain.Setting{Path: "method.name", Value: a.Method, Source: "test"})
 		for _, s := range a.Set {
 			path, value, _ := strings.Cut(s, "=")
-			path = strings.TrimPrefix(path, cluster.ClusteringStage+".") // of an arm that is a clustering, the stage whose method it names
+			path = strings.TrimPrefix(path, clustered.Clustering+".") // of an arm that is a clustering, the stage whose method it names
 			settings = append(settings, pretrain.Setting{Path: path, Value: value, Source: "--set"})
 		}
 		r := resolved{}

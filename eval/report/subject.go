@@ -16,7 +16,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/checkpoint"
-	"github.com/parallax-ssl/parallax/cluster"
+	clustered "github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
@@ -82,8 +82,8 @@ func openSubject(f *Request) (*subject, error) {
 func (s *subject) openRun(f *Request) error {
 	var err error
 	if s.text, err = run.ReadConfig(s.path); errors.Is(err, run.ErrNoRun) {
-		if _, missing := os.Stat(filepath.Join(s.path, cluster.PlanFile)); missing == nil {
-			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path, filepath.Join(s.path, cluster.ClusteringStage))
+		if _, missing := os.Stat(filepath.Join(s.path, clustered.PlanFile)); missing == nil {
+			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path, filepath.Join(s.path, clustered.Clustering))
 		}
 		return fmt.Errorf("%w: give the directory of a run, such as runs/simclr-1, or an encoder.safetensors", err)
 	} else if err != nil {

@@ -32,7 +32,7 @@ var may = map[string][]string{
 	".":              {"nn", "augment", "torch"},
 	"method":         {".", "nn", "augment", "torch"},
 	"backbone":       {".", "nn", "augment", "torch"},
-	"eval/report":    {".", "nn", "augment", "torch", "cluster", "dataset", "eval", "method", "pretrain", "pretrain/probe", "checkpoint", "config", "run", "train"},
+	"eval/report":    {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "pretrain", "pretrain/probe", "checkpoint", "config", "run", "train"},
 	"eval":           {".", "nn", "augment", "torch"},
 	"dataset":        {"augment"},
 	"collapse":       {"torch"},
@@ -47,7 +47,8 @@ var may = map[string][]string{
 	"pretrain":       {".", "nn", "augment", "torch", "backbone", "dataset", "method", "preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},
 	"pretrain/guard": {"collapse/guard", "method", "config", "run", "train"},
 	"pretrain/probe": {".", "nn", "augment", "torch", "collapse", "dataset", "eval", "config", "run", "train"},
-	"cluster":        {".", "nn", "augment", "torch", "dataset", "eval", "method", "preset", "pretrain", "pretrain/probe", "config", "run", "train"},
+	"cluster":        {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "preset", "pretrain", "pretrain/probe", "config", "run", "train"},
+	"cluster/report": {"run"},
 	"preset":         {}, // plain data; only the packages that wire things together see it
 	"lab/...":        anything,
 	"cmd/...":        anything,
