@@ -38,14 +38,8 @@ func (b built) settle(u torch.Tensor) {
 		switch {
 		case strings.HasSuffix(n.Name, "covariance"):
 			u.T().MatMul(u).CopyInto(n.Tensor)
-		case strings.HasPrefix(n.Name, "queue.") && strings.HasSuffix(n.Name, ".rows"),
-			strings.HasSuffix(n.Name, "queue.rows"),
-			strings.HasPrefix(
-				n.Name,
-				"prototypes.",
-			),
-			strings.HasSuffix(n.Name, ".prototypes"),
-			strings.HasPrefix(n.Name, "bank."):
+		case strings.HasPrefix(n.Name, "queue.") && strings.HasSuffix(n.Name, ".rows"), strings.HasSuffix(n.Name, "queue.rows"),
+			strings.HasPrefix(n.Name, "prototypes."), strings.HasSuffix(n.Name, ".prototypes"), strings.HasPrefix(n.Name, "bank."):
 			u.Mul(torch.Ones(u.DType(), n.Tensor.Size(0), 1)).CopyInto(n.Tensor.Detach())
 		}
 	}

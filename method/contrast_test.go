@@ -199,9 +199,7 @@ func TestMoCoV3FreezesThePatchProjection(t *testing.T) {
 	in(t, func() {
 		for _, frozen := range []bool{true, false} {
 			p := nn.NewParams(1, torch.F32)
-			shrink(
-				keyed(func(m *method.MoCoV3) { m.FreezePatches = frozen }),
-			).Build(&parallax.Build{Params: p, Backbone: patched{}, Size: pixels, Batch: 4, Images: 4, Steps: 1})
+			shrink(keyed(func(m *method.MoCoV3) { m.FreezePatches = frozen })).Build(&parallax.Build{Params: p, Backbone: patched{}, Size: pixels, Batch: 4, Images: 4, Steps: 1})
 			for name, trained := range map[string]bool{"backbone.patch_embed.proj.weight": !frozen, "backbone.conv1.weight": true, "target.backbone.conv1.weight": false} {
 				if w, _ := p.Get(name); w.RequiresGrad() != trained {
 					t.Errorf("frozen %v: %s is trained: %v", frozen, name, !trained)

@@ -67,11 +67,7 @@ func clustered(images int, z []torch.Tensor, set func(*method.DeepClusterV2)) bu
 	m.Projector, m.Prototypes = nn.MLP{Widths: []int{4}}, 5
 	set(m)
 	p := nn.NewParams(3, torch.F64)
-	b := built{
-		m,
-		p,
-		m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: 4, Images: images, Steps: steps}),
-	}
+	b := built{m, p, m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: 4, Images: images, Steps: steps})}
 	for i := range z {
 		bank, _ := p.Get(fmt.Sprintf("bank.%d", i))
 		z[i].CopyInto(bank.Narrow(0, 0, z[i].Size(0)))
@@ -88,13 +84,7 @@ func (b built) get(name string) torch.Tensor {
 // empty.
 func TestDeepClusterV2ClustersLikeLoops(t *testing.T) {
 	in(t, func() {
-		repeated := torch.Cat(
-			0,
-			normals(8, 10, 3, 4)[0],
-			normals(8, 1, 3, 4)[0],
-			normals(8, 1, 3, 4)[0],
-			normals(8, 1, 3, 4)[0],
-		)
+		repeated := torch.Cat(0, normals(8, 10, 3, 4)[0], normals(8, 1, 3, 4)[0], normals(8, 1, 3, 4)[0], normals(8, 1, 3, 4)[0])
 		for name, z := range map[string][]torch.Tensor{
 			"normal":   normals(6, 2, 40, 4),
 			"repeated": {repeated, repeated},
@@ -114,13 +104,7 @@ func TestDeepClusterV2ClustersLikeLoops(t *testing.T) {
 					got := rows(b.get(fmt.Sprintf("clusters.%d.prototypes", h)))
 					for k := range centroids {
 						for j := range centroids[k] {
-							near(
-								t,
-								fmt.Sprintf("%s, %d iterations, head %d, centroid %d", name, iterations, h, k),
-								got[k][j],
-								centroids[k][j],
-								1e-12,
-							)
+							near(t, fmt.Sprintf("%s, %d iterations, head %d, centroid %d", name, iterations, h, k), got[k][j], centroids[k][j], 1e-12)
 						}
 					}
 					if got := b.get(fmt.Sprintf("clusters.%d.assignments", h)).Ints(); fmt.Sprint(got) != fmt.Sprint(nearest) {
@@ -147,10 +131,7 @@ func TestDeepClusterV2Loss(t *testing.T) {
 		step.Index = []int{3, 11, 9, 0}
 		total := 0.0
 		for h := range 3 {
-			prototypes, clusters := rows(
-				b.get(fmt.Sprintf("clusters.%d.prototypes", h)),
-			), b.get(fmt.Sprintf("clusters.%d.assignments", h)).
-				Ints()
+			prototypes, clusters := rows(b.get(fmt.Sprintf("clusters.%d.prototypes", h))), b.get(fmt.Sprintf("clusters.%d.assignments", h)).Ints()
 			if clusters[10] != -100 || clusters[11] != -100 {
 				t.Errorf("images that were not seen are in clusters %v", clusters[10:])
 			}

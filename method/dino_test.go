@@ -92,13 +92,7 @@ func TestDINOTeacherTemperature(t *testing.T) {
 			fixed := dino(6, constant(want))
 			s := parallax.NewStep(0, 1)
 			s.Epoch = epoch
-			near(
-				t,
-				fmt.Sprintf("the loss in epoch %d", epoch),
-				b.Loss(s, slices.Clone(g)).Item(),
-				fixed.Loss(s, slices.Clone(g)).Item(),
-				1e-12,
-			)
+			near(t, fmt.Sprintf("the loss in epoch %d", epoch), b.Loss(s, slices.Clone(g)).Item(), fixed.Loss(s, slices.Clone(g)).Item(), 1e-12)
 			fixed.params.Free()
 		}
 	})

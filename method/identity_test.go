@@ -55,10 +55,7 @@ func TestSimCLRAttractsLikeSimSiam(t *testing.T) {
 		step.Report = func(term string, v torch.Tensor) { terms[term] = v.Item() }
 		loss := (&method.SimCLR{Temperature: temperature, Negatives: true}).Loss(step, z).Item()
 		near(t, "attraction + repulsion", terms["attraction"]+terms["repulsion"], loss, 1e-12)
-		siam := siamese(
-			func(m *method.SimSiam) { m.PredictorMode = "none" },
-		).Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], z[1], z[0], z[1]}).
-			Item()
+		siam := siamese(func(m *method.SimSiam) { m.PredictorMode = "none" }).Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], z[1], z[0], z[1]}).Item()
 		near(t, "attraction", terms["attraction"], siam/temperature, 1e-12)
 	})
 }
@@ -106,10 +103,7 @@ func TestBYOLWithTheOptimalPredictorLowersTheConditionalVariance(t *testing.T) {
 	in(t, func() {
 		const n, d = 40, 3
 		x := normals(4, 2, n, 4)
-		target := x[0].Narrow(1, 0, d).
-			Add(x[0].Narrow(1, 1, d).Square().Scale(0.5)).
-			Add(x[1].Narrow(1, 0, d))
-			// of what x is, and noise
+		target := x[0].Narrow(1, 0, d).Add(x[0].Narrow(1, 1, d).Square().Scale(0.5)).Add(x[1].Narrow(1, 0, d)) // of what x is, and noise
 		weight := normals(5, 1, 4, d)[0].RequireGrad(true)
 		embed := func() torch.Tensor { return x[0].MatMul(weight).Add(x[0].MatMul(weight).Square().Scale(0.3)) } // z_θ
 		centre := func(z torch.Tensor) torch.Tensor { return z.Sub(z.MeanKeep(0)) }

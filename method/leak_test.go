@@ -36,17 +36,9 @@ func TestQueriesAndKeysInGroups(t *testing.T) {
 		}
 		for g := range groups {
 			from, to := g*n/groups, (g+1)*n/groups
-			alone := whole.Forward(
-				parallax.NewStep(0, 1, s.Views[0].Narrow(0, from, to-from), s.Views[1].Narrow(0, from, to-from)),
-			)
+			alone := whole.Forward(parallax.NewStep(0, 1, s.Views[0].Narrow(0, from, to-from), s.Views[1].Narrow(0, from, to-from)))
 			for i, what := range []string{"keys", "queries"} {
-				near(
-					t,
-					fmt.Sprintf("the difference of the %s of group %d", what, g),
-					shared[i].Narrow(0, from, to-from).Sub(alone[i]).Abs().Max().Item(),
-					0,
-					1e-12,
-				)
+				near(t, fmt.Sprintf("the difference of the %s of group %d", what, g), shared[i].Narrow(0, from, to-from).Sub(alone[i]).Abs().Max().Item(), 0, 1e-12)
 			}
 		}
 		near(t, "what the shuffle changes in queries", shuffled[1].Sub(shared[1]).Abs().Max().Item(), 0, 0)
@@ -64,13 +56,7 @@ func TestAccuracyOfPickingTheKey(t *testing.T) {
 		b.fill(axes.Narrow(0, 0, 2))
 		keys := torch.Cat(0, axes.Narrow(0, 2, 1), axes.Narrow(0, 2, 1), axes.Narrow(0, 0, 1))
 		queries := torch.Cat(0, axes.Narrow(0, 2, 1), axes.Narrow(0, 1, 1), axes.Narrow(0, 0, 1))
-		near(
-			t,
-			"the accuracy",
-			reported(b, parallax.NewStep(0, 1), func(s *parallax.Step) { b.Loss(s, []torch.Tensor{keys, queries}) })["accuracy"],
-			1./3,
-			1e-6,
-		)
+		near(t, "the accuracy", reported(b, parallax.NewStep(0, 1), func(s *parallax.Step) { b.Loss(s, []torch.Tensor{keys, queries}) })["accuracy"], 1./3, 1e-6)
 	})
 }
 

@@ -95,31 +95,9 @@ func TestLeJEPAWantsNormalEmbeddings(t *testing.T) {
 			return m.Loss(parallax.NewStep(0, 1), []torch.Tensor{z, z}).Item()
 		}
 		z := normals(1, 1, n, d)[0]
-		normal, wide, narrow, apart, point := loss(
-			1,
-			z,
-		), loss(
-			1,
-			z.Scale(2),
-		), loss(
-			1,
-			z.Scale(0.5),
-		), loss(
-			1,
-			z.Shift(1),
-		), loss(
-			1,
-			z.Scale(0),
-		)
+		normal, wide, narrow, apart, point := loss(1, z), loss(1, z.Scale(2)), loss(1, z.Scale(0.5)), loss(1, z.Shift(1)), loss(1, z.Scale(0))
 		if normal > 2 || !(normal < wide/5 && normal < narrow/5 && normal < apart/5 && narrow < point) {
-			t.Errorf(
-				"the statistic is %g for normal embeddings, %g for wide, %g for narrow, %g for shifted ones and %g for one point",
-				normal,
-				wide,
-				narrow,
-				apart,
-				point,
-			)
+			t.Errorf("the statistic is %g for normal embeddings, %g for wide, %g for narrow, %g for shifted ones and %g for one point", normal, wide, narrow, apart, point)
 		}
 		near(t, "one point without SIGReg", loss(0, z.Scale(0)), 0, 0)
 	})

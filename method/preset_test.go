@@ -33,11 +33,7 @@ func TestPresetsFitTheMethods(t *testing.T) {
 			case !known:
 				t.Errorf("preset %s has nothing for %s", name, e.Name)
 			case source == "" && published[name]:
-				t.Errorf(
-					"preset %s does not say where its values for %s are from: write it behind the section's name",
-					name,
-					e.Name,
-				)
+				t.Errorf("preset %s does not say where its values for %s are from: write it behind the section's name", name, e.Name)
 			}
 			for _, size := range []int{32, 224} {
 				checkPreset(t, name, e, size)

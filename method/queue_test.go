@@ -99,17 +99,7 @@ func TestMoCoAgainstLoops(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) { m.Symmetric, m.Temperature = true, 0.3 }), torch.F64, 6, func(b built) {
 		z := normals(7, 4, 6, width) // k₁, k₂, q₁, q₂
 		queues := b.queues()
-		want := infoNCE(
-			rows(z[2]),
-			rows(z[1]),
-			rows(queues[1].Tensor),
-			0.3,
-		) + infoNCE(
-			rows(z[3]),
-			rows(z[0]),
-			rows(queues[0].Tensor),
-			0.3,
-		)
+		want := infoNCE(rows(z[2]), rows(z[1]), rows(queues[1].Tensor), 0.3) + infoNCE(rows(z[3]), rows(z[0]), rows(queues[0].Tensor), 0.3)
 		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), z).Item(), want/2, 1e-12)
 	})
 }
@@ -160,23 +150,14 @@ func TestMoCoOfAConstant(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) {}), torch.F64, 6, func(b built) {
 		constant := torch.Ones(torch.F64, 6, width)
 		b.fill(torch.Ones(torch.F64, queueLength, width).Normalize(1))
-		near(
-			t,
-			"the loss",
-			b.Loss(parallax.NewStep(0, 1), []torch.Tensor{constant, constant}).Item(),
-			math.Log(1+queueLength),
-			1e-12,
-		)
+		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), []torch.Tensor{constant, constant}).Item(), math.Log(1+queueLength), 1e-12)
 	})
 }
 
 // nnCLR is NNCLR's loss in loops, for one direction: p with the neighbours of z.
 func nnCLR(p, z, queue [][]float64, temperature float64) (total float64) {
 	for i := range z {
-		neighbour := slices.MaxFunc(
-			queue,
-			func(a, b []float64) int { return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b)) },
-		)
+		neighbour := slices.MaxFunc(queue, func(a, b []float64) int { return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b)) })
 		all := 0.0
 		for k := range p {
 			all += math.Exp(cosineOf(neighbour, p[k]) / temperature)
@@ -325,15 +306,7 @@ func TestMoCoEnqueues(t *testing.T) {
 func TestShuffledBatchNorm(t *testing.T) {
 	const n, groups = 11, 3
 	in(t, func() {
-		whole, split := build(
-			moCo(func(m *method.MoCo) {}),
-			torch.F64,
-			n,
-		), build(
-			moCo(func(m *method.MoCo) { m.ShuffleGroups = groups }),
-			torch.F64,
-			n,
-		)
+		whole, split := build(moCo(func(m *method.MoCo) {}), torch.F64, n), build(moCo(func(m *method.MoCo) { m.ShuffleGroups = groups }), torch.F64, n)
 		defer whole.params.Free()
 		defer split.params.Free()
 		s := split.step(0, n, 1)
@@ -349,13 +322,7 @@ func TestShuffledBatchNorm(t *testing.T) {
 			pick := torch.FromInts(index, len(index))
 			group := parallax.NewStep(0, 1, s.Views[0].IndexSelect(0, pick), s.Views[1].IndexSelect(0, pick))
 			want := whole.Forward(group)[0]
-			near(
-				t,
-				fmt.Sprintf("the difference of the keys of group %d", g),
-				keys.IndexSelect(0, pick).Sub(want).Abs().Max().Item(),
-				0,
-				1e-12,
-			)
+			near(t, fmt.Sprintf("the difference of the keys of group %d", g), keys.IndexSelect(0, pick).Sub(want).Abs().Max().Item(), 0, 1e-12)
 		}
 	})
 }

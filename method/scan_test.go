@@ -43,23 +43,11 @@ func TestSCANBounds(t *testing.T) {
 		m := method.NewSCAN()
 		step := parallax.NewStep(0, 1)
 		sure := torch.Eye(4, torch.F64).Scale(100)
-		near(
-			t,
-			"the loss of sure and spread assignments",
-			m.Loss(step, []torch.Tensor{sure, sure}).Item(),
-			-5*math.Log(4),
-			1e-12,
-		)
+		near(t, "the loss of sure and spread assignments", m.Loss(step, []torch.Tensor{sure, sure}).Item(), -5*math.Log(4), 1e-12)
 		one := torch.Cat(1, torch.Full(100, torch.F64, 4, 1), torch.Zeros(torch.F64, 4, 3))
 		near(t, "the loss of one cluster for all", m.Loss(step, []torch.Tensor{one, one}).Item(), 0, 1e-12)
 		unsure := torch.Zeros(torch.F64, 4, 4)
-		near(
-			t,
-			"the loss of uniform assignments",
-			m.Loss(step, []torch.Tensor{unsure, unsure}).Item(),
-			math.Log(4)-5*math.Log(4),
-			1e-12,
-		)
+		near(t, "the loss of uniform assignments", m.Loss(step, []torch.Tensor{unsure, unsure}).Item(), math.Log(4)-5*math.Log(4), 1e-12)
 	})
 }
 
@@ -131,17 +119,10 @@ func TestSelfLabelAgainstLoops(t *testing.T) {
 		}
 		// When nobody is sure there is nothing to learn.
 		strong := z[1].RequireGrad(true)
-		loss := (&method.SelfLabel{Classes: 4, Threshold: 1, Balance: true}).Loss(
-			parallax.NewStep(0, 1),
-			[]torch.Tensor{z[0], strong},
-		)
+		loss := (&method.SelfLabel{Classes: 4, Threshold: 1, Balance: true}).Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], strong})
 		loss.Backward()
 		if loss.Item() != 0 || strong.Grad().Abs().Max().Item() != 0 {
-			t.Errorf(
-				"with no confident image the loss is %g and the gradient up to %g",
-				loss.Item(),
-				strong.Grad().Abs().Max().Item(),
-			)
+			t.Errorf("with no confident image the loss is %g and the gradient up to %g", loss.Item(), strong.Grad().Abs().Max().Item())
 		}
 	})
 }

@@ -306,13 +306,7 @@ func TestBYOLTargetModes(t *testing.T) {
 			const rate = 1e-5
 			o.Step(rate, rate, nil)
 			b.Method.(parallax.Updater).Update(step)
-			near(
-				t,
-				string(mode)+": what the step takes from the loss",
-				(loss.Item()-b.loss(step).Item())/(rate*descent),
-				1,
-				1e-2,
-			)
+			near(t, string(mode)+": what the step takes from the loss", (loss.Item()-b.loss(step).Item())/(rate*descent), 1, 1e-2)
 			for name, was := range before {
 				if !strings.HasPrefix(name, "target.") {
 					continue

@@ -47,12 +47,8 @@ var declared = map[string]properties{
 	"mocov2":      {held: []int{0}, asymmetric: "one direction", turned: "the queue is not turned with them"},
 	"mocov2plus":  {held: []int{0, 1}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
 	"paws":        {held: []int{8, 9, 11}},
-	"scan": {
-		asymmetric: "the entropy is that of the images, not of their neighbours",
-		scaled:     "softmax",
-		turned:     "softmax",
-	},
-	"swav": {held: []int{0, 1}, turned: "prototypes stay"},
+	"scan":        {asymmetric: "the entropy is that of the images, not of their neighbours", scaled: "softmax", turned: "softmax"},
+	"swav":        {held: []int{0, 1}, turned: "prototypes stay"},
 
 	"deepclusterv2": {turned: "prototypes stay"},
 	"dino":          {held: []int{0, 1}, scaled: "softmax", turned: "softmax"},
@@ -69,11 +65,7 @@ var switches = map[string][]struct {
 		{"no projector", func(m parallax.Method) { m.(*method.SimCLR).Projector = nn.MLP{} }, properties{}},
 		{"no negatives", func(m parallax.Method) { m.(*method.SimCLR).Negatives = false }, properties{}},
 		{"3 views", func(m parallax.Method) { m.(*method.SimCLR).ViewCount = 3 }, properties{}},
-		{
-			"weights apart",
-			func(m parallax.Method) { m.(*method.SimCLR).SharedWeights = false },
-			properties{asymmetric: "a network for each view"},
-		},
+		{"weights apart", func(m parallax.Method) { m.(*method.SimCLR).SharedWeights = false }, properties{asymmetric: "a network for each view"}},
 		{"4 views, no negatives", func(m parallax.Method) {
 			m.(*method.SimCLR).ViewCount, m.(*method.SimCLR).Negatives = 4, false
 		}, properties{}},
@@ -84,11 +76,7 @@ var switches = map[string][]struct {
 		{"3 views", func(m parallax.Method) { m.(*method.SupCon).ViewCount = 3 }, properties{}},
 	},
 	"dcl": {
-		{
-			"one direction",
-			func(m parallax.Method) { m.(*method.DCL).Symmetric = false },
-			properties{asymmetric: "one direction"},
-		},
+		{"one direction", func(m parallax.Method) { m.(*method.DCL).Symmetric = false }, properties{asymmetric: "one direction"}},
 		{"4 views", func(m parallax.Method) { m.(*method.DCL).ViewCount = 4 }, properties{}},
 		{"no negatives", func(m parallax.Method) { m.(*method.DCL).Negatives = false }, properties{}},
 	},
@@ -101,11 +89,7 @@ var switches = map[string][]struct {
 		{"no negatives, no predictor", func(m parallax.Method) {
 			m.(*method.MoCoV3).Negatives, m.(*method.MoCoV3).PredictorMode = false, "none"
 		}, properties{held: []int{0, 1}}},
-		{
-			"fixed predictor",
-			func(m parallax.Method) { m.(*method.MoCoV3).PredictorMode = "fixed" },
-			properties{held: []int{0, 1}},
-		},
+		{"fixed predictor", func(m parallax.Method) { m.(*method.MoCoV3).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"3 views", func(m parallax.Method) { m.(*method.MoCoV3).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
 	},
 	"byol": {
@@ -116,31 +100,15 @@ var switches = map[string][]struct {
 		}, properties{held: []int{0, 1}}},
 		{"no predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorMode = "none" }, properties{held: []int{0, 1}}},
 		{"target trained by gradient", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "gradient" }, properties{}},
-		{
-			"symmetric linear predictor",
-			func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric" },
-			properties{held: []int{0, 1}},
-		},
-		{
-			"symmetric predictor of two layers",
-			func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric_mlp" },
-			properties{held: []int{0, 1}},
-		},
-		{
-			"predictor that is set",
-			func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "direct" },
-			properties{held: []int{0, 1}},
-		},
+		{"symmetric linear predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric" }, properties{held: []int{0, 1}}},
+		{"symmetric predictor of two layers", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric_mlp" }, properties{held: []int{0, 1}}},
+		{"predictor that is set", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "direct" }, properties{held: []int{0, 1}}},
 		{"predictor that is set, isotropic, centred", func(m parallax.Method) {
 			m.(*method.BYOL).PredictorForm, m.(*method.BYOL).Direct.Isotropic, m.(*method.BYOL).Direct.Centred = "direct", true, true
 		}, properties{held: []int{0, 1}}},
 		{"fixed target", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
-		{
-			"tuned start without norm",
-			func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) },
-			properties{held: []int{0, 1}},
-		},
+		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
 		{"3 views", func(m parallax.Method) { m.(*method.BYOL).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
 	},
 	"lejepa": {
@@ -193,12 +161,8 @@ var switches = map[string][]struct {
 			asymmetric: "a network for each view", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
 		{"stop-gradient", func(m parallax.Method) { m.(*method.BarlowTwins).StopGradient = true },
 			properties{held: []int{1}, scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{
-			"predictor",
-			func(m parallax.Method) { m.(*method.BarlowTwins).PredictorMode = "trained" },
-			properties{held: []int{0, 3},
-				asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"},
-		},
+		{"predictor", func(m parallax.Method) { m.(*method.BarlowTwins).PredictorMode = "trained" }, properties{held: []int{0, 3},
+			asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
 		{"stop-gradient and predictor", func(m parallax.Method) {
 			m.(*method.BarlowTwins).StopGradient, m.(*method.BarlowTwins).PredictorMode = true, "trained"
 		}, properties{held: []int{0, 1, 3}, asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
@@ -222,25 +186,14 @@ var switches = map[string][]struct {
 	},
 	"scan": {
 		{"one head, two clusters", func(m parallax.Method) { m.(*method.SCAN).Heads, m.(*method.SCAN).Classes = 1, 2 },
-			properties{
-				asymmetric: "the entropy is that of the images, not of their neighbours",
-				scaled:     "softmax",
-				turned:     "softmax",
-			}},
-		{
-			"no entropy",
-			func(m parallax.Method) { m.(*method.SCAN).EntropyWeight = 0 },
-			properties{scaled: "softmax", turned: "softmax"},
-		},
+			properties{asymmetric: "the entropy is that of the images, not of their neighbours", scaled: "softmax", turned: "softmax"}},
+		{"no entropy", func(m parallax.Method) { m.(*method.SCAN).EntropyWeight = 0 }, properties{scaled: "softmax", turned: "softmax"}},
 	},
 	"scan-selflabel": {
 		{"all are sure", func(m parallax.Method) { m.(*method.SelfLabel).Threshold = 0 },
 			properties{held: []int{0}, asymmetric: "one view labels the other", scaled: "softmax", turned: "softmax"}},
-		{
-			"not balanced",
-			func(m parallax.Method) { m.(*method.SelfLabel).Threshold, m.(*method.SelfLabel).Balance = 0.1, false },
-			properties{held: []int{0}, asymmetric: "one view labels the other", scaled: "softmax", turned: "softmax"},
-		},
+		{"not balanced", func(m parallax.Method) { m.(*method.SelfLabel).Threshold, m.(*method.SelfLabel).Balance = 0.1, false },
+			properties{held: []int{0}, asymmetric: "one view labels the other", scaled: "softmax", turned: "softmax"}},
 	},
 	"paws": {
 		{"no small crops", func(m parallax.Method) { m.(*method.PAWS).SmallCrops = 0 }, properties{held: []int{2, 3, 5}}},
@@ -279,11 +232,8 @@ var switches = map[string][]struct {
 	"ressl": {
 		{"not sharpened", func(m parallax.Method) { m.(*method.ReSSL).TeacherTemperature = 0.1 },
 			declared["ressl"]},
-		{
-			"4 views, the teacher's strong, too",
-			func(m parallax.Method) { m.(*method.ReSSL).ViewCount, m.(*method.ReSSL).Weak = 4, false },
-			properties{held: []int{0}, turned: "the queue is not turned with them"},
-		},
+		{"4 views, the teacher's strong, too", func(m parallax.Method) { m.(*method.ReSSL).ViewCount, m.(*method.ReSSL).Weak = 4, false },
+			properties{held: []int{0}, turned: "the queue is not turned with them"}},
 	},
 	"mocov2plus": {
 		{"3 views", func(m parallax.Method) { m.(*method.MoCo).ViewCount = 3 },
@@ -300,11 +250,7 @@ var switches = map[string][]struct {
 	"dino": {
 		{"no centring", func(m parallax.Method) { m.(*method.DINO).Centring = false }, declared["dino"]},
 		{"batch norm in the head", func(m parallax.Method) { m.(*method.DINO).HeadNorm = true }, declared["dino"]},
-		{
-			"small crops",
-			func(m parallax.Method) { m.(*method.DINO).SmallCrops, m.(*method.DINO).SmallSize = 2, 4 },
-			declared["dino"],
-		},
+		{"small crops", func(m parallax.Method) { m.(*method.DINO).SmallCrops, m.(*method.DINO).SmallSize = 2, 4 }, declared["dino"]},
 	},
 	"deepclusterv2": {
 		{"small crops, one large", func(m parallax.Method) {
@@ -315,11 +261,7 @@ var switches = map[string][]struct {
 		{"hard codes", func(m parallax.Method) { m.(*method.SwAV).Codes = "hard" }, declared["swav"]},
 		{"without Sinkhorn", func(m parallax.Method) { m.(*method.SwAV).Sinkhorn = false }, declared["swav"]},
 		{"queue", func(m parallax.Method) { m.(*method.SwAV).Queue, m.(*method.SwAV).QueueFrom = 8, 0 }, declared["swav"]},
-		{
-			"small crops",
-			func(m parallax.Method) { m.(*method.SwAV).SmallCrops, m.(*method.SwAV).SmallSize = 3, 4 },
-			declared["swav"],
-		},
+		{"small crops", func(m parallax.Method) { m.(*method.SwAV).SmallCrops, m.(*method.SwAV).SmallSize = 3, 4 }, declared["swav"]},
 		{"one large crop", func(m parallax.Method) { m.(*method.SwAV).LargeCrops, m.(*method.SwAV).SmallCrops = 1, 2 },
 			properties{held: []int{0, 1}, asymmetric: "only the large crop has a code", turned: "prototypes stay"}},
 	},
@@ -331,26 +273,10 @@ var switches = map[string][]struct {
 			m.(*method.SimSiam).ViewCount, m.(*method.SimSiam).Symmetric = 3, false
 		}, properties{held: []int{0, 1, 2, 5}, asymmetric: "one direction"}},
 		{"no stop-gradient", func(m parallax.Method) { m.(*method.SimSiam).StopGradient = false }, properties{}},
-		{
-			"no predictor",
-			func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "none" },
-			properties{held: []int{0, 1}},
-		},
-		{
-			"fixed predictor",
-			func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "fixed" },
-			properties{held: []int{0, 1}},
-		},
-		{
-			"targets of an older network",
-			func(m parallax.Method) { m.(*method.SimSiam).TargetEvery = 10 },
-			properties{held: []int{0, 1}},
-		},
-		{
-			"scheduled predictor",
-			func(m parallax.Method) { m.(*method.SimSiam).PredictorRate = "scheduled" },
-			properties{held: []int{0, 1}},
-		},
+		{"no predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "none" }, properties{held: []int{0, 1}}},
+		{"fixed predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
+		{"targets of an older network", func(m parallax.Method) { m.(*method.SimSiam).TargetEvery = 10 }, properties{held: []int{0, 1}}},
+		{"scheduled predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorRate = "scheduled" }, properties{held: []int{0, 1}}},
 		{"VICReg's terms", func(m parallax.Method) { m.(*method.SimSiam).Variance, m.(*method.SimSiam).Covariance = 1, 0.01 },
 			properties{stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
 		{"cross-entropy", func(m parallax.Method) { m.(*method.SimSiam).Similarity = "cross_entropy" },

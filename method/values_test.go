@@ -158,13 +158,7 @@ func TestSimCLRBounds(t *testing.T) {
 		m := &method.SimCLR{Temperature: temperature, Negatives: true}
 		step := parallax.NewStep(0, 1)
 		constant := torch.Ones(torch.F64, n, 4)
-		near(
-			t,
-			"the loss of a constant embedding",
-			m.Loss(step, []torch.Tensor{constant, constant}).Item(),
-			math.Log(2*n-1),
-			1e-12,
-		)
+		near(t, "the loss of a constant embedding", m.Loss(step, []torch.Tensor{constant, constant}).Item(), math.Log(2*n-1), 1e-12)
 		lowest := math.Log1p((2*n - 2) * math.Exp(-2/temperature))
 		highest := math.Log1p((2*n - 2) * math.Exp(2/temperature))
 		for seed := range uint64(20) {

@@ -38,11 +38,7 @@ func covarianceMatrix(z [][]float64) [][]float64 {
 
 // terms are VICReg's three of the paper's equations 1 to 5, and VIbCReg's covariance term, as loops over two views. The
 // variance term is a hinge on the standard deviation, or on the variance.
-func terms(
-	a, b [][]float64,
-	gamma, eps float64,
-	onVariance bool,
-) (invariance, variance, covariance, correlation float64) {
+func terms(a, b [][]float64, gamma, eps float64, onVariance bool) (invariance, variance, covariance, correlation float64) {
 	n, d := float64(len(a)), float64(len(a[0]))
 	for i := range a {
 		for j := range a[i] {
