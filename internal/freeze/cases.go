@@ -8,19 +8,20 @@ import (
 	"strings"
 )
 
-// settings is the configuration of every method's plain run: every step is logged, an evaluation comes in the middle and at the end, and
-// an epoch has 6 steps, so that 12 steps see what methods do between epochs.
+// settings is the configuration of every method's plain run: every step is logged, an evaluation comes in the middle
+// and at the end, and an epoch has 6 steps, so that 12 steps see what methods do between epochs.
 const settings = `data: {path: "synthetic:96", size: 16}
 backbone: {width: 4}
-train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precision: float32, eval_every: 6, save_every: 12, keep: 1}
+train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precision: float32,
+  eval_every: 6, save_every: 12, keep: 1}
 probe: {limit: 32}
 `
 
 // brief is that of the other cases: a smaller network, and no guard.
 const brief = `data: {path: "synthetic:96", size: 16}
 backbone: {name: resnet8, width: 4}
-train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precision: float32, eval_every: 12, save_every: 12, keep: 1,
-  on_collapse: off}
+train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precision: float32,
+  eval_every: 12, save_every: 12, keep: 1, on_collapse: off}
 probe: {limit: 32}
 `
 
@@ -39,8 +40,8 @@ func (c testCase) method() string { return strings.SplitN(c.name, "/", 2)[0] }
 // arguments is the command line, for a folder that holds the settings.
 func (c testCase) arguments() []string {
 	if c.stages {
-		return []string{"cluster", "--config", "settings.yaml", "--preset", "tiny-cpu", "--data", "synthetic:300", "--classes", "7",
-			"--set", "clustering.method.heads=3", "--set", "selflabel.method.threshold=0.2", "--out", "run"}
+		return []string{"cluster", "--config", "settings.yaml", "--preset", "tiny-cpu", "--data", "synthetic:300",
+			"--classes", "7", "--set", "clustering.method.heads=3", "--set", "selflabel.method.threshold=0.2", "--out", "run"}
 	}
 	config := "settings.yaml"
 	if len(c.sets) > 0 {
@@ -53,8 +54,8 @@ func (c testCase) arguments() []string {
 	return append(a, c.flags...)
 }
 
-// switches are the settings beside which every method's plain run is too little: each is written as method: key=value ...,
-// without the "method." in front of the key, or with a dot in front of a key of another section.
+// switches are what the plain runs leave untouched: each is written as method: key=value ..., without the "method." in
+// front of the key, or with a dot in front of a key of another section.
 var switches = []string{
 	"mocov1: queue=40 symmetric=true",
 	"simclr: negatives=false",
@@ -75,7 +76,8 @@ var switches = []string{
 	"byol: predictor_form=symmetric",
 	"byol: predictor_form=symmetric_mlp predictor.batch_norm=false",
 	"byol: predictor_form=direct",
-	"byol: predictor_form=direct direct.constant=0.01 direct.every=2 direct.centred=true direct.rho=0.5 encoder_decay=false",
+	"byol: predictor_form=direct direct.constant=0.01 direct.every=2 direct.centred=true direct.rho=0.5 " +
+		"encoder_decay=false",
 	"byol: predictor_form=direct direct.isotropic=true",
 	"byol: predictor_rate_factor=10 projector_rate_factor=0.5 target_momentum=0 final_target_momentum=0",
 	"byol: symmetric=false",
@@ -134,14 +136,16 @@ var switches = []string{
 	"tico: view_count=3",
 	"lejepa: small_crops=2 small_size=8 domain=3 knots=33",
 	// The loop, the probe and the guard.
-	"simclr: .train.accumulate=2 .optim.name=lars .optim.clip_grad=1 .optim.exclude_bias_and_norm=true .optim.warmup_steps=3",
-	"vicreg: .probe.detail=true .train.eval_early=true .train.eval_every=6 .optim.name=adamw .optim.base_rate=0.001 .optim.final_weight_decay=0.1",
+	"simclr: .train.accumulate=2 .optim.name=lars .optim.clip_grad=1 .optim.exclude_bias_and_norm=true " +
+		".optim.warmup_steps=3",
+	"vicreg: .probe.detail=true .train.eval_early=true .train.eval_every=6 .optim.name=adamw .optim.base_rate=0.001 " +
+		".optim.final_weight_decay=0.1",
 	"simsiam: .train.on_collapse=warn .backbone.name=resnet18 .backbone.norm=group .backbone.zero_init=true",
 }
 
 // everyMethod lists the methods that pretrain alone.
-var everyMethod = strings.Fields(`mocov1 simclr mocov2 supcon byol swav deepclusterv2 wmse simsiam mocov2plus barlowtwins mocov3
-	paws dino nnclr nnbyol nnsiam vicreg ressl vibcreg dcl dclw directclr tico lejepa`)
+var everyMethod = strings.Fields(`mocov1 simclr mocov2 supcon byol swav deepclusterv2 wmse simsiam mocov2plus barlowtwins
+	mocov3 paws dino nnclr nnbyol nnsiam vicreg ressl vibcreg dcl dclw directclr tico lejepa`)
 
 // cases lists all runs.
 func cases() []testCase {
@@ -162,8 +166,8 @@ func cases() []testCase {
 		}
 		all = append(all, c)
 	}
-	const collapses = "method.predictor_mode=none method.target_momentum=0.9 optim.base_rate=1 backbone.name=resnet18 train.max_steps=80 " +
-		"train.log_every=5 train.eval_every=40 train.save_every=20"
+	const collapses = "method.predictor_mode=none method.target_momentum=0.9 optim.base_rate=1 " +
+		"backbone.name=resnet18 train.max_steps=80 train.log_every=5 train.eval_every=40 train.save_every=20"
 	for _, answer := range []string{"stop", "rewind"} {
 		all = append(all, testCase{name: "byol/collapses+" + answer, sets: strings.Fields(collapses),
 			flags: []string{"--on-collapse", answer}, status: 3})

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command freeze holds training to what it was at one commit, [base], before the packages were laid out anew. It runs the
-// command parallax as a child process, by every method and by every switch of consequence, and compares the exported
-// encoder, the last checkpoint's tensors, the metrics and the configuration with testdata/golden. scripts/golden calls it.
+// Command freeze holds training to what it was at one commit, [base], before the packages were laid out anew. It runs
+// the command parallax as a child process, by every method and by every switch of consequence, and compares the
+// exported encoder, the last checkpoint's tensors, the metrics and the configuration with testdata/golden.
+// scripts/golden calls it.
 //
 //	freeze [CASE...]                compare today's command; a method's name stands for all its cases
 //	freeze -against PATH [CASE...]  compare with another build of the command instead
 //	freeze -record [CASE...]        write the record for what this processor can do
 //	freeze -words [CASE...]         write the texts of the events anew; all else must be equal
+//	freeze -texts                   write testdata/golden/texts anew: help, lists and what mistakes are answered
 package main
 
 import (
@@ -32,6 +34,7 @@ func run() error {
 	other := flag.String("against", "", "another build of the command to compare with, instead of the record")
 	record := flag.Bool("record", false, "write the record")
 	words := flag.Bool("words", false, "write the texts of the record's events anew")
+	texts := flag.Bool("texts", false, "write the texts of help, lists and mistakes anew, and run nothing else")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "runs at a time")
 	as := flag.String("as", "", "let the engine believe that the processor can do no more: AVX2")
 	flag.Parse()
@@ -57,6 +60,9 @@ func run() error {
 	c := command{path: *program, env: environment(root, *as)}
 	if c.path, err = filepath.Abs(c.path); err != nil {
 		return err
+	}
+	if *texts {
+		return c.writeTexts(root, filepath.Join(dir, "texts"))
 	}
 	got, err := c.runAll(chosen, filepath.Join(dir, "runs"), *jobs)
 	if err != nil {
@@ -126,7 +132,8 @@ func environment(root, as string) []string {
 		env = append(env, "PARALLAX_SHIM="+library(root))
 	}
 	if as != "" {
-		env = append(env, "ATEN_CPU_CAPABILITY="+strings.ToLower(as), "ONEDNN_MAX_CPU_ISA="+as, "MKL_ENABLE_INSTRUCTIONS="+as)
+		env = append(env, "ATEN_CPU_CAPABILITY="+strings.ToLower(as), "ONEDNN_MAX_CPU_ISA="+as,
+			"MKL_ENABLE_INSTRUCTIONS="+as)
 	}
 	return env
 }

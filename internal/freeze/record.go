@@ -80,8 +80,8 @@ func recorded(root, capability string) (map[string]result, record, error) {
 	return results, r, nil
 }
 
-// write stores the results, beside those of other cases. With wordsOnly the texts of the events are replaced, and nothing
-// else may differ from what is stored.
+// write stores the results, beside those of other cases. With wordsOnly the texts of the events are replaced, and
+// nothing else may differ from what is stored.
 func (c collection) write(root string, wordsOnly bool) error {
 	stored, r, err := recorded(root, c.Capability)
 	switch {
@@ -102,8 +102,8 @@ func (c collection) write(root string, wordsOnly bool) error {
 		}
 	} else {
 		r.Commit, r.Libtorch = base, c.Libtorch
-		if !slices.Contains(r.Machines, machine()) {
-			r.Machines = append(r.Machines, machine())
+		if !slices.Contains(r.Machines, c.Machine) {
+			r.Machines = append(r.Machines, c.Machine)
 		}
 	}
 	configs := map[string]map[string]string{}
@@ -127,8 +127,8 @@ func (c collection) write(root string, wordsOnly bool) error {
 	return writeJSON(recordFile(root, c.Capability), r)
 }
 
-// differences says, in one line each, where got is not what is wanted. Of the configuration got may have more: a setting
-// that is new since.
+// differences says, in one line each, where got is not what is wanted. Of the configuration got may have more: a
+// setting that is new since.
 func differences(want, got map[string]result) []string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(got)) {
@@ -198,7 +198,7 @@ func compare(root string, c command, got collection, list []testCase, dir string
 	default:
 		v.with = base[:7] + ", as recorded for " + got.Capability
 		v.lines = differences(want, got.Runs)
-		if len(v.lines) == 0 || slices.Contains(r.Machines, machine()) && r.Libtorch == got.Libtorch {
+		if len(v.lines) == 0 || slices.Contains(r.Machines, got.Machine) && r.Libtorch == got.Libtorch {
 			return v, nil
 		}
 		v.notes = append(v.notes, fmt.Sprintf("%d differences from the record, which is of other processors", len(v.lines)))
@@ -239,12 +239,12 @@ func buildBase(root, dir string, env []string) (string, error) {
 	if err := build(tree, program); err != nil {
 		return "", err
 	}
-	trial := exec.Command(program, "pretrain", "--data", "synthetic:8", "--method", "simclr", "--size", "16", "--batch", "4",
-		"--max-steps", "1", "--out", filepath.Join(dir, "trial"))
+	trial := exec.Command(program, "pretrain", "--data", "synthetic:8", "--method", "simclr", "--size", "16",
+		"--batch", "4", "--max-steps", "1", "--out", filepath.Join(dir, "trial"))
 	trial.Env = env
 	if out, err := trial.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s does not run with this engine library (PARALLAX_SHIM names another; make shim in a checkout of "+
-			"%s builds its own): %w\n%s", base[:7], base[:7], err, out)
+		return "", fmt.Errorf("%s does not run with this engine library (make shim in a checkout of that commit builds "+
+			"its own, and PARALLAX_SHIM names it): %w\n%s", base[:7], err, out)
 	}
 	return program, nil
 }

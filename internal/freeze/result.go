@@ -41,12 +41,13 @@ type command struct {
 type collection struct {
 	Capability string // of the processor, as the engine says it
 	Libtorch   string
+	Machine    string
 	Runs       map[string]result
 }
 
 // runAll runs the cases, each in a folder of its own below dir, some at a time.
 func (c command) runAll(list []testCase, dir string, jobs int) (collection, error) {
-	got := collection{Runs: map[string]result{}}
+	got := collection{Machine: c.machine(), Runs: map[string]result{}}
 	var failed []error
 	var mutex sync.Mutex
 	var group sync.WaitGroup
@@ -90,7 +91,9 @@ func (c command) run(one testCase, folder string) (result, map[string]string, er
 	}
 	parts := map[string]string{"": "run"}
 	if one.stages {
-		parts = map[string]string{"pretext/": "run/pretext", "clustering/": "run/clustering", "selflabel/": "run/selflabel"}
+		parts = map[string]string{
+			"pretext/": "run/pretext", "clustering/": "run/clustering", "selflabel/": "run/selflabel",
+		}
 		for _, name := range []string{"clusters.csv", "report.json", "neighbours.safetensors"} {
 			if r.Hashes[name], err = hashFile(filepath.Join(folder, "run", name)); err != nil {
 				return r, nil, err
@@ -140,7 +143,9 @@ func (r *result) read(dir, prefix string, engine map[string]string) error {
 	if err := flatten("", document.Content[0], config); err != nil {
 		return err
 	}
-	engine["cpu"], engine["version"] = strings.Trim(config["engine.cpu"], `"`), strings.Trim(config["engine.version"], `"`)
+	for _, key := range []string{"cpu", "version"} {
+		engine[key] = strings.Trim(config["engine."+key], `"`)
+	}
 	for key, value := range config {
 		if key != "format" && key != "data.decoder" && !strings.HasPrefix(key, "engine.") {
 			r.Config[prefix+key] = value
@@ -200,8 +205,8 @@ func hashFile(name string) (string, error) {
 	return fmt.Sprintf("%x", sha256.Sum256(data)), err
 }
 
-// hashCheckpoint hashes the tensors of the newest checkpoint: of every file, in the order of their names, each one's name,
-// type, shape and bytes.
+// hashCheckpoint hashes the tensors of the newest checkpoint: of every file, in the order of their names, each one's
+// name, type, shape and bytes.
 func hashCheckpoint(dir string) (string, error) {
 	folders, err := filepath.Glob(filepath.Join(dir, "step-*"))
 	if err != nil || len(folders) == 0 {
@@ -256,13 +261,21 @@ func tensors(data []byte, to *bytes.Buffer) error {
 	return nil
 }
 
-// machine names the processor as far as kernels are chosen by it: libtorch, oneDNN and MKL ask for its model and features.
-func machine() string {
+// machine names the processor as far as kernels are chosen by it: libtorch, oneDNN and MKL ask for its model and its
+// features, of which the environment may hide some.
+func (c command) machine() string {
+	var parts []string
+	hide := []string{"ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"}
+	for _, entry := range c.env {
+		name, value, _ := strings.Cut(entry, "=")
+		if value != "" && slices.Contains(hide, name) {
+			parts = append(parts, entry)
+		}
+	}
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
-		return runtime.GOOS + " " + runtime.GOARCH
+		return strings.Join(append(parts, runtime.GOOS, runtime.GOARCH), " ")
 	}
-	var parts []string
 	for _, key := range []string{"vendor_id", "cpu family", "model", "stepping", "model name"} {
 		found := regexp.MustCompile(`(?m)^` + key + `\s*:\s*(.*)$`).FindSubmatch(text)
 		if found != nil {

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A folder with copies of what an earlier version wrote, testdata/upgrade, and the command to use on them.
+type workplace struct {
+	*testing.T
+	command
+	dir   string
+	facts map[string]string // what doctor says
+}
+
+// upgraded copies runs of testdata/upgrade. Another version of libtorch or other kernels would rightly keep a run from
+// going on, since its sums would change in the middle. What is tested here is whether the files are understood, so the
+// copies say that they were made on this machine.
+func upgraded(t *testing.T, names ...string) workplace {
+	t.Helper()
+	root, c := now(t)
+	w := workplace{T: t, command: c, dir: t.TempDir(), facts: map[string]string{}}
+	if err := json.Unmarshal([]byte(w.does(0, "doctor", "--json")), &w.facts); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		from := os.DirFS(filepath.Join(root, "testdata", "upgrade", name))
+		if err := os.CopyFS(filepath.Join(w.dir, name), from); err != nil {
+			t.Fatal(err)
+		}
+		configs, err := filepath.Glob(filepath.Join(w.dir, name, "config.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stages, err := filepath.Glob(filepath.Join(w.dir, name, "*", "config.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, config := range append(configs, stages...) {
+			w.replace(config, `(?m)^  cpu: \S+`, "  cpu: "+w.facts["cpu capability"])
+			w.replace(config, `(?m)^  version: "[^"]*"`, "  version: "+strconv.Quote(w.facts["libtorch"]))
+			if !decoderIsFree {
+				w.replace(config, `(?m)^  decoder: "[^"]*"`, "  decoder: "+strconv.Quote(w.facts["jpeg"]))
+			}
+		}
+	}
+	return w
+}
+
+// decoderIsFree says that a run without JPEG images goes on with any JPEG decoder.
+const decoderIsFree = false
+
+// replace changes what matches in a file.
+func (w workplace) replace(file, pattern, by string) {
+	w.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		w.Fatal(err)
+	}
+	re := regexp.MustCompile(pattern)
+	if !re.Match(text) {
+		w.Fatalf("%s has nothing like %s", file, pattern)
+	}
+	if err := os.WriteFile(file, re.ReplaceAllLiteral(text, []byte(by)), 0o666); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// does runs parallax, wants an exit status, and returns what it printed.
+func (w workplace) does(status int, arguments ...string) string {
+	w.Helper()
+	child := exec.Command(w.path, arguments...)
+	child.Dir, child.Env = w.dir, w.env
+	var stdout, stderr bytes.Buffer
+	child.Stdout, child.Stderr = &stdout, &stderr
+	err := child.Run()
+	if child.ProcessState == nil || child.ProcessState.ExitCode() != status {
+		w.Fatalf("parallax %s: %v\n%s%s", strings.Join(arguments, " "), err, stdout.String(), stderr.String())
+	}
+	return stdout.String()
+}
+
+// says fails the test unless the text has a line that matches.
+func (w workplace) says(text, pattern string) {
+	w.Helper()
+	if !regexp.MustCompile(`(?m)` + pattern).MatchString(text) {
+		w.Errorf("no line matches %s:\n%s", pattern, text)
+	}
+}
+
+// recordedHere reports whether testdata/upgrade was written on a machine like this one, so that bits must be equal.
+func recordedHere(t *testing.T, facts map[string]string) bool {
+	t.Helper()
+	root, c := now(t)
+	var r record
+	if err := readJSON(recordFile(root, "AVX512"), &r); err != nil {
+		t.Fatal(err)
+	}
+	return facts["cpu capability"] == "AVX512" && facts["libtorch"] == r.Libtorch &&
+		slices.Contains(r.Machines, c.machine())
+}
+
+// A run that an earlier version was stopped in goes on to its end, and ends as if it had never stopped.
+func TestUpgradeResumesInterrupted(t *testing.T) {
+	w := upgraded(t, "mocov2")
+	said := w.does(0, "pretrain", "--resume", "mocov2")
+	w.says(said, `^resumed after step 10$`)
+	w.says(said, `^step 24/24 `)
+	root, _ := now(t)
+	small, err := os.ReadFile(filepath.Join(root, "testdata", "upgrade", "small.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "small.yaml"), small, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if !recordedHere(t, w.facts) {
+		t.Log("its first steps were computed by other kernels: the end is not compared with a run in one piece")
+		return
+	}
+	w.does(0, "pretrain", "--config", "small.yaml", "--preset", "tiny-cpu", "--method", "mocov2",
+		"--set", "method.projector.widths=[32,16]", "--set", "method.queue=40", "--out", "whole")
+	for _, name := range []string{"encoder.safetensors", "checkpoints/step-00000024/model.safetensors",
+		"checkpoints/step-00000024/optimizer.safetensors", "checkpoints/step-00000024/hooks.safetensors"} {
+		have, err := hashFile(filepath.Join(w.dir, "mocov2", filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := hashFile(filepath.Join(w.dir, "whole", filepath.FromSlash(name))); err != nil || have != want {
+			t.Errorf("%s is not that of a run in one piece (%v)", name, err)
+		}
+	}
+}
+
+// One that had ended says so, and goes on when it is made longer.
+func TestUpgradeResumesFinished(t *testing.T) {
+	w := upgraded(t, "simclr", "byol")
+	w.says(w.does(0, "pretrain", "--resume", "simclr"), `^the run in simclr is finished after 24 steps: `)
+	said := w.does(0, "pretrain", "--resume", "simclr", "--max-steps", "30")
+	w.says(said, `^resumed after step 24$`)
+	w.says(said, `^step 30/30 `)
+	said = w.does(0, "pretrain", "--resume", "byol", "--epochs", "5")
+	w.says(said, `^resumed after step 24$`)
+	w.says(said, `^step 2[5-9]/(24|25|30) |^step 30/30 `)
+}
+
+// Its encoder is evaluated, with the numbers that the earlier version gave on such a machine.
+func TestUpgradeEvaluates(t *testing.T) {
+	w := upgraded(t, "simclr", "byol")
+	for name, arguments := range map[string][]string{
+		"knn":     {"eval", "knn", "--run", "simclr", "--json", "--threads", "1", "--workers", "1"},
+		"cluster": {"eval", "cluster", "--run", "byol", "--k", "4", "--json", "--threads", "1", "--workers", "1"},
+	} {
+		said := w.does(0, arguments...)
+		if !json.Valid([]byte(said)) {
+			t.Errorf("eval %s printed no JSON:\n%s", name, said)
+		}
+		if !recordedHere(t, w.facts) {
+			continue
+		}
+		root, _ := now(t)
+		want, err := os.ReadFile(filepath.Join(root, "testdata", "upgrade", name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said != string(want) {
+			t.Errorf("eval %s:\n%s", name, firstDifference(string(want), said))
+		}
+	}
+}
+
+// Its encoder is clustered by, and a clustering that was stopped goes on.
+func TestUpgradeClusters(t *testing.T) {
+	w := upgraded(t, "simclr", "clusters")
+	said := w.does(0, "cluster", "--resume", "clusters")
+	w.says(said, `^resumed after step 10$`)
+	w.says(said, `^96 images in [1-4] clusters$`)
+	if _, err := os.Stat(filepath.Join(w.dir, "clusters", "report.json")); err != nil {
+		t.Error(err)
+	}
+	said = w.does(0, "cluster", "--run", "simclr", "--data", "synthetic:96", "--classes", "3", "--preset", "tiny-cpu",
+		"--batch", "16", "--max-steps", "4", "--threads", "1", "--set", "clustering.method.neighbours=5",
+		"--set", "clustering.method.heads=2", "--set", "selflabel.method.threshold=0.2", "--out", "new")
+	w.says(said, `^96 images in [1-3] clusters$`)
+}
