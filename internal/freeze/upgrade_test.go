@@ -193,3 +193,44 @@ func TestUpgradeClusters(t *testing.T) {
 		"--set", "clustering.method.heads=2", "--set", "selflabel.method.threshold=0.2", "--out", "new")
 	w.says(said, `^96 images in [1-3] clusters$`)
 }
+
+// The verdicts on a laboratory of an earlier version are what they were, and its runs are found: none is made again.
+func TestUpgradeReportsLaboratory(t *testing.T) {
+	root, c := now(t)
+	w := workplace{T: t, command: c, dir: t.TempDir()}
+	upgrade := filepath.Join(root, "testdata", "upgrade")
+	if err := os.CopyFS(filepath.Join(w.dir, "lab"), os.DirFS(filepath.Join(upgrade, "lab"))); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join(upgrade, "findings.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := w.does(0, "lab", "report", "lab", "--json"); said != string(want) {
+		t.Errorf("lab report:\n%s", firstDifference(string(want), said))
+	}
+	said := w.does(0, "lab", "run", "SIM-01", "CLR-04", "VIC-13", "--data", "synthetic:600", "--steps", "20", "--seeds", "2",
+		"--longer=false", "--out", "lab", "--json")
+	if said != string(want) {
+		t.Errorf("lab run:\n%s", firstDifference(string(want), said))
+	}
+	pattern := filepath.Join("arms", "*", "seed-*", "*")
+	old, err := filepath.Glob(filepath.Join(upgrade, "lab", pattern))
+	if err != nil || len(old) == 0 {
+		t.Fatalf("no runs in %s (%v)", upgrade, err)
+	}
+	left, err := filepath.Glob(filepath.Join(w.dir, "lab", pattern))
+	if err != nil || len(left) != len(old) {
+		t.Errorf("lab run left %d files of runs, and there were %d (%v)", len(left), len(old), err)
+	}
+	for _, name := range old {
+		before, err := hashFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name = strings.Replace(name, upgrade, w.dir, 1)
+		if after, err := hashFile(name); err != nil || after != before {
+			t.Errorf("lab run changed %s (%v)", name, err)
+		}
+	}
+}
