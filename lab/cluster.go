@@ -13,15 +13,17 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// SCAN is not trained by one run: parallax cluster trains a pretext, here SimCLR, and clusters by its neighbours in a second
-// stage. So an arm of this method is that command, its trace that of the clustering stage, and what its report says besides.
+// SCAN is not trained by one run: parallax cluster trains a pretext, here SimCLR, and clusters by its neighbours in a
+// second stage. So an arm of this method is that command, its trace that of the clustering stage, and what its report
+// says besides.
 const (
 	clusterMethod  = "scan"
 	clusterPretext = "simclr"
 	usualClusters  = 10 // where the images have no labels that would say how many there are
 )
 
-// stages is how many runs the arm makes, one after the other: of a clustering the pretext, the clustering and self-labelling.
+// stages is how many runs the arm makes, one after the other: of a clustering the pretext, the clustering and
+// self-labelling.
 func (a Arm) stages() float64 {
 	if a.Method == clusterMethod {
 		return 3

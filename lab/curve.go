@@ -91,8 +91,8 @@ func (t *Trace) between(number func(run.Event) run.Number, of func([]float64) fl
 	return curve
 }
 
-// ofSpectrum computes a metric of the singular values, largest first, of which the first is above 0, of rows of dims columns. It is NaN
-// where there are too few for it.
+// ofSpectrum computes a metric of the singular values, largest first, of which the first is above 0, of rows of dims
+// columns. It is NaN where there are too few for it.
 func ofSpectrum(m Metric, singular []float64, dims int) float64 {
 	switch m {
 	case ExplainedArea:
@@ -125,8 +125,8 @@ func average(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// noise is the standard deviation of what remains when a slow trend is taken away: of differences of neighbours, over √2. NaN
-// Of fewer than ten values, which say little.
+// noise is the standard deviation of what remains when a slow trend is taken away: of differences of neighbours, over
+// √2. NaN Of fewer than ten values, which say little.
 func noise(values []float64) float64 {
 	if len(values) < 10 {
 		return math.NaN()

@@ -12,14 +12,16 @@ import (
 
 // logged is a step's event.
 func logged(step int, loss, term float64) run.Event {
-	return run.Event{Event: run.StepEnd, Step: step, Loss: run.Num(loss), Terms: map[string]run.Number{"entropy": run.Num(term)}}
+	return run.Event{Event: run.StepEnd, Step: step, Loss: run.Num(loss),
+		Terms: map[string]run.Number{"entropy": run.Num(term)}}
 }
 
 func TestCurvesBetweenEvaluations(t *testing.T) {
 	trace := &Trace{Curves: map[Metric][]XY{Purity: {{20, 0.5}}}}
 	evaluate := func(step int) {
 		trace.Events = append(trace.Events,
-			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Dims: 8, EffectiveRank: run.Num(2), KNN: run.Num(0.3)},
+			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Dims: 8, EffectiveRank: run.Num(2),
+				KNN: run.Num(0.3)},
 			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Alignment: run.Num(0.5), KNN: run.Num(0.2)},
 			run.Event{Event: run.Eval, Step: step, Probe: "other", Of: run.OfBackbone, KNN: run.Num(0.9)})
 	}
@@ -59,10 +61,12 @@ func TestCurvesBetweenEvaluations(t *testing.T) {
 func TestNumbersOfASpectrum(t *testing.T) {
 	trace := &Trace{Events: []run.Event{
 		{Event: run.Eval, Of: run.OfBackbone, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}},
-		{Event: run.Eval, Of: run.OfEmbedding, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}, Alignment: run.Num(0.5), Uniformity: run.Num(-3)},
+		{Event: run.Eval, Of: run.OfEmbedding, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}, Alignment: run.Num(0.5),
+			Uniformity: run.Num(-3)},
 		{Event: run.Eval, Of: run.OfEmbedding, Dims: 2, Step: 100, Spectrum: []float64{0, 0}},
 	}}
-	for m, want := range map[Metric]float64{ExplainedArea: (1.0/3 + 2.0/3 + 1 + 1) / 4, Vanished: 1, AlignmentUniformity: -2.5} {
+	for m, want := range map[Metric]float64{ExplainedArea: (1.0/3 + 2.0/3 + 1 + 1) / 4, Vanished: 1,
+		AlignmentUniformity: -2.5} {
 		c := trace.Curve(m)
 		if len(c) != 1 || math.Abs(c[0].Y-want) > 1e-6 {
 			t.Errorf("%s is %v, want %v once", m, c, want)

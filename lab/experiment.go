@@ -19,7 +19,8 @@ type Experiment struct {
 	Reported string // the published numbers
 	Scale    string // what may differ here for reasons of scale, "" when nothing is known to
 	Switch   string // what the arms differ in, one of [Switches]; "" takes it from what they set
-	// NeedsLabels says that nothing can be said without labelled images: the claim is of accuracy, or a method trains on them.
+	// NeedsLabels says that nothing can be said without labelled images: the claim is of accuracy, or a method trains on
+	// them.
 	NeedsLabels bool
 
 	Arms   []Arm    // the first is the control, whose health is asked for first
@@ -53,8 +54,8 @@ func (a Arm) RelativeLength() float64 {
 }
 
 // A Metric names a number of a run's evaluations as metrics.jsonl has it, behind what it is of: "embedding.std",
-// "backbone.knn"; "loss" is the training loss and "terms.NAME" a term of it, both as means over the steps since the evaluation
-// before. A few are computed of others, and some are of no event: see the constants.
+// "backbone.knn"; "loss" is the training loss and "terms.NAME" a term of it, both as means over the steps since the
+// evaluation before. A few are computed of others, and some are of no event: see the constants.
 type Metric string
 
 // The metrics that decide experiments.
@@ -83,15 +84,20 @@ const (
 	EigenCosine  Metric = "prediction.eigenvector_cosine"
 	SpectrumRank Metric = "prediction.spectrum_correlation"
 
-	PositiveCosine      Metric = "embedding.positive_cosine"      // Of two views of an image, 1 - alignment/2
-	RankShare           Metric = "backbone.rank_share"            // the effective rank over the number of features
-	ExplainedArea       Metric = "backbone.explained_area"        // the mean over k of the share of the variance in the k largest directions
-	ExponentOff         Metric = "backbone.exponent_off"          // how far from 1 the exponent is with which the eigenvalues fall
-	Vanished            Metric = "embedding.vanished"             // directions with less than a millionth of the largest one's variance
-	LossNoise           Metric = "steps.loss_noise"               // the standard deviation of the loss from step to step, without its trend
+	PositiveCosine Metric = "embedding.positive_cosine" // Of two views of an image, 1 - alignment/2
+	RankShare      Metric = "backbone.rank_share"       // the effective rank over the number of features
+	// the mean over k of the share of the variance in the k largest directions
+	ExplainedArea Metric = "backbone.explained_area"
+	// how far from 1 the exponent is with which the eigenvalues fall
+	ExponentOff Metric = "backbone.exponent_off"
+	// directions with less than a millionth of the largest one's variance
+	Vanished Metric = "embedding.vanished"
+	// the standard deviation of the loss from step to step, without its trend
+	LossNoise           Metric = "steps.loss_noise"
 	AlignmentUniformity Metric = "embedding.alignment_uniformity" // the sum of both
 
-	// Of MoCo's pretext task, which is to pick the query's key among 1 + K; means over the steps since the evaluation before.
+	// Of MoCo's pretext task, which is to pick the query's key among 1 + K; means over the steps since the evaluation
+	// before.
 	PretextAccuracy Metric = "terms.accuracy"
 	BNLeak          Metric = "terms.bn_leak" // the accuracy in training mode minus that in evaluation mode
 
@@ -117,7 +123,8 @@ func Find(known []Experiment, id string) (Experiment, error) {
 		}
 		ids = append(ids, e.ID)
 	}
-	return Experiment{}, fmt.Errorf("unknown experiment %q: did you mean %q? (parallax lab list prints all)", id, spelling.Nearest(strings.ToUpper(id), ids))
+	return Experiment{}, fmt.Errorf("unknown experiment %q: did you mean %q? (parallax lab list prints all)", id,
+		spelling.Nearest(strings.ToUpper(id), ids))
 }
 
 // Rule is the rule for the verdict, a sentence each, as it is fixed before anything runs.
@@ -130,7 +137,8 @@ func (e Experiment) Rule() []string {
 		rule = append(rule, x.Text)
 	}
 	if e.Effect != nil {
-		rule = append(rule, fmt.Sprintf("%s of %q is at least %d pooled standard deviations above %s of %q", e.Effect.Metric, e.Effect.Arm, effectSize, e.Effect.than(), e.Effect.Of))
+		rule = append(rule, fmt.Sprintf("%s of %q is at least %d pooled standard deviations above %s of %q", e.Effect.Metric,
+			e.Effect.Arm, effectSize, e.Effect.than(), e.Effect.Of))
 	}
 	return append(rule, fmt.Sprintf("in %.0f %% of the seeds, of which %d are asked for", 100*agreement, FullSeeds))
 }

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// A Laboratory is what was made of a plan: it reads the runs that have ended, each once, because many experiments share a run
-// and verdicts are made anew whenever one ends. It is not for several goroutines at a time.
+// A Laboratory is what was made of a plan: it reads the runs that have ended, each once, because many experiments share
+// a run and verdicts are made anew whenever one ends. It is not for several goroutines at a time.
 type Laboratory struct {
 	Plan        Plan
 	Experiments []Experiment // that the plan names
@@ -30,8 +30,8 @@ func Open(dir string, known []Experiment) (*Laboratory, error) {
 	return &Laboratory{Plan: p, Experiments: experiments, dir: dir, traces: map[string]*Trace{}}, nil
 }
 
-// trace is what the job measured, nil when it has not ended. What cannot be read counts as not there: the runner says so of a
-// run that failed.
+// trace is what the job measured, nil when it has not ended. What cannot be read counts as not there: the runner says
+// so of a run that failed.
 func (l *Laboratory) trace(j Job) *Trace {
 	at := j.Dir()
 	if t := l.traces[at]; t != nil {
@@ -49,8 +49,8 @@ func (l *Laboratory) trace(j Job) *Trace {
 	return t
 }
 
-// Samples are the measurements of an experiment, one for each seed of which all runs have ended, at the usual length or at the
-// longer one.
+// Samples are the measurements of an experiment, one for each seed of which all runs have ended, at the usual length or
+// at the longer one.
 func (l *Laboratory) Samples(e Experiment, long bool) []Sample {
 	var all []Sample
 	for seed := 1; seed <= l.Plan.Seeds; seed++ {

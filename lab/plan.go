@@ -15,8 +15,8 @@ import (
 	"github.com/parallax-ssl/parallax/preset"
 )
 
-// A Plan is what a laboratory was asked to do. It is kept in the output as lab.json, so that a broken-off laboratory can go
-// on and a report can be made of it without being told again.
+// A Plan is what a laboratory was asked to do. It is kept in the output as lab.json, so that a broken-off laboratory
+// can go on and a report can be made of it without being told again.
 type Plan struct {
 	Experiments []string `json:"experiments"` // their ids
 	Data        string   `json:"data"`
@@ -41,9 +41,9 @@ type Job struct {
 	Long bool
 }
 
-// Dir is where the run lies below the laboratory's output. The name is the arm's settings, not its experiment: an arm that
-// several experiments share runs once. It is also what the preset sets below them, so that another version of the program,
-// whose preset differs, does not take old runs for its own.
+// Dir is where the run lies below the laboratory's output. The name is the arm's settings, not its experiment: an arm
+// that several experiments share runs once. It is also what the preset sets below them, so that another version of the
+// program, whose preset differs, does not take old runs for its own.
 func (j Job) Dir() string {
 	sum := sha256.Sum256([]byte(j.Arm.Key() + presetFor(j.Arm.Method)))
 	name := j.Arm.Method + "-" + hex.EncodeToString(sum[:4])
@@ -57,8 +57,8 @@ func (j Job) Dir() string {
 // presetName is the preset of every run.
 const presetName = "lab"
 
-// presetFor is what the preset sets for a method's arms, as one text. It is parsed once: the verdicts are made anew, from
-// all runs, whenever one ends.
+// presetFor is what the preset sets for a method's arms, as one text. It is parsed once: the verdicts are made anew,
+// from all runs, whenever one ends.
 func presetFor(method string) string {
 	if text, known := presetTexts.Load(method); known {
 		return text.(string)
@@ -132,7 +132,8 @@ func (p *Plan) Look() error {
 	return source.Close()
 }
 
-// Choose returns those of the known experiments that the plan names. One that cannot be tested on the plan's data says so.
+// Choose returns those of the known experiments that the plan names. One that cannot be tested on the plan's data says
+// so.
 func (p Plan) Choose(known []Experiment) ([]Experiment, error) {
 	var all []Experiment
 	for _, id := range p.Experiments {
@@ -141,7 +142,8 @@ func (p Plan) Choose(known []Experiment) ([]Experiment, error) {
 			return nil, err
 		}
 		if e.NeedsLabels && p.Classes == 0 && e.Untestable == "" {
-			e.Untestable = "it needs labelled images, and these have no labels: add --set data.labels=folders, or a CSV file of path,label"
+			e.Untestable = "it needs labelled images, and these have no labels: add --set data.labels=folders, or a CSV file " +
+				"of path,label"
 		}
 		all = append(all, e)
 	}

@@ -39,8 +39,9 @@ type Status struct {
 	Findings []Finding // Of every experiment, from the seeds that are in
 }
 
-// Run makes what runs are missing and returns the findings. A run that was broken off goes on where it was; one that fails
-// is left out, and its seed with it. Only a context that ends, or an output that cannot be written, ends Run early.
+// Run makes what runs are missing and returns the findings. A run that was broken off goes on where it was; one that
+// fails is left out, and its seed with it. Only a context that ends, or an output that cannot be written, ends Run
+// early.
 func (r *Runner) Run(ctx context.Context) (Status, error) {
 	experiments, err := r.Plan.Choose(r.Known)
 	if err != nil {
@@ -80,7 +81,8 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	return Status{Failed: failed, Findings: l.Findings()}, nil
 }
 
-// make makes the jobs that are not there yet, Parallel at a time, and says after each what the findings are. It adds to failed.
+// make makes the jobs that are not there yet, Parallel at a time, and says after each what the findings are. It adds to
+// failed.
 func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings func() []Finding) ([]string, error) {
 	var lock sync.Mutex
 	s := Status{Of: len(jobs), Failed: failed}

@@ -18,7 +18,8 @@ func TestStoppedLaboratory(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var begun atomic.Int32
 	r := &lab.Runner{
-		Plan:  lab.Plan{Experiments: []string{"SIM-15", "VIC-05", "STB-01"}, Data: "synthetic", Seeds: 5, Steps: 20, Classes: 2},
+		Plan: lab.Plan{Experiments: []string{"SIM-15", "VIC-05", "STB-01"}, Data: "synthetic", Seeds: 5, Steps: 20,
+			Classes: 2},
 		Known: claims.All, Out: t.TempDir(), Parallel: 2, Watch: func(lab.Status) {},
 		Command: func(ctx context.Context, _ ...string) *exec.Cmd {
 			if begun.Add(1) == 4 {

@@ -10,8 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// A Sample is what one seed's runs of an experiment measured: a trace for each of its arms, or of an experiment in closed form
-// the numbers that came out.
+// A Sample is what one seed's runs of an experiment measured: a trace for each of its arms, or of an experiment in
+// closed form the numbers that came out.
 type Sample struct {
 	Seed   int
 	Traces map[string]*Trace  // by the arm's name
@@ -25,8 +25,8 @@ type Trace struct {
 	Curves map[Metric][]XY // what is of no event: of a clustering's report, or computed in closed form
 }
 
-// Diagnosis is what the arm's run ended as. It is compared with the first arm of the same method, at the same share of the run,
-// unless it is that arm: ranks of different methods say nothing of one another.
+// Diagnosis is what the arm's run ended as. It is compared with the first arm of the same method, at the same share of
+// the run, unless it is that arm: ranks of different methods say nothing of one another.
 func (s Sample) Diagnosis(e Experiment, arm string) collapse.Diagnosis {
 	run := s.Traces[arm].Run
 	var reference *collapse.Run
@@ -53,8 +53,8 @@ func (e Experiment) reference(arm string) string {
 	return arm
 }
 
-// paced is the run as if it had taken that many steps: runs of other batch sizes, or of other lengths, are compared at the same
-// share of both.
+// paced is the run as if it had taken that many steps: runs of other batch sizes, or of other lengths, are compared at
+// the same share of both.
 func paced(r collapse.Run, steps int) collapse.Run {
 	if r.Steps <= 0 || steps <= 0 || r.Steps == steps {
 		return r
@@ -67,9 +67,9 @@ func paced(r collapse.Run, steps int) collapse.Run {
 	return r
 }
 
-// ControlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed, has too few clusters, was one
-// point from the start, or was not measured. That its features are no better than the untrained network's after so few steps
-// does not count: the claims are of collapse, and those of accuracy compare arms.
+// ControlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed, has too few clusters,
+// was one point from the start, or was not measured. That its features are no better than the untrained network's after
+// so few steps does not count: the claims are of collapse, and those of accuracy compare arms.
 func (s Sample) ControlFailed(e Experiment) string {
 	if len(e.Arms) == 0 {
 		return ""
@@ -81,8 +81,8 @@ func (s Sample) ControlFailed(e Experiment) string {
 	return ""
 }
 
-// Undecided says of an embedding that it was not measured, or is one point as the network started, so that neither collapse
-// nor its absence can be laid to training.
+// Undecided says of an embedding that it was not measured, or is one point as the network started, so that neither
+// collapse nor its absence can be laid to training.
 func Undecided(d collapse.Diagnosis) bool {
 	return d.Class == collapse.NotExpanded || d.Class == collapse.Unknown
 }
@@ -95,8 +95,8 @@ func (s Sample) Gain(arm string) float64 {
 	return s.Traces[arm].Last(KNN) - s.Traces[arm].First(KNN)
 }
 
-// Foresight is Spearman's rank correlation over arms of a metric with the accuracy of their features' neighbours, NaN when one
-// was not measured.
+// Foresight is Spearman's rank correlation over arms of a metric with the accuracy of their features' neighbours, NaN
+// when one was not measured.
 func (s Sample) Foresight(m Metric, arms []string) float64 {
 	var by, quality []float64
 	for _, arm := range arms {

@@ -15,10 +15,13 @@ import (
 
 // An arm is compared with the control of its own method: a rank that is low beside SimSiam's may be SwAV's healthy one.
 func TestArmsAreComparedWithinTheirMethod(t *testing.T) {
-	e := lab.Experiment{Arms: []lab.Arm{{Name: "control", Method: "simsiam"}, {Name: "its own", Method: "swav"}, {Name: "other", Method: "swav"}}, Expect: []lab.Expectation{expect.Survives("other")}}
+	e := lab.Experiment{Arms: []lab.Arm{{Name: "control", Method: "simsiam"}, {Name: "its own", Method: "swav"},
+		{Name: "other", Method: "swav"}}, Expect: []lab.Expectation{expect.Survives("other")}}
 	low := labtest.Ending{Loss: -0.8, Cosine: 0.3, Rank: 12, Participation: 2.6, KNN: 0.74}
-	s := lab.Sample{Traces: map[string]*lab.Trace{"control": labtest.Healthy.Trace(200), "its own": low.Trace(200), "other": low.Trace(200)}}
-	for arm, want := range map[string]collapse.Class{"control": collapse.Healthy, "its own": collapse.Healthy, "other": collapse.Healthy} {
+	s := lab.Sample{Traces: map[string]*lab.Trace{"control": labtest.Healthy.Trace(200), "its own": low.Trace(200),
+		"other": low.Trace(200)}}
+	for arm, want := range map[string]collapse.Class{"control": collapse.Healthy, "its own": collapse.Healthy,
+		"other": collapse.Healthy} {
 		if got := s.Diagnosis(e, arm).Class; got != want {
 			t.Errorf("%s is %s, want %s", arm, got, want)
 		}
@@ -29,7 +32,8 @@ func TestArmsAreComparedWithinTheirMethod(t *testing.T) {
 	}
 }
 
-// Arms of other batch sizes see as many images in other numbers of steps: they are compared at the same share of the run.
+// Arms of other batch sizes see as many images in other numbers of steps: they are compared at the same share of the
+// run.
 func TestArmsAreComparedAtTheSameShareOfTheRun(t *testing.T) {
 	early := labtest.Healthy
 	early.Rank = 20

@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
-// Switches are what keeps embeddings apart, or is said to, in the order of the atlas's columns. An experiment turns one of them.
+// Switches are what keeps embeddings apart, or is said to, in the order of the atlas's columns. An experiment turns one
+// of them.
 var Switches = []string{
 	"stop-gradient", "predictor", "momentum target", "negatives", "batch norm", "whitening", "variance and covariance",
-	"balanced clusters", "temperature", "positives", "views", "augmentation", "batch size", "head", "loss", "optimiser", "network", "other",
+	"balanced clusters", "temperature", "positives", "views", "augmentation", "batch size", "head", "loss", "optimiser",
+	"network", "other",
 }
 
 // switchOf are the switches that settings belong to, by the beginning of the key; the first that fits.
@@ -68,8 +70,8 @@ var switchOf = []struct{ prefix, is string }{
 	{"backbone.", "network"},
 }
 
-// Turns is the switch that the experiment turns: what it says, or the first that is not the control's among its arms' settings;
-// methods that are compared without any setting differ in "other".
+// Turns is the switch that the experiment turns: what it says, or the first that is not the control's among its arms'
+// settings; methods that are compared without any setting differ in "other".
 func (e Experiment) Turns() string {
 	if e.Switch != "" {
 		return e.Switch

@@ -18,13 +18,16 @@ const (
 	Confirmed     Verdict = "confirmed"
 	Refuted       Verdict = "refuted"                      // the opposite was seen, at two lengths of training
 	NotReproduced Verdict = "not reproduced at this scale" // the opposite was seen, at one length
-	Inconclusive  Verdict = "inconclusive"                 // seeds do not decide, or the control failed, or the effect is small
-	NotTestable   Verdict = "not testable here"
+	// seeds do not decide, or the control failed, or the effect is small
+	Inconclusive Verdict = "inconclusive"
+	NotTestable  Verdict = "not testable here"
 )
 
 // What the rule for a verdict asks for (versioned with [RuleVersion]).
 const (
-	RuleVersion   = 2   // since 1, what seeds do not decide is looked at in longer runs, and DIN-02's size is of the entropy that its claim is of
+	// since 1, what seeds do not decide is looked at in longer runs, and DIN-02's size is of the entropy that its claim is
+	// of
+	RuleVersion   = 2
 	agreement     = 0.8 // share of the seeds that must agree: 4 of 5
 	effectSize    = 3   // pooled standard deviations of the deciding metric
 	FullSeeds     = 5   // a verdict from fewer is marked preliminary
@@ -73,13 +76,14 @@ type Finding struct {
 	RuleVersion int     `json:"rule_version"`
 }
 
-// Judge gives the verdict on e from the samples of its seeds, at the usual length and, if those runs were made, at the longer
-// one. A seed agrees when every expectation holds in it. It opposes when none is unclear and at least one is opposed.
+// Judge gives the verdict on e from the samples of its seeds, at the usual length and, if those runs were made, at the
+// longer one. A seed agrees when every expectation holds in it. It opposes when none is unclear and at least one is
+// opposed.
 //
-// The verdict is that of the first of the [verdictRules] that applies. A claim is confirmed when the control is healthy, four
-// seeds of five agree, and the effect is at least three pooled standard deviations. The opposite in four of five seeds refutes
-// it if it was seen at both lengths. Where too many seeds say neither, and four of five do not oppose, the longer runs decide
-// alone. By the sign test, five seeds of five have p = 0.03, one-sided.
+// The verdict is that of the first of the [verdictRules] that applies. A claim is confirmed when the control is
+// healthy, four seeds of five agree, and the effect is at least three pooled standard deviations. The opposite in four
+// of five seeds refutes it if it was seen at both lengths. Where too many seeds say neither, and four of five do not
+// oppose, the longer runs decide alone. By the sign test, five seeds of five have p = 0.03, one-sided.
 func (e Experiment) Judge(short, long []Sample) Finding {
 	c := evidence{Experiment: e}
 	if e.Untestable == "" {
@@ -160,7 +164,8 @@ var verdictRules = []verdictRule{
 		}, ofShort, false},
 	{Inconclusive, func(c evidence) bool { return c.short.ill() },
 		func(c evidence) string {
-			return fmt.Sprintf("the control itself failed in %d of %d seeds: %s", c.short.failed, c.short.seeds(), c.short.control)
+			return fmt.Sprintf("the control itself failed in %d of %d seeds: %s", c.short.failed, c.short.seeds(),
+				c.short.control)
 		}, ofShort, false},
 
 	// The seeds agree.
@@ -208,24 +213,28 @@ var verdictRules = []verdictRule{
 		}, ofLong, true},
 	{Inconclusive, func(c evidence) bool { return c.waited() },
 		func(c evidence) string {
-			return fmt.Sprintf("%s, %d agree, %d oppose, %d say neither", c.openText(), c.long.agree, c.long.oppose, c.long.neither())
+			return fmt.Sprintf("%s, %d agree, %d oppose, %d say neither", c.openText(), c.long.agree, c.long.oppose,
+				c.long.neither())
 		}, ofLong, true},
 
 	// Nothing decides.
 	{Inconclusive, func(evidence) bool { return true },
 		func(c evidence) string {
-			return fmt.Sprintf("seeds do not decide: %d agree, %d oppose, %d say neither", c.short.agree, c.short.oppose, c.short.neither())
+			return fmt.Sprintf("seeds do not decide: %d agree, %d oppose, %d say neither", c.short.agree, c.short.oppose,
+				c.short.neither())
 		}, ofShort, true},
 }
 
 // openText says that the seeds of the usual length leave the claim open.
 func (c evidence) openText() string {
-	return fmt.Sprintf("%d of %d seeds say neither at this length; trained %d times as long", c.short.unclear, c.short.seeds(), LongerLength)
+	return fmt.Sprintf("%d of %d seeds say neither at this length; trained %d times as long", c.short.unclear,
+		c.short.seeds(), LongerLength)
 }
 
 // smallText says that the effect is smaller than asked for.
 func (c evidence) smallText(t tally) string {
-	return fmt.Sprintf("the effect on %s is %.1f pooled standard deviations and %d are asked for", c.Effect.Metric, t.effect, effectSize)
+	return fmt.Sprintf("the effect on %s is %.1f pooled standard deviations and %d are asked for", c.Effect.Metric,
+		t.effect, effectSize)
 }
 
 // effectText says how large the effect is, where the experiment asks for one.
@@ -283,8 +292,8 @@ func (e Experiment) Outcome(s Sample) Outcome {
 // most says whether n of the seeds are enough of them.
 func most(n, of int) bool { return float64(n) >= agreement*float64(of) }
 
-// EffectSize is the mean difference between the two arms over the root of their mean variance over seeds, signed so that
-// positive is what the claim says; at most largestEffect, 0 when it was not measured in every seed.
+// EffectSize is the mean difference between the two arms over the root of their mean variance over seeds, signed so
+// that positive is what the claim says; at most largestEffect, 0 when it was not measured in every seed.
 func (e Experiment) EffectSize(samples []Sample) float64 {
 	if e.Effect == nil {
 		return 0

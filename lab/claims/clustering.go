@@ -23,7 +23,8 @@ var (
 var swa01 = lab.Experiment{
 	ID: "SWA-01", Method: "swav",
 	Question: "What becomes of SwAV when the prototypes need not be used equally?",
-	Claim:    "Without the equal partition of the batch, which Sinkhorn and Knopp's iterations make, every image gets the same code.",
+	Claim: "Without the equal partition of the batch, which Sinkhorn and Knopp's iterations make, every image gets the " +
+		"same code.",
 	Source:   "Caron et al. 2020, arXiv:2006.09882, section 3.1",
 	Reported: "an argument, no number",
 	Arms: []lab.Arm{
@@ -97,18 +98,24 @@ var swa05 = lab.Experiment{
 	ID: "SWA-05", Method: "swav", Switch: "balanced clusters",
 	Question: "What must be done where SwAV's batch is smaller than the number of its prototypes?",
 	Claim:    "Keep the prototypes as they are for the first steps, and make codes with a queue of earlier embeddings.",
-	Source:   "Caron et al. 2020, arXiv:2006.09882, section 3.1, and the scripts of facebookresearch/swav for batches of 256",
-	Reported: "a recipe: 5,005 steps with 3,000 prototypes frozen, 313 in batches of 4,096; a queue of 3,840 embeddings, fifteen batches, from epoch 15 on",
-	Scale:    "Batches of 32 for 64 prototypes, at as many images as in batches of 256. Prototypes are frozen for a tenth of the run, and the queue, of fifteen batches, is used from its first filling on.",
+	Source: "Caron et al. 2020, arXiv:2006.09882, section 3.1, and the scripts of facebookresearch/swav for batches of " +
+		"256",
+	Reported: "a recipe: 5,005 steps with 3,000 prototypes frozen, 313 in batches of 4,096; a queue of 3,840 " +
+		"embeddings, fifteen batches, from epoch 15 on",
+	Scale: "Batches of 32 for 64 prototypes, at as many images as in batches of 256. Prototypes are frozen for a tenth " +
+		"of the run, and the queue, of fifteen batches, is used from its first filling on.",
 	Arms: []lab.Arm{
 		swav, swavSmall,
-		{Name: "prototypes frozen at first", Method: "swav", Set: append(slices.Clone(swavSmall.Set), "method.freeze_steps=160")},
-		{Name: "with a queue", Method: "swav", Set: append(slices.Clone(swavSmall.Set), "method.queue=480", "method.queue_from=0")},
+		{Name: "prototypes frozen at first", Method: "swav", Set: append(slices.Clone(swavSmall.Set),
+			"method.freeze_steps=160")},
+		{Name: "with a queue", Method: "swav", Set: append(slices.Clone(swavSmall.Set), "method.queue=480",
+			"method.queue_from=0")},
 	},
 	Shows: []lab.Metric{lab.Perplexity, lab.Information, lab.EffectiveRank, lab.KNN},
 	Expect: []lab.Expectation{
 		expect.Survives("prototypes frozen at first"), expect.Survives("with a queue"),
-		expect.More(lab.Information, "prototypes frozen at first", "batch 32", 0), expect.More(lab.Information, "with a queue", "batch 32", 0),
+		expect.More(lab.Information, "prototypes frozen at first", "batch 32", 0),
+		expect.More(lab.Information, "with a queue", "batch 32", 0),
 	},
 }
 
@@ -118,7 +125,8 @@ var scn01 = lab.Experiment{
 	Claim:    "Without the entropy of the mean assignment all images end up in one cluster.",
 	Source:   "Van Gansbeke et al. 2020, arXiv:2005.12320, section 2.2",
 	Reported: "an argument; the weight is 5 in the published settings",
-	Scale:    "The pretext is SimCLR, trained for as long as any arm here; the clustering that follows takes as many steps.",
+	Scale: "The pretext is SimCLR, trained for as long as any arm here; the clustering that follows takes as many " +
+		"steps.",
 	Arms: []lab.Arm{
 		scan,
 		{Name: "without the entropy", Method: "scan", Set: []string{"clustering.method.entropy_weight=0"}},
@@ -133,14 +141,16 @@ var scn01 = lab.Experiment{
 
 var scn02 = lab.Experiment{
 	ID: "SCN-02", Method: "scan", Switch: "balanced clusters",
-	Question:   "How well does SCAN tell the classes apart?",
-	Claim:      "On CIFAR-10 it finds most of them, and self-labelling makes it better by several points.",
-	Source:     "Van Gansbeke et al. 2020, arXiv:2005.12320, and the README of its code",
-	Reported:   "accuracy / NMI / ARI 81.6 / 71.5 / 66.5, with self-labelling 88.3 / 79.7 / 77.2",
-	Untestable: "it is a number at the end of 500 epochs of a pretext task and 250 of clustering, which clusters of a run of minutes are far from",
+	Question: "How well does SCAN tell the classes apart?",
+	Claim:    "On CIFAR-10 it finds most of them, and self-labelling makes it better by several points.",
+	Source:   "Van Gansbeke et al. 2020, arXiv:2005.12320, and the README of its code",
+	Reported: "accuracy / NMI / ARI 81.6 / 71.5 / 66.5, with self-labelling 88.3 / 79.7 / 77.2",
+	Untestable: "it is a number at the end of 500 epochs of a pretext task and 250 of clustering, which clusters of a " +
+		"run of minutes are far from",
 }
 
-// What SCN-03 computes of assignments: the mutual information of image and cluster as a share of the log of their number.
+// What SCN-03 computes of assignments: the mutual information of image and cluster as a share of the log of their
+// number.
 const (
 	ofTheMean lab.Metric = "entropy of the mean.information"
 	ofEach    lab.Metric = "mean of the entropies.information"
@@ -149,26 +159,32 @@ const (
 var scn03 = lab.Experiment{
 	ID: "SCN-03", Method: "scan", Switch: "balanced clusters",
 	Question: "SCAN's loss rewards the entropy of the mean assignment. Would the mean of the entropies do?",
-	Claim:    "No, it has the opposite effect: the entropy of the mean asks for balanced clusters and leaves each image to be certain of its own, the mean of the entropies makes every image uncertain.",
+	Claim: "No, it has the opposite effect: the entropy of the mean asks for balanced clusters and leaves each image to " +
+		"be certain of its own, the mean of the entropies makes every image uncertain.",
 	Source:   "Van Gansbeke et al. 2020, arXiv:2005.12320, equation 2, and its code; a derivation",
 	Reported: "nothing: the code has the former",
-	Scale:    "Computed from the exact gradients on the assignments of 60 images to five clusters, without images. They begin certain, half of them of the same cluster.",
-	Shows:    []lab.Metric{ofTheMean, ofEach},
-	Expect:   []lab.Expectation{expect.Holds(ofTheMean, 0.1, 1), expect.Holds(ofEach, 0, 0.01)},
+	Scale: "Computed from the exact gradients on the assignments of 60 images to five clusters, without images. They " +
+		"begin certain, half of them of the same cluster.",
+	Shows:  []lab.Metric{ofTheMean, ofEach},
+	Expect: []lab.Expectation{expect.Holds(ofTheMean, 0.1, 1), expect.Holds(ofEach, 0, 0.01)},
 	Closed: remembered(func(seed uint64) (lab.Sample, error) {
-		return lab.Sample{Values: map[lab.Metric]float64{ofTheMean: theory.ClimbEntropy(true, seed), ofEach: theory.ClimbEntropy(false, seed)}}, nil
+		return lab.Sample{Values: map[lab.Metric]float64{ofTheMean: theory.ClimbEntropy(true, seed),
+			ofEach: theory.ClimbEntropy(false, seed)}}, nil
 	}),
 }
 
 var scn04 = lab.Experiment{
 	ID: "SCN-04", Method: "scan", NeedsLabels: true, Switch: "positives",
 	Question: "Are an image's neighbours of its own kind, and does clustering by them make the features better?",
-	Claim:    "Most of the nearest neighbours by a pretext's features show the same class, so that SCAN's encoder, trained on them, becomes better than its pretext.",
-	Source:   "Van Gansbeke et al. 2020, arXiv:2005.12320, section 2.1",
-	Reported: "a figure of the neighbours; after clustering 81.6 % of CIFAR-10 are in the cluster of their class (README of the code)",
-	Scale:    "The pretext of the paper trains for hundreds of epochs. After a run of minutes its neighbours are of another class more often, and clustering teaches their mistakes.",
-	Arms:     []lab.Arm{scan},
-	Shows:    []lab.Metric{lab.KNNAfter, lab.KNNBefore, lab.Purity, lab.Matched},
+	Claim: "Most of the nearest neighbours by a pretext's features show the same class, so that SCAN's encoder, trained " +
+		"on them, becomes better than its pretext.",
+	Source: "Van Gansbeke et al. 2020, arXiv:2005.12320, section 2.1",
+	Reported: "a figure of the neighbours; after clustering 81.6 % of CIFAR-10 are in the cluster of their class " +
+		"(README of the code)",
+	Scale: "The pretext of the paper trains for hundreds of epochs. After a run of minutes its neighbours are of " +
+		"another class more often, and clustering teaches their mistakes.",
+	Arms:  []lab.Arm{scan},
+	Shows: []lab.Metric{lab.KNNAfter, lab.KNNBefore, lab.Purity, lab.Matched},
 	Expect: []lab.Expectation{
 		expect.Above(lab.Purity, "SCAN", 0.5),
 		expect.Exceeds(lab.KNNAfter, lab.KNNBefore, "SCAN", 0),
@@ -179,10 +195,12 @@ var scn04 = lab.Experiment{
 var paw01 = lab.Experiment{
 	ID: "PAW-01", Method: "paws", NeedsLabels: true,
 	Question: "What keeps PAWS's predictions from becoming all alike?",
-	Claim:    "Sharpened targets, with as many labelled images of each class, exclude that all embeddings are equal; without sharpening predictions may be flat, and nothing makes them certain.",
+	Claim: "Sharpened targets, with as many labelled images of each class, exclude that all embeddings are equal; " +
+		"without sharpening predictions may be flat, and nothing makes them certain.",
 	Source:   "Assran et al. 2021, arXiv:2104.13963, proposition 1",
 	Reported: "a proof",
-	Scale:    "The term that spreads the mean prediction is left out of the last arm, too, because it rewards certain predictions itself once they are balanced.",
+	Scale: "The term that spreads the mean prediction is left out of the last arm, too, because it rewards certain " +
+		"predictions itself once they are balanced.",
 	Arms: []lab.Arm{
 		paws,
 		{Name: "without sharpening", Method: "paws", Set: []string{"method.sharpen=1"}},
@@ -214,8 +232,9 @@ var paw02 = lab.Experiment{
 
 var msn01 = lab.Experiment{
 	ID: "MSN-01", Method: "paws",
-	Question:   "What keeps masked Siamese networks from using few prototypes?",
-	Claim:      "Maximising the entropy of the mean prediction, alone if its weight is large enough, or with Sinkhorn's normalisation of the targets.",
+	Question: "What keeps masked Siamese networks from using few prototypes?",
+	Claim: "Maximising the entropy of the mean prediction, alone if its weight is large enough, or with Sinkhorn's " +
+		"normalisation of the targets.",
 	Source:     "Assran et al. 2022, arXiv:2204.07141, table 11",
 	Reported:   "66.4 with both at a weight of 1; without Sinkhorn 60.8 at a weight of 1, 67.2 at 5",
 	Untestable: "MSN, which follows PAWS, is no method of this program",

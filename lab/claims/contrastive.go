@@ -38,7 +38,8 @@ var (
 var clr01 = lab.Experiment{
 	ID: "CLR-01", Method: "simclr", NeedsLabels: true,
 	Question: "Is there a best temperature for SimCLR, between hot and cold?",
-	Claim:    "Features are best at a temperature between the extremes, although the positive is found more often the lower it is.",
+	Claim: "Features are best at a temperature between the extremes, although the positive is found more often the " +
+		"lower it is.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, table 5",
 	Reported: "τ 0.05 / 0.1 / 0.5 / 1: 59.7 / 64.4 / 60.7 / 58.0, the positive found in 90.5 / 87.8 / 68.2 / 59.1 %",
 	Arms:     []lab.Arm{simclr, simclrCold, simclrWarm},
@@ -53,10 +54,13 @@ var clr01 = lab.Experiment{
 var clr02 = lab.Experiment{
 	ID: "CLR-02", Method: "simclr", NeedsLabels: true,
 	Question: "Does SimCLR need large batches?",
-	Claim:    "At the same number of epochs larger batches, which hold more negatives, give better features, and the gap closes in longer training.",
-	Source:   "Chen et al. 2020, arXiv:2002.05709, figure 9 and section 5.2",
-	Reported: "a figure: larger batches have a significant advantage at 100 epochs, and the gaps become smaller or vanish in longer training",
-	Scale:    "Batches of 64 and 256 see the same images, so the small one takes four times as many steps, and in a run of minutes the number of steps may count for more than that of negatives.",
+	Claim: "At the same number of epochs larger batches, which hold more negatives, give better features, and the gap " +
+		"closes in longer training.",
+	Source: "Chen et al. 2020, arXiv:2002.05709, figure 9 and section 5.2",
+	Reported: "a figure: larger batches have a significant advantage at 100 epochs, and the gaps become smaller or " +
+		"vanish in longer training",
+	Scale: "Batches of 64 and 256 see the same images, so the small one takes four times as many steps, and in a run of " +
+		"minutes the number of steps may count for more than that of negatives.",
 	Arms: []lab.Arm{
 		simclr,
 		simclrSmall,
@@ -66,7 +70,8 @@ var clr02 = lab.Experiment{
 	Shows: []lab.Metric{lab.KNN, lab.EffectiveRank, lab.MeanCosine},
 	Expect: []lab.Expectation{
 		expect.More(lab.KNN, "SimCLR", "SimCLR, batch 64", 0),
-		expect.Loses(lab.KNN, expect.Step{From: "SimCLR", To: "SimCLR, batch 64"}, expect.Step{From: "SimCLR, batch 256, three times as long", To: "SimCLR, batch 64, three times as long"}),
+		expect.Loses(lab.KNN, expect.Step{From: "SimCLR", To: "SimCLR, batch 64"},
+			expect.Step{From: "SimCLR, batch 256, three times as long", To: "SimCLR, batch 64, three times as long"}),
 	},
 	Effect: &lab.Effect{Metric: lab.KNN, Arm: "SimCLR", Of: "SimCLR, batch 64"},
 }
@@ -74,7 +79,8 @@ var clr02 = lab.Experiment{
 var clr03 = lab.Experiment{
 	ID: "CLR-03", Method: "simclr", NeedsLabels: true,
 	Question: "What is SimCLR's projector good for?",
-	Claim:    "With a projector of two layers the backbone's features are better than with a linear one, and with that better than without any.",
+	Claim: "With a projector of two layers the backbone's features are better than with a linear one, and with that " +
+		"better than without any.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, figure 8 and section 4.2",
 	Reported: "two layers 3 % above linear, and more than 10 % above none",
 	Scale:    "After so few steps the head has less to protect the features from.",
@@ -92,20 +98,23 @@ var clr04 = lab.Experiment{
 	Question: "What becomes of SimCLR without negatives?",
 	Claim:    "When positives are only drawn together, all embeddings become one point.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, section 2; Wang & Isola 2020, arXiv:2005.10242",
-	Reported: "an argument; Grill et al. 2020, arXiv:2006.07733, table 5b, report 0.1 without predictor, target and negatives, and 69.4 with the negatives",
-	Arms:     []lab.Arm{simclr, simclrNoNegatives},
-	Shows:    []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},
-	Expect:   []lab.Expectation{expect.Collapses("without negatives", collapse.Complete, collapse.Collapsing)},
-	Effect:   &lab.Effect{Metric: lab.MeanCosine, Arm: "without negatives", Of: "SimCLR"},
+	Reported: "an argument; Grill et al. 2020, arXiv:2006.07733, table 5b, report 0.1 without predictor, target and " +
+		"negatives, and 69.4 with the negatives",
+	Arms:   []lab.Arm{simclr, simclrNoNegatives},
+	Shows:  []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},
+	Expect: []lab.Expectation{expect.Collapses("without negatives", collapse.Complete, collapse.Collapsing)},
+	Effect: &lab.Effect{Metric: lab.MeanCosine, Arm: "without negatives", Of: "SimCLR"},
 }
 
 var clr05 = lab.Experiment{
 	ID: "CLR-05", Method: "simclr", NeedsLabels: true,
 	Question: "Which augmentations does SimCLR need?",
-	Claim:    "Neither crops nor colours alone suffice: both together give far better features than either, or than neither.",
+	Claim: "Neither crops nor colours alone suffice: both together give far better features than either, or than " +
+		"neither.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, figure 5 and section 3.1",
 	Reported: "a figure; \"no single transformation suffices\", and crops with colours stand out",
-	Scale:    "Flips remain in all arms, blur is left out of small images by the paper, too. In gray images colours are brightness and contrast.",
+	Scale: "Flips remain in all arms, blur is left out of small images by the paper, too. In gray images colours are " +
+		"brightness and contrast.",
 	Arms: []lab.Arm{
 		simclr,
 		simclrNoColour,
@@ -137,12 +146,14 @@ var clr06 = lab.Experiment{
 var au01 = lab.Experiment{
 	ID: "AU-01", Method: "simclr",
 	Question: "Are alignment and uniformity the two things that a contrastive loss does?",
-	Claim:    "Aligned positives alone are solved by one point, with no uniformity; a contrastive loss raises alignment and uniformity together.",
+	Claim: "Aligned positives alone are solved by one point, with no uniformity; a contrastive loss raises alignment " +
+		"and uniformity together.",
 	Source:   "Wang & Isola 2020, arXiv:2005.10242, abstract",
 	Reported: "a theorem on the limit of many negatives, no number",
-	Scale:    "The two losses of the paper are not trained here: SimCLR's attraction stands for alignment, its repulsion for uniformity.",
-	Arms:     []lab.Arm{simclr, simclrNoNegatives},
-	Shows:    []lab.Metric{lab.Uniformity, lab.Alignment, lab.MeanCosine},
+	Scale: "The two losses of the paper are not trained here: SimCLR's attraction stands for alignment, its repulsion " +
+		"for uniformity.",
+	Arms:  []lab.Arm{simclr, simclrNoNegatives},
+	Shows: []lab.Metric{lab.Uniformity, lab.Alignment, lab.MeanCosine},
 	Expect: []lab.Expectation{
 		expect.Collapses("without negatives", collapse.Complete, collapse.Collapsing),
 		expect.Above(lab.Uniformity, "without negatives", -0.5),
@@ -157,7 +168,8 @@ var au02 = lab.Experiment{
 	Claim:    "Over many encoders, those whose embeddings are well aligned and uniform at once have the better features.",
 	Source:   "Wang & Isola 2020, arXiv:2005.10242, abstract",
 	Reported: "strong agreement between both metrics and downstream performance; no number in the abstract",
-	Scale: "The sum of both, which the paper also trains on, ranks eight runs of SimCLR. Alignment is measured under each run's own augmentation, which makes it easier " +
+	Scale: "The sum of both, which the paper also trains on, ranks eight runs of SimCLR. Alignment is measured under " +
+		"each run's own augmentation, which makes it easier " +
 		"for those that lack some of it.",
 	Arms:   contrastiveSweep,
 	Shows:  []lab.Metric{lab.AlignmentUniformity, lab.Alignment, lab.Uniformity, lab.KNN},
@@ -187,7 +199,8 @@ var dcl01 = lab.Experiment{
 	Question: "Does it help small batches to leave the positive out of the denominator?",
 	Claim:    "In small batches DCL, whose denominator has negatives only, gives better features than SimCLR.",
 	Source:   "Yeh et al. 2022, arXiv:2110.06848; figures of raminnakhli/Decoupled-Contrastive-Learning",
-	Reported: "CIFAR-10, ResNet-18, 100 epochs, linear: DCL / SimCLR 84.6 / 78.3 with batches of 32, 85.6 / 81.5 with 64, 85.4 / 83.3 with 256",
+	Reported: "CIFAR-10, ResNet-18, 100 epochs, linear: DCL / SimCLR 84.6 / 78.3 with batches of 32, 85.6 / 81.5 with " +
+		"64, 85.4 / 83.3 with 256",
 	Arms: []lab.Arm{
 		simclrSmall,
 		{Name: "DCL, batch 64", Method: "dcl", Set: []string{"train.batch=64"}},
@@ -218,20 +231,24 @@ var sup01 = lab.Experiment{
 var nnc01 = lab.Experiment{
 	ID: "NNC-01", Method: "nnclr", NeedsLabels: true,
 	Question: "Is an image's nearest neighbour a better positive than its other view?",
-	Claim:    "With the neighbour as the positive the features are better than with the view itself, and lose less when crops are the only augmentation.",
+	Claim: "With the neighbour as the positive the features are better than with the view itself, and lose less when " +
+		"crops are the only augmentation.",
 	Source:   "Dwibedi et al. 2021, arXiv:2104.14548, abstract",
 	Reported: "75.6 from 71.7 (ImageNet, ResNet-50, linear); 2.1 % less, relative, with crops alone",
-	Scale:    "Early on, an image's nearest neighbour may be of another class, and the queue holds 2,048 embeddings, not 98,304.",
+	Scale: "Early on, an image's nearest neighbour may be of another class, and the queue holds 2,048 embeddings, not " +
+		"98,304.",
 	Arms: []lab.Arm{
 		nnclr,
 		{Name: "the view itself", Method: "nnclr", Set: []string{"method.neighbour=false"}},
 		{Name: "NNCLR, crops alone", Method: "nnclr", Set: cropsAlone},
-		{Name: "the view itself, crops alone", Method: "nnclr", Set: slices.Concat([]string{"method.neighbour=false"}, cropsAlone)},
+		{Name: "the view itself, crops alone", Method: "nnclr", Set: slices.Concat([]string{"method.neighbour=false"},
+			cropsAlone)},
 	},
 	Shows: []lab.Metric{lab.KNN, lab.EffectiveRank, lab.Loss},
 	Expect: []lab.Expectation{
 		expect.More(lab.KNN, "NNCLR", "the view itself", 0),
-		expect.Loses(lab.KNN, expect.Step{From: "the view itself", To: "the view itself, crops alone"}, expect.Step{From: "NNCLR", To: "NNCLR, crops alone"}),
+		expect.Loses(lab.KNN, expect.Step{From: "the view itself", To: "the view itself, crops alone"},
+			expect.Step{From: "NNCLR", To: "NNCLR, crops alone"}),
 	},
 	Effect: &lab.Effect{Metric: lab.KNN, Arm: "NNCLR", Of: "the view itself"},
 }

@@ -15,9 +15,10 @@ var stb01 = lab.Experiment{
 	Claim:    "Every method keeps the mean of all embeddings short while the mean of one image's views stays long.",
 	Source:   "Jha et al. 2024, arXiv:2402.14957, abstract",
 	Reported: "a common mechanism; curves of the mean's length",
-	Scale:    "Squared lengths: the mean cosine of different images, and that of two views of one image. The first is to be the smaller by 0.2, in all of nine methods.",
-	Arms:     []lab.Arm{simsiam, byol, simclr, moco, swav, dino, vicreg, barlow, wmse},
-	Shows:    []lab.Metric{lab.MeanCosine, lab.PositiveCosine},
+	Scale: "Squared lengths: the mean cosine of different images, and that of two views of one image. The first is to " +
+		"be the smaller by 0.2, in all of nine methods.",
+	Arms:  []lab.Arm{simsiam, byol, simclr, moco, swav, dino, vicreg, barlow, wmse},
+	Shows: []lab.Metric{lab.MeanCosine, lab.PositiveCosine},
 	Expect: []lab.Expectation{
 		expect.Survives("SimSiam"),
 		expect.Exceeds(lab.PositiveCosine, lab.MeanCosine, "SimSiam", 0.2),

@@ -21,7 +21,8 @@ var (
 var wms01 = lab.Experiment{
 	ID: "WMS-01", Method: "wmse",
 	Question: "Is whitening what keeps W-MSE from collapsing?",
-	Claim:    "Without whitening the distance between positives has a trivial solution, and all embeddings become one point; with it no negatives are needed.",
+	Claim: "Without whitening the distance between positives has a trivial solution, and all embeddings become one " +
+		"point; with it no negatives are needed.",
 	Source:   "Ermolov et al. 2021, arXiv:2007.06346, abstract",
 	Reported: "an argument, no number",
 	Arms:     []lab.Arm{wmse, wmseNoWhite},
@@ -42,10 +43,12 @@ var wms02 = lab.Experiment{
 var wms03 = lab.Experiment{
 	ID: "WMS-03", Method: "wmse", NeedsLabels: true,
 	Question: "How many images must W-MSE whiten together?",
-	Claim:    "Slices that have hardly more rows than the embedding has dimensions whiten badly; the published settings take at least twice as many.",
+	Claim: "Slices that have hardly more rows than the embedding has dimensions whiten badly; the published settings " +
+		"take at least twice as many.",
 	Source:   "Ermolov et al. 2021, arXiv:2007.06346, section 4.2, and the commands of htdt/self-supervised",
 	Reported: "slices of 128 rows for 64 dimensions, of 256 for 128",
-	Scale:    "Where a slice has no more rows than dimensions its covariance has no inverse, and a ridge is added to it; terms.epsilon says how large.",
+	Scale: "Where a slice has no more rows than dimensions its covariance has no inverse, and a ridge is added to it; " +
+		"terms.epsilon says how large.",
 	Arms: []lab.Arm{
 		wmse,
 		{Name: "slices of 72 rows", Method: "wmse", Set: []string{"method.slice=72"}},
@@ -64,14 +67,16 @@ var wms03 = lab.Experiment{
 var wms04 = lab.Experiment{
 	ID: "WMS-04", Method: "wmse",
 	Question: "Does averaging over several partitions of the batch steady W-MSE's loss?",
-	Claim:    "Whitening in small slices depends on which images meet; averaging the loss over several random partitions makes it vary less from step to step.",
+	Claim: "Whitening in small slices depends on which images meet; averaging the loss over several random partitions " +
+		"makes it vary less from step to step.",
 	Source:   "Ermolov et al. 2021, arXiv:2007.06346, section 3.2",
 	Reported: "an argument; four partitions in the published settings for STL-10 and Tiny ImageNet",
 	Scale:    "Batches differ from each other, too, which no partition changes.",
 	Arms: []lab.Arm{
 		{Name: "slices of 128 rows", Method: "wmse", Set: []string{"train.log_every=1"}},
 		{Name: "slices of 72 rows", Method: "wmse", Set: []string{"method.slice=72", "train.log_every=1"}},
-		{Name: "slices of 72 rows, four partitions", Method: "wmse", Set: []string{"method.slice=72", "method.iterations=4", "train.log_every=1"}},
+		{Name: "slices of 72 rows, four partitions", Method: "wmse",
+			Set: []string{"method.slice=72", "method.iterations=4", "train.log_every=1"}},
 	},
 	Shows:  []lab.Metric{lab.LossNoise, lab.Loss},
 	Expect: []lab.Expectation{expect.More(lab.LossNoise, "slices of 72 rows", "slices of 72 rows, four partitions", 0)},
@@ -83,8 +88,10 @@ var wms05 = lab.Experiment{
 	Question: "Is W-MSE better with four views of an image than with two?",
 	Claim:    "With four views, which make six positive pairs, W-MSE's features are better than with two.",
 	Source:   "Ermolov et al. 2021, arXiv:2007.06346, table 1",
-	Reported: "CIFAR-10, ResNet-18, 1,000 epochs, linear / 5-NN: 91.99 / 89.87 with four, 91.55 / 89.69 with two, as later work quotes them",
-	Scale:    "The runs have as many steps, so four views cost twice the time. The published gain is less than half a point, which five runs of minutes can hardly resolve.",
+	Reported: "CIFAR-10, ResNet-18, 1,000 epochs, linear / 5-NN: 91.99 / 89.87 with four, 91.55 / 89.69 with two, as " +
+		"later work quotes them",
+	Scale: "The runs have as many steps, so four views cost twice the time. The published gain is less than half a " +
+		"point, which five runs of minutes can hardly resolve.",
 	Arms: []lab.Arm{
 		wmse,
 		{Name: "four views", Method: "wmse", Set: []string{"method.view_count=4"}},
@@ -97,15 +104,18 @@ var wms05 = lab.Experiment{
 	Effect: &lab.Effect{Metric: lab.KNN, Arm: "four views", Of: "W-MSE"},
 }
 
-// Arms of Hua et al.'s plain loss, the distance of the two views alone, by what the projector ends with. VIbCReg's iterative
-// normalisation, an approximation of decorrelated batch norm, stands for that, in groups of 16 features. With its usual five steps
-// it is so rough that the network finds embeddings which it leaves correlated and short: a participation ratio of 2.1 after 40
-// steps, and with ten 24.
+// Arms of Hua et al.'s plain loss, the distance of the two views alone, by what the projector ends with. VIbCReg's
+// iterative normalisation, an approximation of decorrelated batch norm, stands for that, in groups of 16 features. With
+// its usual five steps it is so rough that the network finds embeddings which it leaves correlated and short: a
+// participation ratio of 2.1 after 40 steps, and with ten 24.
 var (
 	plainLoss         = []string{"method.invariance=1", "method.variance=0", "method.covariance=0"}
-	plainDecorrelated = lab.Arm{Name: "decorrelated", Method: "vibcreg", Set: append(slices.Clone(plainLoss), "method.iter_norm_groups=16", "method.iter_norm_steps=10")}
-	plainStandardised = lab.Arm{Name: "standardised", Method: "vibcreg", Set: append(slices.Clone(plainLoss), "method.iter_norm=false", "method.projector.output_norm=true")}
-	plainBare         = lab.Arm{Name: "not normalised", Method: "vibcreg", Set: append(slices.Clone(plainLoss), "method.iter_norm=false", "method.projector.output_norm=false")}
+	plainDecorrelated = lab.Arm{Name: "decorrelated", Method: "vibcreg",
+		Set: append(slices.Clone(plainLoss), "method.iter_norm_groups=16", "method.iter_norm_steps=10")}
+	plainStandardised = lab.Arm{Name: "standardised", Method: "vibcreg",
+		Set: append(slices.Clone(plainLoss), "method.iter_norm=false", "method.projector.output_norm=true")}
+	plainBare = lab.Arm{Name: "not normalised", Method: "vibcreg",
+		Set: append(slices.Clone(plainLoss), "method.iter_norm=false", "method.projector.output_norm=false")}
 )
 
 var dbn01 = lab.Experiment{
@@ -114,17 +124,19 @@ var dbn01 = lab.Experiment{
 	Claim:    "They become one point; normalising them prevents that, with nothing else to keep them apart.",
 	Source:   "Hua et al. 2021, arXiv:2105.00470, abstract",
 	Reported: "complete collapse; no number",
-	Scale:    "VIbCReg without its variance and covariance terms stands for the paper's loss, and its iterative normalisation for decorrelated batch norm.",
-	Arms:     []lab.Arm{plainDecorrelated, plainBare},
-	Shows:    []lab.Metric{lab.MeanCosine, lab.RawStd, lab.EffectiveRank},
-	Expect:   []lab.Expectation{expect.Collapses("not normalised", collapse.Complete, collapse.Collapsing)},
-	Effect:   &lab.Effect{Metric: lab.MeanCosine, Arm: "not normalised", Of: "decorrelated"},
+	Scale: "VIbCReg without its variance and covariance terms stands for the paper's loss, and its iterative " +
+		"normalisation for decorrelated batch norm.",
+	Arms:   []lab.Arm{plainDecorrelated, plainBare},
+	Shows:  []lab.Metric{lab.MeanCosine, lab.RawStd, lab.EffectiveRank},
+	Expect: []lab.Expectation{expect.Collapses("not normalised", collapse.Complete, collapse.Collapsing)},
+	Effect: &lab.Effect{Metric: lab.MeanCosine, Arm: "not normalised", Of: "decorrelated"},
 }
 
 var dbn02 = lab.Experiment{
 	ID: "DBN-02", Method: "wmse", Switch: "whitening",
 	Question: "Does it suffice to standardise each dimension of the embedding?",
-	Claim:    "Batch norm at the end prevents that all embeddings become one point, but leaves dimensions that say the same; decorrelating them prevents that, too.",
+	Claim: "Batch norm at the end prevents that all embeddings become one point, but leaves dimensions that say the " +
+		"same; decorrelating them prevents that, too.",
 	Source:   "Hua et al. 2021, arXiv:2105.00470, abstract",
 	Reported: "complete collapse without, dimensional collapse with standardisation; no number",
 	Scale:    "W-MSE without whitening stands for the plain loss of the paper, its whitening for decorrelated batch norm.",
@@ -147,12 +159,14 @@ var dbn03 = lab.Experiment{
 	Claim:    "Standardised embeddings lose dimensions, decorrelated ones do not, and learn without any other means.",
 	Source:   "Hua et al. 2021, arXiv:2105.00470; accuracies as later work quotes them",
 	Reported: "CIFAR-10, ResNet-18: 90.45 linear and 88.15 5-NN with shuffled decorrelated batch norm",
-	Scale: "VIbCReg without its variance and covariance terms stands for the paper's loss, and its iterative normalisation, in groups of 16 of 256 features that are not shuffled, " +
+	Scale: "VIbCReg without its variance and covariance terms stands for the paper's loss, and its iterative " +
+		"normalisation, in groups of 16 of 256 features that are not shuffled, " +
 		"for decorrelated batch norm.",
 	Arms:  []lab.Arm{plainDecorrelated, plainStandardised},
 	Shows: []lab.Metric{lab.Correlation, lab.Participation, lab.EffectiveRank, lab.KNN},
 	Expect: []lab.Expectation{
-		expect.Collapses("standardised", collapse.Dimensional), expect.More(lab.Correlation, "standardised", "decorrelated", 0), expect.Gains("decorrelated", expect.KNNGain),
+		expect.Collapses("standardised", collapse.Dimensional), expect.More(lab.Correlation, "standardised", "decorrelated",
+			0), expect.Gains("decorrelated", expect.KNNGain),
 	},
 	Effect: &lab.Effect{Metric: lab.Correlation, Arm: "standardised", Of: "decorrelated"},
 }

@@ -15,8 +15,8 @@ import (
 // lost are the classes of an embedding that has collapsed, in whatever way.
 var lost = []collapse.Class{collapse.Complete, collapse.Collapsing, collapse.Dimensional}
 
-// Collapses expects the arm to end in one of the classes, any kind of collapse when none is named. An arm that nothing has
-// befallen opposes, also one that has only learnt nothing.
+// Collapses expects the arm to end in one of the classes, any kind of collapse when none is named. An arm that nothing
+// has befallen opposes, also one that has only learnt nothing.
 func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 	if len(classes) == 0 {
 		classes = lost
@@ -38,8 +38,8 @@ func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 	}
 }
 
-// Survives expects the arm not to have collapsed: not to end in one of the classes, in no kind of collapse when none is named.
-// One that has opposes.
+// Survives expects the arm not to have collapsed: not to end in one of the classes, in no kind of collapse when none is
+// named. One that has opposes.
 func Survives(arm string, classes ...collapse.Class) lab.Expectation {
 	text := fmt.Sprintf("%q ends in no kind of collapse", arm)
 	if len(classes) > 0 {
@@ -52,7 +52,8 @@ func Survives(arm string, classes ...collapse.Class) lab.Expectation {
 			switch worst := d.Worst().Class; {
 			case worst == collapse.Diverged || lab.Undecided(d):
 				return lab.Unclear
-			case len(classes) > 0 && slices.Contains(classes, d.Class), len(classes) == 0 && worst.Alarming() && worst != collapse.Uninformative:
+			case len(classes) > 0 && slices.Contains(classes, d.Class),
+				len(classes) == 0 && worst.Alarming() && worst != collapse.Uninformative:
 				return lab.Opposes
 			}
 			return lab.Agrees
@@ -60,8 +61,8 @@ func Survives(arm string, classes ...collapse.Class) lab.Expectation {
 	}
 }
 
-// Visible expects an arm that is known to collapse to have done so: only then does it say something that others have not. When
-// it has not, nothing can be said of the seed.
+// Visible expects an arm that is known to collapse to have done so: only then does it say something that others have
+// not. When it has not, nothing can be said of the seed.
 func Visible(arm string) lab.Expectation {
 	return lab.Expectation{
 		Text: fmt.Sprintf("collapse shows at this length: %q ends as %s", arm, join(lost)),
@@ -74,11 +75,12 @@ func Visible(arm string) lab.Expectation {
 	}
 }
 
-// Fails expects the arm to have collapsed, or to have learnt nothing: its features' neighbours are no better than those of the
-// untrained network. Features that are better, of an embedding that has not collapsed, oppose.
+// Fails expects the arm to have collapsed, or to have learnt nothing: its features' neighbours are no better than those
+// of the untrained network. Features that are better, of an embedding that has not collapsed, oppose.
 func Fails(arm string) lab.Expectation {
 	return lab.Expectation{
-		Text: fmt.Sprintf("%q ends as %s, or with %s not above that of the untrained network by more than %g", arm, join(lost), lab.KNN, KNNGain),
+		Text: fmt.Sprintf("%q ends as %s, or with %s not above that of the untrained network by more than %g", arm,
+			join(lost), lab.KNN, KNNGain),
 		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
 			d, gain := s.Diagnosis(e, arm), s.Gain(arm)
 			switch {
@@ -92,12 +94,13 @@ func Fails(arm string) lab.Expectation {
 	}
 }
 
-// Stalls expects the arm's loss to have stayed near where it began, as a share of the way down to least, while the control's
-// has gone down most of it. One that went down as far opposes.
+// Stalls expects the arm's loss to have stayed near where it began, as a share of the way down to least, while the
+// control's has gone down most of it. One that went down as far opposes.
 func Stalls(arm string, least float64) lab.Expectation {
 	t := collapse.DefaultThresholds()
 	return lab.Expectation{
-		Text: fmt.Sprintf("the loss of %q has gone down less than %.0f %% of the way from its start to %g, and the control's more than %.0f %%", arm, 100*(1-t.HighFloor), least, 100*(1-t.LowFloor)),
+		Text: fmt.Sprintf("the loss of %q has gone down less than %.0f %% of the way from its start to %g, and the "+
+			"control's more than %.0f %%", arm, 100*(1-t.HighFloor), least, 100*(1-t.LowFloor)),
 		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
 			left, control := s.Floor(arm, least), s.Floor(e.Arms[0].Name, least)
 			switch {
@@ -111,12 +114,13 @@ func Stalls(arm string, least float64) lab.Expectation {
 	}
 }
 
-// Solves expects the arm's loss to have come down to that of a constant embedding, which is the least there is. One that keeps
-// a fifth of the way opposes.
+// Solves expects the arm's loss to have come down to that of a constant embedding, which is the least there is. One
+// that keeps a fifth of the way opposes.
 func Solves(arm string, least float64) lab.Expectation {
 	t := collapse.DefaultThresholds()
 	return lab.Expectation{
-		Text: fmt.Sprintf("the loss of %q has gone down more than %.0f %% of the way from its start to %g, that of a constant embedding", arm, 100*(1-t.TrivialFloor), least),
+		Text: fmt.Sprintf("the loss of %q has gone down more than %.0f %% of the way from its start to %g, that of a "+
+			"constant embedding", arm, 100*(1-t.TrivialFloor), least),
 		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 			switch left := s.Floor(arm, least); {
 			case left < t.TrivialFloor:
@@ -142,81 +146,90 @@ func More(m lab.Metric, arm, than string, by float64) lab.Expectation {
 
 // Near expects the metric of two arms to differ by less than within; twice as much opposes.
 func Near(m lab.Metric, arm, to string, within float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q and of %q differ by less than %g", m, arm, to, within), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		switch off := math.Abs(s.Value(arm, m) - s.Value(to, m)); {
-		case off < within:
-			return lab.Agrees
-		case off > 2*within:
-			return lab.Opposes
-		}
-		return lab.Unclear
-	}}
+	return lab.Expectation{Text: fmt.Sprintf("%s of %q and of %q differ by less than %g", m, arm, to, within),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			switch off := math.Abs(s.Value(arm, m) - s.Value(to, m)); {
+			case off < within:
+				return lab.Agrees
+			case off > 2*within:
+				return lab.Opposes
+			}
+			return lab.Unclear
+		}}
 }
 
 // NoLess expects the metric of one arm not to be below the other's by more than within; by twice as much opposes.
 func NoLess(m lab.Metric, arm, than string, within float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is not below that of %q by more than %g", m, arm, than, within), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		switch lack := s.Value(than, m) - s.Value(arm, m); {
-		case lack <= within:
-			return lab.Agrees
-		case lack > 2*within:
-			return lab.Opposes
-		}
-		return lab.Unclear
-	}}
+	return lab.Expectation{Text: fmt.Sprintf("%s of %q is not below that of %q by more than %g", m, arm, than, within),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			switch lack := s.Value(than, m) - s.Value(arm, m); {
+			case lack <= within:
+				return lab.Agrees
+			case lack > 2*within:
+				return lab.Opposes
+			}
+			return lab.Unclear
+		}}
 }
 
-// KNNGain is how much the accuracy of neighbours must have grown to count: two standard errors of the laboratory's 2,000
-// queries, as in a diagnosis.
+// KNNGain is how much the accuracy of neighbours must have grown to count: two standard errors of the laboratory's
+// 2,000 queries, as in a diagnosis.
 var KNNGain = collapse.DefaultThresholds().KNNGain
 
 // Gains expects training to have raised the arm's kNN accuracy above the untrained network's, by more than by.
 func Gains(arm string, by float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is above that of the untrained network by more than %g", lab.KNN, arm, by), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+	return lab.Expectation{Text: fmt.Sprintf("%s of %q is above that of the untrained network by more than %g", lab.KNN,
+		arm, by), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 		return sign(s.Gain(arm), by)
 	}}
 }
 
 // Holds expects a number that was computed in closed form to be in [from, to]. It opposes when it is not.
 func Holds(m lab.Metric, from, to float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s is from %g to %g", m, from, to), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		switch v, known := s.Values[m]; {
-		case !known || math.IsNaN(v):
-			return lab.Unclear
-		case from <= v && v <= to:
-			return lab.Agrees
-		}
-		return lab.Opposes
-	}}
+	return lab.Expectation{Text: fmt.Sprintf("%s is from %g to %g", m, from, to),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			switch v, known := s.Values[m]; {
+			case !known || math.IsNaN(v):
+				return lab.Unclear
+			case from <= v && v <= to:
+				return lab.Agrees
+			}
+			return lab.Opposes
+		}}
 }
 
 // Above expects the metric of an arm to end above a limit; at or below it opposes.
 func Above(m lab.Metric, arm string, limit float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is above %g", m, arm, limit), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		return sign(s.Value(arm, m)-limit, 0)
-	}}
+	return lab.Expectation{Text: fmt.Sprintf("%s of %q is above %g", m, arm, limit),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			return sign(s.Value(arm, m)-limit, 0)
+		}}
 }
 
 // Below expects the metric of an arm to end below a limit; above it opposes.
 func Below(m lab.Metric, arm string, limit float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is below %g", m, arm, limit), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		return sign(limit-s.Value(arm, m), 0)
-	}}
+	return lab.Expectation{Text: fmt.Sprintf("%s of %q is below %g", m, arm, limit),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			return sign(limit-s.Value(arm, m), 0)
+		}}
 }
 
 // Declines expects the metric of an arm to end below what it was at half of the run; above it opposes.
 func Declines(m lab.Metric, arm string) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q ends below what it was at half of the run", m, arm), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		if s.Traces[arm] == nil {
-			return lab.Unclear
-		}
-		return sign(s.Traces[arm].Half(m)-s.Value(arm, m), 0)
-	}}
+	return lab.Expectation{Text: fmt.Sprintf("%s of %q ends below what it was at half of the run", m, arm),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			if s.Traces[arm] == nil {
+				return lab.Unclear
+			}
+			return sign(s.Traces[arm].Half(m)-s.Value(arm, m), 0)
+		}}
 }
 
-// Rises expects the metric of an arm to end above what it was before training by more than by; below by as much opposes.
+// Rises expects the metric of an arm to end above what it was before training by more than by; below by as much
+// opposes.
 func Rises(m lab.Metric, arm string, by float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q ends above what it was before training by more than %g", m, arm, by), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+	return lab.Expectation{Text: fmt.Sprintf("%s of %q ends above what it was before training by more than %g", m, arm,
+		by), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 		if s.Traces[arm] == nil {
 			return lab.Unclear
 		}
@@ -235,15 +248,17 @@ func Exceeds(m, than lab.Metric, arm string, by float64) lab.Expectation {
 	}}
 }
 
-// Foretells expects the order of arms by a metric to be that by the accuracy of their features' neighbours, where better is 1,
-// or the opposite, where it is -1: Spearman's rank correlation of both is then above a half. One below 0 opposes.
+// Foretells expects the order of arms by a metric to be that by the accuracy of their features' neighbours, where
+// better is 1, or the opposite, where it is -1: Spearman's rank correlation of both is then above a half. One below 0
+// opposes.
 func Foretells(m lab.Metric, better float64, arms ...string) lab.Expectation {
 	const enough = 0.5
 	what := "higher"
 	if better < 0 {
 		what = "lower"
 	}
-	text := fmt.Sprintf("Spearman's rank correlation of %s, the %s the better, with %s is above %g over %q", m, what, lab.KNN, enough, arms)
+	text := fmt.Sprintf("Spearman's rank correlation of %s, the %s the better, with %s is above %g over %q", m, what,
+		lab.KNN, enough, arms)
 	return lab.Expectation{Text: text, Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 		switch r := better * s.Foresight(m, arms); {
 		case r > enough:
@@ -255,8 +270,8 @@ func Foretells(m lab.Metric, better float64, arms ...string) lab.Expectation {
 	}}
 }
 
-// ForetellsBetter expects the order of arms by a metric, the higher the better, to be nearer to that by the accuracy of their
-// features' neighbours than the order by another metric is. One that is less near opposes.
+// ForetellsBetter expects the order of arms by a metric, the higher the better, to be nearer to that by the accuracy of
+// their features' neighbours than the order by another metric is. One that is less near opposes.
 func ForetellsBetter(m, than lab.Metric, arms ...string) lab.Expectation {
 	text := fmt.Sprintf("Spearman's rank correlation of %s with %s is above that of %s over %q", m, lab.KNN, than, arms)
 	return lab.Expectation{Text: text, Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {

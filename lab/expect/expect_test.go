@@ -14,12 +14,14 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// What each expectation says of each way to end. The naive verdicts would be wrong in most rows: flat has the spread of a healthy
-// embedding, complete has its rank, point began as one, and the accuracy of complete is that of an untrained network.
+// What each expectation says of each way to end. The naive verdicts would be wrong in most rows: flat has the spread of
+// a healthy embedding, complete has its rank, point began as one, and the accuracy of complete is that of an untrained
+// network.
 func TestExpectations(t *testing.T) {
 	fixed := labtest.Healthy
 	fixed.Loss = -0.5
-	short := labtest.Ending{Loss: -0.83, Cosine: 0.05, Rank: 12, Participation: 3.2, KNN: 0.74} // of a rank below two fifths of the control's
+	// of a rank below two fifths of the control's
+	short := labtest.Ending{Loss: -0.83, Cosine: 0.05, Rank: 12, Participation: 3.2, KNN: 0.74}
 	barely := labtest.Unlearnt
 	barely.KNN = 0.66
 	still := labtest.Point
@@ -110,7 +112,8 @@ func TestExpectations(t *testing.T) {
 		{"near", expect.Near(lab.KNN, "other", "control", 0.04), labtest.Complete, lab.Opposes},
 		{"near", expect.Near(lab.KNN, "other", "control", 0.05), labtest.Unseen, lab.Unclear},
 	} {
-		if got := c.of.Judge(labtest.Collapsing, labtest.Sampled([2]labtest.Ending{labtest.Healthy, c.other})[0]); got != c.want {
+		if got := c.of.Judge(labtest.Collapsing, labtest.Sampled([2]labtest.Ending{labtest.Healthy,
+			c.other})[0]); got != c.want {
 			d := labtest.Sampled([2]labtest.Ending{labtest.Healthy, c.other})[0].Diagnosis(labtest.Collapsing, "other")
 			t.Errorf("%s of %+v is %d, want %d (%s)", c.name, c.other, got, c.want, d.Finding)
 		}
@@ -122,7 +125,8 @@ func TestExpectations(t *testing.T) {
 
 // A loss that stays high says nothing where that of the control does, too.
 func TestStallingIsRelativeToTheControl(t *testing.T) {
-	if got := expect.Stalls("other", -1).Judge(labtest.Collapsing, labtest.Sampled([2]labtest.Ending{labtest.Stalled, labtest.Stalled})[0]); got != lab.Unclear {
+	if got := expect.Stalls("other", -1).Judge(labtest.Collapsing,
+		labtest.Sampled([2]labtest.Ending{labtest.Stalled, labtest.Stalled})[0]); got != lab.Unclear {
 		t.Errorf("both losses are high, and the outcome is %d", got)
 	}
 }
@@ -132,8 +136,10 @@ func TestClosedForms(t *testing.T) {
 		values map[lab.Metric]float64
 		want   lab.Outcome
 	}{
-		{map[lab.Metric]float64{"x.y": 0.1}, lab.Agrees}, {map[lab.Metric]float64{"x.y": 0}, lab.Agrees}, {map[lab.Metric]float64{"x.y": 0.2}, lab.Opposes},
-		{map[lab.Metric]float64{"x.y": -1}, lab.Opposes}, {map[lab.Metric]float64{"x.y": math.NaN()}, lab.Unclear}, {nil, lab.Unclear},
+		{map[lab.Metric]float64{"x.y": 0.1}, lab.Agrees}, {map[lab.Metric]float64{"x.y": 0}, lab.Agrees},
+		{map[lab.Metric]float64{"x.y": 0.2}, lab.Opposes},
+		{map[lab.Metric]float64{"x.y": -1}, lab.Opposes}, {map[lab.Metric]float64{"x.y": math.NaN()}, lab.Unclear},
+		{nil, lab.Unclear},
 	} {
 		if got := expect.Holds("x.y", 0, 0.1).Judge(lab.Experiment{}, lab.Sample{Values: c.values}); got != c.want {
 			t.Errorf("%v is %d, want %d", c.values, got, c.want)
@@ -152,8 +158,9 @@ func TestClustersCollapse(t *testing.T) {
 			h := s.Traces[arm].Run.History
 			for i := range h {
 				if p > 0 {
-					h[i].Assignments = &collapse.Assignments{Rows: 2000, Clusters: 64, Perplexity: p, Marginal: math.Log(p), Information: math.Log(p) / 2,
-						Individual: math.Log(p) / 2, TopShare: 1 / p, Used: int(p)}
+					h[i].Assignments = &collapse.Assignments{Rows: 2000, Clusters: 64, Perplexity: p, Marginal: math.Log(p),
+						Information: math.Log(p) / 2,
+						Individual:  math.Log(p) / 2, TopShare: 1 / p, Used: int(p)}
 				}
 			}
 		}
@@ -182,7 +189,8 @@ func TestForetelling(t *testing.T) {
 	} {
 		s := lab.Sample{Traces: map[string]*lab.Trace{}}
 		for i, arm := range arms {
-			s.Traces[arm] = labtest.Ending{Loss: -0.8, Cosine: 0.1, Rank: c.ranks[i], Participation: 3, KNN: 0.7 + 0.01*float64(i)}.Trace(200)
+			s.Traces[arm] = labtest.Ending{Loss: -0.8, Cosine: 0.1, Rank: c.ranks[i], Participation: 3,
+				KNN: 0.7 + 0.01*float64(i)}.Trace(200)
 		}
 		if got := expect.Foretells(lab.EffectiveRank, c.better, arms...).Judge(lab.Experiment{}, s); got != c.want {
 			t.Errorf("ranks %v, %v the better: %d, want %d", c.ranks, c.better, got, c.want)
@@ -198,7 +206,8 @@ func TestForetellingBetter(t *testing.T) {
 		lidar, rankme []float64
 		want          lab.Outcome
 	}{
-		{right, near, lab.Agrees}, {near, wrong, lab.Agrees}, {near, right, lab.Opposes}, {wrong, right, lab.Opposes}, {near, near, lab.Unclear},
+		{right, near, lab.Agrees}, {near, wrong, lab.Agrees}, {near, right, lab.Opposes}, {wrong, right, lab.Opposes},
+		{near, near, lab.Unclear},
 		{[]float64{10, 20, 30, math.NaN()}, wrong, lab.Unclear},
 	} {
 		s := lab.Sample{Traces: map[string]*lab.Trace{}}

@@ -11,7 +11,8 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// An atlas is the table of methods against switches, of which each cell has the experiments that turn this switch of this method.
+// An atlas is the table of methods against switches, of which each cell has the experiments that turn this switch of
+// this method.
 type atlas struct {
 	Columns []string // switches that some experiment turns
 	Rows    []atlasRow

@@ -48,7 +48,8 @@ func openInBrowser(t *testing.T, html string) *browser {
 	if err := os.WriteFile(file, []byte(html), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WSURLReadTimeout(time.Minute),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
+		chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.NoSandbox) // which a container's root cannot have; the page is the test's own
 	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
@@ -114,7 +115,8 @@ const (
 	unfold = `document.querySelectorAll("details").forEach(d => d.open = true)`
 	// tooWide lists what has to be scrolled to the side to be read. What is clipped away is for screen readers.
 	tooWide = `[document.documentElement, ...document.body.querySelectorAll("*")].filter(e =>
-		e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1 && !e.closest("svg") && !["inline", "none"].includes(getComputedStyle(e).display) ||
+		e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1 && !e.closest("svg") &&
+			!["inline", "none"].includes(getComputedStyle(e).display) ||
 		e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + "." + e.className + ": " + e.textContent.slice(0, 60))`
 	// noSize counts the drawings, curves and texts that cannot be seen.
 	noSize = `[...document.querySelectorAll("svg, .chart g path, svg text")].filter(e => { const r = e.getBoundingClientRect(); return r.width < 1 && r.height < 1 }).length`
@@ -124,7 +126,8 @@ const (
 		return r.right > s.right + 1 || r.left < s.left - 1 || r.top < s.top - 2 || r.bottom > s.bottom + 2 }).map(e => e.textContent)`
 )
 
-// TestReportInABrowser looks at the page as a reader does: on a phone and on a screen, in both colour schemes, and printed.
+// TestReportInABrowser looks at the page as a reader does: on a phone and on a screen, in both colour schemes, and
+// printed.
 func TestReportInABrowser(t *testing.T) {
 	b := openInBrowser(t, pageText(t, fabricatedPage(12, 3)))
 	for _, width := range []int64{390, 1280} {

@@ -31,8 +31,8 @@ const (
 	fateNumber             // of fates
 )
 
-// fabricated is what a run of 200 steps at that fate could have logged: the shapes of curves, spectra and points are those of
-// real runs of the laboratory's network, the numbers invented.
+// fabricated is what a run of 200 steps at that fate could have logged: the shapes of curves, spectra and points are
+// those of real runs of the laboratory's network, the numbers invented.
 func fabricated(f fate, seed int, steps int) []run.Event {
 	r := rand.New(rand.NewPCG(uint64(seed), uint64(f)))
 	constant := &run.ConstantLoss{Value: run.Num(-1), Minimum: true}
@@ -89,8 +89,10 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 		wiggle := 1 + 0.03*r.NormFloat64()
 		z := e
 		z.Event, z.Probe, z.Of, z.Dims, z.Rows = run.Eval, "synthetic:2000", run.OfEmbedding, dims, 400
-		z.MeanCosine, z.EffectiveRank, z.ParticipationRatio, z.Std = run.Num(min(0.999, cosine*wiggle)), run.Num(max(1, rank*wiggle)), run.Num(max(1, ratio*wiggle)), run.Num(std)
-		z.StdRaw, z.TopShare, z.CorrelationOff, z.RankMe = run.Num(std), run.Num(1/ratio), run.Num(min(1, 2/ratio)), run.Num(rank)
+		z.MeanCosine, z.EffectiveRank, z.ParticipationRatio, z.Std = run.Num(min(0.999, cosine*wiggle)),
+			run.Num(max(1, rank*wiggle)), run.Num(max(1, ratio*wiggle)), run.Num(std)
+		z.StdRaw, z.TopShare, z.CorrelationOff, z.RankMe = run.Num(std), run.Num(1/ratio), run.Num(min(1, 2/ratio)),
+			run.Num(rank)
 		z.LiDAR = run.Num(0.7 * rank)
 		z.KNN, z.Alignment, z.Uniformity = run.Num(knn-0.03), run.Num(1.2-0.8*learnt), run.Num(-3.4*std)
 		for k := range dims {
@@ -155,7 +157,8 @@ func writeRuns(t *testing.T, dir string, p lab.Plan, fates map[string]fate) {
 		if err := os.MkdirAll(at, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		config := fmt.Sprintf("format: 1\nseed: %d\nmethod:\n  name: %s\ndata:\n  images: 2000\n  size: 32\nbackbone:\n  name: resnet8\n  width: 16\ntrain:\n  batch: 256\n", j.Seed, j.Arm.Method)
+		config := fmt.Sprintf("format: 1\nseed: %d\nmethod:\n  name: %s\ndata:\n  images: 2000\n  size: 32\nbackbone:\n  "+
+			"name: resnet8\n  width: 16\ntrain:\n  batch: 256\n", j.Seed, j.Arm.Method)
 		var lines strings.Builder
 		for _, e := range fabricated(fates[j.Arm.Name], j.Seed, p.Steps) {
 			text, err := json.Marshal(e)
@@ -175,9 +178,13 @@ func writeRuns(t *testing.T, dir string, p lab.Plan, fates map[string]fate) {
 // fabricatedPage is a report of n invented experiments of two to four arms, of which some have every verdict.
 func fabricatedPage(n, seeds int) *page {
 	methods := []string{"simsiam", "byol", "vicreg", "mocov2", "swav", "dino", "simclr", "barlowtwins", "wmse"}
-	ids := []string{"SIM-01", "SIM-02", "BYO-01", "BYO-02", "VIC-04", "BAR-01", "SIM-07", "BYG-01", "CLR-02", "SIM-06", "MOC-01"}
-	switches := [][]string{{"method.stop_gradient=false"}, {"method.predictor_mode=none"}, {"method.target_momentum=0"}, {"method.covariance=0"},
-		{"method.negatives=false"}, {"method.sinkhorn=false"}, {"method.temperature=1"}, {"train.batch=64"}, {"method.projector.widths=[]"}, {"optim.base_rate=0.6", "optim.warmup_steps=0"}, {"method.projector.norm=none"}, {"method.whitening=false"}}
+	ids := []string{"SIM-01", "SIM-02", "BYO-01", "BYO-02", "VIC-04", "BAR-01", "SIM-07", "BYG-01", "CLR-02", "SIM-06",
+		"MOC-01"}
+	switches := [][]string{{"method.stop_gradient=false"}, {"method.predictor_mode=none"}, {"method.target_momentum=0"},
+		{"method.covariance=0"},
+		{"method.negatives=false"}, {"method.sinkhorn=false"}, {"method.temperature=1"}, {"train.batch=64"},
+		{"method.projector.widths=[]"}, {"optim.base_rate=0.6", "optim.warmup_steps=0"}, {"method.projector.norm=none"},
+		{"method.whitening=false"}}
 	var all []lab.Experiment
 	outcomes := map[string][]fate{}
 	for i := range n {
@@ -188,8 +195,10 @@ func fabricatedPage(n, seeds int) *page {
 		e := lab.Experiment{
 			ID: id, Method: methods[i%len(methods)],
 			Question: "What happens to the embeddings without the part of the method that is asked about here?",
-			Claim:    "Without it the outputs become constant: the loss reaches its minimum of -1 and the standard deviation goes to 0.",
-			Source:   "Chen & He 2021, arXiv:2011.10566, figure 2", Reported: "linear accuracy 67.7 with it and 0.1 without; std near 1/√d, and 0",
+			Claim: "Without it the outputs become constant: the loss reaches its minimum of -1 and the standard deviation " +
+				"goes to 0.",
+			Source: "Chen & He 2021, arXiv:2011.10566, figure 2", Reported: "linear accuracy 67.7 with it and 0.1 without; " +
+				"std near 1/√d, and 0",
 			Scale: "The collapse takes some hundred steps.",
 			Shows: []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},
 		}
@@ -198,17 +207,21 @@ func fabricatedPage(n, seeds int) *page {
 		}
 		arms := 2 + i%3
 		if i == 4 { // as much as an experiment can show
-			arms, e.Shows = 8, []lab.Metric{lab.Perplexity, lab.Information, "terms.mean_entropy_of_outputs", lab.MeanCosine, lab.KNN, lab.Loss}
+			arms, e.Shows = 8, []lab.Metric{lab.Perplexity, lab.Information, "terms.mean_entropy_of_outputs", lab.MeanCosine,
+				lab.KNN, lab.Loss}
 		}
 		for a := range arms {
-			arm := lab.Arm{Name: []string{"as published", "without it", "with half of it and a longer name", "with a fixed random one", "no normalisation in the heads",
-				"slices of 72 rows, four partitions", "the student itself as teacher", "unbreakablylongnameofanarm"}[a], Method: e.Method}
+			arm := lab.Arm{Name: []string{"as published", "without it", "with half of it and a longer name",
+				"with a fixed random one", "no normalisation in the heads",
+				"slices of 72 rows, four partitions", "the student itself as teacher", "unbreakablylongnameofanarm"}[a],
+				Method: e.Method}
 			if a > 0 {
 				arm.Set = switches[(i+a-1)%len(switches)]
 			}
 			e.Arms = append(e.Arms, arm)
 		}
-		e.Expect = []lab.Expectation{expect.Collapses("without it"), expect.More(lab.MeanCosine, "without it", "as published", 0)}
+		e.Expect = []lab.Expectation{expect.Collapses("without it"),
+			expect.More(lab.MeanCosine, "without it", "as published", 0)}
 		e.Effect = &lab.Effect{Metric: lab.Loss, Arm: "as published", Of: "without it"}
 		if i%11 == 10 {
 			e.Untestable = "it needs a network of a size that is not trained here"
@@ -220,7 +233,8 @@ func fabricatedPage(n, seeds int) *page {
 	for _, e := range all {
 		p.Experiments = append(p.Experiments, e.ID)
 	}
-	facts := []word{{"Data", "cifar10.tar.gz: 50000 images, 32×32 pixels"}, {"Network", "resnet8, width 16; batches of 256"}}
+	facts := []word{{"Data", "cifar10.tar.gz: 50000 images, 32×32 pixels"},
+		{"Network", "resnet8, width 16; batches of 256"}}
 	return newPage(p, facts, all, func(e lab.Experiment, long bool) []lab.Sample {
 		if e.Untestable != "" || long && outcomes[e.ID][1] != well {
 			return nil

@@ -12,11 +12,13 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// curves are the drawings of metrics over the steps of training, every seed and arm. A metric that was measured once has none.
+// curves are the drawings of metrics over the steps of training, every seed and arm. A metric that was measured once
+// has none.
 func curves(arms []string, samples []lab.Sample, metrics []lab.Metric) []figure {
 	var all []figure
 	for _, m := range metrics {
-		c := chart{X: "optimiser steps", Steps: true, Names: arms, Title: fmt.Sprintf("%s over the steps of training. ", title(m))}
+		c := chart{X: "optimiser steps", Steps: true, Names: arms,
+			Title: fmt.Sprintf("%s over the steps of training. ", title(m))}
 		points := 0
 		for i, name := range arms {
 			var ends []float64
@@ -56,7 +58,8 @@ func heading(text string) string {
 	return strings.ToUpper(first[:1]) + text[1:]
 }
 
-// wide says whether values are all positive and spread over so many orders of magnitude that a linear axis hides the small ones.
+// wide says whether values are all positive and spread over so many orders of magnitude that a linear axis hides the
+// small ones.
 func wide(curves []curve) bool {
 	least, most := math.Inf(1), 0.0
 	for _, k := range curves {
@@ -77,7 +80,8 @@ const (
 
 // spectra is the drawing of the singular values of z at the end, as shares of the largest.
 func spectra(arms []string, samples []lab.Sample) (figure, bool) {
-	c := chart{X: "direction, largest first", Log: true, Names: arms, Title: "Singular values of the embeddings at the end of training, over the largest. "}
+	c := chart{X: "direction, largest first", Log: true, Names: arms,
+		Title: "Singular values of the embeddings at the end of training, over the largest. "}
 	for i, name := range arms {
 		for _, s := range samples {
 			e, ok := lastDetail(s.Traces[name])
@@ -94,13 +98,15 @@ func spectra(arms []string, samples []lab.Sample) (figure, bool) {
 					above++
 				}
 			}
-			c.Curve = append(c.Curve, curve{i, fmt.Sprintf("%s, seed %d: %d of %d above 1 %% of the largest", letter(i), s.Seed, above, len(e.Spectrum)), points})
+			c.Curve = append(c.Curve, curve{i, fmt.Sprintf("%s, seed %d: %d of %d above 1 %% of the largest", letter(i), s.Seed,
+				above, len(e.Spectrum)), points})
 		}
 	}
 	if len(c.Curve) == 0 {
 		return figure{}, false
 	}
-	return figure{Arm: -1, Caption: "Spectrum of embeddings z at the end", Note: "singular values over the largest, logarithmic", SVG: c.SVG()}, true
+	return figure{Arm: -1, Caption: "Spectrum of embeddings z at the end",
+		Note: "singular values over the largest, logarithmic", SVG: c.SVG()}, true
 }
 
 // lastDetail is the last evaluation of the embeddings that has a spectrum.
@@ -175,7 +181,8 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 		if len(events) == 0 {
 			continue
 		}
-		p := picture{Limit: limit, Title: fmt.Sprintf("Embeddings of %s in two dimensions at %d steps of training", arms[i], len(events))}
+		p := picture{Limit: limit, Title: fmt.Sprintf("Embeddings of %s in two dimensions at %d steps of training", arms[i],
+			len(events))}
 		for _, e := range events {
 			p.Frames = append(p.Frames, frame{e.Step, e.Points, e.Labels})
 		}
@@ -184,7 +191,8 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 	if len(figures) == 0 {
 		return nil, ""
 	}
-	note := fmt.Sprintf("Seed %d: images as points, their embeddings scaled to length 1, in the two directions of their largest spread. Every square reaches from %s to %s in both, so that a collapsed embedding is one point.",
+	note := fmt.Sprintf("Seed %d: images as points, their embeddings scaled to length 1, in the two directions of their "+
+		"largest spread. Every square reaches from %s to %s in both, so that a collapsed embedding is one point.",
 		samples[0].Seed, number(-limit), number(limit))
 	if labelled {
 		note += " Colours are classes of images."
@@ -192,8 +200,8 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 	return figures, note
 }
 
-// frames chooses the evaluations that a picture has squares for: the first, the last, and others evenly between on a logarithmic
-// scale.
+// frames chooses the evaluations that a picture has squares for: the first, the last, and others evenly between on a
+// logarithmic scale.
 func frames(events []run.Event) []int {
 	if len(events) <= squares {
 		return thinned(len(events), squares)

@@ -78,7 +78,8 @@ func letter(arm int) string { return string(rune('A' + arm%26)) }
 
 func same(v float64) float64 { return v }
 
-// finite says whether a value can be drawn: that of a run which diverges on its way to infinity would flatten all others.
+// finite says whether a value can be drawn: that of a run which diverges on its way to infinity would flatten all
+// others.
 func finite(v float64) bool { return math.Abs(v) < 1e9 }
 
 func lastFinite(points []lab.XY) (float64, bool) {

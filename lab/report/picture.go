@@ -37,15 +37,18 @@ const (
 // SVG is the drawing: of each frame's first points, those of one label in one colour.
 func (p picture) SVG() template.HTML {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="picture" viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, squareSide+18, html.EscapeString(p.Title))
+	fmt.Fprintf(&b, `<svg class="picture" viewBox="0 0 %d %d" role="img" aria-label="%s">`,
+		plotWidth, squareSide+18, html.EscapeString(p.Title))
 	for i, f := range p.Frames {
 		left := i * (squareSide + squareGap)
 		step := strconv.Itoa(f.Step)
 		if i == 0 {
 			step = "step " + step
 		}
-		fmt.Fprintf(&b, `<text x="%d" y="12">%s</text><rect x="%d.5" y="17" width="%d" height="%d"/><g transform="translate(%d.5 17) scale(%s)">`,
-			left+squareSide/2, step, left, squareSide, squareSide, left, strconv.FormatFloat(float64(squareSide)/squareUnits, 'g', 3, 64))
+		fmt.Fprintf(&b, `<text x="%d" y="12">%s</text><rect x="%d.5" y="17" width="%d" height="%d"/>`+
+			`<g transform="translate(%d.5 17) scale(%s)">`,
+			left+squareSide/2, step, left, squareSide, squareSide, left,
+			strconv.FormatFloat(float64(squareSide)/squareUnits, 'g', 3, 64))
 		byLabel := map[int]*strings.Builder{}
 		at := map[int][2]int{}
 		for k, q := range f.Points[:min(len(f.Points), pointsShown)] {

@@ -47,7 +47,8 @@ type curve struct {
 func (c chart) SVG() template.HTML {
 	x, y := c.scales()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, plotHeight, html.EscapeString(c.Title))
+	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">`,
+		plotWidth, plotHeight, html.EscapeString(c.Title))
 	b.WriteString(`<path class="grid" d="`)
 	for _, t := range y.ticks {
 		fmt.Fprintf(&b, "M%d %sH%d", plotLeft, short(y.at(t)), plotRight)
@@ -60,7 +61,8 @@ func (c chart) SVG() template.HTML {
 	for _, t := range x.ticks {
 		fmt.Fprintf(&b, `<text x="%s" y="%d">%s</text>`, short(x.at(t)), plotBottom+16, number(t))
 	}
-	fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text></g><g class="y">`, (plotLeft+plotRight)/2, plotBottom+31, html.EscapeString(c.X))
+	fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text></g><g class="y">`,
+		(plotLeft+plotRight)/2, plotBottom+31, html.EscapeString(c.X))
 	for _, t := range y.ticks {
 		fmt.Fprintf(&b, `<text x="%d" y="%s">%s</text>`, plotLeft-5, short(y.at(t)+3.5), number(t))
 	}
@@ -132,7 +134,8 @@ func (c chart) names(b *strings.Builder, y scale) {
 	}
 	for _, n := range all {
 		for i, text := range n.lines {
-			fmt.Fprintf(b, `<text class="n%d" x="%d" y="%s">%s</text>`, n.arm%armStyles, plotRight+6, short(n.at-tall(n)/2+float64(i)*labelHeight+10), html.EscapeString(text))
+			fmt.Fprintf(b, `<text class="n%d" x="%d" y="%s">%s</text>`,
+				n.arm%armStyles, plotRight+6, short(n.at-tall(n)/2+float64(i)*labelHeight+10), html.EscapeString(text))
 		}
 	}
 }
@@ -168,7 +171,8 @@ func (c chart) scales() (x, y scale) {
 	}
 	if c.Steps {
 		x.transform, x.from, x.to = math.Log1p, 0, math.Log1p(max(1, slices.Max(xs)))
-		x.ticks = apart(x, []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000}, slices.Max(xs), 22)
+		x.ticks = apart(x, []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000},
+			slices.Max(xs), 22)
 	} else {
 		x.ticks = append([]float64{x.from}, linear(x.from+(x.to-x.from)/9, x.to, 4)...)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-// TestLine reads paths back: every point is where its value says, to half a tenth of a unit, however far it is from the one before.
+// TestLine reads paths back: every point is where its value says, to half a tenth of a unit, however far it is from the
+// one before.
 func TestLine(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	x := scale{from: 0, to: 100, start: plotLeft, length: plotRight - plotLeft, transform: same}
@@ -37,7 +38,8 @@ func TestLine(t *testing.T) {
 		}
 	}
 	// What is not finite leaves a gap.
-	text := line([]lab.XY{{X: 0, Y: 0}, {X: 10, Y: 0.5}, {X: 20, Y: math.NaN()}, {X: 30, Y: math.Inf(1)}, {X: 40, Y: 0}, {X: 50, Y: 0}}, x, y)
+	text := line([]lab.XY{{X: 0, Y: 0}, {X: 10, Y: 0.5}, {X: 20, Y: math.NaN()}, {X: 30, Y: math.Inf(1)}, {X: 40, Y: 0},
+		{X: 50, Y: 0}}, x, y)
 	if n := strings.Count(text, "M"); n != 2 || strings.Contains(text, "N") {
 		t.Errorf("a curve with a gap is %s", text)
 	}
@@ -76,7 +78,9 @@ func TestTicks(t *testing.T) {
 		from, to float64
 		want     string
 	}{
-		{0, 1, "[0 0.2 0.4 0.6 0.8 1]"}, {-1, 0, "[-1 -0.8 -0.6 -0.4 -0.2 0]"}, {0, 44, "[0 10 20 30 40]"}, {0.61, 0.74, "[0.62 0.64 0.66 0.68 0.7 0.72 0.74]"}, {2e-5, 9e-5, "[2e-05 3e-05 4e-05 5e-05 6e-05 7e-05 8e-05 9e-05]"},
+		{0, 1, "[0 0.2 0.4 0.6 0.8 1]"}, {-1, 0, "[-1 -0.8 -0.6 -0.4 -0.2 0]"}, {0, 44, "[0 10 20 30 40]"},
+		{0.61, 0.74, "[0.62 0.64 0.66 0.68 0.7 0.72 0.74]"}, {2e-5, 9e-5,
+			"[2e-05 3e-05 4e-05 5e-05 6e-05 7e-05 8e-05 9e-05]"},
 	} {
 		var ticks []string
 		for _, v := range linear(c.from, c.to, 5) {
@@ -97,7 +101,8 @@ func TestTicks(t *testing.T) {
 func signedTo(v float64) float64 { return math.Round(v*1e9) / 1e9 }
 
 func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 1: "1", -1: "−1", 0.98765: "0.988", 123.4: "123", 45.678: "45.7", 5e4: "50000", 3e7: "3e7", 1e-4: "1e−4", 0.05: "0.05", math.Inf(1): "∞", math.NaN(): "–"} {
+	for v, want := range map[float64]string{0: "0", 1: "1", -1: "−1", 0.98765: "0.988", 123.4: "123", 45.678: "45.7",
+		5e4: "50000", 3e7: "3e7", 1e-4: "1e−4", 0.05: "0.05", math.Inf(1): "∞", math.NaN(): "–"} {
 		if got := number(v); got != want {
 			t.Errorf("number(%g) is %s, want %s", v, got, want)
 		}
@@ -107,10 +112,13 @@ func TestNumber(t *testing.T) {
 // TestChartsOfOddValues draws what runs can come to: nothing, one point, constants, values out of all bounds.
 func TestChartsOfOddValues(t *testing.T) {
 	for name, points := range map[string][]lab.XY{
-		"none": nil, "one": {{X: 5, Y: 3}}, "constant": {{X: 0, Y: 0.5}, {X: 200, Y: 0.5}}, "nowhere": {{X: 0, Y: math.NaN()}, {X: 1, Y: math.Inf(-1)}}, "diverging": {{X: 0, Y: 1}, {X: 1, Y: 1e300}, {X: 2, Y: math.Inf(1)}}, "tiny": {{X: 0, Y: 1e-30}, {X: 1, Y: 2e-30}},
+		"none": nil, "one": {{X: 5, Y: 3}}, "constant": {{X: 0, Y: 0.5}, {X: 200, Y: 0.5}},
+		"nowhere":   {{X: 0, Y: math.NaN()}, {X: 1, Y: math.Inf(-1)}},
+		"diverging": {{X: 0, Y: 1}, {X: 1, Y: 1e300}, {X: 2, Y: math.Inf(1)}}, "tiny": {{X: 0, Y: 1e-30}, {X: 1, Y: 2e-30}},
 	} {
 		for _, log := range []bool{false, true} {
-			text := string(chart{Title: name, X: "steps", Steps: true, Log: log, Names: []string{"arm"}, Curve: []curve{{Points: points}}}.SVG())
+			text := string(chart{Title: name, X: "steps", Steps: true, Log: log, Names: []string{"arm"},
+				Curve: []curve{{Points: points}}}.SVG())
 			if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") || len(text) > 5000 {
 				t.Errorf("%s (logarithmic: %v) is drawn as %s", name, log, text)
 			}

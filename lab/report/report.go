@@ -30,8 +30,8 @@ var reportStyle string
 
 var reportTemplate = template.Must(template.New("report").Parse(reportText))
 
-// Write writes the report of the laboratory in dir to w: one HTML file that needs no network. It covers the runs that have
-// ended, so it can be made while others go on. The plan's claims are looked up in known.
+// Write writes the report of the laboratory in dir to w: one HTML file that needs no network. It covers the runs that
+// have ended, so it can be made while others go on. The plan's claims are looked up in known.
 func Write(w io.Writer, dir string, known []lab.Experiment) error {
 	l, err := lab.Open(dir, known)
 	if err != nil {
@@ -151,12 +151,14 @@ type diagnosis struct {
 type again struct{ Letter, Name, Command string }
 
 // newPage arranges what read finds of the experiments.
-func newPage(p lab.Plan, facts []word, experiments []lab.Experiment, read func(e lab.Experiment, long bool) []lab.Sample) *page {
+func newPage(p lab.Plan, facts []word, experiments []lab.Experiment,
+	read func(e lab.Experiment, long bool) []lab.Sample) *page {
 	shown := p
 	if filepath.IsAbs(p.Data) {
 		shown.Data = filepath.Base(p.Data) // where it lay on one machine helps nobody on another
 	}
-	g := &page{Style: template.CSS(reportStyle), Facts: facts, Moved: shown.Data != p.Data, Looks: verdictLooks, Classes: classWords}
+	g := &page{Style: template.CSS(reportStyle), Facts: facts, Moved: shown.Data != p.Data, Looks: verdictLooks,
+		Classes: classWords}
 	g.Command = labCommand(shown, p.Experiments)
 	used := map[string]bool{}
 	for _, e := range experiments {
@@ -245,7 +247,8 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 	s.Diagnoses = diagnoses(e, short)
 	for i, a := range e.Arms {
 		j := lab.Job{Arm: a, Seed: 1}
-		s.Again = append(s.Again, again{letter(i), a.Name, shell(p.Args(j, filepath.ToSlash(filepath.Join("runs", s.Anchor, letter(i)+"-seed-1"))))})
+		s.Again = append(s.Again, again{letter(i), a.Name, shell(p.Args(j,
+			filepath.ToSlash(filepath.Join("runs", s.Anchor, letter(i)+"-seed-1"))))})
 	}
 	return s
 }
@@ -379,10 +382,14 @@ func diagnoses(e lab.Experiment, samples []lab.Sample) []diagnosis {
 	for i, a := range e.Arms {
 		first := len(all)
 		add := func(seed int, f collapse.Finding) {
-			at := first + slices.IndexFunc(all[first:], func(d diagnosis) bool { return d.Class == string(f.Class) && d.Meaning == f.Meaning })
+			at := first + slices.IndexFunc(all[first:], func(d diagnosis) bool {
+				return d.Class == string(f.Class) &&
+					d.Meaning == f.Meaning
+			})
 			if at < first {
 				at = len(all)
-				all = append(all, diagnosis{Arm: i % armStyles, Letter: letter(i), Name: a.Name, Class: string(f.Class), Meaning: f.Meaning, Bad: f.Class.Alarming()})
+				all = append(all, diagnosis{Arm: i % armStyles, Letter: letter(i), Name: a.Name, Class: string(f.Class),
+					Meaning: f.Meaning, Bad: f.Class.Alarming()})
 			}
 			parts := make([]string, len(f.Evidence))
 			for k, v := range f.Evidence {

@@ -34,12 +34,13 @@ func pageText(t *testing.T, g *page) string {
 	return b.String()
 }
 
-// TestReportOutline compares what a reader who cannot see finds in the report: headings, captions, table headers and what drawings
-// say of themselves, with their nesting. That the page parses as XML shows that nothing is left open.
+// TestReportOutline compares what a reader who cannot see finds in the report: headings, captions, table headers and
+// what drawings say of themselves, with their nesting. That the page parses as XML shows that nothing is left open.
 func TestReportOutline(t *testing.T) {
 	text := pageText(t, fabricatedPage(6, 3))
 	var outline strings.Builder
-	named := map[string]bool{"h1": true, "h2": true, "h3": true, "h4": true, "caption": true, "th": true, "figcaption": true, "summary": true}
+	named := map[string]bool{"h1": true, "h2": true, "h3": true, "h4": true, "caption": true, "th": true,
+		"figcaption": true, "summary": true}
 	d := xml.NewDecoder(strings.NewReader(text))
 	depth := 0
 	collect := 0 // depth of the element whose text is being collected
@@ -134,7 +135,8 @@ func TestReportOfADirectory(t *testing.T) {
 	if err := Write(&b, dir, claims.All); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"SIM-01", "confirmed", "preliminary", "COMPLETE", "2000 images, 32×32 pixels", "resnet8, width 16", "https://arxiv.org/abs/2011.10566",
+	for _, want := range []string{"SIM-01", "confirmed", "preliminary", "COMPLETE", "2000 images, 32×32 pixels",
+		"resnet8, width 16", "https://arxiv.org/abs/2011.10566",
 		"parallax lab run SIM-01 --data synthetic:2000 --seeds 2 --steps 200", "method.stop_gradient=false"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the report lacks %q", want)
@@ -179,12 +181,13 @@ func TestReportEscapes(t *testing.T) {
 	p := lab.Plan{Experiments: []string{"SIM-01"}, Data: hostile, Seeds: 1, Steps: 200, Set: []string{`data.labels=</style><b>`}}
 	e := lab.Experiment{ID: "X", Method: "<i>", Question: "a<b?", Claim: `"&'`, Source: `<a href="javascript:x">arXiv:2011.10566</a>`, Reported: "</title>",
 		Arms: []lab.Arm{{Name: `<svg onload="x">`, Method: "simsiam"}, {Name: "--></style>", Method: "simsiam", Set: []string{"method.x=<u>"}}}, Shows: []lab.Metric{lab.MeanCosine}}
-	text := pageText(t, newPage(p, setup(p, t.TempDir(), []lab.Experiment{e}), []lab.Experiment{e}, func(e lab.Experiment, long bool) []lab.Sample {
-		if long {
-			return nil
-		}
-		return fabricatedSamples(e, 1, well, onePoint)
-	}))
+	text := pageText(t, newPage(p, setup(p, t.TempDir(), []lab.Experiment{e}), []lab.Experiment{e},
+		func(e lab.Experiment, long bool) []lab.Sample {
+			if long {
+				return nil
+			}
+			return fabricatedSamples(e, 1, well, onePoint)
+		}))
 	for _, not := range []string{"<script>alert", "<img", "<svg onload", "<i>", "<u>", "</style><b>", `href="javascript`, "--></style>"} {
 		if strings.Contains(text, not) {
 			t.Errorf("the page has %s as it was given", not)
@@ -198,7 +201,8 @@ func TestReportEscapes(t *testing.T) {
 	}
 }
 
-// TestContrast computes the contrast of all text and of all lines of drawings in both colour schemes: WCAG 2.2 asks for 4.5 and 3.
+// TestContrast computes the contrast of all text and of all lines of drawings in both colour schemes: WCAG 2.2 asks for
+// 4.5 and 3.
 func TestContrast(t *testing.T) {
 	light, dark, _ := strings.Cut(reportStyle, "prefers-color-scheme: dark")
 	schemes := map[string]map[string]string{"light": colours(light[:strings.Index(light, "}")])}
@@ -212,7 +216,8 @@ func TestContrast(t *testing.T) {
 				t.Errorf("%s: %s on %s has a contrast of %.2f, and %.1f is asked for", scheme, front, back, got, least)
 			}
 		}
-		for _, text := range []string{"ink", "dim", "link", "differs", "yes", "no", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"} {
+		for _, text := range []string{"ink", "dim", "link", "differs", "yes", "no", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
+			"a7"} {
 			check(text, "bg", 4.5)
 		}
 		check("ink", "soft", 4.5)

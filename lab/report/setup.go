@@ -52,7 +52,8 @@ func setup(p lab.Plan, dir string, experiments []lab.Experiment) []word {
 	runs := len(p.Jobs(experiments))
 	facts = append(facts,
 		word{"Training", fmt.Sprintf("%d steps a run; arms of another batch size see as many images", p.Steps)},
-		word{"Seeds", fmt.Sprintf("1 to %d; with the same seed all arms have the same initial weights, order of the data and views", p.Seeds)},
+		word{"Seeds", fmt.Sprintf("1 to %d; with the same seed all arms have the same initial weights, order of the data "+
+			"and views", p.Seeds)},
 		word{"Runs", strconv.Itoa(runs)})
 	if len(p.Set) > 0 {
 		facts = append(facts, word{"Set for all", strings.Join(p.Set, " ")})

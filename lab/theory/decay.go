@@ -9,13 +9,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// A motion is the gradient flow of a linear network W and its linear predictor W_p under BYOL's loss without normalising, with
-// weight decay η, inputs of unit variance, and a target of τW:
+// A motion is the gradient flow of a linear network W and its linear predictor W_p under BYOL's loss without
+// normalising, with weight decay η, inputs of unit variance, and a target of τW:
 //
 //	Ẇ_p = α G Wᵀ - ηW_p,  Ẇ = W_pᵀ G - ηW,  G = -(1+σ²) W_p W + τW
 //
-// (mode by mode the paper's equations 11 and 12). With P for W_p, half of d‖W‖²/dt is tr Wᵀ(τ(P+Pᵀ)/2 - (1+σ²)PᵀP - η)W, and whatever P is,
-// τ(P+Pᵀ)/2 - (1+σ²)PᵀP is τ²/(4(1+σ²)) less a square: above that decay ‖W‖ goes to 0.
+// (mode by mode the paper's equations 11 and 12). With P for W_p, half of d‖W‖²/dt is tr Wᵀ(τ(P+Pᵀ)/2 - (1+σ²)PᵀP -
+// η)W, and whatever P is, τ(P+Pᵀ)/2 - (1+σ²)PᵀP is τ²/(4(1+σ²)) less a square: above that decay ‖W‖ goes to 0.
 type Motion struct{ Tau, Sigma, Rate float64 } // Sigma is σ², rate is α
 
 const (
@@ -28,8 +28,9 @@ const (
 // critical is the decay above which collapse is unavoidable.
 func (m Motion) critical() float64 { return m.Tau * m.Tau / (4 * (1 + m.Sigma)) }
 
-// Left is what is left of the network's least and largest singular value under a decay given over the critical one. It begins with
-// W_p = τ/(1+σ²), where G = 0, and W/√α a rotation of as much, for αWWᵀ - W_p² goes to 0 whatever else happens; both with noise.
+// Left is what is left of the network's least and largest singular value under a decay given over the critical one. It
+// begins with W_p = τ/(1+σ²), where G = 0, and W/√α a rotation of as much, for αWWᵀ - W_p² goes to 0 whatever else
+// happens; both with noise.
 func (m Motion) Left(decay float64, seed uint64) (least, most float64) {
 	const d = motionDims
 	r := rand.New(rand.NewPCG(seed, 0x647072))

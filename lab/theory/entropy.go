@@ -14,7 +14,8 @@ const (
 
 type assignment [clusterCount]float64
 
-// ClimbEntropy climbs one of the two entropies from assignments that begin certain, and returns what they then say of the image.
+// ClimbEntropy climbs one of the two entropies from assignments that begin certain, and returns what they then say of
+// the image.
 func ClimbEntropy(mean bool, seed uint64) float64 {
 	const steps, rate = 2000, 10
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -49,7 +50,8 @@ func ClimbEntropy(mean bool, seed uint64) float64 {
 	return math.Max(0, entropy(balance(p[:]))-meanEntropy(p[:])) / math.Log(clusterCount) // rounding may take it below
 }
 
-// climb is the gradient by an image's logits of the entropy of q, to which its assignment p contributes: Σ_k p_k (δ_jk - p_j) · (-ln q_k).
+// climb is the gradient by an image's logits of the entropy of q, to which its assignment p contributes: Σ_k p_k (δ_jk
+// - p_j) · (-ln q_k).
 func climb(p, q assignment) (up assignment) {
 	expected := 0.0
 	for k := range p {

@@ -9,9 +9,9 @@ import (
 	"github.com/parallax-ssl/parallax/lab/internal/moments"
 )
 
-// Recovery moves the two views' embeddings of 256 images, 8 numbers each, down the gradient of VICReg's invariance and variance
-// terms. It returns the norm of the variance term's gradient at the start, for one view, and the number of steps after which
-// the standard deviation has come from std to 0.5; 10,000 when it has not.
+// Recovery moves the two views' embeddings of 256 images, 8 numbers each, down the gradient of VICReg's invariance and
+// variance terms. It returns the norm of the variance term's gradient at the start, for one view, and the number of
+// steps after which the standard deviation has come from std to 0.5; 10,000 when it has not.
 func Recovery(std float64, ofVariance bool, seed uint64) (slope, steps float64) {
 	const (
 		images, dims, most = 256, 8, 10000

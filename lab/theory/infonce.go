@@ -9,13 +9,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// The linear networks of Jing et al. 2022, arXiv:2110.09348, sections 4 and 5, trained by plain gradient descent on their
-// InfoNCE, equation 2, of squared distances without normalising:
+// The linear networks of Jing et al. 2022, arXiv:2110.09348, sections 4 and 5, trained by plain gradient descent on
+// their InfoNCE, equation 2, of squared distances without normalising:
 //
 //	L = -Σᵢ log( exp(-|zᵢ-z'ᵢ|²/2) / ( Σ_{j≠i} exp(-|zᵢ-zⱼ|²/2) + exp(-|zᵢ-z'ᵢ|²/2) ) )
 //
-// Data are Gaussian with variance 1 in every dimension, and a view is an image plus Gaussian noise of the given variance in
-// the last half of its dimensions: the paper's toy model, figure 3.
+// Data are Gaussian with variance 1 in every dimension, and a view is an image plus Gaussian noise of the given
+// variance in the last half of its dimensions: the paper's toy model, figure 3.
 const (
 	ToyDims   = 16
 	toyImages = 64
@@ -37,8 +37,8 @@ func toyBatch(noise float64, r *rand.Rand) (x, added *mat.Dense) {
 	return x, added
 }
 
-// toyPull is X of lemma 2, over the number of images: the gradient of the loss in W is -WX. With the softmax αᵢⱼ of -|zᵢ-zⱼ|²/2
-// it is Σᵢⱼ αᵢⱼ(xᵢ-xⱼ)(xᵢ-xⱼ)ᵀ - Σᵢ(1-αᵢᵢ)(x'ᵢ-xᵢ)(x'ᵢ-xᵢ)ᵀ.
+// toyPull is X of lemma 2, over the number of images: the gradient of the loss in W is -WX. With the softmax αᵢⱼ of
+// -|zᵢ-zⱼ|²/2 it is Σᵢⱼ αᵢⱼ(xᵢ-xⱼ)(xᵢ-xⱼ)ᵀ - Σᵢ(1-αᵢᵢ)(x'ᵢ-xᵢ)(x'ᵢ-xᵢ)ᵀ.
 func toyPull(w, x, added *mat.Dense) *mat.Dense {
 	n := toyImages
 	var z, moved mat.Dense

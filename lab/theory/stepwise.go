@@ -20,13 +20,14 @@ const (
 	stepNumber  = 2000 // of gradient descent: twice as many as the sixth dimension takes from small weights
 )
 
-// The simplified Barlow Twins of Simon et al.: without standardising features, and with on- and off-diagonal weighted alike,
+// The simplified Barlow Twins of Simon et al.: without standardising features, and with on- and off-diagonal weighted
+// alike,
 //
 //	L = ‖C - I‖²_F  with  C = (1/2n) Σᵢ f(xᵢ)f(x'ᵢ)ᵀ + f(x'ᵢ)f(xᵢ)ᵀ = WΓWᵀ  for f(x) = Wx,
 //
-// where Γ is the same of the views themselves. Since Γ is symmetric, dL = 4 tr(ΓWᵀ(C-I) dW): the gradient is 4(C-I)WΓ. A direction
-// of Γ with the eigenvalue γ that W sees alone has λ = γ|Wv|² in C, with dλ/dt = 8γλ(1-λ): from a small λ₀ it is half
-// learnt at t = ln(1/λ₀ - 1)/8γ.
+// where Γ is the same of the views themselves. Since Γ is symmetric, dL = 4 tr(ΓWᵀ(C-I) dW): the gradient is 4(C-I)WΓ.
+// A direction of Γ with the eigenvalue γ that W sees alone has λ = γ|Wv|² in C, with dλ/dt = 8γλ(1-λ): from a small λ₀
+// it is half learnt at t = ln(1/λ₀ - 1)/8γ.
 func stepGradient(w, gamma *mat.Dense) *mat.Dense {
 	off := stepCorrelation(w, gamma)
 	for k := range StepOutputs {

@@ -50,8 +50,8 @@ func TestToyPullIsTheGradient(t *testing.T) {
 	}
 }
 
-// A linear network that stays has the larger root of p(τ - (1+σ²)p) = η, p over τ/(1+σ²) being (1 + √(1-η/η'))/2, η' the critical
-// decay.
+// A linear network that stays has the larger root of p(τ - (1+σ²)p) = η, p over τ/(1+σ²) being (1 + √(1-η/η'))/2, η'
+// the critical decay.
 func TestWeightDecayOfTheLinearNetwork(t *testing.T) {
 	m := Motion{Tau: 0.9, Sigma: 0.5, Rate: 2}
 	for _, decay := range []float64{0.2, 0.5, 0.9} {
@@ -62,7 +62,8 @@ func TestWeightDecayOfTheLinearNetwork(t *testing.T) {
 	}
 }
 
-// The simplified Barlow Twins of STP-01 by differences, and one direction alone against the logistic curve that it follows.
+// The simplified Barlow Twins of STP-01 by differences, and one direction alone against the logistic curve that it
+// follows.
 func TestStepGradientIsTheGradient(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 3))
 	gamma, w := stepViews(r), mat.NewDense(StepOutputs, stepInputs, nil)

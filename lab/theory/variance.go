@@ -95,8 +95,8 @@ func ConditionalVariance(seed uint64) Decomposition {
 	}
 }
 
-// envelope is the largest difference between two gradients by θ of the error of predicting the target from z = θ·x linearly:
-// under the best predictor, held still, and of the least error itself, by central differences.
+// envelope is the largest difference between two gradients by θ of the error of predicting the target from z = θ·x
+// linearly: under the best predictor, held still, and of the least error itself, by central differences.
 func envelope(r *rand.Rand, p []float64, target [][targetDims]float64) (worst float64) {
 	x, theta := make([][targetDims]float64, len(p)), [targetDims]float64{}
 	for c := range theta {

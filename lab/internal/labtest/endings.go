@@ -21,11 +21,14 @@ type Ending struct {
 
 // Endings as short runs have them.
 var (
-	Healthy  = Ending{Loss: -0.83, Cosine: 0.05, Rank: 38, Participation: 3.2, KNN: 0.74}
-	Complete = Ending{Loss: -0.999, Cosine: 0.99, Rank: 30, Participation: 9, KNN: 0.65}   // a rank as if nothing had happened
-	Flat     = Ending{Loss: -0.95, Cosine: 0.07, Rank: 6.5, Participation: 1.4, KNN: 0.73} // a spread as if nothing had happened
-	Stalled  = Ending{Loss: -0.18, Cosine: 0.04, Rank: 43, Participation: 3.3, KNN: 0.73}
-	Point    = Ending{Loss: -0.999, Cosine: 0.998, Rank: 40, Participation: 8, KNN: 0.63, firstCosine: 0.94, firstLoss: -0.5}
+	Healthy = Ending{Loss: -0.83, Cosine: 0.05, Rank: 38, Participation: 3.2, KNN: 0.74}
+	// a rank as if nothing had happened
+	Complete = Ending{Loss: -0.999, Cosine: 0.99, Rank: 30, Participation: 9, KNN: 0.65}
+	// a spread as if nothing had happened
+	Flat    = Ending{Loss: -0.95, Cosine: 0.07, Rank: 6.5, Participation: 1.4, KNN: 0.73}
+	Stalled = Ending{Loss: -0.18, Cosine: 0.04, Rank: 43, Participation: 3.3, KNN: 0.73}
+	Point   = Ending{Loss: -0.999, Cosine: 0.998, Rank: 40, Participation: 8, KNN: 0.63, firstCosine: 0.94,
+		firstLoss: -0.5}
 	Exploded = Ending{Loss: math.NaN(), Cosine: 0.1, Rank: 30, Participation: 3, KNN: 0.7}
 	Unlearnt = Ending{Loss: -0.8, Cosine: 0.05, Rank: 38, Participation: 3.2, KNN: 0.65}
 	Unseen   = Ending{Loss: -0.8, nan: true}
@@ -43,7 +46,8 @@ func (e Ending) Trace(steps int) *lab.Trace {
 		}
 		return run.Num(from + share*(to-from))
 	}
-	t := &lab.Trace{Events: []run.Event{{Event: run.Start, Steps: steps, Constant: &run.ConstantLoss{Value: run.Num(-1), Minimum: true}}}}
+	t := &lab.Trace{Events: []run.Event{{Event: run.Start, Steps: steps,
+		Constant: &run.ConstantLoss{Value: run.Num(-1), Minimum: true}}}}
 	for i := range 11 {
 		step, share := i*steps/10, float64(i)/10
 		loss := start.Loss + share*(e.Loss-start.Loss)
@@ -53,8 +57,10 @@ func (e Ending) Trace(steps int) *lab.Trace {
 		logged := run.Event{Event: run.StepEnd, Step: max(1, step), Loss: run.Num(loss)}
 		evaluated := []run.Event{
 			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, KNN: at(share, start.KNN, e.KNN)},
-			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Rows: 2000, Dims: 128, MeanCosine: at(share, start.Cosine, e.Cosine),
-				Std: at(share, 0.9, math.Sqrt(1-e.Cosine)), EffectiveRank: at(share, start.Rank, e.Rank), ParticipationRatio: at(share, start.Participation, e.Participation)},
+			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Rows: 2000, Dims: 128,
+				MeanCosine: at(share, start.Cosine, e.Cosine),
+				Std:        at(share, 0.9, math.Sqrt(1-e.Cosine)), EffectiveRank: at(share, start.Rank, e.Rank),
+				ParticipationRatio: at(share, start.Participation, e.Participation)},
 		}
 		if i == 0 { // the first loss is logged after the untrained network was evaluated
 			t.Events = append(append(t.Events, evaluated...), logged)
@@ -74,7 +80,8 @@ func (e Ending) Trace(steps int) *lab.Trace {
 func Sampled(pairs ...[2]Ending) []lab.Sample {
 	var all []lab.Sample
 	for i, p := range pairs {
-		all = append(all, lab.Sample{Seed: i + 1, Traces: map[string]*lab.Trace{"control": p[0].Trace(200), "other": p[1].Trace(200)}})
+		all = append(all, lab.Sample{Seed: i + 1, Traces: map[string]*lab.Trace{"control": p[0].Trace(200),
+			"other": p[1].Trace(200)}})
 	}
 	return all
 }
@@ -98,6 +105,7 @@ func Together(parts ...[]lab.Sample) []lab.Sample {
 
 // Collapsing is the claim that the other arm collapses.
 var Collapsing = lab.Experiment{
-	ID: "X-01", Method: "simsiam", Arms: []lab.Arm{{Name: "control", Method: "simsiam"}, {Name: "other", Method: "simsiam", Set: []string{"a.b=c"}}},
+	ID: "X-01", Method: "simsiam", Arms: []lab.Arm{{Name: "control", Method: "simsiam"},
+		{Name: "other", Method: "simsiam", Set: []string{"a.b=c"}}},
 	Expect: []lab.Expectation{expect.Collapses("other")},
 }
