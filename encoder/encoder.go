@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
 	"github.com/parallax-ssl/parallax/checkpoint"
+	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -26,6 +28,7 @@ var ErrClosed = errors.New("the encoder is closed")
 type Encoder struct {
 	about     Description
 	batch     int
+	own       []method.Entry
 	recipe    augment.Recipe
 	normalize augment.Normalize
 	layer     nn.Layer
@@ -40,7 +43,8 @@ type Encoder struct {
 
 // Description says what an Encoder is.
 type Description struct {
-	Path string // the file that was read
+	Path string // the file, or the checkpoint's folder, that was read
+	Step int    // of the checkpoint; 0 for a file
 	checkpoint.Encoder
 }
 
@@ -54,7 +58,11 @@ const DefaultBatchSize = 64
 // point.
 func BatchSize(n int) Option { return func(e *Encoder) { e.batch = n } }
 
-// Open reads the encoder of a finished run from the run's directory, or from an encoder.safetensors alone.
+// Methods adds objectives to the built-in ones: Open must know the one of a run whose checkpoint it reads.
+func Methods(own ...method.Entry) Option { return func(e *Encoder) { e.own = append(e.own, own...) } }
+
+// Open reads an encoder from an encoder.safetensors, or from the directory of a run: the one that the run exported when it
+// ended or was interrupted, and while there is none, that of the newest checkpoint that is whole.
 func Open(path string, options ...Option) (*Encoder, error) {
 	e := &Encoder{batch: DefaultBatchSize}
 	for _, o := range options {
@@ -70,48 +78,53 @@ func (e *Encoder) open(path string) error {
 	if e.batch < 1 {
 		return fmt.Errorf("the batch size is %d: it must be at least 1", e.batch)
 	}
-	file, err := find(path)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("there is no such directory or file: give the directory of a run, or an encoder.safetensors")
+	}
 	if err != nil {
 		return err
 	}
+	if !info.IsDir() {
+		return e.openFile(path)
+	}
+	text, err := run.ReadConfig(path)
+	if err != nil {
+		return fmt.Errorf("%w: give the directory of a run, or an encoder.safetensors", err)
+	}
+	file := filepath.Join(path, run.EncoderFile)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return e.openCheckpoint(path, text)
+	}
+	return e.openFile(file)
+}
+
+// openFile reads an encoder.safetensors.
+func (e *Encoder) openFile(file string) error {
 	states, metadata, err := nn.ReadStates(file)
 	if err != nil {
 		return err
 	}
+	e.about.Path = file
 	if e.about.Encoder, err = checkpoint.ParseEncoder(metadata); err != nil {
 		return err
 	}
-	e.about.Path = file
 	return e.build(states)
 }
 
-// find is the file to read for a path that may be a run directory.
-func find(path string) (string, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", errors.New("there is no such directory or file: give the directory of a run, or an encoder.safetensors")
+// network is the backbone that d describes.
+func (d *Description) network() (parallax.Backbone, error) {
+	s := backbone.Spec{Name: d.Architecture, Width: d.Width, Stem: backbone.Stem(d.Stem), Size: d.Size}
+	if err := s.Norm.UnmarshalText([]byte(d.Norm)); err != nil {
+		return nil, fmt.Errorf("the backbone's norm: %w", err)
 	}
-	if err != nil || !info.IsDir() {
-		return path, err
-	}
-	if _, err := run.ReadConfig(path); err != nil {
-		return "", fmt.Errorf("%w: give the directory of a run, or an encoder.safetensors", err)
-	}
-	file := filepath.Join(path, run.EncoderFile)
-	if _, err := os.Stat(file); err != nil {
-		return "", fmt.Errorf("the run has not finished, so it has no %s: finish it with  parallax pretrain --resume %s", run.EncoderFile, path)
-	}
-	return file, nil
+	return s.New()
 }
 
 // build makes the network and gives it its weights.
 func (e *Encoder) build(states []nn.State) error {
 	d := &e.about
-	s := backbone.Spec{Name: d.Architecture, Width: d.Width, Stem: backbone.Stem(d.Stem), Size: d.Size}
-	if err := s.Norm.UnmarshalText([]byte(d.Norm)); err != nil {
-		return fmt.Errorf("the backbone's norm: %w", err)
-	}
-	body, err := s.New()
+	body, err := d.network()
 	if err != nil {
 		return err
 	}

@@ -369,14 +369,14 @@ func TestOpenErrors(t *testing.T) {
 	half := filepath.Join(dir, "half.safetensors")
 	unfinished := filepath.Join(dir, "unfinished")
 	if err := errors.Join(os.WriteFile(half, text[:len(text)/2], 0o666), os.Mkdir(unfinished, 0o777),
-		os.WriteFile(filepath.Join(unfinished, run.ConfigFile), []byte("seed: 1\n"), 0o666)); err != nil {
+		os.WriteFile(filepath.Join(unfinished, run.ConfigFile), []byte("method: {name: simclr}\n"), 0o666)); err != nil {
 		t.Fatal(err)
 	}
 	before := live(t)
 	for path, want := range map[string]string{
 		filepath.Join(dir, "none"):      "no such directory or file",
 		dir:                             "not a run directory",
-		unfinished:                      "pretrain --resume",
+		unfinished:                      "it lacks",
 		half:                            "half.safetensors",
 		set("architecture", "resnet88"): `"resnet8"?`,
 		set("architecture", ""):         "which network",

@@ -42,7 +42,7 @@ var may = map[string][]string{
 	"run":            {"config"},
 	"checkpoint":     {"nn", "torch", "run"},
 	"train":          {".", "nn", "augment", "torch", "dataset", "optim", "checkpoint", "config", "run"},
-	"encoder":        {"checkpoint", "backbone", ".", "nn", "augment", "torch", "config", "run"},
+	"encoder":        {".", "nn", "augment", "torch", "backbone", "checkpoint", "config", "method", "run"},
 	"dashboard":      {"config", "run"},
 	"pretrain":       {".", "nn", "augment", "torch", "backbone", "dataset", "method", "preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},
 	"pretrain/guard": {"collapse/guard", "method", "config", "run", "train"},

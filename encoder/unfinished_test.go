@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package encoder_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/checkpoint"
+	"github.com/parallax-ssl/parallax/encoder"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/pretrain"
+	"github.com/parallax-ssl/parallax/run"
+)
+
+// A run that was killed has checkpoints, and no encoder.safetensors. Its encoder is that of the newest whole checkpoint: of
+// DINO the teacher, of an objective of the caller's own what that says.
+func TestUnfinished(t *testing.T) {
+	simclr, err := method.Find("simclr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := simclr
+	own.Name = "own"
+	images := []*augment.Image{augment.NewImage(20, 30), augment.NewImage(16, 16)}
+	for i := range images[0].Pix {
+		images[0].Pix[i] = byte(i * i)
+	}
+	for _, c := range []struct {
+		name     string
+		settings []pretrain.Setting
+	}{
+		{"dino", []pretrain.Setting{
+			pretrain.Set("method.outputs", 16), pretrain.Set("method.hidden", 16), pretrain.Set("method.bottleneck", 8), pretrain.Set("method.small_crops", 0),
+		}},
+		{own.Name, nil},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		if _, err := pretrain.Run(context.Background(), &pretrain.Request{
+			Preset: "tiny-cpu", Methods: []method.Entry{own}, Settings: append([]pretrain.Setting{
+				pretrain.Set("method.name", c.name), pretrain.Set("data.path", "synthetic:32"), pretrain.Set("data.size", 16),
+				pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 16), pretrain.Set("train.threads", 1),
+				pretrain.Set("train.max_steps", 4), pretrain.Set("train.save_every", 2), pretrain.Set("train.keep", 2),
+			}, c.settings...),
+		}, pretrain.Options{Out: dir}); err != nil {
+			t.Fatal(err)
+		}
+		embed := func() ([][]float32, encoder.Description, error) {
+			e, err := encoder.Open(dir, encoder.Methods(own))
+			if err != nil {
+				return nil, encoder.Description{}, err
+			}
+			defer e.Close()
+			rows, err := e.Embed(context.Background(), images)
+			return rows, e.Describe(), err
+		}
+		want, finished, err := embed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, run.EncoderFile)); err != nil {
+			t.Fatal(err)
+		}
+		got, about, err := embed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the last checkpoint's features are not those of the exported encoder", c.name)
+		}
+		if about.Step != 4 || about.Encoder != finished.Encoder {
+			t.Errorf("%s: the checkpoint is described as %+v, the file as %+v", c.name, about, finished)
+		}
+		if _, err := encoder.Open(dir); (c.name == own.Name) != (err != nil) {
+			t.Errorf("%s, not named to Open: %v", c.name, err)
+		}
+		damage(t, dir, 4)
+		if _, about, err := embed(); err != nil || about.Step != 2 {
+			t.Errorf("%s: after the damage of step 4, step %d (%v)", c.name, about.Step, err)
+		}
+		damage(t, dir, 2)
+		if _, _, err := embed(); err == nil || !strings.Contains(err.Error(), "none of the run's") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: after the damage of all: %v", c.name, err)
+		}
+		if err := os.RemoveAll(filepath.Join(dir, run.CheckpointsDir)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := embed(); err == nil || !strings.Contains(err.Error(), "pretrain --resume") {
+			t.Errorf("%s: without a checkpoint: %v", c.name, err)
+		}
+	}
+}
+
+// damage turns over one bit of a checkpoint's networks.
+func damage(t *testing.T, dir string, step int) {
+	t.Helper()
+	path := filepath.Join(checkpoint.Path(dir, checkpoint.Name(step)), "model.safetensors")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		damaged := bytes.Clone(text)
+		damaged[len(damaged)-1] ^= 1
+		err = errors.Join(os.Remove(path), os.WriteFile(path, damaged, 0o666))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
