@@ -34,7 +34,7 @@ type Data struct {
 	Mean, Std   [3]float64 // of R, G, B in 0 to 1, what a view is normalised by
 	Images      int        // how many there are
 	Fingerprint string     // of the data set's content and order: a resume refuses another one
-	Decoder     string     // of JPEG: "libjpeg-turbo VERSION" or "image/jpeg"; they differ by some grey levels
+	Decoder     string     // of JPEG: "turbojpeg" or "go"; they differ by some grey levels
 }
 
 // Normalize is what a view is normalised by.

@@ -4,6 +4,7 @@ package config
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,7 +34,7 @@ func (l *Layered) Encode() ([]byte, error) {
 	}
 	w := &encoder{sources: l.Sources}
 	w.raw("# The configuration of a Parallax run: every value, and behind it where the value came from.")
-	w.raw(formatKey + ": " + format)
+	w.raw(formatKey + ": " + strconv.Itoa(keys.format))
 	for _, n := range root.kids {
 		if n.kind == leaf {
 			w.line("", n.key+": "+text(n.value), n)

@@ -44,7 +44,7 @@ func example(t testing.TB) *Layered {
 	c.Method = MethodConfig{Name: "contrast", Fields: newContrast()}
 	c.Augment = recipes()
 	c.Data = Data{Path: "photos:2024/summer", Labels: "none", Split: "train", Size: 32, Mean: [3]float64{0.4914, 0.4822, 0.4465},
-		Std: [3]float64{0.247, 0.2435, 0.2616}, Images: 50000, Fingerprint: "sha256:0123", Decoder: "libjpeg-turbo 2.1.5"}
+		Std: [3]float64{0.247, 0.2435, 0.2616}, Images: 50000, Fingerprint: "sha256:0123", Decoder: "turbojpeg"}
 	c.Backbone.Stem, c.Backbone.Norm = "small", "batch"
 	c.Train.Threads, c.Train.Workers = 2, 2
 	c.Engine = Engine{Version: "2.11.0", CPU: "AVX512"}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/augment"
@@ -67,15 +68,24 @@ func (l *Layered) Set(path, value, source string) error {
 	if err != nil {
 		return err
 	}
+	y, parsing := parseValue(value)
+	in := input{l: l, root: root, source: func(*yaml.Node) string { return source }, at: func(*yaml.Node) string { return source }, format: keys.format}
+	if top := nested(path, y); top != nil && parsing == nil {
+		any, err := renamed(root, top)
+		if err != nil {
+			return fmt.Errorf("%s: %w", source, err)
+		}
+		if any {
+			return in.into(root, top)
+		}
+	}
 	found, err := root.find(root, path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
-	y, err := parseValue(value)
-	if err != nil {
-		return fmt.Errorf("%s: %s: %w", source, path, err)
+	if parsing != nil {
+		return fmt.Errorf("%s: %s: %w", source, path, parsing)
 	}
-	in := input{l: l, root: root, source: func(*yaml.Node) string { return source }, at: func(*yaml.Node) string { return source }}
 	for _, n := range found {
 		use := y
 		if n.kind == leaf && n.value.Kind() == reflect.String && !hasText(n.value.Type()) {
@@ -123,7 +133,13 @@ func (l *Layered) merge(data []byte, file string, source func(*yaml.Node) string
 	if err != nil {
 		return err
 	}
-	in := input{l: l, root: root, source: source, at: func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", file, y.Line) }}
+	if _, err := renamed(root, top); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	in := input{
+		l: l, root: root, source: source, format: formatOf(top),
+		at: func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", file, y.Line) },
+	}
 	return in.into(root, top)
 }
 
@@ -179,6 +195,7 @@ type input struct {
 	source func(*yaml.Node) string // of a leaf's value
 	at     func(*yaml.Node) string // what an error begins with
 	seen   func(leafPath string)   // told of every leaf that was set; may be nil
+	format int                     // of the file
 }
 
 func (in *input) into(n *node, y *yaml.Node) error {
@@ -272,7 +289,11 @@ func (in *input) replace(y *yaml.Node) error {
 			if fields.Kind != yaml.MappingNode {
 				return fmt.Errorf("%s: %s is %s, want {its fields}", in.at(fields), op.path, shown(fields))
 			}
-			if missing := without(op.keys(), fields); len(missing) > 0 {
+			missing, err := in.fill(op, fields)
+			if err != nil {
+				return err
+			}
+			if len(missing) > 0 {
 				return fmt.Errorf("%s: %s lacks %s: a recipe in a list gives every field of its ops", in.at(fields), op.path, strings.Join(missing, ", "))
 			}
 			if err := in.into(op, fields); err != nil {
@@ -281,6 +302,25 @@ func (in *input) replace(y *yaml.Node) error {
 		}
 	}
 	return nil
+}
+
+// fill gives the keys of an op that its fields lack, and whose format lacks, the value of older runs. It returns the keys
+// that are still missing.
+func (in *input) fill(op *node, fields *yaml.Node) (missing []string, err error) {
+	for _, key := range without(op.keys(), fields) {
+		value, ok := older(op.path+"."+key, in.format)
+		if !ok {
+			missing = append(missing, key)
+			continue
+		}
+		y, err := parseValue(value)
+		if err != nil {
+			return nil, err
+		}
+		y.Line = fields.Line
+		fields.Content = append(fields.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key, Line: fields.Line}, y)
+	}
+	return missing, nil
 }
 
 // without is which of keys the mapping y has not.
@@ -310,14 +350,16 @@ func opNamed(name string) (augment.Op, error) {
 }
 
 // formatKey is the version of the file's form, so that a later parallax can tell what it reads.
-const (
-	formatKey = "format"
-	format    = "1"
-)
+const formatKey = "format"
 
 func checkFormat(y *yaml.Node) error {
-	if y.Kind != yaml.ScalarNode || y.Value != format {
-		return errors.New("the config has format " + shown(y) + ", this parallax reads " + format + ": use the parallax that wrote it")
+	f, err := strconv.Atoi(y.Value)
+	if y.Kind != yaml.ScalarNode || err != nil || f < 1 || f > keys.format {
+		reads := strconv.Itoa(keys.format)
+		if keys.format > 1 {
+			reads = "1 to " + reads
+		}
+		return errors.New("the config has format " + shown(y) + ", this parallax reads " + reads + ": use the parallax that wrote it")
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ const File = "config.yaml"
 
 // Load reads a config file that [Layered.Encode] wrote, with its sources. fields is a pointer to the method's
 // hyperparameters, which it fills (nil when the method has none); [MethodOf] says beforehand which method it is. It is
-// strict: unknown keys and missing ones are errors.
+// strict: unknown keys and missing ones are errors, but for the keys that an older format names otherwise or lacks.
 func Load(data []byte, fields any) (*Layered, error) {
 	top, err := parse(data, File)
 	if err != nil {
@@ -31,8 +31,11 @@ func Load(data []byte, fields any) (*Layered, error) {
 	}
 	lines := strings.Split(string(data), "\n")
 	given := map[string]bool{}
+	if _, err := renamed(root, top); err != nil {
+		return nil, fmt.Errorf("%s: %w", File, err)
+	}
 	in := input{
-		l: l, root: root,
+		l: l, root: root, format: formatOf(top),
 		source: func(y *yaml.Node) string { return comment(lines, y) },
 		at:     func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", File, y.Line) },
 		seen:   func(path string) { given[path] = true },
@@ -42,8 +45,16 @@ func Load(data []byte, fields any) (*Layered, error) {
 	}
 	var missing []string
 	for _, leaf := range root.leaves() {
-		if !given[leaf.path] {
+		if given[leaf.path] {
+			continue
+		}
+		value, ok := older(leaf.path, in.format)
+		if !ok {
 			missing = append(missing, leaf.path)
+			continue
+		}
+		if err := l.Set(leaf.path, value, fmt.Sprintf("format %d", in.format)); err != nil {
+			return nil, err
 		}
 	}
 	if missing = append(missing, without([]string{formatKey, "augment"}, top)...); len(missing) > 0 {

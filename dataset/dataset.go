@@ -49,6 +49,8 @@ type Options struct {
 	// the columns path,label. Empty: CIFAR, IDX and synthetic have their own; for image files it is "folders" when
 	// every file lies exactly one folder below the split and there are at least two such folders, else "none".
 	Labels string
+	// Decoder is what decodes JPEG images: DecoderTurbo or DecoderGo. Empty is DefaultDecoder.
+	Decoder string
 	// MaxPixels bounds width*height of an image, checked before decoding. 0 is DefaultMaxPixels.
 	MaxPixels int
 	// MaxBytes bounds the size of an image's file. 0 is DefaultMaxBytes.

@@ -4,6 +4,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -20,17 +21,6 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/turbojpeg"
 )
-
-// Decoder says what decodes JPEG here, for the run's record: the two differ in their pixels.
-func Decoder() string {
-	if turbojpeg.Available() != nil {
-		return "Go image/jpeg (differs from PIL by up to 45 levels, 4.7 times slower; apt-get install libturbojpeg0)"
-	}
-	if v := turbojpeg.Version(); v != "" {
-		return "libturbojpeg " + v
-	}
-	return "libturbojpeg"
-}
 
 type format int
 
@@ -68,6 +58,11 @@ func sniff(data []byte) format {
 // maxPixels pixels (0: DefaultMaxPixels), or that claim more pixels than their bytes can hold, are refused before
 // memory is taken for them. It never panics, whatever the bytes. Safe for concurrent use.
 func Decode(data []byte, maxPixels int) (img *augment.Image, err error) {
+	return decode(data, maxPixels, DefaultDecoder())
+}
+
+// decode is Decode by one of the decoders of JPEG.
+func decode(data []byte, maxPixels int, decoder string) (img *augment.Image, err error) {
 	if maxPixels <= 0 {
 		maxPixels = DefaultMaxPixels
 	}
@@ -84,7 +79,7 @@ func Decode(data []byte, maxPixels int) (img *augment.Image, err error) {
 	switch {
 	case f == formatUnknown:
 		return nil, unknownFormat(data)
-	case f == formatJPEG && turbojpeg.Available() == nil:
+	case f == formatJPEG && decoder == DecoderTurbo:
 		img, err = decodeTurbo(data, maxPixels)
 	default:
 		img, err = decodeGo(f, data, maxPixels)
@@ -103,6 +98,9 @@ func unknownFormat(data []byte) error {
 }
 
 func decodeTurbo(data []byte, maxPixels int) (*augment.Image, error) {
+	if err := turbojpeg.Available(); err != nil {
+		return nil, err
+	}
 	// No Huffman-coded JPEG stores a block of 64 pixels in less than a bit.
 	t, err := turbojpeg.Decode(data, min(maxPixels, 1024*len(data)))
 	if errors.Is(err, turbojpeg.ErrTooLarge) && len(data) < maxPixels/1024 {
@@ -234,6 +232,6 @@ func bufferedDecoder(o Options) func(read func(buf []byte) ([]byte, error)) (*au
 		if cap(data) <= keep {
 			*buf = data
 		}
-		return Decode(data, o.MaxPixels)
+		return decode(data, o.MaxPixels, cmp.Or(o.Decoder, DefaultDecoder()))
 	}
 }

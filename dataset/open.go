@@ -51,6 +51,9 @@ func Open(path string, o Options) (*Source, error) {
 		return nil, fmt.Errorf("opening the data %s: %w", path, err)
 	}
 	s, err := w.source(o.Split, o.Labels)
+	if err == nil {
+		err = checkDecoder(w, o)
+	}
 	if err != nil {
 		w.close()
 		return nil, fmt.Errorf("opening the data %s: %w", path, err)

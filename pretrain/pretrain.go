@@ -171,11 +171,17 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 		return nil, run.Invalid(err)
 	}
 	d := &j.Config.Data
-	j.Source, err = dataset.Open(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size})
+	j.Source, err = dataset.Open(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size, Decoder: d.Decoder})
+	if errors.Is(err, dataset.ErrDecoder) {
+		return nil, fmt.Errorf("the run in %s goes on with the decoder it began with: %w", dir, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (if the data has moved, say where to with --data)", err)
 	}
 	j.facts()
+	if !j.Source.JPEG() { // then no pixel depends on it
+		d.Decoder = before.Data.Decoder
+	}
 	if err := errors.Join(j.identify(), run.Invalid(j.complete())); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}

@@ -223,6 +223,7 @@ func views(c *config.Layered, m parallax.Method, given []Setting) error {
 func (j *Job) detect(ctx context.Context) error {
 	c := j.Config
 	j.facts()
+	j.Config.Data.Decoder, j.Config.Sources["data.decoder"] = dataset.DefaultDecoder(), "detected"
 	if err := c.Mark("data.images", "detected"); err != nil {
 		return err
 	}
@@ -274,8 +275,8 @@ func (j *Job) detect(ctx context.Context) error {
 // facts sets what is a fact of data and machine, whatever anybody says.
 func (j *Job) facts() {
 	c := j.Config
-	c.Data.Images, c.Data.Fingerprint, c.Data.Decoder = j.Source.Len(), j.Source.Fingerprint, dataset.Decoder()
-	for _, path := range []string{"data.fingerprint", "data.decoder", "data.images"} {
+	c.Data.Images, c.Data.Fingerprint = j.Source.Len(), j.Source.Fingerprint
+	for _, path := range []string{"data.fingerprint", "data.images"} {
 		c.Sources[path] = "detected"
 	}
 }

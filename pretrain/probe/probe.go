@@ -82,7 +82,7 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 		if d := e.Config.Data; path == d.Path {
 			bank, err = o.Source.Select(d.Split, d.Labels)
 		} else {
-			bank, err = dataset.Open(path, dataset.Options{Size: d.Size})
+			bank, err = dataset.Open(path, dataset.Options{Size: d.Size, Decoder: d.Decoder})
 		}
 		if err == nil {
 			err = e.Add(path, bank)

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// later makes the history of the keys, until the test ends, that of a later parallax.
+func later(t *testing.T, h history) {
+	t.Helper()
+	before := keys
+	t.Cleanup(func() { keys = before })
+	keys = h
+}
+
+// A config of format 1 lacks what format 2 has added, which then is what older runs did.
+func TestLoadFillsInWhatItsFormatLacks(t *testing.T) {
+	whole := encoded(t, example(t))
+	older := strings.Replace(whole, ", hue: 0.1}", "}", 1)
+	older = strings.Replace(older, "  log_every: 10", "  #", 1)
+	later(t, history{format: 2, added: []addition{
+		{"train.log_every", 2, "50"}, {"augment.color_jitter.hue", 2, "0.25"}, {"method.queue_size", 2, "7"},
+	}})
+	back, err := Load([]byte(older), new(contrast))
+	must(t, err)
+	if back.Train.LogEvery != 50 || back.Sources["train.log_every"] != "format 1" {
+		t.Errorf("train.log_every is %d, from %q", back.Train.LogEvery, back.Sources["train.log_every"])
+	}
+	if got := encoded(t, back); !strings.Contains(got, "hue: 0.25") || !strings.HasPrefix(strings.SplitN(got, "\n", 3)[1], "format: 2") {
+		t.Errorf("written again it is\n%s", got)
+	}
+	if m := back.Method.Fields.(*contrast); m.QueueSize != 4096 {
+		t.Errorf("what the file says is %d", m.QueueSize)
+	}
+	_, err = Load([]byte(strings.Replace(older, "format: 1", "format: 2", 1)), new(contrast))
+	if err == nil || !strings.Contains(err.Error(), "lacks hue") {
+		t.Errorf("a config of the format that has the key: error %v", err)
+	}
+	_, err = Load([]byte(strings.Replace(whole, "format: 1", "format: 3", 1)), new(contrast))
+	wantError(t, err, `config.yaml:2: the config has format "3", this parallax reads 1 to 2: use the parallax that wrote it`)
+}
+
+func TestAliases(t *testing.T) {
+	whole := encoded(t, example(t))
+	later(t, history{format: 2, aliases: []alias{
+		{"method.keep_grad", "method.stop_grad", map[string]string{"false": "true", "true": "false"}},
+		{"method.end", "method.ema.end", nil}, {"optim.rate", "optim.base_rate", nil}, {"method.gone", "method.away", nil},
+	}})
+	// In the config of a run.
+	older := strings.Replace(whole, "  stop_grad: true ", "  keep_grad: true ", 1)
+	older = strings.Replace(older, "    end: 1 ", "  end: 0.5 ", 1)
+	back, err := Load([]byte(older), new(contrast))
+	must(t, err)
+	m := back.Method.Fields.(*contrast)
+	if m.StopGrad || m.EMA.End != 0.5 || back.Sources["method.stop_grad"] != "paper" || back.Optim.BaseRate != 0.05 {
+		t.Errorf("read %+v with the sources %v", m, back.Sources)
+	}
+	if got := encoded(t, back); strings.Contains(got, "keep_grad") || !strings.Contains(got, "stop_grad: false") {
+		t.Errorf("written again it is\n%s", got)
+	}
+	// In a file.
+	l := example(t)
+	must(t, l.Merge([]byte("method:\n  keep_grad: true\n  end: 0.25\n"), "my.yaml"))
+	if m := l.Method.Fields.(*contrast); m.StopGrad || m.EMA.End != 0.25 || l.Sources["method.stop_grad"] != "config my.yaml:2" {
+		t.Errorf("merged %+v, %v", m, l.Sources)
+	}
+	wantError(t, l.Merge([]byte("method: {keep_grad: true, stop_grad: true}"), "my.yaml"),
+		"my.yaml: line 1: key method.keep_grad is the old name of method.stop_grad, which is given, too: leave one out")
+	wantError(t, l.Merge([]byte("method:\n  keep_grad: 3\n"), "my.yaml"), `my.yaml:2: method.stop_grad is "3", want true or false`)
+	// By path, of the key and of its section.
+	must(t, l.Set("method.keep_grad", "false", "--set"))
+	must(t, l.Set("method", "{end: 0.75, temperature: 3}", "--set"))
+	if m := l.Method.Fields.(*contrast); !m.StopGrad || m.EMA.End != 0.75 || m.Temperature != 3 || l.Sources["method.ema.end"] != "--set" {
+		t.Errorf("set %+v, %v", m, l.Sources)
+	}
+	if err := l.Set("method.gone", "1", "--set"); err == nil || !strings.Contains(err.Error(), "unknown key method.gone") {
+		t.Errorf("an alias of a key that this method has not: error %v", err)
+	}
+	// A name that was made from settings stays as it was.
+	for _, c := range [][4]string{
+		{"method.stop_grad", "true", "method.keep_grad", "false"}, {"method.ema.end", "0.5", "method.end", "0.5"}, {"seed", "1", "seed", "1"},
+	} {
+		if path, value := Original(c[0], c[1]); path != c[2] || value != c[3] {
+			t.Errorf("%s=%s was %s=%s, want %s=%s", c[0], c[1], path, value, c[2], c[3])
+		}
+	}
+}
+
+func TestDecodersHaveShortNames(t *testing.T) {
+	for old, want := range map[string]string{
+		"libturbojpeg 2.1.5": "turbojpeg", "libturbojpeg": "turbojpeg", "libjpeg-turbo 2.1.5": "turbojpeg", "turbojpeg": "turbojpeg",
+		"Go image/jpeg (differs from PIL by up to 45 levels, 4.7 times slower; apt-get install libturbojpeg0)": "go", "image/jpeg": "go",
+		"go": "go", "libturbojpegs": "libturbojpegs", "": "",
+	} {
+		l := example(t)
+		l.Data.Decoder = old
+		back, err := Load([]byte(encoded(t, l)), new(contrast))
+		must(t, err)
+		if back.Data.Decoder != want {
+			t.Errorf("data.decoder %q is read as %q, want %q", old, back.Data.Decoder, want)
+		}
+		must(t, l.Set("data.decoder", old, "--set"))
+		if l.Data.Decoder != want {
+			t.Errorf("data.decoder=%q is %q, want %q", old, l.Data.Decoder, want)
+		}
+	}
+}

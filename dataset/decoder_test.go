@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parallax-ssl/parallax/internal/turbojpeg"
+)
+
+// pictures is a folder with one image of the test data, under a name of one's own.
+func pictures(t *testing.T, from, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, name), readTestImage(t, from))
+	return dir
+}
+
+func jpegFile(t *testing.T) string {
+	t.Helper()
+	for _, c := range pillowCases(t) {
+		if strings.HasPrefix(c.File, "jpeg") && !strings.Contains(c.File, "exif") && !strings.Contains(c.File, "cmyk") {
+			return c.File
+		}
+	}
+	t.Fatal("the test data has no JPEG image")
+	return ""
+}
+
+// The pixels are those of the decoder that Options names.
+func TestOptionsNameTheDecoder(t *testing.T) {
+	file := jpegFile(t)
+	dir := pictures(t, file, "a.jpg")
+	want := map[string]func() ([]uint8, error){DecoderGo: func() ([]uint8, error) {
+		img, err := decodeGo(formatJPEG, readTestImage(t, file), DefaultMaxPixels)
+		if err != nil {
+			return nil, err
+		}
+		return img.Pix, nil
+	}}
+	if turbojpeg.Available() == nil {
+		want[DecoderTurbo] = func() ([]uint8, error) {
+			img, err := decodeTurbo(readTestImage(t, file), DefaultMaxPixels)
+			if err != nil {
+				return nil, err
+			}
+			return img.Pix, nil
+		}
+	}
+	want[""] = want[DefaultDecoder()]
+	for decoder, pixels := range want {
+		s, err := Open(dir, Options{Decoder: decoder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := s.Image(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expected, err := pixels()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(img.Pix, expected) || !s.JPEG() {
+			t.Errorf("decoder %q: other pixels, or JPEG says %v", decoder, s.JPEG())
+		}
+		s.Close()
+	}
+	if _, err := Open(dir, Options{Decoder: "mozjpeg"}); !errors.Is(err, ErrDecoder) || !strings.HasSuffix(err.Error(), `there is none called "mozjpeg": the decoders are turbojpeg and go`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestDecoderThatIsNotThere runs itself in a process that finds no libjpeg-turbo: only JPEG images need it.
+func TestDecoderThatIsNotThere(t *testing.T) {
+	const child = "PARALLAX_TEST_NO_TURBOJPEG"
+	if os.Getenv(child) == "" {
+		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		c.Env = append(os.Environ(), child+"=1", "LIBTURBOJPEG="+filepath.Join(t.TempDir(), "none.so"))
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return
+	}
+	if DefaultDecoder() != DecoderGo {
+		t.Fatalf("the default is %s", DefaultDecoder())
+	}
+	if _, err := Open(pictures(t, jpegFile(t), "a.jpg"), Options{Decoder: DecoderTurbo}); !errors.Is(err, ErrDecoder) || !strings.Contains(err.Error(), "apt-get install libturbojpeg0") {
+		t.Errorf("error %v", err)
+	}
+	png := ""
+	for _, c := range pillowCases(t) {
+		if strings.HasPrefix(c.File, "png") {
+			png = c.File
+		}
+	}
+	for path, name := range map[string]string{pictures(t, png, "a.png"): "PNG", "synthetic:10": "synthetic"} {
+		s, err := Open(path, Options{Decoder: DecoderTurbo})
+		if err != nil || s.JPEG() {
+			t.Errorf("%s images need no decoder of JPEG: %v", name, err)
+			continue
+		}
+		if _, err := s.Image(0); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+	}
+}
