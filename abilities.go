@@ -9,7 +9,29 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// This file has the optional interfaces: what only some methods do. A caller finds them by a type assertion.
+// This file has the optional interfaces: what only some methods do. A caller finds them with [As].
+
+// Wrapper is a Method around another one that changes a part of what it does. It has the abilities that it changes;
+// the others are the inner method's.
+type Wrapper interface {
+	Method
+	Unwrap() Method
+}
+
+// As returns m as T, an optional interface or a type of method: m itself, or the first method that m wraps which is one.
+func As[T any](m Method) (T, bool) {
+	for {
+		if t, ok := m.(T); ok {
+			return t, true
+		}
+		w, ok := m.(Wrapper)
+		if !ok {
+			var none T
+			return none, false
+		}
+		m = w.Unwrap()
+	}
+}
 
 // Validator is a Method that checks its hyperparameters; Validate names the offending one and its range.
 type Validator interface {

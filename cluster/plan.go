@@ -192,7 +192,7 @@ func (p *Plan) setMethod(chosen bool) error {
 	if err != nil {
 		return run.Invalid(err)
 	}
-	if _, ok := e.New().(parallax.Stager); ok {
+	if _, ok := parallax.As[parallax.Stager](e.New()); ok {
 		return run.Invalid(fmt.Errorf("--method %s is what this command does after the pretext: leave it out, or name a method that can be one", p.Method))
 	}
 	return nil

@@ -149,7 +149,7 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 		return nil, err
 	}
 	j := &Job{Method: entry.New(), entry: entry}
-	if m, ok := j.Method.(parallax.Stager); ok && !o.Stage {
+	if m, ok := parallax.As[parallax.Stager](j.Method); ok && !o.Stage {
 		return nil, run.Invalid(fmt.Errorf("the run in %s is a stage of several: go on with  parallax %s --resume %s",
 			dir, m.Command(), filepath.Dir(dir)))
 	}

@@ -97,7 +97,7 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 		return nil, run.Invalid(err)
 	}
 	j := &Job{Method: entry.New(), entry: entry}
-	if s, ok := j.Method.(parallax.Stager); ok && !r.Stage {
+	if s, ok := parallax.As[parallax.Stager](j.Method); ok && !r.Stage {
 		return nil, run.Invalid(fmt.Errorf("%s comes in stages, after a pretext task: parallax %s --data PATH --classes K runs them all", name, s.Command()))
 	}
 	c := config.Default()
@@ -210,7 +210,7 @@ func views(c *config.Layered, m parallax.Method, given []Setting) error {
 			_ = c.Set(s.Path, s.Value, s.Source)
 		}
 	}
-	if v, ok := m.(parallax.Validator); ok {
+	if v, ok := parallax.As[parallax.Validator](m); ok {
 		if err := v.Validate(); err != nil {
 			return err
 		}
@@ -317,12 +317,12 @@ func (j *Job) complete() error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	if v, ok := j.Method.(parallax.Validator); ok {
+	if v, ok := parallax.As[parallax.Validator](j.Method); ok {
 		if err := v.Validate(); err != nil {
 			return err
 		}
 	}
-	if m, ok := j.Method.(parallax.Supervised); ok && len(j.Source.Classes) == 0 {
+	if m, ok := parallax.As[parallax.Supervised](j.Method); ok && len(j.Source.Classes) == 0 {
 		return fmt.Errorf("%s %s and the images have no labels: give --labels FILE.csv of path,label, or a folder for each class", c.Method.Name, m.Supervised())
 	}
 	if got, want := len(c.Augment), len(j.Method.Views(c.Data.Size)); got != want {

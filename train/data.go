@@ -13,10 +13,10 @@ import (
 
 // prepareData makes the loader give the method what it asks for beside views of each image: pairs, labelled batches.
 func (t *Trainer) prepareData() error {
-	if p, ok := t.Method.(parallax.Pairer); ok {
+	if p, ok := parallax.As[parallax.Pairer](t.Method); ok {
 		t.Loader.Pair = p.Pair
 	}
-	s, ok := t.Method.(parallax.Supporter)
+	s, ok := parallax.As[parallax.Supporter](t.Method)
 	if !ok {
 		return nil
 	}

@@ -19,7 +19,7 @@ import (
 // there does so again when it is resumed; one that was stopped later has what Start made in its checkpoint.
 func (t *Trainer) epoch(ctx context.Context, epoch, at int) iter.Seq2[*dataset.Batch, error] {
 	return func(yield func(*dataset.Batch, error) bool) {
-		if s, ok := t.Method.(parallax.Starter); ok && at == 0 {
+		if s, ok := parallax.As[parallax.Starter](t.Method); ok && at == 0 {
 			if err := t.start(ctx, s, epoch); err != nil {
 				yield(nil, err)
 				return

@@ -155,13 +155,13 @@ func (t *Trainer) move() float64 {
 	}
 	s := t.state()
 	var groups []nn.Group
-	if g, ok := t.Method.(parallax.Grouper); ok {
+	if g, ok := parallax.As[parallax.Grouper](t.Method); ok {
 		groups = g.Groups(s)
 	}
 	rate := t.schedule.At(t.step)
 	t.optimizer.Use(t.rule(t.decay.At(t.step)))
 	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
-	if u, ok := t.Method.(parallax.Updater); ok {
+	if u, ok := parallax.As[parallax.Updater](t.Method); ok {
 		u.Update(s)
 	}
 	return rate

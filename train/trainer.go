@@ -246,7 +246,7 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 func (t *Trainer) begin() (by string, d Decision, err error) {
 	t.clock.logged = t.step
 	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps, Warm: t.Config.Backbone.Init != "" || len(t.Start) > 0}
-	if m, ok := t.Method.(parallax.Collapser); ok {
+	if m, ok := parallax.As[parallax.Collapser](t.Method); ok {
 		c := m.Collapsed(t.Config.Train.Batch)
 		if e.Causes, e.FewDirections = c.Causes, c.FewDirections; c.Known {
 			e.Constant = &run.ConstantLoss{Value: run.Num(c.Loss), Minimum: c.Minimum, SeesLength: c.SeesLength}

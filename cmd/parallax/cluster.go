@@ -83,7 +83,7 @@ selflabel. What Ctrl-C has stopped, --resume goes on with, between stages and wi
 func pretextNames() []string {
 	return slices.DeleteFunc(methodNames(), func(name string) bool {
 		e, err := method.Find(name)
-		_, stage := e.New().(parallax.Stager)
+		_, stage := parallax.As[parallax.Stager](e.New())
 		return err != nil || stage
 	})
 }

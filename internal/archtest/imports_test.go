@@ -31,6 +31,7 @@ var may = map[string][]string{
 	"augment":        {},
 	".":              {"nn", "augment", "torch"},
 	"method":         {".", "nn", "augment", "torch"},
+	"method/variant": {".", "nn", "augment", "torch"},
 	"backbone":       {".", "nn", "augment", "torch"},
 	"eval/report":    {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "pretrain", "pretrain/probe", "checkpoint", "config", "run", "train"},
 	"eval":           {".", "nn", "augment", "torch"},

@@ -119,7 +119,7 @@ func (f *facts) observe(m parallax.Method) error {
 	m.Build(&parallax.Build{Params: p, Backbone: b, Size: pixels, Batch: images, Images: images, Steps: of})
 	w := watch{values: map[string][]float64{}, moved: map[string][]string{}, params: p}
 	w.look("")
-	if s, ok := m.(parallax.Starter); ok {
+	if s, ok := parallax.As[parallax.Starter](m); ok {
 		epoch := &parallax.Epoch{Number: late, Rand: rand.New(rand.NewPCG(1, 1)), Visit: func(visit func(*parallax.Step)) error {
 			torch.NoGrad(func() { visit(step(m, late)) })
 			return nil
@@ -145,7 +145,7 @@ func (f *facts) observe(m parallax.Method) error {
 		}
 	})
 	w.look(byOptimiser)
-	if u, ok := m.(parallax.Updater); ok {
+	if u, ok := parallax.As[parallax.Updater](m); ok {
 		u.Update(s)
 		w.look(byUpdate)
 	}
@@ -156,7 +156,7 @@ func (f *facts) observe(m parallax.Method) error {
 
 // groups are the method's parameter groups in an epoch.
 func groups(m parallax.Method, epoch int) []nn.Group {
-	g, ok := m.(parallax.Grouper)
+	g, ok := parallax.As[parallax.Grouper](m)
 	if !ok {
 		return nil
 	}
@@ -175,7 +175,7 @@ func step(m parallax.Method, epoch int) *parallax.Step {
 	for i := range images {
 		s.Index, s.Labels = append(s.Index, i), append(s.Labels, i%2)
 	}
-	if m, ok := m.(parallax.Supporter); ok {
+	if m, ok := parallax.As[parallax.Supporter](m); ok {
 		spec := m.Support()
 		s.Support = &parallax.Support{Classes: 2}
 		for i := range 2 * spec.PerClass {

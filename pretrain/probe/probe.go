@@ -66,10 +66,10 @@ type Options struct {
 // ends. Close the hook after the run.
 func New(ctx context.Context, o Options) (*Hook, error) {
 	e := &Hook{Sets: NewSets(ctx, o.Config)}
-	if m, ok := o.Method.(parallax.Supporter); ok {
+	if m, ok := parallax.As[parallax.Supporter](o.Method); ok {
 		e.support = m.Support().Temperature
 	}
-	if m, ok := o.Method.(parallax.Assigner); ok {
+	if m, ok := parallax.As[parallax.Assigner](o.Method); ok {
 		e.assign = m.Assign
 	}
 	paths := e.Config.Probe.Paths
