@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
@@ -43,7 +44,15 @@ type Arm struct {
 
 // Key identifies what the arm runs, whatever it is called: equal keys are one run.
 func (a Arm) Key() string {
-	return strings.Join(append([]string{a.Method, fmt.Sprint(a.RelativeLength())}, a.Set...), " ")
+	parts := []string{a.Method, fmt.Sprint(a.RelativeLength())}
+	for _, setting := range a.Set {
+		if path, value, ok := strings.Cut(setting, "="); ok {
+			path, value = config.Original(path, value) // a key that is renamed loses no finished run
+			setting = path + "=" + value
+		}
+		parts = append(parts, setting)
+	}
+	return strings.Join(parts, " ")
 }
 
 func (a Arm) RelativeLength() float64 {

@@ -51,7 +51,7 @@ var may = map[string][]string{
 	"cluster":        {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "preset", "pretrain", "pretrain/probe", "config", "run", "train"},
 	"cluster/report": {"run"},
 	"preset":         {}, // plain data; only the packages that wire things together see it
-	"lab":            {"collapse", "collapse/history", "cluster/report", "dataset", "preset", "run"},
+	"lab":            {"collapse", "collapse/history", "cluster/report", "config", "dataset", "preset", "run"},
 	"lab/expect":     {"lab", "collapse"},
 	"lab/theory":     {}, // numbers alone
 	"lab/claims":     {"lab", "lab/expect", "lab/theory", "collapse"},
