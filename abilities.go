@@ -105,8 +105,8 @@ type Starter interface {
 type Epoch struct {
 	Number int        // from 0
 	Rand   *rand.Rand // for this epoch; a function of (seed, epoch)
-	// Visit calls f with every batch of the epoch, as the steps will see it, without gradients. What f makes ends with the
-	// call.
+	// Visit calls f with every batch of the epoch, as the steps will see it, without gradients. What f makes ends with
+	// the call.
 	Visit func(f func(s *Step)) error
 }
 
@@ -125,8 +125,8 @@ type Collapsed struct {
 	// Otherwise it is what a network reaches that learns nothing.
 	Minimum    bool
 	SeesLength bool // the loss depends on how long the embeddings are: that they become short is evidence
-	// FewDirections says that healthy embeddings may lie in few directions, because all images of a class are drawn to one
-	// point.
+	// FewDirections says that healthy embeddings may lie in few directions, because all images of a class are drawn to
+	// one point.
 	FewDirections bool
 	Causes        string // what usually leads there in this method, in words
 }

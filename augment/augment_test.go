@@ -38,7 +38,8 @@ func strong(size int) augment.Recipe {
 	return augment.Recipe{
 		augment.Resize{Size: size + 9, Interpolation: augment.Bicubic},
 		augment.CenterCrop{Size: size + 4},
-		augment.RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{0.2, 1}, Ratio: [2]float64{0.75, 4. / 3}, Interpolation: augment.Bilinear},
+		augment.RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{0.2, 1}, Ratio: [2]float64{0.75, 4. / 3},
+			Interpolation: augment.Bilinear},
 		augment.ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
 		augment.Grayscale{P: 0.2},
 		augment.PILBlur{P: 0.5, Sigma: [2]float64{0.1, 2}},
@@ -59,7 +60,8 @@ func TestViewDependsOnItsCountersAlone(t *testing.T) {
 	if view(1, 2, 3, 0) != base {
 		t.Error("the same counters give different pixels")
 	}
-	for _, other := range []string{view(2, 2, 3, 0), view(1, 3, 3, 0), view(1, 2, 4, 0), view(1, 2, 3, 1), view(1, 3, 2, 0), view(1, 2, 0, 3)} {
+	for _, other := range []string{view(2, 2, 3, 0), view(1, 3, 3, 0), view(1, 2, 4, 0), view(1, 2, 3, 1),
+		view(1, 3, 2, 0), view(1, 2, 0, 3)} {
 		if other == base {
 			t.Error("different counters give the same pixels")
 		}
@@ -118,7 +120,8 @@ func TestTurningAnOpOffLeavesTheOthers(t *testing.T) {
 			}
 			rest = append(rest, d)
 		}
-		if d := cmp.Diff(rest, without.Draw(48, 40, augment.ViewRand(1, 0, i, 0)), cmp.Exporter(func(reflect.Type) bool { return true })); d != "" {
+		if d := cmp.Diff(rest, without.Draw(48, 40, augment.ViewRand(1, 0, i, 0)),
+			cmp.Exporter(func(reflect.Type) bool { return true })); d != "" {
 			t.Fatal("turning color_jitter off changed what else is drawn:", d)
 		}
 	}
@@ -155,9 +158,12 @@ func TestFlatImagesStayFlat(t *testing.T) {
 		img.Pix[i] = 200
 	}
 	for _, d := range []augment.Drawn{
-		augment.BoxBlur{Sigma: 0.7}, augment.BoxBlur{Sigma: 5}, augment.BoxBlur{Sigma: 1e9}, augment.GaussianKernel{Kernel: 5, Sigma: 1},
-		augment.GaussianKernel{Kernel: 41, Sigma: 9}, augment.Contrast{Factor: 3}, augment.Saturation{Factor: 3}, augment.Hue{Shift: 0.3},
-		augment.Gray{}, augment.Equalization{}, augment.Crop{X: 2, Y: 1, W: 9, H: 7, OutW: 13, OutH: 9, Interpolation: augment.Bicubic},
+		augment.BoxBlur{Sigma: 0.7}, augment.BoxBlur{Sigma: 5}, augment.BoxBlur{Sigma: 1e9},
+		augment.GaussianKernel{Kernel: 5, Sigma: 1},
+		augment.GaussianKernel{Kernel: 41, Sigma: 9}, augment.Contrast{Factor: 3}, augment.Saturation{Factor: 3},
+		augment.Hue{Shift: 0.3},
+		augment.Gray{}, augment.Equalization{},
+		augment.Crop{X: 2, Y: 1, W: 9, H: 7, OutW: 13, OutH: 9, Interpolation: augment.Bicubic},
 	} {
 		if got := d.Apply(img.Clone()); !bytes.Equal(got.Pix, img.Pix) {
 			t.Errorf("%T%+v changes a flat grey image: %v", d, d, got.Pix[:6])
@@ -165,9 +171,11 @@ func TestFlatImagesStayFlat(t *testing.T) {
 	}
 }
 
-// TestRandomResizedCropBoxes checks the law of the boxes: inside the image, ratios and areas in range and spread over it.
+// TestRandomResizedCropBoxes checks the law of the boxes: inside the image, ratios and areas in range and spread over
+// it.
 func TestRandomResizedCropBoxes(t *testing.T) {
-	op := augment.RandomResizedCrop{P: 1, Size: 32, Scale: [2]float64{0.08, 0.6}, Ratio: [2]float64{0.75, 4. / 3}, Interpolation: augment.Bilinear}
+	op := augment.RandomResizedCrop{P: 1, Size: 32, Scale: [2]float64{0.08, 0.6}, Ratio: [2]float64{0.75, 4. / 3},
+		Interpolation: augment.Bilinear}
 	const w, h, n = 400, 400, 4000
 	meanArea, meanLogRatio := 0.0, 0.0
 	for i := range n {
@@ -182,7 +190,8 @@ func TestRandomResizedCropBoxes(t *testing.T) {
 		meanArea += area / n
 		meanLogRatio += math.Log(ratio) / n
 	}
-	// Boxes of up to 0.75 of a square always fit, so the mean of U[0.08, 0.6] is kept: 0.34, with a standard error of 0.0024.
+	// Boxes of up to 0.75 of a square always fit, so the mean of U[0.08, 0.6] is kept: 0.34, with a standard error of
+	// 0.0024.
 	if math.Abs(meanArea-0.34) > 0.012 || math.Abs(meanLogRatio) > 0.015 {
 		t.Errorf("mean area %v, mean log ratio %v", meanArea, meanLogRatio)
 	}
@@ -194,7 +203,8 @@ func TestRandomResizedCropBoxes(t *testing.T) {
 		}
 	}
 	op.P = 0
-	if c := op.Draw(w, h, augment.ViewRand(3, 0, 0, 0)); c != (augment.Crop{W: w, H: h, OutW: 32, OutH: 32, Interpolation: augment.Bilinear}) {
+	if c := op.Draw(w, h, augment.ViewRand(3, 0, 0, 0)); c != (augment.Crop{W: w, H: h, OutW: 32, OutH: 32,
+		Interpolation: augment.Bilinear}) {
 		t.Errorf("with p 0 the whole image should be resized, not %+v", c)
 	}
 }
@@ -219,7 +229,8 @@ func TestNormalize(t *testing.T) {
 	img := &augment.Image{W: 2, H: 1, Pix: []uint8{0, 51, 255, 255, 102, 0}}
 	got := make([]float32, 6)
 	augment.Normalize{Mean: [3]float32{0, 0.2, 1}, Std: [3]float32{1, 0.5, 2}}.CHW(got, img)
-	if d := cmp.Diff([]float32{0, 1, 0, 0.4, 0, -0.5}, got, cmp.Comparer(func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-7 })); d != "" {
+	if d := cmp.Diff([]float32{0, 1, 0, 0.4, 0, -0.5}, got,
+		cmp.Comparer(func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-7 })); d != "" {
 		t.Error(d)
 	}
 }
@@ -254,7 +265,8 @@ func TestOps(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	good := augment.RandomResizedCrop{P: 1, Size: 8, Scale: [2]float64{0.1, 1}, Ratio: [2]float64{1, 1}, Interpolation: augment.Bilinear}
+	good := augment.RandomResizedCrop{P: 1, Size: 8, Scale: [2]float64{0.1, 1}, Ratio: [2]float64{1, 1},
+		Interpolation: augment.Bilinear}
 	size, scale, ratio, by := good, good, good, good
 	size.Size, scale.Scale, ratio.Ratio, by.Interpolation = 0, [2]float64{0.5, 0.2}, [2]float64{0, 1}, "cubic"
 	for _, c := range []struct {
@@ -298,8 +310,9 @@ func TestRecipes(t *testing.T) {
 		first, second := augment.BYOLRecipes(size)
 		student, teacher := augment.ReSSLRecipes(size)
 		for name, recipe := range map[string]augment.Recipe{
-			"simclr": augment.SimCLRRecipe(size), "mocov2": augment.MoCoV2Recipe(size), "simsiam": augment.SimSiamRecipe(size),
-			"mocov1": augment.MoCoV1Recipe(size), "ressl strong": student, "ressl weak": teacher,
+			"simclr": augment.SimCLRRecipe(size), "mocov2": augment.MoCoV2Recipe(size),
+			"simsiam": augment.SimSiamRecipe(size),
+			"mocov1":  augment.MoCoV1Recipe(size), "ressl strong": student, "ressl weak": teacher,
 			"byol 1": first, "byol 2": second, "eval": augment.EvalRecipe(size), "strong": strong(size),
 		} {
 			if err := recipe.Validate(); err != nil {

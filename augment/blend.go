@@ -2,8 +2,8 @@
 
 package augment
 
-// blend returns a + factor*(b-a) in float32, cut to 0..255 and truncated: Pillow's Image.blend for one level. The conversion
-// around the product keeps a compiler from fusing it with the sum, which would round differently.
+// blend returns a + factor*(b-a) in float32, cut to 0..255 and truncated: Pillow's Image.blend for one level. The
+// conversion around the product keeps a compiler from fusing it with the sum, which would round differently.
 func blend(a, b int, factor float32) uint8 {
 	return truncate(float32(a) + float32(factor*float32(b-a)))
 }

@@ -2,9 +2,9 @@
 
 package augment
 
-// Crop cuts the box of W by H pixels whose top left corner is column X, row Y, and resizes it to OutW by OutH. What lies
-// outside the image is black, as in Pillow's crop. The resize sees only the box: at its border the filter is cut, and no
-// pixel from beyond it is mixed in. Sizes below 1 count as 1.
+// Crop cuts the box of W by H pixels whose top left corner is column X, row Y, and resizes it to OutW by OutH. What
+// lies outside the image is black, as in Pillow's crop. The resize sees only the box: at its border the filter is cut,
+// and no pixel from beyond it is mixed in. Sizes below 1 count as 1.
 type Crop struct {
 	X, Y, W, H    int // box, in pixels of the input
 	OutW, OutH    int // size of the result

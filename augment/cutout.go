@@ -4,9 +4,9 @@ package augment
 
 import "math/rand/v2"
 
-// Cutout covers a square with one level, with probability P: DeVries & Taylor 2017, arXiv:1708.04552. Its middle is drawn from
-// all pixels, so that a part of it may lie outside. The paper fills in the mean colour, after normalisation; the level 128 is
-// near that.
+// Cutout covers a square with one level, with probability P: DeVries & Taylor 2017, arXiv:1708.04552. Its middle is
+// drawn from all pixels, so that a part of it may lie outside. The paper fills in the mean colour, after normalisation;
+// the level 128 is near that.
 type Cutout struct {
 	P     float64
 	Size  int // side of the square in pixels
@@ -31,7 +31,8 @@ func (o Cutout) Draw(w, h int, r *rand.Rand) Drawn {
 	return Cover{X: x - o.Size/2, Y: y - o.Size/2, W: o.Size, H: o.Size, Level: uint8(o.Level)}
 }
 
-// Cover paints the box of W by H pixels with its top left corner at column X, row Y in one level. The box may leave the image.
+// Cover paints the box of W by H pixels with its top left corner at column X, row Y in one level. The box may leave the
+// image.
 type Cover struct {
 	inPlace
 	X, Y, W, H int

@@ -48,9 +48,9 @@ func (Equalization) Apply(img *Image) *Image {
 	return img
 }
 
-// equalizeTable fills one channel's table: level v becomes (step/2 + pixels below v) / step, where step is the number of
-// pixels, those of the highest level left out, per output level. With fewer than one pixel per level nothing changes; that
-// includes the channel of a single level.
+// equalizeTable fills one channel's table: level v becomes (step/2 + pixels below v) / step, where step is the number
+// of pixels, those of the highest level left out, per output level. With fewer than one pixel per level nothing
+// changes; that includes the channel of a single level.
 func equalizeTable(lut *[256]uint8, count *[256]int) {
 	total, last := 0, 0
 	for _, n := range count {

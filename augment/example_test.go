@@ -8,7 +8,8 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// A view is a pure function of the image, the recipe and four counters; what was drawn can be read, kept and applied again.
+// A view is a pure function of the image, the recipe and four counters; what was drawn can be read, kept and applied
+// again.
 func ExampleRecipe() {
 	img := augment.NewImage(40, 30)
 	for i := range img.Pix {

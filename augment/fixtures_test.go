@@ -10,7 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/internal/golden/views"
 )
 
-// TestFixtures checks every Pillow case of the oracle manifest, to the byte. PARALLAX_ORACLES names another folder of cases.
+// TestFixtures checks every Pillow case of the oracle manifest, to the byte. PARALLAX_ORACLES names another folder of
+// cases.
 func TestFixtures(t *testing.T) {
 	root := os.Getenv("PARALLAX_ORACLES")
 	if root == "" {

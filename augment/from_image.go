@@ -7,10 +7,10 @@ import (
 	"image/color"
 )
 
-// FromImage converts an image of the standard library to 8-bit RGB, as Pillow's Image.convert("RGB") does. An alpha channel
-// is dropped: FromImage does not go through the premultiplied colours of image.Image.At, which would darken what lies
-// under it; the colours of an image.RGBA, which are stored multiplied by alpha, are taken as stored. Of 16-bit samples the
-// high byte is kept.
+// FromImage converts an image of the standard library to 8-bit RGB, as Pillow's Image.convert("RGB") does. An alpha
+// channel is dropped: FromImage does not go through the premultiplied colours of image.Image.At, which would darken
+// what lies under it; the colours of an image.RGBA, which are stored multiplied by alpha, are taken as stored. Of
+// 16-bit samples the high byte is kept.
 func FromImage(img image.Image) *Image {
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()

@@ -14,8 +14,8 @@ import (
 // stranger is an image of a type that FromImage does not know.
 type stranger struct{ image.Image }
 
-// An image, the part of a larger one, and one of another type with the same pixels come out alike. Under an alpha channel
-// colours stay as they are.
+// An image, the part of a larger one, and one of another type with the same pixels come out alike. Under an alpha
+// channel colours stay as they are.
 func TestFromImage(t *testing.T) {
 	large := image.NewNRGBA(image.Rect(-2, -1, 4, 5))
 	for y := -1; y < 5; y++ {
@@ -24,7 +24,8 @@ func TestFromImage(t *testing.T) {
 		}
 	}
 	part := large.SubImage(image.Rect(1, 2, 3, 5))
-	want := &augment.Image{W: 2, H: 3, Pix: []uint8{140, 110, 7, 180, 110, 7, 140, 140, 7, 180, 140, 7, 140, 170, 7, 180, 170, 7}}
+	want := &augment.Image{W: 2, H: 3, Pix: []uint8{140, 110, 7, 180, 110, 7, 140, 140, 7, 180, 140, 7, 140, 170, 7,
+		180, 170, 7}}
 	for name, img := range map[string]image.Image{"part": part, "stranger": stranger{part}} {
 		if got := augment.FromImage(img); got.W != want.W || got.H != want.H || !slices.Equal(got.Pix, want.Pix) {
 			t.Errorf("%s: %+v, want %+v", name, got, want)

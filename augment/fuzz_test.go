@@ -10,8 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// FuzzApply applies every kind of operation, with any parameters, to images of any size: none may panic, and each gives the
-// size it promised and the same pixels twice.
+// FuzzApply applies every kind of operation, with any parameters, to images of any size: none may panic, and each gives
+// the size it promised and the same pixels twice.
 func FuzzApply(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint64(0), 0, 0, 1, 1, 1, 1, 1.0)
 	f.Add(uint8(5), uint8(60), uint64(1), -3, 2, 9, 100, 32, 32, 0.1)
@@ -24,8 +24,10 @@ func FuzzApply(f *testing.F) {
 			img.Pix[i] = uint8(r.Uint32())
 		}
 		for _, d := range []augment.Drawn{
-			augment.Crop{X: x, Y: y, W: bw % 300, H: bh % 300, OutW: outW % 100, OutH: outH % 100, Interpolation: augment.Bilinear},
-			augment.Crop{X: x, Y: y, W: bw % 300, H: bh % 300, OutW: outW % 100, OutH: outH % 100, Interpolation: augment.Bicubic},
+			augment.Crop{X: x, Y: y, W: bw % 300, H: bh % 300, OutW: outW % 100, OutH: outH % 100,
+				Interpolation: augment.Bilinear},
+			augment.Crop{X: x, Y: y, W: bw % 300, H: bh % 300, OutW: outW % 100, OutH: outH % 100,
+				Interpolation: augment.Bicubic},
 			augment.Flip{}, augment.Flip{Vertical: true}, augment.Brightness{Factor: v}, augment.Contrast{Factor: v},
 			augment.Saturation{Factor: v}, augment.Hue{Shift: v}, augment.Gray{}, augment.BoxBlur{Sigma: v},
 			augment.GaussianKernel{Kernel: x % 64, Sigma: v}, augment.Inversion{Threshold: x}, augment.Equalization{},
@@ -34,7 +36,8 @@ func FuzzApply(f *testing.F) {
 			wantW, wantH := d.Size(img.W, img.H)
 			got := d.Apply(img.Clone())
 			if got.W != wantW || got.H != wantH || len(got.Pix) != 3*got.W*got.H {
-				t.Fatalf("%T%+v of %dx%d: %dx%d with %d bytes, promised %dx%d", d, d, img.W, img.H, got.W, got.H, len(got.Pix), wantW, wantH)
+				t.Fatalf("%T%+v of %dx%d: %dx%d with %d bytes, promised %dx%d", d, d, img.W, img.H, got.W, got.H,
+					len(got.Pix), wantW, wantH)
 			}
 			if again := d.Apply(img.Clone()); !bytes.Equal(again.Pix, got.Pix) {
 				t.Fatalf("%T%+v of %dx%d gives other pixels the second time", d, d, img.W, img.H)

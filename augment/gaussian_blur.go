@@ -8,9 +8,9 @@ import (
 	"math/rand/v2"
 )
 
-// GaussianBlur blurs with a true Gaussian cut to Kernel by Kernel pixels, as torchvision's GaussianBlur does, with probability
-// P and a standard deviation from U[Sigma]. SimCLR's kernel is a tenth of the image's side, its sigma U[0.1, 2] (Chen et al.
-// 2020, appendix A). [PILBlur] is the cheaper approximation that most code bases use.
+// GaussianBlur blurs with a true Gaussian cut to Kernel by Kernel pixels, as torchvision's GaussianBlur does, with
+// probability P and a standard deviation from U[Sigma]. SimCLR's kernel is a tenth of the image's side, its sigma
+// U[0.1, 2] (Chen et al. 2020, appendix A). [PILBlur] is the cheaper approximation that most code bases use.
 type GaussianBlur struct {
 	P      float64
 	Kernel int        // pixels; odd
@@ -43,9 +43,9 @@ func (o GaussianBlur) Draw(w, h int, r *rand.Rand) Drawn {
 	return d
 }
 
-// GaussianKernel is the convolution with a normalised Gaussian of Kernel by Kernel pixels (odd; an even number counts as the
-// next smaller odd one). Beyond the border the image is reflected without repeating the border pixel. Sums are rounded half to
-// even.
+// GaussianKernel is the convolution with a normalised Gaussian of Kernel by Kernel pixels (odd; an even number counts
+// as the next smaller odd one). Beyond the border the image is reflected without repeating the border pixel. Sums are
+// rounded half to even.
 type GaussianKernel struct {
 	inPlace
 	Kernel int
@@ -56,8 +56,8 @@ type GaussianKernel struct {
 // additions, to matter. The worst error seen in float32 sums of 23 by 23 weights was 0.0002 levels.
 const doubtful = 1. / 256
 
-// Apply blurs img in place. The sums are made along columns and then along rows in float64, and only the doubtful ones again
-// as torchvision makes them.
+// Apply blurs img in place. The sums are made along columns and then along rows in float64, and only the doubtful ones
+// again as torchvision makes them.
 func (d GaussianKernel) Apply(img *Image) *Image {
 	reach := (d.Kernel - 1) / 2
 	if reach < 1 || !(d.Sigma > 0) || len(img.Pix) == 0 {
@@ -99,8 +99,8 @@ func (d GaussianKernel) Apply(img *Image) *Image {
 	return img
 }
 
-// torchSum is the weighted sum about byte i of row y as torchvision's convolution makes it on the CPU: float32 products of the
-// two axes' weights, added row by row with fused multiply-adds.
+// torchSum is the weighted sum about byte i of row y as torchvision's convolution makes it on the CPU: float32 products
+// of the two axes' weights, added row by row with fused multiply-adds.
 func torchSum(src []uint8, w, h, i, y int, weight []float32) float32 {
 	reach := len(weight) / 2
 	x, channel := i/3, i%3
@@ -129,8 +129,8 @@ func gaussian(reach int, sigma float32) []float32 {
 	return weight
 }
 
-// torchTotal adds v in the order in which torch.sum does on the CPU, for less than 512 values: eight lanes, each of four
-// interleaved sums, after what does not fill the lanes. Fewer than eight values make one lane.
+// torchTotal adds v in the order in which torch.sum does on the CPU, for less than 512 values: eight lanes, each of
+// four interleaved sums, after what does not fill the lanes. Fewer than eight values make one lane.
 func torchTotal(v []float32) float32 {
 	lanes := 8
 	if len(v) < lanes {

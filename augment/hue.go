@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Hue turns every pixel's hue by Shift of the colour circle, through Pillow's 8-bit HSV. Even a shift of 0 may change a level
-// a little: HSV with 8 bits does not hold every RGB colour.
+// Hue turns every pixel's hue by Shift of the colour circle, through Pillow's 8-bit HSV. Even a shift of 0 may change a
+// level a little: HSV with 8 bits does not hold every RGB colour.
 type Hue struct {
 	inPlace
 	Shift float64 // -0.5 to 0.5
@@ -73,8 +73,8 @@ func (d Hue) Apply(img *Image) *Image {
 // roundHalfUp rounds a value of 0..255 to a level.
 func roundHalfUp(v float64) uint8 { return uint8(int32(v + 0.5)) }
 
-// turnedHue says how a hue is drawn in RGB: the sixth of the circle it lies in, and how far the middle channel has moved from
-// the highest one toward the lowest, as a share of the saturation.
+// turnedHue says how a hue is drawn in RGB: the sixth of the circle it lies in, and how far the middle channel has
+// moved from the highest one toward the lowest, as a share of the saturation.
 type turnedHue struct {
 	sector int
 	weight float64
@@ -87,7 +87,8 @@ func turn(shift uint8) *[256]turnedHue {
 		sixths := float64(uint8(h)+shift) * 6 / 255
 		sector := int(sixths)                           // 0 to 6; 6 is 0 again
 		f := float64(float32(sixths - float64(sector))) // Pillow keeps the remainder in float32
-		if sector%2 == 0 {                              // the middle channel rises in even sectors and falls in odd ones
+		// the middle channel rises in even sectors and falls in odd ones
+		if sector%2 == 0 {
 			f = 1 - f
 		}
 		t[h] = turnedHue{sector % 6, f}
@@ -113,7 +114,8 @@ var hueTables = sync.OnceValue(func() *hsvTables {
 	for chroma := 1; chroma < 256; chroma++ {
 		for d := 0; d <= chroma; d++ {
 			// Distances of R, G and B from the highest level, for each of the orders that Apply tells apart.
-			for sector, below := range [6][3]int{{0, d, chroma}, {0, chroma, d}, {d, chroma, 0}, {d, 0, chroma}, {chroma, 0, d}, {chroma, d, 0}} {
+			for sector, below := range [6][3]int{{0, d, chroma}, {0, chroma, d}, {d, chroma, 0}, {d, 0, chroma},
+				{chroma, 0, d}, {chroma, d, 0}} {
 				t.hue[sector<<16|chroma<<8|d] = hue(below, float32(chroma))
 			}
 		}

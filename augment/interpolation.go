@@ -4,8 +4,8 @@ package augment
 
 import "fmt"
 
-// Interpolation names the filter of a resize. Both are antialiased as Pillow's are: when an image shrinks, the filter widens
-// with it.
+// Interpolation names the filter of a resize. Both are antialiased as Pillow's are: when an image shrinks, the filter
+// widens with it.
 type Interpolation string
 
 const (

@@ -9,8 +9,9 @@ type Normalize struct {
 	Mean, Std [3]float32 // R, G, B
 }
 
-// CHW writes (v/255 - mean) / std for every pixel of img into dst as planes: all of R, then G, then B, each by rows. Each of
-// the three steps is rounded to float32, as torchvision's ToTensor and Normalize do. len(dst) must be 3*W*H or more.
+// CHW writes (v/255 - mean) / std for every pixel of img into dst as planes: all of R, then G, then B, each by rows.
+// Each of the three steps is rounded to float32, as torchvision's ToTensor and Normalize do. len(dst) must be 3*W*H or
+// more.
 func (n Normalize) CHW(dst []float32, img *Image) {
 	t := n.table()
 	area := img.W * img.H

@@ -7,8 +7,9 @@ import (
 	"math/rand/v2"
 )
 
-// PILBlur blurs as Pillow's ImageFilter.GaussianBlur does, with probability P and a standard deviation from U[Sigma]. It is an
-// approximation of a Gaussian by three box filters each way; solo-learn and lightly use it. [GaussianBlur] is the other one.
+// PILBlur blurs as Pillow's ImageFilter.GaussianBlur does, with probability P and a standard deviation from U[Sigma].
+// It is an approximation of a Gaussian by three box filters each way; solo-learn and lightly use it. [GaussianBlur] is
+// the other one.
 type PILBlur struct {
 	P     float64
 	Sigma [2]float64 // pixels
@@ -34,8 +35,8 @@ func (o PILBlur) Draw(w, h int, r *rand.Rand) Drawn {
 
 // BoxBlur is three box filters along the rows and then three along the columns, each rounded to 8 bits. The box has a
 // fractional radius, chosen so that three of them have the standard deviation Sigma (Gwosdek et al. 2011, "Theoretical
-// foundations of Gaussian convolution by extended box filtering"). Beyond the border the border pixel repeats. A Sigma that
-// is not positive changes nothing.
+// foundations of Gaussian convolution by extended box filtering"). Beyond the border the border pixel repeats. A Sigma
+// that is not positive changes nothing.
 type BoxBlur struct {
 	inPlace
 	Sigma float64 // pixels
@@ -74,15 +75,15 @@ func (d BoxBlur) Apply(img *Image) *Image {
 	return img
 }
 
-// box is a box filter with a fractional radius: 2*radius+1 whole pixels, and a part of the next pixel at either end. Weights
-// are in 24-bit fixed point: middle*(2*radius+1) + 2*edge is 1<<24 or one less.
+// box is a box filter with a fractional radius: 2*radius+1 whole pixels, and a part of the next pixel at either end.
+// Weights are in 24-bit fixed point: middle*(2*radius+1) + 2*edge is 1<<24 or one less.
 type box struct {
 	radius       int
 	middle, edge uint32
 }
 
-// newBox returns the filter that gives the standard deviation sigma when applied three times. Its arithmetic is Pillow's, in
-// float32 but for the length.
+// newBox returns the filter that gives the standard deviation sigma when applied three times. Its arithmetic is
+// Pillow's, in float32 but for the length.
 func newBox(sigma float32) box {
 	if !(sigma > 0) {
 		return box{}
@@ -100,13 +101,14 @@ func newBox(sigma float32) box {
 	return b
 }
 
-// level returns the filter's output for one channel. inside is the sum of the whole pixels, ends that of the two partial ones.
+// level returns the filter's output for one channel. inside is the sum of the whole pixels, ends that of the two
+// partial ones.
 func (b box) level(inside, ends uint32) uint8 {
 	return uint8((inside*b.middle + ends*b.edge + 1<<23) >> 24)
 }
 
-// small applies a filter of radius 0 or 1 from five lines that hold, at each place, the pixel and its neighbours on either
-// side. No sum runs on from place to place, so the processor works on several at once.
+// small applies a filter of radius 0 or 1 from five lines that hold, at each place, the pixel and its neighbours on
+// either side. No sum runs on from place to place, so the processor works on several at once.
 func (b box) small(dst, before2, before, at, after, after2 []uint8) {
 	before, at, after = before[:len(dst)], at[:len(dst)], after[:len(dst)]
 	if b.radius == 0 {
@@ -136,8 +138,9 @@ func (b box) alongRow(dst, line []uint8, pad int) {
 	b.small(dst, before2, line[pad-3:], line[pad:], line[pad+3:], after2)
 }
 
-// slide filters the row src into dst with a running sum, which begins one place before the row: there the filter covers the
-// first pixel radius+1 times and then the pixels from 0 to radius-1, the last of the row standing for those beyond it.
+// slide filters the row src into dst with a running sum, which begins one place before the row: there the filter covers
+// the first pixel radius+1 times and then the pixels from 0 to radius-1, the last of the row standing for those beyond
+// it.
 func (b box) slide(dst, src []uint8) {
 	last := len(src)/3 - 1
 	inner := min(b.radius, last)
@@ -163,7 +166,8 @@ func (b box) slide(dst, src []uint8) {
 	}
 }
 
-// alongColumns filters every column of src, an image of rows rows, into dst. acc holds one running sum per byte of a row.
+// alongColumns filters every column of src, an image of rows rows, into dst. acc holds one running sum per byte of a
+// row.
 func (b box) alongColumns(dst, src []uint8, acc []uint32, rows int) {
 	n, last := len(acc), rows-1
 	row := func(y int) []uint8 { y = min(max(y, 0), last); return src[y*n : (y+1)*n] }
@@ -185,7 +189,8 @@ func (b box) alongColumns(dst, src []uint8, acc []uint32, rows int) {
 		}
 	}
 	for y := range rows {
-		above, in, below := row(y - b.radius - 1)[:len(acc)], row(y + b.radius)[:len(acc)], row(y + b.radius + 1)[:len(acc)]
+		above, in, below := row(y - b.radius - 1)[:len(acc)], row(y + b.radius)[:len(acc)],
+			row(y + b.radius + 1)[:len(acc)]
 		out := dst[y*n:][:len(acc)]
 		for i, sum := range acc {
 			sum += uint32(in[i]) - uint32(above[i])

@@ -9,9 +9,9 @@ import (
 )
 
 // RandAugment applies Count transformations, each drawn anew from the fourteen of RandAugment (Cubuk et al. 2019,
-// arXiv:1909.13719, section 3) with a strength drawn from the range of FixMatch (Sohn et al. 2020, arXiv:2001.07685, table 12),
-// with probability P. What moves out of the image leaves black behind, and pixels are moved to their nearest place, as in
-// Pillow.
+// arXiv:1909.13719, section 3) with a strength drawn from the range of FixMatch (Sohn et al. 2020, arXiv:2001.07685,
+// table 12), with probability P. What moves out of the image leaves black behind, and pixels are moved to their nearest
+// place, as in Pillow.
 type RandAugment struct {
 	P     float64
 	Count int
@@ -118,9 +118,9 @@ func (d Posterization) Apply(img *Image) *Image {
 	return img
 }
 
-// Sharpness moves every pixel away from its surroundings' mean by Factor: 0 gives a smooth image, 1 the image itself, as
-// Pillow's ImageEnhance.Sharpness does. Smoothing is its 3 x 3 filter SMOOTH (weights 1, the middle 5, over 13), which leaves
-// the outermost pixels as they are.
+// Sharpness moves every pixel away from its surroundings' mean by Factor: 0 gives a smooth image, 1 the image itself,
+// as Pillow's ImageEnhance.Sharpness does. Smoothing is its 3 x 3 filter SMOOTH (weights 1, the middle 5, over 13),
+// which leaves the outermost pixels as they are.
 type Sharpness struct {
 	inPlace
 	Factor float64 // 0 or more; used in float32
@@ -142,9 +142,9 @@ func (d Sharpness) Apply(img *Image) *Image {
 	return img
 }
 
-// Affine takes the pixel at column x, row y from column A·x + B·y + C, row D·x + E·y + F of the input, both measured at the
-// middles of pixels, and leaves black what would come from outside: Pillow's Image.transform with AFFINE and NEAREST, in its
-// fixed-point arithmetic of 16 fractional bits. For images up to 16,384 pixels a side.
+// Affine takes the pixel at column x, row y from column A·x + B·y + C, row D·x + E·y + F of the input, both measured at
+// the middles of pixels, and leaves black what would come from outside: Pillow's Image.transform with AFFINE and
+// NEAREST, in its fixed-point arithmetic of 16 fractional bits. For images up to 16,384 pixels a side.
 type Affine struct{ A, B, C, D, E, F float64 }
 
 // Size returns w, h: the operation keeps the size.

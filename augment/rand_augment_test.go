@@ -30,20 +30,41 @@ func TestTransformationsAreThoseOfPillow(t *testing.T) {
 		op   func(w, h float64) augment.Drawn
 		want [2]uint32
 	}{
-		{"AutoContrast{}", func(w, h float64) augment.Drawn { return augment.AutoContrast{} }, [2]uint32{0x53806d52, 0x52ed1fee}},
-		{"Posterization{Bits: 4}", func(w, h float64) augment.Drawn { return augment.Posterization{Bits: 4} }, [2]uint32{0xaf324854, 0x6f687923}},
-		{"Posterization{Bits: 8}", func(w, h float64) augment.Drawn { return augment.Posterization{Bits: 8} }, [2]uint32{0xda2f5df0, 0x57b52959}},
-		{"Sharpness{Factor: 0.05}", func(w, h float64) augment.Drawn { return augment.Sharpness{Factor: 0.05} }, [2]uint32{0xfb6d4a2, 0xefc935a5}},
-		{"Sharpness{Factor: 0.6}", func(w, h float64) augment.Drawn { return augment.Sharpness{Factor: 0.6} }, [2]uint32{0x9941e5ff, 0xaaed53e9}},
-		{"Sharpness{Factor: 1.8}", func(w, h float64) augment.Drawn { return augment.Sharpness{Factor: 1.8} }, [2]uint32{0x4630fa9a, 0x6a76271}},
-		{"Inversion{Threshold: 77}", func(w, h float64) augment.Drawn { return augment.Inversion{Threshold: 77} }, [2]uint32{0x88195bf9, 0x4b69d4a9}},
-		{"Rotation(-29.3, w, h)", func(w, h float64) augment.Drawn { return augment.Rotation(-29.3, w, h) }, [2]uint32{0x946cf431, 0x3483b5dd}},
-		{"Rotation(12.75, w, h)", func(w, h float64) augment.Drawn { return augment.Rotation(12.75, w, h) }, [2]uint32{0x3dfc4fed, 0xfb2cfc62}},
-		{"Affine{1, 0.27, 0, 0, 1, 0}", func(w, h float64) augment.Drawn { return augment.Affine{1, 0.27, 0, 0, 1, 0} }, [2]uint32{0xfa24df5d, 0xa06677fc}},
-		{"Affine{1, 0, 0, -0.13, 1, 0}", func(w, h float64) augment.Drawn { return augment.Affine{1, 0, 0, -0.13, 1, 0} }, [2]uint32{0x844692db, 0xf7eb1eda}},
-		{"Affine{1, 0, -7.3, 0, 1, 0}", func(w, h float64) augment.Drawn { return augment.Affine{1, 0, -7.3, 0, 1, 0} }, [2]uint32{0x21282397, 0x8537a097}},
-		{"Affine{1, 0, 0, 0, 1, 5.8}", func(w, h float64) augment.Drawn { return augment.Affine{1, 0, 0, 0, 1, 5.8} }, [2]uint32{0x22e19300, 0x20a7861b}},
-		{"Affine{1, 0, 0, 0, 1, 2.5}", func(w, h float64) augment.Drawn { return augment.Affine{1, 0, 0, 0, 1, 2.5} }, [2]uint32{0xde20cceb, 0x7da67048}},
+		{"AutoContrast{}", func(w, h float64) augment.Drawn { return augment.AutoContrast{} },
+			[2]uint32{0x53806d52, 0x52ed1fee}},
+		{"Posterization{Bits: 4}", func(w, h float64) augment.Drawn { return augment.Posterization{Bits: 4} },
+			[2]uint32{0xaf324854, 0x6f687923}},
+		{"Posterization{Bits: 8}", func(w, h float64) augment.Drawn { return augment.Posterization{Bits: 8} },
+			[2]uint32{0xda2f5df0, 0x57b52959}},
+		{"Sharpness{Factor: 0.05}", func(w, h float64) augment.Drawn { return augment.Sharpness{Factor: 0.05} },
+			[2]uint32{0xfb6d4a2, 0xefc935a5}},
+		{"Sharpness{Factor: 0.6}", func(w, h float64) augment.Drawn { return augment.Sharpness{Factor: 0.6} },
+			[2]uint32{0x9941e5ff, 0xaaed53e9}},
+		{"Sharpness{Factor: 1.8}", func(w, h float64) augment.Drawn { return augment.Sharpness{Factor: 1.8} },
+			[2]uint32{0x4630fa9a, 0x6a76271}},
+		{"Inversion{Threshold: 77}", func(w, h float64) augment.Drawn { return augment.Inversion{Threshold: 77} },
+			[2]uint32{0x88195bf9, 0x4b69d4a9}},
+		{"Rotation(-29.3, w, h)", func(w, h float64) augment.Drawn { return augment.Rotation(-29.3, w, h) },
+			[2]uint32{0x946cf431, 0x3483b5dd}},
+		{"Rotation(12.75, w, h)", func(w, h float64) augment.Drawn { return augment.Rotation(12.75, w, h) },
+			[2]uint32{0x3dfc4fed, 0xfb2cfc62}},
+		{"Affine{1, 0.27, 0, 0, 1, 0}", func(w,
+			h float64) augment.Drawn {
+			return augment.Affine{1, 0.27, 0, 0, 1, 0}
+		}, [2]uint32{0xfa24df5d, 0xa06677fc}},
+		{"Affine{1, 0, 0, -0.13, 1, 0}", func(w,
+			h float64) augment.Drawn {
+			return augment.Affine{1, 0, 0, -0.13, 1, 0}
+		},
+			[2]uint32{0x844692db, 0xf7eb1eda}},
+		{"Affine{1, 0, -7.3, 0, 1, 0}", func(w,
+			h float64) augment.Drawn {
+			return augment.Affine{1, 0, -7.3, 0, 1, 0}
+		}, [2]uint32{0x21282397, 0x8537a097}},
+		{"Affine{1, 0, 0, 0, 1, 5.8}", func(w, h float64) augment.Drawn { return augment.Affine{1, 0, 0, 0, 1, 5.8} },
+			[2]uint32{0x22e19300, 0x20a7861b}},
+		{"Affine{1, 0, 0, 0, 1, 2.5}", func(w, h float64) augment.Drawn { return augment.Affine{1, 0, 0, 0, 1, 2.5} },
+			[2]uint32{0xde20cceb, 0x7da67048}},
 	} {
 		for i, size := range [][2]int{{32, 32}, {41, 29}} {
 			img := formula(size[0], size[1])

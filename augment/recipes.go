@@ -2,9 +2,9 @@
 
 package augment
 
-// The recipes of the methods, each from its paper, as a function of the view's side in pixels. All but MoCo v1's and W-MSE's
-// share the order crop, colour jitter, grayscale, blur, solarize, flip (SimCLR, Chen et al. 2020, algorithm of appendix A,
-// with the flip last as solo-learn has it; the flip commutes with the rest).
+// The recipes of the methods, each from its paper, as a function of the view's side in pixels. All but MoCo v1's and
+// W-MSE's share the order crop, colour jitter, grayscale, blur, solarize, flip (SimCLR, Chen et al. 2020, algorithm of
+// appendix A, with the flip last as solo-learn has it; the flip commutes with the rest).
 //
 // Blur is Pillow's, sigma U[0.1, 2]. It is kept in every recipe but with P 0 for views of smallView pixels or fewer.
 
@@ -12,8 +12,8 @@ package augment
 // (SimCLR, appendix B.9).
 const smallView = 32
 
-// SimCLRRecipe returns the recipe of both views of SimCLR: Chen et al. 2020, appendix A, with colour strength 1 (jitter 0.8,
-// 0.8, 0.8, 0.2). solo-learn calls it symmetric. Bilinear, torchvision's default; the paper does not say.
+// SimCLRRecipe returns the recipe of both views of SimCLR: Chen et al. 2020, appendix A, with colour strength 1 (jitter
+// 0.8, 0.8, 0.8, 0.2). solo-learn calls it symmetric. Bilinear, torchvision's default; the paper does not say.
 func SimCLRRecipe(size int) Recipe {
 	return Recipe{
 		crop(size, 0.08, Bilinear),
@@ -24,9 +24,9 @@ func SimCLRRecipe(size int) Recipe {
 	}
 }
 
-// MoCoV1Recipe returns the recipe of both views of MoCo: He et al. 2020, section 4, and its published code, which calls it
-// that of instance discrimination (Wu et al. 2018): gray before the colour jitter, which is always applied, with much hue;
-// no blur.
+// MoCoV1Recipe returns the recipe of both views of MoCo: He et al. 2020, section 4, and its published code, which calls
+// it that of instance discrimination (Wu et al. 2018): gray before the colour jitter, which is always applied, with
+// much hue; no blur.
 func MoCoV1Recipe(size int) Recipe {
 	return Recipe{
 		crop(size, 0.2, Bilinear),
@@ -36,8 +36,8 @@ func MoCoV1Recipe(size int) Recipe {
 	}
 }
 
-// MoCoV2Recipe returns the recipe of both views of MoCo v2: Chen et al. 2020, "Improved baselines with momentum contrastive
-// learning", and its published code (crop scale from 0.2, jitter 0.4, 0.4, 0.4, 0.1, bilinear).
+// MoCoV2Recipe returns the recipe of both views of MoCo v2: Chen et al. 2020, "Improved baselines with momentum
+// contrastive learning", and its published code (crop scale from 0.2, jitter 0.4, 0.4, 0.4, 0.1, bilinear).
 func MoCoV2Recipe(size int) Recipe {
 	return Recipe{
 		crop(size, 0.2, Bilinear),
@@ -48,14 +48,14 @@ func MoCoV2Recipe(size int) Recipe {
 	}
 }
 
-// SimSiamRecipe returns the recipe of both views of SimSiam, which is MoCo v2's: Chen and He 2020, appendix A, "described
-// using PyTorch notations".
+// SimSiamRecipe returns the recipe of both views of SimSiam, which is MoCo v2's: Chen and He 2020, appendix A,
+// "described using PyTorch notations".
 func SimSiamRecipe(size int) Recipe {
 	return MoCoV2Recipe(size)
 }
 
-// BYOLRecipes returns the two recipes of BYOL: Grill et al. 2020, appendix B, table 6. The first view is always blurred; the
-// second seldom, and is sometimes solarized. Bicubic, as that appendix says.
+// BYOLRecipes returns the two recipes of BYOL: Grill et al. 2020, appendix B, table 6. The first view is always
+// blurred; the second seldom, and is sometimes solarized. Bicubic, as that appendix says.
 func BYOLRecipes(size int) (first, second Recipe) {
 	view := func(pBlur, pSolarize float64) Recipe {
 		return Recipe{
@@ -70,8 +70,9 @@ func BYOLRecipes(size int) (first, second Recipe) {
 	return view(1, 0), view(0.1, 0.2)
 }
 
-// VICRegRecipe returns the recipe of both views of VICReg: Bardes, Ponce and LeCun 2022, appendix C: BYOL's crop and jitter, one
-// recipe for both views with the mean of BYOL's two probabilities of blur and solarization, as lightly has it.
+// VICRegRecipe returns the recipe of both views of VICReg: Bardes, Ponce and LeCun 2022, appendix C: BYOL's crop and
+// jitter, one recipe for both views with the mean of BYOL's two probabilities of blur and solarization, as lightly has
+// it.
 func VICRegRecipe(size int) Recipe {
 	return Recipe{
 		crop(size, 0.08, Bicubic),
@@ -83,8 +84,8 @@ func VICRegRecipe(size int) Recipe {
 	}
 }
 
-// WMSERecipe returns the recipe of all views of W-MSE, from its published code (htdt/self-supervised): the colours change
-// before the crop is cut, and nothing is blurred.
+// WMSERecipe returns the recipe of all views of W-MSE, from its published code (htdt/self-supervised): the colours
+// change before the crop is cut, and nothing is blurred.
 func WMSERecipe(size int) Recipe {
 	return Recipe{
 		ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
@@ -100,8 +101,9 @@ func ReSSLRecipes(size int) (strong, weak Recipe) {
 	return MoCoV2Recipe(size), Recipe{crop(size, 0.2, Bilinear), HorizontalFlip{P: 0.5}}
 }
 
-// LeJEPARecipe returns the recipe of LeJEPA's views, from its authors' README (rbalestr-lab/lejepa): BYOL's jitter, blur and
-// solarization in one recipe. Global views are crops of areas from 0.3 to 1 of the image, local ones from 0.05 to 0.3.
+// LeJEPARecipe returns the recipe of LeJEPA's views, from its authors' README (rbalestr-lab/lejepa): BYOL's jitter,
+// blur and solarization in one recipe. Global views are crops of areas from 0.3 to 1 of the image, local ones from 0.05
+// to 0.3.
 func LeJEPARecipe(size int, scale [2]float64) Recipe {
 	return Recipe{
 		within(size, scale, Bilinear),
@@ -113,9 +115,9 @@ func LeJEPARecipe(size int, scale [2]float64) Recipe {
 	}
 }
 
-// EvalRecipe returns what an image passes through when it is embedded rather than trained on: a short side of 8/7 of size
-// (256 for 224, the usual ImageNet evaluation) and the central crop. Small images, up to smallView pixels, are resized to
-// size without the margin, as CIFAR's are used whole.
+// EvalRecipe returns what an image passes through when it is embedded rather than trained on: a short side of 8/7 of
+// size (256 for 224, the usual ImageNet evaluation) and the central crop. Small images, up to smallView pixels, are
+// resized to size without the margin, as CIFAR's are used whole.
 func EvalRecipe(size int) Recipe {
 	short := size
 	if size > smallView {

@@ -2,10 +2,11 @@
 
 package augment
 
-// PAWSRecipes returns the recipes of PAWS's two large views, and of its small crops with their size: Assran et al. 2021,
-// appendix C. Images of smallView pixels or fewer get what the official code does to CIFAR-10 (equalised and solarised,
-// neither blurred nor turned grey; crops from 0.5 of the area where there are no small ones), others what it does to ImageNet
-// (crops from 0.14, and from 0.08 where there are no small ones). Small crops have 9/16 (18 for 32) and 3/7 (96 for 224) of the side.
+// PAWSRecipes returns the recipes of PAWS's two large views, and of its small crops with their size: Assran et al.
+// 2021, appendix C. Images of smallView pixels or fewer get what the official code does to CIFAR-10 (equalised and
+// solarised, neither blurred nor turned grey; crops from 0.5 of the area where there are no small ones), others what it
+// does to ImageNet (crops from 0.14, and from 0.08 where there are no small ones). Small crops have 9/16 (18 for 32)
+// and 3/7 (96 for 224) of the side.
 func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 	if size <= smallView {
 		least := 0.5

@@ -12,8 +12,9 @@ type window struct {
 
 func (s window) row(y int) []uint8 { return s.pix[y*s.stride:][: 3*s.w : 3*s.w] }
 
-// resample returns src resized to w by h: Pillow's two passes, each rounded to 8 bits. Rows are shrunk first, except where
-// columns shrink by more than twice as many pixels as rows do (Pillow 13's order). A pass that changes nothing is left out.
+// resample returns src resized to w by h: Pillow's two passes, each rounded to 8 bits. Rows are shrunk first, except
+// where columns shrink by more than twice as many pixels as rows do (Pillow 13's order). A pass that changes nothing is
+// left out.
 func resample(src window, w, h int, by Interpolation) *Image {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
@@ -74,8 +75,8 @@ func clip(sum int32) uint8 {
 	return uint8(sum)
 }
 
-// resizeRows resizes every row of src from src.w to dst.w pixels. Bilinear and bicubic growth, which have 2 and 4 weights,
-// are most of what small images need and have their own loops.
+// resizeRows resizes every row of src from src.w to dst.w pixels. Bilinear and bicubic growth, which have 2 and 4
+// weights, are most of what small images need and have their own loops.
 func (s *scratch) resizeRows(dst, src window, by Interpolation) {
 	t := &s.taps
 	t.fill(s, src.w, dst.w, by)
@@ -133,8 +134,8 @@ func (t *taps) row4(out, in []uint8) {
 	}
 }
 
-// resizeColumns resizes every column of src from src.h to dst.h pixels, four input rows at a time. While more are to come the
-// sums wait in a row of their own.
+// resizeColumns resizes every column of src from src.h to dst.h pixels, four input rows at a time. While more are to
+// come the sums wait in a row of their own.
 func (s *scratch) resizeColumns(dst, src window, by Interpolation) {
 	t := &s.taps
 	t.fill(s, src.h, dst.h, by)
@@ -146,7 +147,8 @@ func (s *scratch) resizeColumns(dst, src window, by Interpolation) {
 		}
 		out := dst.row(y)[:len(sum)]
 		for ; len(weight) > 4; weight, first = weight[4:], first+4 {
-			a, b, c, d := src.row(first)[:len(sum)], src.row(first + 1)[:len(sum)], src.row(first + 2)[:len(sum)], src.row(first + 3)[:len(sum)]
+			a, b, c, d := src.row(first)[:len(sum)], src.row(first + 1)[:len(sum)], src.row(first + 2)[:len(sum)],
+				src.row(first + 3)[:len(sum)]
 			ka, kb, kc, kd := weight[0], weight[1], weight[2], weight[3]
 			for i := range sum {
 				sum[i] += int32(a[i])*ka + int32(b[i])*kb + int32(c[i])*kc + int32(d[i])*kd
@@ -185,9 +187,10 @@ type taps struct {
 	weight []int32
 }
 
-// fill computes the weights for resizing in pixels to out pixels. Each output's weights are normalised in float64 and then
-// rounded, half away from zero, to weightBits. All outputs get the same number of weights: near a border, where the filter
-// is cut, some are zero. The conversions of products forbid fused multiply-adds, whose last bit would differ.
+// fill computes the weights for resizing in pixels to out pixels. Each output's weights are normalised in float64 and
+// then rounded, half away from zero, to weightBits. All outputs get the same number of weights: near a border, where
+// the filter is cut, some are zero. The conversions of products forbid fused multiply-adds, whose last bit would
+// differ.
 func (t *taps) fill(s *scratch, in, out int, by Interpolation) {
 	scale := float64(in) / float64(out)
 	wide := max(scale, 1)

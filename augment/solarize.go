@@ -4,8 +4,8 @@ package augment
 
 import "math/rand/v2"
 
-// Solarize inverts the levels from Threshold up, with probability P. BYOL introduced it (Grill et al. 2020, appendix B) with
-// threshold 128.
+// Solarize inverts the levels from Threshold up, with probability P. BYOL introduced it (Grill et al. 2020, appendix B)
+// with threshold 128.
 type Solarize struct {
 	P         float64
 	Threshold int // 0 to 256; 128 in the literature

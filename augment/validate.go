@@ -23,8 +23,8 @@ func checkSize(size int) error {
 	return nil
 }
 
-// maxSide bounds an output's side, so that 3*side*side bytes fits any address space we run in and a slip of the keyboard is
-// refused with a message.
+// maxSide bounds an output's side, so that 3*side*side bytes fits any address space we run in and a slip of the
+// keyboard is refused with a message.
 const maxSide = 1 << 14
 
 // checkRange checks a range [lo, hi] whose ends must lie between least and most.
@@ -33,7 +33,8 @@ func checkRange(field string, v [2]float64, least, most float64) error {
 		if math.IsInf(most, 1) || most == math.MaxFloat64 {
 			return fmt.Errorf("%s is [%v, %v]: give [low, high] with %v <= low <= high", field, v[0], v[1], least)
 		}
-		return fmt.Errorf("%s is [%v, %v]: give [low, high] with %v <= low <= high <= %v", field, v[0], v[1], least, most)
+		return fmt.Errorf("%s is [%v, %v]: give [low, high] with %v <= low <= high <= %v", field, v[0], v[1], least,
+			most)
 	}
 	return nil
 }

@@ -15,8 +15,8 @@ import (
 type Spec struct {
 	Name string // as in --backbone
 	// Width is the number of channels of the first stage, with which all others scale: 64 in the ResNets' papers, 16 in
-	// their networks for CIFAR-10 (resnet8, resnet20) and for a network that learns on two CPU cores. Of a wide ResNet it is 16 times the widening factor; of a ViT it is the width of
-	// an attention head, 64 in the papers.
+	// their networks for CIFAR-10 (resnet8, resnet20) and for a network that learns on two CPU cores. Of a wide ResNet
+	// it is 16 times the widening factor; of a ViT it is the width of an attention head, 64 in the papers.
 	Width    int
 	Stem     Stem    // usually the [Entry]'s
 	Norm     nn.Norm // after, or before, every convolution; of a ViT layer norm
@@ -55,7 +55,8 @@ func Find(name string) (Entry, error) {
 		}
 		names = append(names, e.Name)
 	}
-	return Entry{}, fmt.Errorf("unknown backbone %q: did you mean %q? (there are %s)", name, spelling.Nearest(name, names), strings.Join(names, ", "))
+	return Entry{}, fmt.Errorf("unknown backbone %q: did you mean %q? (there are %s)", name,
+		spelling.Nearest(name, names), strings.Join(names, ", "))
 }
 
 // New returns the ResNet called name with batch norm; width and stem are as in [Spec].
@@ -70,18 +71,21 @@ func (s Spec) New() (parallax.Backbone, error) {
 		return nil, err
 	}
 	if s.Width < 1 || s.Width > maxWidth {
-		return nil, fmt.Errorf("backbone.width is %d: it must be between 1 and %d, and is 64 in the papers", s.Width, maxWidth)
+		return nil, fmt.Errorf("backbone.width is %d: it must be between 1 and %d, and is 64 in the papers", s.Width,
+			maxWidth)
 	}
 	return e.New(s)
 }
 
-// maxWidth keeps a mistyped width from asking for more memory than there is: ResNet-50 has 6 billion parameters at 1024.
+// maxWidth keeps a mistyped width from asking for more memory than there is: ResNet-50 has 6 billion parameters at
+// 1024.
 const maxWidth = 1024
 
 func resNet(depth int) func(Spec) (parallax.Backbone, error) {
 	return func(s Spec) (parallax.Backbone, error) {
 		if s.Stem != ImageNet && s.Stem != Small && s.Stem != Strided {
-			return nil, fmt.Errorf("backbone.stem is %q: of a ResNet it must be %q, %q or %q", s.Stem, ImageNet, Small, Strided)
+			return nil, fmt.Errorf("backbone.stem is %q: of a ResNet it must be %q, %q or %q", s.Stem, ImageNet, Small,
+				Strided)
 		}
 		return ResNet{Depth: depth, Width: s.Width, Stem: s.Stem, Norm: s.Norm, ZeroInit: s.ZeroInit}, nil
 	}

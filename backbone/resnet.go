@@ -16,15 +16,16 @@ var _ parallax.Backbone = ResNet{}
 // torchvision's names and order, and its initialisation: convolutions by He et al.'s normal over fan-out, batch norm 1
 // and 0.
 type ResNet struct {
-	Depth    int  // 8, 20, 18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (bottleneck blocks)
-	Width    int  // channels of the first stage, 64 in the paper, 16 of depths 8 and 20; every further stage has twice as many
+	Depth int // 8, 20, 18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (bottleneck blocks)
+	// channels of the first stage, 64 in the paper, 16 of depths 8 and 20; every further stage has twice as many
+	Width    int
 	Stem     Stem // see StemFor
 	Norm     nn.Norm
 	ZeroInit bool // the last norm of every block starts with weight 0, so the block as the identity (arXiv:1706.02677)
 }
 
-// depths holds the blocks in each stage, and what a block is made of: four stages as in table 1 of the paper, three as in
-// its section 4.2, of 6n + 2 layers, whose shortcuts are projections here as in the others.
+// depths holds the blocks in each stage, and what a block is made of: four stages as in table 1 of the paper, three as
+// in its section 4.2, of 6n + 2 layers, whose shortcuts are projections here as in the others.
 var depths = map[int]struct {
 	blocks    []int
 	expansion int // a block's output channels over its inner ones
@@ -39,8 +40,8 @@ var depths = map[int]struct {
 	152: {[]int{3, 8, 36, 3}, 4, bottleneck},
 }
 
-// Features returns the width of h: at width 64 it is 512 for depths 18 and 34 and 2048 for deeper ones; at width 16 it is 64
-// for depths 8 and 20.
+// Features returns the width of h: at width 64 it is 512 for depths 18 and 34 and 2048 for deeper ones; at width 16 it
+// is 64 for depths 8 and 20.
 func (r ResNet) Features() int {
 	kind := depths[r.Depth]
 	return r.Width << (len(kind.blocks) - 1) * kind.expansion

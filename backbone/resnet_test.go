@@ -15,7 +15,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// in runs f in a Scope with a fresh tree of float32 parameters. f runs on libtorch's goroutine, where t.Fatal has no place.
+// in runs f in a Scope with a fresh tree of float32 parameters. f runs on libtorch's goroutine, where t.Fatal has no
+// place.
 func in(t *testing.T, f func(p *nn.Params) error) {
 	t.Helper()
 	err := torch.Scope(func() error {
@@ -48,7 +49,8 @@ func TestStateDictsAreTorchvisions(t *testing.T) {
 					t.Errorf("%d tensors, torchvision has %d", len(all), len(want))
 				}
 				for i := range min(len(all), len(want)) {
-					got := strings.TrimSpace(p.Sub("backbone").Local(all[i]) + " " + strings.Trim(fmt.Sprint(all[i].Tensor.Shape()), "[]"))
+					got := strings.TrimSpace(p.Sub("backbone").Local(all[i]) + " " +
+						strings.Trim(fmt.Sprint(all[i].Tensor.Shape()), "[]"))
 					if got != want[i] {
 						return fmt.Errorf("tensor %d is %q, torchvision's is %q", i, got, want[i])
 					}
@@ -80,14 +82,16 @@ func TestFeaturesAndStages(t *testing.T) {
 			}
 			h := b.Build(p).Forward(torch.Ones(torch.F32, 2, 3, c.size, c.size).ChannelsLast())
 			if got := fmt.Sprint(h.Shape()); got != fmt.Sprintf("[2 %d]", c.features) || b.Features() != c.features {
-				t.Errorf("%s with the stem %s: h has shape %s and Features() is %d, want 2 x %d", c.name, c.stem, got, b.Features(), c.features)
+				t.Errorf("%s with the stem %s: h has shape %s and Features() is %d, want 2 x %d", c.name, c.stem, got,
+					b.Features(), c.features)
 			}
 			return nil
 		})
 	}
 }
 
-// TestInitialisation holds the standard deviation of a convolution to √(2/fan_out): of 36,864 values it is known to 0.4 %.
+// TestInitialisation holds the standard deviation of a convolution to √(2/fan_out): of 36,864 values it is known to 0.4
+// %.
 func TestInitialisation(t *testing.T) {
 	in(t, func(p *nn.Params) error {
 		backbone.ResNet{Depth: 18, Width: 64, Stem: backbone.Small}.Build(p)
@@ -103,7 +107,8 @@ func TestInitialisation(t *testing.T) {
 	})
 }
 
-// TestZeroInit checks that every block starts as the identity: with an identity shortcut h does not depend on its weights.
+// TestZeroInit checks that every block starts as the identity: with an identity shortcut h does not depend on its
+// weights.
 func TestZeroInit(t *testing.T) {
 	for depth, last := range map[int]string{18: "bn2", 50: "bn3"} {
 		in(t, func(p *nn.Params) error {
@@ -190,7 +195,8 @@ func TestNoTensorIsLeaked(t *testing.T) {
 	var before, after int
 	in(t, func(*nn.Params) error { before = torch.Live(); return nil })
 	in(t, func(p *nn.Params) error {
-		backbone.ResNet{Depth: 18, Width: 4, Stem: backbone.Small}.Build(p).Forward(torch.Ones(torch.F32, 2, 3, 16, 16)).Sum().Backward()
+		backbone.ResNet{Depth: 18, Width: 4, Stem: backbone.Small}.Build(p).Forward(torch.Ones(torch.F32, 2, 3, 16,
+			16)).Sum().Backward()
 		return nil
 	})
 	in(t, func(*nn.Params) error { after = torch.Live(); return nil })
@@ -200,7 +206,8 @@ func TestNoTensorIsLeaked(t *testing.T) {
 }
 
 func TestStemFor(t *testing.T) {
-	for size, want := range map[int]backbone.Stem{28: backbone.Small, 32: backbone.Small, 64: backbone.Small, 65: backbone.ImageNet, 224: backbone.ImageNet} {
+	for size, want := range map[int]backbone.Stem{28: backbone.Small, 32: backbone.Small, 64: backbone.Small,
+		65: backbone.ImageNet, 224: backbone.ImageNet} {
 		if got := backbone.StemFor(size); got != want {
 			t.Errorf("%d pixels get the stem %s, want %s", size, got, want)
 		}

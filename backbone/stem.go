@@ -21,9 +21,9 @@ const (
 	Strided Stem = "strided"
 )
 
-// StemFor returns the stem of a ResNet for images of size x size pixels: Small up to 64. The stages divide the side by 8 after the
-// stem. Behind the ImageNet stem a 32-pixel image would reach the last stage as a single pixel and a 64-pixel one as 2 x 2;
-// Small keeps 4 x 4 and 8 x 8 there, about the 7 x 7 that ImageNet's 224 pixels leave.
+// StemFor returns the stem of a ResNet for images of size x size pixels: Small up to 64. The stages divide the side by
+// 8 after the stem. Behind the ImageNet stem a 32-pixel image would reach the last stage as a single pixel and a
+// 64-pixel one as 2 x 2; Small keeps 4 x 4 and 8 x 8 there, about the 7 x 7 that ImageNet's 224 pixels leave.
 func StemFor(size int) Stem {
 	if size <= 64 {
 		return Small

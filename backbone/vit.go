@@ -15,10 +15,10 @@ import (
 
 var _ parallax.Backbone = ViT{}
 
-// ViT is a vision transformer without its classifier (Dosovitskiy et al., arXiv:2010.11929): pre-norm, GELU, layer norm with
-// eps 1e-6; h is the class token after the last norm. Parameters have timm's names and order. Linear layers, positions and
-// class token are initialised by a normal of standard deviation 0.02, cut off at two of them, biases by 0; the patch
-// projection as PyTorch does a convolution.
+// ViT is a vision transformer without its classifier (Dosovitskiy et al., arXiv:2010.11929): pre-norm, GELU, layer norm
+// with eps 1e-6; h is the class token after the last norm. Parameters have timm's names and order. Linear layers,
+// positions and class token are initialised by a normal of standard deviation 0.02, cut off at two of them, biases by
+// 0; the patch projection as PyTorch does a convolution.
 type ViT struct {
 	Heads int // of each of the 12 blocks: 3 in ViT-Ti, 6 in ViT-S (both Touvron et al., arXiv:2012.12877), 12 in ViT-B
 	Width int // features of a head, 64 in the papers
@@ -65,8 +65,8 @@ func (t *transformer) Forward(x torch.Tensor) torch.Tensor {
 	return x.Narrow(1, 0, 1).Reshape(n, d)
 }
 
-// at returns the positions for h x w patches, 1 x 1+hw x d: bicubic interpolation of those for an image of Size, as DINO has
-// it for its small crops.
+// at returns the positions for h x w patches, 1 x 1+hw x d: bicubic interpolation of those for an image of Size, as
+// DINO has it for its small crops.
 func (t *transformer) at(h, w int) torch.Tensor {
 	g, d := t.grid, t.Features()
 	if h == g && w == g {
@@ -81,8 +81,8 @@ func (t *transformer) at(h, w int) torch.Tensor {
 	return torch.Cat(1, t.positions.Narrow(1, 0, 1), both)
 }
 
-// bicubic returns the out x in weights of cubic convolution (Keys 1981, with a = -0.75 as PyTorch has it), pixel centres at
-// halves, edges repeated.
+// bicubic returns the out x in weights of cubic convolution (Keys 1981, with a = -0.75 as PyTorch has it), pixel
+// centres at halves, edges repeated.
 func bicubic(out, in int) []float64 {
 	const a = -0.75
 	weights := make([]float64, out*in)
@@ -137,8 +137,9 @@ func (b *block) attention(x torch.Tensor) torch.Tensor {
 	return b.proj.Forward(torch.Attention(qkv[0], qkv[1], qkv[2]).Transpose(1, 2).Reshape(n, tokens, d))
 }
 
-// PatchStem returns the stem of a ViT for images of size x size pixels, "patch16", "patch8" ...: the largest power of two up
-// to 16 that divides the size and leaves 7 patches along a side: 16 for 224 pixels, 8 for 64 and 96, 4 for 28 and 32.
+// PatchStem returns the stem of a ViT for images of size x size pixels, "patch16", "patch8" ...: the largest power of
+// two up to 16 that divides the size and leaves 7 patches along a side: 16 for 224 pixels, 8 for 64 and 96, 4 for 28
+// and 32.
 func PatchStem(size int) Stem {
 	patch := 16
 	for patch > 1 && (size%patch != 0 || size/patch < 7) {
@@ -152,10 +153,12 @@ func viT(heads int) func(Spec) (parallax.Backbone, error) {
 		number, found := strings.CutPrefix(string(s.Stem), "patch")
 		patch, err := strconv.Atoi(number)
 		if !found || err != nil || patch < 1 {
-			return nil, fmt.Errorf("backbone.stem is %q: of a ViT it must be patchN, N the side of a patch in pixels: %q for %d pixels", s.Stem, PatchStem(s.Size), s.Size)
+			return nil, fmt.Errorf("backbone.stem is %q: of a ViT it must be patchN, N the side of a patch in "+
+				"pixels: %q for %d pixels", s.Stem, PatchStem(s.Size), s.Size)
 		}
 		if s.Size < patch || s.Size%patch != 0 {
-			return nil, fmt.Errorf("backbone.stem is %q and the images are of %d pixels: the patch must divide them, as %q does", s.Stem, s.Size, PatchStem(s.Size))
+			return nil, fmt.Errorf("backbone.stem is %q and the images are of %d pixels: the patch must divide them, "+
+				"as %q does", s.Stem, s.Size, PatchStem(s.Size))
 		}
 		if s.Norm != nn.LayerStatistics {
 			return nil, fmt.Errorf("backbone.norm is %q: a ViT has %q", s.Norm, nn.LayerStatistics)

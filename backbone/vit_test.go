@@ -17,9 +17,11 @@ import (
 func TestViTStateDictIsTimms(t *testing.T) {
 	in(t, func(p *nn.Params) error {
 		backbone.ViT{Heads: 3, Width: 64, Patch: 16, Size: 224}.Build(p)
-		want := []string{"cls_token [1 1 192]", "pos_embed [1 197 192]", "patch_embed.proj.weight [192 3 16 16]", "patch_embed.proj.bias [192]"}
+		want := []string{"cls_token [1 1 192]", "pos_embed [1 197 192]", "patch_embed.proj.weight [192 3 16 16]",
+			"patch_embed.proj.bias [192]"}
 		for i := range 12 {
-			for _, s := range []string{"norm1.weight [192]", "norm1.bias [192]", "attn.qkv.weight [576 192]", "attn.qkv.bias [576]",
+			for _, s := range []string{"norm1.weight [192]", "norm1.bias [192]", "attn.qkv.weight [576 192]",
+				"attn.qkv.bias [576]",
 				"attn.proj.weight [192 192]", "attn.proj.bias [192]", "norm2.weight [192]", "norm2.bias [192]",
 				"mlp.fc1.weight [768 192]", "mlp.fc1.bias [768]", "mlp.fc2.weight [192 768]", "mlp.fc2.bias [192]"} {
 				want = append(want, fmt.Sprintf("blocks.%d.%s", i, s))
@@ -45,8 +47,10 @@ func TestNumbersOfParameters(t *testing.T) {
 	}{
 		{backbone.Spec{Name: "resnet101", Width: 64, Stem: backbone.ImageNet}, 44549160 - 2049*1000},
 		{backbone.Spec{Name: "wrn28", Width: 32, Stem: backbone.Small}, 1467610 - 129*10},
-		{backbone.Spec{Name: "vit_tiny", Width: 64, Stem: "patch16", Size: 224, Norm: nn.LayerStatistics}, 5717416 - 193*1000},
-		{backbone.Spec{Name: "vit_small", Width: 64, Stem: "patch16", Size: 224, Norm: nn.LayerStatistics}, 22050664 - 385*1000},
+		{backbone.Spec{Name: "vit_tiny", Width: 64, Stem: "patch16", Size: 224, Norm: nn.LayerStatistics},
+			5717416 - 193*1000},
+		{backbone.Spec{Name: "vit_small", Width: 64, Stem: "patch16", Size: 224, Norm: nn.LayerStatistics},
+			22050664 - 385*1000},
 	} {
 		in(t, func(p *nn.Params) error {
 			b, err := c.spec.New()
@@ -106,7 +110,8 @@ func TestWideResNet(t *testing.T) {
 		if got, want := p.All()[1].Name, "block1.layer.0.bn1.weight"; got != want {
 			t.Errorf("the second tensor is %s, want %s", got, want)
 		}
-		for name, exists := range map[string]bool{"block1.layer.0.convShortcut.weight": false, "block2.layer.0.convShortcut.weight": true, "block2.layer.1.convShortcut.weight": false} {
+		for name, exists := range map[string]bool{"block1.layer.0.convShortcut.weight": false,
+			"block2.layer.0.convShortcut.weight": true, "block2.layer.1.convShortcut.weight": false} {
 			if _, ok := p.Get(name); ok != exists { // 16 channels go into the first group, and out of it at this width
 				t.Errorf("%s exists: %v", name, ok)
 			}
@@ -116,7 +121,8 @@ func TestWideResNet(t *testing.T) {
 }
 
 func TestPatchStem(t *testing.T) {
-	for size, want := range map[int]backbone.Stem{224: "patch16", 160: "patch16", 112: "patch16", 96: "patch8", 64: "patch8", 32: "patch4", 28: "patch4", 33: "patch1"} {
+	for size, want := range map[int]backbone.Stem{224: "patch16", 160: "patch16", 112: "patch16", 96: "patch8",
+		64: "patch8", 32: "patch4", 28: "patch4", 33: "patch1"} {
 		if got := backbone.PatchStem(size); got != want {
 			t.Errorf("%d pixels get %s, want %s", size, got, want)
 		}
@@ -133,7 +139,8 @@ func TestSpecsThatAreWrong(t *testing.T) {
 		`small images has "small"`:  {Name: "wrn28", Width: 32, Stem: backbone.ImageNet},
 		`did you mean "vit_small"?`: {Name: "vit_smal", Width: 32},
 	} {
-		if _, err := s.New(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if _, err := s.New(); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%+v: %v, want one line with %s", s, err, want)
 		}
 	}

@@ -13,9 +13,9 @@ import (
 var _ parallax.Backbone = WideResNet{}
 
 // WideResNet is the wide residual network of depth 28 for small images, without its classifier (Zagoruyko & Komodakis,
-// arXiv:1605.07146): a 3 x 3 convolution to 16 channels, and three groups of four pre-activation blocks. torchvision has no
-// such network; parameters have the names and order of github.com/xternalz/WideResNet-pytorch, and its initialisation:
-// convolutions by He et al.'s normal over fan-out.
+// arXiv:1605.07146): a 3 x 3 convolution to 16 channels, and three groups of four pre-activation blocks. torchvision
+// has no such network; parameters have the names and order of github.com/xternalz/WideResNet-pytorch, and its
+// initialisation: convolutions by He et al.'s normal over fan-out.
 type WideResNet struct {
 	Width int // channels of the first group: 32 is WRN-28-2, which PAWS and FixMatch use, 160 is WRN-28-10
 	Norm  nn.Norm

@@ -175,9 +175,9 @@ func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []in
 		assignmentFile: indented(result),
 		report.ClustersFile: func(w io.Writer) error {
 			c := csv.NewWriter(w)
-			c.Write([]string{"path", "cluster", "confidence"})
+			_ = c.Write([]string{"path", "cluster", "confidence"}) // Error below has it
 			for r, image := range rows {
-				c.Write([]string{source.Name(image), strconv.Itoa(chosen[r]), strconv.FormatFloat(confidences[r], 'f', 4, 64)})
+				_ = c.Write([]string{source.Name(image), strconv.Itoa(chosen[r]), strconv.FormatFloat(confidences[r], 'f', 4, 64)})
 			}
 			c.Flush()
 			return c.Error()

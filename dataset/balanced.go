@@ -26,8 +26,8 @@ type Balanced struct {
 
 // NewBalanced draws batches of perClass images of each of classes classes (0: all there are) from those images of the
 // loader's data that have a label. Classes are drawn anew for every batch, images without replacement; but a class with
-// fewer than perClass images has each of them ⌊perClass/n⌋ or ⌈perClass/n⌉ times, in different views. The loader's Batch
-// and Pair do not matter. It is an error when a class has no image.
+// fewer than perClass images has each of them ⌊perClass/n⌋ or ⌈perClass/n⌉ times, in different views. The loader's
+// Batch and Pair do not matter. It is an error when a class has no image.
 func NewBalanced(l *Loader, classes, perClass int) (*Balanced, error) {
 	b := &Balanced{loader: l, perClass: perClass, place: map[int]int{}}
 	var names []string
@@ -47,7 +47,8 @@ func NewBalanced(l *Loader, classes, perClass int) (*Balanced, error) {
 		b.classes[c] = append(b.classes[c], i)
 	}
 	if len(b.place) == 0 {
-		return nil, errors.New("drawing labelled images: none of the images has a label: give --labels FILE.csv, or images in a folder per class")
+		return nil, errors.New("drawing labelled images: none of the images has a label: give --labels FILE.csv, or " +
+			"images in a folder per class")
 	}
 	for c, images := range b.classes {
 		if len(images) == 0 {
@@ -55,7 +56,8 @@ func NewBalanced(l *Loader, classes, perClass int) (*Balanced, error) {
 			if c < len(names) {
 				name = names[c]
 			}
-			return nil, fmt.Errorf("drawing labelled images: class %s has no image to train on: label one, or leave the class out", name)
+			return nil, fmt.Errorf("drawing labelled images: class %s has no image to train on: label one, or leave "+
+				"the class out", name)
 		}
 	}
 	if b.sampled = classes; classes == 0 {
@@ -79,8 +81,8 @@ func (b *Balanced) Classes() int { return b.sampled }
 func (b *Balanced) Use(q *Quarantine) { b.loader.Quarantine = q }
 
 // From yields batches from number from on, without end, class by class: row r is of the (r / perClass)th class of the
-// batch. Batch.Labels are the labels in the data. An image that cannot be read is replaced by the next of its class. The
-// views of row r of batch n are drawn from augment.ViewRand(a seed, n, r, view).
+// batch. Batch.Labels are the labels in the data. An image that cannot be read is replaced by the next of its class.
+// The views of row r of batch n are drawn from augment.ViewRand(a seed, n, r, view).
 func (b *Balanced) From(ctx context.Context, from int) iter.Seq2[*Batch, error] {
 	const endless = 1 << 62
 	l := b.loader
@@ -91,7 +93,9 @@ func (b *Balanced) From(ctx context.Context, from int) iter.Seq2[*Batch, error] 
 		}
 		l.iterate(ctx, pass{
 			from: from, to: endless, images: b.images, replace: b.next,
-			rand: func(at, row, _, view int) *rand.Rand { return augment.ViewRand(l.Seed^balancedStream, at, row, view) },
+			rand: func(at, row, _, view int) *rand.Rand {
+				return augment.ViewRand(l.Seed^balancedStream, at, row, view)
+			},
 		}, yield)
 	}
 }

@@ -93,7 +93,8 @@ func TestBalanced(t *testing.T) {
 	area := 3 * b.Views[0].W * b.Views[0].H
 	first, second := b.Views[0].Data[8*area:9*area], b.Views[0].Data[9*area:10*area]
 	if b.Index[8] != 4 || b.Index[9] != 4 || slices.Equal(first, second) {
-		t.Errorf("rows 8 and 9 are images %d and %d, in equal views: %v", b.Index[8], b.Index[9], slices.Equal(first, second))
+		t.Errorf("rows 8 and 9 are images %d and %d, in equal views: %v", b.Index[8], b.Index[9],
+			slices.Equal(first, second))
 	}
 }
 

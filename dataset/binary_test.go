@@ -39,7 +39,8 @@ func TestCIFAR10(t *testing.T) {
 	for _, path := range []string{filepath.Join(dir, "f"), filepath.Join(dir, "f/cifar-10-batches-bin"), archive} {
 		s := opened(t, path, Options{})
 		want := "data_batch_1/00000=frog data_batch_1/00001=truck data_batch_2/00000=airplane"
-		if got := describe(s); got != want || s.Kind != KindCIFAR10 || !slices.Equal(s.Splits, []string{"train", "test"}) {
+		if got := describe(s); got != want || s.Kind != KindCIFAR10 ||
+			!slices.Equal(s.Splits, []string{"train", "test"}) {
 			t.Errorf("%s is %s %v: %s", path, s.Kind, s.Splits, got)
 		}
 		img, err := s.Image(1)
@@ -133,7 +134,8 @@ func TestIDX(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "t10k-images.idx3-ubyte"), test)
 	writeFile(t, filepath.Join(dir, "sub/other.png"), pngOf(t, 1, 4, 4))
 	archive := filepath.Join(t.TempDir(), "mnist.tar")
-	writeFile(t, archive, tarOf(t, regular("MNIST/raw/train-images-idx3-ubyte", train), regular("MNIST/raw/train-labels-idx1-ubyte", labels)))
+	writeFile(t, archive, tarOf(t, regular("MNIST/raw/train-images-idx3-ubyte", train),
+		regular("MNIST/raw/train-labels-idx1-ubyte", labels)))
 	for _, path := range []string{dir, filepath.Join(dir, "train-images-idx3-ubyte.gz"), archive} {
 		s := opened(t, path, Options{})
 		if got := describe(s); got != "train/00000=7 train/00001=2" || s.Kind != KindIDX {

@@ -67,7 +67,8 @@ func recogniseCIFAR(l *listing) (*whole, error) {
 		case base == "test.bin" && sibling(l, f.name, cifar100.names):
 			err = take(i, SplitTest, cifar100)
 		case isBatch && !strings.Contains(batch, "."):
-			return nil, errors.New("it holds CIFAR's Python pickles, which are not read: download the binary version (cifar-10-binary.tar.gz)")
+			return nil, errors.New("it holds CIFAR's Python pickles, which are not read: download the binary version " +
+				"(cifar-10-binary.tar.gz)")
 		}
 		if err != nil {
 			return nil, err
@@ -98,7 +99,8 @@ func recogniseCIFAR(l *listing) (*whole, error) {
 		}
 		for k, label := range labels {
 			rel := fmt.Sprintf("%s/%05d", strings.TrimSuffix(path.Base(f.name), ".bin"), k)
-			w.items = append(w.items, item{name: rel, rel: rel, split: p.split, size: int64(layout.record()), label: label})
+			w.items = append(w.items, item{name: rel, rel: rel, split: p.split, size: int64(layout.record()),
+				label: label})
 			places = append(places, place{p.file, k})
 		}
 	}
@@ -128,7 +130,8 @@ func sibling(l *listing, name, base string) bool {
 func cifarLabels(r io.Reader, size int64, c cifarLayout) ([]int, error) {
 	n := size / int64(c.record())
 	if size == 0 || size%int64(c.record()) != 0 {
-		return nil, fmt.Errorf("%d bytes are not a whole number of %s records of %d bytes: download it again", size, c.kind, c.record())
+		return nil, fmt.Errorf("%d bytes are not a whole number of %s records of %d bytes: download it again", size,
+			c.kind, c.record())
 	}
 	b := bufio.NewReaderSize(r, 1<<16)
 	labels := make([]int, 0, n)
@@ -139,7 +142,8 @@ func cifarLabels(r io.Reader, size int64, c cifarLayout) ([]int, error) {
 		}
 		label := int(head[c.head-1])
 		if label >= c.classes {
-			return nil, fmt.Errorf("record %d has label %d, and %s has %d classes: download it again", k, label, c.kind, c.classes)
+			return nil, fmt.Errorf("record %d has label %d, and %s has %d classes: download it again", k, label,
+				c.kind, c.classes)
 		}
 		labels = append(labels, label)
 		if _, err := b.Discard(3 * cifarPlane); err != nil {

@@ -141,7 +141,8 @@ func TestGoJPEG(t *testing.T) {
 // TestUpright checks the eight orientations by where the corners of a 3x2 image go (CIPA DC-008, table 6).
 func TestUpright(t *testing.T) {
 	// Pixels are numbered in reading order; the strings are the upright image.
-	want := []string{1: "012/345", 2: "210/543", 3: "543/210", 4: "345/012", 5: "03/14/25", 6: "30/41/52", 7: "52/41/30", 8: "25/14/03"}
+	want := []string{1: "012/345", 2: "210/543", 3: "543/210", 4: "345/012", 5: "03/14/25", 6: "30/41/52",
+		7: "52/41/30", 8: "25/14/03"}
 	for o := 1; o <= 8; o++ {
 		img := &augment.Image{W: 3, H: 2}
 		for i := range 6 {
@@ -234,10 +235,12 @@ func TestBadImages(t *testing.T) {
 			t.Errorf("%s: %q does not say %q", c.name, err, c.want)
 		}
 	}
-	if _, err := Decode(readTestImage(t, "png_rgb.png"), 45*37-1); err == nil || !strings.Contains(err.Error(), "limit") {
+	if _, err := Decode(readTestImage(t, "png_rgb.png"), 45*37-1); err == nil ||
+		!strings.Contains(err.Error(), "limit") {
 		t.Errorf("an image of one pixel more than the limit: %v", err)
 	}
-	if _, err := Decode(readTestImage(t, "jpeg_420.jpg"), 45*37-1); err == nil || !strings.Contains(err.Error(), "limit") {
+	if _, err := Decode(readTestImage(t, "jpeg_420.jpg"), 45*37-1); err == nil ||
+		!strings.Contains(err.Error(), "limit") {
 		t.Errorf("a JPEG of one pixel more than the limit: %v", err)
 	}
 }
@@ -287,12 +290,13 @@ func TestHarmlessWarning(t *testing.T) {
 	}
 }
 
-// TestAfterBadJPEG decodes a sound file after each kind of damaged one: libjpeg-turbo 2.1 leaves a decompressor unusable
-// after some errors.
+// TestAfterBadJPEG decodes a sound file after each kind of damaged one: libjpeg-turbo 2.1 leaves a decompressor
+// unusable after some errors.
 func TestAfterBadJPEG(t *testing.T) {
 	good := readTestImage(t, "jpeg_420.jpg")
 	for name, bad := range map[string][]byte{
-		"without width": jpegClaiming(t, 0, 10), "huge": jpegClaiming(t, 65500, 65500), "cut": good[:100], "cut late": good[:len(good)-200],
+		"without width": jpegClaiming(t, 0, 10), "huge": jpegClaiming(t, 65500, 65500), "cut": good[:100],
+		"cut late": good[:len(good)-200],
 	} {
 		for range 3 {
 			if _, err := Decode(bad, 0); err == nil {

@@ -11,5 +11,6 @@
 // Every decoder yields 8-bit RGB. What is not, is converted as Pillow's Image.convert("RGB") has it: grey and palette
 // are expanded, an alpha channel is dropped (not composited), CMYK is subtracted from its black. Of 16-bit samples the
 // high byte is kept (Pillow does so for RGB, and clips grey at 255). The EXIF orientation is applied. An animation is
-// its first frame. Not read, and so quarantined: CMYK and floating-point TIFF, run-length BMP, animated WebP, HEIC, AVIF.
+// its first frame. Not read, and so quarantined: CMYK and floating-point TIFF, run-length BMP, animated WebP, HEIC,
+// AVIF.
 package dataset

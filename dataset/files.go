@@ -63,7 +63,8 @@ func (l *listing) read(i int, buf []byte, maxBytes int64) ([]byte, error) {
 
 // readSmall returns the content of the file called name where there is one and it is at most limit bytes.
 func (l *listing) readSmall(name string, limit int64) ([]byte, bool) {
-	i, ok := slices.BinarySearchFunc(l.files, name, func(f file, name string) int { return strings.Compare(f.name, name) })
+	i, ok := slices.BinarySearchFunc(l.files, name,
+		func(f file, name string) int { return strings.Compare(f.name, name) })
 	if !ok {
 		return nil, false
 	}
@@ -124,7 +125,8 @@ func whyNotImage(name string) string {
 	switch {
 	case isHidden(name):
 		return "hidden"
-	case slices.Contains([]string{"thumbs.db", "desktop.ini", "readme", "license", "copying", "makefile"}, strings.ToLower(base)):
+	case slices.Contains([]string{"thumbs.db", "desktop.ini", "readme", "license", "copying", "makefile"},
+		strings.ToLower(base)):
 		return "not images by their names"
 	case slices.Contains(notImages, strings.ToLower(path.Ext(base))):
 		return "not images by their names"

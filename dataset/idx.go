@@ -57,7 +57,8 @@ func idxName(name string) (stem, what string, ok bool) {
 func listFamily(name string) (*listing, error) {
 	stem, _, ok := idxName(filepath.Base(name))
 	if !ok {
-		return nil, errors.New("an IDX file of images must be called like train-images-idx3-ubyte, so that its labels are found")
+		return nil, errors.New("an IDX file of images must be called like train-images-idx3-ubyte, so that its " +
+			"labels are found")
 	}
 	l, err := listFolder(filepath.Dir(name), false)
 	if err != nil {
@@ -93,7 +94,8 @@ func recogniseIDX(l *listing) (*whole, error) {
 		}
 		for _, other := range sets {
 			if s, _, _ := idxName(l.files[other.images].name); s == stem || other.split == set.split {
-				return nil, fmt.Errorf("it holds several IDX files for one split (%s and %s): give one of them", l.files[other.images].name, f.name)
+				return nil, fmt.Errorf("it holds several IDX files for one split (%s and %s): give one of them",
+					l.files[other.images].name, f.name)
 			}
 		}
 		sets = append(sets, set)
@@ -121,7 +123,8 @@ func recogniseIDX(l *listing) (*whole, error) {
 			name = "image"
 		}
 		for k := range set.n {
-			it := item{name: fmt.Sprintf("%s/%05d", name, k), split: set.split, size: int64(set.rows * set.cols), label: -1}
+			it := item{name: fmt.Sprintf("%s/%05d", name, k), split: set.split, size: int64(set.rows * set.cols),
+				label: -1}
 			it.rel = it.name
 			if labels != nil {
 				it.label = int(labels[k])
@@ -192,7 +195,8 @@ func readIDX(r io.Reader, magic []byte) (dims []int, data []byte, err error) {
 		return nil, nil, fmt.Errorf("reading the IDX header: %w", err)
 	}
 	if !bytes.HasPrefix(head, magic) {
-		return nil, nil, fmt.Errorf("its first bytes are % x where % x belong: not the IDX file its name says", head[:4], magic)
+		return nil, nil, fmt.Errorf("its first bytes are % x where % x belong: not the IDX file its name says",
+			head[:4], magic)
 	}
 	want := int64(1)
 	for at := 4; at < len(head); at += 4 {
@@ -208,7 +212,8 @@ func readIDX(r io.Reader, magic []byte) (dims []int, data []byte, err error) {
 	case err != nil:
 		return nil, nil, fmt.Errorf("after %d bytes: %w (download it again)", len(data), err)
 	case int64(len(data)) < want:
-		return nil, nil, fmt.Errorf("its header says %d bytes (%v) and there are %d: download it again", want, dims, len(data))
+		return nil, nil, fmt.Errorf("its header says %d bytes (%v) and there are %d: download it again", want, dims,
+			len(data))
 	case int64(len(data)) > want:
 		return nil, nil, fmt.Errorf("its header says %d bytes (%v) and there are more", want, dims)
 	}

@@ -25,7 +25,8 @@ func (w *whole) label(mode string, selected []int, s *Source) ([]int, error) {
 	case mode == "none":
 		return labels, nil
 	case mode == "folders" && !files:
-		return nil, fmt.Errorf("labels from folders need image files in folders, and this is %s: leave the labels out or say none", w.kind)
+		return nil, fmt.Errorf("labels from folders need image files in folders, and this is %s: leave the labels "+
+			"out or say none", w.kind)
 	case mode == "folders":
 		return labels, w.labelFolders(labels, selected, s)
 	case mode == "" && files:
@@ -75,7 +76,8 @@ func (w *whole) labelFolders(labels, selected []int, s *Source) error {
 		}
 	}
 	if unknown == len(selected) {
-		return errors.New("labels from folders were asked for, and no image lies in a folder: give --labels FILE.csv, or none")
+		return errors.New("labels from folders were asked for, and no image lies in a folder: give --labels " +
+			"FILE.csv, or none")
 	}
 	if unknown > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d images lie in no class folder and have no label", unknown))
@@ -130,11 +132,14 @@ func (w *whole) labelCSV(labels []int, name string, selected []int, s *Source) e
 		i, ok := at[row.path]
 		switch {
 		case !ok:
-			return fmt.Errorf("labels %s, line %d: the data has no image %s (paths are relative to the data)", name, row.line, row.path)
+			return fmt.Errorf("labels %s, line %d: the data has no image %s (paths are relative to the data)", name,
+				row.line, row.path)
 		case i == ambiguous:
-			return fmt.Errorf("labels %s, line %d: several splits have an image %s: put the split's name before it", name, row.line, row.path)
+			return fmt.Errorf("labels %s, line %d: several splits have an image %s: put the split's name before it",
+				name, row.line, row.path)
 		case given[i] != 0 && names[i] != row.label:
-			return fmt.Errorf("labels %s, line %d: %s is %q here and %q in line %d", name, row.line, row.path, row.label, names[i], given[i])
+			return fmt.Errorf("labels %s, line %d: %s is %q here and %q in line %d", name, row.line, row.path,
+				row.label, names[i], given[i])
 		}
 		names[i], given[i] = row.label, row.line
 	}
@@ -165,7 +170,9 @@ type labelRow struct {
 func readCSV(name string, r io.Reader) ([]labelRow, error) {
 	b := bufio.NewReader(r)
 	if mark, _ := b.Peek(3); string(mark) == "\ufeff" {
-		b.Discard(3)
+		if _, err := b.Discard(3); err != nil {
+			return nil, err
+		}
 	}
 	c := csv.NewReader(b)
 	c.FieldsPerRecord = -1
@@ -185,7 +192,8 @@ func readCSV(name string, r io.Reader) ([]labelRow, error) {
 		}
 		line, _ := c.FieldPos(0)
 		if len(record) != 2 {
-			return nil, fmt.Errorf("labels %s, line %d: %d columns where there must be two, path,label", name, line, len(record))
+			return nil, fmt.Errorf("labels %s, line %d: %d columns where there must be two, path,label", name, line,
+				len(record))
 		}
 		path, label := strings.TrimSpace(record[0]), strings.TrimSpace(record[1])
 		if first && strings.EqualFold(path, "path") && strings.EqualFold(label, "label") {

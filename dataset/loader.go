@@ -29,13 +29,13 @@ type Loader struct {
 	Seed      uint64            // of the order and of all views
 	// Limit bounds how many images Sequential visits: a subset chosen by Seed. 0 is all.
 	Limit int
-	// Keep is how many bytes of pixels Sequential keeps after its first whole pass, so as not to read them again, as a probe's
-	// that are evaluated often; where they are more, none are kept.
+	// Keep is how many bytes of pixels Sequential keeps after its first whole pass, so as not to read them again, as a
+	// probe's that are evaluated often; where they are more, none are kept.
 	Keep int
 	// Quarantine holds the images that cannot be read. When nil, every iteration has its own.
 	Quarantine *Quarantine
-	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is for
-	// this index in this epoch alone. A named image that cannot be read is replaced by image index.
+	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is
+	// for this index in this epoch alone. A named image that cannot be read is replaced by image index.
 	Pair func(index int, r *rand.Rand) int
 
 	shelf shelf
@@ -65,7 +65,8 @@ func (l *Loader) Check() error {
 	case l.Batch <= 0:
 		return fmt.Errorf("loading batches of %d images: the batch must be at least 1", l.Batch)
 	case n < l.Batch:
-		return fmt.Errorf("loading batches of %d images: the data has only %d; set the batch to %d or less", l.Batch, n, n)
+		return fmt.Errorf("loading batches of %d images: the data has only %d; set the batch to %d or less", l.Batch,
+			n, n)
 	}
 	return l.checkRecipes()
 }
@@ -81,7 +82,8 @@ func (l *Loader) checkRecipes() error {
 	}
 	for _, std := range l.Normalize.Std {
 		if !(std > 0) {
-			return fmt.Errorf("loading images: the standard deviations to divide by are %v: all must be greater than 0", l.Normalize.Std)
+			return fmt.Errorf("loading images: the standard deviations to divide by are %v: all must be greater than "+
+				"0", l.Normalize.Std)
 		}
 	}
 	return nil

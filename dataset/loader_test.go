@@ -57,7 +57,8 @@ func (shift) Size(w, h int) (int, int) { return w, h }
 var unit = augment.Normalize{Std: [3]float32{1, 1, 1}}
 
 func loaderOf(d Dataset, batch, workers int) *Loader {
-	return &Loader{Data: d, Recipes: []augment.Recipe{{shift{}}, {shift{}}}, Normalize: unit, Batch: batch, Workers: workers, Seed: 7}
+	return &Loader{Data: d, Recipes: []augment.Recipe{{shift{}}, {shift{}}}, Normalize: unit, Batch: batch,
+		Workers: workers, Seed: 7}
 }
 
 // batches runs an iteration to its end and copies what it yields; release says whether to recycle.
@@ -83,7 +84,8 @@ func batches(t testing.TB, seq func(func(*Batch, error) bool), release bool) (ou
 
 func same(a, b []*Batch) bool {
 	return slices.EqualFunc(a, b, func(a, b *Batch) bool {
-		return a.Epoch == b.Epoch && a.At == b.At && slices.Equal(a.Index, b.Index) && slices.Equal(a.Labels, b.Labels) &&
+		return a.Epoch == b.Epoch && a.At == b.At && slices.Equal(a.Index, b.Index) &&
+			slices.Equal(a.Labels, b.Labels) &&
 			slices.EqualFunc(a.Views, b.Views, func(v, w Pixels) bool {
 				return v.N == w.N && v.C == w.C && v.H == w.H && v.W == w.W && slices.Equal(v.Data, w.Data)
 			})
@@ -129,7 +131,8 @@ func TestEpoch(t *testing.T) {
 			for v, px := range b.Views {
 				add := uint8(augment.ViewRand(7, 3, i, v).Uint64())
 				want := []float32{float32(uint8(i)+add) / 255, float32(uint8(i>>8)+add) / 255}
-				if got := px.Data[row*6 : row*6+2]; !slices.Equal(got, want) || px.N != 10 || px.C != 3 || px.H != 1 || px.W != 2 {
+				if got := px.Data[row*6 : row*6+2]; !slices.Equal(got, want) || px.N != 10 || px.C != 3 || px.H != 1 ||
+					px.W != 2 {
 					t.Fatalf("view %d of image %d: %v, want %v", v, i, got, want)
 				}
 			}
@@ -321,7 +324,8 @@ func TestLoaderErrors(t *testing.T) {
 	} {
 		l := loaderOf(d, 10, 2)
 		change(l)
-		if got, err := batches(t, l.Epoch(context.Background(), 0, 0), true); err == nil || !strings.Contains(err.Error(), want) || len(got) > 0 {
+		if got, err := batches(t, l.Epoch(context.Background(), 0, 0), true); err == nil ||
+			!strings.Contains(err.Error(), want) || len(got) > 0 {
 			t.Errorf("%v does not say %q", err, want)
 		}
 	}
@@ -329,14 +333,16 @@ func TestLoaderErrors(t *testing.T) {
 	if l.Steps() != 3 {
 		t.Errorf("%d steps", l.Steps())
 	}
-	if _, err := batches(t, l.Epoch(context.Background(), 0, 4), true); err == nil || !strings.Contains(err.Error(), "an epoch has 3") {
+	if _, err := batches(t, l.Epoch(context.Background(), 0, 4), true); err == nil ||
+		!strings.Contains(err.Error(), "an epoch has 3") {
 		t.Errorf("a batch behind the end: %v", err)
 	}
 	root := t.TempDir()
 	writeFile(t, filepath.Join(root, "a.png"), pngOf(t, 1, 4, 4))
 	writeFile(t, filepath.Join(root, "b.png"), pngOf(t, 1, 5, 4))
 	l = loaderOf(opened(t, root, Options{}), 2, 1)
-	if _, err := batches(t, l.Epoch(context.Background(), 0, 0), true); err == nil || !strings.Contains(err.Error(), "fixed size") {
+	if _, err := batches(t, l.Epoch(context.Background(), 0, 0), true); err == nil ||
+		!strings.Contains(err.Error(), "fixed size") {
 		t.Errorf("views of two sizes: %v", err)
 	}
 }
@@ -369,7 +375,8 @@ func TestQuarantineFile(t *testing.T) {
 		if again > 0 {
 			t.Errorf("%d images were tried again", again)
 		}
-		if got := q.List(); len(got) != 6 || got[1] != (BadImage{501, "img501", "broken"}) || !q.Has(501) || q.Has(500) {
+		if got := q.List(); len(got) != 6 || got[1] != (BadImage{501, "img501", "broken"}) || !q.Has(501) ||
+			q.Has(500) {
 			t.Errorf("quarantine %v", got)
 		}
 	}
@@ -404,7 +411,8 @@ func TestQuarantineBudget(t *testing.T) {
 		want string
 	}{
 		{"20 of 100 are few", 100, func(i int) bool { return i%5 == 0 }, ""},
-		{"21 of 105 are not", 105, func(i int) bool { return i%5 == 0 }, "21 of 105 images cannot be read, more than 1 %: img"},
+		{"21 of 105 are not", 105, func(i int) bool { return i%5 == 0 },
+			"21 of 105 images cannot be read, more than 1 %: img"},
 		{"30 of 3000 are 1 %", 3000, func(i int) bool { return i%100 == 0 }, ""},
 		{"31 of 3000 are more", 3000, func(i int) bool { return i%97 == 0 }, "of 3000 images cannot be read"},
 		{"100 in a row", 100000, func(i int) bool { return i >= 500 && i < 600 }, "in a row"},
@@ -434,7 +442,8 @@ func TestChannelStats(t *testing.T) {
 	got, err := ChannelStats(context.Background(), opened(t, root, Options{}), 0)
 	want := augment.Normalize{Mean: [3]float32{0.4, 0.6, 7. / 255}, Std: [3]float32{0.2, 0.2, 1. / 255}}
 	for c := range 3 {
-		if d := got.Mean[c] - want.Mean[c]; err != nil || d*d > 1e-12 || (got.Std[c]-want.Std[c])*(got.Std[c]-want.Std[c]) > 1e-12 {
+		if d := got.Mean[c] - want.Mean[c]; err != nil || d*d > 1e-12 ||
+			(got.Std[c]-want.Std[c])*(got.Std[c]-want.Std[c]) > 1e-12 {
 			t.Fatalf("%v, %v, want %v", got, err, want)
 		}
 	}

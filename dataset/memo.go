@@ -14,8 +14,8 @@ type memo struct {
 	batches []*Batch // nil until a pass has come to its end
 }
 
-// again yields the kept batches, if there are some, or those of pass, which it keeps if their pixels take at most most bytes.
-// What it yields is lent: releasing it does nothing.
+// again yields the kept batches, if there are some, or those of pass, which it keeps if their pixels take at most most
+// bytes. What it yields is lent: releasing it does nothing.
 func (m *memo) again(ctx context.Context, most int, pass iter.Seq2[*Batch, error]) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		m.mu.Lock()

@@ -55,7 +55,7 @@ func Open(path string, o Options) (*Source, error) {
 		err = checkDecoder(w, o)
 	}
 	if err != nil {
-		w.close()
+		_ = w.close()
 		return nil, fmt.Errorf("opening the data %s: %w", path, err)
 	}
 	s.close = w.close
@@ -88,13 +88,13 @@ func openWhole(name string, o Options) (*whole, error) {
 	}
 	if sub != "" {
 		if l.below(sub); len(l.files) == 0 {
-			l.close()
+			_ = l.close()
 			return nil, fmt.Errorf("it has no folder %s with files", sub)
 		}
 	}
 	w, err := recognise(l, sub, o)
 	if err != nil {
-		l.close()
+		_ = l.close()
 		return nil, err
 	}
 	w.identity = append(w.identity, l.identity...)

@@ -104,7 +104,8 @@ func opened(t testing.TB, path string, o Options) *Source {
 func TestSelectIsOpen(t *testing.T) {
 	csv := filepath.Join(t.TempDir(), "labels.csv")
 	writeFile(t, csv, []byte("path,label\ntrain/cat/1.png,b\n"))
-	root := tree(t, "train/cat/1.png", "train/dog/2.png", "test/cat/3.png", "test/dog/4.png", "extra/5.png", "notes.txt")
+	root := tree(t, "train/cat/1.png", "train/dog/2.png", "test/cat/3.png", "test/dog/4.png", "extra/5.png",
+		"notes.txt")
 	for _, path := range []string{root, "synthetic:10"} {
 		first := opened(t, path, Options{Size: 8})
 		before := *first
@@ -118,8 +119,10 @@ func TestSelectIsOpen(t *testing.T) {
 					}
 					continue
 				}
-				if describe(got) != describe(want) || got.Fingerprint != want.Fingerprint || got.Split != want.Split || !slices.Equal(got.Notes, want.Notes) {
-					t.Errorf("%s, split %q, labels %q: %s %q, want %s %q", path, split, labels, describe(got), got.Notes, describe(want), want.Notes)
+				if describe(got) != describe(want) || got.Fingerprint != want.Fingerprint || got.Split != want.Split ||
+					!slices.Equal(got.Notes, want.Notes) {
+					t.Errorf("%s, split %q, labels %q: %s %q, want %s %q", path, split, labels, describe(got),
+						got.Notes, describe(want), want.Notes)
 				}
 				if a, err := got.Image(0); err != nil {
 					t.Error(err)
@@ -168,7 +171,8 @@ func TestFolder(t *testing.T) {
 		{"test", "train/1.png test/2.png extra/3.png", Options{Split: "test"}, "test/2.png"},
 		{"all", "train/1.png test/2.png extra/3.png", Options{Split: "all"}, "extra/3.png test/2.png train/1.png"},
 		{"no train: everything", "val/1.png test/2.png", Options{}, "test/2.png val/1.png"},
-		{"classes in splits", "train/a/1.png train/c/2.png test/c/3.png test/b/4.png", Options{}, "train/a/1.png=a train/c/2.png=c"},
+		{"classes in splits", "train/a/1.png train/c/2.png test/c/3.png test/b/4.png", Options{},
+			"train/a/1.png=a train/c/2.png=c"},
 		{"not images", "a.png notes.txt labels.csv .hidden.png .git/b.png x.DS_Store", Options{}, "a.png x.DS_Store"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,7 +208,8 @@ func TestSubFolder(t *testing.T) {
 		t.Errorf("folder:x is %s, want %s", got, want)
 	}
 	archive := filepath.Join(t.TempDir(), "d.tar")
-	writeFile(t, archive, tarOf(t, regular("x/train/a/1.png", pngOf(t, 1, 4, 4)), regular("y/2.png", pngOf(t, 2, 4, 4))))
+	writeFile(t, archive, tarOf(t, regular("x/train/a/1.png", pngOf(t, 1, 4, 4)),
+		regular("y/2.png", pngOf(t, 2, 4, 4))))
 	s := opened(t, archive+":x/train", Options{})
 	if got := describe(s); got != "x/train/a/1.png" {
 		t.Errorf("archive:x/train is %s", got)
@@ -223,7 +228,8 @@ func TestSubFolder(t *testing.T) {
 func TestTar(t *testing.T) {
 	var entries []entry
 	entries = append(entries, entry{tar.Header{Name: "data/", Typeflag: tar.TypeDir}, nil})
-	for i, name := range []string{"./data/train/dog/2.png", "data/train/cat/1.png", "data/test/dog/3.png", "data/README"} {
+	for i, name := range []string{"./data/train/dog/2.png", "data/train/cat/1.png", "data/test/dog/3.png",
+		"data/README"} {
 		entries = append(entries, regular(name, pngOf(t, uint8(10+i), 5, 4)))
 	}
 	long := "data/train/cat/" + strings.Repeat("x", 150) + ".png"
@@ -305,7 +311,8 @@ func TestHostileTar(t *testing.T) {
 	if img, err := s.Image(1); err != nil || img.Pix[0] != 2 {
 		t.Errorf("of two files with one name the last must count: %v, %v", img, err)
 	}
-	for _, want := range []string{"4 files: names that lead out", "2 files: links", "2 files: devices", "1 file: replaced"} {
+	for _, want := range []string{"4 files: names that lead out", "2 files: links", "2 files: devices",
+		"1 file: replaced"} {
 		if !strings.Contains(strings.Join(s.Notes, "\n"), want) {
 			t.Errorf("notes %q lack %q", s.Notes, want)
 		}
@@ -323,7 +330,8 @@ func TestHostileTar(t *testing.T) {
 
 func TestLinksInFolder(t *testing.T) {
 	root := tree(t, "a.png", "sub/b.png")
-	if err := errors.Join(os.Symlink("a.png", filepath.Join(root, "link.png")), os.Symlink(root, filepath.Join(root, "loop")),
+	if err := errors.Join(os.Symlink("a.png", filepath.Join(root, "link.png")),
+		os.Symlink(root, filepath.Join(root, "loop")),
 		os.Symlink("nowhere", filepath.Join(root, "dangling.png"))); err != nil {
 		t.Skip(err)
 	}
@@ -467,7 +475,8 @@ func TestChangingFiles(t *testing.T) {
 		t.Error(err)
 	}
 	writeFile(t, filepath.Join(root, "d.png"), make([]byte, 5001))
-	if _, err := opened(t, root, Options{MaxBytes: 5000}).Image(2); err == nil || !strings.Contains(err.Error(), "limit of 5000") {
+	if _, err := opened(t, root, Options{MaxBytes: 5000}).Image(2); err == nil ||
+		!strings.Contains(err.Error(), "limit of 5000") {
 		t.Errorf("a file above the limit: %v", err)
 	}
 }

@@ -93,7 +93,8 @@ func (q *Quarantine) load(path string) (whole int64, err error) {
 		}
 		var b BadImage
 		if err := json.Unmarshal([]byte(text), &b); err != nil || b.Index < 0 || b.Index >= q.images {
-			return 0, fmt.Errorf("line %d is not an entry for one of %d images: remove the file to start the list anew", line, q.images)
+			return 0, fmt.Errorf("line %d is not an entry for one of %d images: remove the file to start the list "+
+				"anew", line, q.images)
 		}
 		q.bad[b.Index] = b
 		whole += int64(len(text))

@@ -23,8 +23,8 @@ func (s *selection) Len() int                            { return len(s.index) }
 func (s *selection) Image(i int) (*augment.Image, error) { return s.whole.image(s.index[i]) }
 func (s *selection) Label(i int) int                     { return s.labels[i] }
 
-// Select takes another split of the data set that s is of, or other labels; both are as in [Options]. The data set is not
-// opened again: what Select returns needs no Close, and no image of it may be read after s is closed.
+// Select takes another split of the data set that s is of, or other labels; both are as in [Options]. The data set is
+// not opened again: what Select returns needs no Close, and no image of it may be read after s is closed.
 func (s *Source) Select(split, labels string) (*Source, error) { return s.whole.source(split, labels) }
 
 // source takes a split and labels, as in Options.
@@ -53,7 +53,8 @@ func (w *whole) source(split, mode string) (*Source, error) {
 		}
 	}
 	if outside > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("left out %d images that lie outside the folders %s", outside, strings.Join(s.Splits, ", ")))
+		s.Notes = append(s.Notes, fmt.Sprintf("left out %d images that lie outside the folders %s", outside,
+			strings.Join(s.Splits, ", ")))
 	}
 	labels, err := w.label(mode, sel.index, s)
 	if err != nil {

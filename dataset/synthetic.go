@@ -64,7 +64,8 @@ func openSynthetic(name string, o Options) (*whole, error) {
 	if _, count, ok := strings.Cut(name, ":"); ok {
 		var err error
 		if n, err = strconv.Atoi(count); err != nil || n < 1 || n > syntheticMost {
-			return nil, fmt.Errorf("%q is not a number of images from 1 to %d: write synthetic or synthetic:N", count, syntheticMost)
+			return nil, fmt.Errorf("%q is not a number of images from 1 to %d: write synthetic or synthetic:N", count,
+				syntheticMost)
 		}
 	}
 	if o.Size < 8 || o.Size > 512 {

@@ -21,7 +21,8 @@ func TestSyntheticGolden(t *testing.T) {
 		h.Write([]byte{byte(s.Label(i))})
 	}
 	if got := fmt.Sprintf("%x", h.Sum(nil)[:8]); got != goldenSynthetic {
-		t.Errorf("the first 200 images hash to %s, want %s: if the drawing was changed on purpose, change its number in openSynthetic too", got, goldenSynthetic)
+		t.Errorf("the first 200 images hash to %s, want %s: if the drawing was changed on purpose, change its number "+
+			"in openSynthetic too", got, goldenSynthetic)
 	}
 }
 

@@ -28,7 +28,8 @@ func unpacked(f *os.File, identity []byte, o Options) (*os.File, error) {
 	if dir == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
-			return nil, fmt.Errorf("finding a cache folder to unpack into: %w (set XDG_CACHE_HOME, or gunzip the archive yourself)", err)
+			return nil, fmt.Errorf("finding a cache folder to unpack into: %w (set XDG_CACHE_HOME, or gunzip the "+
+				"archive yourself)", err)
 		}
 		dir = filepath.Join(base, "parallax")
 	}
@@ -47,7 +48,8 @@ func unpacked(f *os.File, identity []byte, o Options) (*os.File, error) {
 		return plain, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making the cache folder: %w (set XDG_CACHE_HOME to a writable folder, or gunzip the archive yourself)", err)
+		return nil, fmt.Errorf("making the cache folder: %w (set XDG_CACHE_HOME to a writable folder, or gunzip the "+
+			"archive yourself)", err)
 	}
 	sweep(dir)
 	if err := gunzipTo(cached, f, unpackFixed+unpackRatio*info.Size()); err != nil {
@@ -65,7 +67,8 @@ func gunzipTo(name string, r io.Reader, limit int64) (err error) {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), "unpacking-*.tmp")
 	if err != nil {
-		return fmt.Errorf("unpacking into the cache: %w (set XDG_CACHE_HOME to a writable folder, or gunzip the archive yourself)", err)
+		return fmt.Errorf("unpacking into the cache: %w (set XDG_CACHE_HOME to a writable folder, or gunzip the "+
+			"archive yourself)", err)
 	}
 	defer func() {
 		if err != nil {
@@ -77,11 +80,13 @@ func gunzipTo(name string, r io.Reader, limit int64) (err error) {
 	var file *os.PathError
 	switch {
 	case errors.As(err, &file):
-		return fmt.Errorf("unpacking into the cache: %w (set XDG_CACHE_HOME to a folder with space, or gunzip the archive yourself)", err)
+		return fmt.Errorf("unpacking into the cache: %w (set XDG_CACHE_HOME to a folder with space, or gunzip the "+
+			"archive yourself)", err)
 	case err != nil:
 		return fmt.Errorf("the gzipped archive is cut short or damaged after %d bytes: %w (copy it again)", n, err)
 	case n > limit:
-		return fmt.Errorf("the gzipped archive holds more than %d bytes, %d times its size: gunzip it yourself if that is right", limit, unpackRatio)
+		return fmt.Errorf("the gzipped archive holds more than %d bytes, %d times its size: gunzip it yourself if "+
+			"that is right", limit, unpackRatio)
 	}
 	if err := tmp.Sync(); err != nil {
 		return fmt.Errorf("unpacking into the cache: %w", err)

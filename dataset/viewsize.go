@@ -19,7 +19,8 @@ func (s *Source) ViewSize() (int, error) {
 		}
 	}
 	if len(sides) == 0 {
-		return 0, fmt.Errorf("none of the images tried in %s could be read: name another folder, or give --size and see what is quarantined", s.Kind)
+		return 0, fmt.Errorf("none of the images tried in %s could be read: name another folder, or give --size and "+
+			"see what is quarantined", s.Kind)
 	}
 	slices.Sort(sides)
 	side := sides[len(sides)/2]

@@ -42,7 +42,8 @@ func (w *worker) fill(ctx context.Context, j job) error {
 			view := recipe.View(img, w.pass.rand(b.At, row, index, v))
 			px := b.Views[v]
 			if view.W != px.W || view.H != px.H {
-				return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a fixed size (random_resized_crop, or resize and center_crop)",
+				return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry "+
+					"with a fixed size (random_resized_crop, or resize and center_crop)",
 					v, w.name(index), view.W, view.H, px.W, px.H)
 			}
 			area := 3 * px.W * px.H
@@ -67,8 +68,8 @@ func (w *worker) paired(img *augment.Image, at, row, index int) (*augment.Image,
 	return other, nil
 }
 
-// fetch reads image i, or, when it is bad, the next one by replace that can be read; it returns the index it read. Without
-// replace a bad image is nil, with index -1. An error ends the pass.
+// fetch reads image i, or, when it is bad, the next one by replace that can be read; it returns the index it read.
+// Without replace a bad image is nil, with index -1. An error ends the pass.
 func (w *worker) fetch(i int, replace func(int) int) (*augment.Image, int, error) {
 	data, q := w.loader.Data, w.quarantine
 	first := i
@@ -91,7 +92,8 @@ func (w *worker) fetch(i int, replace func(int) int) (*augment.Image, int, error
 		}
 		i = replace(i)
 	}
-	return nil, 0, fmt.Errorf("reading images: %d images in a row, from %s on, cannot be read; repair or remove them", badRun, w.name(first))
+	return nil, 0, fmt.Errorf("reading images: %d images in a row, from %s on, cannot be read; repair or remove them",
+		badRun, w.name(first))
 }
 
 func (w *worker) name(i int) string {

@@ -55,6 +55,7 @@ func (a Arm) Key() string {
 	return strings.Join(parts, " ")
 }
 
+// RelativeLength is the length of the arm's runs, 1 for that of the experiment.
 func (a Arm) RelativeLength() float64 {
 	if a.Length == 0 {
 		return 1
@@ -119,8 +120,10 @@ const (
 	ClustersUsed Metric = "clustering.clusters" // exp of the entropy of the clusters' sizes
 )
 
-// Of and name are the two parts of a metric.
-func (m Metric) Of() string   { of, _, _ := strings.Cut(string(m), "."); return of }
+// Of is the first part of a metric, what it is measured on.
+func (m Metric) Of() string { of, _, _ := strings.Cut(string(m), "."); return of }
+
+// Name is the second part of a metric.
 func (m Metric) Name() string { _, name, _ := strings.Cut(string(m), "."); return name }
 
 // Find returns that one of the known experiments which is called id, in any case; the error names the nearest one.

@@ -54,7 +54,7 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	defer unlock() // ends with the process anyway
+	defer func() { _ = unlock() }() // ends with the process anyway
 	if err := r.Plan.Write(r.Out); err != nil {
 		return Status{}, err
 	}

@@ -276,6 +276,7 @@ func (e Experiment) tally(samples []Sample) (t tally) {
 }
 
 // Outcome is what one seed says of all expectations together.
+// Outcome is what a sample says of the experiment's expectations, taken together.
 func (e Experiment) Outcome(s Sample) Outcome {
 	all := Agrees
 	for _, x := range e.Expect {

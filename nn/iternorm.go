@@ -4,9 +4,9 @@ package nn
 
 import "github.com/parallax-ssl/parallax/torch"
 
-// IterNorm whitens groups of features over the batch by Newton's iterations: Huang et al., "Iterative Normalization: Beyond
-// Standardization towards Efficient Whitening", CVPR 2019, arXiv:1904.03441, algorithm 1, with its eps 1e-5, momentum 0.1,
-// and a learned weight and bias for each feature. With as many groups as features it is batch norm.
+// IterNorm whitens groups of features over the batch by Newton's iterations: Huang et al., "Iterative Normalization:
+// Beyond Standardization towards Efficient Whitening", CVPR 2019, arXiv:1904.03441, algorithm 1, with its eps 1e-5,
+// momentum 0.1, and a learned weight and bias for each feature. With as many groups as features it is batch norm.
 type IterNorm struct {
 	params                           *Params
 	weight, bias                     torch.Tensor
@@ -14,9 +14,9 @@ type IterNorm struct {
 	groups, channels, d, newtonSteps int
 }
 
-// NewIterNorm makes the layer for d features in at most the given number of groups, each of the same number of features: of
-// d/groups, rounded up, halved until it divides d. Its buffers are running_mean (d), running_wm (groups x channels x
-// channels) and, as batch norm's, num_batches_tracked.
+// NewIterNorm makes the layer for d features in at most the given number of groups, each of the same number of
+// features: of d/groups, rounded up, halved until it divides d. Its buffers are running_mean (d), running_wm (groups x
+// channels x channels) and, as batch norm's, num_batches_tracked.
 func NewIterNorm(p *Params, d, groups, iterations int) *IterNorm {
 	channels := (d + groups - 1) / groups
 	for d%channels != 0 {
@@ -46,7 +46,10 @@ func (l *IterNorm) Forward(x torch.Tensor) (out torch.Tensor) {
 			mean = x.Mean(0)
 			whitening = l.newton(l.grouped(x.Sub(mean)))
 			torch.Ones(torch.I64).AddInto(l.seen, 1)
-			torch.NoGrad(func() { torch.LerpInto([]torch.Tensor{l.mean, l.whitening}, []torch.Tensor{mean, whitening}, 0.1) })
+			torch.NoGrad(func() {
+				torch.LerpInto([]torch.Tensor{l.mean, l.whitening}, []torch.Tensor{mean, whitening},
+					0.1)
+			})
 		}
 		white := whitening.MatMul(l.grouped(x.Sub(mean))).Reshape(l.d, x.Size(0)).T()
 		out = white.Mul(l.weight).Add(l.bias)

@@ -73,7 +73,8 @@ func iterNorm(x [][]float64, from, c, iterations int) (mean []float64, whitening
 }
 
 func TestIterNormAgainstLoops(t *testing.T) {
-	for _, c := range []struct{ d, groups, channels, iterations int }{{6, 2, 3, 5}, {6, 1, 6, 3}, {6, 64, 1, 5}, {6, 4, 2, 5}, {7, 2, 1, 5}} {
+	for _, c := range []struct{ d, groups, channels, iterations int }{{6, 2, 3, 5}, {6, 1, 6, 3}, {6, 64, 1, 5},
+		{6, 4, 2, 5}, {7, 2, 1, 5}} {
 		in(t, func(p *nn.Params) {
 			const n = 9
 			name := fmt.Sprintf("%d features, %d groups", c.d, c.groups)

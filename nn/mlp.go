@@ -8,14 +8,16 @@ import (
 )
 
 // MLP describes a multi-layer perceptron: linear layers with batch norm and ReLU after each hidden one. It is what
-// projectors and predictors are. Without widths it is the identity, with one it is linear. Another Norm takes batch norm's
-// place where there would be one.
+// projectors and predictors are. Without widths it is the identity, with one it is linear. Another Norm takes batch
+// norm's place where there would be one.
 type MLP struct {
-	Widths       []int // of every layer's output; the last is the MLP's. An empty list: no layers, it gives back what it gets
-	BatchNorm    bool  // batch norm after the hidden layers, whose linear layers then have no bias
-	OutputNorm   bool  // batch norm after the last layer, which then has no bias
-	OutputAffine bool  // whether that batch norm has a weight and a bias
-	Norm         Norm  // what stands in the places of batch norm: batch, group (with weight standardisation), layer, none or tuned
+	// of every layer's output; the last is the MLP's. An empty list: no layers, it gives back what it gets
+	Widths       []int
+	BatchNorm    bool // batch norm after the hidden layers, whose linear layers then have no bias
+	OutputNorm   bool // batch norm after the last layer, which then has no bias
+	OutputAffine bool // whether that batch norm has a weight and a bias
+	// what stands in the places of batch norm: batch, group (with weight standardisation), layer, none or tuned
+	Norm Norm
 }
 
 // Out returns the width of the MLP's output for inputs of width in.

@@ -9,23 +9,24 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Norm is a kind of normalisation. It makes the layers of a network that depend on it: the normalisation itself, and the
-// linear layers and convolutions before it. The zero value is batch norm.
+// Norm is a kind of normalisation. It makes the layers of a network that depend on it: the normalisation itself, and
+// the linear layers and convolutions before it. The zero value is batch norm.
 type Norm int
 
 const (
 	// BatchStatistics is batch norm: see [BatchNorm].
 	BatchStatistics Norm = iota
-	// GroupStatistics is group norm with weight standardisation, which know nothing of the other images of the batch: Wu &
-	// He, arXiv:1803.08494, and Qiao et al., arXiv:1903.10520, as BYOL without batch statistics has them (Richemond et al.,
-	// arXiv:2010.10241). A group has 16 channels, or more where 16 does not divide them.
+	// GroupStatistics is group norm with weight standardisation, which know nothing of the other images of the batch:
+	// Wu & He, arXiv:1803.08494, and Qiao et al., arXiv:1903.10520, as BYOL without batch statistics has them
+	// (Richemond et al., arXiv:2010.10241). A group has 16 channels, or more where 16 does not divide them.
 	GroupStatistics
 	// LayerStatistics is group norm with one group, over all of an image's features, without weight standardisation.
 	LayerStatistics
 	// NoStatistics leaves of batch norm what it learns, the weight and the bias of each feature: see [Affine].
 	NoStatistics
-	// FirstStatistics is NoStatistics with an initialisation tuned to the data: weight and bias start so that they do to the
-	// first batch what batch norm would (Richemond et al.: without batch statistics BYOL reaches 65.7 % with it and nothing without).
+	// FirstStatistics is NoStatistics with an initialisation tuned to the data: weight and bias start so that they do
+	// to the first batch what batch norm would (Richemond et al.: without batch statistics BYOL reaches 65.7 % with it
+	// and nothing without).
 	FirstStatistics
 )
 
@@ -90,7 +91,8 @@ func (n Norm) Conv(p *Params, in, out, kernel, stride, padding int) *Conv {
 	return c
 }
 
-// standardized returns w with the weights of every output at mean 0 and variance 1: weight standardisation (Qiao et al.).
+// standardized returns w with the weights of every output at mean 0 and variance 1: weight standardisation (Qiao et
+// al.).
 func standardized(w torch.Tensor) torch.Tensor {
 	shape := w.Shape()
 	return w.Reshape(shape[0], w.Len()/shape[0]).Standardize(1).Reshape(shape...)
@@ -142,10 +144,11 @@ type Affine struct {
 }
 
 // NewAffine makes it for n features, with parameters weight, 1, and bias, 0. When tune is true, the first batch that it
-// sees in training mode changes them, so that they do to this batch what batch norm with the same weight and bias would;
-// the buffer tuned says that this was done.
+// sees in training mode changes them, so that they do to this batch what batch norm with the same weight and bias
+// would; the buffer tuned says that this was done.
 func NewAffine(p *Params, n int, tune bool) *Affine {
-	a := &Affine{params: p, weight: p.Param("weight", Constant(1), n), bias: p.Param("bias", Constant(0), n), waiting: tune}
+	a := &Affine{params: p, weight: p.Param("weight", Constant(1), n), bias: p.Param("bias", Constant(0), n),
+		waiting: tune}
 	if tune {
 		a.tuned = p.Buffer("tuned", torch.Zeros(torch.I64))
 	}

@@ -64,7 +64,8 @@ func TestNormNames(t *testing.T) {
 		}
 	}
 	var n nn.Norm
-	if err := n.UnmarshalText([]byte("bacth")); err == nil || !strings.Contains(err.Error(), "batch, group, layer, none, tuned") {
+	if err := n.UnmarshalText([]byte("bacth")); err == nil ||
+		!strings.Contains(err.Error(), "batch, group, layer, none, tuned") {
 		t.Errorf("an unknown name: %v", err)
 	}
 	if _, err := nn.Norm(9).MarshalText(); err == nil {
@@ -78,7 +79,8 @@ func TestGroupAndLayerStatistics(t *testing.T) {
 		for _, c := range []struct {
 			norm             nn.Norm
 			features, groups int
-		}{{nn.GroupStatistics, 64, 4}, {nn.GroupStatistics, 40, 2}, {nn.GroupStatistics, 7, 1}, {nn.LayerStatistics, 64, 1}} {
+		}{{nn.GroupStatistics, 64, 4}, {nn.GroupStatistics, 40, 2}, {nn.GroupStatistics, 7, 1},
+			{nn.LayerStatistics, 64, 1}} {
 			name := fmt.Sprint(c.norm, c.features)
 			layer := c.norm.Layer(p.Sub(name), c.features, true)
 			x := waves(2, c.features, 3, 3)
@@ -94,7 +96,8 @@ func TestGroupAndLayerStatistics(t *testing.T) {
 // With group norm the weights are standardised before use: neither their scale nor their mean has an effect.
 func TestWeightStandardization(t *testing.T) {
 	in(t, func(p *nn.Params) {
-		conv, linear := nn.GroupStatistics.Conv(p.Sub("conv"), 3, 4, 3, 1, 1), nn.GroupStatistics.Linear(p.Sub("linear"), 6, 4)
+		conv, linear := nn.GroupStatistics.Conv(p.Sub("conv"), 3, 4, 3, 1, 1),
+			nn.GroupStatistics.Linear(p.Sub("linear"), 6, 4)
 		for name, c := range map[string]struct {
 			layer nn.Layer
 			x     torch.Tensor
@@ -134,11 +137,14 @@ func TestNormsOfAnMLP(t *testing.T) {
 	const plain = "0.linear.weight 0.linear.bias 1.linear.weight 1.linear.bias"
 	const normed = "0.linear.weight 0.norm.weight 0.norm.bias 1.linear.weight"
 	for norm, want := range map[nn.Norm]string{
-		nn.BatchStatistics: "0.linear.weight 0.norm.weight 0.norm.bias 0.norm.running_mean 0.norm.running_var 0.norm.num_batches_tracked 1.linear.weight 1.norm.running_mean 1.norm.running_var 1.norm.num_batches_tracked",
+		nn.BatchStatistics: "0.linear.weight 0.norm.weight 0.norm.bias 0.norm.running_mean 0.norm.running_var " +
+			"0.norm.num_batches_tracked 1.linear.weight 1.norm.running_mean 1.norm.running_var " +
+			"1.norm.num_batches_tracked",
 		nn.GroupStatistics: normed,
 		nn.LayerStatistics: normed,
 		nn.NoStatistics:    plain,
-		nn.FirstStatistics: "0.linear.weight 0.norm.weight 0.norm.bias 0.norm.tuned 1.linear.weight 1.norm.weight 1.norm.bias 1.norm.tuned",
+		nn.FirstStatistics: "0.linear.weight 0.norm.weight 0.norm.bias 0.norm.tuned 1.linear.weight 1.norm.weight " +
+			"1.norm.bias 1.norm.tuned",
 	} {
 		in(t, func(p *nn.Params) {
 			layer := nn.MLP{Widths: []int{32, 16}, BatchNorm: true, OutputNorm: true, Norm: norm}.Build(p, 6)

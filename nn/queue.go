@@ -9,8 +9,8 @@ import (
 )
 
 // Queue holds the newest rows of many batches, l2-normalised: MoCo's dictionary of keys (He et al., arXiv:1911.05722,
-// section 3.2), NNCLR's support set. It is a ring of any size, a multiple of the batch or not, and begins with random unit
-// rows, as in MoCo's official code. All of it is buffers, so that a checkpoint holds it.
+// section 3.2), NNCLR's support set. It is a ring of any size, a multiple of the batch or not, and begins with random
+// unit rows, as in MoCo's official code. All of it is buffers, so that a checkpoint holds it.
 //
 // A loss must not see the rows of its own batch. So a method offers them in Forward and enqueues them in Update.
 type Queue struct {
@@ -18,12 +18,14 @@ type Queue struct {
 	pointer, filled, offered torch.Tensor // scalars, int64
 }
 
-// NewQueue makes a queue of size rows of the given width, to which at most batch rows are offered at a time. Its buffers
-// are rows, next, pointer, filled and offered; the first content of rows is a function of the seed and the name.
+// NewQueue makes a queue of size rows of the given width, to which at most batch rows are offered at a time. Its
+// buffers are rows, next, pointer, filled and offered; the first content of rows is a function of the seed and the
+// name.
 func NewQueue(p *Params, size, width, batch int) *Queue {
 	zero := func() torch.Tensor { return torch.Zeros(torch.I64) }
 	return &Queue{
-		rows:    p.Buffer("rows", Init(normal).tensor(p.tree.seed, p.prefix+"rows", p.DType(), []int{size, width}).Normalize(1)),
+		rows: p.Buffer("rows", Init(normal).tensor(p.tree.seed, p.prefix+"rows", p.DType(),
+			[]int{size, width}).Normalize(1)),
 		next:    p.Buffer("next", torch.Zeros(p.DType(), batch, width)),
 		pointer: p.Buffer("pointer", zero()),
 		filled:  p.Buffer("filled", zero()),
@@ -58,8 +60,8 @@ func (q *Queue) Offer(rows torch.Tensor) {
 	set(q.offered, n)
 }
 
-// Enqueue puts the offered rows in the place of the oldest ones. The first of them is the newest and stays longest; when
-// there are more than the queue holds, the last ones do not enter.
+// Enqueue puts the offered rows in the place of the oldest ones. The first of them is the newest and stays longest;
+// when there are more than the queue holds, the last ones do not enter.
 func (q *Queue) Enqueue() {
 	size, at := q.rows.Size(0), q.Pointer()
 	n := min(size, int(q.offered.Item()))

@@ -117,7 +117,8 @@ func TestQueueIsRestored(t *testing.T) {
 		for _, both := range []*nn.Queue{q, r} {
 			both.Enqueue()
 		}
-		if !slices.Equal(q.Rows().Float64s(), r.Rows().Float64s()) || q.Pointer() != r.Pointer() || q.Filled() != r.Filled() {
+		if !slices.Equal(q.Rows().Float64s(), r.Rows().Float64s()) || q.Pointer() != r.Pointer() ||
+			q.Filled() != r.Filled() {
 			t.Error("the restored queue goes on differently")
 		}
 	})

@@ -30,7 +30,8 @@ func (s State) Tensor() torch.Tensor { return torch.FromBytes(s.Bytes, s.DType, 
 func WriteStates(w io.Writer, states []State, metadata map[string]string) error {
 	tensors := make([]safetensors.Tensor, len(states))
 	for i, s := range states {
-		tensors[i] = safetensors.Tensor{Name: s.Name, DType: safetensors.DType(s.DType.String()), Shape: s.Shape, Data: s.Bytes}
+		tensors[i] = safetensors.Tensor{Name: s.Name, DType: safetensors.DType(s.DType.String()), Shape: s.Shape,
+			Data: s.Bytes}
 	}
 	return safetensors.Write(w, tensors, metadata)
 }

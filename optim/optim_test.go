@@ -21,7 +21,8 @@ var rules = map[string]optim.Rule{
 	"sgd_momentum": optim.SGD{Momentum: 0.9, WeightDecay: 0.1, Nesterov: true},
 	"adam":         optim.Adam{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1},
 	"adamw":        optim.AdamW{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1},
-	"lars":         optim.LARS{Momentum: 0.9, WeightDecay: 0.1, Eta: 0.02, Eps: 1e-8, Clip: true, ExcludeBiasAndNorm: true},
+	"lars": optim.LARS{Momentum: 0.9, WeightDecay: 0.1, Eta: 0.02, Eps: 1e-8, Clip: true,
+		ExcludeBiasAndNorm: true},
 }
 
 // in runs f in a Scope. f runs on libtorch's goroutine, where t.Fatal has no place.
@@ -39,7 +40,8 @@ func network() []nn.Named {
 	for _, p := range []struct {
 		name  string
 		shape []int
-	}{{"backbone.weight", []int{5, 7}}, {"backbone.bias", []int{7}}, {"backbone.conv", []int{4, 3, 3, 3}}, {"predictor.weight", []int{3, 2}}, {"predictor.bias", []int{3}}} {
+	}{{"backbone.weight", []int{5, 7}}, {"backbone.bias", []int{7}}, {"backbone.conv", []int{4, 3, 3, 3}},
+		{"predictor.weight", []int{3, 2}}, {"predictor.bias", []int{3}}} {
 		params = append(params, nn.Named{Name: p.name, Tensor: random(r, p.shape).RequireGrad(true)})
 	}
 	return params
@@ -240,9 +242,11 @@ func TestGroupsWithoutWeightDecay(t *testing.T) {
 			}
 			decayed, _ := after(with(decay))
 			undecayed, _ := after(with(0))
-			encoder, predictor := after(with(decay), nn.Group{Prefix: "predictor.", Scale: 1}, nn.Group{Scale: 1, Undecayed: true})
+			encoder, predictor := after(with(decay), nn.Group{Prefix: "predictor.", Scale: 1},
+				nn.Group{Scale: 1, Undecayed: true})
 			if decayed == undecayed || encoder != undecayed || predictor != decayed {
-				t.Errorf("%s: without weight decay %v, want %v; with it %v, want %v", name, encoder, undecayed, predictor, decayed)
+				t.Errorf("%s: without weight decay %v, want %v; with it %v, want %v", name, encoder, undecayed,
+					predictor, decayed)
 			}
 			return nil
 		})
@@ -259,12 +263,16 @@ func TestWeightDecayAlone(t *testing.T) {
 	}{
 		{"sgd", optim.SGD{WeightDecay: decay}, 1 - rate*decay, 1 - rate*decay},
 		{"sgd, excluded", optim.SGD{Momentum: 0.9, WeightDecay: decay, ExcludeBiasAndNorm: true}, 1 - rate*decay, 1},
-		{"adam", optim.Adam{Beta1: 0.9, Beta2: 0.9, Eps: 1e-12, WeightDecay: decay, ExcludeBiasAndNorm: true}, 1 - rate, 1}, // g/√g² = 1
-		{"adamw", optim.AdamW{Beta1: 0.9, Beta2: 0.9, Eps: 1e-12, WeightDecay: decay, ExcludeBiasAndNorm: true}, 1 - rate*decay, 1},
+		// g/√g² = 1
+		{"adam", optim.Adam{Beta1: 0.9, Beta2: 0.9, Eps: 1e-12, WeightDecay: decay, ExcludeBiasAndNorm: true},
+			1 - rate, 1},
+		{"adamw", optim.AdamW{Beta1: 0.9, Beta2: 0.9, Eps: 1e-12, WeightDecay: decay, ExcludeBiasAndNorm: true},
+			1 - rate*decay, 1},
 		{"lars", optim.LARS{WeightDecay: decay, Eta: 1, Eps: 1e-8}, 1, 1}, // no gradient, no trust, no decay
 	} {
 		in(t, func() error {
-			params := []nn.Named{{Name: "matrix", Tensor: torch.Ones(torch.F64, 2, 3).RequireGrad(true)}, {Name: "vector", Tensor: torch.Ones(torch.F64, 3).RequireGrad(true)}}
+			params := []nn.Named{{Name: "matrix", Tensor: torch.Ones(torch.F64, 2, 3).RequireGrad(true)},
+				{Name: "vector", Tensor: torch.Ones(torch.F64, 3).RequireGrad(true)}}
 			for _, p := range params {
 				p.Tensor.SetGrad(torch.Zeros(torch.F64, p.Tensor.Shape()...))
 			}
@@ -281,9 +289,9 @@ func TestWeightDecayAlone(t *testing.T) {
 	}
 }
 
-// TestFirstStepOfMomentum: the buffer starts as the gradient, also when the group was frozen before.
-// A rule with another weight decay goes on with the same state: without gradients AdamW's decay alone moves a parameter, by
-// what is in force in each step.
+// TestFirstStepOfMomentum: the buffer starts as the gradient, also when the group was frozen before. A rule with
+// another weight decay goes on with the same state: without gradients AdamW's decay alone moves a parameter, by what is
+// in force in each step.
 func TestAnotherWeightDecay(t *testing.T) {
 	in(t, func() error {
 		p := torch.FromFloat64([]float64{1, -2}, 2, 1).RequireGrad(true)
@@ -296,7 +304,8 @@ func TestAnotherWeightDecay(t *testing.T) {
 			o.Step(0.5, 0.5, nil)
 			want *= 1 - 0.5*decay
 			if got := p.Float64s(); math.Abs(got[0]-want) > 1e-12 || math.Abs(got[1]+2*want) > 1e-12 {
-				return fmt.Errorf("after a step with decay %v the parameter is %v, want %v times what it was", decay, got, want)
+				return fmt.Errorf("after a step with decay %v the parameter is %v, want %v times what it was", decay,
+					got, want)
 			}
 		}
 		return nil
@@ -342,7 +351,8 @@ func TestLARSScalesTheGradient(t *testing.T) {
 	}
 }
 
-// TestLayoutOfParametersDoesNotMatter: channels-last weights, whose gradients are channels-last, move like contiguous ones.
+// TestLayoutOfParametersDoesNotMatter: channels-last weights, whose gradients are channels-last, move like contiguous
+// ones.
 func TestLayoutOfParametersDoesNotMatter(t *testing.T) {
 	for name, rule := range rules {
 		in(t, func() error {
@@ -362,9 +372,11 @@ func TestLayoutOfParametersDoesNotMatter(t *testing.T) {
 				ends[i] = append(o.State(), nn.StateOf("w", w))
 				o.Free()
 			}
-			// The kernels' vector body and scalar tail round differently, and the layout decides which element meets which.
+			// The kernels' vector body and scalar tail round differently, and the layout decides which element meets
+			// which.
 			for k, s := range ends[0] {
-				if gap := s.Tensor().To(torch.F64).Sub(ends[1][k].Tensor().To(torch.F64)).Abs().Max().Item(); !(gap < 1e-6) {
+				other := ends[1][k].Tensor().To(torch.F64)
+				if gap := s.Tensor().To(torch.F64).Sub(other).Abs().Max().Item(); !(gap < 1e-6) {
 					t.Errorf("%s: %s differs by %g", name, s.Name, gap)
 				}
 			}
@@ -404,12 +416,19 @@ func TestClipNorm(t *testing.T) {
 
 func TestLoadIsStrict(t *testing.T) {
 	for name, change := range map[string]func([]nn.State) []nn.State{
-		`"momentum.backbone.bias" is missing`:  func(s []nn.State) []nn.State { s[3].Name = "momentum.other"; return s },
-		"11 optimiser states where 10":         func(s []nn.State) []nn.State { return append(s, nn.State{Name: "more"}) },
-		"shape [35] where the network has":     func(s []nn.State) []nn.State { s[1].Shape = []int{35}; return s },
-		"has 3 bytes":                          func(s []nn.State) []nn.State { s[1].Bytes = s[1].Bytes[:3]; return s },
-		`"step.backbone.weight" is not one`:    func(s []nn.State) []nn.State { s[0].Bytes = s[0].Bytes[:4]; return s },
-		"a negative number of steps":           func(s []nn.State) []nn.State { s[0].Bytes = bytes.Repeat([]byte{255}, 8); return s },
+		`"momentum.backbone.bias" is missing`: func(s []nn.State) []nn.State { s[3].Name = "momentum.other"; return s },
+		"11 optimiser states where 10": func(s []nn.State) []nn.State {
+			return append(s,
+				nn.State{Name: "more"})
+		},
+		"shape [35] where the network has":  func(s []nn.State) []nn.State { s[1].Shape = []int{35}; return s },
+		"has 3 bytes":                       func(s []nn.State) []nn.State { s[1].Bytes = s[1].Bytes[:3]; return s },
+		`"step.backbone.weight" is not one`: func(s []nn.State) []nn.State { s[0].Bytes = s[0].Bytes[:4]; return s },
+		"a negative number of steps": func(s []nn.State) []nn.State {
+			s[0].Bytes = bytes.Repeat([]byte{255},
+				8)
+			return s
+		},
 		`"step.backbone.weight" has shape [1]`: func(s []nn.State) []nn.State { s[0].Shape = []int{1}; return s },
 	} {
 		in(t, func() error {

@@ -65,9 +65,9 @@ func (o *Optimizer) Use(rule Rule) { o.rule = rule }
 
 // Step moves the parameters that have a gradient; as in PyTorch, those that backward did not reach stay. rate is the
 // learning rate of this step, peak the largest of its schedule. A parameter belongs to the group with the longest
-// prefix of its name, if any: its rate is rate·Scale, or peak·Scale where Constant; there is no weight decay where Undecayed;
-// and while Frozen neither it nor its momentum moves, nor does weight decay. Step may use the gradients up: clear them
-// afterwards.
+// prefix of its name, if any: its rate is rate·Scale, or peak·Scale where Constant; there is no weight decay where
+// Undecayed; and while Frozen neither it nor its momentum moves, nor does weight decay. Step may use the gradients up:
+// clear them afterwards.
 func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
 	type kind struct {
 		rate              float64
@@ -89,7 +89,8 @@ func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
 		k := kind{r, e.steps, e.vector, g.Undecayed}
 		p := parts[k]
 		if p == nil {
-			p = &Part{Slots: make([][]torch.Tensor, len(e.slots)), Step: e.steps, Rate: r, Vector: e.vector, Undecayed: g.Undecayed}
+			p = &Part{Slots: make([][]torch.Tensor, len(e.slots)), Step: e.steps, Rate: r, Vector: e.vector,
+				Undecayed: g.Undecayed}
 			parts[k] = p
 			order = append(order, p)
 		}

@@ -11,7 +11,8 @@ type Schedule interface {
 
 // WarmupCosine goes from Start to Base on a line, in steps 0 to Warmup-1, and from there to Final along half a cosine,
 // which it reaches at step Total (Loshchilov & Hutter, arXiv:1608.03983; warm-up as in Goyal et al., arXiv:1706.02677).
-// The last warm-up step and the first after it both have the rate Base, as in solo-learn's LinearWarmupCosineAnnealingLR.
+// The last warm-up step and the first after it both have the rate Base, as in solo-learn's
+// LinearWarmupCosineAnnealingLR.
 type WarmupCosine struct {
 	Base, Start, Final float64
 	Warmup, Total      int // in steps; Total is the run's length

@@ -19,7 +19,8 @@ func TestWarmupCosineAtItsCorners(t *testing.T) {
 }
 
 func TestWarmupCosineOfShortRuns(t *testing.T) {
-	for _, w := range []optim.WarmupCosine{{Base: 1, Total: 1}, {Base: 1, Total: 0}, {Base: 1, Warmup: 1, Total: 1}, {Base: 1, Warmup: 3, Total: 2}, {Base: 1, Warmup: 2, Total: 2}} {
+	for _, w := range []optim.WarmupCosine{{Base: 1, Total: 1}, {Base: 1, Total: 0}, {Base: 1, Warmup: 1, Total: 1},
+		{Base: 1, Warmup: 3, Total: 2}, {Base: 1, Warmup: 2, Total: 2}} {
 		for step := range 4 {
 			if v := w.At(step); math.IsNaN(v) || v < 0 || v > 1 {
 				t.Errorf("%+v at step %d is %v", w, step, v)

@@ -10,7 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// stepSlot holds how many steps a parameter has made. It is kept for each of them, since a group may be frozen at first.
+// stepSlot holds how many steps a parameter has made. It is kept for each of them, since a group may be frozen at
+// first.
 const stepSlot = "step"
 
 // State copies out all that the optimiser must remember: per parameter NAME the tensors SLOT.NAME, and step.NAME, the
@@ -45,7 +46,8 @@ func (o *Optimizer) Load(states []nn.State) error {
 		}
 		steps[k] = int(binary.LittleEndian.Uint64(s.Bytes))
 		if steps[k] < 0 {
-			return fmt.Errorf("optimiser state %q is %d, a negative number of steps: the checkpoint is damaged", s.Name, steps[k])
+			return fmt.Errorf("optimiser state %q is %d, a negative number of steps: the checkpoint is damaged",
+				s.Name, steps[k])
 		}
 		for i, slot := range o.rule.Slots() {
 			s, err := find(byName, slot+"."+e.Name, e.slots[i].Shape())
@@ -53,12 +55,14 @@ func (o *Optimizer) Load(states []nn.State) error {
 				return err
 			}
 			if want := len(e.slots[i].Bytes()); s.DType == e.slots[i].DType() && len(s.Bytes) != want {
-				return fmt.Errorf("optimiser state %q has %d bytes, not %d: the checkpoint is damaged", s.Name, len(s.Bytes), want)
+				return fmt.Errorf("optimiser state %q has %d bytes, not %d: the checkpoint is damaged", s.Name,
+					len(s.Bytes), want)
 			}
 		}
 	}
 	if want := len(o.entries) * (1 + len(o.rule.Slots())); len(states) != want {
-		return fmt.Errorf("%d optimiser states where %d are expected: they are of another optimiser or network", len(states), want)
+		return fmt.Errorf("%d optimiser states where %d are expected: they are of another optimiser or network",
+			len(states), want)
 	}
 	for k, e := range o.entries {
 		e.steps = steps[k]

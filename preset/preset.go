@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package preset holds settings that go together: an optimiser, its rate, head widths and a length that suit an image
-// size and a machine. A preset is plain data, one YAML file of config paths per preset: a section "all" and one for each
-// method. The comment behind a section's name says where its values are from.
+// size and a machine. A preset is plain data, one YAML file of config paths per preset: a section "all" and one for
+// each method. The comment behind a section's name says where its values are from.
 package preset
 
 import (
@@ -19,8 +19,9 @@ var files embed.FS
 // A Setting is one value of the configuration, by its path, as YAML text.
 type Setting struct{ Path, Value string }
 
-// Names lists the presets. "imagenet" is for many large images, "imagenet100" for fewer, "cifar" for small ones, "tiny-cpu"
-// a small network that learns in minutes on two CPU cores, "lab" a tiny one for experiments of half a minute.
+// Names lists the presets. "imagenet" is for many large images, "imagenet100" for fewer, "cifar" for small ones,
+// "tiny-cpu" a small network that learns in minutes on two CPU cores, "lab" a tiny one for experiments of half a
+// minute.
 var Names = []string{"imagenet", "imagenet100", "cifar", "tiny-cpu", "lab"}
 
 const (
@@ -28,8 +29,8 @@ const (
 	many  = 400000 // images: on a logarithmic scale half-way from ImageNet-100's 127,000 to ImageNet's 1,280,000
 )
 
-// For returns the preset that is used when none is named, and why: by the side of the images in pixels, and for large ones
-// by their number. It never is tiny-cpu or lab, which are for the machine and not for the images.
+// For returns the preset that is used when none is named, and why: by the side of the images in pixels, and for large
+// ones by their number. It never is tiny-cpu or lab, which are for the machine and not for the images.
 func For(size, images int) (name, why string) {
 	switch {
 	case size <= small:
@@ -67,8 +68,8 @@ func About(name string) (string, error) {
 	return sections[everything].source, err
 }
 
-// Source returns where the values are from that a preset has for a method alone, and whether it has any. It is empty where
-// there is nothing to say beside [About].
+// Source returns where the values are from that a preset has for a method alone, and whether it has any. It is empty
+// where there is nothing to say beside [About].
 func Source(name, method string) (source string, known bool, err error) {
 	sections, err := read(name)
 	s, known := sections[method]

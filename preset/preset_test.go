@@ -60,7 +60,8 @@ func TestSettings(t *testing.T) {
 	if err != nil || !strings.HasPrefix(about, "solo-learn's settings for CIFAR-10") || strings.Contains(about, "#") {
 		t.Errorf("cifar is about %q, %v", about, err)
 	}
-	if source, known, err := Source("cifar", "byol"); err != nil || !known || source != "solo-learn's; published with it: 92.58" {
+	if source, known, err := Source("cifar", "byol"); err != nil || !known ||
+		source != "solo-learn's; published with it: 92.58" {
 		t.Errorf("BYOL's values are from %q, %v, %v", source, known, err)
 	}
 }

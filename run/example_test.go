@@ -50,6 +50,9 @@ func Example() {
 		fmt.Println(err)
 	}
 	metrics, err := os.ReadFile(dir.Path(run.MetricsFile))
+	if err != nil {
+		fmt.Println(err)
+	}
 	fmt.Print(string(metrics))
 	// Output:
 	// --set: unknown key method.temperatur: did you mean method.temperature? method holds: name, temperature

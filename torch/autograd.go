@@ -78,5 +78,6 @@ func Adam(ps, ms, vs []Tensor, step int, rate, beta1, beta2, eps, decay float64,
 	p, n := handles(ps)
 	m, _ := handles(ms)
 	v, _ := handles(vs)
-	done("Adam", C.plx_adam(p, m, v, n, C.int64_t(step), C.double(rate), C.double(beta1), C.double(beta2), C.double(eps), C.double(decay), truth(decoupled)))
+	done("Adam", C.plx_adam(p, m, v, n, C.int64_t(step), C.double(rate), C.double(beta1), C.double(beta2),
+		C.double(eps), C.double(decay), truth(decoupled)))
 }

@@ -135,8 +135,8 @@ func NoGrad(f func()) {
 	f()
 }
 
-// Autocast runs f with matrix products and convolutions in bfloat16 when on, as torch.autocast does, and in the types of
-// their tensors when not, within another Autocast, too.
+// Autocast runs f with matrix products and convolutions in bfloat16 when on, as torch.autocast does, and in the types
+// of their tensors when not, within another Autocast, too.
 func Autocast(on bool, f func()) {
 	was := integer("Autocast", C.plx_set_autocast(truth(on)))
 	defer C.plx_set_autocast(C.int(was))

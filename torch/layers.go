@@ -12,14 +12,16 @@ func Linear(x, w, b Tensor) Tensor {
 
 // Conv2d convolves x (N x C x H x W) with w (out x C/groups x kh x kw); b has length out or is none.
 func Conv2d(x, w, b Tensor, stride, padding, groups int) Tensor {
-	return made("Conv2d", C.plx_conv2d(x.ref(), w.ref(), b.ref(), C.int64_t(stride), C.int64_t(padding), C.int64_t(groups)))
+	return made("Conv2d", C.plx_conv2d(x.ref(), w.ref(), b.ref(), C.int64_t(stride), C.int64_t(padding),
+		C.int64_t(groups)))
 }
 
-// BatchNorm normalises each channel (dimension 1) of x. In training it uses the batch's statistics and moves the running
-// ones by momentum; otherwise it uses the running ones. w and b may be none; without running statistics (none) the
-// batch's are always used.
+// BatchNorm normalises each channel (dimension 1) of x. In training it uses the batch's statistics and moves the
+// running ones by momentum; otherwise it uses the running ones. w and b may be none; without running statistics (none)
+// the batch's are always used.
 func BatchNorm(x, w, b, mean, variance Tensor, training bool, momentum, eps float64) Tensor {
-	return made("BatchNorm", C.plx_batch_norm(x.ref(), w.ref(), b.ref(), mean.ref(), variance.ref(), truth(training || !mean.Defined()), C.double(momentum), C.double(eps)))
+	return made("BatchNorm", C.plx_batch_norm(x.ref(), w.ref(), b.ref(), mean.ref(), variance.ref(),
+		truth(training || !mean.Defined()), C.double(momentum), C.double(eps)))
 }
 
 // MaxPool2d takes the largest value of every window of x (N x C x H x W).

@@ -128,7 +128,8 @@ func (t Tensor) SVDVals() Tensor { return made("SVDVals", C.plx_svdvals(t.ref())
 // EigValsH returns the eigenvalues of a symmetric matrix, smallest first.
 func (t Tensor) EigValsH() Tensor { return made("EigValsH", C.plx_eigvalsh(t.ref())) }
 
-// EigH returns the eigenvalues of a symmetric matrix, smallest first, and its eigenvectors, in the columns in the same order.
+// EigH returns the eigenvalues of a symmetric matrix, smallest first, and its eigenvectors, in the columns in the same
+// order.
 func (t Tensor) EigH() (values, vectors Tensor) {
 	var columns C.plx_tensor
 	values = made("EigH", C.plx_eigh(t.ref(), &columns))

@@ -159,8 +159,8 @@ func startOwner() {
 
 func onOwner() bool { return C.plx_thread() == ownerThread }
 
-// InScope reports whether the caller is inside a Scope, on libtorch's own thread. Nobody else can use libtorch until that
-// Scope ends, so what is called there must not wait for another goroutine's Scope.
+// InScope reports whether the caller is inside a Scope, on libtorch's own thread. Nobody else can use libtorch until
+// that Scope ends, so what is called there must not wait for another goroutine's Scope.
 func InScope() bool { return Load() == nil && onOwner() }
 
 // owner runs f on the owner's thread and waits for it.

@@ -37,7 +37,8 @@ const (
 var dtypes = [...]struct {
 	name  string
 	bytes int
-}{{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}}
+}{{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U8", 1},
+	{"BOOL", 1}}
 
 // String returns safetensors' name of the type: F32, BF16, I64, BOOL ...
 func (d DType) String() string { return dtypes[d].name }
@@ -170,7 +171,8 @@ func (t Tensor) Bytes() []byte {
 
 func read[E any](t Tensor, dtype DType) []E {
 	out := make([]E, t.Len())
-	done("Read", C.plx_read(t.ref(), C.int(dtype), unsafe.Pointer(unsafe.SliceData(out)), C.int64_t(len(out)*dtype.Bytes())))
+	done("Read", C.plx_read(t.ref(), C.int(dtype), unsafe.Pointer(unsafe.SliceData(out)),
+		C.int64_t(len(out)*dtype.Bytes())))
 	return out
 }
 

@@ -156,7 +156,8 @@ func TestManyGoroutines(t *testing.T) {
 
 func TestBytesRoundTrip(t *testing.T) {
 	in(t, func() {
-		for _, dtype := range []torch.DType{torch.F64, torch.F32, torch.F16, torch.BF16, torch.I64, torch.U8, torch.Bool} {
+		for _, dtype := range []torch.DType{torch.F64, torch.F32, torch.F16, torch.BF16, torch.I64, torch.U8,
+			torch.Bool} {
 			a := torch.FromFloat64([]float64{0, 1, 1, 0}, 2, 2).To(dtype)
 			b := torch.FromBytes(a.Bytes(), dtype, 2, 2)
 			near(t, dtype.String(), a.To(torch.F64).Sub(b.To(torch.F64)).Abs().Sum().Item(), 0)
@@ -250,12 +251,13 @@ func TestNormsAndAttention(t *testing.T) {
 		near(t, "layer norm", torch.LayerNorm(x, w, b, 0).Float64s()[0], -2/math.Sqrt(3.5))
 		near(t, "group norm", torch.GroupNorm(x, 2, w, b, 0).Float64s()[3], 1)
 		q := torch.Zeros(torch.F64, 1, 1, 2, 1)
-		near(t, "uniform attention", torch.Attention(q, q, torch.FromFloat64([]float64{1, 5}, 1, 1, 2, 1)).Float64s()[1], 3)
+		near(t, "uniform attention", torch.Attention(q, q,
+			torch.FromFloat64([]float64{1, 5}, 1, 1, 2, 1)).Float64s()[1], 3)
 	})
 }
 
-// A strided 1 x 1 convolution is a product with every stride-th pixel, and so is its gradient: with few channels, in channels-last,
-// libtorch's own wrote past the kernel's (train.cpp), which corrupts the heap sooner or later.
+// A strided 1 x 1 convolution is a product with every stride-th pixel, and so is its gradient: with few channels, in
+// channels-last, libtorch's own wrote past the kernel's (train.cpp), which corrupts the heap sooner or later.
 func TestStridedPointwiseConvolution(t *testing.T) {
 	for _, channels := range []int{2, 3, 4, 6, 8, 12} {
 		in(t, func() {

@@ -180,7 +180,7 @@ func (t *Trainer) checkFinite(terms []term) error {
 			break
 		}
 	}
-	t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: first, Loss: run.Num(loss), Message: "the loss is not finite"})
+	_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: first, Loss: run.Num(loss), Message: "the loss is not finite"})
 	return fmt.Errorf("%w: it is %v at step %d, first seen in %q; %s", ErrNonFinite, loss, t.step, first, calmer)
 }
 
@@ -193,7 +193,7 @@ func (t *Trainer) checkWeights() error {
 			if n.Tensor.IsFinite().Not().To(torch.I64).Sum().Item() == 0 {
 				continue
 			}
-			t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: n.Name, Message: "weights are not finite"})
+			_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: n.Name, Message: "weights are not finite"})
 			return fmt.Errorf("%w: step %d made %q infinite or NaN; %s", ErrNonFinite, t.step, n.Name, calmer)
 		}
 		return nil

@@ -141,7 +141,7 @@ func fold(line string, width int) string {
 func (v *console) show(e run.Event) {
 	v.remember(e)
 	if v.json {
-		json.NewEncoder(v.out).Encode(e)
+		_ = json.NewEncoder(v.out).Encode(e) // a reader that has gone ends no run
 		return
 	}
 	switch e.Event {

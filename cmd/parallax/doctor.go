@@ -119,12 +119,12 @@ func examine() (findings []finding, err error) {
 }
 
 // rate runs f for a quarter of a second and returns its speed in GFLOP/s.
-func rate(bf16 bool, operations float64, make func() func()) string {
+func rate(bf16 bool, operations float64, prepare func() func()) string {
 	var speed float64
 	if err := torch.Scope(func() error {
 		torch.NoGrad(func() {
 			torch.Autocast(bf16, func() {
-				f := make()
+				f := prepare()
 				f() // the first call chooses kernels and makes room
 				n, start := 0, time.Now()
 				for ; time.Since(start) < 250*time.Millisecond; n++ {

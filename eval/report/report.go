@@ -76,6 +76,7 @@ type Gain struct {
 	Score
 }
 
+// KNNScore is what a vote of the near neighbours reaches.
 type KNNScore struct {
 	K           int        `json:"k"`
 	Temperature run.Number `json:"temperature,omitzero"` // absent for a majority
@@ -83,6 +84,7 @@ type KNNScore struct {
 	Headline    bool       `json:"headline,omitempty"`
 }
 
+// FitScore is what a linear probe reaches.
 type FitScore struct {
 	Fit     string  `json:"fit"` // ridge or sgd
 	Top1    Score   `json:"top1"`
@@ -92,6 +94,7 @@ type FitScore struct {
 	HeldOut float64 `json:"held_out"` // accuracy on the training images held out, by which it was chosen
 }
 
+// KMeansScore is how well k-means finds the classes.
 type KMeansScore struct {
 	ACC        *Score     `json:"acc,omitempty"`
 	NMI        *Score     `json:"nmi,omitempty"`

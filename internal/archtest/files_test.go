@@ -98,7 +98,8 @@ func says(file *ast.File) bool {
 		return false
 	}
 	text := file.Doc.Text()
-	return strings.HasPrefix(text, "Package "+file.Name.Name+" ") || file.Name.Name == "main" && strings.TrimSpace(text) != ""
+	return strings.HasPrefix(text, "Package "+file.Name.Name+" ") || file.Name.Name == "main" &&
+		strings.TrimSpace(text) != ""
 }
 
 // home matches a path that is only on somebody's machine.

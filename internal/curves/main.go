@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command curves draws how runs went: the standard deviation, the effective rank and the kNN accuracy over the steps, one
-// line per run, from their metrics.jsonl; and prints the last values as a Markdown table. With -out "" it only prints.
+// Command curves draws how runs went: the standard deviation, the effective rank and the kNN accuracy over the steps,
+// one line per run, from their metrics.jsonl; and prints the last values as a Markdown table. With -out "" it only
+// prints.
 //
 //	curves -out curves.png runs/simclr runs/simsiam
 package main
@@ -38,7 +39,8 @@ var panels = []panel{
 }
 
 // colours are Okabe and Ito's, which colour-blind readers tell apart.
-var colours = []color.RGBA{{0, 114, 178, 255}, {0, 158, 115, 255}, {230, 159, 0, 255}, {213, 94, 0, 255}, {204, 121, 167, 255}, {86, 180, 233, 255}}
+var colours = []color.RGBA{{0, 114, 178, 255}, {0, 158, 115, 255}, {230, 159, 0, 255}, {213, 94, 0, 255},
+	{204, 121, 167, 255}, {86, 180, 233, 255}}
 
 func main() {
 	out := flag.String("out", "curves.png", "the PNG file to write, if any")
@@ -62,7 +64,8 @@ func curves(out string, dirs []string) error {
 		plots[0][i].Add(plotter.NewGrid())
 		plots[0][i].Legend.TextStyle.Font.Size = font.Length(8)
 	}
-	fmt.Println("| run | kNN, untrained | kNN | linear | std | effective rank | mean cosine | images/s |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
+	fmt.Println("| run | kNN, untrained | kNN | linear | std | effective rank | mean cosine | images/s |\n| --- | " +
+		"--- | --- | --- | --- | --- | --- | --- |")
 	for d, dir := range dirs {
 		events, err := read(dir)
 		if err != nil {
@@ -131,13 +134,16 @@ func row(dir string, events []run.Event) {
 			}
 		}
 	}
-	fmt.Printf("| %s | %.3f | %.3f | %.3f | %.2f | %.1f | %.2f | %.0f |\n", filepath.Base(dir), first.KNN.Value, h.KNN.Value, h.Linear.Value,
+	fmt.Printf("| %s | %.3f | %.3f | %.3f | %.2f | %.1f | %.2f | %.0f |\n", filepath.Base(dir), first.KNN.Value,
+		h.KNN.Value, h.Linear.Value,
 		z.Std.Value, z.EffectiveRank.Value, z.MeanCosine.Value, median(rates))
 }
 
 func save(out string, plots [][]*plot.Plot) error {
-	canvas := vgimg.NewWith(vgimg.UseWH(vg.Points(900), vg.Points(260)), vgimg.UseDPI(120), vgimg.UseBackgroundColor(color.White))
-	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: vg.Points(12), PadTop: vg.Points(6), PadRight: vg.Points(8), PadBottom: vg.Points(2)}
+	canvas := vgimg.NewWith(vgimg.UseWH(vg.Points(900), vg.Points(260)), vgimg.UseDPI(120),
+		vgimg.UseBackgroundColor(color.White))
+	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: vg.Points(12), PadTop: vg.Points(6), PadRight: vg.Points(8),
+		PadBottom: vg.Points(2)}
 	for i, c := range plot.Align(plots, tiles, draw.New(canvas))[0] {
 		plots[0][i].Draw(c)
 	}

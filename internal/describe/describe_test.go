@@ -11,8 +11,8 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// What the program and the pages say of a hyperparameter is the comment beside it, so every one has a comment, and it is
-// written for a reader who does not see the source.
+// What the program and the pages say of a hyperparameter is the comment beside it, so every one has a comment, and it
+// is written for a reader who does not see the source.
 func TestEveryHyperparameterHasAComment(t *testing.T) {
 	for _, e := range slices.Concat(method.All, method.Later) {
 		fields, err := Fields(e)
@@ -24,7 +24,8 @@ func TestEveryHyperparameterHasAComment(t *testing.T) {
 			case f.Comment == "":
 				t.Errorf("%s: %s has no comment: write one beside the field", e.Name, f.Name)
 			case strings.ContainsAny(f.Comment, "[]|\n"):
-				t.Errorf("%s: the comment of %s is printed as it is, in tables too: write %q without links and bars", e.Name, f.Name, f.Comment)
+				t.Errorf("%s: the comment of %s is printed as it is, in tables too: write %q without links and bars",
+					e.Name, f.Name, f.Comment)
 			}
 		}
 	}
@@ -58,7 +59,8 @@ func TestFields(t *testing.T) {
 	if !slices.Equal(settable, want) {
 		t.Errorf("fields are %q, the config's keys %q", settable, want)
 	}
-	if f := byName["projector.widths"]; f.Default != "[2048, 128]" || !strings.HasPrefix(f.Comment, "of every layer's output") {
+	if f := byName["projector.widths"]; f.Default != "[2048, 128]" ||
+		!strings.HasPrefix(f.Comment, "of every layer's output") {
 		t.Errorf("projector.widths is %+v", f)
 	}
 	if f, ok := byName["projector"]; !ok || f.Default != "" || !strings.HasPrefix(f.Comment, "g;") {

@@ -8,13 +8,14 @@ import (
 	"github.com/parallax-ssl/parallax/collapse"
 )
 
-// runCollapse checks what is measured of an embedding. The case's std lacks the factor √d, and its singular values are those
-// of the matrix as it is.
+// runCollapse checks what is measured of an embedding. The case's std lacks the factor √d, and its singular values are
+// those of the matrix as it is.
 func runCollapse(c *Case) error {
 	z := c.In("z")
 	m := collapse.Measure(z)
 	if eps := c.NumberOr("rankme_eps", collapse.RankEpsilon); eps != collapse.RankEpsilon {
-		m.EffectiveRank, m.RankMe = collapse.EntropyRank(m.Spectrum, eps), collapse.EntropyRank(m.SpectrumUncentred, eps)
+		m.EffectiveRank, m.RankMe = collapse.EntropyRank(m.Spectrum, eps),
+			collapse.EntropyRank(m.SpectrumUncentred, eps)
 	}
 	var wrong []error
 	check := func(name string, got ...float64) {

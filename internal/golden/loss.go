@@ -12,8 +12,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// runLoss compares a method's loss and its gradients. An input that the case gives no gradient for must get none: that is
-// the stop-gradient.
+// runLoss compares a method's loss and its gradients. An input that the case gives no gradient for must get none: that
+// is the stop-gradient.
 func runLoss(c *Case) error {
 	if special := prototypeLosses[c.Text("method")]; special != nil {
 		return special(c)
@@ -98,8 +98,8 @@ func (c *Case) lossInputs(m parallax.Method) []string {
 	return c.views("z")
 }
 
-// predicted names the embeddings and the predictions: z0, z1 ... and p0, p1 ..., and for one direction at least z1 and p0, or z
-// and p.
+// predicted names the embeddings and the predictions: z0, z1 ... and p0, p1 ..., and for one direction at least z1 and
+// p0, or z and p.
 func (c *Case) predicted(symmetric bool) []string {
 	switch {
 	case symmetric || c.Has("in.z0") && c.Has("in.p1"):
@@ -195,7 +195,8 @@ func (c *Case) method() (parallax.Method, error) {
 	case *method.SelfLabel:
 		m.Threshold, m.Balance, m.Classes = c.Number("threshold"), c.TruthOr("balance", true), c.In("weak").Size(1)
 	case *method.PAWS:
-		m.Temperature, m.Sharpen, m.LabelSmoothing = c.Number("temperature"), c.Number("sharpen"), c.Number("label_smoothing")
+		m.Temperature, m.Sharpen, m.LabelSmoothing = c.Number("temperature"), c.Number("sharpen"),
+			c.Number("label_smoothing")
 		m.Symmetric = false
 	case *method.NNCLR:
 		m.Temperature, m.Symmetric = c.Number("temperature"), false
@@ -226,7 +227,8 @@ func (c *Case) method() (parallax.Method, error) {
 			m.Variance = 50 // 25/50/1
 		}
 		m.Invariance, m.Variance = c.NumberOr("invariance", m.Invariance), c.NumberOr("variance", m.Variance)
-		m.Covariance, m.Gamma, m.Eps = c.NumberOr("covariance", m.Covariance), c.NumberOr("gamma", m.Gamma), c.NumberOr("eps", m.Eps)
+		m.Covariance, m.Gamma, m.Eps = c.NumberOr("covariance", m.Covariance), c.NumberOr("gamma", m.Gamma),
+			c.NumberOr("eps", m.Eps)
 	case *method.WMSE:
 		m.ViewCount, m.Slice, m.Eps = c.Int("views"), c.In("perm").Size(0)/c.Int("slices"), c.Number("whitening_eps")
 	default:

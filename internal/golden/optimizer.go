@@ -40,7 +40,8 @@ func runOptimizer(c *Case) error {
 	return all(wrong...)
 }
 
-// rule returns the optimiser that the parameters describe; what they leave out is as in torch.optim and in solo-learn's LARS.
+// rule returns the optimiser that the parameters describe; what they leave out is as in torch.optim and in solo-learn's
+// LARS.
 func (c *Case) rule() (optim.Rule, error) {
 	usual := 0.0
 	if c.Text("name") == "adamw" {
@@ -59,14 +60,16 @@ func (c *Case) rule() (optim.Rule, error) {
 		if len(betas) != 2 {
 			return nil, fmt.Errorf("parameter betas is %v, not two numbers", betas)
 		}
-		adam := optim.Adam{Beta1: betas[0], Beta2: betas[1], Eps: c.NumberOr("eps", 1e-8), WeightDecay: decay, ExcludeBiasAndNorm: exclude}
+		adam := optim.Adam{Beta1: betas[0], Beta2: betas[1], Eps: c.NumberOr("eps", 1e-8), WeightDecay: decay,
+			ExcludeBiasAndNorm: exclude}
 		if name == "adamw" {
 			return optim.AdamW(adam), nil
 		}
 		return adam, nil
 	case "lars":
 		return optim.LARS{
-			Momentum: momentum, WeightDecay: decay, Eta: c.NumberOr("eta", 1e-3), Clip: c.TruthOr("clip_lr", false), Eps: c.NumberOr("eps", 1e-8),
+			Momentum: momentum, WeightDecay: decay, Eta: c.NumberOr("eta", 1e-3), Clip: c.TruthOr("clip_lr", false),
+			Eps:      c.NumberOr("eps", 1e-8),
 			Nesterov: nesterov, ExcludeBiasAndNorm: exclude,
 		}, nil
 	default:

@@ -138,7 +138,8 @@ func (c *Case) covered() error {
 	return errors.New("nothing was compared: the case has no expected value that is known here")
 }
 
-// unused returns the names of the tensors, or of the parameters, with that prefix that the runner has not read, in order.
+// unused returns the names of the tensors, or of the parameters, with that prefix that the runner has not read, in
+// order.
 func (c *Case) unused(prefix string) []string {
 	var left []string
 	for name := range c.tensors {
@@ -174,8 +175,8 @@ func (c *Case) load(dir string) error {
 	return nil
 }
 
-// In returns the input called name, floating ones as float64; Has tells whether there is one. Like all that follow, it ends
-// the running Scope with an error where the case lacks it.
+// In returns the input called name, floating ones as float64; Has tells whether there is one. Like all that follow, it
+// ends the running Scope with an error where the case lacks it.
 func (c *Case) In(name string) torch.Tensor { return c.tensor("in." + name) }
 
 // Out returns the expected value called name.
@@ -331,7 +332,8 @@ func compareSlices(what string, got, want []float64, rtol, atol float64) error {
 	if differ == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %d of %d values differ; the worst, number %d, is %.9g, want %.9g: %.3g times what is allowed", what, differ, len(got), at, got[at], want[at], worst)
+	return fmt.Errorf("%s: %d of %d values differ; the worst, number %d, is %.9g, want %.9g: %.3g times what is "+
+		"allowed", what, differ, len(got), at, got[at], want[at], worst)
 }
 
 // all joins what is wrong into one line.
@@ -348,7 +350,8 @@ func all(errs ...error) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-// flat reports whether dir/manifest.json itself is one of augmentation cases, whose entries have an op in the place of a kind.
+// flat reports whether dir/manifest.json itself is one of augmentation cases, whose entries have an op in the place of
+// a kind.
 func flat(dir string) (bool, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 	if err != nil {
@@ -367,8 +370,8 @@ func flat(dir string) (bool, error) {
 	return len(manifest.Cases) > 0, nil
 }
 
-// RunAll runs the cases of dir/manifest.json and of dir/augment/manifest.json. One of the two may be missing, and dir may be
-// the folder augment itself.
+// RunAll runs the cases of dir/manifest.json and of dir/augment/manifest.json. One of the two may be missing, and dir
+// may be the folder augment itself.
 func RunAll(dir string) ([]Result, error) {
 	if pixels, err := flat(dir); pixels {
 		return RunAugment(dir)

@@ -49,7 +49,8 @@ func TestOracles(t *testing.T) {
 	}
 }
 
-// TestEveryRunnerCanFail moves what each case expects by more than it allows: a runner that still passes checks nothing.
+// TestEveryRunnerCanFail moves what each case expects by more than it allows: a runner that still passes checks
+// nothing.
 func TestEveryRunnerCanFail(t *testing.T) {
 	dir := oracles()
 	cases, err := Cases(dir)
@@ -100,13 +101,15 @@ func TestWhatIsNotKnownIsSkippedByName(t *testing.T) {
 		`backbone "vit_giant"`: {Kind: "backbone", Params: map[string]any{"arch": "vit_giant"}, File: "schedule_warmup_cosine.safetensors"},
 		`optimiser "lion"`:     {Kind: "optimizer", Params: map[string]any{"name": "lion"}, File: "schedule_warmup_cosine.safetensors"},
 	} {
-		if r := c.Run(filepath.Join("..", "..", "testdata", "oracles")); r.Err != nil || !strings.Contains(r.Skip, want) {
+		if r := c.Run(filepath.Join("..", "..", "testdata", "oracles")); r.Err != nil ||
+			!strings.Contains(r.Skip, want) {
 			t.Errorf("%+v: want it skipped for %s", r, want)
 		}
 	}
 }
 
-// TestOtherCasesOfTheSameForm changes committed cases: what still can be compared passes, and nothing passes uncompared.
+// TestOtherCasesOfTheSameForm changes committed cases: what still can be compared passes, and nothing passes
+// uncompared.
 func TestOtherCasesOfTheSameForm(t *testing.T) {
 	dir := filepath.Join("..", "..", "testdata", "oracles")
 	cases, err := Cases(dir)
@@ -249,7 +252,8 @@ func TestCompareNamesTheWorst(t *testing.T) {
 			t.Errorf("%v: got %v, want %q", c.got, err, c.text)
 		}
 	}
-	if err := compareSlices("x", []float64{math.Inf(1), math.NaN()}, []float64{math.Inf(1), 1}, 1, 1); err == nil || !strings.Contains(err.Error(), "1 of 2") {
+	if err := compareSlices("x", []float64{math.Inf(1), math.NaN()}, []float64{math.Inf(1), 1}, 1, 1); err == nil ||
+		!strings.Contains(err.Error(), "1 of 2") {
 		t.Errorf("equal infinities pass and NaN fails, got %v", err)
 	}
 }

@@ -34,7 +34,8 @@ func (c *Case) iterations() (int, error) {
 func (c *Case) crops() (large, all int, err error) {
 	large, all = c.Int("large_crops"), c.Int("crops")
 	if large < 1 || all < large {
-		return 0, 0, fmt.Errorf("large_crops is %d and crops %d: at least 1 is needed, and crops count them too", large, all)
+		return 0, 0, fmt.Errorf("large_crops is %d and crops %d: at least 1 is needed, and crops count them too",
+			large, all)
 	}
 	return large, all, nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// queue returns what the method's queue is to hold: for a case that gives the nearest neighbours themselves these, each of
-// which is then its own nearest one, else the case's queue.
+// queue returns what the method's queue is to hold: for a case that gives the nearest neighbours themselves these, each
+// of which is then its own nearest one, else the case's queue.
 func (c *Case) queue() (rows torch.Tensor, ok bool) {
 	for _, name := range []string{"nn", "queue"} {
 		if c.Has("in." + name) {
@@ -39,8 +39,8 @@ func fillQueues(params *nn.Params, rows torch.Tensor) {
 	}
 }
 
-// ripple is n rows of width d of sin(0.9 i), i counting all elements, the last row first: a queue drops its first rows first,
-// and the trajectories' theirs the last ones.
+// ripple is n rows of width d of sin(0.9 i), i counting all elements, the last row first: a queue drops its first rows
+// first, and the trajectories' theirs the last ones.
 func ripple(n, d int) torch.Tensor {
 	rows := torch.Arange(n*d).To(torch.F64).Scale(0.9).Sin().Reshape(n, d)
 	order := make([]int, n)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package golden runs the cases of the committed oracle files: values that independent implementations computed, against ours.
+// Package golden runs the cases of the committed oracle files: values that independent implementations computed,
+// against ours.
 package golden
 
 // A Result is the outcome of one case: passed when Err is nil and Skip is empty.

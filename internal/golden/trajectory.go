@@ -14,7 +14,9 @@ import (
 )
 
 // tinyNet is the network of the cases' parameter net; the method makes the heads that go with it.
-const tinyNet = "conv3x3(3,8, stride 2, padding 1, no bias)-bn-relu-conv3x3(8,16, same)-bn-relu-gap | linear(16,16,nobias)-bn-relu-linear(16,12) | predictor linear(12,8,nobias)-bn-relu-linear(8,12) for simsiam and byol"
+const tinyNet = "conv3x3(3,8, stride 2, padding 1, no bias)-bn-relu-conv3x3(8,16, same)-bn-relu-gap | " +
+	"linear(16,16,nobias)-bn-relu-linear(16,12) | predictor linear(12,8,nobias)-bn-relu-linear(8,12) for simsiam and " +
+	"byol"
 
 // tiny is its backbone: N x 3 x H x W -> N x 16.
 type tiny struct{}
@@ -68,7 +70,8 @@ func runTrajectory(c *Case) error {
 
 	params := nn.NewParams(0, torch.F64)
 	defer params.Free()
-	m.Build(&parallax.Build{Params: params, Backbone: tiny{}, Size: shape[4], Batch: shape[2], Images: shape[2], Steps: steps})
+	m.Build(&parallax.Build{Params: params, Backbone: tiny{}, Size: shape[4], Batch: shape[2], Images: shape[2],
+		Steps: steps})
 	var online []nn.Named
 	for _, n := range params.All() {
 		if !strings.HasPrefix(n.Name, "target.") && !strings.HasPrefix(n.Name, "queue.") {

@@ -19,7 +19,8 @@ var sine = regexp.MustCompile(`sin\(([0-9.]+) i \+ ([0-9.]+) k\)`)
 func (c *Case) wave() (i, k float64, err error) {
 	found := sine.FindStringSubmatch(c.Text("weights"))
 	if found == nil {
-		return 0, 0, skip(fmt.Sprintf("the rule of the weights is %q, which is not built: there is no sin(A i + B k) in it", c.Text("weights")))
+		return 0, 0, skip(fmt.Sprintf("the rule of the weights is %q, which is not built: there is no sin(A i + B k) "+
+			"in it", c.Text("weights")))
 	}
 	if i, err = strconv.ParseFloat(found[1], 64); err == nil {
 		k, err = strconv.ParseFloat(found[2], 64)
@@ -27,8 +28,8 @@ func (c *Case) wave() (i, k float64, err error) {
 	return i, k, err
 }
 
-// fill gives the floating tensors of a network the oracles' weights: for element i of the k-th one b = sin(0.7 i + 1.3 k), or
-// with the case's own two frequencies, scaled by what the tensor is.
+// fill gives the floating tensors of a network the oracles' weights: for element i of the k-th one b = sin(0.7 i + 1.3
+// k), or with the case's own two frequencies, scaled by what the tensor is.
 func (c *Case) fill(tensors []nn.Named) error {
 	ofElement, ofTensor, err := c.wave()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// A Number is a measured value that may be absent; the zero Number is. JSON has no NaN and no infinity: both are written
-// as null, so that every line stays JSON, and null is read as NaN.
+// A Number is a measured value that may be absent; the zero Number is. JSON has no NaN and no infinity: both are
+// written as null, so that every line stays JSON, and null is read as NaN.
 type Number struct {
 	Value float64
 	Known bool

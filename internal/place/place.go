@@ -16,8 +16,8 @@ const module = "module github.com/parallax-ssl/parallax\n"
 func Libraries() []string {
 	var folders []string
 	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
+		if target, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = target
 		}
 		folders = append(folders, filepath.Dir(exe))
 	}

@@ -28,7 +28,8 @@ const (
 var sizes = map[DType]int64{F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, Bool: 1}
 
 // unread are the format's other element types: known, so that the refusal can say more than "unknown".
-var unread = []DType{"U16", "U32", "U64", "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F6_E2M3", "F6_E3M2", "F4"}
+var unread = []DType{"U16", "U32", "U64", "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
+	"F6_E2M3", "F6_E3M2", "F4"}
 
 // Size returns the bytes of one element, 0 for a type this package does not read.
 func (d DType) Size() int { return int(sizes[d]) }
@@ -38,7 +39,8 @@ func (d DType) check() error {
 	case sizes[d] > 0:
 		return nil
 	case slices.Contains(unread, d):
-		return fmt.Errorf("dtype %s is not supported: convert it to one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL", string(d))
+		return fmt.Errorf("dtype %s is not supported: convert it to one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL",
+			string(d))
 	}
 	return fmt.Errorf("dtype %s is not one of the format's", quote(string(d)))
 }

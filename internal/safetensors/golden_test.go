@@ -33,10 +33,12 @@ func TestReadsPython(t *testing.T) {
 		"scalar": {}, "empty": {0, 3}, "empty2": {4, 0}, "bf16": {2}, "z last, f64": {1},
 	}
 	floats := map[string][]float64{
-		"f64": {0, -1.5, math.Pi}, "f16": {1, -0.5, 65504, 5.960464477539063e-08, math.Inf(1), math.Inf(-1)}, "scalar": {2.5},
-		"empty": {}, "empty2": {}, "bf16": {1.5, -2}, "z last, f64": {1},
+		"f64": {0, -1.5, math.Pi}, "f16": {1, -0.5, 65504, 5.960464477539063e-08, math.Inf(1), math.Inf(-1)},
+		"scalar": {2.5},
+		"empty":  {}, "empty2": {}, "bf16": {1.5, -2}, "z last, f64": {1},
 		// numpy.random.default_rng(7).standard_normal((2, 3)).astype("f4")
-		"f32": {0.001230153371579945, 0.2987455427646637, -0.27413785457611084, -0.8905918598175049, -0.454670786857605, -0.9916465282440186},
+		"f32": {0.001230153371579945, 0.2987455427646637, -0.27413785457611084, -0.8905918598175049,
+			-0.454670786857605, -0.9916465282440186},
 	}
 	ints := map[string][]int64{
 		"i64": {-1, 1 << 62}, "i32": {-7, 8}, "i16": {-300}, "i8": {-128, 127}, "u8": {0, 1, 2, 3, 4}, "bool": {1, 0},
@@ -113,7 +115,8 @@ func TestWritesAsPython(t *testing.T) {
 }
 
 func TestHalf(t *testing.T) {
-	for bits, want := range map[uint16]float64{0: 0, 0x0001: 0x1p-24, 0x03ff: 0x1.ff8p-15, 0x0400: 0x1p-14, 0x3c00: 1, 0xc000: -2, 0x7bff: 65504} {
+	for bits, want := range map[uint16]float64{0: 0, 0x0001: 0x1p-24, 0x03ff: 0x1.ff8p-15, 0x0400: 0x1p-14, 0x3c00: 1,
+		0xc000: -2, 0x7bff: 65504} {
 		if got := half(bits); got != want {
 			t.Errorf("half(%#04x) = %v, want %v", bits, got, want)
 		}

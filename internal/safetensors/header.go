@@ -92,16 +92,20 @@ func places(entries []entry, data int64) error {
 	for _, e := range entries {
 		switch {
 		case e.end > data:
-			return fmt.Errorf("tensor %s ends at byte %d of the data, which has %d: the file is truncated or damaged", quote(e.name), e.end, data)
+			return fmt.Errorf("tensor %s ends at byte %d of the data, which has %d: the file is truncated or damaged",
+				quote(e.name), e.end, data)
 		case e.info.Offset < at:
-			return fmt.Errorf("tensor %s starts at byte %d of the data, inside the tensor before it, which ends at %d", quote(e.name), e.info.Offset, at)
+			return fmt.Errorf("tensor %s starts at byte %d of the data, inside the tensor before it, which ends at %d",
+				quote(e.name), e.info.Offset, at)
 		case e.info.Offset > at:
-			return fmt.Errorf("tensor %s starts at byte %d of the data and leaves a hole from %d", quote(e.name), e.info.Offset, at)
+			return fmt.Errorf("tensor %s starts at byte %d of the data and leaves a hole from %d", quote(e.name),
+				e.info.Offset, at)
 		}
 		at = e.end
 	}
 	if at != data {
-		return fmt.Errorf("the tensors end at byte %d of the data, and %d bytes follow that belong to none", at, data-at)
+		return fmt.Errorf("the tensors end at byte %d of the data, and %d bytes follow that belong to none", at,
+			data-at)
 	}
 	return nil
 }
@@ -170,7 +174,8 @@ func (s *scanner) entry(name string) (entry, error) {
 		return e, err
 	}
 	if want != e.info.Bytes {
-		return e, fmt.Errorf("%s %v needs %d bytes, its data_offsets hold %d", e.info.DType, e.info.Shape, want, e.info.Bytes)
+		return e, fmt.Errorf("%s %v needs %d bytes, its data_offsets hold %d", e.info.DType, e.info.Shape, want,
+			e.info.Bytes)
 	}
 	return e, nil
 }

@@ -160,7 +160,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// A header that claims much in a short file, or lists much, takes memory in proportion to the file and not to the claim.
+// A header that claims much in a short file, or lists much, takes memory in proportion to the file and not to the
+// claim.
 func TestMemory(t *testing.T) {
 	var many strings.Builder
 	many.WriteString(`{"__metadata__":{"x":""`)
@@ -217,7 +218,8 @@ func TestOpenSaysWhich(t *testing.T) {
 			t.Errorf("Open(%s) = %v, want an error that names the path", path, err)
 		}
 	}
-	if _, err := open(t, "testdata/all.safetensors").Tensor("nope"); err == nil || !strings.Contains(err.Error(), "all.safetensors") {
+	if _, err := open(t, "testdata/all.safetensors").Tensor("nope"); err == nil ||
+		!strings.Contains(err.Error(), "all.safetensors") {
 		t.Errorf("a missing tensor gives %v, want the file's name", err)
 	}
 }

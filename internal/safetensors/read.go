@@ -63,10 +63,12 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 	}
 	length := binary.LittleEndian.Uint64(prefix[:])
 	if length > MaxHeader {
-		return nil, fmt.Errorf("its header claims %d bytes, more than the format's %d: this is not a safetensors file", length, MaxHeader)
+		return nil, fmt.Errorf("its header claims %d bytes, more than the format's %d: this is not a safetensors file",
+			length, MaxHeader)
 	}
 	if length > uint64(size-8) {
-		return nil, fmt.Errorf("its header claims %d bytes and %d follow: the file is truncated, or not a safetensors file", length, size-8)
+		return nil, fmt.Errorf("its header claims %d bytes and %d follow: the file is truncated, or not a "+
+			"safetensors file", length, size-8)
 	}
 	text := make([]byte, length)
 	if err := readAt(r, text, 8); err != nil {
@@ -77,7 +79,8 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Metadata: metadata, label: "file", infos: make(map[string]info, len(entries)), data: io.NewSectionReader(r, start, size-start)}
+	f := &File{Metadata: metadata, label: "file", infos: make(map[string]info, len(entries)),
+		data: io.NewSectionReader(r, start, size-start)}
 	if f.Metadata == nil {
 		f.Metadata = map[string]string{}
 	}

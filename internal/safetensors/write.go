@@ -98,7 +98,8 @@ func describe(order []Tensor, metadata map[string]string) (string, error) {
 		b.WriteString(strings.Repeat(" ", 8-pad))
 	}
 	if b.Len() > MaxHeader || len(order) > MaxTensors || len(metadata) > MaxMetadata {
-		return "", fmt.Errorf("%d tensors and %d metadata entries make a header too large to be read back", len(order), len(metadata))
+		return "", fmt.Errorf("%d tensors and %d metadata entries make a header too large to be read back", len(order),
+			len(metadata))
 	}
 	return b.String(), nil
 }

@@ -34,7 +34,8 @@ func New(rows, columns, side, after int) (*image.RGBA, func(row, column int, img
 		if w < img.W {
 			scaler = xdraw.CatmullRom
 		}
-		scaler.Scale(sheet, image.Rect(x, y, x+max(1, w), y+max(1, h)), picture(img), picture(img).Bounds(), draw.Src, nil)
+		scaler.Scale(sheet, image.Rect(x, y, x+max(1, w), y+max(1, h)), picture(img), picture(img).Bounds(), draw.Src,
+			nil)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Nearest is the candidate with the smallest edit distance to name, capitals aside, the first of equals, or "" without candidates.
-// It is what an error about an unknown key, method or flag suggests.
+// Nearest is the candidate with the smallest edit distance to name, capitals aside, the first of equals, or "" without
+// candidates. It is what an error about an unknown key, method or flag suggests.
 func Nearest(name string, candidates []string) string {
 	best, distance := "", -1
 	for _, c := range candidates {

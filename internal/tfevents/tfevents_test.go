@@ -51,7 +51,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestChecksum has the check value of CRC-32C, of "123456789" (RFC 3720 names the polynomial), before and after the mask.
+// TestChecksum has the check value of CRC-32C, of "123456789" (RFC 3720 names the polynomial), before and after the
+// mask.
 func TestChecksum(t *testing.T) {
 	data := []byte("123456789")
 	if c := crc32.Checksum(data, castagnoli); c != 0xe3069283 {

@@ -51,8 +51,8 @@ static char *plx_open(const char *name, char *path, int path_size) {
 static void *plx_new(void) { return api.init(); }
 static void plx_free(void *h) { api.destroy(h); }
 
-// plx_fail copies the handle's message. It returns 1 for a warning (the picture is complete as far as it goes), 2 for an
-// error.
+// plx_fail copies the handle's message. It returns 1 for a warning (the picture is complete as far as it goes) and 2
+// for an error.
 static int plx_fail(void *h, char *msg, int msg_size) {
 	snprintf(msg, msg_size, "%s", api.message(h));
 	return api.code(h) == 0 ? 1 : 2;

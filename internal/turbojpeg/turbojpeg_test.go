@@ -56,7 +56,8 @@ func TestDecode(t *testing.T) {
 					continue
 				}
 				img, err := Decode(data, 45)
-				if err != nil || img.W != 9 || img.H != 5 || img.C != 3 || len(img.Pix) != 135 || img.Pix[0] != 120 || img.Pix[134] != 120 {
+				if err != nil || img.W != 9 || img.H != 5 || img.C != 3 || len(img.Pix) != 135 || img.Pix[0] != 120 ||
+					img.Pix[134] != 120 {
 					t.Errorf("%+v, %v", img, err)
 				}
 			}

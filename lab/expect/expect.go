@@ -279,7 +279,7 @@ func ForetellsBetter(m, than lab.Metric, arms ...string) lab.Expectation {
 	}}
 }
 
-// A step is from one arm to another.
+// A Step is from one arm to another.
 type Step struct{ From, To string }
 
 // Loses expects the metric to fall by more from one arm to another than from a third to a fourth; by less opposes.

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// A motion is the gradient flow of a linear network W and its linear predictor W_p under BYOL's loss without
+// A Motion is the gradient flow of a linear network W and its linear predictor W_p under BYOL's loss without
 // normalising, with weight decay η, inputs of unit variance, and a target of τW:
 //
 //	Ẇ_p = α G Wᵀ - ηW_p,  Ẇ = W_pᵀ G - ηW,  G = -(1+σ²) W_p W + τW

@@ -69,7 +69,7 @@ func stepViews(r *rand.Rand) *mat.Dense {
 	return &gamma
 }
 
-// steps are what came of a training.
+// Steps are what came of a training.
 type Steps struct {
 	Gamma  []float64 // Γ's eigenvalues, largest first
 	Times  []float64 // the step at which γ|Wv|² of each has come to a half, NaN when it has not

@@ -14,7 +14,7 @@ const (
 	trialCount   = 20 // predictors, and ways to merge values of z
 )
 
-// A decomposition compares both sides of the identity of Grill et al. 2020, arXiv:2006.07733, appendix H,
+// A Decomposition compares both sides of the identity of Grill et al. 2020, arXiv:2006.07733, appendix H,
 //
 //	min over q of E‖q(z) - z'‖² = E Σᵢ Var(z'ᵢ | z),
 //

@@ -19,6 +19,7 @@ func TestFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(have, want) {
-		t.Error("internal/describe/comments.go is not what the comments beside the fields say: run go generate ./internal/describe")
+		t.Error("internal/describe/comments.go is not what the comments beside the fields say: run go generate " +
+			"./internal/describe")
 	}
 }

@@ -43,8 +43,8 @@ var (
 	npyShape   = regexp.MustCompile(`'shape'\s*:\s*\(([0-9, ]*)\)`)
 )
 
-// parseNPY parses an .npy file: the magic number, the version, the header's length (2 bytes in version 1, 4 in versions 2 and
-// 3), a Python dictionary as text, and the values (numpy.lib.format).
+// parseNPY parses an .npy file: the magic number, the version, the header's length (2 bytes in version 1, 4 in versions
+// 2 and 3), a Python dictionary as text, and the values (numpy.lib.format).
 func parseNPY(data []byte) (*array, error) {
 	const magic = "\x93NUMPY"
 	if len(data) < 12 || string(data[:6]) != magic {
@@ -59,7 +59,8 @@ func parseNPY(data []byte) (*array, error) {
 	}
 	header, body := string(data[start:start+length]), data[start+length:]
 
-	descr, fortran, dims := npyDescr.FindStringSubmatch(header), npyFortran.FindStringSubmatch(header), npyShape.FindStringSubmatch(header)
+	descr, fortran, dims := npyDescr.FindStringSubmatch(header), npyFortran.FindStringSubmatch(header),
+		npyShape.FindStringSubmatch(header)
 	if descr == nil || fortran == nil || dims == nil {
 		return nil, fmt.Errorf("the header %q lacks descr, fortran_order or shape", header)
 	}
@@ -84,7 +85,8 @@ func parseNPY(data []byte) (*array, error) {
 		return nil, fmt.Errorf("values of type %q; only |u1 and <f4 are read", descr[1])
 	}
 	if len(body) != width*count {
-		return nil, fmt.Errorf("%d bytes of values where shape (%s) of %s needs %d", len(body), dims[1], descr[1], width*count)
+		return nil, fmt.Errorf("%d bytes of values where shape (%s) of %s needs %d", len(body), dims[1], descr[1],
+			width*count)
 	}
 	if width == 1 {
 		a.U8 = bytes.Clone(body)

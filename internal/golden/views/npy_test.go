@@ -22,7 +22,8 @@ func TestParseNPY(t *testing.T) {
 	if d := cmp.Diff(&array{Shape: []int{1, 2, 3}, U8: []uint8("abcdef")}, got); err != nil || d != "" {
 		t.Error(err, d)
 	}
-	got, err = parseNPY(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n", "\x00\x00\x80\x3f\x00\x00\x00\xc0"))
+	got, err = parseNPY(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n",
+		"\x00\x00\x80\x3f\x00\x00\x00\xc0"))
 	if d := cmp.Diff(&array{Shape: []int{2}, F32: []float32{1, -2}}, got); err != nil || d != "" {
 		t.Error(err, d)
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package views runs the augmentation cases of the oracle files: images that Pillow and torchvision made, against ours. It
-// is apart from its parent package so that package augment can be tested without the engine.
+// Package views runs the augmentation cases of the oracle files: images that Pillow and torchvision made, against ours.
+// It is apart from its parent package so that package augment can be tested without the engine.
 package views
 
 import (
@@ -141,7 +141,8 @@ func (c *Case) drawn() (drawn func(w, h int) []augment.Drawn, skip string) {
 	}
 	switch c.Op {
 	case "resized_crop":
-		return one(augment.Crop{X: p.X, Y: p.Y, W: p.W, H: p.H, OutW: p.OutW, OutH: p.OutH, Interpolation: p.Interpolation})
+		return one(augment.Crop{X: p.X, Y: p.Y, W: p.W, H: p.H, OutW: p.OutW, OutH: p.OutH,
+			Interpolation: p.Interpolation})
 	case "resize":
 		return op(augment.Resize{Size: p.Size, Interpolation: p.Interpolation})
 	case "center_crop":
@@ -186,7 +187,8 @@ func (p *params) view(threshold int) (drawn []augment.Drawn, unknown string) {
 	if p.Out != 0 {
 		width, height = p.Out, p.Out
 	}
-	drawn = []augment.Drawn{augment.Crop{X: p.X, Y: p.Y, W: p.W, H: p.H, OutW: width, OutH: height, Interpolation: p.Interpolation}}
+	drawn = []augment.Drawn{augment.Crop{X: p.X, Y: p.Y, W: p.W, H: p.H, OutW: width, OutH: height,
+		Interpolation: p.Interpolation}}
 	legend := p.Legend
 	if legend == nil {
 		legend = []string{"brightness", "contrast", "saturation", "hue"} // torchvision's
@@ -226,7 +228,8 @@ func (p *params) view(threshold int) (drawn []augment.Drawn, unknown string) {
 // compareLevels compares an image with rows of 8-bit RGB.
 func (c *Case) compareLevels(got *augment.Image, want *array) error {
 	if s := want.Shape; want.U8 == nil || len(s) != 3 || s[0] != got.H || s[1] != got.W || s[2] != 3 {
-		return fmt.Errorf("got %d rows of %d pixels, want an array of shape %v (uint8: %t)", got.H, got.W, s, want.U8 != nil)
+		return fmt.Errorf("got %d rows of %d pixels, want an array of shape %v (uint8: %t)", got.H, got.W, s,
+			want.U8 != nil)
 	}
 	worst, at, differ := 0.0, 0, 0
 	for i, v := range got.Pix {
@@ -240,7 +243,8 @@ func (c *Case) compareLevels(got *augment.Image, want *array) error {
 	}
 	if differ > 0 {
 		x, y := at/3%got.W, at/3/got.W
-		return fmt.Errorf("%d of %d levels differ by more than %g; the worst, channel %d of pixel (%d, %d), is %d and should be %d",
+		return fmt.Errorf("%d of %d levels differ by more than %g; the worst, channel %d of pixel (%d, %d), is %d "+
+			"and should be %d",
 			differ, len(got.Pix), c.Tolerance, at%3, x, y, got.Pix[at], want.U8[at])
 	}
 	return nil
@@ -249,7 +253,8 @@ func (c *Case) compareLevels(got *augment.Image, want *array) error {
 // compareFloats compares a normalised image with planes of float32.
 func (c *Case) compareFloats(img *augment.Image, want *array) error {
 	if s := want.Shape; want.F32 == nil || len(s) != 3 || s[0] != 3 || s[1] != img.H || s[2] != img.W {
-		return fmt.Errorf("got 3 planes of %d by %d, want an array of shape %v (float32: %t)", img.H, img.W, s, want.F32 != nil)
+		return fmt.Errorf("got 3 planes of %d by %d, want an array of shape %v (float32: %t)", img.H, img.W, s,
+			want.F32 != nil)
 	}
 	got := make([]float32, len(img.Pix))
 	augment.Normalize{Mean: c.Params.Mean, Std: c.Params.Std}.CHW(got, img)
