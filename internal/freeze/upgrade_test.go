@@ -49,16 +49,10 @@ func upgraded(t *testing.T, names ...string) workplace {
 		for _, config := range append(configs, stages...) {
 			w.replace(config, `(?m)^  cpu: \S+`, "  cpu: "+w.facts["cpu capability"])
 			w.replace(config, `(?m)^  version: "[^"]*"`, "  version: "+strconv.Quote(w.facts["libtorch"]))
-			if !decoderIsFree {
-				w.replace(config, `(?m)^  decoder: "[^"]*"`, "  decoder: "+strconv.Quote(w.facts["jpeg"]))
-			}
 		}
 	}
 	return w
 }
-
-// decoderIsFree says that a run without JPEG images goes on with any JPEG decoder.
-const decoderIsFree = false
 
 // replace changes what matches in a file.
 func (w workplace) replace(file, pattern, by string) {
@@ -113,6 +107,8 @@ func recordedHere(t *testing.T, facts map[string]string) bool {
 // A run that an earlier version was stopped in goes on to its end, and ends as if it had never stopped.
 func TestUpgradeResumesInterrupted(t *testing.T) {
 	w := upgraded(t, "mocov2")
+	// It has no JPEG images, so a decoder that this machine may lack does not matter.
+	w.replace(filepath.Join(w.dir, "mocov2", "config.yaml"), `(?m)^  decoder: "[^"]*"`, `  decoder: "libturbojpeg 2.1.5"`)
 	said := w.does(0, "pretrain", "--resume", "mocov2")
 	w.says(said, `^resumed after step 10$`)
 	w.says(said, `^step 24/24 `)
