@@ -48,7 +48,7 @@ func (c Class) lostSpread() bool { return c == Complete || c == Collapsing || c 
 // Evidence is a number that decided, and what it was compared with.
 type Evidence struct {
 	Name      string `json:"name"`
-	Value     Number `json:"value"`
+	Value     Number `json:"value,omitzero"`
 	Threshold Number `json:"threshold,omitzero"` // absent for a number that says where another one stands
 }
 

@@ -40,13 +40,11 @@ func TestNothingToSay(t *testing.T) {
 
 // Rows that are all equal have collapsed, whatever else is known.
 func TestEqualRowsAreComplete(t *testing.T) {
-	in(t, func() {
-		m := collapse.Measure(matrix([]float64{1, 2, 1, 2, 1, 2}, 2))
-		for _, constant := range []collapse.ConstantLoss{{}, {Value: known(4)}, {Value: known(-1), Minimum: true}} {
-			run := collapse.Run{Constant: constant, History: []collapse.Reading{{Loss: known(1), Embedding: &m}, {Step: 9, Loss: known(0.5), Embedding: &m}}}
-			is(t, "equal rows", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
-		}
-	})
+	m := collapse.Metrics{Rows: 3, Dims: 2, MeanCosine: 1, StdRaw: 0.01, StdRawMin: 0.01, StdRawLow: 1, TopShare: 1, Constant: 2}
+	for _, constant := range []collapse.ConstantLoss{{}, {Value: known(4)}, {Value: known(-1), Minimum: true}} {
+		run := collapse.Run{Constant: constant, History: []collapse.Reading{{Loss: known(1), Embedding: &m}, {Step: 9, Loss: known(0.5), Embedding: &m}}}
+		is(t, "equal rows", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
+	}
 }
 
 // The loss decides whether a large mean is a collapse: at its minimum, at the chance level, or at neither.

@@ -4,6 +4,7 @@ package collapse
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -21,4 +22,33 @@ func Spearman(x, y []float64) float64 {
 		}
 	}
 	return stat.Correlation(ranks(x), ranks(y), nil)
+}
+
+// ranks returns the rank of every value, from 0; equal values share the mean of theirs.
+func ranks(v []float64) []float64 {
+	order := make([]int, len(v))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		switch {
+		case v[a] < v[b]:
+			return -1
+		case v[a] > v[b]:
+			return 1
+		}
+		return 0
+	})
+	out := make([]float64, len(v))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && v[order[j]] == v[order[i]] {
+			j++
+		}
+		for _, at := range order[i:j] {
+			out[at] = float64(i+j-1) / 2
+		}
+		i = j
+	}
+	return out
 }

@@ -26,3 +26,16 @@ func TestSpearman(t *testing.T) {
 		}
 	}
 }
+
+func TestLossFloor(t *testing.T) {
+	for _, c := range []struct{ loss, first, trivial, want float64 }{
+		{-0.83, 0, -1, 0.17}, {-1, 0, -1, 0}, {0, 0, -1, 1}, {3, 2, 0, 1.5}, {-0.1, 2, 0, -0.05},
+	} {
+		near(t, "loss floor", collapse.LossFloor(c.loss, c.first, c.trivial).Value, c.want, 1e-12)
+	}
+	for _, c := range [][3]float64{{1, 2, math.NaN()}, {math.Inf(1), 2, 0}, {1, math.NaN(), 0}, {-0.9, -0.9999, -1}, {0, 0.0005, 0}} {
+		if got := collapse.LossFloor(c[0], c[1], c[2]); got.Known {
+			t.Errorf("%v: %+v", c, got)
+		}
+	}
+}

@@ -1,26 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package collapse measures what an embedding has lost. An encoder collapses when its rows become one point (complete
-// collapse: the mean cosine goes to 1 and the standard deviation to 0) or fill only a few of its dimensions (dimensional
-// collapse: the ranks and the participation ratio fall while those two still look healthy). No single number sees both, so
-// [Measure] returns them together, and [Diagnose] says what they mean.
-//
-// What is measured stands in a file for each kind: metrics.go what is measured every time, made of spectrum.go (ranks) and
-// correlation.go; sphere.go and dimension.go what compares pairs of rows; lidar.go and classes.go what needs groups of rows;
-// assignments.go for methods with prototypes; dynamics.go for predictors and momentum targets.
-// reading.go is what Diagnose is given, thresholds.go what it compares with, and diagnose.go the rules, first match first.
-//
-// All functions of tensors compute in float64, because a collapsed embedding's variances are differences of nearly equal numbers, and
-// record nothing for backward. Call them inside torch.Scope. Rows that are not finite end the scope with an error. Diagnose
-// takes no tensors and never fails.
 package collapse
-
-import (
-	"math"
-	"slices"
-
-	"github.com/parallax-ssl/parallax/torch"
-)
 
 // Metrics describes the rows z_i of an embedding matrix Z of n rows and d columns. Every field but the three raw deviations,
 // CovarianceOff and the two spectra is unchanged when Z is multiplied by a positive number; under a rotation every field
@@ -81,73 +61,14 @@ type Metrics struct {
 	SpectrumUncentred []float64 `json:"spectrum_uncentred,omitempty"`
 }
 
-// Measure returns the metrics of z (n x d, of any floating type, n and d at least 1). Rows that are all equal, as a single
-// row is, are the limit of complete collapse: Std, the ranks, ParticipationRatio and Spectrum are 0, MeanCosine is 1.
-//
-// The singular values are what costs: of 2,000 rows, on one core of a busy machine, 0.04 s for 128 columns, 0.15 s for 256,
-// 0.6 s for 512. Up to 512 rows or columns they are those of the matrix, so that the small ones keep their digits. Beyond,
-// they are the roots of the Gram matrix's eigenvalues, which are exact to 1e-8 of the largest one: enough for every other
-// field, and 2,000 x 2,048 takes 12 s in place of 36. Measure 500 rows of an embedding that wide every few steps.
-func Measure(z torch.Tensor) Metrics {
-	var m Metrics
-	torch.NoGrad(func() {
-		z := rows("Measure", z)
-		m.Rows, m.Dims = z.Size(0), z.Size(1)
-		n, d := float64(m.Rows), float64(m.Dims)
-
-		centred := z.Sub(z.MeanKeep(0))
-		if m.Rows == 1 || centred.Norm().Item() <= roundOff*z.Norm().Item() {
-			m.SpectrumUncentred = z.SVDVals().Float64s()
-			m.RankMe = entropyRank(m.SpectrumUncentred)
-			m.Spectrum = make([]float64, len(m.SpectrumUncentred))
-			m.MeanCosine, m.StdRaw, m.StdRawMin, m.StdRawLow = 1, math.Sqrt(varianceFloor), math.Sqrt(varianceFloor), 1
-			m.TopShare, m.ExplainedArea, m.Constant = 1, 1, m.Dims
-			return
-		}
-		deviations := centred.Square().Sum(0).Scale(1 / (n - 1)).Shift(varianceFloor).Sqrt().Float64s()
-		m.StdRawMin = slices.Min(deviations)
-		for _, s := range deviations {
-			m.StdRaw += s / d
-			if s < lowStd {
-				m.StdRawLow += 1 / d
-			}
-		}
-
-		unit := z.Normalize(1)
-		m.Std = math.Sqrt(d) * unit.Var(1, 0).Sqrt().Mean().Item()
-		// Σ_{i≠j} ẑ_i·ẑ_j = ‖Σ ẑ_i‖² - Σ ‖ẑ_i‖², without the n² pairs.
-		m.MeanCosine = (unit.Sum(0).Square().Sum().Item() - unit.Square().Sum().Item()) / (n * (n - 1))
-
-		m.Spectrum, m.SpectrumUncentred = spectra(z, centred)
-		m.EffectiveRank, m.RankMe = entropyRank(m.Spectrum), entropyRank(m.SpectrumUncentred)
-		shares := eigenShares(m.Spectrum)
-		m.ParticipationRatio, m.TopShare = participation(shares), shares[0]
-		m.ExplainedArea = explained(shares, m.Dims)
-		m.NumericalRank, m.NumericalRankFine = numericalRank(m.Spectrum, 1e-3), numericalRank(m.Spectrum, 1e-6)
-		m.PowerLaw = FitPowerLaw(m.Spectrum, m.Dims)
-		m.CovarianceOff, m.CorrelationOff, m.Constant = correlation(centred)
-	})
-	return m
-}
-
-const (
-	// roundOff is the relative deviation from the mean below which rows count as equal: float64's rounding in the mean.
-	roundOff = 1e-14
-	// varianceFloor is VICReg's ε.
-	varianceFloor = 1e-4
-	// lowStd is the raw deviation below which a dimension counts as low: a tenth of what VICReg holds it at.
-	lowStd = 0.1
-)
-
-// rows returns z as a float64 matrix without history.
-func rows(op string, z torch.Tensor) torch.Tensor {
-	shape := z.Shape()
-	if len(shape) != 2 || shape[0] < 1 || shape[1] < 1 {
-		torch.Fail(op, "an embedding of shape %v where rows of numbers, n x d, are needed", shape)
-	}
-	z = z.Detach().To(torch.F64)
-	if z.IsFinite().Not().To(torch.F64).Max().Item() != 0 {
-		torch.Fail(op, "the embedding holds values that are not finite: the network that made it has diverged")
-	}
-	return z
+// SetSpectra sets the singular values of the column-centred rows and of the rows as they are, each largest first, and the fields
+// that follow from them. Dims must be set and the rows must not be all equal.
+func (m *Metrics) SetSpectra(centred, uncentred []float64) {
+	m.Spectrum, m.SpectrumUncentred = centred, uncentred
+	m.EffectiveRank, m.RankMe = EntropyRank(m.Spectrum, RankEpsilon), EntropyRank(m.SpectrumUncentred, RankEpsilon)
+	shares := eigenShares(m.Spectrum)
+	m.ParticipationRatio, m.TopShare = participation(shares), shares[0]
+	m.ExplainedArea = explained(shares, m.Dims)
+	m.NumericalRank, m.NumericalRankFine = numericalRank(m.Spectrum, 1e-3), numericalRank(m.Spectrum, 1e-6)
+	m.PowerLaw = FitPowerLaw(m.Spectrum, m.Dims)
 }

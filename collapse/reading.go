@@ -153,3 +153,17 @@ func (r Reading) number(of func(*Metrics) float64, lo, hi float64) Number {
 	}
 	return Number{}
 }
+
+// LossFloor returns how much of the way from its first value to that of a constant embedding a loss has still to go: 1 at the
+// start, 0 where a constant embedding is, and negative beyond. trivial is what the loss is for a constant embedding: -1 for
+// SimSiam's cosine, 0 for BYOL's. A loss near its trivial value is half of a verdict of collapse; where the embedding is, the
+// other. Absent when the loss began at the trivial value already, within 1e-3 of its size or of 1, or a number is not finite.
+func LossFloor(loss, first, trivial float64) Number {
+	if !finite(loss) || !finite(first) || !finite(trivial) || math.Abs(first-trivial) <= 1e-3*math.Max(1, math.Abs(trivial)) {
+		return Number{}
+	}
+	if floor := (loss - trivial) / (first - trivial); finite(floor) {
+		return Num(floor)
+	}
+	return Number{}
+}

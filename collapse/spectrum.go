@@ -2,18 +2,11 @@
 
 package collapse
 
-import (
-	"math"
-
-	"github.com/parallax-ssl/parallax/torch"
-)
+import "math"
 
 const (
 	// RankEpsilon is RankMe's ε, added to every share so that a singular value of 0 has a logarithm.
 	RankEpsilon = 1e-7
-	// exactWidth is how many singular values are taken of the matrix itself. A decomposition of 2,000 x 2,048 costs some
-	// five times what the eigenvalues of the Gram matrix do.
-	exactWidth = 512
 	// resolved is the smallest singular value, relative to the largest, that the Gram matrix's eigenvalues tell from 0.
 	resolved = 1e-7
 
@@ -31,32 +24,6 @@ type PowerLaw struct {
 	From  int     `json:"from"` // the first eigenvalue of the window, counted from 1
 	To    int     `json:"to"`   // the last one
 }
-
-// spectra returns the singular values, largest first, of the rows z less their mean and of z as it is. Up to [exactWidth] of
-// them are those of the matrices. Of a wider matrix they are the roots of the Gram matrix's eigenvalues, on the smaller side,
-// which are off by some 1e-8 of the largest one: what is smaller is noise.
-func spectra(z, centred torch.Tensor) (of, uncentred []float64) {
-	if min(z.Size(0), z.Size(1)) <= exactWidth {
-		return centred.SVDVals().Float64s(), z.SVDVals().Float64s()
-	}
-	return gramValues(centred), gramValues(z)
-}
-
-// gramValues returns the singular values of z as the roots of its Gram matrix's eigenvalues.
-func gramValues(z torch.Tensor) []float64 {
-	gram := z.T()
-	if z.Size(0) < z.Size(1) {
-		gram = z
-	}
-	v := gram.MatMul(gram.T()).EigValsH().Float64s()
-	out := make([]float64, len(v))
-	for i, e := range v { // smallest first
-		out[len(v)-1-i] = math.Sqrt(math.Max(e, 0))
-	}
-	return out
-}
-
-func entropyRank(v []float64) float64 { return EntropyRank(v, RankEpsilon) }
 
 // EntropyRank returns exp(-Σ p ln p), p_k = v_k/Σv + eps, of singular values v, and 0 when every v is 0. With [RankEpsilon] it
 // is [Metrics]' EffectiveRank of Spectrum and RankMe of SpectrumUncentred.

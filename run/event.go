@@ -2,7 +2,10 @@
 
 package run
 
-import "github.com/parallax-ssl/parallax/internal/number"
+import (
+	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/internal/number"
+)
 
 // What an Event may be: the values of its field "event".
 const (
@@ -34,20 +37,6 @@ const (
 // GuardProbe is the name of the probe that the guard watches: some hundred images, embedded often.
 const GuardProbe = "guard"
 
-// ConstantLoss is the loss of the method when all embeddings are the same.
-type ConstantLoss struct {
-	Value      Number `json:"value,omitzero"`
-	Minimum    bool   `json:"minimum,omitempty"`     // the loss cannot be less: nothing in it stops a collapse
-	SeesLength bool   `json:"sees_length,omitempty"` // it depends on the length of z
-}
-
-// Evidence is a number that decided the class of a collapse, and what it was compared with.
-type Evidence struct {
-	Name      string `json:"name"`
-	Value     Number `json:"value,omitzero"`
-	Threshold Number `json:"threshold,omitzero"` // absent for a number that says where another one stands
-}
-
 // The reasons of an End.
 const (
 	Finished    = "finished"
@@ -64,12 +53,12 @@ type Event struct {
 	Epoch int    `json:"epoch"` // passes over the data begun, from 0
 
 	// start, resumed
-	Method        string        `json:"method,omitempty"`
-	Steps         int           `json:"steps,omitempty"`          // optimiser steps of the whole run
-	Constant      *ConstantLoss `json:"constant_loss,omitempty"`  // nil when nothing is known of it
-	Causes        string        `json:"causes,omitempty"`         // what usually makes the method collapse
-	FewDirections bool          `json:"few_directions,omitempty"` // it may use few directions: it draws all images of a class together
-	Warm          bool          `json:"warm,omitempty"`           // it begins with trained weights
+	Method        string                 `json:"method,omitempty"`
+	Steps         int                    `json:"steps,omitempty"`          // optimiser steps of the whole run
+	Constant      *collapse.ConstantLoss `json:"constant_loss,omitempty"`  // nil when nothing is known of it
+	Causes        string                 `json:"causes,omitempty"`         // what usually makes the method collapse
+	FewDirections bool                   `json:"few_directions,omitempty"` // it may use few directions: it draws all images of a class together
+	Warm          bool                   `json:"warm,omitempty"`           // it begins with trained weights
 
 	// step
 	Loss            Number            `json:"loss,omitzero"`
@@ -127,8 +116,8 @@ type Event struct {
 	Message string `json:"message,omitempty"`
 
 	// alarm of a collapse, judged
-	Class    string     `json:"class,omitempty"`    // "COMPLETE", "DIMENSIONAL", ..., "HEALTHY"
-	Evidence []Evidence `json:"evidence,omitempty"` // most important first
+	Class    string              `json:"class,omitempty"`    // "COMPLETE", "DIMENSIONAL", ..., "HEALTHY"
+	Evidence []collapse.Evidence `json:"evidence,omitempty"` // most important first
 
 	// rewound
 	From    int `json:"from,omitempty"`    // the step that it went back from

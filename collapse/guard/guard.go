@@ -159,11 +159,7 @@ func alarming(d collapse.Diagnosis) bool {
 func destructive(c collapse.Class) bool { return c.Alarming() && c != collapse.Uninformative }
 
 func (g *Guard) event(kind string, f collapse.Finding) run.Event {
-	e := run.Event{Event: kind, Class: string(f.Class)}
-	for _, n := range f.Evidence {
-		e.Evidence = append(e.Evidence, run.Evidence{Name: n.Name, Value: n.Value, Threshold: n.Threshold})
-	}
-	return e
+	return run.Event{Event: kind, Class: string(f.Class), Evidence: f.Evidence}
 }
 
 func numbers(f collapse.Finding) string {

@@ -34,7 +34,7 @@ func script(from, to int, warm bool, at func(step int) state) []run.Event {
 		if step == 0 {
 			events = append(events, run.Event{
 				Event: run.Start, Method: "simsiam", Steps: steps, Warm: warm, Causes: "no stop-gradient",
-				Constant: &run.ConstantLoss{Value: run.Num(-1), Minimum: true},
+				Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true},
 			})
 		} else {
 			events = append(events, run.Event{Event: run.StepEnd, Step: step, Loss: run.Num(s.loss)})
@@ -252,7 +252,7 @@ func TestChanceLevel(t *testing.T) {
 			}
 			return s
 		})
-		events[0].Constant = &run.ConstantLoss{Value: run.Num(4.159)} // ln 64
+		events[0].Constant = &collapse.ConstantLoss{Value: run.Num(4.159)} // ln 64
 		o := watch(g, events)
 		if got := strings.Join(o.alarms, ", "); got != c.alarms || (o.doubts > 0) != (c.alarms != "") {
 			t.Errorf("until step %d: alarms %q, want %q; %d doubts", c.until, got, c.alarms, o.doubts)

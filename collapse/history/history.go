@@ -32,7 +32,7 @@ func (b *Builder) Add(e run.Event) {
 	case run.Start:
 		b.Run, b.losses = collapse.Run{Steps: e.Steps, Warm: e.Warm, FewDirections: e.FewDirections}, nil
 		if c := e.Constant; c != nil {
-			b.Run.Constant = collapse.ConstantLoss{Value: c.Value, Minimum: c.Minimum, SeesLength: c.SeesLength}
+			b.Run.Constant = *c
 		}
 	case run.Resumed:
 		if e.Steps > 0 {

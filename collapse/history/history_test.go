@@ -27,7 +27,7 @@ func events() []run.Event {
 	clusters := eval(2, run.GuardProbe, run.OfAssignments, 0)
 	clusters.Information, clusters.Individual, clusters.Used = run.Num(1), run.Num(0.5), 3
 	return []run.Event{
-		{Event: run.Start, Steps: 10, Warm: true, FewDirections: true, Constant: &run.ConstantLoss{Value: run.Num(-1), Minimum: true}},
+		{Event: run.Start, Steps: 10, Warm: true, FewDirections: true, Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true}},
 		h, eval(0, "photos", run.OfEmbedding, 0.1), eval(0, "others", run.OfEmbedding, 0.2), eval(0, run.GuardProbe, run.OfEmbedding, 0.3),
 		loss(1, -0.1), loss(2, -0.3),
 		eval(2, run.GuardProbe, run.OfEmbedding, 0.4), clusters,

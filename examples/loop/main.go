@@ -14,7 +14,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/backbone"
-	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/measure"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
@@ -88,7 +88,7 @@ func train(ctx context.Context, out io.Writer, steps int) error {
 					p.Tensor.SetGrad(torch.Tensor{})
 				}
 
-				c := collapse.Measure(z[0])
+				c := measure.Embedding(z[0])
 				fmt.Fprintf(out, "step %3d  loss %+.4f  std %.3f  mean cosine %.3f  effective rank %.1f\n",
 					at+1, loss.Item(), c.Std, c.MeanCosine, c.EffectiveRank)
 				return nil

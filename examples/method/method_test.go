@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
-	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/measure"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -75,7 +75,7 @@ func TestLossAgainstCollapse(t *testing.T) {
 	in(t, func() error {
 		m := &AlignUniform{Weight: 0.3, Scale: 1.5}
 		u, v := torch.FromFloat64(a, n, d), torch.FromFloat64(b, n, d)
-		want := collapse.Alignment(u, v) + 0.3*(collapse.Uniformity(u, 1.5)+collapse.Uniformity(v, 1.5))/2
+		want := measure.Alignment(u, v) + 0.3*(measure.Uniformity(u, 1.5)+measure.Uniformity(v, 1.5))/2
 		if got := loss(m, n, d, a, b).Item(); math.Abs(got-want) > 1e-12 {
 			t.Errorf("loss %v, want %v", got, want)
 		}

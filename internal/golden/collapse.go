@@ -6,13 +6,14 @@ import (
 	"math"
 
 	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/measure"
 )
 
 // runCollapse checks what is measured of an embedding. The case's std lacks the factor √d, and its singular values are
 // those of the matrix as it is.
 func runCollapse(c *Case) error {
 	z := c.In("z")
-	m := collapse.Measure(z)
+	m := measure.Embedding(z)
 	if eps := c.NumberOr("rankme_eps", collapse.RankEpsilon); eps != collapse.RankEpsilon {
 		m.EffectiveRank, m.RankMe = collapse.EntropyRank(m.Spectrum, eps),
 			collapse.EntropyRank(m.SpectrumUncentred, eps)
@@ -28,10 +29,10 @@ func runCollapse(c *Case) error {
 	check("effective_rank", m.EffectiveRank)
 	check("rankme", m.RankMe)
 	check("participation_ratio", m.ParticipationRatio)
-	check("uniformity", collapse.Uniformity(z, 2))
+	check("uniformity", measure.Uniformity(z, 2))
 	check("singular_values", m.SpectrumUncentred...)
 	if c.Has("out.alignment") {
-		check("alignment", collapse.Alignment(z, c.In("z_other_view")))
+		check("alignment", measure.Alignment(z, c.In("z_other_view")))
 	}
 	return all(wrong...)
 }

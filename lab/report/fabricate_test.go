@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/collapse/history"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
@@ -35,7 +36,7 @@ const (
 // those of real runs of the laboratory's network, the numbers invented.
 func fabricated(f fate, seed int, steps int) []run.Event {
 	r := rand.New(rand.NewPCG(uint64(seed), uint64(f)))
-	constant := &run.ConstantLoss{Value: run.Num(-1), Minimum: true}
+	constant := &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true}
 	events := []run.Event{{Event: run.Start, Method: "simsiam", Steps: steps, Constant: constant}}
 	const dims, images, classes = 128, 200, 10
 	pace := 0.6 + r.Float64() // seeds collapse at different paces

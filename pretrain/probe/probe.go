@@ -13,6 +13,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/measure"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
@@ -193,7 +194,7 @@ func (e *Hook) watch(p *train.Progress) error {
 	infinite := false
 	if err := torch.Scope(func() error {
 		if infinite = f.Z.IsFinite().Not().To(torch.I64).Sum().Item() > 0; !infinite {
-			setMetrics(&event, collapse.Measure(f.Z))
+			setMetrics(&event, measure.Embedding(f.Z))
 		}
 		return nil
 	}); err != nil || infinite {
@@ -217,7 +218,7 @@ func (e *Hook) assignments(p *train.Progress, probe string, z torch.Tensor) erro
 	if err := torch.Scope(func() (err error) {
 		torch.NoGrad(func() {
 			clusters := e.assign(z.Narrow(0, 0, 1)).Size(1)
-			a := collapse.MeasureAssignments(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
+			a := measure.Assignments(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
 			event.Dims, event.Rows, event.Used = a.Clusters, a.Rows, a.Used
 			event.Perplexity, event.Information, event.Individual, event.TopShare = run.Num(a.Perplexity), run.Num(a.Information), run.Num(a.Individual), run.Num(a.TopShare)
 		})
@@ -244,13 +245,13 @@ func (e *Hook) prediction(p *train.Progress, probe string, z torch.Tensor, views
 	if err := torch.Scope(func() error {
 		torch.NoGrad(func() {
 			z := z.Narrow(0, 0, min(predicted, z.Size(0)))
-			setMetrics(&event, collapse.Measure(predict(z)))
+			setMetrics(&event, measure.Embedding(predict(z)))
 			if e.Config.Probe.Detail {
 				align(&event, z, p.Encoder.Predictor)
 			}
 		})
 		if e.Config.Probe.Detail && views[0].Z.Defined() {
-			event.GradientRatio = number.OrAbsent(collapse.GradientRatio(predict, views[0].Z, views[1].Z))
+			event.GradientRatio = number.OrAbsent(measure.GradientRatio(predict, views[0].Z, views[1].Z))
 			for _, n := range p.Params.Trainable() { // those of the step are spent
 				n.Tensor.SetGrad(torch.Tensor{})
 			}
@@ -269,7 +270,7 @@ func align(e *run.Event, z torch.Tensor, predictor nn.Layer) {
 		return
 	}
 	if w, ok := linear.Square(); ok {
-		a := collapse.AlignPredictor(z, w)
+		a := measure.AlignPredictor(z, w)
 		e.Commutator, e.EigenCosine, e.SpectrumRank = run.Num(a.Commutator), run.Num(a.MeanCosine()), a.Spectrum
 	}
 }
@@ -309,18 +310,18 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 		event := run.Event{Event: run.Eval, Probe: pr.Name, Of: k.of}
 		if err := torch.Scope(func() error {
 			rows := k.queries.Narrow(0, 0, min(measured, k.queries.Size(0)))
-			m := collapse.Measure(rows)
+			m := measure.Embedding(rows)
 			setMetrics(&event, m)
 			if e.Config.Probe.Detail {
 				picture := rows.Narrow(0, 0, min(pictured, rows.Size(0)))
-				event.Spectrum, event.Points = drawn(m.Spectrum, collapse.Plane(picture))
+				event.Spectrum, event.Points = drawn(m.Spectrum, measure.Plane(picture))
 				event.Labels = queries.Labels[:picture.Size(0)]
 			}
-			event.Uniformity = run.Num(collapse.Uniformity(k.queries, 2))
+			event.Uniformity = run.Num(measure.Uniformity(k.queries, 2))
 			if k.first.Defined() {
-				event.Alignment = run.Num(collapse.Alignment(k.first, k.other))
+				event.Alignment = run.Num(measure.Alignment(k.first, k.other))
 				if e.Config.Probe.Detail {
-					event.LiDAR = number.OrAbsent(collapse.LiDAR([]torch.Tensor{k.first, k.other}))
+					event.LiDAR = number.OrAbsent(measure.LiDAR([]torch.Tensor{k.first, k.other}))
 				}
 			}
 			if pr.Classes > 0 && slices.Max(bank.Labels) >= 0 {

@@ -6,6 +6,7 @@ package labtest
 import (
 	"math"
 
+	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/collapse/history"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/expect"
@@ -47,7 +48,7 @@ func (e Ending) Trace(steps int) *lab.Trace {
 		return run.Num(from + share*(to-from))
 	}
 	t := &lab.Trace{Events: []run.Event{{Event: run.Start, Steps: steps,
-		Constant: &run.ConstantLoss{Value: run.Num(-1), Minimum: true}}}}
+		Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true}}}}
 	for i := range 11 {
 		step, share := i*steps/10, float64(i)/10
 		loss := start.Loss + share*(e.Loss-start.Loss)

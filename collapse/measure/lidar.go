@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package collapse
+package measure
 
 import (
 	"math"
 
+	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -57,7 +58,7 @@ func LiDAR(views []torch.Tensor) float64 {
 		for i, s := range values {
 			values[i] = s * s
 		}
-		rank = entropyRank(values)
+		rank = collapse.EntropyRank(values, collapse.RankEpsilon)
 	})
 	return rank
 }

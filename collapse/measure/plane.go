@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package collapse
+package measure
 
 import (
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -29,4 +32,22 @@ func Plane(z torch.Tensor) [][2]float64 {
 		}
 	})
 	return points
+}
+
+// eigen returns the eigenvectors and eigenvalues of a symmetric matrix, largest first.
+func eigen(m torch.Tensor) (vectors [][]float64, values []float64) {
+	d := m.Size(0)
+	var e mat.EigenSym
+	if !e.Factorize(mat.NewSymDense(d, m.Float64s()), true) {
+		torch.Fail("eigen", "the eigenvectors of a %d x %d matrix did not converge", d, d)
+	}
+	var v mat.Dense
+	e.VectorsTo(&v)
+	values = e.Values(nil) // smallest first
+	slices.Reverse(values)
+	vectors = make([][]float64, d)
+	for k := range vectors {
+		vectors[k] = mat.Col(nil, d-1-k, &v)
+	}
+	return vectors, values
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package collapse_test
+package measure_test
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/collapse/measure"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -83,14 +83,14 @@ func TestRowsThatAreAllEqualAreTheLimitOfCollapse(t *testing.T) {
 			"constant, bf16": matrix(constant, 3).To(torch.BF16),
 			"one number":     matrix([]float64{2}, 1),
 		} {
-			m := collapse.Measure(z)
+			m := measure.Embedding(z)
 			near(t, name+": std", m.Std, 0, 0)
 			near(t, name+": raw std", m.StdRaw, 0.01, 1e-12)
 			near(t, name+": mean cosine", m.MeanCosine, 1, 0)
 			near(t, name+": effective rank", m.EffectiveRank, 0, 0)
 			near(t, name+": participation ratio", m.ParticipationRatio, 0, 0)
-			near(t, name+": uniformity", collapse.Uniformity(z, 2), 0, 1e-12)
-			near(t, name+": alignment with itself", collapse.Alignment(z, z), 0, 0)
+			near(t, name+": uniformity", measure.Uniformity(z, 2), 0, 1e-12)
+			near(t, name+": alignment with itself", measure.Alignment(z, z), 0, 0)
 			between(t, name+": rankme", m.RankMe, 0, 1.0001)
 			for _, s := range m.Spectrum {
 				near(t, name+": singular value", s, 0, 0)
@@ -103,15 +103,15 @@ func TestIsotropicGaussian(t *testing.T) {
 	in(t, func() {
 		const n, d = 20000, 128
 		z := matrix(gaussian(rng(), n, d), d)
-		m := collapse.Measure(z)
+		m := measure.Embedding(z)
 		near(t, "std", m.Std, 1, 0.01)
 		near(t, "raw std", m.StdRaw, 1, 0.01)
 		near(t, "mean cosine", m.MeanCosine, 0, 0.001)
 		between(t, "effective rank", m.EffectiveRank, 0.97*d, d)
 		between(t, "rankme", m.RankMe, 0.97*d, d)
 		near(t, "participation ratio", m.ParticipationRatio, d*n/(n+d), 0.005) // Marchenko-Pastur
-		near(t, "uniformity", collapse.Uniformity(z, 2), -4+8./d, 0.02)
-		near(t, "alignment with other rows", collapse.Alignment(z, matrix(gaussian(rand.New(rand.NewPCG(1, 2)), n, d), d)), 2, 0.01)
+		near(t, "uniformity", measure.Uniformity(z, 2), -4+8./d, 0.02)
+		near(t, "alignment with other rows", measure.Alignment(z, matrix(gaussian(rand.New(rand.NewPCG(1, 2)), n, d), d)), 2, 0.01)
 	})
 }
 
@@ -123,7 +123,7 @@ func TestRankOneLooksHealthyToStdAlone(t *testing.T) {
 		for i := range v {
 			v[i] = float64(1-2*(i/d%2)) * float64(1-2*(i%d%2)) // ±u with |u_j| = 1, as many + as -
 		}
-		m := collapse.Measure(matrix(v, d))
+		m := measure.Embedding(matrix(v, d))
 		near(t, "std", m.Std, 1, 0.001)
 		near(t, "mean cosine", m.MeanCosine, 0, 0.0011)
 		near(t, "participation ratio", m.ParticipationRatio, 1, 1e-9)
@@ -140,13 +140,13 @@ func TestOnePointWithNoiseLooksHealthyToRankAlone(t *testing.T) {
 			v[i] = 1 + 1e-4*v[i]
 		}
 		z := matrix(v, d)
-		m := collapse.Measure(z)
+		m := measure.Embedding(z)
 		between(t, "effective rank", m.EffectiveRank, 0.95*d, d)
 		between(t, "participation ratio", m.ParticipationRatio, 0.95*d, d)
 		between(t, "mean cosine", m.MeanCosine, 0.9999999, 1)
 		between(t, "std", m.Std, 0, 1e-3)
 		between(t, "rankme, which sees the mean alone", m.RankMe, 1, 1.2)
-		between(t, "uniformity", collapse.Uniformity(z, 2), -1e-5, 0)
+		between(t, "uniformity", measure.Uniformity(z, 2), -1e-5, 0)
 	})
 }
 
@@ -158,7 +158,7 @@ func TestEqualClustersOnOrthogonalAxes(t *testing.T) {
 			v[i*d+i%k] = 3
 		}
 		z := matrix(v, d)
-		m := collapse.Measure(z)
+		m := measure.Embedding(z)
 		near(t, "participation ratio", m.ParticipationRatio, k-1, 1e-9)
 		near(t, "effective rank", m.EffectiveRank, k-1, 1e-4)
 		near(t, "rankme", m.RankMe, k, 1e-4)
@@ -167,7 +167,7 @@ func TestEqualClustersOnOrthogonalAxes(t *testing.T) {
 		near(t, "σ₁ of the centred rows", m.Spectrum[0], 3*math.Sqrt(each), 1e-12)
 		near(t, "σ₅ of the rows", m.SpectrumUncentred[k-1], 3*math.Sqrt(each), 1e-12)
 		same := float64(each-1) / float64(k*each-1)
-		near(t, "uniformity", collapse.Uniformity(z, 2), math.Log(same+(1-same)*math.Exp(-4)), 1e-12)
+		near(t, "uniformity", measure.Uniformity(z, 2), math.Log(same+(1-same)*math.Exp(-4)), 1e-12)
 	})
 }
 
@@ -178,7 +178,7 @@ func TestTheSpectrumKeepsItsSmallValues(t *testing.T) {
 		for i := range 12 {
 			v[i*12+i] = math.Pow(10, -float64(i))
 		}
-		got := collapse.Measure(matrix(v, 12)).SpectrumUncentred
+		got := measure.Embedding(matrix(v, 12)).SpectrumUncentred
 		for i, s := range got {
 			near(t, "σ relative to what it is", s/math.Pow(10, -float64(i)), 1, 1e-4)
 		}
@@ -187,10 +187,10 @@ func TestTheSpectrumKeepsItsSmallValues(t *testing.T) {
 
 // numbers returns all that two embeddings are compared by, Std and StdRaw apart.
 func numbers(z, other torch.Tensor) map[string]float64 {
-	m := collapse.Measure(z)
+	m := measure.Embedding(z)
 	return map[string]float64{
 		"mean cosine": m.MeanCosine, "effective rank": m.EffectiveRank, "rankme": m.RankMe, "participation ratio": m.ParticipationRatio,
-		"uniformity": collapse.Uniformity(z, 2), "alignment": collapse.Alignment(z, other),
+		"uniformity": measure.Uniformity(z, 2), "alignment": measure.Alignment(z, other),
 	}
 }
 
@@ -200,14 +200,14 @@ func TestInvariances(t *testing.T) {
 		r := rng()
 		z := matrix(gaussian(r, n, d, decaying(d)...), d).Shift(0.1)
 		other := z.Add(matrix(gaussian(r, n, d), d).Scale(0.05))
-		want, wantStd := numbers(z, other), collapse.Measure(z).Std
+		want, wantStd := numbers(z, other), measure.Embedding(z).Std
 		same := func(what string, a, b torch.Tensor, std bool) {
 			t.Helper()
 			for name, got := range numbers(a, b) {
 				near(t, what+": "+name, got, want[name], 1e-6)
 			}
 			if std {
-				near(t, what+": std", collapse.Measure(a).Std, wantStd, 1e-6)
+				near(t, what+": std", measure.Embedding(a).Std, wantStd, 1e-6)
 			}
 		}
 		same("scaled by 1e-6", z.Scale(1e-6), other.Scale(1e-6), true)
@@ -231,7 +231,7 @@ func rotate(z torch.Tensor, d int) torch.Tensor {
 func TestTheTypeOfTheEmbeddingDoesNotMatter(t *testing.T) {
 	in(t, func() {
 		z := matrix(gaussian(rng(), 100, 8), 8).To(torch.F32).RequireGrad(true)
-		a, b := collapse.Measure(z), collapse.Measure(z.To(torch.F64))
+		a, b := measure.Embedding(z), measure.Embedding(z.To(torch.F64))
 		near(t, "effective rank", a.EffectiveRank, b.EffectiveRank, 0)
 		if z.Grad().Defined() {
 			t.Error("measuring left a gradient")
@@ -241,10 +241,10 @@ func TestTheTypeOfTheEmbeddingDoesNotMatter(t *testing.T) {
 
 func TestUniformityOfManyRowsIsThatOfSome(t *testing.T) {
 	in(t, func() {
-		z := matrix(gaussian(rng(), 3*collapse.PairRows, 6, decaying(6)...), 6)
-		some := collapse.Uniformity(z, 2)
-		near(t, "twice the same rows", collapse.Uniformity(z, 2), some, 0)
-		near(t, "the first rows", collapse.Uniformity(z.Narrow(0, 0, collapse.PairRows), 2), some, 0.05)
+		z := matrix(gaussian(rng(), 3*measure.PairRows, 6, decaying(6)...), 6)
+		some := measure.Uniformity(z, 2)
+		near(t, "twice the same rows", measure.Uniformity(z, 2), some, 0)
+		near(t, "the first rows", measure.Uniformity(z.Narrow(0, 0, measure.PairRows), 2), some, 0.05)
 	})
 }
 
@@ -253,11 +253,11 @@ func TestBadEmbeddings(t *testing.T) {
 		run  func()
 		want string
 	}{
-		"nan":    {func() { collapse.Measure(matrix([]float64{1, math.NaN()}, 2)) }, "not finite"},
-		"inf":    {func() { collapse.Uniformity(matrix([]float64{1, math.Inf(1)}, 2), 2) }, "not finite"},
-		"vector": {func() { collapse.Measure(torch.Zeros(torch.F64, 3)) }, "shape [3]"},
-		"empty":  {func() { collapse.Measure(torch.Zeros(torch.F64, 0, 3)) }, "shape [0 3]"},
-		"shapes": {func() { collapse.Alignment(torch.Zeros(torch.F64, 2, 3), torch.Zeros(torch.F64, 3, 3)) }, "[2 3] and [3 3]"},
+		"nan":    {func() { measure.Embedding(matrix([]float64{1, math.NaN()}, 2)) }, "not finite"},
+		"inf":    {func() { measure.Uniformity(matrix([]float64{1, math.Inf(1)}, 2), 2) }, "not finite"},
+		"vector": {func() { measure.Embedding(torch.Zeros(torch.F64, 3)) }, "shape [3]"},
+		"empty":  {func() { measure.Embedding(torch.Zeros(torch.F64, 0, 3)) }, "shape [0 3]"},
+		"shapes": {func() { measure.Alignment(torch.Zeros(torch.F64, 2, 3), torch.Zeros(torch.F64, 3, 3)) }, "[2 3] and [3 3]"},
 	} {
 		err := torch.Scope(func() error { c.run(); return nil })
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package collapse
+package measure
 
 import (
 	"math"
@@ -41,49 +41,6 @@ func Alignment(z, other torch.Tensor) float64 {
 	})
 	return alignment
 }
-
-// PairGap compares the cosines of positive pairs, two views of one image, with those of negative pairs, views of two images.
-type PairGap struct {
-	Positive float64 // mean cosine of positive pairs
-	Negative float64 // mean cosine of negative pairs
-	// Separation is d′: Positive - Negative in units of their pooled standard deviation. Both means are 1 in a complete
-	// collapse, and both rise in training; only a method that still tells images apart keeps them separate. 0 when there is
-	// nothing to tell apart, +Inf when they differ and neither varies.
-	Separation float64
-}
-
-// Gap returns the gap between positive and negative pairs of the rows of z and other (both n x d), which are two views of the
-// same images. Of more than [PairRows] rows it takes that many, evenly spaced; a single row has no negatives, and a gap of 0.
-func Gap(z, other torch.Tensor) PairGap {
-	var gap PairGap
-	torch.NoGrad(func() {
-		a, b := twoViews("Gap", z, other)
-		cosines := spacedRows(a.Normalize(1)).MatMul(spacedRows(b.Normalize(1)).T())
-		n := cosines.Size(0)
-		positive := cosines.Diagonal()
-		gap.Positive = positive.Mean().Item()
-		if n == 1 {
-			gap.Negative = gap.Positive
-			return
-		}
-		pairs := float64(n) * float64(n-1)
-		gap.Negative = cosines.OffDiagonal().Sum().Item() / pairs
-		apart := cosines.Shift(-gap.Negative).OffDiagonal().Square().Sum().Item() / pairs
-		together := positive.Shift(-gap.Positive).Square().Mean().Item()
-		difference, deviation := gap.Positive-gap.Negative, math.Sqrt((apart+together)/2)
-		switch {
-		case math.Abs(difference) < cosineRounding: // also when nothing varies
-		case deviation < cosineRounding:
-			gap.Separation = math.Copysign(math.Inf(1), difference)
-		default:
-			gap.Separation = difference / deviation
-		}
-	})
-	return gap
-}
-
-// cosineRounding is how much a mean cosine or its deviation may be off.
-const cosineRounding = 1e-12
 
 // twoViews returns two embeddings of the same images as float64 matrices.
 func twoViews(op string, z, other torch.Tensor) (a, b torch.Tensor) {
