@@ -119,7 +119,8 @@ func TestFill(t *testing.T) {
 	}
 	for _, want := range []string{
 		"a\n<!-- generated: summary -->\nChen, Kornblith", "[arXiv:2002.05709](https://arxiv.org/abs/2002.05709)", "First public in 2020-02.",
-		"Collapse is prevented by negatives", "\n    parallax pretrain --data photos --method simclr\n<!-- end -->\n",
+		"Collapse is prevented by negatives", "\n    parallax pretrain --data photos --method simclr\n",
+		"\nWhat takes the prevention away:\n\n- `method.negatives=false`: ",
 		"<!-- generated: gradient -->\nold\n<!-- end -->\n", // without the engine
 		"| `method.temperature` | τ; ", "| `0.1` |", "<!-- end -->\nb\n",
 	} {
