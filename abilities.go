@@ -18,7 +18,8 @@ type Wrapper interface {
 	Unwrap() Method
 }
 
-// As returns m as T, an optional interface or a type of method: m itself, or the first method that m wraps which is one.
+// As returns m as T, an optional interface or a type of method: m itself, or the first method that m wraps which is
+// one.
 func As[T any](m Method) (T, bool) {
 	for {
 		if t, ok := m.(T); ok {

@@ -20,8 +20,8 @@ type Best struct {
 	Highest    float64 `json:"highest"` // the highest score that a checkpoint had
 }
 
-// ReadBest reads which checkpoint of the run in dir is the best. An error that is no [*fs.PathError] means that the file is
-// damaged.
+// ReadBest reads which checkpoint of the run in dir is the best. An error that is no [*fs.PathError] means that the
+// file is damaged.
 func ReadBest(dir string) (b Best, err error) {
 	path := filepath.Join(dir, run.BestFile)
 	text, err := os.ReadFile(path)
@@ -39,7 +39,8 @@ func (b Best) Write(dir string) error {
 	return run.WriteFile(filepath.Join(dir, run.BestFile), asJSON(b))
 }
 
-// BeatenBy says whether a checkpoint with this score takes b's place: one within slack, a share of the highest score, does.
+// BeatenBy says whether a checkpoint with this score takes b's place: one within slack, a share of the highest score,
+// does.
 func (b Best) BeatenBy(score, slack float64) bool {
 	return score >= b.highest()-slack*math.Abs(b.highest())
 }

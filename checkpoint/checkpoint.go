@@ -57,8 +57,8 @@ func List(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Write saves c as the checkpoint of its step of the run in dir and returns its name: files into a temporary folder, each
-// fsynced; rename; fsync of the folder around. It fills in c's format, files and digest.
+// Write saves c as the checkpoint of its step of the run in dir and returns its name: files into a temporary folder,
+// each fsynced; rename; fsync of the folder around. It fills in c's format, files and digest.
 func Write(dir string, c *Checkpoint) (string, error) {
 	name := Name(c.Step)
 	temporary := Path(dir, writing+name)
@@ -83,7 +83,8 @@ func Write(dir string, c *Checkpoint) (string, error) {
 
 func (c *Checkpoint) fill(folder string) error {
 	c.Format, c.Files = FormatVersion, map[string]string{}
-	for name, states := range map[string][]nn.State{networksFile: c.Networks, optimizerFile: c.Optimizer, hooksFile: c.Hooks} {
+	for name, states := range map[string][]nn.State{networksFile: c.Networks, optimizerFile: c.Optimizer,
+		hooksFile: c.Hooks} {
 		hash := sha256.New()
 		if err := run.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
 			return nn.WriteStates(io.MultiWriter(w, hash), states, nil)
@@ -99,8 +100,8 @@ func (c *Checkpoint) fill(folder string) error {
 	return run.WriteFile(filepath.Join(folder, manifestFile), asJSON(c.Manifest))
 }
 
-// Read reads the checkpoint in folder, of a run of the method. An error that wraps [ErrMisfit] is about one that is whole;
-// after any other one the checkpoint is damaged.
+// Read reads the checkpoint in folder, of a run of the method. An error that wraps [ErrMisfit] is about one that is
+// whole; after any other one the checkpoint is damaged.
 func Read(folder, method string) (*Checkpoint, error) {
 	return read(folder, method, true)
 }
@@ -152,8 +153,8 @@ func readVerified(path, want string) ([]nn.State, error) {
 	return states, err
 }
 
-// Prune removes what a crash left half written, and of the checkpoints up to step all but the newest keep and those that
-// are named. One from after step is a damaged one that resume went past: it must not count as the newest.
+// Prune removes what a crash left half written, and of the checkpoints up to step all but the newest keep and those
+// that are named. One from after step is a damaged one that resume went past: it must not count as the newest.
 func Prune(dir string, step, keep int, named ...string) error {
 	all, err := List(dir)
 	if err != nil {

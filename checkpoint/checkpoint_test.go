@@ -53,7 +53,8 @@ func TestReadGivesBackWhatWriteSaved(t *testing.T) {
 	}
 	networks, err := ReadNetworks(Path(dir, name), "simclr")
 	must(t, err)
-	if diff := cmp.Diff(c.Networks, networks.Networks); diff != "" || networks.Optimizer != nil || networks.Hooks != nil {
+	if diff := cmp.Diff(c.Networks, networks.Networks); diff != "" || networks.Optimizer != nil ||
+		networks.Hooks != nil {
 		t.Errorf("%s, %v, %v", diff, networks.Optimizer, networks.Hooks)
 	}
 }
@@ -61,7 +62,8 @@ func TestReadGivesBackWhatWriteSaved(t *testing.T) {
 // Both readers see a damaged manifest and damaged weights; only Read looks at the rest.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
-	for file, seen := range map[string][2]bool{manifestFile: {true, true}, networksFile: {true, true}, optimizerFile: {true, false}, hooksFile: {true, false}} {
+	for file, seen := range map[string][2]bool{manifestFile: {true, true}, networksFile: {true, true},
+		optimizerFile: {true, false}, hooksFile: {true, false}} {
 		name, err := Write(dir, sample(7))
 		must(t, err)
 		path := filepath.Join(Path(dir, name), file)
@@ -82,16 +84,19 @@ func TestMisfit(t *testing.T) {
 	name, err := Write(dir, sample(7))
 	must(t, err)
 	_, err = Read(Path(dir, name), "byol")
-	if want := "the checkpoint does not fit the run: checkpoint step-00000007 is of simclr, not byol"; !errors.Is(err, ErrMisfit) || err.Error() != want {
+	if want := "the checkpoint does not fit the run: checkpoint step-00000007 is of simclr, not byol"; !errors.Is(err,
+		ErrMisfit) || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
-	newer, err := Manifest{Format: FormatVersion + 1, Method: "simclr", Step: 7, Files: map[string]string{"shard-1": ""}}.signed()
+	newer, err := Manifest{Format: FormatVersion + 1, Method: "simclr", Step: 7,
+		Files: map[string]string{"shard-1": ""}}.signed()
 	must(t, err)
 	text, err := json.Marshal(newer)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(Path(dir, name), manifestFile), text, 0o666))
 	_, err = Read(Path(dir, name), "simclr")
-	if want := "the checkpoint does not fit the run: checkpoint step-00000007 has format 2 and this program reads up to 1: use a newer Parallax"; !errors.Is(err, ErrMisfit) || err.Error() != want {
+	if want := "the checkpoint does not fit the run: checkpoint step-00000007 has format 2 and this program reads up " +
+		"to 1: use a newer Parallax"; !errors.Is(err, ErrMisfit) || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
@@ -143,7 +148,8 @@ func TestBest(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	m, err := Manifest{Format: FormatVersion, Method: "simclr", Step: 7, Files: map[string]string{hooksFile: "1", networksFile: "2", optimizerFile: "3"}}.signed()
+	m, err := Manifest{Format: FormatVersion, Method: "simclr", Step: 7,
+		Files: map[string]string{hooksFile: "1", networksFile: "2", optimizerFile: "3"}}.signed()
 	must(f, err)
 	whole, err := json.Marshal(m)
 	must(f, err)
@@ -161,11 +167,13 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
-var example = Encoder{Architecture: "resnet8", Width: 4, Stem: "small", Norm: "batch", Features: 16, Size: 16, Method: "simclr",
-	Mean: [3]float64{0.5, 1. / 3, 1e-7}, Std: [3]float64{0.2, 0.3, 0.1}}
+var example = Encoder{Architecture: "resnet8", Width: 4, Stem: "small", Norm: "batch", Features: 16, Size: 16,
+	Method: "simclr",
+	Mean:   [3]float64{0.5, 1. / 3, 1e-7}, Std: [3]float64{0.2, 0.3, 0.1}}
 
 func TestEncoderMetadata(t *testing.T) {
-	want := map[string]string{"format": "pt", "architecture": "resnet8", "width": "4", "stem": "small", "norm": "batch", "features": "16",
+	want := map[string]string{"format": "pt", "architecture": "resnet8", "width": "4", "stem": "small",
+		"norm": "batch", "features": "16",
 		"size": "16", "method": "simclr", "mean": "[0.5 0.3333333333333333 1e-07]", "std": "[0.2 0.3 0.1]"}
 	if diff := cmp.Diff(want, example.Metadata()); diff != "" {
 		t.Error(diff)

@@ -47,7 +47,8 @@ var errForeign = errors.New("give an encoder.safetensors that Parallax wrote")
 
 // ParseEncoder reads the metadata of an encoder.safetensors.
 func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
-	d.Architecture, d.Stem, d.Norm, d.Method = metadata["architecture"], metadata["stem"], metadata["norm"], metadata["method"]
+	d.Architecture, d.Stem, d.Norm, d.Method = metadata["architecture"], metadata["stem"], metadata["norm"],
+		metadata["method"]
 	if d.Architecture == "" {
 		return d, fmt.Errorf("its metadata does not say which network its weights are of: %w", errForeign)
 	}
@@ -58,15 +59,18 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	}{{"width", &d.Width, 1, 4096}, {"size", &d.Size, 8, 4096}, {"features", &d.Features, 1, 1 << 20}} {
 		*n.to, err = strconv.Atoi(metadata[n.key])
 		if err != nil || *n.to < n.least || *n.to > n.most {
-			return d, fmt.Errorf("its metadata has %s %q, want a whole number from %d to %d: %w", n.key, metadata[n.key], n.least, n.most, errForeign)
+			return d, fmt.Errorf("its metadata has %s %q, want a whole number from %d to %d: %w", n.key,
+				metadata[n.key], n.least, n.most, errForeign)
 		}
 	}
 	if d.Mean, err = threeNumbers(metadata["mean"]); err != nil {
-		return d, fmt.Errorf("its metadata has mean %q, want three numbers from 0 to 1: %w", metadata["mean"], errForeign)
+		return d, fmt.Errorf("its metadata has mean %q, want three numbers from 0 to 1: %w", metadata["mean"],
+			errForeign)
 	}
 	d.Std, err = threeNumbers(metadata["std"])
 	if err != nil || d.Std[0] == 0 || d.Std[1] == 0 || d.Std[2] == 0 {
-		return d, fmt.Errorf("its metadata has std %q, want three numbers above 0, at most 1: %w", metadata["std"], errForeign)
+		return d, fmt.Errorf("its metadata has std %q, want three numbers above 0, at most 1: %w", metadata["std"],
+			errForeign)
 	}
 	return d, nil
 }

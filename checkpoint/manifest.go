@@ -40,8 +40,8 @@ type Manifest struct {
 	Digest string            `json:"digest,omitempty"` // of the manifest itself, see digest
 }
 
-// digest is the SHA-256 of a manifest's JSON with the digest taken out, the keys sorted and no spaces. It tells a damaged
-// manifest from one of another run or a newer format, whose unknown fields count, too.
+// digest is the SHA-256 of a manifest's JSON with the digest taken out, the keys sorted and no spaces. It tells a
+// damaged manifest from one of another run or a newer format, whose unknown fields count, too.
 func digest(text []byte) (string, error) {
 	var fields map[string]any
 	if err := json.Unmarshal(text, &fields); err != nil {

@@ -44,7 +44,7 @@ var keys = history{
 // value is the new name of an old value.
 func (a alias) value(old string) string {
 	for from, to := range a.values {
-		if start, any := strings.CutSuffix(from, " *"); old == from || any && (old == start || strings.HasPrefix(old, start+" ")) {
+		if start, anything := strings.CutSuffix(from, " *"); old == from || anything && (old == start || strings.HasPrefix(old, start+" ")) {
 			return to
 		}
 	}
@@ -85,7 +85,7 @@ func older(path string, format int) (value string, ok bool) {
 
 // renamed gives the old keys and values beneath the mapping at the top of a config their new names. It says whether
 // there were any. root is the config that top is to be read into.
-func renamed(root *node, top *yaml.Node) (any bool, err error) {
+func renamed(root *node, top *yaml.Node) (found bool, err error) {
 	for _, a := range keys.aliases {
 		path := strings.Split(a.old, ".")
 		section, at := lookup(top, path)
@@ -96,20 +96,20 @@ func renamed(root *node, top *yaml.Node) (any bool, err error) {
 		if value.Kind == yaml.ScalarNode && len(a.values) > 0 {
 			if to := a.value(value.Value); to != value.Value {
 				value.Value, value.Tag, value.Style = to, "", 0
-				any = true
+				found = true
 			}
 		}
 		if a.old == a.new {
 			continue
 		}
 		if there, _ := lookup(top, strings.Split(a.new, ".")); there != nil {
-			return any, fmt.Errorf("line %d: key %s is the old name of %s, which is given, too: leave one out", key.Line, a.old, a.new)
+			return found, fmt.Errorf("line %d: key %s is the old name of %s, which is given, too: leave one out", key.Line, a.old, a.new)
 		}
 		section.Content = slices.Delete(section.Content, at, at+2)
 		put(top, strings.Split(a.new, "."), key, value)
-		any = true
+		found = true
 	}
-	return any, nil
+	return found, nil
 }
 
 // lookup is the mapping beneath top that holds the last key of path, and where in its Content; nil when there is none.

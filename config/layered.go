@@ -71,11 +71,11 @@ func (l *Layered) Set(path, value, source string) error {
 	y, parsing := parseValue(value)
 	in := input{l: l, root: root, source: func(*yaml.Node) string { return source }, at: func(*yaml.Node) string { return source }, format: keys.format}
 	if top := nested(path, y); top != nil && parsing == nil {
-		any, err := renamed(root, top)
+		aliased, err := renamed(root, top)
 		if err != nil {
 			return fmt.Errorf("%s: %w", source, err)
 		}
-		if any {
+		if aliased {
 			return in.into(root, top)
 		}
 	}

@@ -21,7 +21,8 @@ const (
 // ErrDecoder is wrapped by the error of a data set of JPEG images whose decoder is not to be had here.
 var ErrDecoder = errors.New("the JPEG decoder cannot be used")
 
-// DefaultDecoder is the decoder that JPEG images have where Options names none: libjpeg-turbo where its library is found.
+// DefaultDecoder is the decoder that JPEG images have where Options names none: libjpeg-turbo where its library is
+// found.
 func DefaultDecoder() string {
 	if turbojpeg.Available() != nil {
 		return DecoderGo
@@ -47,14 +48,16 @@ func checkDecoder(w *whole, o Options) error {
 		return nil
 	case DecoderTurbo:
 		if err := turbojpeg.Available(); err != nil && w.jpeg() {
-			return fmt.Errorf("%w: its images are to be decoded by libjpeg-turbo (%v): install it (apt-get install libturbojpeg0), or name its file in LIBTURBOJPEG", ErrDecoder, err)
+			return fmt.Errorf("%w: its images are to be decoded by libjpeg-turbo (%v): install it (apt-get install "+
+				"libturbojpeg0), or name its file in LIBTURBOJPEG", ErrDecoder, err)
 		}
 		return nil
 	}
 	if !w.jpeg() {
 		return nil
 	}
-	return fmt.Errorf("%w: there is none called %q: the decoders are %s and %s", ErrDecoder, o.Decoder, DecoderTurbo, DecoderGo)
+	return fmt.Errorf("%w: there is none called %q: the decoders are %s and %s", ErrDecoder, o.Decoder, DecoderTurbo,
+		DecoderGo)
 }
 
 // JPEG says whether the source has files that may be JPEG images, so that the pixels depend on the decoder.
@@ -65,5 +68,8 @@ func (w *whole) jpeg() bool {
 		return false
 	}
 	others := []string{".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
-	return slices.ContainsFunc(w.items, func(i item) bool { return !slices.Contains(others, strings.ToLower(path.Ext(i.name))) })
+	return slices.ContainsFunc(w.items, func(i item) bool {
+		return !slices.Contains(others,
+			strings.ToLower(path.Ext(i.name)))
+	})
 }

@@ -91,7 +91,8 @@ func TestDecoderThatIsNotThere(t *testing.T) {
 	if DefaultDecoder() != DecoderGo {
 		t.Fatalf("the default is %s", DefaultDecoder())
 	}
-	if _, err := Open(pictures(t, jpegFile(t), "a.jpg"), Options{Decoder: DecoderTurbo}); !errors.Is(err, ErrDecoder) || !strings.Contains(err.Error(), "apt-get install libturbojpeg0") {
+	if _, err := Open(pictures(t, jpegFile(t), "a.jpg"), Options{Decoder: DecoderTurbo}); !errors.Is(err,
+		ErrDecoder) || !strings.Contains(err.Error(), "apt-get install libturbojpeg0") {
 		t.Errorf("error %v", err)
 	}
 	png := ""
