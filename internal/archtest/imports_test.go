@@ -65,6 +65,8 @@ var may = map[string][]string{
 type listed struct {
 	ImportPath        string
 	Imports, CgoFiles []string
+	TestImports       []string
+	XTestImports      []string
 	Error             *struct{ Err string }
 }
 

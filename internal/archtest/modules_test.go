@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// outside is the table of modules of others: the packages of this module whose code may import each. Tests may import what
+// their package may, and what forTests names. Why a module was taken stands in the decisions.
+var outside = map[string][]string{
+	"github.com/agnivade/levenshtein": {"internal/spelling"},
+	"github.com/bep/imagemeta":        {"dataset"},
+	"github.com/gofrs/flock":          {"run"},
+	"github.com/spf13":                {"cmd/parallax"}, // cobra and pflag
+	"github.com/vbauerster/mpb/v8":    {"cmd/parallax"},
+	"go.yaml.in/yaml/v3":              {"config", "internal/freeze", "preset"},
+	"golang.org/x/image":              {"dataset", "internal/sheet"},
+	"golang.org/x/sys":                {"cmd/parallax", "dataset", "internal/machine"},
+	"golang.org/x/term":               {"cmd/parallax"},
+	"gonum.org/v1/gonum":              {"collapse", "collapse/measure", "internal/curves", "lab/claims", "lab/theory", "pretrain/probe"},
+	"gonum.org/v1/plot":               {"internal/curves"},
+	"google.golang.org/protobuf":      {"internal/tfevents"},
+}
+
+// forTests are the modules that only tests import.
+var forTests = map[string][]string{
+	"github.com/chromedp":             {"lab/report"},
+	"github.com/google/go-cmp":        {"..."},
+	"github.com/rogpeppe/go-internal": {"cmd/parallax"},
+	"gonum.org/v1/gonum":              {"method"},
+}
+
+// foreign returns a line for each import of a module of others that table does not let short have.
+func foreign(short string, imports []string, tables ...map[string][]string) (lines []string) {
+	for _, path := range imports {
+		first, _, _ := strings.Cut(path, "/")
+		if _, ours := below(path); ours || !strings.Contains(first, ".") {
+			continue // this module's, or the standard library's
+		}
+		allowed := func(table map[string][]string) bool {
+			for module, packages := range table {
+				if path == module || strings.HasPrefix(path, module+"/") {
+					if slices.Contains(packages, short) || slices.Contains(packages, "...") {
+						return true
+					}
+				}
+			}
+			return false
+		}
+		if !slices.ContainsFunc(tables, allowed) {
+			lines = append(lines, fmt.Sprintf("%s imports %s: add the package to the module's line in the table in internal/archtest, "+
+				"and if the module is new, say in a decision what it was compared with", short, path))
+		}
+	}
+	return lines
+}
+
+func TestModules(t *testing.T) {
+	used := map[string]bool{}
+	for _, p := range list(t, nil, "./...") {
+		short, ok := below(p.ImportPath)
+		if !ok {
+			continue
+		}
+		tests := slices.Concat(p.TestImports, p.XTestImports)
+		for _, line := range append(foreign(short, p.Imports, outside), foreign(short, tests, outside, forTests)...) {
+			t.Error(line)
+		}
+		for _, path := range slices.Concat(p.Imports, tests) {
+			used[path] = true
+		}
+	}
+	for _, table := range []map[string][]string{outside, forTests} {
+		for _, module := range slices.Sorted(maps.Keys(table)) {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(used)), func(path string) bool {
+				return path == module || strings.HasPrefix(path, module+"/")
+			}) {
+				t.Errorf("nothing imports %s any more: take its line out of the table", module)
+			}
+		}
+	}
+}
+
+func TestForeign(t *testing.T) {
+	table := map[string][]string{"example.org/a": {"run"}, "example.org/b": {"..."}}
+	for _, c := range []struct {
+		short, path string
+		want        int
+	}{
+		{"run", "example.org/a", 0}, {"run", "example.org/a/deep", 0}, {"train", "example.org/a", 1}, {"train", "example.org/ab", 1},
+		{"train", "example.org/b/c", 0}, {"run", "fmt", 0}, {"run", "net/http", 0}, {"run", module + "/config", 0}, {"run", "example.org/c", 1},
+	} {
+		if got := foreign(c.short, []string{c.path}, table); len(got) != c.want {
+			t.Errorf("%s imports %s: %q, want %d lines", c.short, c.path, got, c.want)
+		}
+	}
+}
