@@ -2,7 +2,8 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz methods lab guard data clean go shim vet pure
+.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz methods lab guard data clean go shim vet pure \
+	dist dist-check
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -52,6 +53,13 @@ oracles: build ## Check against the reference values in $PARALLAX_ORACLES (defau
 
 golden: build ## See that training gives the bits that it gave at the commit of testdata/golden
 	scripts/golden
+
+dist: build ## Pack dist/parallax-VERSION-SYSTEM.tar.gz: the command, its libraries, and a set-up that brings libtorch
+	@$(MAKE) --no-print-directory -f scripts/shim.mk archive
+	@$(PYTHON) scripts/dist.py
+
+dist-check: ## Pack twice, unpack elsewhere, set up with .libtorch or $LIBTORCH, and train 5 steps
+	scripts/dist-check
 
 bench: build ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

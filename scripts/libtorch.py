@@ -5,6 +5,7 @@
     scripts/libtorch.py check       what the machine lacks, each with its remedy
     scripts/libtorch.py setup       check, then fetch libtorch and libjpeg-turbo into .libtorch/ unless they are there
     scripts/libtorch.py flags FILE  write the make variables of scripts/shim.mk to FILE
+    scripts/libtorch.py runtime     fetch libtorch alone, for the command of an unpacked archive: what its ./setup calls
 
 LIBTORCH=/path uses an installed libtorch instead of fetching one: an unpacked libtorch archive, or a Python
 environment (or its site-packages, or its torch folder). LIBTURBOJPEG=/path/libturbojpeg.so.0 does the same for
@@ -31,6 +32,8 @@ JPEG = HOME / "turbojpeg"
 JPEG_REQUIREMENTS = ROOT / "requirements-libjpeg-turbo.txt"
 GO = (1, 26)
 TESTED = "2.11.0"
+# An unpacked archive of make dist has no Makefile: there ./setup is what the user runs.
+AGAIN, START = ("make", "make setup") if (ROOT / "Makefile").is_file() else ("./setup", "./setup")
 GIB = 1 << 30
 
 # What is kept of the wheels: member of a wheel -> folder of .libtorch. The arm64 build of libtorch_cpu.so needs
@@ -175,8 +178,8 @@ def fetch():
     tree.mkdir()
     print(f"setup: fetching libtorch {TESTED} for {' '.join(machine)} (once; about 0.5 GB) ...", flush=True)
     if not download(REQUIREMENTS, wheels, tags):
-        raise Missing("pip could not fetch libtorch (its message is above): check the network or the proxy and run make again, "
-                      "or set LIBTORCH=/path to a libtorch already installed")
+        raise Missing("pip could not fetch libtorch (its message is above): check the network or the proxy and run "
+                      f"{AGAIN} again, or set LIBTORCH=/path to a libtorch already installed")
     for wheel in sorted(wheels.glob("*.whl")):
         unpack(wheel, tree)
         wheel.unlink()
@@ -333,6 +336,32 @@ def version(root):
     return tuple(int(part[1]) for part in parts)
 
 
+def runtime():
+    """Put libtorch where the engine library of an unpacked archive looks for it: .libtorch/lib."""
+    given = os.environ.get("LIBTORCH")
+    if given:
+        root = installed(given)
+        number = ".".join(map(str, version(root)))
+        if number != TESTED:
+            raise Missing(f"libtorch in {root} is {number}, and the engine library here was built with {TESTED}: "
+                          f"set LIBTORCH=/path to a libtorch {TESTED}, or unset it to fetch one")
+        lib = root / "lib"
+        if (HOME / "lib").resolve() != lib:
+            if HOME.is_symlink():
+                HOME.unlink()
+            elif HOME.exists():
+                shutil.rmtree(HOME)
+            HOME.mkdir()
+            (HOME / "lib").symlink_to(lib)
+        print(f"setup: using libtorch {number} in {root}")
+        return
+    if not ready():
+        check_pip()
+        with alone():
+            if not ready():
+                fetch()
+
+
 def setup():
     check()
     given = os.environ.get("LIBTORCH")
@@ -362,8 +391,9 @@ def flags(target):
     lib = root / "lib"
     mac = sys.platform == "darwin"
     # A fetched libtorch moves with the checkout; one that is installed stays where it is.
-    beside = [] if given else ["@loader_path/../.libtorch/lib" if mac else "$ORIGIN/../.libtorch/lib"]
-    link = [f"-L{lib}", *(f"-Wl,-rpath,{path}" for path in [*beside, str(lib)])]
+    beside = "@loader_path/../.libtorch/lib" if mac else "$ORIGIN/../.libtorch/lib"
+    paths = [str(lib)] if given else [beside, str(lib)]
+    link = [f"-L{lib}"]
     if not mac:
         link += ["-Wl,--disable-new-dtags", "-Wl,--no-as-needed"]
     libraries = ["-ltorch_cpu", "-lc10"]
@@ -374,8 +404,13 @@ def flags(target):
         "CXX": quote(compiler()),
         # Newer headers than 2.11's use C++20.
         "CXXFLAGS": quote(["-std=c++20" if number > (2, 11, 99) else "-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall",
+                           # Messages of libtorch's headers name files: the same ones wherever it was built.
+                           *(f"-ffile-prefix-map={path}=libtorch" for path in dict.fromkeys([root, root.resolve()])),
                            "-isystem", str(root / "include"), "-isystem", str(root / "include/torch/csrc/api/include")]),
         "LDFLAGS": quote(["-shared", *link]),
+        "RPATH": quote(f"-Wl,-rpath,{path}" for path in paths),
+        # The copy in the archive of make dist knows nothing of this machine.
+        "ARCHIVE_RPATH": quote([f"-Wl,-rpath,{beside}"]),
         "LIBS": quote(libraries),
         "CUDALIBS": quote(cuda),
         "SUFFIX": "dylib" if mac else "so",
@@ -401,6 +436,8 @@ def main(arguments):
         setup()
     elif len(arguments) == 2 and arguments[0] == "flags":
         flags(arguments[1])
+    elif arguments == ["runtime"]:
+        runtime()
     else:
         sys.exit(__doc__)
 
@@ -413,6 +450,6 @@ if __name__ == "__main__":
             print(f"setup: {line}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit("setup: interrupted; make setup starts it again")
+        sys.exit(f"setup: interrupted; {START} starts it again")
     except OSError as err:
-        sys.exit(f"setup: {err}: free space or change the permissions, then make setup again")
+        sys.exit(f"setup: {err}: free space or change the permissions, then {START} again")

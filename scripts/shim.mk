@@ -12,9 +12,11 @@ endif
 # One library for every machine; a second one where this libtorch has CUDA, for Go to choose when it runs.
 shims := bin/libparallax_shim.$(SUFFIX) $(if $(CUDALIBS),bin/libparallax_shim_cuda.$(SUFFIX))
 
-.PHONY: all
+.PHONY: all archive
 all: $(shims)
 	@$(if $(CUDALIBS),:,rm -f bin/libparallax_shim_cuda.$(SUFFIX))
+
+archive: bin/obj/libparallax_shim.$(SUFFIX)
 
 bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
 	@echo "  c++  $<"
@@ -23,10 +25,15 @@ bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
 # Written under another name first: an interrupted link leaves no half a library, and a running program keeps its own.
 bin/libparallax_shim.$(SUFFIX): $(objects)
 	@echo "  link $@"
-	@$(CXX) $(LDFLAGS) -o $@.part $^ $(LIBS) && mv -f $@.part $@
+	@$(CXX) $(LDFLAGS) $(RPATH) -o $@.part $^ $(LIBS) && mv -f $@.part $@
 
 bin/libparallax_shim_cuda.$(SUFFIX): $(objects)
 	@echo "  link $@"
-	@$(CXX) $(LDFLAGS) -o $@.part $^ $(LIBS) $(CUDALIBS) && mv -f $@.part $@
+	@$(CXX) $(LDFLAGS) $(RPATH) -o $@.part $^ $(LIBS) $(CUDALIBS) && mv -f $@.part $@
+
+# The copy for make dist finds libtorch only relative to itself.
+bin/obj/libparallax_shim.$(SUFFIX): $(objects)
+	@echo "  link $@"
+	@$(CXX) $(LDFLAGS) $(ARCHIVE_RPATH) -o $@.part $^ $(LIBS) && mv -f $@.part $@
 
 -include $(objects:.o=.d)

@@ -84,7 +84,11 @@ func open(path, device string) error {
 		}
 	})
 	if why != "" {
-		return fmt.Errorf("%w: opening %s: %s: rebuild it with \"make build\"", ErrNoEngine, path, why)
+		remedy := `rebuild it with "make build"`
+		if setup := place.SetUp(path); setup != "" {
+			remedy = "run " + setup + " once, which fetches libtorch"
+		}
+		return fmt.Errorf("%w: opening %s: %s: %s", ErrNoEngine, path, why, remedy)
 	}
 	return nil
 }

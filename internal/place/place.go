@@ -32,6 +32,18 @@ func Libraries() []string {
 	return folders
 }
 
+// SetUp is the program that brings libtorch, where a library lies in bin/ of an unpacked archive of make dist; "" for
+// one that was built in a checkout.
+func SetUp(library string) string {
+	root := filepath.Dir(filepath.Dir(library))
+	for _, name := range []string{"setup", "scripts/libtorch.py"} {
+		if info, err := os.Stat(filepath.Join(root, name)); err != nil || !info.Mode().IsRegular() {
+			return ""
+		}
+	}
+	return filepath.Join(root, "setup")
+}
+
 // moduleRoot is the folder of this module when dir is inside it, else "".
 func moduleRoot(dir string) string {
 	for {

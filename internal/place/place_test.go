@@ -36,3 +36,25 @@ func TestModuleRoot(t *testing.T) {
 		t.Errorf("%q does not have the module's bin", folders)
 	}
 }
+
+func TestSetUp(t *testing.T) {
+	root := t.TempDir()
+	library := filepath.Join(root, "bin", "lib.so")
+	for _, dir := range []string{"bin", "scripts"} {
+		if err := os.Mkdir(filepath.Join(root, dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A checkout has scripts/libtorch.py and no setup beside bin/.
+	for _, name := range []string{"scripts/libtorch.py", "setup"} {
+		if got := SetUp(library); got != "" {
+			t.Errorf("without %s: %q", name, got)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), nil, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := SetUp(library), filepath.Join(root, "setup"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
