@@ -25,16 +25,16 @@ func (t *Trace) Curve(m Metric) []XY {
 		}
 		return curve
 	case m == LossNoise:
-		return t.between(func(e run.Event) run.Number { return e.Loss }, noise)
+		return t.between(func(e run.Event) run.Number { return e.Metrics[run.Loss] }, noise)
 	case m.Of() == "terms":
 		return t.between(func(e run.Event) run.Number { return e.Terms[m.Name()] }, average)
 	case m == PositiveCosine:
 		return t.evaluated(Alignment.Of(), func(e run.Event) run.Number {
-			return run.Number{Value: 1 - e.Alignment.Value/2, Known: e.Alignment.Known}
+			return run.Number{Value: 1 - e.Metrics[run.Alignment].Value/2, Known: e.Metrics[run.Alignment].Known}
 		})
 	case m == AlignmentUniformity:
 		return t.evaluated(m.Of(), func(e run.Event) run.Number {
-			return run.Number{Value: e.Alignment.Value + e.Uniformity.Value, Known: e.Alignment.Known && e.Uniformity.Known}
+			return run.Number{Value: e.Metrics[run.Alignment].Value + e.Metrics[run.Uniformity].Value, Known: e.Metrics[run.Alignment].Known && e.Metrics[run.Uniformity].Known}
 		})
 	case m == ExplainedArea, m == Vanished, m == ExponentOff:
 		return t.evaluated(m.Of(), func(e run.Event) run.Number {
@@ -46,11 +46,11 @@ func (t *Trace) Curve(m Metric) []XY {
 		})
 	case m == RankShare:
 		return t.evaluated(RankShare.Of(), func(e run.Event) run.Number {
-			return run.Number{Value: e.EffectiveRank.Value / float64(e.Dims), Known: e.EffectiveRank.Known && e.Dims > 0}
+			return run.Number{Value: e.Metrics[run.EffectiveRank].Value / float64(e.Dims), Known: e.Metrics[run.EffectiveRank].Known && e.Dims > 0}
 		})
 	}
 	return t.evaluated(m.Of(), func(e run.Event) run.Number {
-		v, known := e.Metrics()[m.Name()]
+		v, known := e.Numbers()[m.Name()]
 		return run.Number{Value: v, Known: known}
 	})
 }

@@ -12,7 +12,7 @@ import (
 
 // logged is a step's event.
 func logged(step int, loss, term float64) run.Event {
-	return run.Event{Event: run.StepEnd, Step: step, Loss: run.Num(loss),
+	return run.Event{Event: run.StepEnd, Step: step, Metrics: map[string]run.Number{run.Loss: run.Num(loss)},
 		Terms: map[string]run.Number{"entropy": run.Num(term)}}
 }
 
@@ -20,10 +20,9 @@ func TestCurvesBetweenEvaluations(t *testing.T) {
 	trace := &Trace{Curves: map[Metric][]XY{Purity: {{20, 0.5}}}}
 	evaluate := func(step int) {
 		trace.Events = append(trace.Events,
-			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Dims: 8, EffectiveRank: run.Num(2),
-				KNN: run.Num(0.3)},
-			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Alignment: run.Num(0.5), KNN: run.Num(0.2)},
-			run.Event{Event: run.Eval, Step: step, Probe: "other", Of: run.OfBackbone, KNN: run.Num(0.9)})
+			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Dims: 8, Metrics: map[string]run.Number{run.EffectiveRank: run.Num(2), run.KNN: run.Num(0.3)}},
+			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Metrics: map[string]run.Number{run.Alignment: run.Num(0.5), run.KNN: run.Num(0.2)}},
+			run.Event{Event: run.Eval, Step: step, Probe: "other", Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: run.Num(0.9)}})
 	}
 	evaluate(0)
 	for i := 1; i <= 20; i++ {
@@ -61,8 +60,7 @@ func TestCurvesBetweenEvaluations(t *testing.T) {
 func TestNumbersOfASpectrum(t *testing.T) {
 	trace := &Trace{Events: []run.Event{
 		{Event: run.Eval, Of: run.OfBackbone, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}},
-		{Event: run.Eval, Of: run.OfEmbedding, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}, Alignment: run.Num(0.5),
-			Uniformity: run.Num(-3)},
+		{Event: run.Eval, Of: run.OfEmbedding, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}, Metrics: map[string]run.Number{run.Alignment: run.Num(0.5), run.Uniformity: run.Num(-3)}},
 		{Event: run.Eval, Of: run.OfEmbedding, Dims: 2, Step: 100, Spectrum: []float64{0, 0}},
 	}}
 	for m, want := range map[Metric]float64{ExplainedArea: (1.0/3 + 2.0/3 + 1 + 1) / 4, Vanished: 1,

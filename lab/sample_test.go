@@ -59,7 +59,7 @@ func TestFirstAndLastValues(t *testing.T) {
 	if first, last := trace.First(lab.Loss), trace.Last(lab.Loss); first != 0 || last != -0.83 {
 		t.Errorf("the loss is %g and %g", first, last)
 	}
-	late := &lab.Trace{Events: []run.Event{{Event: run.Eval, Step: 10, Probe: "p", Of: run.OfBackbone, KNN: run.Num(0.5)}}}
+	late := &lab.Trace{Events: []run.Event{{Event: run.Eval, Step: 10, Probe: "p", Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: run.Num(0.5)}}}}
 	if first := late.First(lab.KNN); !math.IsNaN(first) {
 		t.Errorf("the first evaluation is of step 10, and gave %g for the untrained network", first)
 	}

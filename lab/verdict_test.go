@@ -155,7 +155,7 @@ func TestEffects(t *testing.T) {
 	equal := labtest.Seeds(2, labtest.Complete)
 	for _, s := range equal { // all rows equal, so that the rank is 0
 		last := &s.Traces["other"].Events[len(s.Traces["other"].Events)-1]
-		last.EffectiveRank = run.Num(0)
+		last.Set(run.EffectiveRank, run.Num(0))
 	}
 	if f := of(lab.Effect{Metric: lab.EffectiveRank, Arm: "control", Of: "other", LogScale: true}).Judge(equal,
 		nil); f.Verdict != lab.Confirmed {

@@ -34,6 +34,7 @@ type Options struct {
 	Prepare func(*Session, *train.Options) error
 	Stage   bool           // the run is one of several: its method may be one that cannot be begun on its own
 	Methods []method.Entry // for Resume: objectives beside the built-in ones
+	Metrics []probe.Metric // measured in evaluations beside the built-in ones
 }
 
 // note tells whoever started the run something.
@@ -238,7 +239,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	}
 	s := &Session{Job: j}
 	if s.Probe, err = probe.New(ctx, probe.Options{
-		Config: j.Config.Config, Method: j.Method, Features: j.Backbone.Features(), Source: j.Source,
+		Config: j.Config.Config, Method: j.Method, Features: j.Backbone.Features(), Source: j.Source, Metrics: o.Metrics,
 	}); err != nil {
 		return nil, err
 	}

@@ -180,7 +180,7 @@ func TestLogCutsWhatComesAgain(t *testing.T) {
 	l, err := d.OpenLog(0, func(e Event) { watched = append(watched, e.Step) })
 	must(t, err)
 	for step := range 5 {
-		must(t, l.Write(Event{Event: StepEnd, Step: step, Loss: Num(float64(step))}))
+		must(t, l.Write(Event{Event: StepEnd, Step: step, Metrics: map[string]Number{Loss: Num(float64(step))}}))
 	}
 	must(t, l.Sync())
 	must(t, l.Close())

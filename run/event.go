@@ -3,6 +3,8 @@
 package run
 
 import (
+	"maps"
+
 	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/internal/number"
 )
@@ -46,64 +48,39 @@ const (
 )
 
 // An Event is one thing that happened in a run: one line of metrics.jsonl, one line of console, one message to a
-// dashboard. Fields that its kind has not are absent from the JSON.
+// dashboard. What its kind does not have is absent from the JSON.
 type Event struct {
 	Event string `json:"event"`
 	Step  int    `json:"step"`  // optimiser steps done
 	Epoch int    `json:"epoch"` // passes over the data begun, from 0
+
+	// Metrics holds the numbers of a step or an evaluation by their names, which are keys of the JSON: [Loss], [KNN], ...,
+	// or a program's own. An absent one is the zero Number.
+	Metrics map[string]Number `json:"-"`
 
 	// start, resumed
 	Method        string                 `json:"method,omitempty"`
 	Steps         int                    `json:"steps,omitempty"`          // optimiser steps of the whole run
 	Constant      *collapse.ConstantLoss `json:"constant_loss,omitempty"`  // nil when nothing is known of it
 	Causes        string                 `json:"causes,omitempty"`         // what usually makes the method collapse
-	FewDirections bool                   `json:"few_directions,omitempty"` // it may use few directions: it draws all images of a class together
+	FewDirections bool                   `json:"few_directions,omitempty"` // healthy embeddings may lie in few directions
 	Warm          bool                   `json:"warm,omitempty"`           // it begins with trained weights
 
 	// step
-	Loss            Number            `json:"loss,omitzero"`
-	Terms           map[string]Number `json:"terms,omitempty"`
-	Gradients       map[string]Number `json:"gradients,omitempty"` // l2 norms, before clipping, by part: backbone, projector, predictor, ...
-	Rate            Number            `json:"rate,omitzero"`       // learning rate of this step
-	ImagesPerSecond Number            `json:"images_per_second,omitzero"`
-	DataWait        Number            `json:"data_wait,omitzero"` // share of the step spent waiting for data, 0 to 1
+	Terms     map[string]Number `json:"terms,omitempty"`     // of the loss
+	Gradients map[string]Number `json:"gradients,omitempty"` // l2 norms before clipping, by part: backbone, projector, ...
 
 	// eval
-	Probe              string `json:"probe,omitempty"`
-	Of                 string `json:"of,omitempty"`            // what was measured: OfBackbone, OfEmbedding, OfPrediction or OfAssignments
-	KNN                Number `json:"knn,omitzero"`            // accuracy, 0 to 1; absent without labels
-	Linear             Number `json:"linear,omitzero"`         // accuracy, 0 to 1; absent without labels
-	Support            Number `json:"support,omitzero"`        // accuracy of the method's own soft vote of all labelled images, 0 to 1; of embeddings, PAWS
-	Std                Number `json:"std,omitzero"`            // of the l2-normalised rows, times sqrt(d): 1 is isotropic, 0 collapsed
-	MeanCosine         Number `json:"mean_cosine,omitzero"`    // of pairs of rows
-	EffectiveRank      Number `json:"effective_rank,omitzero"` // exp of the entropy of the centred matrix's singular values
-	RankMe             Number `json:"rankme,omitzero"`         // the same uncentred
-	ParticipationRatio Number `json:"participation_ratio,omitzero"`
-	TopShare           Number `json:"top_share,omitzero"`       // of the variance in one direction; of assignments, of the images in one cluster
-	StdRaw             Number `json:"std_raw,omitzero"`         // of the rows as they are, the mean over dimensions
-	CorrelationOff     Number `json:"correlation_off,omitzero"` // the mean absolute correlation of two dimensions
-	Dims               int    `json:"dims,omitempty"`           // columns
-	Rows               int    `json:"rows,omitempty"`           // rows that were measured
-	Alignment          Number `json:"alignment,omitzero"`
-	Uniformity         Number `json:"uniformity,omitzero"`
-
-	// eval of assignments: how the rows are assigned to the method's prototypes or outputs; Dims is how many there are
-	Perplexity  Number `json:"perplexity,omitzero"`         // how many are in use, as it were: 1 to Dims
-	Information Number `json:"mutual_information,omitzero"` // of image and cluster, in nats; 0 when collapsed either way
-	Individual  Number `json:"individual_entropy,omitzero"` // the mean entropy of a row, in nats
-	Used        int    `json:"used,omitempty"`              // clusters that are the first choice of some row
-
-	// eval of predictions, with probe.detail: how a predictor that is one square matrix W lies to F = E[zzᵀ] of its inputs
-	Commutator   Number `json:"commutator,omitzero"`           // ‖FW - WF‖/(‖F‖‖W‖), 0 to √2: 0 when they share their eigenvectors
-	EigenCosine  Number `json:"eigenvector_cosine,omitzero"`   // of u and W u, the mean over the ten first eigenvectors u of F: 1 when they are W's
-	SpectrumRank Number `json:"spectrum_correlation,omitzero"` // Spearman's, of uᵀW u with the square roots of F's eigenvalues
+	Probe string `json:"probe,omitempty"`
+	Of    string `json:"of,omitempty"`   // what was measured: OfBackbone, OfEmbedding, OfPrediction or OfAssignments
+	Dims  int    `json:"dims,omitempty"` // columns; of assignments, how many clusters there are
+	Rows  int    `json:"rows,omitempty"` // rows that were measured
+	Used  int    `json:"used,omitempty"` // of assignments: clusters that are the first choice of some row
 
 	// eval, with probe.detail
-	Spectrum      []float64    `json:"spectrum,omitempty"`  // singular values of the centred rows, largest first
-	Points        [][2]float64 `json:"points,omitempty"`    // some rows, scaled to length 1, in the two directions of their largest spread
-	Labels        []int        `json:"labels,omitempty"`    // of the points, -1 is unknown
-	GradientRatio Number       `json:"grad_ratio,omitzero"` // of -cos(p, z'), p predicted from the other view's z: the norm of the gradient by z', which a stop-gradient takes away, over that by z
-	LiDAR         Number       `json:"lidar,omitzero"`      // rank of the directions that tell images apart better than views do: of two views an image, where the paper has 50
+	Spectrum []float64    `json:"spectrum,omitempty"` // singular values of the centred rows, largest first
+	Points   [][2]float64 `json:"points,omitempty"`   // some rows, scaled to length 1, in the two directions of their largest spread
+	Labels   []int        `json:"labels,omitempty"`   // of the points; -1 is unknown
 
 	// saved
 	File string `json:"file,omitempty"` // within the run directory
@@ -124,6 +101,17 @@ type Event struct {
 	Rewinds int `json:"rewinds,omitempty"` // how often the run has gone back, this time included
 }
 
+// Set gives the event a metric. An unknown value changes nothing. Copies that were made of the event keep what they have.
+func (e *Event) Set(name string, v Number) {
+	if !v.Known {
+		return
+	}
+	metrics := make(map[string]Number, len(e.Metrics)+1)
+	maps.Copy(metrics, e.Metrics)
+	metrics[name] = v
+	e.Metrics = metrics
+}
+
 // Number is a measured value that may be absent; the zero Number is. One that is NaN or infinite is null in the JSON, and an
 // alarm beside it names the term.
 type Number = number.Number
@@ -131,27 +119,15 @@ type Number = number.Number
 // Num is the Number with value v, which is known even when it is not finite: a loss that is NaN was measured.
 func Num(v float64) Number { return number.Num(v) }
 
-// Metrics lists the event's numbers that are known, under the names of the JSON; terms are "terms/NAME", gradients
+// Numbers lists the event's numbers that are known, by name: the metrics; terms as "terms/NAME"; gradients as
 // "gradients/PART".
-func (e *Event) Metrics() map[string]float64 {
-	all := map[string]Number{
-		"loss": e.Loss, "rate": e.Rate, "images_per_second": e.ImagesPerSecond, "data_wait": e.DataWait,
-		"knn": e.KNN, "linear": e.Linear, "support": e.Support, "std": e.Std, "mean_cosine": e.MeanCosine, "effective_rank": e.EffectiveRank,
-		"rankme": e.RankMe, "participation_ratio": e.ParticipationRatio, "alignment": e.Alignment, "uniformity": e.Uniformity,
-		"top_share": e.TopShare, "std_raw": e.StdRaw, "correlation_off": e.CorrelationOff, "perplexity": e.Perplexity, "mutual_information": e.Information,
-		"individual_entropy": e.Individual, "commutator": e.Commutator, "eigenvector_cosine": e.EigenCosine, "spectrum_correlation": e.SpectrumRank,
-		"lidar": e.LiDAR, "grad_ratio": e.GradientRatio,
-	}
-	for name, v := range e.Terms {
-		all["terms/"+name] = v
-	}
-	for part, v := range e.Gradients {
-		all["gradients/"+part] = v
-	}
+func (e *Event) Numbers() map[string]float64 {
 	m := map[string]float64{}
-	for name, v := range all {
-		if v.Known {
-			m[name] = v.Value
+	for prefix, numbers := range map[string]map[string]Number{"": e.Metrics, "terms/": e.Terms, "gradients/": e.Gradients} {
+		for name, v := range numbers {
+			if v.Known {
+				m[prefix+name] = v.Value
+			}
 		}
 	}
 	return m

@@ -40,13 +40,13 @@ func Example() {
 		return
 	}
 	defer dir.Close()
-	log, err := dir.OpenLog(0, func(e run.Event) { fmt.Println("step", e.Step, "loss", e.Loss.Value) })
+	log, err := dir.OpenLog(0, func(e run.Event) { fmt.Println("step", e.Step, "loss", e.Metrics[run.Loss].Value) })
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer log.Close()
-	if err := log.Write(run.Event{Event: run.StepEnd, Step: 1, Loss: run.Num(5.5)}); err != nil {
+	if err := log.Write(run.Event{Event: run.StepEnd, Step: 1, Metrics: map[string]run.Number{run.Loss: run.Num(5.5)}}); err != nil {
 		fmt.Println(err)
 	}
 	metrics, err := os.ReadFile(dir.Path(run.MetricsFile))

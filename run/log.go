@@ -74,7 +74,7 @@ func tag(e *Event, metric string) string {
 
 func (l *Log) writeBoard(e *Event) error {
 	var scalars []tfevents.Scalar
-	for name, v := range e.Metrics() {
+	for name, v := range e.Numbers() {
 		scalars = append(scalars, tfevents.Scalar{Tag: tag(e, name), Value: clamp(v)})
 	}
 	return l.board.Scalars(e.Step, scalars)

@@ -252,7 +252,8 @@ func events(t *testing.T, dir string) []run.Event {
 	var kept []run.Event
 	for _, e := range everything(t, dir) {
 		if e.Event == run.StepEnd || e.Event == run.Eval || e.Event == run.Start {
-			e.ImagesPerSecond, e.DataWait = run.Number{}, run.Number{}
+			delete(e.Metrics, run.ImagesPerSecond)
+			delete(e.Metrics, run.DataWait)
 			kept = append(kept, e)
 		}
 	}
@@ -344,7 +345,7 @@ func (a *average) After(p *train.Progress) (train.Decision, error) {
 	}
 	e := run.Event{Event: run.Eval, Probe: "average", Of: "backbone"}
 	if a.values != nil {
-		e.Std = run.Num(a.values[0])
+		e.Set(run.Std, run.Num(a.values[0]))
 		p.Score(a.values[0], 0)
 	}
 	return nil, p.Emit(e)

@@ -79,7 +79,7 @@ func TestRewindChangesTheRate(t *testing.T) {
 	usual := map[int]float64{}
 	for _, e := range everything(t, straight.whole(t)) {
 		if e.Event == run.StepEnd {
-			usual[e.Step] = e.Rate.Value
+			usual[e.Step] = e.Metrics[run.Rate].Value
 		}
 	}
 	for _, e := range everything(t, dir) {
@@ -90,8 +90,8 @@ func TestRewindChangesTheRate(t *testing.T) {
 		if e.Step > 4 {
 			want /= 2
 		}
-		if diff := e.Rate.Value - want; diff > 1e-12 || diff < -1e-12 {
-			t.Errorf("step %d had the rate %v, want %v", e.Step, e.Rate.Value, want)
+		if diff := e.Metrics[run.Rate].Value - want; diff > 1e-12 || diff < -1e-12 {
+			t.Errorf("step %d had the rate %v, want %v", e.Step, e.Metrics[run.Rate].Value, want)
 		}
 	}
 }

@@ -180,7 +180,7 @@ func (t *Trainer) checkFinite(terms []term) error {
 			break
 		}
 	}
-	_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: first, Loss: run.Num(loss), Message: "the loss is not finite"})
+	_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: first, Metrics: map[string]run.Number{run.Loss: run.Num(loss)}, Message: "the loss is not finite"})
 	return fmt.Errorf("%w: it is %v at step %d, first seen in %q; %s", ErrNonFinite, loss, t.step, first, calmer)
 }
 
@@ -213,8 +213,7 @@ func (t *Trainer) report(terms []term, gradients map[string]run.Number, rate flo
 	spent := t.clock.busy.Seconds()
 	images := (t.step - t.clock.logged) * t.Config.Train.Batch * t.Config.Train.Accumulate
 	e := run.Event{
-		Event: run.StepEnd, Loss: run.Num(t.loss), Rate: run.Num(rate),
-		ImagesPerSecond: run.Num(float64(images) / spent), DataWait: run.Num(t.clock.waits.Seconds() / spent),
+		Event: run.StepEnd, Metrics: map[string]run.Number{run.Loss: run.Num(t.loss), run.Rate: run.Num(rate), run.ImagesPerSecond: run.Num(float64(images) / spent), run.DataWait: run.Num(t.clock.waits.Seconds() / spent)},
 		Terms: map[string]run.Number{}, Gradients: gradients,
 	}
 	for _, r := range terms {

@@ -211,20 +211,20 @@ func (v *console) line(e run.Event) string {
 	if v.bar == nil {
 		s = fmt.Sprintf("step %d/%d  %s", e.Step, v.steps, s)
 	}
-	s += fmt.Sprintf("  loss %.4f", e.Loss.Value)
+	s += fmt.Sprintf("  loss %.4f", e.Metrics[run.Loss].Value)
 	if z, ok := v.last["embedding"]; ok {
-		s += fmt.Sprintf("  std %.2f  rank %.1f", z.Std.Value, z.EffectiveRank.Value)
+		s += fmt.Sprintf("  std %.2f  rank %.1f", z.Metrics[run.Std].Value, z.Metrics[run.EffectiveRank].Value)
 	}
-	if h, ok := v.last["backbone"]; ok && h.KNN.Known {
-		s += fmt.Sprintf("  knn %.3f", h.KNN.Value)
+	if h, ok := v.last["backbone"]; ok && h.Metrics[run.KNN].Known {
+		s += fmt.Sprintf("  knn %.3f", h.Metrics[run.KNN].Value)
 	}
-	if e.ImagesPerSecond.Value > 0 && e.Step > 1 && e.Step < v.steps && !v.start.IsZero() {
+	if e.Metrics[run.ImagesPerSecond].Value > 0 && e.Step > 1 && e.Step < v.steps && !v.start.IsZero() {
 		perStep := time.Since(v.start).Seconds() / float64(max(1, e.Step-v.from))
 		s += "  " + rounded(time.Duration(perStep*float64(v.steps-e.Step)*float64(time.Second))) + " left"
 	}
-	s += fmt.Sprintf("  %.0f images/s", e.ImagesPerSecond.Value)
-	if e.DataWait.Value > 0.05 {
-		s += fmt.Sprintf(" (%.0f%% waiting for data)", 100*e.DataWait.Value)
+	s += fmt.Sprintf("  %.0f images/s", e.Metrics[run.ImagesPerSecond].Value)
+	if e.Metrics[run.DataWait].Value > 0.05 {
+		s += fmt.Sprintf(" (%.0f%% waiting for data)", 100*e.Metrics[run.DataWait].Value)
 	}
 	return s
 }
@@ -237,25 +237,41 @@ func rounded(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
+// evaluated lists what the line of an evaluation says, in its order: a metric of the embeddings, or of the backbone's
+// features, with the verb that prints it. One that is absent is left out.
+var evaluated = []struct{ of, metric, format string }{
+	{run.OfEmbedding, run.Std, " std %.2f"},
+	{run.OfEmbedding, run.EffectiveRank, "  rank %.1f"},
+	{run.OfBackbone, run.KNN, "  knn %.3f"},
+	{run.OfBackbone, run.Linear, "  linear %.3f"},
+	{run.OfEmbedding, run.Support, "  support %.3f"},
+	{run.OfEmbedding, run.MeanCosine, "  cosine %.2f"},
+	{run.OfEmbedding, run.Alignment, "  alignment %.2f"},
+	{run.OfEmbedding, run.Uniformity, "  uniformity %.2f"},
+}
+
+// summarised lists what the summary of a run compares, in its order.
+var summarised = []struct{ of, metric, name, meaning string }{
+	{run.OfBackbone, run.KNN, "kNN accuracy", "the vote of near neighbours"},
+	{run.OfBackbone, run.Linear, "linear accuracy", "a linear probe on features"},
+	{run.OfEmbedding, run.Support, "support accuracy", "the soft vote of labelled images"},
+	{run.OfEmbedding, run.Std, "std", "1 spread out, 0 collapsed"},
+	{run.OfEmbedding, run.EffectiveRank, "effective rank", "how many directions are used"},
+}
+
+// evaluation is the line of an evaluation whose embeddings are in z, and whose features came in the event before.
 func (v *console) evaluation(z run.Event) string {
-	h := v.h
-	s := fmt.Sprintf("eval  step %d  %s: std %.2f  rank %.1f", z.Step, filepath.Base(z.Probe), z.Std.Value, z.EffectiveRank.Value)
-	if h.Probe == z.Probe && h.Step == z.Step {
-		if h.KNN.Known {
-			s += fmt.Sprintf("  knn %.3f", h.KNN.Value)
+	s := fmt.Sprintf("eval  step %d  %s:", z.Step, filepath.Base(z.Probe))
+	events := map[string]run.Event{run.OfEmbedding: z}
+	if v.h.Probe == z.Probe && v.h.Step == z.Step {
+		events[run.OfBackbone] = v.h
+	}
+	for _, m := range evaluated {
+		if value := events[m.of].Metrics[m.metric]; value.Known && !math.IsNaN(value.Value) {
+			s += fmt.Sprintf(m.format, value.Value)
 		}
-		if h.Linear.Known && !math.IsNaN(h.Linear.Value) {
-			s += fmt.Sprintf("  linear %.3f", h.Linear.Value)
-		}
 	}
-	if z.Support.Known {
-		s += fmt.Sprintf("  support %.3f", z.Support.Value)
-	}
-	s += fmt.Sprintf("  cosine %.2f", z.MeanCosine.Value)
-	if z.Alignment.Known {
-		s += fmt.Sprintf("  alignment %.2f", z.Alignment.Value)
-	}
-	return s + fmt.Sprintf("  uniformity %.2f", z.Uniformity.Value)
+	return s
 }
 
 // end sums up a run that was trained. result is nil when the run was not begun.
@@ -295,11 +311,9 @@ func (v *console) end(result *pretrain.Result, err error) {
 		return
 	}
 	v.note("done in " + rounded(time.Since(v.start)))
-	v.compare("backbone", "kNN accuracy", "the vote of near neighbours", func(e run.Event) run.Number { return e.KNN })
-	v.compare("backbone", "linear accuracy", "a linear probe on features", func(e run.Event) run.Number { return e.Linear })
-	v.compare("embedding", "support accuracy", "the soft vote of labelled images", func(e run.Event) run.Number { return e.Support })
-	v.compare("embedding", "std", "1 spread out, 0 collapsed", func(e run.Event) run.Number { return e.Std })
-	v.compare("embedding", "effective rank", "how many directions are used", func(e run.Event) run.Number { return e.EffectiveRank })
+	for _, m := range summarised {
+		v.compare(m.of, m.name, m.meaning, m.metric)
+	}
 	v.diagnosis()
 	v.note("  encoder          " + in(run.EncoderFile) + "  (torchvision's or timm's parameter names)")
 	v.note("  everything else  " + result.Dir + "  (config, metrics, TensorBoard, checkpoints)")
@@ -313,8 +327,8 @@ func (v *console) diagnosis() {
 }
 
 // compare prints a number before training and after it.
-func (v *console) compare(of, name, meaning string, value func(run.Event) run.Number) {
-	before, after := value(v.first[of]), value(v.last[of])
+func (v *console) compare(of, name, meaning, metric string) {
+	before, after := v.first[of].Metrics[metric], v.last[of].Metrics[metric]
 	if !after.Known || math.IsNaN(after.Value) {
 		return
 	}

@@ -27,7 +27,7 @@ func agrees(ts *testscript.TestScript, neg bool, args []string) {
 	for e, err := range run.ReadEvents(strings.NewReader(ts.ReadFile(args[1] + "/" + run.MetricsFile))) {
 		ts.Check(err)
 		if e.Event == run.Eval && e.Probe != run.GuardProbe && e.Of == args[2] {
-			said = append(said, e.KNN.Value)
+			said = append(said, e.Metrics[run.KNN].Value)
 		}
 	}
 	want := map[string]float64{"untrained": said[0], "trained": said[len(said)-1]}

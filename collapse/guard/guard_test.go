@@ -37,22 +37,22 @@ func script(from, to int, warm bool, at func(step int) state) []run.Event {
 				Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true},
 			})
 		} else {
-			events = append(events, run.Event{Event: run.StepEnd, Step: step, Loss: run.Num(s.loss)})
+			events = append(events, run.Event{Event: run.StepEnd, Step: step, Metrics: map[string]run.Number{run.Loss: run.Num(s.loss)}})
 		}
 		embedding := run.Event{
-			Event: run.Eval, Step: step, Of: run.OfEmbedding, Dims: 128, Rows: 512, MeanCosine: run.Num(s.cosine), EffectiveRank: run.Num(s.rank),
-			ParticipationRatio: run.Num(s.participation), Std: run.Num(1), StdRaw: run.Num(1), TopShare: run.Num(1 / s.participation),
+			Event: run.Eval, Step: step, Of: run.OfEmbedding, Dims: 128, Rows: 512, Metrics: map[string]run.Number{run.MeanCosine: run.Num(s.cosine), run.EffectiveRank: run.Num(s.rank), run.ParticipationRatio: run.Num(s.participation), run.Std: run.Num(1), run.StdRaw: run.Num(1), run.TopShare: run.Num(1 / s.participation)},
 		}
 		if step%200 == 0 {
 			h := embedding
-			h.Probe, h.Of, h.KNN = "photos", run.OfBackbone, run.Num(s.knn)
+			h.Probe, h.Of = "photos", run.OfBackbone
+			h.Set(run.KNN, run.Num(s.knn))
 			embedding.Probe = "photos"
 			events = append(events, h, embedding)
 		}
 		embedding.Probe = run.GuardProbe
 		events = append(events, embedding)
 		if step == 0 { // the first loss is logged before the network has moved
-			events = append(events, run.Event{Event: run.StepEnd, Step: 1, Loss: run.Num(s.loss)})
+			events = append(events, run.Event{Event: run.StepEnd, Step: 1, Metrics: map[string]run.Number{run.Loss: run.Num(s.loss)}})
 		}
 	}
 	return events
@@ -267,7 +267,7 @@ func TestNothingYet(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	g.Add(run.Event{Event: run.Start, Steps: steps})
-	g.Add(run.Event{Event: run.StepEnd, Step: 1, Loss: run.Num(1)})
+	g.Add(run.Event{Event: run.StepEnd, Step: 1, Metrics: map[string]run.Number{run.Loss: run.Num(1)}})
 	if v, ok := g.Verdict(); ok {
 		t.Errorf("%+v", v)
 	}

@@ -45,12 +45,12 @@ func (b *Builder) Add(e run.Event) {
 		}
 		b.Run.History, b.losses = h, nil
 	case run.StepEnd:
-		if !e.Loss.Known {
+		if !e.Metrics[run.Loss].Known {
 			return
 		}
-		b.losses = append(b.losses, e.Loss.Value)
+		b.losses = append(b.losses, e.Metrics[run.Loss].Value)
 		if h := b.Run.History; len(h) > 0 && h[0].Step == 0 && !h[0].Loss.Known {
-			h[0].Loss = e.Loss
+			h[0].Loss = e.Metrics[run.Loss]
 		}
 	case run.Alarm:
 		if e.Name == run.NonFinite {
@@ -70,13 +70,13 @@ func (b *Builder) evaluation(e run.Event) {
 	r := b.reading(e.Step)
 	switch e.Of {
 	case run.OfBackbone:
-		r.Backbone, r.KNN = metrics(e), e.KNN
+		r.Backbone, r.KNN = metrics(e), e.Metrics[run.KNN]
 	case run.OfEmbedding:
 		r.Embedding = metrics(e)
 	case run.OfAssignments:
 		r.Assignments = &collapse.Assignments{
-			Rows: e.Rows, Clusters: e.Dims, Perplexity: e.Perplexity.Value, Information: e.Information.Value, Individual: e.Individual.Value,
-			Marginal: e.Information.Value + e.Individual.Value, TopShare: e.TopShare.Value, Used: e.Used,
+			Rows: e.Rows, Clusters: e.Dims, Perplexity: e.Metrics[run.Perplexity].Value, Information: e.Metrics[run.Information].Value, Individual: e.Metrics[run.Individual].Value,
+			Marginal: e.Metrics[run.Information].Value + e.Metrics[run.Individual].Value, TopShare: e.Metrics[run.TopShare].Value, Used: e.Used,
 		}
 	}
 }
@@ -102,8 +102,8 @@ func (b *Builder) reading(step int) *collapse.Reading {
 
 func metrics(e run.Event) *collapse.Metrics {
 	return &collapse.Metrics{
-		Rows: e.Rows, Dims: e.Dims, Std: e.Std.Value, StdRaw: e.StdRaw.Value, MeanCosine: e.MeanCosine.Value, EffectiveRank: e.EffectiveRank.Value,
-		RankMe: e.RankMe.Value, ParticipationRatio: e.ParticipationRatio.Value, TopShare: e.TopShare.Value, CorrelationOff: e.CorrelationOff.Value,
+		Rows: e.Rows, Dims: e.Dims, Std: e.Metrics[run.Std].Value, StdRaw: e.Metrics[run.StdRaw].Value, MeanCosine: e.Metrics[run.MeanCosine].Value, EffectiveRank: e.Metrics[run.EffectiveRank].Value,
+		RankMe: e.Metrics[run.RankMe].Value, ParticipationRatio: e.Metrics[run.ParticipationRatio].Value, TopShare: e.Metrics[run.TopShare].Value, CorrelationOff: e.Metrics[run.CorrelationOff].Value,
 	}
 }
 

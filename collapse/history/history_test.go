@@ -13,19 +13,21 @@ import (
 )
 
 func eval(step int, probe, of string, cosine float64) run.Event {
-	return run.Event{Event: run.Eval, Step: step, Probe: probe, Of: of, MeanCosine: run.Num(cosine), Dims: 8, Rows: 100}
+	return run.Event{Event: run.Eval, Step: step, Probe: probe, Of: of, Metrics: map[string]run.Number{run.MeanCosine: run.Num(cosine)}, Dims: 8, Rows: 100}
 }
 
 func loss(step int, v float64) run.Event {
-	return run.Event{Event: run.StepEnd, Step: step, Loss: run.Num(v)}
+	return run.Event{Event: run.StepEnd, Step: step, Metrics: map[string]run.Number{run.Loss: run.Num(v)}}
 }
 
 // events are those of a run with two probes and a guard.
 func events() []run.Event {
 	h := eval(0, "photos", run.OfBackbone, 0.5)
-	h.KNN = run.Num(0.3)
+	h.Set(run.KNN, run.Num(0.3))
 	clusters := eval(2, run.GuardProbe, run.OfAssignments, 0)
-	clusters.Information, clusters.Individual, clusters.Used = run.Num(1), run.Num(0.5), 3
+	clusters.Used = 3
+	clusters.Set(run.Information, run.Num(1))
+	clusters.Set(run.Individual, run.Num(0.5))
 	return []run.Event{
 		{Event: run.Start, Steps: 10, Warm: true, FewDirections: true, Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true}},
 		h, eval(0, "photos", run.OfEmbedding, 0.1), eval(0, "others", run.OfEmbedding, 0.2), eval(0, run.GuardProbe, run.OfEmbedding, 0.3),

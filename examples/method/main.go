@@ -22,7 +22,7 @@ func main() {
 	err := train(context.Background(), dir, 40, func(e run.Event) {
 		if e.Event == run.StepEnd {
 			fmt.Printf("step %3d  loss %+.4f  alignment %.4f  uniformity %+.4f\n",
-				e.Step, e.Loss.Value, e.Terms["alignment"].Value, e.Terms["uniformity"].Value)
+				e.Step, e.Metrics[run.Loss].Value, e.Terms["alignment"].Value, e.Terms["uniformity"].Value)
 		}
 	})
 	if err != nil {

@@ -126,7 +126,7 @@ func TestPretrain(t *testing.T) {
 	var losses []float64
 	if err := train(context.Background(), dir, steps, func(e run.Event) {
 		if e.Event == run.StepEnd {
-			losses = append(losses, e.Loss.Value)
+			losses = append(losses, e.Metrics[run.Loss].Value)
 		}
 	}); err != nil {
 		t.Fatal(err)

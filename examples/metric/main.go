@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command metric measures something of its own while a run trains: how many of the backbone's features are dead, which means
-// 0 for every image of the batch. A [train.Hook] sees the networks and the last batch's features after every step.
+// Command metric measures something of its own whenever a run evaluates itself: how many of the backbone's features are
+// dead, which means 0 for every image of the probe. The number stands beside the built-in ones in metrics.jsonl and
+// TensorBoard.
 //
 //	go run ./examples/metric
 package main
@@ -9,15 +10,34 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/parallax-ssl/parallax/pretrain"
-	"github.com/parallax-ssl/parallax/train"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
+	"github.com/parallax-ssl/parallax/run"
 )
 
+// dead is the share of the columns that hold nothing but 0.
+var dead = probe.Metric{Name: "dead", Measure: func(r *probe.Rows) float64 {
+	if r.Of != run.OfBackbone {
+		return math.NaN() // the embeddings have no such metric
+	}
+	columns := r.Queries.Size(1)
+	alive := make(map[int]bool)
+	for i, v := range r.Queries.Float32s() {
+		if v != 0 {
+			alive[i%columns] = true
+		}
+	}
+	return 1 - float64(len(alive))/float64(columns)
+}}
+
 func main() {
-	err := run(context.Background(), "runs/metric", 40, func(step int, share float64) {
-		fmt.Printf("step %3d  %.0f %% of the features are dead\n", step, 100*share)
+	err := train(context.Background(), "runs/metric", 40, func(e run.Event) {
+		if v, ok := e.Metrics[dead.Name]; ok {
+			fmt.Printf("step %3d  %.0f %% of the features are dead\n", e.Step, 100*v.Value)
+		}
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "metric: "+err.Error())
@@ -25,43 +45,15 @@ func main() {
 	}
 }
 
-// dead measures whenever the run evaluates itself.
-type dead struct {
-	found func(step int, share float64)
-}
-
-// Name tells the hook's errors apart.
-func (dead) Name() string { return "dead" }
-
-// After counts the columns without a value other than 0.
-func (d dead) After(p *train.Progress) (train.Decision, error) {
-	if !p.Due || !p.Features.Defined() { // before the first step there is no batch
-		return nil, nil
-	}
-	h, columns := p.Features.Float32s(), p.Features.Size(1)
-	alive := make(map[int]bool)
-	for i, v := range h {
-		if v != 0 {
-			alive[i%columns] = true
-		}
-	}
-	d.found(p.Step, 1-float64(len(alive))/float64(columns))
-	return nil, nil // the run goes on
-}
-
-// run trains by SimSiam for some steps in a new run directory.
-func run(ctx context.Context, dir string, steps int, found func(step int, share float64)) error {
+// train trains by SimSiam for some steps in a new run directory.
+func train(ctx context.Context, dir string, steps int, watch func(run.Event)) error {
 	request := &pretrain.Request{Preset: "tiny-cpu", Settings: []pretrain.Setting{
 		pretrain.Set("method.name", "simsiam"), pretrain.Set("data.path", "synthetic:512"), pretrain.Set("data.size", 16),
 		pretrain.Set("backbone.width", 8), pretrain.Set("train.batch", 64),
 		pretrain.Set("train.max_steps", steps), pretrain.Set("train.eval_every", 10),
 	}}
 	_, err := pretrain.Run(ctx, request, pretrain.Options{
-		Out: dir,
-		Prepare: func(_ *pretrain.Session, o *train.Options) error {
-			o.Hooks = append(o.Hooks, dead{found})
-			return nil
-		},
+		Out: dir, Metrics: []probe.Metric{dead}, Watch: []func(run.Event){watch},
 	})
 	return err
 }

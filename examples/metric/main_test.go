@@ -4,45 +4,56 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"math"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/pretrain/probe"
+	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
-	"github.com/parallax-ssl/parallax/train"
 )
 
 func TestDead(t *testing.T) {
-	var got []float64
-	hook := dead{func(_ int, share float64) { got = append(got, share) }}
 	if err := torch.Scope(func() error {
 		h := torch.FromFloat32([]float32{0, 1, 0, -2, 0, 0, 0, 0}, 2, 4)
-		for _, p := range []*train.Progress{{Due: true}, {Features: h}, {Due: true, Features: h}} {
-			if want, err := hook.After(p); want != nil || err != nil {
-				return fmt.Errorf("decided %v: %w", want, err)
-			}
+		if got := dead.Measure(&probe.Rows{Of: run.OfBackbone, Queries: h}); got != 0.5 {
+			t.Errorf("%v of the features are dead, want 0.5", got)
+		}
+		if got := dead.Measure(&probe.Rows{Of: run.OfEmbedding, Queries: h}); !math.IsNaN(got) {
+			t.Errorf("of embeddings %v was measured", got)
 		}
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(got, []float64{0.5}) {
-		t.Errorf("measured %v, want 0.5 once", got)
-	}
 }
 
+// Every evaluation has the metric, and so has the log.
 func TestRun(t *testing.T) {
 	var at []int
-	if err := run(context.Background(), filepath.Join(t.TempDir(), "run"), 11, func(step int, share float64) {
-		if share < 0 || share > 1 {
-			t.Errorf("a share of %v", share)
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := train(context.Background(), dir, 11, func(e run.Event) {
+		v, ok := e.Metrics[dead.Name]
+		if !ok {
+			return
 		}
-		at = append(at, step)
+		if e.Of != run.OfBackbone || v.Value < 0 || v.Value > 1 {
+			t.Errorf("%s: a share of %v", e.Of, v.Value)
+		}
+		at = append(at, e.Step)
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(at, 10) || !slices.Contains(at, 11) || slices.Contains(at, 0) {
-		t.Errorf("measured after steps %v, want 10 and 11 among them", at)
+	for _, step := range []int{0, 10, 11} {
+		if !slices.Contains(at, step) {
+			t.Errorf("measured after steps %v, want %d among them", at, step)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, run.MetricsFile))
+	if err != nil || strings.Count(string(text), `"dead":`) != len(at) {
+		t.Errorf("the log has the metric %d times, want %d (%v)", strings.Count(string(text), `"dead":`), len(at), err)
 	}
 }

@@ -40,7 +40,7 @@ func train(ctx context.Context, dir string, steps int) error {
 
 // show prints what an evaluation has found: the accuracy of nearest neighbours, and in how many directions features lie.
 func show(e run.Event) {
-	if e.Event == run.Eval && e.Of == run.OfBackbone && e.KNN.Known {
-		fmt.Printf("step %3d  kNN %.1f %%  effective rank %.1f\n", e.Step, 100*e.KNN.Value, e.EffectiveRank.Value)
+	if e.Event == run.Eval && e.Of == run.OfBackbone && e.Metrics[run.KNN].Known {
+		fmt.Printf("step %3d  kNN %.1f %%  effective rank %.1f\n", e.Step, 100*e.Metrics[run.KNN].Value, e.Metrics[run.EffectiveRank].Value)
 	}
 }

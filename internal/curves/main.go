@@ -28,14 +28,13 @@ import (
 
 // panel is one of the plots side by side.
 type panel struct {
-	title, of string
-	value     func(run.Event) run.Number
+	title, of, metric string
 }
 
 var panels = []panel{
-	{"std of the embedding (0 = collapsed)", "embedding", func(e run.Event) run.Number { return e.Std }},
-	{"effective rank of the embedding", "embedding", func(e run.Event) run.Number { return e.EffectiveRank }},
-	{"kNN accuracy of the backbone", "backbone", func(e run.Event) run.Number { return e.KNN }},
+	{"std of the embedding (0 = collapsed)", run.OfEmbedding, run.Std},
+	{"effective rank of the embedding", run.OfEmbedding, run.EffectiveRank},
+	{"kNN accuracy of the backbone", run.OfBackbone, run.KNN},
 }
 
 // colours are Okabe and Ito's, which colour-blind readers tell apart.
@@ -109,7 +108,7 @@ func read(dir string) ([]run.Event, error) {
 func points(events []run.Event, p panel) plotter.XYs {
 	var xys plotter.XYs
 	for _, e := range events {
-		if v := p.value(e); e.Event == run.Eval && e.Probe != run.GuardProbe && e.Of == p.of && v.Known {
+		if v := e.Metrics[p.metric]; e.Event == run.Eval && e.Probe != run.GuardProbe && e.Of == p.of && v.Known {
 			xys = append(xys, plotter.XY{X: float64(e.Step), Y: v.Value})
 		}
 	}
@@ -124,7 +123,7 @@ func row(dir string, events []run.Event) {
 		switch {
 		case e.Probe == run.GuardProbe: // few images
 		case e.Event == run.StepEnd && e.Step > 1:
-			rates = append(rates, e.ImagesPerSecond.Value)
+			rates = append(rates, e.Metrics[run.ImagesPerSecond].Value)
 		case e.Event == run.Eval && e.Of == run.OfEmbedding:
 			z = e
 		case e.Event == run.Eval && e.Of == run.OfBackbone:
@@ -134,9 +133,9 @@ func row(dir string, events []run.Event) {
 			}
 		}
 	}
-	fmt.Printf("| %s | %.3f | %.3f | %.3f | %.2f | %.1f | %.2f | %.0f |\n", filepath.Base(dir), first.KNN.Value,
-		h.KNN.Value, h.Linear.Value,
-		z.Std.Value, z.EffectiveRank.Value, z.MeanCosine.Value, median(rates))
+	fmt.Printf("| %s | %.3f | %.3f | %.3f | %.2f | %.1f | %.2f | %.0f |\n", filepath.Base(dir),
+		first.Metrics[run.KNN].Value, h.Metrics[run.KNN].Value, h.Metrics[run.Linear].Value,
+		z.Metrics[run.Std].Value, z.Metrics[run.EffectiveRank].Value, z.Metrics[run.MeanCosine].Value, median(rates))
 }
 
 func save(out string, plots [][]*plot.Plot) error {

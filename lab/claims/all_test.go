@@ -134,10 +134,7 @@ func measures(t *testing.T, e lab.Experiment, m lab.Metric) bool {
 	}
 	n := run.Num(0.5)
 	trace := &lab.Trace{Events: []run.Event{{
-		Event: run.Eval, Of: m.Of(), Dims: 16, Rows: 32, Used: 2, KNN: n, Linear: n, Support: n, Std: n, MeanCosine: n,
-		EffectiveRank: n, RankMe: n,
-		ParticipationRatio: n, TopShare: n, StdRaw: n, CorrelationOff: n, Alignment: n, Uniformity: n, Perplexity: n,
-		Information: n, Individual: n, Commutator: n, EigenCosine: n, SpectrumRank: n, LiDAR: n, GradientRatio: n,
+		Event: run.Eval, Of: m.Of(), Dims: 16, Rows: 32, Used: 2, Metrics: map[string]run.Number{run.KNN: n, run.Linear: n, run.Support: n, run.Std: n, run.MeanCosine: n, run.EffectiveRank: n, run.RankMe: n, run.ParticipationRatio: n, run.TopShare: n, run.StdRaw: n, run.CorrelationOff: n, run.Alignment: n, run.Uniformity: n, run.Perplexity: n, run.Information: n, run.Individual: n, run.Commutator: n, run.EigenCosine: n, run.SpectrumRank: n, run.LiDAR: n, run.GradientRatio: n},
 		Spectrum: []float64{3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
 	}}}
 	return len(trace.Curve(m)) > 0

@@ -213,8 +213,8 @@ func TestForetellingBetter(t *testing.T) {
 		s := lab.Sample{Traces: map[string]*lab.Trace{}}
 		for i, arm := range arms {
 			s.Traces[arm] = &lab.Trace{Events: []run.Event{
-				{Event: run.Eval, Step: 9, Of: run.OfBackbone, KNN: run.Num(0.7 + 0.01*float64(i))},
-				{Event: run.Eval, Step: 9, Of: run.OfEmbedding, LiDAR: run.Num(c.lidar[i]), RankMe: run.Num(c.rankme[i])},
+				{Event: run.Eval, Step: 9, Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: run.Num(0.7 + 0.01*float64(i))}},
+				{Event: run.Eval, Step: 9, Of: run.OfEmbedding, Metrics: map[string]run.Number{run.LiDAR: run.Num(c.lidar[i]), run.RankMe: run.Num(c.rankme[i])}},
 			}}
 		}
 		if got := expect.ForetellsBetter(lab.LiDAR, lab.RankMe, arms...).Judge(lab.Experiment{}, s); got != c.want {

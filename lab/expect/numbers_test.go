@@ -57,9 +57,7 @@ func wellRun(cosine float64) *lab.Trace {
 	b.Add(run.Event{Event: run.Start, Steps: 200})
 	for step := 0; step <= 200; step += 50 {
 		b.Add(run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Dims: 64, Rows: 2000,
-			MeanCosine: run.Num(cosine), Std: run.Num(0.9),
-			StdRaw: run.Num(1), EffectiveRank: run.Num(40), RankMe: run.Num(40), ParticipationRatio: run.Num(10),
-			TopShare: run.Num(0.2)})
+			Metrics: map[string]run.Number{run.MeanCosine: run.Num(cosine), run.Std: run.Num(0.9), run.StdRaw: run.Num(1), run.EffectiveRank: run.Num(40), run.RankMe: run.Num(40), run.ParticipationRatio: run.Num(10), run.TopShare: run.Num(0.2)}})
 	}
 	return &lab.Trace{Run: b.Run}
 }

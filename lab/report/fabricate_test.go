@@ -67,7 +67,8 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 		}
 		if step == 1 || step > 0 && step%5 == 0 {
 			s := e
-			s.Event, s.Loss = run.StepEnd, run.Num(loss+0.01*r.NormFloat64())
+			s.Event = run.StepEnd
+			s.Set(run.Loss, run.Num(loss+0.01*r.NormFloat64()))
 			events = append(events, s)
 		}
 		if !evaluated[step] {
@@ -90,12 +91,13 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 		wiggle := 1 + 0.03*r.NormFloat64()
 		z := e
 		z.Event, z.Probe, z.Of, z.Dims, z.Rows = run.Eval, "synthetic:2000", run.OfEmbedding, dims, 400
-		z.MeanCosine, z.EffectiveRank, z.ParticipationRatio, z.Std = run.Num(min(0.999, cosine*wiggle)),
-			run.Num(max(1, rank*wiggle)), run.Num(max(1, ratio*wiggle)), run.Num(std)
-		z.StdRaw, z.TopShare, z.CorrelationOff, z.RankMe = run.Num(std), run.Num(1/ratio), run.Num(min(1, 2/ratio)),
-			run.Num(rank)
-		z.LiDAR = run.Num(0.7 * rank)
-		z.KNN, z.Alignment, z.Uniformity = run.Num(knn-0.03), run.Num(1.2-0.8*learnt), run.Num(-3.4*std)
+		z.Metrics = map[string]run.Number{
+			run.MeanCosine: run.Num(min(0.999, cosine*wiggle)), run.EffectiveRank: run.Num(max(1, rank*wiggle)),
+			run.ParticipationRatio: run.Num(max(1, ratio*wiggle)), run.Std: run.Num(std), run.StdRaw: run.Num(std),
+			run.TopShare: run.Num(1 / ratio), run.CorrelationOff: run.Num(min(1, 2/ratio)), run.RankMe: run.Num(rank),
+			run.LiDAR: run.Num(0.7 * rank), run.KNN: run.Num(knn - 0.03), run.Alignment: run.Num(1.2 - 0.8*learnt),
+			run.Uniformity: run.Num(-3.4 * std),
+		}
 		for k := range dims {
 			v := 90 * math.Pow(float64(k+1), -0.7) * std
 			if f == onAPlane && k > 3 {
@@ -113,7 +115,9 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 			z.Points, z.Labels = append(z.Points, at), append(z.Labels, label)
 		}
 		h := z
-		h.Of, h.Dims, h.KNN, h.EffectiveRank = run.OfBackbone, 64, run.Num(knn), run.Num(rank*0.8)
+		h.Of, h.Dims = run.OfBackbone, 64
+		h.Set(run.KNN, run.Num(knn))
+		h.Set(run.EffectiveRank, run.Num(rank*0.8))
 		events = append(events, h, z)
 	}
 	return append(events, run.Event{Event: run.End, Step: steps, Reason: run.Finished})

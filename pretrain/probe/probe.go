@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/floats/scalar"
 
@@ -53,6 +52,7 @@ type Hook struct {
 	linear  *eval.Linear                      // nil when there are no labels, or nobody wants it
 	support float64                           // the temperature of the method's vote of labelled images, 0 for none
 	assign  func(z torch.Tensor) torch.Tensor // of embeddings to the method's clusters; nil without them
+	metrics []Metric
 }
 
 // Options say what a Hook is for.
@@ -61,12 +61,17 @@ type Options struct {
 	Method   parallax.Method
 	Features int             // the width of the backbone's features
 	Source   *dataset.Source // the training images
+	Metrics  []Metric        // measured beside the built-in ones
 }
 
 // New opens the probes of a run: the training data, or the paths that the configuration names. Images are read until ctx
 // ends. Close the hook after the run.
 func New(ctx context.Context, o Options) (*Hook, error) {
 	e := &Hook{Sets: NewSets(ctx, o.Config)}
+	e.metrics = append(e.builtIn(), o.Metrics...)
+	if err := checkNames(o.Metrics); err != nil {
+		return nil, err
+	}
 	if m, ok := parallax.As[parallax.Supporter](o.Method); ok {
 		e.support = m.Support().Temperature
 	}
@@ -220,7 +225,10 @@ func (e *Hook) assignments(p *train.Progress, probe string, z torch.Tensor) erro
 			clusters := e.assign(z.Narrow(0, 0, 1)).Size(1)
 			a := measure.Assignments(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
 			event.Dims, event.Rows, event.Used = a.Clusters, a.Rows, a.Used
-			event.Perplexity, event.Information, event.Individual, event.TopShare = run.Num(a.Perplexity), run.Num(a.Information), run.Num(a.Individual), run.Num(a.TopShare)
+			event.Metrics = map[string]run.Number{
+				run.Perplexity: run.Num(a.Perplexity), run.Information: run.Num(a.Information), run.Individual: run.Num(a.Individual),
+				run.TopShare: run.Num(a.TopShare),
+			}
 		})
 		return nil
 	}); err != nil {
@@ -251,7 +259,7 @@ func (e *Hook) prediction(p *train.Progress, probe string, z torch.Tensor, views
 			}
 		})
 		if e.Config.Probe.Detail && views[0].Z.Defined() {
-			event.GradientRatio = number.OrAbsent(measure.GradientRatio(predict, views[0].Z, views[1].Z))
+			event.Set(run.GradientRatio, number.OrAbsent(measure.GradientRatio(predict, views[0].Z, views[1].Z)))
 			for _, n := range p.Params.Trainable() { // those of the step are spent
 				n.Tensor.SetGrad(torch.Tensor{})
 			}
@@ -271,14 +279,13 @@ func align(e *run.Event, z torch.Tensor, predictor nn.Layer) {
 	}
 	if w, ok := linear.Square(); ok {
 		a := measure.AlignPredictor(z, w)
-		e.Commutator, e.EigenCosine, e.SpectrumRank = run.Num(a.Commutator), run.Num(a.MeanCosine()), a.Spectrum
+		e.Set(run.Commutator, run.Num(a.Commutator))
+		e.Set(run.EigenCosine, run.Num(a.MeanCosine()))
+		e.Set(run.SpectrumRank, a.Spectrum)
 	}
 }
 
-// one evaluates one probe, and returns how good the encoder is: kNN accuracy with labels, RankMe of the features
-// without (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run). RankMe falls at the start of training
-// and then grows with the accuracy in most methods, but not in all: SimSiam's is flat, and noise. So what is within slack
-// of the highest counts as equal to it, and the newest of equals is the best.
+// one evaluates one probe, and returns how good the encoder is.
 func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err error) {
 	queries, err := eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(pr.Queries, 0))
 	if err != nil {
@@ -299,57 +306,59 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 	defer views[0].Free()
 	defer views[1].Free()
 
-	kinds := []struct {
-		of                          string
-		queries, bank, first, other torch.Tensor
-	}{
-		{run.OfBackbone, queries.H, bank.H, views[0].H, views[1].H},
-		{run.OfEmbedding, queries.Z, bank.Z, views[0].Z, views[1].Z},
+	first := &Rows{
+		Of: run.OfBackbone, Queries: queries.H, Labels: queries.Labels, Bank: bank.H, BankLabels: bank.Labels,
+		Views: [2]torch.Tensor{views[0].H, views[1].H}, Classes: pr.Classes, Own: pr.own,
 	}
-	for i, k := range kinds {
-		event := run.Event{Event: run.Eval, Probe: pr.Name, Of: k.of}
-		if err := torch.Scope(func() error {
-			rows := k.queries.Narrow(0, 0, min(measured, k.queries.Size(0)))
-			m := measure.Embedding(rows)
-			setMetrics(&event, m)
-			if e.Config.Probe.Detail {
-				picture := rows.Narrow(0, 0, min(pictured, rows.Size(0)))
-				event.Spectrum, event.Points = drawn(m.Spectrum, measure.Plane(picture))
-				event.Labels = queries.Labels[:picture.Size(0)]
-			}
-			event.Uniformity = run.Num(measure.Uniformity(k.queries, 2))
-			if k.first.Defined() {
-				event.Alignment = run.Num(measure.Alignment(k.first, k.other))
-				if e.Config.Probe.Detail {
-					event.LiDAR = number.OrAbsent(measure.LiDAR([]torch.Tensor{k.first, k.other}))
-				}
-			}
-			if pr.Classes > 0 && slices.Max(bank.Labels) >= 0 {
-				_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, e.Config.Probe.K, e.Config.Probe.Temperature, pr.Classes)
-				event.KNN = number.OrAbsent(top1)
-				if k.of == run.OfEmbedding && e.support > 0 && pr.own {
-					// softmax(ẑ·Ŝᵀ/τ)·Y is the vote of all; smoothing the labels does not move its maximum.
-					_, top1 := eval.KNN(k.bank, bank.Labels, k.queries, queries.Labels, len(bank.Labels), e.support, pr.Classes)
-					event.Support = number.OrAbsent(top1)
-				}
-			}
-			if i == 0 && e.linear != nil && pr.own {
-				event.Linear = number.OrAbsent(e.linear.Accuracy(queries.H, queries.Labels))
-			}
-			return nil
-		}); err != nil {
+	second := *first
+	second.Of, second.Queries, second.Bank = run.OfEmbedding, queries.Z, bank.Z
+	second.Views = [2]torch.Tensor{views[0].Z, views[1].Z}
+	for _, rows := range []*Rows{first, &second} {
+		event, err := e.measure(pr.Name, rows)
+		if err != nil {
 			return 0, 0, err
 		}
-		if i == 0 {
-			if score, slack = event.RankMe.Value, rankSlack; event.KNN.Known {
-				score, slack = event.KNN.Value, 0
-			}
+		if rows.Of == run.OfBackbone {
+			score, slack = quality(event)
 		}
 		if err := p.Emit(event); err != nil {
 			return 0, 0, err
 		}
 	}
 	return score, slack, errors.Join(e.prediction(p, pr.Name, queries.Z, views), e.assignments(p, pr.Name, queries.Z))
+}
+
+// quality rates an encoder by an evaluation of its features: kNN accuracy with labels, RankMe of the features without
+// (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run). RankMe falls at the start of training and
+// then grows with the accuracy in most methods, but not in all: SimSiam's is flat, and noise. So what is within slack of the
+// highest counts as equal to it, and the newest of equals is the best.
+func quality(backbone run.Event) (score, slack float64) {
+	if knn := backbone.Metrics[run.KNN]; knn.Known {
+		return knn.Value, 0
+	}
+	return backbone.Metrics[run.RankMe].Value, rankSlack
+}
+
+// measure takes every metric of the rows, and with probe.detail what is drawn of them.
+func (e *Hook) measure(probe string, r *Rows) (run.Event, error) {
+	event := run.Event{Event: run.Eval, Probe: probe, Of: r.Of}
+	err := torch.Scope(func() error {
+		rows := r.Queries.Narrow(0, 0, min(measured, r.Queries.Size(0)))
+		m := measure.Embedding(rows)
+		setMetrics(&event, m)
+		if e.Config.Probe.Detail {
+			picture := rows.Narrow(0, 0, min(pictured, rows.Size(0)))
+			event.Spectrum, event.Points = drawn(m.Spectrum, measure.Plane(picture))
+			event.Labels = r.Labels[:picture.Size(0)]
+		}
+		for _, m := range e.metrics {
+			if !m.Detail || e.Config.Probe.Detail {
+				event.Set(m.Name, number.OrAbsent(m.Measure(r)))
+			}
+		}
+		return nil
+	})
+	return event, err
 }
 
 // drawn rounds what is only looked at, in place: singular values to six digits, points to a thousandth. All their digits are most
@@ -369,9 +378,12 @@ func drawn(spectrum []float64, points [][2]float64) ([]float64, [][2]float64) {
 // setMetrics puts the metrics into the event.
 func setMetrics(e *run.Event, m collapse.Metrics) {
 	e.Rows, e.Dims = m.Rows, m.Dims
-	e.Std, e.StdRaw, e.MeanCosine = run.Num(m.Std), run.Num(m.StdRaw), run.Num(m.MeanCosine)
-	e.EffectiveRank, e.RankMe, e.ParticipationRatio = run.Num(m.EffectiveRank), run.Num(m.RankMe), run.Num(m.ParticipationRatio)
-	e.TopShare, e.CorrelationOff = run.Num(m.TopShare), run.Num(m.CorrelationOff)
+	for name, v := range map[string]float64{
+		run.Std: m.Std, run.StdRaw: m.StdRaw, run.MeanCosine: m.MeanCosine, run.EffectiveRank: m.EffectiveRank, run.RankMe: m.RankMe,
+		run.ParticipationRatio: m.ParticipationRatio, run.TopShare: m.TopShare, run.CorrelationOff: m.CorrelationOff,
+	} {
+		e.Set(name, run.Num(v))
+	}
 }
 
 // views embeds two augmented views of some queries, for alignment and LiDAR. A method with one recipe has none.

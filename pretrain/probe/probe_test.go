@@ -40,11 +40,11 @@ func TestPredictorsThatAreAligned(t *testing.T) {
 		} {
 			var e run.Event
 			align(&e, z, c.layer)
-			if e.Commutator.Known != c.want || e.EigenCosine.Known != c.want {
-				t.Errorf("%s: measured %v, want %v", name, e.Commutator.Known, c.want)
+			if e.Metrics[run.Commutator].Known != c.want || e.Metrics[run.EigenCosine].Known != c.want {
+				t.Errorf("%s: measured %v, want %v", name, e.Metrics[run.Commutator].Known, c.want)
 			}
-			if got := e.Metrics()["eigenvector_cosine"]; c.want && (got < 1-1e-9 || e.Commutator.Value > 1e-9) {
-				t.Errorf("the identity: cosine %v, commutator %v", got, e.Commutator.Value)
+			if got := e.Numbers()["eigenvector_cosine"]; c.want && (got < 1-1e-9 || e.Metrics[run.Commutator].Value > 1e-9) {
+				t.Errorf("the identity: cosine %v, commutator %v", got, e.Metrics[run.Commutator].Value)
 			}
 		}
 		return nil

@@ -55,13 +55,11 @@ func (e Ending) Trace(steps int) *lab.Trace {
 		if i > 0 && math.IsNaN(e.Loss) {
 			loss = e.Loss
 		}
-		logged := run.Event{Event: run.StepEnd, Step: max(1, step), Loss: run.Num(loss)}
+		logged := run.Event{Event: run.StepEnd, Step: max(1, step), Metrics: map[string]run.Number{run.Loss: run.Num(loss)}}
 		evaluated := []run.Event{
-			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, KNN: at(share, start.KNN, e.KNN)},
+			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: at(share, start.KNN, e.KNN)}},
 			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Rows: 2000, Dims: 128,
-				MeanCosine: at(share, start.Cosine, e.Cosine),
-				Std:        at(share, 0.9, math.Sqrt(1-e.Cosine)), EffectiveRank: at(share, start.Rank, e.Rank),
-				ParticipationRatio: at(share, start.Participation, e.Participation)},
+				Metrics: map[string]run.Number{run.MeanCosine: at(share, start.Cosine, e.Cosine), run.Std: at(share, 0.9, math.Sqrt(1-e.Cosine)), run.EffectiveRank: at(share, start.Rank, e.Rank), run.ParticipationRatio: at(share, start.Participation, e.Participation)}},
 		}
 		if i == 0 { // the first loss is logged after the untrained network was evaluated
 			t.Events = append(append(t.Events, evaluated...), logged)

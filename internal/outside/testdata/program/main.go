@@ -16,7 +16,8 @@ import (
 	"github.com/parallax-ssl/parallax/encoder"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/pretrain"
-	"github.com/parallax-ssl/parallax/train"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
+	"github.com/parallax-ssl/parallax/run"
 )
 
 func main() {
@@ -40,11 +41,7 @@ func pretrainAndEmbed(ctx context.Context, dir string) error {
 		},
 	}
 	result, err := pretrain.Run(ctx, request, pretrain.Options{
-		Out: dir,
-		Prepare: func(_ *pretrain.Session, o *train.Options) error {
-			o.Hooks = append(o.Hooks, lengths{})
-			return nil
-		},
+		Out: dir, Metrics: []probe.Metric{length}, Watch: []func(run.Event){show},
 	})
 	if err != nil {
 		return err
@@ -75,20 +72,22 @@ func pretrainAndEmbed(ctx context.Context, dir string) error {
 	return nil
 }
 
-// lengths is a metric: the mean length of the last batch's features.
-type lengths struct{}
-
-func (lengths) Name() string { return "lengths" }
-
-func (lengths) After(p *train.Progress) (train.Decision, error) {
-	if !p.Due || !p.Features.Defined() {
-		return nil, nil
+// length is a metric: the mean length of the features.
+var length = probe.Metric{Name: "length", Measure: func(r *probe.Rows) float64 {
+	if r.Of != run.OfBackbone {
+		return math.NaN()
 	}
-	squares := p.Features.Square().Sum(1).Float32s()
+	squares := r.Queries.Square().Sum(1).Float32s()
 	sum := 0.0
 	for _, s := range squares {
 		sum += math.Sqrt(float64(s))
 	}
-	fmt.Printf("step %d: features of length %.3f\n", p.Step, sum/float64(len(squares)))
-	return nil, nil
+	return sum / float64(len(squares))
+}}
+
+// show prints the metric of an evaluation.
+func show(e run.Event) {
+	if v, ok := e.Metrics[length.Name]; ok && e.Step > 0 {
+		fmt.Printf("step %d: features of length %.3f\n", e.Step, v.Value)
+	}
 }

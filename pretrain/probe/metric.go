@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/parallax-ssl/parallax/collapse/measure"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// Metric is a number of the rows that an evaluation has made. Adding one is a function that measures it, in package
+// collapse/measure or eval, and a line in builtIn; or an entry of [Options].Metrics for one of a program's own.
+type Metric struct {
+	Name   string // its key in metrics.jsonl, and the end of its tag in TensorBoard
+	Detail bool   // measured with probe.detail alone
+	// Measure is called inside a torch.Scope, for the features and for the embeddings. NaN leaves the metric out.
+	Measure func(r *Rows) float64
+}
+
+// Rows are what an encoder makes of a probe's images: its features h, or its embeddings z.
+type Rows struct {
+	Of      string       // run.OfBackbone or run.OfEmbedding
+	Queries torch.Tensor // n x d, float32
+	Labels  []int        // of the queries; -1 is unknown
+
+	Classes    int          // of the probe; 0 without labels
+	Bank       torch.Tensor // m x d: the neighbours; not defined without labels
+	BankLabels []int        // of the bank
+	Own        bool         // the probe is of the training data
+
+	Views [2]torch.Tensor // k x d: two views of some of the queries; not defined for a method with one view
+}
+
+// labelled says whether the rows can be compared with labels.
+func (r *Rows) labelled() bool { return r.Classes > 0 && slices.Max(r.BankLabels) >= 0 }
+
+// knn is the accuracy of a vote of the k nearest rows of the bank.
+func (r *Rows) knn(k int, temperature float64) float64 {
+	_, top1 := eval.KNN(r.Bank, r.BankLabels, r.Queries, r.Labels, k, temperature, r.Classes)
+	return top1
+}
+
+// builtIn are the metrics besides those that package collapse diagnoses, which measure.Embedding takes together.
+func (e *Hook) builtIn() []Metric {
+	return []Metric{
+		{Name: run.Uniformity, Measure: func(r *Rows) float64 { return measure.Uniformity(r.Queries, 2) }},
+		{Name: run.Alignment, Measure: ofViews(func(a, b torch.Tensor) float64 { return measure.Alignment(a, b) })},
+		{Name: run.LiDAR, Detail: true, Measure: ofViews(func(a, b torch.Tensor) float64 {
+			return measure.LiDAR([]torch.Tensor{a, b})
+		})},
+		{Name: run.KNN, Measure: func(r *Rows) float64 {
+			if !r.labelled() {
+				return math.NaN()
+			}
+			return r.knn(e.Config.Probe.K, e.Config.Probe.Temperature)
+		}},
+		{Name: run.Support, Measure: func(r *Rows) float64 {
+			if r.Of != run.OfEmbedding || e.support == 0 || !r.Own || !r.labelled() {
+				return math.NaN()
+			}
+			// softmax(ẑ·Ŝᵀ/τ)·Y is the vote of all. Smoothing the labels does not move its maximum.
+			return r.knn(len(r.BankLabels), e.support)
+		}},
+		{Name: run.Linear, Measure: func(r *Rows) float64 {
+			if r.Of != run.OfBackbone || e.linear == nil || !r.Own {
+				return math.NaN()
+			}
+			return e.linear.Accuracy(r.Queries, r.Labels)
+		}},
+	}
+}
+
+// ofViews measures two views of the same images, where the method has two.
+func ofViews(measure func(a, b torch.Tensor) float64) func(r *Rows) float64 {
+	return func(r *Rows) float64 {
+		if !r.Views[0].Defined() {
+			return math.NaN()
+		}
+		return measure(r.Views[0], r.Views[1])
+	}
+}
+
+// checkNames refuses metrics that would take another number's key.
+func checkNames(metrics []Metric) error {
+	seen := map[string]bool{}
+	for _, m := range metrics {
+		if m.Name == "" || run.Taken(m.Name) || seen[m.Name] {
+			return run.Invalid(fmt.Errorf("a metric is called %q, which is empty or taken: give it another name", m.Name))
+		}
+		seen[m.Name] = true
+	}
+	return nil
+}
