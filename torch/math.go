@@ -28,9 +28,6 @@ func (t Tensor) Minimum(o Tensor) Tensor { return made("Minimum", C.plx_minimum(
 // Eq returns the truth values of t == o.
 func (t Tensor) Eq(o Tensor) Tensor { return made("Eq", C.plx_eq(t.ref(), o.ref())) }
 
-// Ne returns the truth values of t != o.
-func (t Tensor) Ne(o Tensor) Tensor { return made("Ne", C.plx_ne(t.ref(), o.ref())) }
-
 // Lt returns the truth values of t < o.
 func (t Tensor) Lt(o Tensor) Tensor { return made("Lt", C.plx_lt(t.ref(), o.ref())) }
 
@@ -55,9 +52,6 @@ func (t Tensor) Exp() Tensor { return made("Exp", C.plx_exp(t.ref())) }
 // Log returns ln t.
 func (t Tensor) Log() Tensor { return made("Log", C.plx_log(t.ref())) }
 
-// Log1p returns ln(1 + t).
-func (t Tensor) Log1p() Tensor { return made("Log1p", C.plx_log1p(t.ref())) }
-
 // Sqrt returns √t.
 func (t Tensor) Sqrt() Tensor { return made("Sqrt", C.plx_sqrt(t.ref())) }
 
@@ -69,15 +63,6 @@ func (t Tensor) ReLU() Tensor { return made("ReLU", C.plx_relu(t.ref())) }
 
 // GELU returns t·Φ(t), Φ the normal distribution function.
 func (t Tensor) GELU() Tensor { return made("GELU", C.plx_gelu(t.ref())) }
-
-// Sigmoid returns 1/(1 + e^-t).
-func (t Tensor) Sigmoid() Tensor { return made("Sigmoid", C.plx_sigmoid(t.ref())) }
-
-// Tanh returns tanh t.
-func (t Tensor) Tanh() Tensor { return made("Tanh", C.plx_tanh(t.ref())) }
-
-// Erf returns the error function of t.
-func (t Tensor) Erf() Tensor { return made("Erf", C.plx_erf(t.ref())) }
 
 // Sin returns sin t.
 func (t Tensor) Sin() Tensor { return made("Sin", C.plx_sin(t.ref())) }

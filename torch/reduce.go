@@ -58,9 +58,6 @@ func (t Tensor) TopK(k, dim int) (values, index Tensor) {
 	return values, own(i)
 }
 
-// CumSum returns the running sum along dim.
-func (t Tensor) CumSum(dim int) Tensor { return made("CumSum", C.plx_cumsum(t.ref(), C.int64_t(dim))) }
-
 // LogSumExp returns ln Σ e^t over dims without overflow.
 func (t Tensor) LogSumExp(dims ...int) Tensor {
 	d, n := ints(dims)
@@ -75,11 +72,6 @@ func (t Tensor) Softmax(dim int) Tensor {
 // LogSoftmax returns t - ln Σ e^t along dim.
 func (t Tensor) LogSoftmax(dim int) Tensor {
 	return made("LogSoftmax", C.plx_log_softmax(t.ref(), C.int64_t(dim)))
-}
-
-// CrossEntropy returns the mean over N rows of -log softmax(t)[target]; t is N x C, target N int64 class numbers.
-func (t Tensor) CrossEntropy(target Tensor) Tensor {
-	return made("CrossEntropy", C.plx_cross_entropy(t.ref(), target.ref()))
 }
 
 func truth(b bool) C.int {

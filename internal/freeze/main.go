@@ -6,7 +6,7 @@
 // scripts/golden calls it.
 //
 //	freeze [CASE...]                compare today's command; a method's name stands for all its cases
-//	freeze -against PATH [CASE...]  compare with another build of the command instead
+//	freeze -against PATH [CASE...]  compare with another build of the command instead, and the engine library beside it
 //	freeze -record [CASE...]        write the record for what this processor can do
 //	freeze -words [CASE...]         write the texts of the events anew; all else must be equal
 //	freeze -texts                   write testdata/golden/texts anew: help, lists and what mistakes are answered
@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +73,9 @@ func run() error {
 		o := command{path: *other, env: c.env}
 		if o.path, err = filepath.Abs(o.path); err != nil {
 			return err
+		}
+		if beside := filepath.Join(filepath.Dir(o.path), filepath.Base(library(root))); isFile(beside) {
+			o.env = append(slices.Clone(c.env), "PARALLAX_SHIM="+beside)
 		}
 		want, err := o.runAll(chosen, filepath.Join(dir, "other"), *jobs)
 		if err != nil {
@@ -145,4 +149,9 @@ func library(root string) string {
 		extension = ".dylib"
 	}
 	return filepath.Join(root, "bin", "libparallax_shim"+extension)
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }

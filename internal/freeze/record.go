@@ -203,8 +203,8 @@ func compare(root string, c command, got collection, list []testCase, dir string
 		}
 		v.notes = append(v.notes, fmt.Sprintf("%d differences from the record, which is of other processors", len(v.lines)))
 	}
-	old := command{env: c.env}
-	if old.path, err = buildBase(root, filepath.Join(dir, "base"), c.env); err != nil {
+	old, err := buildBase(root, filepath.Join(dir, "base"), c.env)
+	if err != nil {
 		return v, err
 	}
 	built, err := old.runAll(list, filepath.Join(dir, "old"), jobs)
@@ -216,35 +216,51 @@ func compare(root string, c command, got collection, list []testCase, dir string
 	return v, nil
 }
 
-// buildBase builds the command of base in a folder and returns its path. The engine library is today's.
-func buildBase(root, dir string, env []string) (string, error) {
+// buildBase builds base in a folder, with an engine library of its own: the table of today's is another one. Both are
+// built with the same libtorch.
+func buildBase(root, dir string, env []string) (command, error) {
 	git := func(arguments ...string) *exec.Cmd {
 		return exec.Command("git", append([]string{"-C", root}, arguments...)...)
 	}
 	if git("cat-file", "-e", base+"^{commit}").Run() != nil {
-		return "", errNoBase
+		return command{}, errNoBase
 	}
 	tree := filepath.Join(dir, "tree")
 	if err := os.MkdirAll(tree, 0o777); err != nil {
-		return "", err
+		return command{}, err
 	}
 	archive := filepath.Join(dir, "tree.tar")
 	if out, err := git("archive", "--output", archive, base).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("taking %s out of git: %w\n%s", base[:7], err, out)
+		return command{}, fmt.Errorf("taking %s out of git: %w\n%s", base[:7], err, out)
 	}
 	if out, err := exec.Command("tar", "-xf", archive, "-C", tree).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("unpacking %s: %w\n%s", base[:7], err, out)
+		return command{}, fmt.Errorf("unpacking %s: %w\n%s", base[:7], err, out)
 	}
-	program := filepath.Join(dir, "parallax")
-	if err := build(tree, program); err != nil {
-		return "", err
+	if os.Getenv("LIBTORCH") == "" {
+		if err := os.Symlink(filepath.Join(root, ".libtorch"), filepath.Join(tree, ".libtorch")); err != nil {
+			return command{}, err
+		}
 	}
-	trial := exec.Command(program, "pretrain", "--data", "synthetic:8", "--method", "simclr", "--size", "16",
+	// What its make shim does, without its set-up, which could fetch a libtorch.
+	for _, words := range [][]string{
+		{"python3", "scripts/libtorch.py", "flags", "bin/obj/libtorch.mk"},
+		{"make", "--no-print-directory", "-f", "scripts/shim.mk"},
+	} {
+		c := exec.Command(words[0], words[1:]...)
+		c.Dir = tree
+		if out, err := c.CombinedOutput(); err != nil {
+			return command{}, fmt.Errorf("building the engine library of %s: %s: %w\n%s", base[:7], strings.Join(words, " "), err, out)
+		}
+	}
+	old := command{path: filepath.Join(dir, "parallax"), env: append(slices.Clone(env), "PARALLAX_SHIM="+library(tree))}
+	if err := build(tree, old.path); err != nil {
+		return command{}, err
+	}
+	trial := exec.Command(old.path, "pretrain", "--data", "synthetic:8", "--method", "simclr", "--size", "16",
 		"--batch", "4", "--max-steps", "1", "--out", filepath.Join(dir, "trial"))
-	trial.Env = env
+	trial.Env = old.env
 	if out, err := trial.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s does not run with this engine library (make shim in a checkout of that commit builds "+
-			"its own, and PARALLAX_SHIM names it): %w\n%s", base[:7], err, out)
+		return command{}, fmt.Errorf("%s was built and does not run here: %w\n%s", base[:7], err, out)
 	}
-	return program, nil
+	return old, nil
 }

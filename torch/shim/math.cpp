@@ -11,11 +11,9 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/cos.h>
-#include <ATen/ops/cumsum.h>
 #include <ATen/ops/diagonal.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/eq.h>
-#include <ATen/ops/erf.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/from_blob.h>
@@ -34,7 +32,6 @@
 #include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/log.h>
-#include <ATen/ops/log1p.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/logical_not.h>
 #include <ATen/ops/logsumexp.h>
@@ -45,19 +42,16 @@
 #include <ATen/ops/mean.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/mul.h>
-#include <ATen/ops/ne.h>
 #include <ATen/ops/neg.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/scatter_add.h>
-#include <ATen/ops/sigmoid.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/sub.h>
 #include <ATen/ops/sum.h>
-#include <ATen/ops/tanh.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/var.h>
 #include <ATen/ops/where.h>
@@ -100,7 +94,6 @@ plx_value read(plx_tensor t, int dtype, void *out, int64_t bytes) {
 }
 plx_value to_dtype(plx_tensor t, int dtype) { return tensor([&] { return get(t).to(scalar_type(dtype)); }); }
 plx_value channels_last(plx_tensor t) { return tensor([&] { return get(t).contiguous(at::MemoryFormat::ChannelsLast); }); }
-plx_value contiguous(plx_tensor t) { return tensor([&] { return get(t).contiguous(); }); }
 plx_value clone(plx_tensor t) { return tensor([&] { return get(t).clone(); }); }
 
 plx_value add_scalar(plx_tensor t, double s) { return tensor([&] { return at::add(get(t), s); }); }
@@ -133,7 +126,6 @@ plx_value topk(plx_tensor t, int64_t k, int64_t d, plx_tensor *index) {
 		return values;
 	});
 }
-plx_value cumsum(plx_tensor t, int64_t d) { return tensor([&] { return at::cumsum(get(t), d); }); }
 plx_value logsumexp(plx_tensor t, const int64_t *d, int n, int keep) { return tensor([&] { return at::logsumexp(get(t), ints(d, n), keep != 0); }); }
 plx_value softmax(plx_tensor t, int64_t d) { return tensor([&] { return at::softmax(get(t), d); }); }
 plx_value log_softmax(plx_tensor t, int64_t d) { return tensor([&] { return at::log_softmax(get(t), d); }); }

@@ -10,7 +10,6 @@
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
@@ -73,7 +72,6 @@ plx_value group_norm(plx_tensor x, int64_t groups, plx_tensor w, plx_tensor b, d
 	return tensor([&] { return at::group_norm(get(x), groups, optional(w), optional(b), eps); });
 }
 plx_value attention(plx_tensor q, plx_tensor k, plx_tensor v) { return tensor([&] { return at::scaled_dot_product_attention(get(q), get(k), get(v)); }); }
-plx_value cross_entropy(plx_tensor logits, plx_tensor target) { return tensor([&] { return at::cross_entropy_loss(get(logits), get(target)); }); }
 
 plx_value set_requires_grad(plx_tensor t, int on) { return done([&] { get(t).requires_grad_(on != 0); }); }
 plx_value requires_grad(plx_tensor t) { return value([&] { return get(t).requires_grad(); }); }
