@@ -54,8 +54,8 @@ func Uniform(fan int) Init {
 	}
 }
 
-// TruncNormal draws from a normal distribution of the given standard deviation, and again where a value is more than
-// two of them from 0: how ViTs are initialised, with 0.02.
+// TruncNormal draws from a normal distribution of the given standard deviation and redraws values beyond two standard
+// deviations. ViTs are initialised with it, with 0.02.
 func TruncNormal(std float64) Init {
 	return func(r *rand.Rand, _ []int, values []float64) {
 		for i := range values {

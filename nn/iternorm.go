@@ -14,9 +14,9 @@ type IterNorm struct {
 	groups, channels, d, newtonSteps int
 }
 
-// NewIterNorm makes the layer for d features in at most the given number of groups, each of the same number of
-// features: of d/groups, rounded up, halved until it divides d. Its buffers are running_mean (d), running_wm (groups x
-// channels x channels) and, as batch norm's, num_batches_tracked.
+// NewIterNorm makes the layer for d features in groups of equal size: d/groups, rounded up, then halved until it
+// divides d. Its buffers are running_mean (d), running_wm (groups x channels x channels) and, as in batch norm,
+// num_batches_tracked.
 func NewIterNorm(p *Params, d, groups, iterations int) *IterNorm {
 	channels := (d + groups - 1) / groups
 	for d%channels != 0 {
@@ -37,7 +37,7 @@ func NewIterNorm(p *Params, d, groups, iterations int) *IterNorm {
 	}
 }
 
-// Forward whitens x, N x d. It computes in the parameters' type under autocast, too.
+// Forward whitens x, N x d. Even under autocast it computes in the parameters' type.
 func (l *IterNorm) Forward(x torch.Tensor) (out torch.Tensor) {
 	torch.Autocast(false, func() {
 		x = x.To(l.weight.DType())
@@ -62,7 +62,7 @@ func (l *IterNorm) grouped(x torch.Tensor) torch.Tensor {
 	return x.T().Reshape(l.groups, l.channels, x.Size(0))
 }
 
-// newton approaches Σ^(-1/2), groups x channels x channels, for centred features.
+// newton approximates Σ^(-1/2), groups x channels x channels, for centred features.
 func (l *IterNorm) newton(x torch.Tensor) torch.Tensor {
 	eye := torch.Eye(l.channels, x.DType())
 	sigma := x.MatMul(x.Transpose(1, 2)).Scale(1 / float64(x.Size(2))).Add(eye.Scale(1e-5)) // Σ = xxᵀ/N + εI

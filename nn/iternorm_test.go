@@ -121,7 +121,7 @@ func TestIterNormAgainstLoops(t *testing.T) {
 	}
 }
 
-// After enough iterations, and before rounding adds up, the covariance of a group is the identity, but for ε.
+// After enough iterations, and before rounding adds up, the covariance of a group is the identity, up to ε.
 func TestIterNormWhitens(t *testing.T) {
 	in(t, func(p *nn.Params) {
 		const n, d = 40, 4
@@ -131,7 +131,7 @@ func TestIterNormWhitens(t *testing.T) {
 	})
 }
 
-// Out of training it is a fixed map by the running statistics, and leaves these alone.
+// In evaluation mode it is a fixed map by the running statistics, and does not change them.
 func TestIterNormEvaluates(t *testing.T) {
 	in(t, func(p *nn.Params) {
 		layer := nn.NewIterNorm(p, 4, 2, 5)

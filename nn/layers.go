@@ -35,10 +35,10 @@ func (s Sequential) Forward(x torch.Tensor) torch.Tensor {
 // Linear is x·Wᵀ + b: N x ... x in -> N x ... x out.
 type Linear struct {
 	weight, bias torch.Tensor
-	standardize  bool // the weight, before each use
+	standardize  bool // standardise the weight before each use
 }
 
-// NewLinear makes a linear layer with parameters weight (out x in) and, when asked, bias (out).
+// NewLinear makes a linear layer with the parameter weight (out x in) and, if bias is true, bias (out).
 func NewLinear(p *Params, in, out int, bias bool) *Linear {
 	l := &Linear{weight: p.Param("weight", Uniform(in), out, in)}
 	if bias {
@@ -52,7 +52,7 @@ func NewLinearFrom(p *Params, init Init, in, out int) *Linear {
 	return &Linear{weight: p.Param("weight", init, out, in), bias: p.Param("bias", Constant(0), out)}
 }
 
-// Square returns W of a layer that is one square matrix and nothing else.
+// Square returns W if the layer is one square matrix without bias.
 func (l *Linear) Square() (w torch.Tensor, ok bool) {
 	shape := l.weight.Shape()
 	return l.weight, shape[0] == shape[1] && !l.bias.Defined() && !l.standardize
@@ -71,7 +71,7 @@ func (l *Linear) Forward(x torch.Tensor) torch.Tensor {
 type Conv struct {
 	weight          torch.Tensor
 	stride, padding int
-	standardize     bool // the weight, before each use
+	standardize     bool // standardise the weight before each use
 }
 
 // NewConv makes a square convolution with the parameter weight (out x in x kernel x kernel).
@@ -89,7 +89,7 @@ func (c *Conv) Forward(x torch.Tensor) torch.Tensor {
 }
 
 // BatchNorm normalises each feature (dimension 1) over the batch and space: Ioffe & Szegedy 2015, with PyTorch's eps
-// 1e-5 and momentum 0.1. Its mode is that of its Params.
+// 1e-5 and momentum 0.1. Params.Train switches it between training and evaluation.
 type BatchNorm struct {
 	params                             *Params
 	weight, bias, mean, variance, seen torch.Tensor

@@ -7,16 +7,16 @@ import (
 	"strconv"
 )
 
-// MLP describes a multi-layer perceptron: linear layers with batch norm and ReLU after each hidden one. It is what
-// projectors and predictors are. Without widths it is the identity, with one it is linear. Another Norm takes batch
-// norm's place where there would be one.
+// MLP describes a multi-layer perceptron: linear layers with batch norm and ReLU after each hidden one. Projectors and
+// predictors are MLPs. Without widths it is the identity; with one it is linear. Norm replaces batch norm by another
+// normalisation.
 type MLP struct {
-	// of every layer's output; the last is the MLP's. An empty list: no layers, it gives back what it gets
+	// output width of every layer; the last is the MLP's. An empty list: no layers, the output is the input
 	Widths       []int
 	BatchNorm    bool // batch norm after the hidden layers, whose linear layers then have no bias
 	OutputNorm   bool // batch norm after the last layer, which then has no bias
 	OutputAffine bool // whether that batch norm has a weight and a bias
-	// what stands in the places of batch norm: batch, group (with weight standardisation), layer, none or tuned
+	// the normalisation used as batch norm: batch, group (with weight standardisation), layer, none or tuned
 	Norm Norm
 }
 
@@ -28,7 +28,7 @@ func (m MLP) Out(in int) int {
 	return m.Widths[len(m.Widths)-1]
 }
 
-// Validate checks the widths; name is how the error calls the MLP.
+// Validate checks the widths; name is what the error calls the MLP.
 func (m MLP) Validate(name string) error {
 	for _, w := range m.Widths {
 		if w < 1 {

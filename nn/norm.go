@@ -9,24 +9,24 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Norm is a kind of normalisation. It makes the layers of a network that depend on it: the normalisation itself, and
-// the linear layers and convolutions before it. The zero value is batch norm.
+// Norm is a kind of normalisation. It makes the layers that depend on that kind: the normalisation itself, and the
+// linear layers and convolutions before it. The zero value is batch norm.
 type Norm int
 
 const (
 	// BatchStatistics is batch norm: see [BatchNorm].
 	BatchStatistics Norm = iota
-	// GroupStatistics is group norm with weight standardisation, which know nothing of the other images of the batch:
-	// Wu & He, arXiv:1803.08494, and Qiao et al., arXiv:1903.10520, as BYOL without batch statistics has them
-	// (Richemond et al., arXiv:2010.10241). A group has 16 channels, or more where 16 does not divide them.
+	// GroupStatistics is group norm with weight standardisation; neither uses the other images of the batch: Wu & He,
+	// arXiv:1803.08494, and Qiao et al., arXiv:1903.10520, as in BYOL without batch statistics (Richemond et al.,
+	// arXiv:2010.10241). A group has 16 channels, or more if 16 does not divide them.
 	GroupStatistics
 	// LayerStatistics is group norm with one group, over all of an image's features, without weight standardisation.
 	LayerStatistics
-	// NoStatistics leaves of batch norm what it learns, the weight and the bias of each feature: see [Affine].
+	// NoStatistics keeps only what batch norm learns, the weight and the bias of each feature: see [Affine].
 	NoStatistics
-	// FirstStatistics is NoStatistics with an initialisation tuned to the data: weight and bias start so that they do
-	// to the first batch what batch norm would (Richemond et al.: without batch statistics BYOL reaches 65.7 % with it
-	// and nothing without).
+	// FirstStatistics is NoStatistics with an initialisation tuned to the data: with the initial weight and bias, the
+	// first batch comes out as from batch norm (Richemond et al.: without batch statistics, BYOL reaches 65.7 % with
+	// this initialisation and learns nothing without).
 	FirstStatistics
 )
 
@@ -77,28 +77,28 @@ func (n Norm) Layer(p *Params, features int, affine bool) Layer {
 	return NewBatchNorm(p, features, affine)
 }
 
-// Linear makes a linear layer without bias for a normalisation to follow.
+// Linear makes a linear layer without bias that a normalisation follows.
 func (n Norm) Linear(p *Params, in, out int) *Linear {
 	l := NewLinear(p, in, out, false)
 	l.standardize = n == GroupStatistics
 	return l
 }
 
-// Conv makes a convolution for a normalisation to follow, or to go before as in a pre-activation network.
+// Conv makes a convolution that a normalisation follows, or precedes as in a pre-activation network.
 func (n Norm) Conv(p *Params, in, out, kernel, stride, padding int) *Conv {
 	c := NewConv(p, in, out, kernel, stride, padding)
 	c.standardize = n == GroupStatistics
 	return c
 }
 
-// standardized returns w with the weights of every output at mean 0 and variance 1: weight standardisation (Qiao et
-// al.).
+// standardized returns w with the weights of every output shifted and scaled to mean 0 and variance 1: weight
+// standardisation (Qiao et al.).
 func standardized(w torch.Tensor) torch.Tensor {
 	shape := w.Shape()
 	return w.Reshape(shape[0], w.Len()/shape[0]).Standardize(1).Reshape(shape...)
 }
 
-// GroupNorm normalises every image's features (dimension 1) over groups of neighbouring ones and space, with PyTorch's
+// GroupNorm normalises each image over space and over groups of neighbouring features (dimension 1), with PyTorch's
 // eps 1e-5.
 type GroupNorm struct {
 	weight, bias torch.Tensor
@@ -140,12 +140,12 @@ func (l *LayerNorm) Forward(x torch.Tensor) torch.Tensor {
 type Affine struct {
 	params              *Params
 	weight, bias, tuned torch.Tensor
-	waiting             bool // for the first batch, as far as this process has seen
+	waiting             bool // for the first batch, as far as this process knows
 }
 
-// NewAffine makes it for n features, with parameters weight, 1, and bias, 0. When tune is true, the first batch that it
-// sees in training mode changes them, so that they do to this batch what batch norm with the same weight and bias
-// would; the buffer tuned says that this was done.
+// NewAffine makes the layer for n features, with the parameters weight, 1, and bias, 0. If tune is true, the first
+// batch in training mode changes them, so that this batch comes out as from batch norm with the same weight and bias.
+// The buffer tuned records that this was done.
 func NewAffine(p *Params, n int, tune bool) *Affine {
 	a := &Affine{params: p, weight: p.Param("weight", Constant(1), n), bias: p.Param("bias", Constant(0), n),
 		waiting: tune}

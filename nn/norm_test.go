@@ -110,8 +110,8 @@ func TestWeightStandardization(t *testing.T) {
 	})
 }
 
-// The first batch in training mode comes out as from batch norm; then weight and bias stay. A process that finds them
-// tuned leaves them.
+// The first batch in training mode comes out as from batch norm; then weight and bias stay. A process that loads tuned
+// ones does not change them.
 func TestFirstStatistics(t *testing.T) {
 	in(t, func(p *nn.Params) {
 		x, other := waves(4, 5, 3, 3), waves(2, 5, 3, 3).Scale(7)
@@ -132,7 +132,7 @@ func TestFirstStatistics(t *testing.T) {
 	})
 }
 
-// What each norm leaves in an MLP of two layers with norms in both places.
+// What each norm puts into an MLP of two layers, with norms in both places.
 func TestNormsOfAnMLP(t *testing.T) {
 	const plain = "0.linear.weight 0.linear.bias 1.linear.weight 1.linear.bias"
 	const normed = "0.linear.weight 0.norm.weight 0.norm.bias 1.linear.weight"

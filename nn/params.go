@@ -9,9 +9,9 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Params is a tree of named tensors: parameters, which optimisers move, and buffers, which are state of another kind
+// Params is a tree of named tensors: parameters, which optimisers move, and buffers, which are state of other kinds
 // (running statistics, queues, centres). A Params value is one subtree; [Params.Sub] descends. All tensors are Owned
-// and live until [Params.Free]. Use it inside torch.Scope.
+// and live until [Params.Free]. Use Params inside torch.Scope.
 type Params struct {
 	tree   *tree
 	prefix string
@@ -32,9 +32,9 @@ type Named struct {
 	Buffer bool // true: no optimiser moves it
 }
 
-// NewParams returns an empty tree whose floating tensors will be of type dtype (torch.F32, or F64 for tests) and whose
-// initial values are a function of (seed, full name) alone: a network keeps its initialisation when another part of
-// the tree changes. It starts in training mode.
+// NewParams returns an empty tree in training mode. Its floating-point tensors will be of type dtype (torch.F32, or
+// F64 for tests). Their initial values depend on seed and full name alone: a network keeps its initialisation when
+// another part of the tree changes.
 func NewParams(seed uint64, dtype torch.DType) *Params {
 	return &Params{tree: &tree{seed: seed, dtype: dtype, training: true, entries: map[string]Named{}}}
 }
@@ -44,7 +44,7 @@ func (p *Params) Sub(name string) *Params {
 	return &Params{tree: p.tree, prefix: p.prefix + name + "."}
 }
 
-// Prefix returns what the full names of the subtree's tensors begin with: "backbone.", or "" for the whole tree.
+// Prefix returns the beginning of the full names of the subtree's tensors: "backbone.", or "" for the whole tree.
 func (p *Params) Prefix() string { return p.prefix }
 
 // Param makes the parameter called name with values drawn by init.
@@ -54,12 +54,12 @@ func (p *Params) Param(name string, init Init, shape ...int) torch.Tensor {
 	return p.add(full, t, false)
 }
 
-// Buffer makes the buffer called name, holding v.
+// Buffer makes the buffer called name, with the value v.
 func (p *Params) Buffer(name string, v torch.Tensor) torch.Tensor {
 	return p.add(p.prefix+name, v, true)
 }
 
-// DType returns the type of the floating tensors in the tree.
+// DType returns the type of the tree's floating-point tensors.
 func (p *Params) DType() torch.DType { return p.tree.dtype }
 
 func (p *Params) add(full string, t torch.Tensor, buffer bool) torch.Tensor {
@@ -77,7 +77,7 @@ func (p *Params) Train(on bool) { p.tree.training = on }
 // Training reports whether the tree is in training mode.
 func (p *Params) Training() bool { return p.tree.training }
 
-// All returns the tensors of the subtree in the order they were made, which is torchvision's order for its networks.
+// All returns the tensors of the subtree in the order they were made; for torchvision's networks that is its order.
 func (p *Params) All() []Named {
 	var all []Named
 	for _, name := range p.tree.order {
@@ -88,7 +88,7 @@ func (p *Params) All() []Named {
 	return all
 }
 
-// Trainable returns the parameters of the subtree that backward reaches, without buffers and what [Params.Freeze] set.
+// Trainable returns the parameters of the subtree without those that [Params.Freeze] froze.
 func (p *Params) Trainable() []Named {
 	var out []Named
 	for _, n := range p.All() {
@@ -99,7 +99,7 @@ func (p *Params) Trainable() []Named {
 	return out
 }
 
-// Freeze takes the parameters of the subtree out of training for good: a momentum target, a fixed predictor.
+// Freeze takes the parameters of the subtree out of training for good, for a momentum target or a fixed predictor.
 func (p *Params) Freeze() {
 	for _, n := range p.All() {
 		if !n.Buffer {
@@ -131,7 +131,7 @@ func (p *Params) Free() {
 	p.tree.order = kept
 }
 
-// pair returns the tensors of p and of other that have the same local name.
+// pair returns the tensors of p and other that have the same local name.
 func (p *Params) pair(other *Params, buffers bool) (mine, theirs []torch.Tensor) {
 	for _, n := range p.All() {
 		if n.Buffer && !buffers {
@@ -154,9 +154,9 @@ func (p *Params) CopyFrom(other *Params) {
 	}
 }
 
-// MoveTowards makes every parameter ξ of the subtree momentum·ξ + (1-momentum)·θ, θ the one of the same name in online.
-// Buffers are left alone: the batch-norm statistics of a momentum target are those of its own forward passes, as in
-// MoCo's and BYOL's official code.
+// MoveTowards makes every parameter ξ of the subtree momentum·ξ + (1-momentum)·θ, where θ is the parameter of the same
+// name in online. It leaves buffers alone: the batch-norm statistics of a momentum target are those of its own forward
+// passes, as in MoCo's and BYOL's official code.
 func (p *Params) MoveTowards(online *Params, momentum float64) {
 	mine, theirs := p.pair(online, false)
 	torch.LerpInto(mine, theirs, 1-momentum)
@@ -182,8 +182,8 @@ func (p *Params) LoadLocal(states []State) error {
 	return p.Load(full)
 }
 
-// Load overwrites the subtree with states whose names match, converting floating types. It is strict: a tensor of the
-// subtree that is missing, one too many, and another shape are errors, and then nothing was changed.
+// Load overwrites the subtree with states of the same names and converts floating-point types. It is strict: a missing
+// tensor, a surplus one or another shape is an error, and then Load changes nothing.
 func (p *Params) Load(states []State) error {
 	byName := make(map[string]State, len(states))
 	for _, s := range states {

@@ -9,18 +9,17 @@ import (
 )
 
 // Queue holds the newest rows of many batches, l2-normalised: MoCo's dictionary of keys (He et al., arXiv:1911.05722,
-// section 3.2), NNCLR's support set. It is a ring of any size, a multiple of the batch or not, and begins with random
+// section 3.2) or NNCLR's support set. It is a ring of any size, a multiple of the batch or not, and begins with random
 // unit rows, as in MoCo's official code. All of it is buffers, so that a checkpoint holds it.
 //
-// A loss must not see the rows of its own batch. So a method offers them in Forward and enqueues them in Update.
+// A loss must not see the rows of its own batch. So a method offers rows in Forward and enqueues them in Update.
 type Queue struct {
 	rows, next               torch.Tensor // size x width; batch x width, offered but not enqueued
 	pointer, filled, offered torch.Tensor // scalars, int64
 }
 
-// NewQueue makes a queue of size rows of the given width, to which at most batch rows are offered at a time. Its
-// buffers are rows, next, pointer, filled and offered; the first content of rows is a function of the seed and the
-// name.
+// NewQueue makes a queue of size rows of the given width; at most batch rows are offered at a time. Its buffers are
+// rows, next, pointer, filled and offered. The first content of rows depends on the seed and the name alone.
 func NewQueue(p *Params, size, width, batch int) *Queue {
 	zero := func() torch.Tensor { return torch.Zeros(torch.I64) }
 	return &Queue{
@@ -40,17 +39,17 @@ func normal(r *rand.Rand, _ []int, values []float64) {
 	}
 }
 
-// Rows returns the queue's rows, size x width, in no order that means anything. Do not change them.
+// Rows returns the queue's rows, size x width, in no meaningful order. Do not change them.
 func (q *Queue) Rows() torch.Tensor { return q.rows }
 
 // Pointer returns the number of the row that is overwritten next: the oldest.
 func (q *Queue) Pointer() int { return int(q.pointer.Item()) }
 
-// Filled returns how many rows were enqueued, at most the queue's size: the others are still those it began with.
+// Filled returns how many rows were enqueued, at most the queue's size: the others are still the initial ones.
 func (q *Queue) Filled() int { return int(q.filled.Item()) }
 
-// Offer keeps rows, N x width, for the next Enqueue, in the place of those offered before: of a step that accumulates
-// several batches, the last one's are enqueued.
+// Offer keeps rows, N x width, for the next Enqueue and replaces those offered before: if a step accumulates several
+// batches, the rows of the last one are enqueued.
 func (q *Queue) Offer(rows torch.Tensor) {
 	n := rows.Size(0)
 	if most := q.next.Size(0); n > most {
@@ -60,8 +59,8 @@ func (q *Queue) Offer(rows torch.Tensor) {
 	set(q.offered, n)
 }
 
-// Enqueue puts the offered rows in the place of the oldest ones. The first of them is the newest and stays longest;
-// when there are more than the queue holds, the last ones do not enter.
+// Enqueue overwrites the oldest rows with the offered ones. The first offered row is the newest and stays longest; if
+// more are offered than the queue holds, the last ones do not enter.
 func (q *Queue) Enqueue() {
 	size, at := q.rows.Size(0), q.Pointer()
 	n := min(size, int(q.offered.Item()))

@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// batch is n rows of width 2, each the unit vector of an angle of its own and of any length.
+// batch is n rows of width 2, each the unit vector of its own angle times any length.
 func batch(first, n int) (rows torch.Tensor, angles []float64) {
 	var values []float64
 	for i := range n {
@@ -34,15 +34,15 @@ func anglesOf(rows torch.Tensor) []float64 {
 	return angles
 }
 
-// A queue is compared with the plainest one there is, a list with the newest at the front that is cut at its size; for
-// batches that divide it and that do not, of different sizes, and larger than the queue.
+// The queue is compared with the plainest one, a list with the newest row at the front, cut at its size. The batches
+// divide the size or not, differ in size, and some are larger than the queue.
 func TestQueueIsAList(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range []int{1, 3, 7, 8, 24} {
 		in(t, func(p *nn.Params) {
 			q := nn.NewQueue(p, size, 2, 11)
 			list := anglesOf(q.Rows())
-			slices.Reverse(list) // of the rows it begins with, number 0 is the oldest
+			slices.Reverse(list) // of the initial rows, number 0 is the oldest
 			total := 0
 			for range 12 {
 				n := 1 + r.IntN(11)
@@ -99,7 +99,7 @@ func TestQueueBegins(t *testing.T) {
 	})
 }
 
-// What it holds is in the tree's state, so that a checkpoint gives it back, offered rows too.
+// The tree's state holds the queue, so that a checkpoint restores it, offered rows too.
 func TestQueueIsRestored(t *testing.T) {
 	in(t, func(p *nn.Params) {
 		other := nn.NewParams(2, torch.F64)

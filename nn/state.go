@@ -10,7 +10,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// State is a tensor taken out of libtorch: what checkpoints hold.
+// State is a tensor copied out of libtorch, as checkpoints hold it.
 type State struct {
 	Name  string
 	DType torch.DType
@@ -36,7 +36,7 @@ func WriteStates(w io.Writer, states []State, metadata map[string]string) error 
 	return safetensors.Write(w, tensors, metadata)
 }
 
-// ReadStates reads a safetensors file whole.
+// ReadStates reads a whole safetensors file.
 func ReadStates(path string) (states []State, metadata map[string]string, err error) {
 	f, err := safetensors.Open(path)
 	if err != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package optim moves parameters down their gradients: optimisers as plain data ([SGD], [Adam], [AdamW], [LARS]) that
-// are started over a list of parameters, learning-rate schedules, and clipping. Everything here runs inside torch.Scope
-// and repeats to the bit: an optimiser that loads the state of another goes on exactly where that one was.
+// Package optim moves parameters down their gradients. It has optimisers as plain data ([SGD], [Adam], [AdamW],
+// [LARS]), started over a list of parameters, learning-rate schedules, and clipping. Everything here runs inside
+// torch.Scope and is bit-reproducible: an optimiser that loads the state of another continues exactly where it was.
 package optim

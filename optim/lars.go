@@ -4,23 +4,23 @@ package optim
 
 import "github.com/parallax-ssl/parallax/torch"
 
-// LARS is SGD with momentum whose gradients are first scaled tensor by tensor to the size of the weights (You et al.,
+// LARS is SGD with momentum that first scales the gradient of each tensor to the size of its weights (You et al.,
 // arXiv:1708.03888): g = trust·(∇ + decay·p), trust = eta·‖p‖ / (‖∇‖ + decay·‖p‖ + eps). A tensor whose weights or
 // gradient are all zero keeps its plain gradient, without weight decay, as in solo-learn and lightly.
 type LARS struct {
 	Momentum           float64 // 0 (none) to below 1
 	WeightDecay        float64
 	Eta                float64 // the trust coefficient, above 0; the paper's is 0.001
-	Clip               bool    // trust = min(trust/rate, 1): the step rate·trust then is at most that of plain SGD
+	Clip               bool    // trust = min(trust/rate, 1): the step rate·trust is then at most that of plain SGD
 	Eps                float64 // keeps the denominator from 0; 1e-8
 	Nesterov           bool
-	ExcludeBiasAndNorm bool // parameters of one dimension are moved as by SGD without weight decay
+	ExcludeBiasAndNorm bool // parameters of one dimension move as by SGD without weight decay
 }
 
 // Slots returns the momentum.
 func (l LARS) Slots() []string { return SGD{Momentum: l.Momentum}.Slots() }
 
-// Move makes one step. The norms of all tensors are read back at once: one wait for the device, not one per tensor.
+// Move makes one step. It reads the norms of all tensors back at once, so that it waits for the device only once.
 func (l LARS) Move(p Part) {
 	if !p.Vector || !l.ExcludeBiasAndNorm {
 		l.scale(p)

@@ -25,7 +25,7 @@ var rules = map[string]optim.Rule{
 		ExcludeBiasAndNorm: true},
 }
 
-// in runs f in a Scope. f runs on libtorch's goroutine, where t.Fatal has no place.
+// in runs f in a Scope. f runs on libtorch's goroutine, where t.Fatal must not be called.
 func in(t *testing.T, f func() error) {
 	t.Helper()
 	if err := torch.Scope(f); err != nil {
@@ -214,7 +214,7 @@ func TestGroupsSetTheRate(t *testing.T) {
 	}
 }
 
-// Where a group is without weight decay the rule moves what it has as one without any would, and the others as before.
+// In a group without weight decay, parameters move as by a rule without weight decay; the others move as before.
 func TestGroupsWithoutWeightDecay(t *testing.T) {
 	const rate, decay = 0.1, 0.2
 	for name, with := range map[string]func(decay float64) optim.Rule{
@@ -253,7 +253,7 @@ func TestGroupsWithoutWeightDecay(t *testing.T) {
 	}
 }
 
-// TestWeightDecayAlone gives a zero gradient: weights shrink by the factor that each paper says, excluded ones stay.
+// TestWeightDecayAlone gives a zero gradient: weights shrink by each paper's factor, excluded ones stay.
 func TestWeightDecayAlone(t *testing.T) {
 	const rate, decay = 0.1, 0.2
 	for _, c := range []struct {
@@ -289,9 +289,8 @@ func TestWeightDecayAlone(t *testing.T) {
 	}
 }
 
-// TestFirstStepOfMomentum: the buffer starts as the gradient, also when the group was frozen before. A rule with
-// another weight decay goes on with the same state: without gradients AdamW's decay alone moves a parameter, by what is
-// in force in each step.
+// A rule with another weight decay goes on with the same state: without gradients, AdamW's decay alone moves a
+// parameter, by the decay in force in each step.
 func TestAnotherWeightDecay(t *testing.T) {
 	in(t, func() error {
 		p := torch.FromFloat64([]float64{1, -2}, 2, 1).RequireGrad(true)
@@ -312,6 +311,7 @@ func TestAnotherWeightDecay(t *testing.T) {
 	})
 }
 
+// The buffer starts as the gradient, also when the group was frozen before.
 func TestFirstStepOfMomentum(t *testing.T) {
 	in(t, func() error {
 		p := torch.Zeros(torch.F64, 1, 1).RequireGrad(true)

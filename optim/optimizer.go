@@ -10,26 +10,26 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// A Rule is how an optimiser moves parameters. Rules are plain data: their fields are the hyperparameters but for the
+// A Rule is how an optimiser moves parameters. Rules are plain data: their fields are the hyperparameters except the
 // learning rate, which comes with every step.
 type Rule interface {
-	// Slots names the tensors that the rule keeps for each parameter, of its shape and zero at first.
+	// Slots names the tensors that the rule keeps for each parameter. They have its shape and start at zero.
 	Slots() []string
-	// Move makes one step for parameters that are treated alike.
+	// Move makes one step for parameters that are treated the same way.
 	Move(p Part)
 }
 
-// Part is those parameters of a step that are treated alike.
+// Part is the parameters of one step that are treated the same way.
 type Part struct {
-	Params    []torch.Tensor   // each with its gradient, which the rule may use up
+	Params    []torch.Tensor   // each with its gradient, which the rule may overwrite
 	Slots     [][]torch.Tensor // Slots[i][k] belongs to Params[k]; i as in Rule.Slots
 	Step      int              // number of the step for these parameters, from 1
 	Rate      float64          // the learning rate, at least 0
-	Vector    bool             // biases, and the weights of norms: what has at most one dimension
-	Undecayed bool             // of a group that weight decay leaves out
+	Vector    bool             // at most one dimension: biases, and the weights of norms
+	Undecayed bool             // the group has no weight decay
 }
 
-// Optimizer moves parameters by a Rule and keeps what it must remember of each.
+// Optimizer moves parameters by a Rule and keeps the state of each.
 type Optimizer struct {
 	rule    Rule
 	entries []*entry
@@ -42,7 +42,7 @@ type entry struct {
 	vector bool
 }
 
-// New starts an optimiser over params, nn.Params.Trainable() of what is to be trained. The tensors it keeps live until
+// New starts an optimiser over params: nn.Params.Trainable() of the networks to train. Its tensors live until
 // [Optimizer.Free].
 func New(rule Rule, params []nn.Named) *Optimizer {
 	o := &Optimizer{rule: rule}
@@ -60,14 +60,14 @@ func New(rule Rule, params []nn.Named) *Optimizer {
 	return o
 }
 
-// Use goes on by another rule that keeps the same tensors: one with another weight decay.
+// Use continues with another rule that keeps the same tensors, for example one with another weight decay.
 func (o *Optimizer) Use(rule Rule) { o.rule = rule }
 
 // Step moves the parameters that have a gradient; as in PyTorch, those that backward did not reach stay. rate is the
 // learning rate of this step, peak the largest of its schedule. A parameter belongs to the group with the longest
-// prefix of its name, if any: its rate is rate·Scale, or peak·Scale where Constant; there is no weight decay where
-// Undecayed; and while Frozen neither it nor its momentum moves, nor does weight decay. Step may use the gradients up:
-// clear them afterwards.
+// prefix of its name, if any. Its rate is rate·Scale, or peak·Scale if Constant. Undecayed switches weight decay off;
+// Frozen stops the parameter, its momentum and its weight decay. Step may overwrite the gradients: clear them
+// afterwards.
 func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
 	type kind struct {
 		rate              float64
@@ -104,7 +104,7 @@ func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
 	}
 }
 
-// groupOf is the group with the longest prefix of the name; without any, one that changes nothing.
+// groupOf is the group with the longest prefix of the name; if there is none, a group that changes nothing.
 func groupOf(name string, groups []nn.Group) nn.Group {
 	of, longest := nn.Group{Scale: 1}, -1
 	for _, g := range groups {
@@ -115,7 +115,7 @@ func groupOf(name string, groups []nn.Group) nn.Group {
 	return of
 }
 
-// Free frees what the optimiser keeps.
+// Free frees the optimiser's tensors.
 func (o *Optimizer) Free() {
 	for _, e := range o.entries {
 		torch.Free(e.slots...)

@@ -9,8 +9,8 @@ type Schedule interface {
 	At(step int) float64
 }
 
-// WarmupCosine goes from Start to Base on a line, in steps 0 to Warmup-1, and from there to Final along half a cosine,
-// which it reaches at step Total (Loshchilov & Hutter, arXiv:1608.03983; warm-up as in Goyal et al., arXiv:1706.02677).
+// WarmupCosine rises linearly from Start to Base in steps 0 to Warmup-1, then falls along half a cosine to Final, which
+// it reaches at step Total (Loshchilov & Hutter, arXiv:1608.03983; warm-up as in Goyal et al., arXiv:1706.02677).
 // The last warm-up step and the first after it both have the rate Base, as in solo-learn's
 // LinearWarmupCosineAnnealingLR.
 type WarmupCosine struct {

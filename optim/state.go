@@ -10,12 +10,12 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// stepSlot holds how many steps a parameter has made. It is kept for each of them, since a group may be frozen at
+// stepSlot holds how many steps a parameter has made. Every parameter has its own, since a group may be frozen at
 // first.
 const stepSlot = "step"
 
-// State copies out all that the optimiser must remember: per parameter NAME the tensors SLOT.NAME, and step.NAME, the
-// number of steps made, an int64 scalar.
+// State copies out the optimiser's state: for each parameter NAME the tensors SLOT.NAME, and step.NAME, the number of
+// steps made, an int64 scalar.
 func (o *Optimizer) State() []nn.State {
 	var out []nn.State
 	for _, e := range o.entries {
@@ -28,8 +28,8 @@ func (o *Optimizer) State() []nn.State {
 	return out
 }
 
-// Load goes back to what State returned. It is strict: a tensor that is missing, one too many, and another shape are
-// errors, and then nothing was changed.
+// Load restores what State returned. It is strict: a missing tensor, a surplus one or another shape is an error, and
+// then Load changes nothing.
 func (o *Optimizer) Load(states []nn.State) error {
 	byName := make(map[string]nn.State, len(states))
 	for _, s := range states {
@@ -61,7 +61,7 @@ func (o *Optimizer) Load(states []nn.State) error {
 		}
 	}
 	if want := len(o.entries) * (1 + len(o.rule.Slots())); len(states) != want {
-		return fmt.Errorf("%d optimiser states where %d are expected: they are of another optimiser or network",
+		return fmt.Errorf("%d optimiser states where %d are expected: they belong to another optimiser or network",
 			len(states), want)
 	}
 	for k, e := range o.entries {
@@ -76,7 +76,7 @@ func (o *Optimizer) Load(states []nn.State) error {
 func find(byName map[string]nn.State, name string, shape []int) (nn.State, error) {
 	s, ok := byName[name]
 	if !ok {
-		return s, fmt.Errorf("optimiser state %q is missing: the states are of another optimiser or network", name)
+		return s, fmt.Errorf("optimiser state %q is missing: the states belong to another optimiser or network", name)
 	}
 	if fmt.Sprint(s.Shape) != fmt.Sprint(shape) {
 		return s, fmt.Errorf("optimiser state %q has shape %v where the network has %v", name, s.Shape, shape)

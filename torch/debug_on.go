@@ -9,8 +9,8 @@ import "C"
 
 import "runtime/debug"
 
-// graves holds, for every tensor that was freed, the stack of its end. It only grows: the tag parallax_debug is for
-// hunting a lifetime bug, not for long runs.
+// graves holds the stack at which each freed tensor was freed. It only grows: the tag parallax_debug is for hunting a
+// lifetime bug, not for long runs.
 var graves = map[C.plx_tensor]string{}
 
 func tombstones(handles []C.plx_tensor) {
@@ -20,10 +20,11 @@ func tombstones(handles []C.plx_tensor) {
 	}
 }
 
-// ref is the handle to pass to the library. Where the tensor is dead already, it panics with both stacks.
+// ref is the handle to pass to the library. It panics with both stacks if the tensor was freed before.
 func (t Tensor) ref() C.plx_tensor {
 	if freed, dead := graves[t.h]; dead {
-		panic("torch: a tensor was used after its end\n\nused at:\n" + string(debug.Stack()) + "\nfreed at:\n" + freed)
+		panic("torch: a tensor was used after it was freed\n\nused at:\n" + string(debug.Stack()) +
+			"\nfreed at:\n" + freed)
 	}
 	return t.h
 }

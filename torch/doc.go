@@ -4,15 +4,15 @@
 //
 // # Lifetime
 //
-// A [Tensor] belongs to the [Scope] in which it was made and is freed when that scope ends, unless it was handed to
-// the scope around it ([Tensor.Keep]) or taken out of scopes altogether ([Tensor.Own], to be freed by [Free]). Nothing
-// is left to finalizers. A tensor used after its scope ended is answered with an error.
+// A [Tensor] belongs to the [Scope] in which it was made and is freed when that scope ends. [Tensor.Keep] hands it to
+// the scope around it; [Tensor.Own] takes it out of all scopes, to be freed by [Free]. Nothing is left to finalizers.
+// Using a tensor after its scope has ended is an error.
 //
 // # Threads
 //
 // libtorch keeps its gradient mode, its autocast mode and its OpenMP team per OS thread, and an unlocked goroutine
-// moves between threads. So one locked OS thread owns libtorch: Scope runs its function there, from whatever goroutine
-// it is called, one outermost scope at a time. Pixels cross goroutines, tensors do not.
+// moves between threads. So one locked OS thread owns libtorch. Scope runs its function on that thread, whichever
+// goroutine calls it, and runs one outermost scope at a time. Pixels cross goroutines, tensors do not.
 //
 // # Errors
 //
@@ -21,6 +21,6 @@
 //
 // # The shared library
 //
-// The operations are a C++ library of their own (torch/shim), opened at run time: Go code builds without libtorch, and
-// a missing engine is one clear sentence from the first Scope. [Load] says where it is looked for.
+// The operations are a C++ library of their own (torch/shim), opened at run time. So Go code builds without libtorch,
+// and the first Scope reports a missing engine in one sentence. [Load] says where it looks for the library.
 package torch

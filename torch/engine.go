@@ -23,7 +23,7 @@ import (
 // ErrNoEngine is wrapped by the error of Load when no engine library could be opened.
 var ErrNoEngine = errors.New("no engine library")
 
-// loaded is where the library was found, and on which device tensors are made.
+// loaded says where the library was found, and on which device tensors are made.
 var loaded struct {
 	sync.Mutex
 	path, device string
@@ -43,8 +43,8 @@ func Use(device string) error {
 	return nil
 }
 
-// Load opens the engine library, once; every Scope calls it. It is looked for in $PARALLAX_SHIM (a file), beside the
-// program, in bin/ of the module the program is run from (go run, go test), and in the user's cache folder.
+// Load opens the engine library, once; every Scope calls it. It looks in $PARALLAX_SHIM (a file), beside the program,
+// in bin/ of the module that the program is run from (go run, go test), and in the user's cache folder.
 func Load() error {
 	loaded.Lock()
 	defer loaded.Unlock()
@@ -115,8 +115,8 @@ func candidates(name string) []string {
 	return paths
 }
 
-// Describe returns what the engine says of itself: libtorch's version, its CPU capability, threads, back ends. Call it
-// inside a Scope.
+// Describe returns facts about the engine: libtorch's version, its CPU capability, threads, back ends. Call it inside
+// a Scope.
 func Describe() map[string]string {
 	var buffer [4096]C.char
 	done("Describe", C.plx_describe(&buffer[0], C.int64_t(len(buffer))))
@@ -128,7 +128,7 @@ func Describe() map[string]string {
 	return facts
 }
 
-// SetThreads sets how many threads one operation may use. Results on one machine are equal to the bit only for equal
+// SetThreads sets how many threads one operation may use. On one machine, results are bit-identical only for equal
 // thread counts.
 func SetThreads(n int) { done("SetThreads", C.plx_set_threads(C.int(n))) }
 
@@ -139,15 +139,15 @@ func NoGrad(f func()) {
 	f()
 }
 
-// Autocast runs f with matrix products and convolutions in bfloat16 when on, as torch.autocast does, and in the types
-// of their tensors when not, within another Autocast, too.
+// Autocast runs f with autocast on or off. When on, matrix products and convolutions compute in bfloat16, as under
+// torch.autocast; when off, in the types of their tensors. Calls nest; the innermost one holds.
 func Autocast(on bool, f func()) {
 	was := integer("Autocast", C.plx_set_autocast(truth(on)))
 	defer C.plx_set_autocast(C.int(was))
 	f()
 }
 
-// take turns an error text of the library into a Go string and frees it.
+// take turns an error text of the library into a Go string and frees the text.
 func take(e *C.char) string {
 	defer C.free(unsafe.Pointer(e))
 	return strings.TrimSpace(C.GoString(e))

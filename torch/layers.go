@@ -17,8 +17,8 @@ func Conv2d(x, w, b Tensor, stride, padding, groups int) Tensor {
 }
 
 // BatchNorm normalises each channel (dimension 1) of x. In training it uses the batch's statistics and moves the
-// running ones by momentum; otherwise it uses the running ones. w and b may be none; without running statistics (none)
-// the batch's are always used.
+// running ones by momentum; otherwise it uses the running ones. w and b may be none. If mean and variance are none, it
+// always uses the batch's statistics.
 func BatchNorm(x, w, b, mean, variance Tensor, training bool, momentum, eps float64) Tensor {
 	return made("BatchNorm", C.plx_batch_norm(x.ref(), w.ref(), b.ref(), mean.ref(), variance.ref(),
 		truth(training || !mean.Defined()), C.double(momentum), C.double(eps)))
@@ -29,7 +29,7 @@ func MaxPool2d(x Tensor, kernel, stride, padding int) Tensor {
 	return made("MaxPool2d", C.plx_max_pool2d(x.ref(), C.int64_t(kernel), C.int64_t(stride), C.int64_t(padding)))
 }
 
-// LayerNorm normalises x over its last dimensions, those of w; w and b have their shape.
+// LayerNorm normalises x over its last dimensions; w and b have the shape of those dimensions.
 func LayerNorm(x, w, b Tensor, eps float64) Tensor {
 	return made("LayerNorm", C.plx_layer_norm(x.ref(), w.ref(), b.ref(), C.double(eps)))
 }

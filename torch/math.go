@@ -70,7 +70,7 @@ func (t Tensor) Sin() Tensor { return made("Sin", C.plx_sin(t.ref())) }
 // Cos returns cos t.
 func (t Tensor) Cos() Tensor { return made("Cos", C.plx_cos(t.ref())) }
 
-// IsFinite returns where t is neither infinite nor NaN.
+// IsFinite returns true for the elements of t that are neither infinite nor NaN.
 func (t Tensor) IsFinite() Tensor { return made("IsFinite", C.plx_isfinite(t.ref())) }
 
 // Not returns the logical negation.
@@ -89,7 +89,7 @@ func (t Tensor) Scale(s float64) Tensor {
 // Pow returns t^e.
 func (t Tensor) Pow(e float64) Tensor { return made("Pow", C.plx_pow_scalar(t.ref(), C.double(e))) }
 
-// Clamp returns t held between lo and hi.
+// Clamp returns t clamped to [lo, hi].
 func (t Tensor) Clamp(lo, hi float64) Tensor {
 	return made("Clamp", C.plx_clamp(t.ref(), C.double(lo), C.double(hi)))
 }
@@ -113,7 +113,7 @@ func (t Tensor) SVDVals() Tensor { return made("SVDVals", C.plx_svdvals(t.ref())
 // EigValsH returns the eigenvalues of a symmetric matrix, smallest first.
 func (t Tensor) EigValsH() Tensor { return made("EigValsH", C.plx_eigvalsh(t.ref())) }
 
-// EigH returns the eigenvalues of a symmetric matrix, smallest first, and its eigenvectors, in the columns in the same
+// EigH returns the eigenvalues of a symmetric matrix, smallest first, and its eigenvectors as columns in the same
 // order.
 func (t Tensor) EigH() (values, vectors Tensor) {
 	var columns C.plx_tensor
@@ -121,8 +121,8 @@ func (t Tensor) EigH() (values, vectors Tensor) {
 	return values, own(columns)
 }
 
-// Cholesky returns the lower factor L of a symmetric matrix LLᵀ, and whether it is positive definite; L is of no use
-// when it is not. t may be a batch of matrices.
+// Cholesky returns the lower factor L of a symmetric matrix LLᵀ, and whether the matrix is positive definite. L is
+// meaningless when it is not. t may be a batch of matrices.
 func (t Tensor) Cholesky() (factor Tensor, ok bool) {
 	var info C.plx_tensor
 	factor = made("Cholesky", C.plx_cholesky(t.ref(), &info))
@@ -134,17 +134,17 @@ func (t Tensor) Cholesky() (factor Tensor, ok bool) {
 	return factor, true
 }
 
-// SolveTriangular returns the x of t·x = b for a lower triangular t, or an upper one.
+// SolveTriangular returns the x of t·x = b for a lower (or upper) triangular t.
 func (t Tensor) SolveTriangular(b Tensor, upper bool) Tensor {
 	return made("SolveTriangular", C.plx_solve_triangular(t.ref(), b.ref(), truth(upper)))
 }
 
-// Normalize returns t divided by its l2 norm along dim, the norm held above 1e-12 as in torch.nn.functional.normalize.
+// Normalize returns t divided by its l2 norm along dim, clamped to at least 1e-12 as in torch.nn.functional.normalize.
 func (t Tensor) Normalize(dim int) Tensor {
 	return t.Div(t.norm([]int{dim}, true).Clamp(1e-12, inf))
 }
 
-// Standardize returns t less its mean along dim, divided by √(biased variance + 1e-5): batch norm without affine
+// Standardize returns t minus its mean along dim, divided by √(biased variance + 1e-5): batch norm without affine
 // parameters.
 func (t Tensor) Standardize(dim int) Tensor {
 	centred := t.Sub(t.mean([]int{dim}, true))

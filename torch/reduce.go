@@ -9,7 +9,7 @@ import "math"
 
 var inf = math.Inf(1)
 
-// Reductions drop the dimensions they run over; without any they run over all.
+// A reduction drops the dimensions that it reduces. Without dims it reduces all of them.
 
 // Sum returns the sum over dims.
 func (t Tensor) Sum(dims ...int) Tensor {
@@ -20,7 +20,7 @@ func (t Tensor) Sum(dims ...int) Tensor {
 // Mean returns the mean over dims.
 func (t Tensor) Mean(dims ...int) Tensor { return t.mean(dims, false) }
 
-// MeanKeep is Mean with the dimensions kept, of size 1.
+// MeanKeep is Mean that keeps the reduced dimensions, with size 1.
 func (t Tensor) MeanKeep(dims ...int) Tensor { return t.mean(dims, true) }
 
 func (t Tensor) mean(dims []int, keep bool) Tensor {

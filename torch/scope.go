@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// scope holds the handles that end with it.
+// scope holds the handles that are freed when it ends.
 type scope struct {
 	around *scope
 	made   []C.plx_tensor
@@ -23,6 +23,7 @@ var innermost *scope
 
 // Scope runs f on libtorch's own thread and then frees every tensor that f made and did not Keep or Own. An operation
 // that fails ends f; Scope returns it as *Error. Scopes nest; an inner one runs at once.
+//
 // The first Scope of a process loads the engine and returns [ErrNoEngine] (wrapped) when there is none.
 func Scope(f func() error) error {
 	if err := Load(); err != nil {
@@ -64,7 +65,7 @@ func runScope(f func() error) (err error) {
 	return f()
 }
 
-// release frees handles, each once: an operation that hands back its own argument does not make a second handle.
+// release frees each handle once: an operation that returns its own argument does not make a second handle.
 func release(made []C.plx_tensor) {
 	if len(made) == 0 {
 		return
@@ -75,7 +76,7 @@ func release(made []C.plx_tensor) {
 	}
 }
 
-// own enters a fresh handle into the running scope.
+// own adds a fresh handle to the running scope.
 func own(h C.plx_tensor) Tensor {
 	if h != 0 {
 		if innermost == nil {
@@ -86,7 +87,7 @@ func own(h C.plx_tensor) Tensor {
 	return Tensor{h}
 }
 
-// leave takes a handle out of the running scope and says whether it was there.
+// leave takes a handle out of the running scope and reports whether it was there.
 func leave(h C.plx_tensor) bool {
 	if innermost == nil {
 		return false
@@ -101,8 +102,7 @@ func leave(h C.plx_tensor) bool {
 	return false
 }
 
-// Keep hands t to the scope around the running one and returns it. A tensor that the running scope does not hold is
-// left where it is.
+// Keep hands t to the scope around the running one and returns t. It does nothing if the running scope does not hold t.
 func (t Tensor) Keep() Tensor {
 	if t.h != 0 && leave(t.h) && innermost.around != nil {
 		innermost.around.made = append(innermost.around.made, t.h)
@@ -110,7 +110,7 @@ func (t Tensor) Keep() Tensor {
 	return t
 }
 
-// Own takes t out of every scope and returns it: it lives until [Free].
+// Own takes t out of every scope and returns it: t lives until [Free].
 func (t Tensor) Own() Tensor {
 	if t.h != 0 && !leave(t.h) {
 		panic(&Error{Op: "Own", Text: "the running scope does not hold this tensor"})
@@ -118,7 +118,7 @@ func (t Tensor) Own() Tensor {
 	return t
 }
 
-// Free frees tensors that were Owned, or early the ones of the running scope. The zero Tensor is skipped.
+// Free frees tensors that were Owned, or frees tensors of the running scope early. It skips the zero Tensor.
 func Free(ts ...Tensor) {
 	gone := make([]C.plx_tensor, 0, len(ts))
 	for _, t := range ts {
@@ -130,7 +130,7 @@ func Free(ts ...Tensor) {
 	release(gone)
 }
 
-// Live returns how many tensors exist in the process: leak tests compare it. Call it inside a Scope.
+// Live returns how many tensors exist in the process, for leak tests. Call it inside a Scope.
 func Live() int { return int(integer("Live", C.plx_live_tensors())) }
 
 // The owner is one goroutine locked to one OS thread for the life of the process.
@@ -159,8 +159,8 @@ func startOwner() {
 
 func onOwner() bool { return C.plx_thread() == ownerThread }
 
-// InScope reports whether the caller is inside a Scope, on libtorch's own thread. Nobody else can use libtorch until
-// that Scope ends, so what is called there must not wait for another goroutine's Scope.
+// InScope reports whether the caller is inside a Scope, on libtorch's own thread. No other goroutine can use libtorch
+// until that Scope ends, so code inside it must not wait for another goroutine's Scope.
 func InScope() bool { return Load() == nil && onOwner() }
 
 // owner runs f on the owner's thread and waits for it.

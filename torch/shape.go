@@ -36,12 +36,12 @@ func Cat(dim int, ts ...Tensor) Tensor {
 	return made("Cat", C.plx_cat(h, n, C.int64_t(dim)))
 }
 
-// Narrow returns n slices along dim from the index from on.
+// Narrow returns n slices along dim, starting at index from.
 func (t Tensor) Narrow(dim, from, n int) Tensor {
 	return made("Narrow", C.plx_narrow(t.ref(), C.int64_t(dim), C.int64_t(from), C.int64_t(n)))
 }
 
-// Chunk cuts t into n equal parts along dim.
+// Chunk splits t into n equal parts along dim.
 func (t Tensor) Chunk(dim, n int) []Tensor {
 	size := t.Size(dim)
 	if n < 1 || size%n != 0 {

@@ -14,7 +14,7 @@ import (
 // Tensor means "none".
 type Tensor struct{ h C.plx_tensor }
 
-// Defined reports whether t is a tensor at all.
+// Defined reports whether t is a tensor, not "none".
 func (t Tensor) Defined() bool { return t.h != 0 }
 
 // DType is the type of a tensor's elements.

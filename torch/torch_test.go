@@ -12,7 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// in runs f in a scope, fails the test on an error and on tensors left behind.
+// in runs f in a scope. It fails the test on an error and on tensors left behind.
 func in(t *testing.T, f func()) {
 	t.Helper()
 	live := -1
@@ -120,7 +120,7 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
-// refused reports whether f fails: with an error, or with the panic that the tag parallax_debug makes of it.
+// refused reports whether f fails: with an error, or with the panic that the tag parallax_debug makes of the error.
 func refused(f func()) (failed bool) {
 	defer func() { failed = failed || recover() != nil }()
 	return torch.Scope(func() error { f(); return nil }) != nil
@@ -256,8 +256,8 @@ func TestNormsAndAttention(t *testing.T) {
 	})
 }
 
-// A strided 1 x 1 convolution is a product with every stride-th pixel, and so is its gradient: with few channels, in
-// channels-last, libtorch's own wrote past the kernel's (train.cpp), which corrupts the heap sooner or later.
+// A strided 1 x 1 convolution is a product with every stride-th pixel, and so is its gradient. With few channels in
+// channels-last, libtorch's own gradient wrote past the end of the kernel's (train.cpp) and corrupted the heap.
 func TestStridedPointwiseConvolution(t *testing.T) {
 	for _, channels := range []int{2, 3, 4, 6, 8, 12} {
 		in(t, func() {
@@ -289,7 +289,7 @@ func TestStridedPointwiseConvolution(t *testing.T) {
 					return
 				}
 			}
-			// ∂/∂x is 2 wᵀ(w x) at those pixels, and 0 between them.
+			// ∂/∂x is 2 wᵀ(w x) at those pixels, and 0 elsewhere.
 			down, weight := x.Grad().Float64s(), w.Float64s()
 			for at, got := range down {
 				c, r, k, i := at%side, at/side%side, at/side/side%channels, at/side/side/channels

@@ -99,7 +99,7 @@ int dtype_of(at::ScalarType t) {
 namespace ops {
 
 plx_value start(const char *name) {
-	// Large activations are freed and allocated again at every step: keep them from going back to the kernel.
+	// Each step frees and reallocates large activations: keep them from going back to the kernel.
 #ifdef __GLIBC__
 	if (!mallopt(M_MMAP_THRESHOLD, 1 << 30)) mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, -1);

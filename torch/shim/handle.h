@@ -19,7 +19,7 @@ namespace plx {
 
 // Throws unless the caller is the thread that started the engine.
 void check_thread();
-// Stores t and answers its handle; an undefined tensor is handle 0.
+// Stores t and returns its handle; an undefined tensor is handle 0.
 int64_t put(at::Tensor t);
 // The tensor behind a handle; throws when its scope has ended.
 const at::Tensor &get(plx_tensor handle);

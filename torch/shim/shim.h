@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one door between Go and libtorch: a versioned table of C functions. The Go side opens the shared library that
-// holds them at run time (dlopen) and asks it for the table, so Go code builds without libtorch at hand.
+// The one door between Go and libtorch: a versioned table of C functions. The Go side opens the shared library at run
+// time (dlopen) and asks it for the table, so Go code builds without libtorch.
 //
-// A tensor is a handle, never a pointer: slot number in the low 32 bits, the slot's generation above. A handle that
-// outlived its tensor is answered with an error, not with undefined behaviour. 0 is "no tensor".
+// A tensor is a handle, never a pointer: the slot number in the low 32 bits, the slot's generation above. Using a
+// handle whose tensor was freed gives an error, not undefined behaviour. 0 is "no tensor".
 //
-// Every function hands its error back from the call itself (malloc'd text, freed by the caller; NULL when all is well).
+// Every call returns its error (malloc'd text, freed by the caller; NULL when all is well).
 #ifndef PARALLAX_SHIM_H
 #define PARALLAX_SHIM_H
 #include <stdint.h>
 
-// Raise it whenever a line of PLX_OPS changes: a library built from another table is refused.
+// Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
 #define PLX_VERSION 5
 
 typedef int64_t plx_tensor;
@@ -121,7 +121,7 @@ typedef struct {
 	PLX_OPS(PLX_FIELD)
 } plx_table;
 
-// The one exported symbol. Answers NULL when the library was built from another version of the table.
+// The one exported symbol. Returns NULL when the library was built from another version of the table.
 #define PLX_OPEN "plx_open"
 typedef const plx_table *(*plx_open_fn)(int version);
 

@@ -46,8 +46,9 @@ struct NoGrad {
 }  // namespace
 
 plx_value linear(plx_tensor x, plx_tensor w, plx_tensor b) { return tensor([&] { return at::linear(get(x), get(w), optional(b)); }); }
-// The gradient of a strided 1 x 1 kernel is written past its end by libtorch 2.11's oneDNN on AVX2, in channels-last with fewer than
-// 8 channels (seen with 2, 4 and 6). The same kernel over every stride-th pixel has no stride.
+// libtorch 2.11's oneDNN on AVX2 writes the gradient of a strided 1 x 1 kernel past its end, in channels-last with
+// fewer than 8 channels (seen with 2, 4 and 6). So the stride is taken first: the kernel over every stride-th pixel
+// has no stride.
 plx_value conv2d(plx_tensor x, plx_tensor w, plx_tensor b, int64_t stride, int64_t pad, int64_t groups) {
 	return tensor([&] {
 		at::Tensor in = get(x);

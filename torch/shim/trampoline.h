@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What cgo calls: plx_NAME(...) for every line of the table, through the pointer that engine.c filled.
+// What cgo calls: plx_NAME(...) for every line of the table, through the pointer that engine.c fills.
 #ifndef PARALLAX_TRAMPOLINE_H
 #define PARALLAX_TRAMPOLINE_H
 #include "shim.h"
 
 extern const plx_table *plx_ops;
 
-// Opens the library at path and fills plx_ops. Answers NULL, or why not (malloc'd).
+// Opens the library at path and fills plx_ops. Returns NULL, or what went wrong (malloc'd).
 char *plx_load(const char *path);
-// The calling OS thread, to tell the owner's from others.
+// Returns the calling OS thread, to tell the owner's thread from others.
 uint64_t plx_thread(void);
 
 #define PLX_CALL(result, name, params, args) static inline result plx_##name params { return plx_ops->name args; }
