@@ -11,7 +11,7 @@ import (
 	"github.com/parallax-ssl/parallax/internal/tfevents"
 )
 
-// openBoard begins a new file of events in the folder, which hides what older ones say past step.
+// openBoard begins a new file of TensorBoard events in the folder. It hides what older files say past step.
 func (l *Log) openBoard(folder string, step int) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return explain("making "+folder, err)

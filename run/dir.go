@@ -16,17 +16,17 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrNoRun is what reading a folder that holds no run wraps.
+// ErrNoRun is wrapped by the error of reading a folder that holds no run.
 var ErrNoRun = errors.New("not a run directory")
 
-// Dir is a run directory that this process alone writes to, until Close.
+// Dir is a run directory. Until Close, only this process writes to it.
 type Dir struct {
 	path string
 	lock *flock.Flock
 }
 
-// Create makes the directory (its parents too) for a new run and writes the config into it. A directory that holds a
-// run or anything else is refused, and one that another process is running in.
+// Create makes the directory of a new run, with its parents, and writes the config into it. It refuses a directory that
+// is not empty and one in which another process is running.
 func Create(path string, c *config.Layered) (*Dir, error) {
 	if err := vacant(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -39,7 +39,7 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 		return nil, err
 	}
 	d := &Dir{path: path, lock: l}
-	// Between the first look and the lock another process may have made and finished a run here.
+	// Another process may have made and finished a run here before this one took the lock.
 	err = vacant(path)
 	if err == nil {
 		err = removeTemporaries(path)
@@ -56,7 +56,7 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 	return d, nil
 }
 
-// vacant says why a new run cannot be made at path, or wraps fs.ErrNotExist when nothing is there.
+// vacant returns why a new run cannot be made at path. The error wraps fs.ErrNotExist when nothing is there.
 func vacant(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -64,19 +64,22 @@ func vacant(path string) error {
 	}
 	if _, err := os.Lstat(filepath.Join(path, ConfigFile)); err == nil {
 		if running, err := Running(path); err == nil && running {
-			return fmt.Errorf("run directory %s: %w%s: stop that one, or choose another --out", path, ErrInUse, holder(filepath.Join(path, LockFile)))
+			return fmt.Errorf("run directory %s: %w%s: stop that one, or choose another --out",
+				path, ErrInUse, holder(filepath.Join(path, LockFile)))
 		}
-		return fmt.Errorf("run directory %s holds a run: go on with --resume %s, or choose another --out", path, path)
+		return fmt.Errorf("run directory %s holds a run: continue it with --resume %s, or choose another --out",
+			path, path)
 	}
 	for _, e := range entries {
 		if e.Name() != LockFile && !isTemporary(e.Name()) {
-			return fmt.Errorf("run directory %s is not empty (it holds %s) and holds no run: choose another --out", path, e.Name())
+			return fmt.Errorf("run directory %s is not empty (it holds %s) and holds no run: choose another --out",
+				path, e.Name())
 		}
 	}
 	return nil
 }
 
-// Open takes the directory of an existing run, to go on with it, and removes what a crash left half written.
+// Open takes the directory of an existing run, to resume it, and removes files that a crash left half written.
 func Open(path string) (*Dir, error) {
 	if _, err := ReadConfig(path); err != nil {
 		return nil, err
@@ -92,8 +95,8 @@ func Open(path string) (*Dir, error) {
 	return d, nil
 }
 
-// ReadConfig is the text of the config of the run in dir, which may be running; see
-// [config.Load], [config.MethodOf] and [config.Values].
+// ReadConfig returns the text of the config of the run in dir. The run may be running. [config.Load],
+// [config.MethodOf] and [config.Values] read the text.
 func ReadConfig(dir string) ([]byte, error) {
 	b, err := os.ReadFile(filepath.Join(dir, ConfigFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,12 +108,12 @@ func ReadConfig(dir string) ([]byte, error) {
 	return b, nil
 }
 
-// Path is the directory joined by the elements: d.Path(run.CheckpointsDir).
+// Path joins the elements to the path of the directory: d.Path(run.CheckpointsDir).
 func (d *Dir) Path(elements ...string) string {
 	return filepath.Join(append([]string{d.path}, elements...)...)
 }
 
-// SaveConfig writes config.yaml, replacing what was there.
+// SaveConfig writes config.yaml. It replaces an older one.
 func (d *Dir) SaveConfig(c *config.Layered) error {
 	text, err := c.Encode()
 	if err != nil {
@@ -122,7 +125,7 @@ func (d *Dir) SaveConfig(c *config.Layered) error {
 	})
 }
 
-// Close lets go of the directory. Another process may take it at once.
+// Close releases the directory. Another process may take it at once.
 func (d *Dir) Close() error {
 	if err := d.lock.Unlock(); err != nil {
 		return fmt.Errorf("closing run directory %s: %w", d.path, err)
@@ -130,5 +133,5 @@ func (d *Dir) Close() error {
 	return nil
 }
 
-// String is the path as it was given.
+// String returns the path as it was given.
 func (d *Dir) String() string { return strings.TrimSuffix(d.path, "/") }

@@ -63,13 +63,15 @@ func TestCreate(t *testing.T) {
 	}
 	_, err := Create(path, example(t))
 	host, _ := os.Hostname()
-	wantError(t, err, fmt.Sprintf("run directory %s: in use by another run (pid %d on host %s): stop that one, or choose another --out", path, os.Getpid(), host))
+	wantError(t, err, fmt.Sprintf("run directory %s: in use by another run (pid %d on host %s): stop that one, "+
+		"or choose another --out", path, os.Getpid(), host))
 	if !errors.Is(err, ErrInUse) {
 		t.Error("the error does not wrap ErrInUse")
 	}
 	must(t, d.Close())
 	_, err = Create(path, example(t))
-	wantError(t, err, fmt.Sprintf("run directory %s holds a run: go on with --resume %s, or choose another --out", path, path))
+	wantError(t, err, fmt.Sprintf("run directory %s holds a run: continue it with --resume %s, "+
+		"or choose another --out", path, path))
 	d, err = Open(path)
 	must(t, err)
 	must(t, d.Close())
@@ -79,7 +81,8 @@ func TestCreateLeavesOtherFoldersAlone(t *testing.T) {
 	path := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(path, "photo.jpg"), nil, 0o666))
 	_, err := Create(path, example(t))
-	wantError(t, err, fmt.Sprintf("run directory %s is not empty (it holds photo.jpg) and holds no run: choose another --out", path))
+	wantError(t, err, fmt.Sprintf("run directory %s is not empty (it holds photo.jpg) and holds no run: "+
+		"choose another --out", path))
 	if got := names(t, path); len(got) != 1 {
 		t.Errorf("the folder holds %v", got)
 	}
@@ -118,7 +121,8 @@ func TestSecondProcess(t *testing.T) {
 	}
 	_, err = Open(path)
 	host, _ := os.Hostname()
-	wantError(t, err, fmt.Sprintf("run directory %s: in use by another run (pid %d on host %s): stop that one, or choose another --out", path, child.Process.Pid, host))
+	wantError(t, err, fmt.Sprintf("run directory %s: in use by another run (pid %d on host %s): stop that one, "+
+		"or choose another --out", path, child.Process.Pid, host))
 	if running, err := Running(path); !running || err != nil {
 		t.Errorf("running is %v, error %v", running, err)
 	}
@@ -142,7 +146,8 @@ func TestWriteFileKeepsTheOldFileWhenWritingFails(t *testing.T) {
 		}
 		return &fs.PathError{Op: "write", Path: "weights", Err: syscall.ENOSPC}
 	})
-	wantError(t, err, fmt.Sprintf("writing %s: write weights: no space left on device: free some space, then go on with --resume", path))
+	wantError(t, err, fmt.Sprintf("writing %s: write weights: no space left on device: free some space, "+
+		"then continue with --resume", path))
 	if readFile(t, path) != "old" || len(names(t, dir)) != 1 {
 		t.Errorf("the file is %q among %v", readFile(t, path), names(t, dir))
 	}
@@ -150,12 +155,14 @@ func TestWriteFileKeepsTheOldFileWhenWritingFails(t *testing.T) {
 	if readFile(t, path) != "new" || len(names(t, dir)) != 1 {
 		t.Errorf("the file is %q among %v", readFile(t, path), names(t, dir))
 	}
-	if err := WriteFile(filepath.Join(dir, "none", "x"), func(io.Writer) error { return nil }); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrUncertain) {
+	nothing := func(io.Writer) error { return nil }
+	err = WriteFile(filepath.Join(dir, "none", "x"), nothing)
+	if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrUncertain) {
 		t.Errorf("error %v", err)
 	}
 	// A rename that fails: the target is a folder that holds something.
 	must(t, os.MkdirAll(filepath.Join(dir, "full", "x"), 0o777))
-	if err := WriteFile(filepath.Join(dir, "full"), func(io.Writer) error { return nil }); err == nil || len(names(t, dir)) != 2 {
+	if err := WriteFile(filepath.Join(dir, "full"), nothing); err == nil || len(names(t, dir)) != 2 {
 		t.Errorf("error %v, the folder holds %v", err, names(t, dir))
 	}
 }
@@ -213,7 +220,8 @@ func TestFullDisk(t *testing.T) {
 	a, err := openAppend(d.Path(MetricsFile), 0)
 	must(t, err)
 	err = a.Append(Event{Event: End})
-	wantError(t, err, fmt.Sprintf("writing %s: write %s: no space left on device: free some space, then go on with --resume", d.Path(MetricsFile), d.Path(MetricsFile)))
+	wantError(t, err, fmt.Sprintf("writing %s: write %s: no space left on device: free some space, "+
+		"then continue with --resume", d.Path(MetricsFile), d.Path(MetricsFile)))
 	must(t, a.f.Close())
 	must(t, d.Close())
 }
@@ -243,7 +251,11 @@ func TestAppendCutsBackAHalfWrittenLine(t *testing.T) {
 
 func TestList(t *testing.T) {
 	root := t.TempDir()
-	status := map[string][]Event{"done": {{Event: StepEnd, Step: 9}, {Event: End, Step: 9, Reason: Finished}}, "group/killed": {{Event: StepEnd, Step: 4}}, "live": nil}
+	status := map[string][]Event{
+		"done":         {{Event: StepEnd, Step: 9}, {Event: End, Step: 9, Reason: Finished}},
+		"group/killed": {{Event: StepEnd, Step: 4}},
+		"live":         nil,
+	}
 	for name, events := range status {
 		d, err := Create(filepath.Join(root, name), example(t))
 		must(t, err)

@@ -17,10 +17,13 @@ func TestEventJSON(t *testing.T) {
 		event Event
 		want  string
 	}{
-		{Event{Event: StepEnd, Step: 3, Metrics: map[string]Number{Loss: Num(0.5), Rate: Num(1e-3), DataWait: Num(0)}, Terms: map[string]Number{"b": Num(0), "a": Num(math.Inf(1))}},
+		{Event{Event: StepEnd, Step: 3, Metrics: map[string]Number{Loss: Num(0.5), Rate: Num(1e-3), DataWait: Num(0)},
+			Terms: map[string]Number{"b": Num(0), "a": Num(math.Inf(1))}},
 			`{"event":"step","step":3,"epoch":0,"loss":0.5,"terms":{"a":null,"b":0},"rate":0.001,"data_wait":0}`},
 		{Event{Event: StepEnd, Metrics: map[string]Number{Loss: Num(math.NaN())}}, `{"event":"step","step":0,"epoch":0,"loss":null}`},
-		{Event{Event: Eval, Step: 9, Epoch: 1, Probe: "test", Of: "backbone", Metrics: map[string]Number{KNN: Num(0.444), Linear: Num(0), Std: Num(0.9), MeanCosine: Num(-0.1), EffectiveRank: Num(30), RankMe: Num(31), ParticipationRatio: Num(12), Alignment: Num(0.2), Uniformity: Num(-3)}},
+		{Event{Event: Eval, Step: 9, Epoch: 1, Probe: "test", Of: "backbone", Metrics: map[string]Number{
+			KNN: Num(0.444), Linear: Num(0), Std: Num(0.9), MeanCosine: Num(-0.1), EffectiveRank: Num(30),
+			RankMe: Num(31), ParticipationRatio: Num(12), Alignment: Num(0.2), Uniformity: Num(-3)}},
 			`{"event":"eval","step":9,"epoch":1,"probe":"test","of":"backbone","knn":0.444,"linear":0,"std":0.9,"mean_cosine":-0.1,"effective_rank":30,"rankme":31,"participation_ratio":12,"alignment":0.2,"uniformity":-3}`},
 		{Event{Event: Alarm, Name: "nonfinite", Term: "alignment", Message: "x"}, `{"event":"alarm","step":0,"epoch":0,"name":"nonfinite","term":"alignment","message":"x"}`},
 		{Event{Event: Saved, Step: 10, File: "checkpoints/10", Best: true}, `{"event":"saved","step":10,"epoch":0,"file":"checkpoints/10","best":true}`},

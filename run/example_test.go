@@ -46,7 +46,8 @@ func Example() {
 		return
 	}
 	defer log.Close()
-	if err := log.Write(run.Event{Event: run.StepEnd, Step: 1, Metrics: map[string]run.Number{run.Loss: run.Num(5.5)}}); err != nil {
+	step := run.Event{Event: run.StepEnd, Step: 1, Metrics: map[string]run.Number{run.Loss: run.Num(5.5)}}
+	if err := log.Write(step); err != nil {
 		fmt.Println(err)
 	}
 	metrics, err := os.ReadFile(dir.Path(run.MetricsFile))

@@ -10,16 +10,16 @@ import (
 	"sync"
 )
 
-// appendFile is a file that grows record by record; its methods may be called at once. A record is in it whole or not at all:
-// when a write fails part of the way (a full disk), the file is cut back to where it was.
+// appendFile is a file that grows record by record. Its methods are safe for concurrent use. The file holds whole
+// records only: when a write fails half-way, for example on a full disk, the file is cut back to its old length.
 type appendFile struct {
 	mu   sync.Mutex
 	path string
 	f    *os.File
-	end  int64 // behind the last whole record
+	end  int64 // offset after the last whole record
 }
 
-// openAppend opens or makes the file at path, cut to the length keep when it is longer.
+// openAppend opens or makes the file at path. A file longer than keep bytes is cut to that length.
 func openAppend(path string, keep int64) (*appendFile, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -42,7 +42,7 @@ func (a *appendFile) Write(record []byte) (int, error) {
 	defer a.mu.Unlock()
 	n, err := a.f.WriteAt(record, a.end)
 	if err != nil {
-		// n may be short of what reached the file, so its size is asked.
+		// More bytes than n may have reached the file, so ask for its size.
 		if info, statErr := a.f.Stat(); statErr == nil && info.Size() > a.end {
 			err = errors.Join(err, a.f.Truncate(a.end))
 		}
@@ -69,7 +69,7 @@ func (a *appendFile) Close() error {
 	return err
 }
 
-// Append writes v as JSON, a line.
+// Append writes v as one line of JSON.
 func (a *appendFile) Append(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -79,7 +79,7 @@ func (a *appendFile) Append(v any) error {
 	return err
 }
 
-// keepLines is the length of the file at path up to its first line that keep refuses, or its last whole line.
+// keepLines returns the length in bytes of the lines at the start of the file that keep accepts, whole lines only.
 func keepLines(path string, keep func([]byte) bool) (int64, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -12,24 +12,24 @@ import (
 	"github.com/parallax-ssl/parallax/config"
 )
 
-// What a run may be doing.
+// The states of a run.
 const (
 	StatusRunning = "running" // a process has it open
 	StatusEnded   = "finished"
-	StatusStopped = "stopped" // neither: interrupted, failed or killed; it can be resumed
+	StatusStopped = "stopped" // interrupted, failed or killed; it can be resumed
 )
 
-// A Summary is one run of a folder of runs.
+// A Summary describes one run.
 type Summary struct {
 	Dir    string
 	Method string
 	Status string
-	Last   Event // the last event that can be read, zero when there is none
-	Err    error // why the run could not be read whole; the other fields hold what could
+	Last   Event // the last event that can be read; zero when there is none
+	Err    error // what could not be read; the other fields hold the rest
 }
 
-// List finds the runs in root (root itself, or folders at any depth beneath it, not below another run) in the order of
-// their paths.
+// List finds the runs in root, in the order of their paths. A run may be root itself or a folder at any depth beneath
+// it. Runs inside other runs are not listed.
 func List(root string) ([]Summary, error) {
 	var all []Summary
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -40,7 +40,7 @@ func List(root string) ([]Summary, error) {
 			return nil
 		}
 		if _, err := os.Stat(filepath.Join(path, ConfigFile)); err != nil {
-			return nil // no run here; perhaps beneath
+			return nil // no run here, but perhaps beneath
 		}
 		all = append(all, summarise(path))
 		return fs.SkipDir
@@ -91,7 +91,7 @@ func lastEvent(path string) (Event, error) {
 	}
 	var last Event
 	for e, err := range ReadEvents(f) {
-		if err == nil { // the first line may be the rest of one
+		if err == nil { // the first line read may be the end of a longer one
 			last = e
 		}
 	}

@@ -15,14 +15,14 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrInUse is what the error of a second run into one directory wraps.
+// ErrInUse is wrapped by the error of a run in a directory that another process is using.
 var ErrInUse = errors.New("in use by another run")
 
-// lockPatience is how long a lock is tried for: long enough to outlast a reader that only asks whether it is held.
+// lockPatience is how long a lock is tried for. [Running] holds the lock for a moment, which must not refuse a run.
 const lockPatience = 300 * time.Millisecond
 
-// Lock takes the lock of a directory of which only one process may write, and returns what gives it back. kind is what the
-// directory is, for the error, which wraps [ErrInUse] when another process has it.
+// Lock takes the lock of a directory to which only one process may write, and returns the function that releases it.
+// kind names the sort of directory in the error, which wraps [ErrInUse] when another process holds the lock.
 func Lock(kind, dir string) (unlock func() error, err error) {
 	l, err := lock(kind, dir)
 	if err != nil {
@@ -31,9 +31,9 @@ func Lock(kind, dir string) (unlock func() error, err error) {
 	return l.Unlock, nil
 }
 
-// lock takes the lock of a directory and notes in it who has it. The kernel drops the lock when the process ends,
-// however it ends, so the file of a dead process is no obstacle; it is never removed, since another process may have it
-// open.
+// lock takes the lock of a directory and notes the holder in the lock file. The kernel releases the lock when the
+// process ends, even by a crash, so the file of a dead process is no obstacle. The file is never removed, because
+// another process may have it open.
 func lock(kind, dir string) (*flock.Flock, error) {
 	path := filepath.Join(dir, LockFile)
 	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
@@ -41,7 +41,8 @@ func lock(kind, dir string) (*flock.Flock, error) {
 	defer cancel()
 	held, err := l.TryLockContext(ctx, lockPatience/10)
 	if errors.Is(err, context.DeadlineExceeded) || err == nil && !held {
-		return nil, fmt.Errorf("%s %s: %w%s: stop that one, or choose another --out", kind, dir, ErrInUse, holder(path))
+		return nil, fmt.Errorf("%s %s: %w%s: stop that one, or choose another --out",
+			kind, dir, ErrInUse, holder(path))
 	}
 	if err != nil {
 		return nil, explain("locking "+kind+" "+dir, err)
@@ -57,7 +58,7 @@ func lock(kind, dir string) (*flock.Flock, error) {
 	return l, nil
 }
 
-// holder is " (pid 17 on host a)", or "" when the lock does not say.
+// holder returns " (pid 17 on host a)", or "" when the lock file does not say who holds it.
 func holder(path string) string {
 	b, err := os.ReadFile(path)
 	if note := strings.TrimSpace(string(b)); err == nil && note != "" && len(note) < 300 {
@@ -66,7 +67,7 @@ func holder(path string) string {
 	return ""
 }
 
-// Running says whether a process has the run directory open for writing.
+// Running reports whether a process has the run directory open for writing.
 func Running(dir string) (bool, error) {
 	path := filepath.Join(dir, LockFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

@@ -10,22 +10,22 @@ import (
 	"github.com/parallax-ssl/parallax/internal/tfevents"
 )
 
-// Log is where the events of a running run go: metrics.jsonl, TensorBoard, and whoever watches.
+// Log takes the events of a run in progress and passes them to metrics.jsonl, TensorBoard and the watchers.
 type Log struct {
 	lines  *appendFile
 	board  *tfevents.Writer
-	append *appendFile // beneath board
+	append *appendFile // the file that board writes to
 	watch  []func(Event)
 }
 
-// OpenLog opens the log of a run that goes on from step (0 for a new one). Events past the step, which a killed run
-// wrote after its last checkpoint, are cut from metrics.jsonl and hidden in TensorBoard: they will come again. watch
-// are called with every event, in order, after it is written.
+// OpenLog opens the log of a run that continues from step, 0 for a new run. A killed run may have written events after
+// its last checkpoint. Events past step are cut from metrics.jsonl and hidden in TensorBoard, because the run will
+// write them again. Every function of watch is called with every event, in order, after the event was written.
 func (d *Dir) OpenLog(step int, watch ...func(Event)) (*Log, error) {
 	path := d.Path(MetricsFile)
 	keep, err := keepLines(path, func(line []byte) bool {
 		e, err := parseEvent(line)
-		return err != nil || e.Step <= step // what is no event says nothing about where it belongs
+		return err != nil || e.Step <= step // a line that is no event has no step to judge by
 	})
 	if err != nil {
 		return nil, err
@@ -40,11 +40,11 @@ func (d *Dir) OpenLog(step int, watch ...func(Event)) (*Log, error) {
 	return l, nil
 }
 
-// Write hands e to all. Watchers get it even when a file cannot be written.
+// Write passes e on. Watchers get it even when a file cannot be written.
 func (l *Log) Write(e Event) error {
 	err := l.lines.Append(e)
 	if boardErr := l.writeBoard(&e); err == nil {
-		err = boardErr // on a full disk both fail, for one reason
+		err = boardErr // on a full disk both fail for one reason, which one message tells
 	}
 	for _, w := range l.watch {
 		w(e)
@@ -52,13 +52,13 @@ func (l *Log) Write(e Event) error {
 	return err
 }
 
-// Sync makes the events durable: before a checkpoint counts on them.
+// Sync makes the events durable. A checkpoint needs the events before it, so call Sync first.
 func (l *Log) Sync() error { return errors.Join(l.lines.Sync(), l.append.Sync()) }
 
 // Close makes the events durable and closes the files.
 func (l *Log) Close() error { return errors.Join(l.lines.Close(), l.append.Close()) }
 
-// tag is the name of a metric in TensorBoard: "loss", "terms/invariance", "eval/PROBE/backbone/knn".
+// tag returns the name of a metric in TensorBoard: "loss", "terms/invariance", "eval/PROBE/backbone/knn".
 func tag(e *Event, metric string) string {
 	if e.Event != Eval {
 		return metric
@@ -80,7 +80,7 @@ func (l *Log) writeBoard(e *Event) error {
 	return l.board.Scalars(e.Step, scalars)
 }
 
-// clamp is v as a float32 that TensorBoard draws: NaN stays, what is beyond float32 becomes infinite.
+// clamp returns v as a float32. NaN stays NaN; a value beyond the range of float32 becomes infinite.
 func clamp(v float64) float32 {
 	if math.Abs(v) > math.MaxFloat32 {
 		return float32(math.Inf(int(math.Copysign(1, v))))

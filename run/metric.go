@@ -22,35 +22,36 @@ const (
 const (
 	KNN                = "knn"            // accuracy, 0 to 1; absent without labels
 	Linear             = "linear"         // accuracy, 0 to 1; absent without labels
-	Support            = "support"        // accuracy of PAWS's own soft vote of all labelled images, 0 to 1; of embeddings
+	Support            = "support"        // accuracy of PAWS's soft vote of all labelled images, 0 to 1; for embeddings
 	Std                = "std"            // of the l2-normalised rows, times sqrt(d): 1 is isotropic, 0 collapsed
 	MeanCosine         = "mean_cosine"    // of pairs of rows
 	EffectiveRank      = "effective_rank" // exp of the entropy of the centred matrix's singular values
-	RankMe             = "rankme"         // the same uncentred
+	RankMe             = "rankme"         // the same of the uncentred matrix
 	ParticipationRatio = "participation_ratio"
-	TopShare           = "top_share"       // of the variance in one direction; of assignments, of the images in one cluster
-	StdRaw             = "std_raw"         // of the rows as they are, the mean over dimensions
-	CorrelationOff     = "correlation_off" // the mean absolute correlation of two dimensions
+	TopShare           = "top_share"       // share of the variance in one direction; for assignments, of one cluster
+	StdRaw             = "std_raw"         // of the rows without normalisation, the mean over dimensions
+	CorrelationOff     = "correlation_off" // mean absolute correlation of two different dimensions
 	Alignment          = "alignment"
 	Uniformity         = "uniformity"
 
-	// Of assignments, which distribute the rows over the method's prototypes or outputs.
-	Perplexity  = "perplexity"         // how many are in use, as it were: 1 to Dims
-	Information = "mutual_information" // of image and cluster, in nats; 0 when collapsed either way
-	Individual  = "individual_entropy" // the mean entropy of a row, in nats
+	// For assignments, which distribute the rows over the method's prototypes or outputs.
+	Perplexity  = "perplexity"         // the effective number of clusters in use, 1 to Dims
+	Information = "mutual_information" // of image and cluster, in nats; 0 for both kinds of collapse
+	Individual  = "individual_entropy" // mean entropy of a row, in nats
 
-	// Of predictions, with probe.detail: how a predictor that is one square matrix W lies to F = E[zzᵀ] of its inputs.
-	Commutator   = "commutator"           // ‖FW - WF‖/(‖F‖‖W‖), 0 to √2: 0 when they share their eigenvectors
-	EigenCosine  = "eigenvector_cosine"   // of u and W u, the mean over the ten first eigenvectors u of F: 1 when they are W's
-	SpectrumRank = "spectrum_correlation" // Spearman's, of uᵀW u with the square roots of F's eigenvalues
+	// For predictions, with probe.detail: how a predictor that is one square matrix W relates to F = E[zzᵀ] of its
+	// inputs.
+	Commutator   = "commutator"           // ‖FW - WF‖/(‖F‖‖W‖), 0 to √2: 0 when W and F share their eigenvectors
+	EigenCosine  = "eigenvector_cosine"   // cosine of u and W u, mean over F's first ten eigenvectors u; 1: also W's
+	SpectrumRank = "spectrum_correlation" // Spearman correlation of uᵀW u with the square roots of F's eigenvalues
 
-	// With probe.detail. GradientRatio is of -cos(p, z'), p predicted from the other view's z: the norm of the gradient by
-	// z', which a stop-gradient takes away, over that by z.
+	// With probe.detail. GradientRatio is for -cos(p, z'), with p predicted from the other view's z: the norm of the
+	// gradient with respect to z', which a stop-gradient removes, over the norm of the gradient with respect to z.
 	GradientRatio = "grad_ratio"
-	LiDAR         = "lidar" // rank of the directions that tell images apart better than two views of an image do
+	LiDAR         = "lidar" // rank of the directions that separate images more than two views of one image
 )
 
-// order lists the keys of a line of metrics.jsonl in their order. Metrics that are not here follow, by name.
+// order lists the keys of a line of metrics.jsonl in their order. Other metrics follow, sorted by name.
 var order = []string{
 	"event", "step", "epoch", "method", "steps", "constant_loss", "causes", "few_directions", "warm",
 	Loss, "terms", "gradients", Rate, ImagesPerSecond, DataWait,
@@ -64,7 +65,7 @@ var order = []string{
 // fixed is an Event without its metrics.
 type fixed Event
 
-// fixedKeys are the keys of its fields.
+// fixedKeys are the JSON keys of the fields of fixed.
 var fixedKeys = func() (keys []string) {
 	for field := range reflect.TypeFor[fixed]().Fields() {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" {
@@ -74,11 +75,10 @@ var fixedKeys = func() (keys []string) {
 	return keys
 }()
 
-// Taken reports whether a key of an event's line has a meaning already, so that a metric of a program's own must have
-// another name.
+// Taken reports whether a key of an event's line already has a meaning. A metric of a program's own needs another name.
 func Taken(key string) bool { return slices.Contains(order, key) }
 
-// MarshalJSON writes the fixed fields and the metrics as one object, in the order of a line of metrics.jsonl.
+// MarshalJSON writes the fields and the metrics as one object, with its keys in the order of a line of metrics.jsonl.
 func (e Event) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(fixed(e))
 	if err != nil {
@@ -94,7 +94,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 			continue
 		}
 		if slices.Contains(fixedKeys, name) {
-			return nil, fmt.Errorf("a metric is called %q, as a field of every event: give it another name", name)
+			return nil, fmt.Errorf("a metric is called %q, like a field of every event: give it another name", name)
 		}
 		if values[name], err = json.Marshal(v); err != nil {
 			return nil, err
@@ -122,8 +122,8 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return append(line, '}'), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. A number under a key that no field has is a metric. Anything else
-// under such a key is of a newer program, and is left out.
+// UnmarshalJSON reads what MarshalJSON writes. A number under a key that no field has is a metric. Another value under
+// such a key comes from a newer program and is ignored.
 func (e *Event) UnmarshalJSON(text []byte) error {
 	var f fixed
 	if err := json.Unmarshal(text, &f); err != nil {

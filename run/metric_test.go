@@ -41,7 +41,7 @@ func TestOwnMetric(t *testing.T) {
 		t.Errorf("read back: %+v", back.Metrics)
 	}
 	if !Taken(KNN) || !Taken("file") || Taken("zeros") {
-		t.Error("a key is taken that is not, or the other way round")
+		t.Error("a free key is taken, or a taken key is free")
 	}
 	e.Set("file", Num(1))
 	if _, err := json.Marshal(e); err == nil {

@@ -4,7 +4,7 @@ package run
 
 import "github.com/parallax-ssl/parallax/config"
 
-// What a run directory holds; the package comment says what each of them is.
+// The files and folders of a run directory. The package comment describes each.
 const (
 	ConfigFile     = config.File
 	MetricsFile    = "metrics.jsonl"

@@ -11,12 +11,12 @@ import (
 	"iter"
 )
 
-// maxLine bounds a line of metrics.jsonl: the longest that parallax writes is some kilobytes.
+// maxLine bounds a line of metrics.jsonl, in bytes. The longest that parallax writes has a few kilobytes.
 const maxLine = 1 << 20
 
-// ReadEvents yields the events of a metrics.jsonl in order. A last line without its newline is still being written, or
-// was torn by a crash, and is left out. A line that is no event yields an error with its number, and reading can go on;
-// an error of r, or a line over 1 MiB, ends it.
+// ReadEvents yields the events of a metrics.jsonl in order. A last line without a newline is left out: it is still
+// being written, or a crash cut it off. A line that is no event yields an error with the line's number, and reading
+// continues. An error of r, or a line over 1 MiB, ends the sequence.
 func ReadEvents(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for l := range lines(r) {
@@ -49,7 +49,7 @@ func parseEvent(line []byte) (Event, error) {
 type line struct {
 	text   []byte // without its newline; valid until the next line
 	number int    // from 1
-	end    int64  // offset behind its newline
+	end    int64  // offset after its newline
 	err    error
 }
 

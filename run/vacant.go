@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// Vacant is the first of folder/name-1, folder/name-2, ... that does not exist.
+// Vacant returns the first of folder/name-1, folder/name-2, ... that does not exist.
 func Vacant(folder, name string) string {
 	for n := 1; ; n++ {
 		path := filepath.Join(folder, fmt.Sprintf("%s-%d", name, n))

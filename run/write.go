@@ -16,13 +16,13 @@ import (
 	"syscall"
 )
 
-// ErrUncertain is what an error of [WriteFile] wraps when the new file is in place and complete, but may be lost, and the
-// old one come back, if the machine loses power now. After any other error the old file is in place.
+// ErrUncertain is wrapped by an error of [WriteFile] when the new file is complete and in place, but a loss of power
+// may still bring the old one back. After any other error the old file is in place.
 var ErrUncertain = errors.New("written, but not known to be on disk")
 
-// WriteFile replaces the file at path by what write writes, as a whole or not at all: a temporary file in the same
-// folder, fsync, rename, fsync of the folder. Whatever fails, no temporary file stays behind; one that a crash left is
-// removed by [Open].
+// WriteFile replaces the file at path with what write writes, as a whole or not at all. It writes a temporary file in
+// the same folder, syncs it, renames it and syncs the folder. An error leaves no temporary file behind. A crash may;
+// [Open] removes the file then.
 func WriteFile(path string, write func(io.Writer) error) error {
 	folder, name := filepath.Split(path)
 	temporary := filepath.Join(folder, temporaryName(name))
@@ -36,8 +36,8 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	return err
 }
 
-// Rename gives a file or folder that is complete and on disk its final name in the same folder, durably. An error that
-// wraps [ErrUncertain] means, as in [WriteFile], that only durability is in doubt.
+// Rename durably gives a file or folder its final name in the same folder. The file must be complete and on disk. As
+// with [WriteFile], an error that wraps [ErrUncertain] puts only the durability in doubt.
 func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return explain("writing "+to, err)
@@ -73,7 +73,7 @@ func temporaryName(name string) string {
 	return "." + name + temporaryMark + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(rand.Uint64(), 36)
 }
 
-// removed removes the file at path; that it is not there is no error.
+// removed removes the file at path. A missing file is no error.
 func removed(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing %s: %w", path, err)
@@ -81,7 +81,7 @@ func removed(path string) error {
 	return nil
 }
 
-// removeTemporaries removes what a crash inside WriteFile left anywhere beneath folder.
+// removeTemporaries removes the files that a crash inside WriteFile left anywhere beneath folder.
 func removeTemporaries(folder string) error {
 	return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -98,7 +98,7 @@ func isTemporary(name string) bool {
 	return strings.HasPrefix(name, ".") && strings.Contains(name, temporaryMark)
 }
 
-// syncDir makes the names in a folder durable.
+// syncDir makes the names of the files in a folder durable.
 func syncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -107,13 +107,13 @@ func syncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// explain adds the remedy to the error of a write, where it has one that the system's text does not say.
+// explain adds to a write error the remedy that the system's own text lacks.
 func explain(doing string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%s: %w: free some space, then go on with --resume", doing, err)
+		return fmt.Errorf("%s: %w: free some space, then continue with --resume", doing, err)
 	case errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: %w: choose a folder that can be written with --out", doing, err)
+		return fmt.Errorf("%s: %w: choose a writable folder with --out", doing, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

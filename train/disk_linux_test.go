@@ -80,7 +80,7 @@ func TestFullDisk(t *testing.T) {
 			if !errors.Is(err, syscall.ENOSPC) {
 				t.Errorf("error %v, want ENOSPC", err)
 			}
-			oneLine(t, err, "no space left on device: free some space, then go on with --resume")
+			oneLine(t, err, "no space left on device: free some space, then continue with --resume")
 			if !strings.HasPrefix(err.Error(), c.where) {
 				t.Errorf("error %q does not begin with %q", err, c.where)
 			}
