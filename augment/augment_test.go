@@ -17,7 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// photo returns an image with soft shading, edges and a little noise: what the filters meet in a photograph.
+// photo returns an image with soft shading, edges and a little noise, as the filters meet them in a photograph.
 func photo(w, h int) *augment.Image {
 	r := rand.New(rand.NewPCG(1, 2))
 	img := augment.NewImage(w, h)
@@ -171,8 +171,8 @@ func TestFlatImagesStayFlat(t *testing.T) {
 	}
 }
 
-// TestRandomResizedCropBoxes checks the law of the boxes: inside the image, ratios and areas in range and spread over
-// it.
+// TestRandomResizedCropBoxes checks the distribution of the boxes: inside the image, ratios and areas in range and
+// spread over it.
 func TestRandomResizedCropBoxes(t *testing.T) {
 	op := augment.RandomResizedCrop{P: 1, Size: 32, Scale: [2]float64{0.08, 0.6}, Ratio: [2]float64{0.75, 4. / 3},
 		Interpolation: augment.Bilinear}
@@ -235,7 +235,7 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
-// TestOps checks the list that configuration is decoded with: one entry per op, named as the type is.
+// TestOps checks the list from which configuration is decoded: one entry per op, named as the type is.
 func TestOps(t *testing.T) {
 	seen := map[string]bool{}
 	for _, op := range augment.Ops() {

@@ -8,7 +8,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// benchmarkViews measures whole views, normalised floats included, of one image: the work of a loader but for decoding.
+// benchmarkViews measures whole views of one image, normalised floats included: a loader's work without the decoding.
 func benchmarkViews(b *testing.B, w, h int, recipes ...augment.Recipe) {
 	img := photo(w, h)
 	norm := augment.Normalize{Mean: [3]float32{0.4914, 0.4822, 0.4465}, Std: [3]float32{0.2470, 0.2435, 0.2616}}

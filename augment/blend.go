@@ -2,13 +2,13 @@
 
 package augment
 
-// blend returns a + factor*(b-a) in float32, cut to 0..255 and truncated: Pillow's Image.blend for one level. The
+// blend returns a + factor*(b-a) in float32, clamped to 0..255 and truncated: Pillow's Image.blend for one level. The
 // conversion around the product keeps a compiler from fusing it with the sum, which would round differently.
 func blend(a, b int, factor float32) uint8 {
 	return truncate(float32(a) + float32(factor*float32(b-a)))
 }
 
-// truncate cuts v to 0..255 and drops its fraction. NaN gives 0.
+// truncate clamps v to 0..255 and drops its fraction. NaN gives 0.
 func truncate(v float32) uint8 {
 	if v >= 255 {
 		return 255

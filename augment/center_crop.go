@@ -7,8 +7,7 @@ import (
 	"math/rand/v2"
 )
 
-// CenterCrop cuts the central Size by Size pixels. An image that is smaller is put in the middle of a black one
-// (torchvision's CenterCrop).
+// CenterCrop cuts out the central Size by Size pixels. It centres a smaller image on black (torchvision's CenterCrop).
 type CenterCrop struct {
 	Size int
 }
@@ -28,8 +27,8 @@ func (o CenterCrop) Draw(w, h int, r *rand.Rand) Drawn {
 	}
 }
 
-// centred returns where the middle size pixels of n begin. torchvision rounds a half to the even number when it cuts,
-// and puts the odd pixel of padding after the image.
+// centred returns where the middle size pixels of n begin. torchvision rounds half to even when it cuts, and puts the
+// odd pixel of padding after the image.
 func centred(n, size int) int {
 	if size > n {
 		return -((size - n) / 2)

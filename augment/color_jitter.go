@@ -9,8 +9,8 @@ import (
 
 // ColorJitter changes brightness, contrast, saturation and hue by random amounts in a random order, with probability P.
 // The first three factors are drawn from U[max(0, 1-x), 1+x] and the hue shift from U[-Hue, Hue]; an amount of 0 leaves
-// that change out. (torchvision's ColorJitter; SimCLR's colour distortion of strength s is 0.8s, 0.8s, 0.8s, 0.2s: Chen
-// et al. 2020, appendix A.)
+// that change out. This is torchvision's ColorJitter; SimCLR's colour distortion of strength s is 0.8s, 0.8s, 0.8s,
+// 0.2s (Chen et al. 2020, appendix A).
 type ColorJitter struct {
 	P                                     float64
 	Brightness, Contrast, Saturation, Hue float64 // 0 or more; Hue at most 0.5

@@ -2,9 +2,9 @@
 
 package augment
 
-// Crop cuts the box of W by H pixels whose top left corner is column X, row Y, and resizes it to OutW by OutH. What
-// lies outside the image is black, as in Pillow's crop. The resize sees only the box: at its border the filter is cut,
-// and no pixel from beyond it is mixed in. Sizes below 1 count as 1.
+// Crop cuts out the box of W by H pixels whose top left corner is column X, row Y, and resizes it to OutW by OutH.
+// Outside the image it is black, as in Pillow's crop. The resize sees only the box: the filter ends at the box's border
+// and mixes in no pixel from beyond it. Sizes below 1 count as 1.
 type Crop struct {
 	X, Y, W, H    int // box, in pixels of the input
 	OutW, OutH    int // size of the result
@@ -14,7 +14,7 @@ type Crop struct {
 // Size returns OutW, OutH.
 func (c Crop) Size(int, int) (int, int) { return max(1, c.OutW), max(1, c.OutH) }
 
-// Apply returns a new image; img is left as it was.
+// Apply returns a new image; img does not change.
 func (c Crop) Apply(img *Image) *Image {
 	w, h := c.Size(0, 0)
 	return resample(c.box(img), w, h, c.Interpolation)

@@ -4,9 +4,9 @@ package augment
 
 import "math/rand/v2"
 
-// Cutout covers a square with one level, with probability P: DeVries & Taylor 2017, arXiv:1708.04552. Its middle is
-// drawn from all pixels, so that a part of it may lie outside. The paper fills in the mean colour, after normalisation;
-// the level 128 is near that.
+// Cutout covers a square with one level, with probability P: DeVries & Taylor 2017, arXiv:1708.04552. The centre of
+// the square is drawn from all pixels, so part of the square may lie outside the image. The paper fills in the mean
+// colour, after normalisation; the level 128 is close to that.
 type Cutout struct {
 	P     float64
 	Size  int // side of the square in pixels

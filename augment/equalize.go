@@ -49,8 +49,8 @@ func (Equalization) Apply(img *Image) *Image {
 }
 
 // equalizeTable fills one channel's table: level v becomes (step/2 + pixels below v) / step, where step is the number
-// of pixels, those of the highest level left out, per output level. With fewer than one pixel per level nothing
-// changes; that includes the channel of a single level.
+// of pixels per output level, not counting those of the highest level. With fewer than one pixel per level nothing
+// changes; that includes a channel with a single level.
 func equalizeTable(lut *[256]uint8, count *[256]int) {
 	total, last := 0, 0
 	for _, n := range count {

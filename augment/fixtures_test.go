@@ -11,7 +11,7 @@ import (
 )
 
 // TestFixtures checks every Pillow case of the oracle manifest, to the byte. PARALLAX_ORACLES names another folder of
-// cases.
+// cases to use instead.
 func TestFixtures(t *testing.T) {
 	root := os.Getenv("PARALLAX_ORACLES")
 	if root == "" {

@@ -7,10 +7,10 @@ import (
 	"image/color"
 )
 
-// FromImage converts an image of the standard library to 8-bit RGB, as Pillow's Image.convert("RGB") does. An alpha
-// channel is dropped: FromImage does not go through the premultiplied colours of image.Image.At, which would darken
-// what lies under it; the colours of an image.RGBA, which are stored multiplied by alpha, are taken as stored. Of
-// 16-bit samples the high byte is kept.
+// FromImage converts an image of the standard library to 8-bit RGB, as Pillow's Image.convert("RGB") does. It drops an
+// alpha channel. It does not use the premultiplied colours of image.Image.At, which would darken what lies under alpha;
+// an image.RGBA stores its colours multiplied by alpha, and they are taken as stored. 16-bit samples keep their high
+// byte.
 func FromImage(img image.Image) *Image {
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()
@@ -60,7 +60,7 @@ func pixels(out *Image, at func(x, y int) (r, g, b uint8)) {
 	}
 }
 
-// interleaved takes the first three samples of each pixel of size bytes; of a 16-bit sample, the first byte, which is
+// interleaved takes the first three samples of each pixel of size bytes; of a 16-bit sample it takes the first byte,
 // the high one.
 func interleaved(out *Image, pix []uint8, stride, size, sample int) {
 	p := 0
@@ -88,7 +88,7 @@ func straight(c color.Color) [3]uint8 {
 	return [3]uint8{n.R, n.G, n.B}
 }
 
-// fromCMYK converts ink values (0 = no ink) as Pillow does: what white is left by black, less that part of each ink.
+// fromCMYK converts ink values (0 = no ink) as Pillow does: the white that black leaves, minus each ink's share of it.
 func fromCMYK(w, h, stride int, pix []uint8) *Image {
 	out := NewImage(w, h)
 	p := 0

@@ -14,8 +14,8 @@ import (
 // stranger is an image of a type that FromImage does not know.
 type stranger struct{ image.Image }
 
-// An image, the part of a larger one, and one of another type with the same pixels come out alike. Under an alpha
-// channel colours stay as they are.
+// An image, a part of a larger one, and one of another type with the same pixels come out alike. Under an alpha channel
+// colours stay as they are.
 func TestFromImage(t *testing.T) {
 	large := image.NewNRGBA(image.Rect(-2, -1, 4, 5))
 	for y := -1; y < 5; y++ {

@@ -10,8 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// FuzzApply applies every kind of operation, with any parameters, to images of any size: none may panic, and each gives
-// the size it promised and the same pixels twice.
+// FuzzApply applies every kind of operation, with any parameters, to images of any size. None may panic; each returns
+// the size it promised, and the same pixels twice.
 func FuzzApply(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint64(0), 0, 0, 1, 1, 1, 1, 1.0)
 	f.Add(uint8(5), uint8(60), uint64(1), -3, 2, 9, 100, 32, 32, 0.1)

@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 )
 
-// GaussianBlur blurs with a true Gaussian cut to Kernel by Kernel pixels, as torchvision's GaussianBlur does, with
-// probability P and a standard deviation from U[Sigma]. SimCLR's kernel is a tenth of the image's side, its sigma
+// GaussianBlur blurs with a true Gaussian truncated to Kernel by Kernel pixels, as torchvision's GaussianBlur does,
+// with probability P and a standard deviation from U[Sigma]. SimCLR's kernel is a tenth of the image's side, its sigma
 // U[0.1, 2] (Chen et al. 2020, appendix A). [PILBlur] is the cheaper approximation that most code bases use.
 type GaussianBlur struct {
 	P      float64
@@ -53,11 +53,11 @@ type GaussianKernel struct {
 }
 
 // doubtful is how near to the middle of two levels a sum must be for its last bits, which depend on the order of the
-// additions, to matter. The worst error seen in float32 sums of 23 by 23 weights was 0.0002 levels.
+// additions, to matter. The largest error seen in float32 sums of 23 by 23 weights was 0.0002 levels.
 const doubtful = 1. / 256
 
-// Apply blurs img in place. The sums are made along columns and then along rows in float64, and only the doubtful ones
-// again as torchvision makes them.
+// Apply blurs img in place. It sums along columns and then along rows in float64, and repeats only the doubtful sums
+// as torchvision makes them.
 func (d GaussianKernel) Apply(img *Image) *Image {
 	reach := (d.Kernel - 1) / 2
 	if reach < 1 || !(d.Sigma > 0) || len(img.Pix) == 0 {
@@ -129,8 +129,8 @@ func gaussian(reach int, sigma float32) []float32 {
 	return weight
 }
 
-// torchTotal adds v in the order in which torch.sum does on the CPU, for less than 512 values: eight lanes, each of
-// four interleaved sums, after what does not fill the lanes. Fewer than eight values make one lane.
+// torchTotal adds v in the order of torch.sum on the CPU, for fewer than 512 values: eight lanes, each of four
+// interleaved sums, after the values that do not fill the lanes. Fewer than eight values make one lane.
 func torchTotal(v []float32) float32 {
 	lanes := 8
 	if len(v) < lanes {

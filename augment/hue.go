@@ -8,7 +8,7 @@ import (
 )
 
 // Hue turns every pixel's hue by Shift of the colour circle, through Pillow's 8-bit HSV. Even a shift of 0 may change a
-// level a little: HSV with 8 bits does not hold every RGB colour.
+// level a little: 8-bit HSV cannot represent every RGB colour.
 type Hue struct {
 	inPlace
 	Shift float64 // -0.5 to 0.5

@@ -10,30 +10,30 @@ type Op interface {
 	Name() string
 
 	// Draw picks the op's random numbers for an image of w by h pixels. A nil Drawn means that the op is not applied
-	// this time. An op takes the same numbers from r whether it is applied or not, so that changing one op's
-	// probability leaves what the other ops of a recipe draw as it was.
+	// this time. An op takes equally many numbers from r whether it is applied or not, so that changing the probability
+	// of one op does not change what the other ops of a recipe draw.
 	Draw(w, h int, r *rand.Rand) Drawn
 }
 
-// A Drawn is an exact operation: an op whose random numbers have been picked. Its exported fields are all there is to
-// it, so writing them down is enough to make the same pixels again.
+// A Drawn is an exact operation: an op whose random numbers have been picked. Its exported fields are its whole state,
+// so recording them is enough to make the same pixels again.
 type Drawn interface {
 	// Apply returns the image after the operation. It may change img and return it, or return a new image and leave img
-	// alone.
+	// as it is.
 	Apply(img *Image) *Image
 
 	// Size returns the size of the image that Apply returns for an image of w by h pixels.
 	Size(w, h int) (int, int)
 }
 
-// A Validator is an Op that can say whether its settings make sense. Every op of this package is one. The error is one
-// line that begins with the field's name in snake_case.
+// A Validator is an Op that can check its settings. Every op of this package is one. The error is one line that begins
+// with the field's name in snake_case.
 type Validator interface {
 	Validate() error
 }
 
 // Ops returns the zero value of every op, in the order in which recipes usually apply them. A configuration decoder
-// finds the op that a key names here.
+// looks up the op for a key here.
 func Ops() []Op {
 	return []Op{
 		RandomResizedCrop{}, Resize{}, CenterCrop{}, ColorJitter{}, Grayscale{}, PILBlur{}, GaussianBlur{}, Solarize{},

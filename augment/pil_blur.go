@@ -8,8 +8,8 @@ import (
 )
 
 // PILBlur blurs as Pillow's ImageFilter.GaussianBlur does, with probability P and a standard deviation from U[Sigma].
-// It is an approximation of a Gaussian by three box filters each way; solo-learn and lightly use it. [GaussianBlur] is
-// the other one.
+// It approximates a Gaussian by three box filters in each direction; solo-learn and lightly use it. [GaussianBlur] is
+// the exact one.
 type PILBlur struct {
 	P     float64
 	Sigma [2]float64 // pixels
@@ -52,7 +52,7 @@ func (d BoxBlur) Apply(img *Image) *Image {
 	defer scratches.Put(s)
 
 	stride := 3 * img.W
-	pad := 0 // how far beyond either end of a row alongRow reads
+	pad := 0 // how far alongRow reads beyond either end of a row
 	if b.radius < 2 {
 		pad = 3 * (b.radius + 1)
 	}
@@ -82,8 +82,8 @@ type box struct {
 	middle, edge uint32
 }
 
-// newBox returns the filter that gives the standard deviation sigma when applied three times. Its arithmetic is
-// Pillow's, in float32 but for the length.
+// newBox returns the filter that gives the standard deviation sigma when applied three times. The arithmetic is
+// Pillow's, in float32 except for the length.
 func newBox(sigma float32) box {
 	if !(sigma > 0) {
 		return box{}
@@ -108,7 +108,7 @@ func (b box) level(inside, ends uint32) uint8 {
 }
 
 // small applies a filter of radius 0 or 1 from five lines that hold, at each place, the pixel and its neighbours on
-// either side. No sum runs on from place to place, so the processor works on several at once.
+// either side. It keeps no running sum, so the processor works on several places at once.
 func (b box) small(dst, before2, before, at, after, after2 []uint8) {
 	before, at, after = before[:len(dst)], at[:len(dst)], after[:len(dst)]
 	if b.radius == 0 {
@@ -123,7 +123,7 @@ func (b box) small(dst, before2, before, at, after, after2 []uint8) {
 	}
 }
 
-// alongRow filters the row line[pad:len(line)-pad] into dst; what lies around it is overwritten.
+// alongRow filters the row line[pad:len(line)-pad] into dst; it overwrites the padding.
 func (b box) alongRow(dst, line []uint8, pad int) {
 	if pad == 0 {
 		b.slide(dst, line)
@@ -138,8 +138,8 @@ func (b box) alongRow(dst, line []uint8, pad int) {
 	b.small(dst, before2, line[pad-3:], line[pad:], line[pad+3:], after2)
 }
 
-// slide filters the row src into dst with a running sum, which begins one place before the row: there the filter covers
-// the first pixel radius+1 times and then the pixels from 0 to radius-1, the last of the row standing for those beyond
+// slide filters the row src into dst with a running sum that begins one place before the row. There the filter covers
+// the first pixel radius+1 times and then the pixels from 0 to radius-1; the row's last pixel stands for those beyond
 // it.
 func (b box) slide(dst, src []uint8) {
 	last := len(src)/3 - 1

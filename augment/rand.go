@@ -4,7 +4,7 @@ package augment
 
 import "math/rand/v2"
 
-// ViewRand returns the random generator of one view: a pure function of its four arguments, so a view's pixels are the
+// ViewRand returns the random generator of one view: a pure function of its four arguments. So a view's pixels are the
 // same whichever worker makes it, and any view of a past epoch can be made again. view counts the views of one image,
 // from 0.
 func ViewRand(seed uint64, epoch, index, view int) *rand.Rand {

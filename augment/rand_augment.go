@@ -8,10 +8,10 @@ import (
 	"math/rand/v2"
 )
 
-// RandAugment applies Count transformations, each drawn anew from the fourteen of RandAugment (Cubuk et al. 2019,
-// arXiv:1909.13719, section 3) with a strength drawn from the range of FixMatch (Sohn et al. 2020, arXiv:2001.07685,
-// table 12), with probability P. What moves out of the image leaves black behind, and pixels are moved to their nearest
-// place, as in Pillow.
+// RandAugment applies Count transformations with probability P. Each is drawn from the fourteen of RandAugment (Cubuk
+// et al. 2019, arXiv:1909.13719, section 3), with a strength from the range of FixMatch (Sohn et al. 2020,
+// arXiv:2001.07685, table 12). What moves out of the image leaves black behind, and pixels move to the nearest place,
+// as in Pillow.
 type RandAugment struct {
 	P     float64
 	Count int
@@ -28,7 +28,7 @@ func (o RandAugment) Validate() error {
 	return checkP(o.P)
 }
 
-// Draw returns a [Sequence] of what was drawn, or nil. An identity is left out.
+// Draw returns a [Sequence] of the drawn operations without identities, or nil.
 func (o RandAugment) Draw(w, h int, r *rand.Rand) Drawn {
 	applied := happens(o.P, r)
 	var drawn Sequence
@@ -43,7 +43,7 @@ func (o RandAugment) Draw(w, h int, r *rand.Rand) Drawn {
 	return drawn
 }
 
-// transformation is number k with strength u of 0 to 1, for an image of w by h pixels.
+// transformation is number k with strength u from 0 to 1, for an image of w by h pixels.
 func transformation(k int, u, w, h float64) Drawn {
 	between := func(lo, hi float64) float64 { return lo + (hi-lo)*u }
 	switch k {
@@ -143,14 +143,14 @@ func (d Sharpness) Apply(img *Image) *Image {
 }
 
 // Affine takes the pixel at column x, row y from column A·x + B·y + C, row D·x + E·y + F of the input, both measured at
-// the middles of pixels, and leaves black what would come from outside: Pillow's Image.transform with AFFINE and
-// NEAREST, in its fixed-point arithmetic of 16 fractional bits. For images up to 16,384 pixels a side.
+// pixel centres, and leaves black what would come from outside. It is Pillow's Image.transform with AFFINE and NEAREST,
+// in its fixed-point arithmetic of 16 fractional bits, for images up to 16,384 pixels a side.
 type Affine struct{ A, B, C, D, E, F float64 }
 
 // Size returns w, h: the operation keeps the size.
 func (Affine) Size(w, h int) (int, int) { return w, h }
 
-// Rotation is the [Affine] that turns an image of w by h pixels about its middle, counter-clockwise, as Pillow's
+// Rotation is the [Affine] that turns an image of w by h pixels about its centre, counter-clockwise, as Pillow's
 // Image.rotate does.
 func Rotation(degrees, w, h float64) Affine {
 	sin, cos := math.Sincos(-degrees * math.Pi / 180)
@@ -161,7 +161,7 @@ func Rotation(degrees, w, h float64) Affine {
 	return a
 }
 
-// Apply returns a new image; img is left as it was.
+// Apply returns a new image; img does not change.
 func (d Affine) Apply(img *Image) *Image {
 	fixed := func(v float64) int { return int(math.Floor(v*65536 + 0.5)) }
 	out := NewImage(img.W, img.H)

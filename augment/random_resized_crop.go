@@ -7,12 +7,12 @@ import (
 	"math/rand/v2"
 )
 
-// RandomResizedCrop cuts a box of random area and shape and resizes it to Size by Size pixels. With probability 1-P the
-// whole image is resized to Size by Size instead, so set P to 1 unless that is wanted.
+// RandomResizedCrop cuts out a box of random area and shape and resizes it to Size by Size pixels. With probability 1-P
+// it resizes the whole image to Size by Size instead, so set P to 1 unless you want that.
 //
-// The box is found as torchvision's RandomResizedCrop does, after Szegedy et al. 2015: the area is U[Scale] of the
-// image's, the width over height is log-uniform in Ratio; the first of ten draws that fits is placed uniformly; after
-// ten misses the largest central box with a ratio in range is taken.
+// The box is found as in torchvision's RandomResizedCrop, after Szegedy et al. 2015. Its area is U[Scale] of the
+// image's; its width over height is log-uniform in Ratio. The first of ten draws that fits is placed uniformly; after
+// ten misses the box is the largest central one with a ratio in range.
 type RandomResizedCrop struct {
 	P             float64
 	Size          int        // side of the result, in pixels

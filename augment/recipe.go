@@ -10,7 +10,7 @@ import (
 // A Recipe is the list of ops, in order, that makes one view of an image.
 type Recipe []Op
 
-// Draw picks every random number of one view of an image of w by h pixels. Ops that are not applied are left out.
+// Draw picks all random numbers of one view of an image of w by h pixels. It leaves out ops that are not applied.
 func (r Recipe) Draw(w, h int, rng *rand.Rand) []Drawn {
 	drawn := make([]Drawn, 0, len(r))
 	for _, op := range r {
@@ -22,7 +22,7 @@ func (r Recipe) Draw(w, h int, rng *rand.Rand) []Drawn {
 	return drawn
 }
 
-// View draws and applies the recipe. img is left as it was.
+// View draws and applies the recipe. img does not change.
 func (r Recipe) View(img *Image, rng *rand.Rand) *Image {
 	return Replay(img, r.Draw(img.W, img.H, rng))
 }
@@ -39,7 +39,7 @@ func (r Recipe) Validate() error {
 	return nil
 }
 
-// Replay applies recorded operations in order and returns the view. img is left as it was.
+// Replay applies recorded operations in order and returns the view. img does not change.
 func Replay(img *Image, drawn []Drawn) *Image {
 	if len(drawn) == 0 {
 		return img.Clone()

@@ -3,10 +3,10 @@
 package augment
 
 // The recipes of the methods, each from its paper, as a function of the view's side in pixels. All but MoCo v1's and
-// W-MSE's share the order crop, colour jitter, grayscale, blur, solarize, flip (SimCLR, Chen et al. 2020, algorithm of
-// appendix A, with the flip last as solo-learn has it; the flip commutes with the rest).
+// W-MSE's share the order crop, colour jitter, grayscale, blur, solarize, flip. It is SimCLR's (Chen et al. 2020,
+// algorithm of appendix A) with the flip last as in solo-learn; the flip commutes with the rest.
 //
-// Blur is Pillow's, sigma U[0.1, 2]. It is kept in every recipe but with P 0 for views of smallView pixels or fewer.
+// Blur is Pillow's, sigma U[0.1, 2]. Every recipe keeps it, but with P 0 for views of smallView pixels or fewer.
 
 // smallView is the side up to which blur is left out: "we do not use Gaussian blur" on CIFAR-10's 32 x 32 images
 // (SimCLR, appendix B.9).
@@ -24,9 +24,9 @@ func SimCLRRecipe(size int) Recipe {
 	}
 }
 
-// MoCoV1Recipe returns the recipe of both views of MoCo: He et al. 2020, section 4, and its published code, which calls
-// it that of instance discrimination (Wu et al. 2018): gray before the colour jitter, which is always applied, with
-// much hue; no blur.
+// MoCoV1Recipe returns the recipe of both views of MoCo: He et al. 2020, section 4, and its published code, which names
+// it after instance discrimination (Wu et al. 2018). Gray comes before the colour jitter, which is always applied, with
+// much hue; there is no blur.
 func MoCoV1Recipe(size int) Recipe {
 	return Recipe{
 		crop(size, 0.2, Bilinear),
@@ -70,9 +70,8 @@ func BYOLRecipes(size int) (first, second Recipe) {
 	return view(1, 0), view(0.1, 0.2)
 }
 
-// VICRegRecipe returns the recipe of both views of VICReg: Bardes, Ponce and LeCun 2022, appendix C: BYOL's crop and
-// jitter, one recipe for both views with the mean of BYOL's two probabilities of blur and solarization, as lightly has
-// it.
+// VICRegRecipe returns the recipe of both views of VICReg: Bardes, Ponce and LeCun 2022, appendix C. It has BYOL's crop
+// and jitter, and for both views the mean of BYOL's two probabilities of blur and solarization, as in lightly.
 func VICRegRecipe(size int) Recipe {
 	return Recipe{
 		crop(size, 0.08, Bicubic),
@@ -85,7 +84,7 @@ func VICRegRecipe(size int) Recipe {
 }
 
 // WMSERecipe returns the recipe of all views of W-MSE, from its published code (htdt/self-supervised): the colours
-// change before the crop is cut, and nothing is blurred.
+// change before the crop, and nothing is blurred.
 func WMSERecipe(size int) Recipe {
 	return Recipe{
 		ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
@@ -95,8 +94,8 @@ func WMSERecipe(size int) Recipe {
 	}
 }
 
-// ReSSLRecipes returns the two recipes of ReSSL: Zheng et al. 2021. The student's is MoCo v2's; the teacher's is
-// weak, a crop and a flip, so that what it says of an image is reliable.
+// ReSSLRecipes returns the two recipes of ReSSL: Zheng et al. 2021. The student's is MoCo v2's; the teacher's is weak,
+// a crop and a flip, so that the teacher's output is reliable.
 func ReSSLRecipes(size int) (strong, weak Recipe) {
 	return MoCoV2Recipe(size), Recipe{crop(size, 0.2, Bilinear), HorizontalFlip{P: 0.5}}
 }
@@ -115,9 +114,9 @@ func LeJEPARecipe(size int, scale [2]float64) Recipe {
 	}
 }
 
-// EvalRecipe returns what an image passes through when it is embedded rather than trained on: a short side of 8/7 of
-// size (256 for 224, the usual ImageNet evaluation) and the central crop. Small images, up to smallView pixels, are
-// resized to size without the margin, as CIFAR's are used whole.
+// EvalRecipe returns the recipe with which an image is embedded rather than trained on: a short side of 8/7 of size
+// (256 for 224, the usual ImageNet evaluation) and the central crop. Images for sizes up to smallView pixels are
+// resized without the margin, since CIFAR's images are used whole.
 func EvalRecipe(size int) Recipe {
 	short := size
 	if size > smallView {

@@ -2,11 +2,11 @@
 
 package augment
 
-// PAWSRecipes returns the recipes of PAWS's two large views, and of its small crops with their size: Assran et al.
-// 2021, appendix C. Images of smallView pixels or fewer get what the official code does to CIFAR-10 (equalised and
-// solarised, neither blurred nor turned grey; crops from 0.5 of the area where there are no small ones), others what it
-// does to ImageNet (crops from 0.14, and from 0.08 where there are no small ones). Small crops have 9/16 (18 for 32)
-// and 3/7 (96 for 224) of the side.
+// PAWSRecipes returns the recipes of PAWS's two large views and of its small crops, with the crops' size: Assran et al.
+// 2021, appendix C. For images of smallView pixels or fewer they are the official code's for CIFAR-10: equalised and
+// solarised, neither blurred nor turned grey, crops from 0.5 of the area if there are no small ones. For larger images
+// they are those for ImageNet: crops from 0.14, and from 0.08 if there are no small ones. Small crops have 9/16 (18 for
+// 32) and 3/7 (96 for 224) of the side.
 func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 	if size <= smallView {
 		least := 0.5
@@ -40,7 +40,7 @@ func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 	return view(size, [2]float64{least, 1}), view(size*3/7, [2]float64{0.05, 0.14})
 }
 
-// cropped is a random resized crop with areas of a scale.
+// cropped is a random resized crop with areas in scale.
 func cropped(size int, scale [2]float64) RandomResizedCrop {
 	return RandomResizedCrop{P: 1, Size: size, Scale: scale, Ratio: [2]float64{3. / 4, 4. / 3}, Interpolation: Bilinear}
 }

@@ -12,9 +12,9 @@ type window struct {
 
 func (s window) row(y int) []uint8 { return s.pix[y*s.stride:][: 3*s.w : 3*s.w] }
 
-// resample returns src resized to w by h: Pillow's two passes, each rounded to 8 bits. Rows are shrunk first, except
-// where columns shrink by more than twice as many pixels as rows do (Pillow 13's order). A pass that changes nothing is
-// left out.
+// resample returns src resized to w by h: Pillow's two passes, each rounded to 8 bits. Rows are shrunk first, unless
+// columns shrink by more than twice as many pixels as rows do (Pillow 13's order). A pass that changes nothing is
+// skipped.
 func resample(src window, w, h int, by Interpolation) *Image {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
@@ -52,7 +52,7 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// grow returns n elements of *buf, with whatever they hold.
+// grow returns n elements of *buf, without clearing them.
 func grow[T any](buf *[]T, n int) []T {
 	if cap(*buf) < n {
 		*buf = make([]T, n)
@@ -61,7 +61,7 @@ func grow[T any](buf *[]T, n int) []T {
 	return *buf
 }
 
-// weightBits is the fixed-point precision of a weight: 32 bits less 8 of the level and 2 of headroom for overshoot.
+// weightBits is the fixed-point precision of a weight: 32 bits minus 8 of the level and 2 of headroom for overshoot.
 const weightBits = 32 - 8 - 2
 
 const half = 1 << (weightBits - 1)
@@ -75,8 +75,8 @@ func clip(sum int32) uint8 {
 	return uint8(sum)
 }
 
-// resizeRows resizes every row of src from src.w to dst.w pixels. Bilinear and bicubic growth, which have 2 and 4
-// weights, are most of what small images need and have their own loops.
+// resizeRows resizes every row of src from src.w to dst.w pixels. Bilinear and bicubic growth, with 2 and 4 weights,
+// are most of the work on small images and have their own loops.
 func (s *scratch) resizeRows(dst, src window, by Interpolation) {
 	t := &s.taps
 	t.fill(s, src.w, dst.w, by)
@@ -134,8 +134,8 @@ func (t *taps) row4(out, in []uint8) {
 	}
 }
 
-// resizeColumns resizes every column of src from src.h to dst.h pixels, four input rows at a time. While more are to
-// come the sums wait in a row of their own.
+// resizeColumns resizes every column of src from src.h to dst.h pixels, four input rows at a time. Until the last of
+// them, the sums wait in a row of their own.
 func (s *scratch) resizeColumns(dst, src window, by Interpolation) {
 	t := &s.taps
 	t.fill(s, src.h, dst.h, by)
@@ -189,7 +189,7 @@ type taps struct {
 
 // fill computes the weights for resizing in pixels to out pixels. Each output's weights are normalised in float64 and
 // then rounded, half away from zero, to weightBits. All outputs get the same number of weights: near a border, where
-// the filter is cut, some are zero. The conversions of products forbid fused multiply-adds, whose last bit would
+// the filter is cut off, some are zero. The conversions of products forbid fused multiply-adds, whose last bit would
 // differ.
 func (t *taps) fill(s *scratch, in, out int, by Interpolation) {
 	scale := float64(in) / float64(out)

@@ -4,8 +4,8 @@ package augment
 
 import "math/rand/v2"
 
-// Resize makes the short side Size pixels long and keeps the shape: the long side becomes Size*long/short, rounded down
-// (torchvision's Resize with one number).
+// Resize makes the short side Size pixels long and keeps the aspect ratio: the long side becomes Size*long/short,
+// rounded down (torchvision's Resize with one number).
 type Resize struct {
 	Size          int
 	Interpolation Interpolation

@@ -45,7 +45,7 @@ func (d Inversion) Apply(img *Image) *Image {
 	return lookUp(img, &lut)
 }
 
-// lookUp replaces every level of img by its entry in lut, in place.
+// lookUp replaces every level of img with its entry in lut, in place.
 func lookUp(img *Image, lut *[256]uint8) *Image {
 	for i, v := range img.Pix {
 		img.Pix[i] = lut[v]

@@ -23,8 +23,8 @@ func checkSize(size int) error {
 	return nil
 }
 
-// maxSide bounds an output's side, so that 3*side*side bytes fits any address space we run in and a slip of the
-// keyboard is refused with a message.
+// maxSide bounds an output's side, so that 3*side*side bytes fit any address space we run in and a typing mistake is
+// refused with a message.
 const maxSide = 1 << 14
 
 // checkRange checks a range [lo, hi] whose ends must lie between least and most.

@@ -14,20 +14,20 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// Balanced draws labelled batches in which every class has as many images. A batch is a function of its number and the
-// loader's seed alone, so a run may go on from any of them. Make it with [NewBalanced].
+// Balanced draws labelled batches in which every class has equally many images. A batch is a function of its number and
+// the loader's seed alone, so a run may resume at any batch. Make it with [NewBalanced].
 type Balanced struct {
 	loader   *Loader
 	classes  [][]int // the images of each class
 	sampled  int     // classes in a batch
 	perClass int
-	place    map[int]int // of an image in its class
+	place    map[int]int // the place of an image in its class
 }
 
-// NewBalanced draws batches of perClass images of each of classes classes (0: all there are) from those images of the
-// loader's data that have a label. Classes are drawn anew for every batch, images without replacement; but a class with
-// fewer than perClass images has each of them ⌊perClass/n⌋ or ⌈perClass/n⌉ times, in different views. The loader's
-// Batch and Pair do not matter. It is an error when a class has no image.
+// NewBalanced draws batches with perClass images of each of classes classes (0: all of them) from the images of the
+// loader's data that have a label. It draws the classes anew for every batch, and the images without replacement. A
+// class with fewer than perClass images has each of them ⌊perClass/n⌋ or ⌈perClass/n⌉ times, in different views. The
+// loader's Batch and Pair do not matter. A class without an image is an error.
 func NewBalanced(l *Loader, classes, perClass int) (*Balanced, error) {
 	b := &Balanced{loader: l, perClass: perClass, place: map[int]int{}}
 	var names []string
@@ -69,20 +69,20 @@ func NewBalanced(l *Loader, classes, perClass int) (*Balanced, error) {
 	case b.sampled < 2 || b.sampled > len(b.classes):
 		return nil, fmt.Errorf("drawing labelled images of %d classes: there are %d", b.sampled, len(b.classes))
 	case perClass < 1:
-		return nil, fmt.Errorf("drawing %d labelled images of a class: it must be at least 1", perClass)
+		return nil, fmt.Errorf("drawing %d labelled images per class: the number must be at least 1", perClass)
 	}
 	return b, nil
 }
 
-// Classes is how many classes a batch has.
+// Classes returns the number of classes in a batch.
 func (b *Balanced) Classes() int { return b.sampled }
 
-// Use makes q hold the images that cannot be read.
+// Use makes q the quarantine, which holds the images that cannot be read.
 func (b *Balanced) Use(q *Quarantine) { b.loader.Quarantine = q }
 
-// From yields batches from number from on, without end, class by class: row r is of the (r / perClass)th class of the
-// batch. Batch.Labels are the labels in the data. An image that cannot be read is replaced by the next of its class.
-// The views of row r of batch n are drawn from augment.ViewRand(a seed, n, r, view).
+// From yields batches from number from on, without end, class by class: row r belongs to the (r / perClass)th class of
+// the batch. Batch.Labels are the labels in the data. The next image of the class replaces one that cannot be read. The
+// views of row r of batch n are drawn from augment.ViewRand(a seed, n, r, view).
 func (b *Balanced) From(ctx context.Context, from int) iter.Seq2[*Batch, error] {
 	const endless = 1 << 62
 	l := b.loader
@@ -100,7 +100,7 @@ func (b *Balanced) From(ctx context.Context, from int) iter.Seq2[*Batch, error] 
 	}
 }
 
-// balancedStream keeps the views of labelled batches apart from those of others.
+// balancedStream keeps the random numbers of labelled batches apart from those of other views.
 const balancedStream = 0x6c6162656c6c6564
 
 // next is the image after i in its class.
@@ -109,7 +109,7 @@ func (b *Balanced) next(i int) int {
 	return class[(b.place[i]+1)%len(class)]
 }
 
-// images are those of batch number at.
+// images returns the images of batch number at.
 func (b *Balanced) images(at int) []int {
 	r := rand.NewPCG(b.loader.Seed^balancedStream, uint64(at))
 	var all []int
@@ -125,8 +125,8 @@ func (b *Balanced) images(at int) []int {
 	return all
 }
 
-// choose draws k of n numbers without replacement, in increasing order, each set alike: Floyd's algorithm (Bentley &
-// Floyd, CACM 1987), which draws k numbers only.
+// choose draws k of n numbers without replacement, in increasing order, each set equally likely. It is Floyd's
+// algorithm (Bentley & Floyd, CACM 1987), which draws only k random numbers.
 func choose(k, n int, r *rand.PCG) []int {
 	chosen := make(map[int]bool, k)
 	for top := n - k; top < n; top++ {

@@ -12,7 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// labelled is a data set with the labels that it is given.
+// labelled is a data set with the given labels.
 type labelled struct {
 	marked
 	labels []int
@@ -20,7 +20,7 @@ type labelled struct {
 
 func (d labelled) Label(i int) int { return d.labels[i] }
 
-// few are 12 images of three classes: 5, 3 and 1 of them; the rest has no label.
+// few is 12 images of three classes: 5, 3 and 1 of them; the rest have no label.
 func few(bad func(int) bool) labelled {
 	return labelled{marked{12, bad}, []int{0, -1, 1, 0, 2, 0, 1, -1, 0, 1, 0, -1}}
 }
@@ -114,7 +114,7 @@ func TestBalancedChoosesClasses(t *testing.T) {
 	}
 }
 
-// An image that cannot be read is replaced by another one of its class.
+// Another image of its class replaces an image that cannot be read.
 func TestBalancedReplaces(t *testing.T) {
 	for _, b := range take(t, balanced(t, few(func(i int) bool { return i == 3 || i == 9 }), 2, 0, 3), 0, 5) {
 		for r, i := range b.Index {
@@ -145,10 +145,10 @@ func TestBalancedErrors(t *testing.T) {
 	}
 }
 
-// still is a view of the image as it is.
+// still is a view that shows the image as it is.
 var still = []augment.Recipe{{}, {}, {}}
 
-// The first view is of the image, all others are of its pair, and which one that is depends on seed, epoch and image.
+// The first view is of the image, all others are of its pair. The pair depends on seed, epoch and image.
 func TestPair(t *testing.T) {
 	const n = 40
 	load := func(workers, epoch, from int, pair func(int, *rand.Rand) int, bad func(int) bool) []*Batch {

@@ -14,22 +14,22 @@ type Pixels struct {
 	N, C, H, W int
 }
 
-// A Batch is some images and their views. It belongs to the receiver until Release.
+// A Batch is a few images and their views. It belongs to the receiver until Release.
 type Batch struct {
 	Epoch, At int           // the epoch, and the number of the batch in it
-	Index     []int         // of each row: its image in the data set
-	Labels    []int         // of each row: its label, -1 = unknown
+	Index     []int         // one per row: its image in the data set
+	Labels    []int         // one per row: its label, -1 = unknown
 	Views     []Pixels      // one per recipe, rows as in Index
 	Wait      time.Duration // how long the receiver waited for this batch
 
-	images  []int // of each row, before bad ones were replaced
+	images  []int // one per row, before bad ones were replaced
 	home    *shelf
 	pending atomic.Int64  // rows that are not ready
 	done    chan struct{} // closed when none is
 }
 
-// Release gives the batch's memory back for a later batch and empties b. Slices taken from b before must not be used
-// after it. A batch that is not released is left to the garbage collector.
+// Release returns the batch's memory for a later batch and empties b. Do not use slices taken from b after it. The
+// garbage collector takes care of a batch that is not released.
 func (b *Batch) Release() {
 	if b.home == nil {
 		return
@@ -38,7 +38,7 @@ func (b *Batch) Release() {
 	b.home, b.Index, b.Labels, b.Views = nil, nil, nil, nil
 }
 
-// memory is what a batch's slices lie in.
+// memory is the memory of a batch's slices.
 type memory struct {
 	index, labels []int
 	views         []Pixels
@@ -58,7 +58,7 @@ func (s *shelf) put(m memory) {
 	}
 }
 
-// take returns a batch of n rows with a view of each of the sizes, in memory from the shelf if some lies there.
+// take returns a batch of n rows with a view of each of the sizes, in memory from the shelf if there is some.
 func (s *shelf) take(n int, sizes []size) *Batch {
 	var m memory
 	s.mu.Lock()
@@ -77,7 +77,7 @@ func (s *shelf) take(n int, sizes []size) *Batch {
 	return b
 }
 
-// resized is s with n elements, in the same memory where that is large enough.
+// resized is s with n elements, in the same memory if that is large enough.
 func resized[T any](s []T, n int) []T {
 	if cap(s) >= n {
 		return s[:n]

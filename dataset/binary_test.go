@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// cifarRecord is a record whose planes are r, g and b.
+// cifarRecord is a record with the planes r, g and b.
 func cifarRecord(r, g, b byte, labels ...byte) []byte {
 	out := labels
 	for _, v := range []byte{r, g, b} {

@@ -20,12 +20,12 @@ const (
 	cifarPlane = cifarSide * cifarSide
 )
 
-// cifarLayout is what the two sets differ in.
+// cifarLayout holds the differences between the two sets.
 type cifarLayout struct {
 	kind    Kind
 	head    int // label bytes before the pixels; the last one is the label
 	classes int
-	names   string // the file that holds the classes' names, one per line
+	names   string // the file with the classes' names, one per line
 }
 
 var (
@@ -115,7 +115,7 @@ func recogniseCIFAR(l *listing) (*whole, error) {
 	return w, nil
 }
 
-// sibling tells whether the folder of the file called name also holds one called base.
+// sibling reports whether the folder of the file called name also holds a file called base.
 func sibling(l *listing, name, base string) bool {
 	want := path.Join(path.Dir(name), base)
 	for _, f := range l.files {
@@ -174,7 +174,7 @@ func cifarImage(l *listing, file, record int, c cifarLayout) (*augment.Image, er
 	return img, nil
 }
 
-// cifarClasses are the names in the file that comes with the data, or the known ones.
+// cifarClasses returns the names in the file that comes with the data, or the known ones.
 func cifarClasses(l *listing, dir string, c cifarLayout) []string {
 	if text, ok := l.readSmall(path.Join(dir, c.names), 1<<16); ok {
 		if names := strings.Fields(string(text)); len(names) == c.classes {

@@ -11,15 +11,15 @@ import (
 
 // A Dataset is a fixed sequence of images. All methods are safe for concurrent use.
 type Dataset interface {
-	// Len is the number of images.
+	// Len returns the number of images.
 	Len() int
-	// Image decodes image i, 0 <= i < Len(). The caller owns the result. An error concerns this image alone.
+	// Image decodes image i, 0 <= i < Len(). The caller owns the result. An error concerns only this image.
 	Image(i int) (*augment.Image, error)
-	// Label is the class of image i, an index into the source's Classes, or -1 where it is not known.
+	// Label returns the class of image i, an index into the source's Classes, or -1 if it is not known.
 	Label(i int) int
 }
 
-// A Kind says what a Source was recognised as.
+// A Kind says what Open recognised a Source as.
 type Kind string
 
 // The kinds of source.
@@ -32,24 +32,24 @@ const (
 	KindSynthetic Kind = "synthetic" // drawn on the spot
 )
 
-// The names of the splits, which are also those of their top-level folders.
+// The names of the splits, which are also the names of their top-level folders.
 const (
 	SplitTrain = "train"
 	SplitVal   = "val"
 	SplitTest  = "test"
-	// SplitAll selects every image, whatever split it is in.
+	// SplitAll selects every image, whatever its split.
 	SplitAll = "all"
 )
 
 // Options say which images of a path to take, and how. The zero value is what pretraining uses.
 type Options struct {
-	// Split is "train", "val", "test" or "all". Empty takes train where there is one, else everything.
+	// Split is "train", "val", "test" or "all". Empty takes train if the source has it, else everything.
 	Split string
 	// Labels is "none", "folders" (the first folder below the split names the class) or the path of a CSV file with
 	// the columns path,label. Empty: CIFAR, IDX and synthetic have their own; for image files it is "folders" when
 	// every file lies exactly one folder below the split and there are at least two such folders, else "none".
 	Labels string
-	// Decoder is what decodes JPEG images: DecoderTurbo or DecoderGo. Empty is DefaultDecoder.
+	// Decoder decodes JPEG images: DecoderTurbo or DecoderGo. Empty is DefaultDecoder.
 	Decoder string
 	// MaxPixels bounds width*height of an image, checked before decoding. 0 is DefaultMaxPixels.
 	MaxPixels int
@@ -63,9 +63,9 @@ type Options struct {
 	Seed uint64
 }
 
-// The limits on one image where Options does not say.
+// The limits on one image that hold if Options has none.
 const (
-	DefaultMaxPixels = 178_956_970 // where Pillow refuses: 2 * Image.MAX_IMAGE_PIXELS
+	DefaultMaxPixels = 178_956_970 // Pillow's limit: 2 * Image.MAX_IMAGE_PIXELS
 	DefaultMaxBytes  = 512 << 20
 )
 
@@ -82,7 +82,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// A Source is an opened data set: the images of one split, in an order that depends on their names only.
+// A Source is an opened data set: the images of one split, in an order that depends only on their names.
 type Source struct {
 	Dataset
 	// Classes are the names of the labels, sorted (by number for CIFAR and IDX). They are those of the whole source,
@@ -90,15 +90,15 @@ type Source struct {
 	Classes []string
 	// Kind is what the path was recognised as.
 	Kind Kind
-	// Split is the split taken, or "" where the source has none.
+	// Split is the split taken, or "" if the source has none.
 	Split string
-	// Splits are the splits there are, of train, val and test in this order. Empty: the source is not split.
+	// Splits are the source's splits, of train, val and test in this order. Empty: the source is not split.
 	Splits []string
 	// Fingerprint is a SHA-256 in hexadecimal over the names, sizes and labels of the images, and for archives and
 	// binary files over their size and both ends. It changes when files are added, removed, renamed, relabelled or
-	// resized, and does not depend on where the data lies.
+	// resized. It does not depend on the path of the data.
 	Fingerprint string
-	// Notes are sentences for the user: what was left out, what has no label.
+	// Notes are sentences for the user: which files were left out, which images have no label.
 	Notes []string
 
 	whole   *whole
@@ -107,13 +107,13 @@ type Source struct {
 	close   func() error // nil for another Source's selection
 }
 
-// Name is image i's name: its path within the folder or archive, or a file and a number.
+// Name returns image i's name: its path within the folder or archive, or a file and a number.
 func (s *Source) Name(i int) string { return s.names(i) }
 
-// HasSplit tells whether the source has the split called name.
+// HasSplit reports whether the source has the split called name.
 func (s *Source) HasSplit(name string) bool { return slices.Contains(s.Splits, name) }
 
-// Close releases the files the source holds open. No image may be read after it.
+// Close closes the source's files. No image may be read after it.
 func (s *Source) Close() error {
 	if s.close == nil {
 		return nil
@@ -129,5 +129,5 @@ type ImageError struct {
 
 func (e *ImageError) Error() string { return fmt.Sprintf("image %s: %v", e.Name, e.Err) }
 
-// Unwrap is the reason alone.
+// Unwrap returns the reason alone.
 func (e *ImageError) Unwrap() error { return e.Err }

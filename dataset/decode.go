@@ -34,7 +34,7 @@ const (
 	formatWebP
 )
 
-// sniff tells an image's format by its first bytes; file names are not believed.
+// sniff tells an image's format by its first bytes; it does not trust file names.
 func sniff(data []byte) format {
 	has := func(magic string) bool { return bytes.HasPrefix(data, []byte(magic)) }
 	switch {
@@ -54,14 +54,14 @@ func sniff(data []byte) format {
 	return formatUnknown
 }
 
-// Decode decodes the bytes of an image file to 8-bit RGB, upright by its EXIF orientation. Images of more than
-// maxPixels pixels (0: DefaultMaxPixels), or that claim more pixels than their bytes can hold, are refused before
-// memory is taken for them. It never panics, whatever the bytes. Safe for concurrent use.
+// Decode decodes the bytes of an image file to 8-bit RGB, upright by its EXIF orientation. It refuses images of more
+// than maxPixels pixels (0: DefaultMaxPixels), and images that claim more pixels than their bytes can hold, before it
+// takes memory for them. It never panics, whatever the bytes. Safe for concurrent use.
 func Decode(data []byte, maxPixels int) (img *augment.Image, err error) {
 	return decode(data, maxPixels, DefaultDecoder())
 }
 
-// decode is Decode by one of the decoders of JPEG.
+// decode is Decode with the given decoder of JPEG.
 func decode(data []byte, maxPixels int, decoder string) (img *augment.Image, err error) {
 	if maxPixels <= 0 {
 		maxPixels = DefaultMaxPixels
@@ -110,7 +110,7 @@ func decodeTurbo(data []byte, maxPixels int) (*augment.Image, error) {
 		return nil, err
 	}
 	if t.C == 4 {
-		// As Pillow does, Adobe's convention (255 is no ink) is taken for granted.
+		// Like Pillow, assume Adobe's convention (255 is no ink).
 		for i, v := range t.Pix {
 			t.Pix[i] = 255 - v
 		}
@@ -189,7 +189,7 @@ func checkSize(f format, c image.Config, bytes, maxPixels int) error {
 	return nil
 }
 
-// most is how many pixels a byte of a file can hold, so that a few bytes cannot claim gigabytes.
+// most is how many pixels one byte of a file can hold, so that a few bytes cannot claim gigabytes.
 func most(f format, m color.Model, px int) int {
 	switch f {
 	case formatJPEG:
@@ -210,15 +210,15 @@ func most(f format, m color.Model, px int) int {
 		}
 		return deflate * 8 // one bit each
 	}
-	// TIFF and WebP may say a blank image in a few bytes; a large one is then refused all the same.
+	// TIFF and WebP may encode a blank image in a few bytes; a large one is refused even so.
 	if px > 16<<20 {
 		return 4096
 	}
 	return px
 }
 
-// bufferedDecoder returns a function that reads a file into a buffer it keeps for the next call, and decodes it. Every
-// goroutine that calls it at the same time gets a buffer of its own.
+// bufferedDecoder returns a function that reads a file into a buffer, decodes it and keeps the buffer for the next
+// call. Goroutines that call it at the same time get a buffer each.
 func bufferedDecoder(o Options) func(read func(buf []byte) ([]byte, error)) (*augment.Image, error) {
 	// A few large files must not pin their size in every worker.
 	const keep = 4 << 20

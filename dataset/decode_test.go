@@ -107,7 +107,7 @@ func TestSixteenBitRGB(t *testing.T) {
 	}
 }
 
-// TestGoJPEG is the decoder of builds without libturbojpeg: the same size and nearly the same pixels as the other.
+// TestGoJPEG tests the decoder of builds without libturbojpeg: the same size and nearly the same pixels as the other.
 func TestGoJPEG(t *testing.T) {
 	for _, c := range pillowCases(t) {
 		if !strings.HasPrefix(c.File, "jpeg") || strings.Contains(c.File, "exif") {
@@ -246,7 +246,7 @@ func TestBadImages(t *testing.T) {
 }
 
 // TestTruncated cuts every sample at 100 places: never a panic, and never an image from less than the first half,
-// except where a format has its pixels before that.
+// unless the format has its pixels before that.
 func TestTruncated(t *testing.T) {
 	for _, c := range pillowCases(t) {
 		data := readTestImage(t, c.File)
@@ -260,7 +260,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestFlippedBits flips single bits of every sample. Damage is not always seen, but never does more than fail.
+// TestFlippedBits flips single bits of every sample. Damage is not always detected, but the worst it does is an error.
 func TestFlippedBits(t *testing.T) {
 	for _, c := range pillowCases(t) {
 		data := readTestImage(t, c.File)
@@ -275,7 +275,7 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
-// TestHarmlessWarning accepts a JPEG with bytes between two segments, as Pillow does, but not when it is cut as well.
+// TestHarmlessWarning accepts a JPEG with bytes between two segments, as Pillow does, but not if it is also cut.
 func TestHarmlessWarning(t *testing.T) {
 	data := readTestImage(t, "jpeg_444.jpg")
 	at := bytes.Index(data, []byte{0xff, 0xc0})

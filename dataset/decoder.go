@@ -18,11 +18,10 @@ const (
 	DecoderGo    = "go"        // the standard library's image/jpeg
 )
 
-// ErrDecoder is wrapped by the error of a data set of JPEG images whose decoder is not to be had here.
+// ErrDecoder is wrapped by the error of a data set of JPEG images whose decoder is not available here.
 var ErrDecoder = errors.New("the JPEG decoder cannot be used")
 
-// DefaultDecoder is the decoder that JPEG images have where Options names none: libjpeg-turbo where its library is
-// found.
+// DefaultDecoder is the JPEG decoder if Options names none: libjpeg-turbo if its library is found.
 func DefaultDecoder() string {
 	if turbojpeg.Available() != nil {
 		return DecoderGo
@@ -30,7 +29,7 @@ func DefaultDecoder() string {
 	return DecoderTurbo
 }
 
-// Decoder describes what decodes JPEG here to a person.
+// Decoder describes, for people, which library decodes JPEG here.
 func Decoder() string {
 	if turbojpeg.Available() != nil {
 		return "Go image/jpeg (differs from PIL by up to 45 levels, 4.7 times slower; apt-get install libturbojpeg0)"
@@ -41,14 +40,14 @@ func Decoder() string {
 	return "libturbojpeg"
 }
 
-// checkDecoder says why the JPEG images of a data set cannot be decoded as o says.
+// checkDecoder returns why o's decoder cannot decode the JPEG images of a data set.
 func checkDecoder(w *whole, o Options) error {
 	switch o.Decoder {
 	case "", DecoderGo:
 		return nil
 	case DecoderTurbo:
 		if err := turbojpeg.Available(); err != nil && w.jpeg() {
-			return fmt.Errorf("%w: its images are to be decoded by libjpeg-turbo (%v): install it (apt-get install "+
+			return fmt.Errorf("%w: its images need libjpeg-turbo (%v): install it (apt-get install "+
 				"libturbojpeg0), or name its file in LIBTURBOJPEG", ErrDecoder, err)
 		}
 		return nil
@@ -60,7 +59,7 @@ func checkDecoder(w *whole, o Options) error {
 		DecoderGo)
 }
 
-// JPEG says whether the source has files that may be JPEG images, so that the pixels depend on the decoder.
+// JPEG reports whether the source has files that may be JPEG images, so that the pixels depend on the decoder.
 func (s *Source) JPEG() bool { return s.whole.jpeg() }
 
 func (w *whole) jpeg() bool {

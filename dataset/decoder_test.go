@@ -14,7 +14,7 @@ import (
 	"github.com/parallax-ssl/parallax/internal/turbojpeg"
 )
 
-// pictures is a folder with one image of the test data, under a name of one's own.
+// pictures is a folder with one image of the test data, under a new name.
 func pictures(t *testing.T, from, name string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -23,8 +23,8 @@ type blob interface {
 	io.Closer
 }
 
-// listing is what a folder and an archive have in common: files, sorted by name, that can be read in any order by
-// several goroutines at once.
+// listing is what a folder and an archive have in common: files, sorted by name, that several goroutines can read at
+// once in any order.
 type listing struct {
 	files    []file
 	open     func(f file) (blob, error)
@@ -36,7 +36,7 @@ type listing struct {
 
 var errChanged = errors.New("the file changed while it was being used")
 
-// read returns the content of file i in buf, which is grown as needed.
+// read returns the content of file i in buf, which it grows as needed.
 func (l *listing) read(i int, buf []byte, maxBytes int64) ([]byte, error) {
 	size := l.files[i].size
 	if size == 0 {
@@ -61,7 +61,7 @@ func (l *listing) read(i int, buf []byte, maxBytes int64) ([]byte, error) {
 	return buf[:size], nil
 }
 
-// readSmall returns the content of the file called name where there is one and it is at most limit bytes.
+// readSmall returns the content of the file called name if it exists and has at most limit bytes.
 func (l *listing) readSmall(name string, limit int64) ([]byte, bool) {
 	i, ok := slices.BinarySearchFunc(l.files, name,
 		func(f file, name string) int { return strings.Compare(f.name, name) })
@@ -76,13 +76,13 @@ func (l *listing) sort() {
 	slices.SortFunc(l.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 }
 
-// below keeps the files under the folder sub, with their whole names.
+// below keeps the files under the folder sub, with their full names.
 func (l *listing) below(sub string) {
 	prefix := sub + "/"
 	l.files = slices.DeleteFunc(l.files, func(f file) bool { return !strings.HasPrefix(f.name, prefix) })
 }
 
-// skipped counts what a listing left out, by reason, with an example of each.
+// skipped counts the files that a listing left out, by reason, with an example of each.
 type skipped struct {
 	order   []string
 	count   map[string]int
@@ -112,14 +112,14 @@ func (s *skipped) notes() []string {
 	return notes
 }
 
-// notImages are extensions of files that lie beside images and are never tried as one. Everything else is judged by
-// its content when it is decoded.
+// notImages are extensions of files that often lie beside images; such files are never tried as an image. Any other
+// file is judged by its content when it is decoded.
 var notImages = strings.Fields(`.txt .csv .tsv .json .jsonl .md .rst .html .htm .xml .yaml .yml .toml .ini .log .pdf
 	.py .pyc .ipynb .sh .m .mat .npy .npz .pkl .pickle .pt .pth .safetensors .h5 .hdf5 .parquet .arrow .db .lmdb .mdb
 	.tar .tgz .gz .bz2 .xz .zst .zip .7z .rar .sha256 .sha1 .md5 .sum .mp4 .mov .avi .mkv .mp3 .wav .srt .names .data
 	.bin .lock .part .torrent .license`)
 
-// whyNotImage says why a file is not to be tried as an image, or "".
+// whyNotImage returns why a file is not tried as an image, or "".
 func whyNotImage(name string) string {
 	base := path.Base(name)
 	switch {
@@ -134,7 +134,7 @@ func whyNotImage(name string) string {
 	return ""
 }
 
-// isHidden is true below a folder, or for a file, whose name starts with a dot or is the one macOS adds to archives.
+// isHidden reports whether a folder or file of the path starts with a dot, or is the one macOS adds to archives.
 func isHidden(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		if strings.HasPrefix(part, ".") || part == "__MACOSX" {

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// listFolder lists the regular files below root. Links to files are followed, links to folders are not, so that a walk
-// ends and stays where the user pointed it. Folders below root are listed when deep is true.
+// listFolder lists the regular files below root. It follows links to files but not links to folders, so that a walk
+// ends and stays where the user pointed it. If deep, it lists the folders below root, too.
 func listFolder(root string, deep bool) (*listing, error) {
 	l := &listing{close: func() error { return nil }}
 	var walk func(dir, prefix string) error

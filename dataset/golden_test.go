@@ -2,7 +2,7 @@
 
 package dataset
 
-// Computed once with this package; they hold what must not change from one version to the next.
+// Computed once with this package: values that must not change from one version to the next.
 const (
 	goldenOrder     = "[877 274 986 715 73 998 394 872]"
 	goldenSynthetic = "0cf9c6aebebe7d2e"

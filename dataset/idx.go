@@ -27,20 +27,20 @@ var (
 	idxLabels = []byte{0, 0, 8, 1}
 )
 
-// idxLimit bounds what one file may hold, since it is kept in memory. MNIST takes 47 MB, EMNIST 550 MB.
+// idxLimit bounds the content of one file, which is kept in memory. MNIST takes 47 MB, EMNIST 550 MB.
 const idxLimit = 4 << 30
 
 // idxSet is one split of an IDX data set.
 type idxSet struct {
 	images        int // the file's number in the listing
-	labels        int // likewise, -1 where there is none
+	labels        int // likewise, -1 if there is none
 	split         string
 	n, rows, cols int
 	pix           []byte
 }
 
 // idxName takes apart a name such as train-images-idx3-ubyte.gz or t10k-labels.idx1-ubyte. What is "images" or
-// "labels"; stem is what comes before it.
+// "labels"; stem is the part before it.
 func idxName(name string) (stem, what string, ok bool) {
 	base := strings.TrimSuffix(strings.ToLower(path.Base(name)), ".gz")
 	for _, kind := range []string{"images", "labels"} {
@@ -53,7 +53,7 @@ func idxName(name string) (stem, what string, ok bool) {
 	return "", "", false
 }
 
-// listFamily lists the folder of an IDX file, and of it only the IDX files with the same stem.
+// listFamily lists the folder of an IDX file, and only the IDX files with the same stem.
 func listFamily(name string) (*listing, error) {
 	stem, _, ok := idxName(filepath.Base(name))
 	if !ok {
@@ -146,7 +146,7 @@ func recogniseIDX(l *listing) (*whole, error) {
 	return w, nil
 }
 
-// load reads the set's images into memory and returns the labels, nil where there are none.
+// load reads the set's images into memory and returns the labels, nil if there are none.
 func (s *idxSet) load(l *listing) ([]byte, error) {
 	name := l.files[s.images].name
 	dims, pix, err := readIDXFile(l, s.images, idxImages)
@@ -179,8 +179,8 @@ func readIDXFile(l *listing, i int, magic []byte) ([]int, []byte, error) {
 	return readIDX(io.NewSectionReader(b, 0, l.files[i].size), magic)
 }
 
-// readIDX reads a whole file, gzipped or not, whose first four bytes must be magic. The memory it takes follows the
-// bytes that are there, not those that the header claims.
+// readIDX reads a whole file, gzipped or not, whose first four bytes must be magic. It takes memory for the bytes that
+// are there, not for those that the header claims.
 func readIDX(r io.Reader, magic []byte) (dims []int, data []byte, err error) {
 	b := bufio.NewReader(r)
 	if head, _ := b.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
@@ -195,7 +195,7 @@ func readIDX(r io.Reader, magic []byte) (dims []int, data []byte, err error) {
 		return nil, nil, fmt.Errorf("reading the IDX header: %w", err)
 	}
 	if !bytes.HasPrefix(head, magic) {
-		return nil, nil, fmt.Errorf("its first bytes are % x where % x belong: not the IDX file its name says",
+		return nil, nil, fmt.Errorf("its first bytes are % x, not % x: it is not the IDX file that its name promises",
 			head[:4], magic)
 	}
 	want := int64(1)

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// label returns a label for every item as mode says (Options.Labels) and sets the source's Classes. The selected items
-// decide what the automatic mode does; the class list is that of all splits.
+// label returns a label for every item according to mode (Options.Labels) and sets the source's Classes. The selected
+// items decide what the automatic mode does; the class list covers all splits.
 func (w *whole) label(mode string, selected []int, s *Source) ([]int, error) {
 	labels := make([]int, len(w.items))
 	for i := range labels {
@@ -25,8 +25,8 @@ func (w *whole) label(mode string, selected []int, s *Source) ([]int, error) {
 	case mode == "none":
 		return labels, nil
 	case mode == "folders" && !files:
-		return nil, fmt.Errorf("labels from folders need image files in folders, and this is %s: leave the labels "+
-			"out or say none", w.kind)
+		return nil, fmt.Errorf("labels from folders need image files in folders, and this is %s: give --labels none, "+
+			"or leave --labels out", w.kind)
 	case mode == "folders":
 		return labels, w.labelFolders(labels, selected, s)
 	case mode == "" && files:
@@ -44,7 +44,7 @@ func (w *whole) label(mode string, selected []int, s *Source) ([]int, error) {
 	return labels, w.labelCSV(labels, mode, selected, s)
 }
 
-// classFolders is true when every selected file lies exactly one folder deep and there are at least two folders.
+// classFolders reports whether every selected file lies exactly one folder deep and there are at least two folders.
 func (w *whole) classFolders(selected []int) bool {
 	seen := map[string]bool{}
 	for _, i := range selected {
@@ -60,7 +60,7 @@ func (w *whole) classFolders(selected []int) bool {
 func (w *whole) labelFolders(labels, selected []int, s *Source) error {
 	names := make([]string, len(w.items))
 	for i, it := range w.items {
-		// Files outside the splits are in no class of theirs.
+		// Files outside the splits belong to no class.
 		if len(s.Splits) > 0 && it.split == "" && s.Split != SplitAll {
 			continue
 		}
@@ -115,7 +115,7 @@ func (w *whole) labelCSV(labels []int, name string, selected []int, s *Source) e
 	if err != nil {
 		return err
 	}
-	// A row may name an image by its whole name or from its split on.
+	// A row may name an image by its full name or by the part after its split.
 	at := make(map[string]int, 2*len(w.items))
 	for i, it := range w.items {
 		if _, taken := at[it.rel]; taken && it.rel != it.name {
@@ -165,7 +165,7 @@ type labelRow struct {
 	path, label string
 }
 
-// readCSV reads the columns path and label, with or without a header of that name. An empty label means unknown.
+// readCSV reads the columns path and label, with or without a header of these names. An empty label means unknown.
 // Errors name the file and the line.
 func readCSV(name string, r io.Reader) ([]labelRow, error) {
 	b := bufio.NewReader(r)

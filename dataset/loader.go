@@ -18,8 +18,8 @@ import (
 // A Loader turns a Dataset into batches of views. Its fields must not change while an iteration runs; several
 // iterations may run at once. It must not be copied after use.
 //
-// Workers read and augment a few batches ahead, each on an OS thread of its own, which has a lower priority on Linux,
-// so that they take the time the engine's threads leave. An image is decoded once for all its views.
+// Workers read and augment a few batches ahead, each on its own OS thread. On Linux the thread has a lower priority, so
+// that it takes only the time that the engine's threads leave. An image is decoded once for all its views.
 type Loader struct {
 	Data      Dataset
 	Recipes   []augment.Recipe  // one per view; the first to draw is a batch's Views[0]
@@ -29,13 +29,13 @@ type Loader struct {
 	Seed      uint64            // of the order and of all views
 	// Limit bounds how many images Sequential visits: a subset chosen by Seed. 0 is all.
 	Limit int
-	// Keep is how many bytes of pixels Sequential keeps after its first whole pass, so as not to read them again, as a
-	// probe's that are evaluated often; where they are more, none are kept.
+	// Keep bounds the bytes of pixels that Sequential keeps after its first whole pass, for data that is read often,
+	// such as a probe's. If the pixels take more, none are kept.
 	Keep int
-	// Quarantine holds the images that cannot be read. When nil, every iteration has its own.
+	// Quarantine holds the images that cannot be read. If nil, every iteration has its own.
 	Quarantine *Quarantine
 	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is
-	// for this index in this epoch alone. A named image that cannot be read is replaced by image index.
+	// for this index in this epoch alone. Image index replaces a named image that cannot be read.
 	Pair func(index int, r *rand.Rand) int
 
 	shelf shelf
@@ -45,13 +45,13 @@ type Loader struct {
 // ahead is how many finished batches may wait for the receiver; one more is being made.
 const ahead = 2
 
-// rowsPerJob is how many images a worker takes at once: few, since a batch is late by its last one.
+// rowsPerJob is how many images a worker takes at once: few, since a batch is as late as its last image.
 const rowsPerJob = 4
 
-// size is that of a view.
+// size is the size of a view.
 type size struct{ w, h int }
 
-// Steps is the number of batches in an epoch: whole ones only, the rest of the images is left out of this epoch.
+// Steps returns the number of batches in an epoch: whole ones only; the other images are left out of this epoch.
 func (l *Loader) Steps() int {
 	if l.Batch <= 0 {
 		return 0
@@ -59,7 +59,7 @@ func (l *Loader) Steps() int {
 	return l.Data.Len() / l.Batch
 }
 
-// Check returns what is wrong with the loader's settings. Iterating checks, too.
+// Check returns an error in the loader's settings. Iterating checks, too.
 func (l *Loader) Check() error {
 	switch n := l.Data.Len(); {
 	case l.Batch <= 0:
@@ -89,13 +89,13 @@ func (l *Loader) checkRecipes() error {
 	return nil
 }
 
-// Epoch yields the batches of an epoch from batch number from on. The order is a permutation that depends on Seed and
-// epoch only, and view v of image i is drawn from augment.ViewRand(Seed, epoch, i, v), so an epoch that starts at batch
-// k equals the rest of a whole one, whatever Workers is. An image that cannot be read is replaced by the next one that
-// can (i+1, i+2, ...).
+// Epoch yields the batches of an epoch, beginning with batch number from. The order is a permutation that depends only
+// on Seed and epoch, and view v of image i is drawn from augment.ViewRand(Seed, epoch, i, v). So an epoch that starts
+// at batch k equals the rest of a whole one, whatever Workers is. The next readable image (i+1, i+2, ...) replaces one
+// that cannot be read.
 //
 // The iteration ends with an error when ctx is cancelled, when too many images are bad, or when a recipe yields views
-// of different sizes. All goroutines have ended when it returns, also when the receiver breaks off.
+// of different sizes. All goroutines have ended when it returns, also when the receiver stops early.
 func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		if err := l.Check(); err != nil {
@@ -113,7 +113,7 @@ func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, e
 }
 
 // Sequential yields every image once in index order, or Limit of them; the last batch has the rest, at most Batch.
-// Images that cannot be read are left out: Batch.Index tells which ones are there. Views are drawn as in epoch 0.
+// Images that cannot be read are left out: Batch.Index lists those that are there. Views are drawn as in epoch 0.
 func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		if l.Batch <= 0 {
@@ -131,12 +131,12 @@ func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
 	}
 }
 
-// pass is one way through the data.
+// pass is one pass over the data.
 type pass struct {
 	epoch    int
 	from, to int                                       // batches
 	images   func(at int) []int                        // the images of batch number at
-	rand     func(at, row, index, view int) *rand.Rand // what a view is drawn from
+	rand     func(at, row, index, view int) *rand.Rand // the random numbers of a view
 	replace  func(i int) int                           // the image to try when i is bad; nil: bad images are left out
 	pair     func(index int, r *rand.Rand) int         // see Loader.Pair
 }

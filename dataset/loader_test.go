@@ -38,7 +38,7 @@ func (d marked) Image(i int) (*augment.Image, error) {
 	return &augment.Image{W: 2, H: 1, Pix: []uint8{uint8(i), 0, 0, uint8(i >> 8), 0, 0}}, nil
 }
 
-// shift adds a random number to every value: a view that depends on its random numbers alone.
+// shift adds a random number to every value: the view depends on the random numbers alone.
 type shift struct{ v uint8 }
 
 func (shift) Name() string { return "shift" }
@@ -53,7 +53,7 @@ func (s shift) Apply(img *augment.Image) *augment.Image {
 }
 func (shift) Size(w, h int) (int, int) { return w, h }
 
-// unit leaves values as they are, from 0 to 1.
+// unit keeps values as they are, from 0 to 1.
 var unit = augment.Normalize{Std: [3]float32{1, 1, 1}}
 
 func loaderOf(d Dataset, batch, workers int) *Loader {
@@ -61,7 +61,7 @@ func loaderOf(d Dataset, batch, workers int) *Loader {
 		Workers: workers, Seed: 7}
 }
 
-// batches runs an iteration to its end and copies what it yields; release says whether to recycle.
+// batches runs an iteration to its end and copies its batches; release says whether to recycle them.
 func batches(t testing.TB, seq func(func(*Batch, error) bool), release bool) (out []*Batch, last error) {
 	t.Helper()
 	for b, err := range seq {
@@ -189,7 +189,7 @@ func TestSequentialKeepsPixels(t *testing.T) {
 		l := loaderOf(counted{d, &read}, 4, 1)
 		l.Keep = keep
 		for range l.Sequential(ctx) {
-			break // what a pass that is broken off has seen is not all
+			break // an interrupted pass has not seen everything
 		}
 		for pass := range 3 {
 			read.Store(0)
@@ -244,7 +244,7 @@ func TestSequential(t *testing.T) {
 	}
 }
 
-// settled waits for goroutines to end that are just ending.
+// settled waits for goroutines that are about to end.
 func settled(t *testing.T, before int) {
 	t.Helper()
 	for range 200 {
@@ -300,7 +300,7 @@ func TestStop(t *testing.T) {
 	settled(t, before)
 }
 
-// TestAhead: a receiver that waits finds few batches made ahead.
+// TestAhead: few batches are made ahead while the receiver waits.
 func TestAhead(t *testing.T) {
 	read := make(chan int, 100000)
 	l := loaderOf(marked{n: 10000, bad: func(i int) bool { read <- i; return false }}, 10, 4)

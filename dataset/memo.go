@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// memo is a whole pass of Sequential, whose batches are the same in every pass.
+// memo keeps a whole pass of Sequential, whose batches are the same in every pass.
 type memo struct {
 	mu      sync.Mutex
 	batches []*Batch // nil until a pass has come to its end
 }
 
-// again yields the kept batches, if there are some, or those of pass, which it keeps if their pixels take at most most
-// bytes. What it yields is lent: releasing it does nothing.
+// again yields the kept batches if there are any. Otherwise it yields those of pass, and keeps them if their pixels
+// take at most most bytes. The batches are lent: releasing them does nothing.
 func (m *memo) again(ctx context.Context, most int, pass iter.Seq2[*Batch, error]) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		m.mu.Lock()
@@ -60,7 +60,7 @@ func (m *memo) again(ctx context.Context, most int, pass iter.Seq2[*Batch, error
 	}
 }
 
-// lend is b for a receiver whose Release leaves b as it is.
+// lend is b for a receiver whose Release does not change b.
 func (b *Batch) lend() *Batch {
 	return &Batch{Epoch: b.Epoch, At: b.At, Index: b.Index, Labels: b.Labels, Views: b.Views, Wait: b.Wait}
 }

@@ -4,8 +4,8 @@ package dataset
 
 import "golang.org/x/sys/unix"
 
-// loaderNice is by how much a loader's thread is nicer than the program. It is enough for the engine's threads to keep
-// the cores when both want them, and not so much that other programs on a busy machine leave the loader nothing.
+// loaderNice is the nice value of a loader's thread relative to the program. With it the engine's threads keep the
+// cores when both want them, and other programs on a busy machine still leave the loader some time.
 const loaderNice = 10
 
 // beNice lowers the priority of the calling OS thread. On Linux a nice value belongs to a thread, not to the process.

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestBeNice: the thread alone becomes nicer, and by as much as it should.
+// TestBeNice: only the thread becomes nicer, and by the right amount.
 func TestBeNice(t *testing.T) {
 	nice := func(id int) int {
 		p, err := unix.Getpriority(unix.PRIO_PROCESS, id)

@@ -4,5 +4,5 @@
 
 package dataset
 
-// beNice does nothing where a priority belongs to the whole process.
+// beNice does nothing on systems where a priority belongs to the whole process.
 func beNice() {}

@@ -21,7 +21,7 @@ import (
 type whole struct {
 	kind     Kind
 	items    []item
-	classes  []string // of items[].label, where the format has labels of its own
+	classes  []string // of items[].label, if the format has its own labels
 	image    func(i int) (*augment.Image, error)
 	factors  func(i int) Factors // synthetic images only
 	close    func() error
@@ -29,7 +29,7 @@ type whole struct {
 	identity []byte
 }
 
-// item is one image: its name, the bytes it takes, its split ("" = none), its path below the split, its own label.
+// item is one image: its name, its size in bytes, its split ("" = none), its path below the split, its own label.
 type item struct {
 	name, split, rel string
 	size             int64
@@ -40,10 +40,10 @@ type item struct {
 //
 // Path is a folder of images, a .tar, .tar.gz or .tgz of them, a folder or archive with CIFAR-10's or CIFAR-100's
 // binary files, a folder with IDX files or one such file, or the word "synthetic" or "synthetic:N" (N training
-// images; 5000 otherwise). PATH:sub/folder selects a folder below a folder or archive.
+// images; 5000 without N). PATH:sub/folder selects a folder below a folder or archive.
 //
-// Top-level folders called train, val and test are splits, also when an archive wraps them in one folder.
-// An error says what is wrong with the path or the options; single images that cannot be read are not found here.
+// Top-level folders called train, val and test are splits, also inside the one folder that wraps an archive. An error
+// says what is wrong with the path or the options; Open does not look for single images that cannot be read.
 func Open(path string, o Options) (*Source, error) {
 	o = o.withDefaults()
 	w, err := openWhole(path, o)
@@ -102,8 +102,8 @@ func openWhole(name string, o Options) (*whole, error) {
 	return w, nil
 }
 
-// cutSub splits PATH:sub/folder at the last colon before which there is a file or folder. A path that exists as it is
-// written is taken as it is.
+// cutSub splits PATH:sub/folder at the last colon that follows an existing file or folder. It does not split a path
+// that exists as written.
 func cutSub(name string) (base, sub string, err error) {
 	_, missing := os.Stat(name)
 	if missing == nil {
@@ -127,8 +127,8 @@ func cutSub(name string) (base, sub string, err error) {
 	return "", "", missing
 }
 
-// listFile lists what a single file holds: an archive, or an IDX file, which is listed with the files beside it that
-// belong to it.
+// listFile lists what a single file holds: an archive, or an IDX file together with the files beside it that belong to
+// it.
 func listFile(name string, o Options) (*listing, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -204,7 +204,7 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 
 func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }
 
-// recognise tells by the names of the files which kind of data set they are.
+// recognise tells the kind of a data set by the names of its files.
 func recognise(l *listing, sub string, o Options) (*whole, error) {
 	if w, err := recogniseCIFAR(l); w != nil || err != nil {
 		return w, err
@@ -270,7 +270,7 @@ func imageFiles(l *listing, sub string, o Options) (*whole, error) {
 	return w, nil
 }
 
-// wrapper is the one folder, with its slash, that all files of an archive lie in, or "". A split is no wrapper.
+// wrapper returns the one folder, with its slash, that holds all files of an archive, or "". A split is no wrapper.
 func wrapper(l *listing, kept []int, from int) string {
 	first, _, ok := strings.Cut(l.files[kept[0]].name[from:], "/")
 	if !ok || isSplit(first) {

@@ -18,7 +18,7 @@ import (
 	"testing"
 )
 
-// pngOf is a PNG of one colour whose red is v.
+// pngOf is a PNG of one colour with red v.
 func pngOf(t testing.TB, v uint8, w, h int) []byte {
 	t.Helper()
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
@@ -32,7 +32,7 @@ func pngOf(t testing.TB, v uint8, w, h int) []byte {
 	return b.Bytes()
 }
 
-// tree writes files of a colour each into a new folder.
+// tree writes files, each of one colour, into a new folder.
 func tree(t testing.TB, names ...string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -100,7 +100,7 @@ func opened(t testing.TB, path string, o Options) *Source {
 	return s
 }
 
-// What is selected of an opened source is what opening it anew gives, and neither changes the other.
+// Selecting from an opened source gives the same as opening it anew, and neither changes the other.
 func TestSelectIsOpen(t *testing.T) {
 	csv := filepath.Join(t.TempDir(), "labels.csv")
 	writeFile(t, csv, []byte("path,label\ntrain/cat/1.png,b\n"))
@@ -217,7 +217,7 @@ func TestSubFolder(t *testing.T) {
 	if img, err := s.Image(0); err != nil || img.Pix[0] != 1 {
 		t.Errorf("archive:x/train reads %v, %v", img, err)
 	}
-	// A colon in the name of a folder that exists is no selection.
+	// A colon in the name of an existing folder selects nothing.
 	odd := filepath.Join(t.TempDir(), "a:b")
 	writeFile(t, filepath.Join(odd, "1.png"), pngOf(t, 1, 4, 4))
 	if s := opened(t, odd, Options{}); s.Len() != 1 {
@@ -290,7 +290,7 @@ func TestUnpackLimit(t *testing.T) {
 	}
 }
 
-// TestHostileTar: what leads out of an archive or is not a plain file is left out and counted.
+// TestHostileTar: names that lead out of an archive and special files are left out and counted.
 func TestHostileTar(t *testing.T) {
 	px := pngOf(t, 1, 4, 4)
 	data := tarOf(t,
@@ -457,7 +457,7 @@ func TestFingerprint(t *testing.T) {
 	check("synthetic of another seed", opened(t, "synthetic:10", Options{Seed: 1}).Fingerprint)
 }
 
-// TestChangingFiles: a file that changes or goes while a run uses it is a bad image with a name, not a wrong one.
+// TestChangingFiles: a file that changes or disappears during a run is a bad image with a name, not a wrong image.
 func TestChangingFiles(t *testing.T) {
 	root := tree(t, "a.png", "b.png", "c.png", "d.png")
 	s := opened(t, root, Options{MaxBytes: 5000})

@@ -8,10 +8,10 @@ import (
 	"slices"
 )
 
-// order is the permutation of n images in an epoch: a function of (seed, epoch) alone. It is Fisher and Yates' shuffle
-// written out, since the standard library does not promise that its own stays the same.
+// order is the permutation of n images in an epoch: a function of (seed, epoch) alone. Fisher and Yates' shuffle is
+// written out, since the standard library does not promise to keep its own.
 func order(n int, seed uint64, epoch int) []int {
-	r := rand.NewPCG(seed, uint64(epoch)^0x6f726465725f6f66) // apart from the streams of views
+	r := rand.NewPCG(seed, uint64(epoch)^0x6f726465725f6f66) // apart from the random numbers of views
 	p := make([]int, n)
 	for i := range p {
 		p[i] = i
@@ -23,7 +23,7 @@ func order(n int, seed uint64, epoch int) []int {
 	return p
 }
 
-// subset is a random subset of limit of n images, in index order: a function of seed alone. A limit of 0, or of n and
+// subset is a random subset of limit of n images, in index order: a function of seed alone. A limit of 0, or of n or
 // more, takes all.
 func subset(n, limit int, seed uint64) []int {
 	if limit <= 0 || limit >= n {

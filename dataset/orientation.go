@@ -11,10 +11,10 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// orientation is the EXIF orientation of an image file, 1 to 8; 1, as it is, where there is none that can be read.
+// orientation is the EXIF orientation of an image file, 1 to 8; 1 (as it is) if none can be read.
 func orientation(f format, data []byte) int {
 	var kind imagemeta.ImageFormat
-	// Most files have none: that is seen without parsing them.
+	// Most files have none: a quick search shows that without parsing them.
 	mark := ""
 	switch f {
 	case formatJPEG:
@@ -52,7 +52,7 @@ func orientation(f format, data []byte) int {
 	return found
 }
 
-// upright turns and mirrors an image so that it stands as its EXIF orientation o says it should (CIPA DC-008, table 6).
+// upright turns and mirrors an image from the EXIF orientation o to upright (CIPA DC-008, table 6).
 func upright(img *augment.Image, o int) *augment.Image {
 	if o <= 1 || o > 8 {
 		return img

@@ -20,8 +20,8 @@ type BadImage struct {
 	Reason string `json:"reason"`
 }
 
-// The number of bad images a data set may have: more than badFew and more than badShare of it, or badRun one after
-// another, are a broken data set rather than some broken files.
+// Limits on bad images. More than badFew and more than badShare of the data set, or badRun one after another, mean that
+// the data set is broken rather than a few files.
 const (
 	badFew   = 20
 	badShare = 0.01
@@ -34,14 +34,14 @@ type Quarantine struct {
 	mu     sync.Mutex
 	images int
 	bad    map[int]BadImage
-	run    int      // images that failed since one was read
+	run    int      // failed images since the last one that was read
 	path   string   // of the list, "" for none
 	file   *os.File // the list, once it has an entry
 }
 
-// NewQuarantine returns a quarantine for a data set of the given number of images. If path is not empty, every entry
-// is appended to that file as a line of JSON, {"index", "name", "reason"}, when it happens: without a bad image there
-// is no file. The entries that it holds already (of the run that is being resumed) count from the start.
+// NewQuarantine returns a quarantine for a data set of the given number of images. If path is not empty, every entry is
+// appended to that file as it happens, as a line of JSON, {"index", "name", "reason"}; without a bad image there is no
+// file. Entries already in the file (of the run that is being resumed) count from the start.
 func NewQuarantine(images int, path string) (*Quarantine, error) {
 	q := &Quarantine{images: images, bad: map[int]BadImage{}, path: path}
 	if path == "" {
@@ -59,7 +59,7 @@ func NewQuarantine(images int, path string) (*Quarantine, error) {
 	return q, nil
 }
 
-// open opens the list behind its whole lines. A line that a killed run left unfinished goes.
+// open opens the list after its last whole line. It drops a line that a killed run left unfinished.
 func (q *Quarantine) open(whole int64) error {
 	f, err := os.OpenFile(q.path, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -101,12 +101,12 @@ func (q *Quarantine) load(path string) (whole int64, err error) {
 	}
 }
 
-// Add records that image index cannot be used. It returns an error when there are too many of them now, or when the
-// list cannot be written. An image that is known already is not recorded again.
+// Add records that image index cannot be used. It returns an error when there are now too many bad images, or when the
+// list cannot be written. It does not record an image twice.
 func (q *Quarantine) Add(index int, name string, reason error) error {
 	var image *ImageError
 	if errors.As(reason, &image) {
-		reason = image.Err // the name stands beside it
+		reason = image.Err // the entry has the name
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -147,7 +147,7 @@ func (q *Quarantine) write(b BadImage) error {
 	return err
 }
 
-// tooMany is the error that ends a run, with the first few images by index.
+// tooMany is the error that ends a run; it names the first few images by index.
 func (q *Quarantine) tooMany(what string) error {
 	list := q.list()
 	var few []string
@@ -161,14 +161,14 @@ func (q *Quarantine) tooMany(what string) error {
 	return fmt.Errorf("%s: %s%s; repair or remove them", what, strings.Join(few, ", "), more)
 }
 
-// good notes that an image was read, which ends a run of bad ones.
+// good notes that an image was read, which ends a series of bad ones.
 func (q *Quarantine) good() {
 	q.mu.Lock()
 	q.run = 0
 	q.mu.Unlock()
 }
 
-// Has tells whether image index is known to be bad.
+// Has reports whether image index is known to be bad.
 func (q *Quarantine) Has(index int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -176,7 +176,7 @@ func (q *Quarantine) Has(index int) bool {
 	return known
 }
 
-// Len is the number of bad images so far.
+// Len returns the number of bad images so far.
 func (q *Quarantine) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -54,7 +54,7 @@ func smooth(plane []uint8, stride, near, next, col, side int) int {
 
 func clip6(v int) uint8 { return uint8(min(max(v>>6, 0), 255)) }
 
-// onCanvas puts a GIF's first frame where it belongs on the screen that the header describes; around it is black.
+// onCanvas puts a GIF's first frame in its place on the screen that the header describes; the rest is black.
 func onCanvas(frame *augment.Image, at image.Point, w, h int) *augment.Image {
 	if frame.W == w && frame.H == h {
 		return frame
@@ -67,7 +67,7 @@ func onCanvas(frame *augment.Image, at image.Point, w, h int) *augment.Image {
 }
 
 // opaqueGIF returns data without the transparency flag of the first frame's graphic control extension (GIF89a, section
-// 23), since Go's decoder would replace the colour that is transparent by black. It copies only when there is one.
+// 23), since Go's decoder would replace the transparent colour with black. It copies data only if there is a flag.
 func opaqueGIF(data []byte) []byte {
 	if len(data) < 13 {
 		return data

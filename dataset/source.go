@@ -23,8 +23,8 @@ func (s *selection) Len() int                            { return len(s.index) }
 func (s *selection) Image(i int) (*augment.Image, error) { return s.whole.image(s.index[i]) }
 func (s *selection) Label(i int) int                     { return s.labels[i] }
 
-// Select takes another split of the data set that s is of, or other labels; both are as in [Options]. The data set is
-// not opened again: what Select returns needs no Close, and no image of it may be read after s is closed.
+// Select returns another split of s's data set, or s with other labels; both arguments are as in [Options]. It does not
+// open the data set again: the result needs no Close, and its images cannot be read after s is closed.
 func (s *Source) Select(split, labels string) (*Source, error) { return s.whole.source(split, labels) }
 
 // source takes a split and labels, as in Options.
@@ -73,7 +73,7 @@ func (w *whole) source(split, mode string) (*Source, error) {
 	return s, nil
 }
 
-// chooseSplit is the split to take for the wanted one.
+// chooseSplit returns the split to take when want is wanted.
 func chooseSplit(want string, s *Source) (string, error) {
 	switch {
 	case want == "" && s.HasSplit(SplitTrain):
@@ -90,7 +90,7 @@ func chooseSplit(want string, s *Source) (string, error) {
 	return "", fmt.Errorf("it has no split %s: there is %s", want, strings.Join(s.Splits, ", "))
 }
 
-// fingerprint hashes what Source.Fingerprint documents. The labels go in by name, since a number means nothing alone.
+// fingerprint hashes what Source.Fingerprint documents. Labels go in by name, since a number alone means nothing.
 func fingerprint(w *whole, sel *selection, classes []string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "parallax data 1\n%s\n%x\n%d\n", w.kind, w.identity, len(sel.index))

@@ -14,8 +14,8 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// KnownStats are the channel statistics that the field uses for a well-known data set: "cifar10", "cifar100" (which
-// are also the Kinds of those sources), "imagenet". Of red, green and blue, for pixels from 0 to 1.
+// KnownStats returns the channel statistics that the field uses for a well-known data set: "cifar10", "cifar100" (which
+// are also the Kinds of those sources) or "imagenet". They are for red, green and blue, for pixels from 0 to 1.
 func KnownStats(name string) (augment.Normalize, bool) {
 	n, ok := map[string]augment.Normalize{
 		string(KindCIFAR10):  {Mean: [3]float32{.4914, .4822, .4465}, Std: [3]float32{.2470, .2435, .2616}},
@@ -25,13 +25,13 @@ func KnownStats(name string) (augment.Normalize, bool) {
 	return n, ok
 }
 
-// statsSeed chooses the sample: a constant, so that a data set has the same statistics in every run.
+// statsSeed chooses the sample. It is a constant, so that a data set has the same statistics in every run.
 const statsSeed = 20200213
 
 // ChannelStats measures the mean and the standard deviation of each channel, for pixels from 0 to 1, over a sample of
-// limit images (0 = all). Every image counts the same, whatever its size. Images that cannot be read are left out; an
-// error is returned when that leaves none or when ctx ends. The result does not depend on the number of cores. A
-// channel that hardly varies gets the deviation 1/255, so that it can be divided by.
+// limit images (0 = all). Every image counts the same, whatever its size. Images that cannot be read are left out; it
+// is an error if none is left or if ctx ends. The result does not depend on the number of cores. A channel that hardly
+// varies gets the deviation 1/255, to be a usable divisor.
 func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize, error) {
 	sample := subset(d.Len(), limit, statsSeed)
 	type moments struct {

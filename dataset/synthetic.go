@@ -13,8 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// Factors are what a synthetic image was drawn from: indices into the values of SyntheticFactors. The label is the
-// shape. Size, rotation, shades and phases vary besides, within each value.
+// Factors say what a synthetic image shows: indices into the values of SyntheticFactors. The label is the shape. Size,
+// rotation, shades and phases also vary, within each value.
 type Factors struct {
 	Shape, Colour, Texture, Position, Background int
 }
@@ -25,8 +25,8 @@ type Factor struct {
 	Values []string
 }
 
-// SyntheticFactors lists the factors in the order of the fields of Factors. They are drawn independently of each
-// other, each of its values equally often.
+// SyntheticFactors lists the factors in the order of the fields of Factors. They are drawn independently of each other,
+// and every value of a factor is equally likely.
 func SyntheticFactors() []Factor {
 	return []Factor{
 		{"shape", strings.Fields("arrow circle crescent cross heart hourglass ring square star triangle")},
@@ -37,12 +37,12 @@ func SyntheticFactors() []Factor {
 	}
 }
 
-// Values are the five indices in the order of SyntheticFactors.
+// Values returns the five indices in the order of SyntheticFactors.
 func (f Factors) Values() [5]int {
 	return [5]int{f.Shape, f.Colour, f.Texture, f.Position, f.Background}
 }
 
-// Factors tells what image i was drawn from. It is false for a source that is not synthetic.
+// Factors returns the factors of image i, and false for a source that is not synthetic.
 func (s *Source) Factors(i int) (Factors, bool) {
 	if s.factors == nil {
 		return Factors{}, false
@@ -53,8 +53,8 @@ func (s *Source) Factors(i int) (Factors, bool) {
 const (
 	syntheticTrain = 5000
 	syntheticMost  = 10_000_000
-	syntheticKept  = 64 << 20 // bytes of pixels that are kept in memory once they have been drawn
-	// The test images continue the sequence of the training images far behind their end, so that no number of training
+	syntheticKept  = 64 << 20 // bytes of drawn pixels that are kept in memory
+	// The test images continue the sequence of the training images far beyond its end, so that no number of training
 	// images reaches them.
 	syntheticTest = 1 << 32
 )
@@ -99,7 +99,7 @@ func openSynthetic(name string, o Options) (*whole, error) {
 	return w, nil
 }
 
-// kept draws every image once, and gives out copies: drawing costs ten times what augmenting does.
+// kept draws every image once and hands out copies: drawing costs ten times as much as augmenting.
 func kept(n int, draw func(i int) (*augment.Image, error)) func(i int) (*augment.Image, error) {
 	drawn := make([]atomic.Pointer[augment.Image], n)
 	return func(i int) (*augment.Image, error) {
@@ -144,7 +144,7 @@ func newDrawing(seed, key uint64) *drawing {
 	for c := range d.shade {
 		d.shade[c] = 0.35 * d.ink[c]
 	}
-	// A background as bright as the shape would hide it from a view turned grey.
+	// A background as bright as the shape would hide the shape in a grey view.
 	light := 0.299*d.ink[0] + 0.587*d.ink[1] + 0.114*d.ink[2]
 	value := between(0.05, 0.95)
 	if math.Abs(value-light) < 0.2 {
@@ -227,7 +227,7 @@ func (d *drawing) at(x, y, dx, dy float64) rgb {
 // wave is true in the first half of each unit.
 func wave(t float64) bool { return t-math.Floor(t) < 0.5 }
 
-// shaded tells whether the texture is dark at a point of the shape, in units of its radius.
+// shaded reports whether the texture is dark at a point of the shape, in units of its radius.
 func (d *drawing) shaded(u, v float64) bool {
 	a, b := u*d.frequency+d.phase, v*d.frequency+d.phase
 	switch d.Texture {
@@ -242,8 +242,8 @@ func (d *drawing) shaded(u, v float64) bool {
 	return false
 }
 
-// inside tells whether a point, in units of the radius and with v pointing down, lies in the shape, by its index in
-// SyntheticFactors.
+// inside reports whether a point, in units of the radius and with v pointing down, lies in the shape, given by its
+// index in SyntheticFactors.
 func inside(shape int, u, v float64) bool {
 	au, av, rr := math.Abs(u), math.Abs(v), u*u+v*v
 	switch shape {

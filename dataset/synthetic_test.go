@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestSyntheticGolden holds the drawings still: runs on the synthetic set are compared over versions.
+// TestSyntheticGolden keeps the drawings the same: runs on the synthetic set are compared across versions.
 func TestSyntheticGolden(t *testing.T) {
 	h := sha256.New()
 	s := opened(t, "synthetic:200", Options{})

@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// tarFile is a file of an archive and where its content starts.
+// tarFile is a file of an archive and the position of its content.
 type tarFile struct {
 	file
 	offset int64
 }
 
-// listTar indexes the archive once; its files are then read where they lie. Nothing of it is ever written to disk
-// under the names it holds.
+// listTar indexes the archive once; its files are then read in place. Nothing is ever written to disk under the names
+// in the archive.
 func listTar(f *os.File) (*listing, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -49,8 +49,8 @@ type section struct{ *io.SectionReader }
 
 func (section) Close() error { return nil }
 
-// indexTar reads the headers of an archive of the given size. Links, devices, absolute names and names that lead out
-// of the archive are left out and counted. Of several files with one name the last counts, as tar has it.
+// indexTar reads the headers of an archive of the given size. It leaves out and counts links, devices, absolute names
+// and names that lead out of the archive. Of several files with one name the last one counts, as in tar.
 func indexTar(r io.ReaderAt, size int64, out *skipped) ([]tarFile, error) {
 	s := io.NewSectionReader(r, 0, size)
 	t := tar.NewReader(s)
@@ -99,7 +99,7 @@ func indexTar(r io.ReaderAt, size int64, out *skipped) ([]tarFile, error) {
 	}
 }
 
-// isSparse is true for files whose content does not lie in the archive as it is.
+// isSparse reports whether a file's content is stored in the archive in another form.
 func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
@@ -109,7 +109,8 @@ func isSparse(h *tar.Header) bool {
 	return false
 }
 
-// ends hashes the size of a file and up to 64 KiB of each end: what a large file is told by without reading all of it.
+// ends hashes the size of a file and up to 64 KiB of each end. The hash identifies a large file without reading all of
+// it.
 func ends(r io.ReaderAt, size int64) ([]byte, error) {
 	const part = 64 << 10
 	h := sha256.New()

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// A gzipped archive may grow to this much when unpacked: a fixed part, and so many times its own size. Images hardly
-// compress; what grows more is a mistake or an attack.
+// A gzipped archive may grow to this much when unpacked: a fixed part, and a multiple of its own size. Images hardly
+// compress; an archive that grows more is a mistake or an attack.
 const (
 	unpackFixed = 1 << 30
 	unpackRatio = 64
 )
 
 // unpacked returns the plain archive of the gzipped one f, from the cache or unpacked into it now. The cache holds one
-// plain .tar per archive, told by path, size, time and content of both ends; its files are not spread out on disk.
+// plain .tar per archive, identified by path, size, time and content of both ends; its files are not unpacked to disk.
 func unpacked(f *os.File, identity []byte, o Options) (*os.File, error) {
 	dir := o.CacheDir
 	if dir == "" {
@@ -58,8 +58,8 @@ func unpacked(f *os.File, identity []byte, o Options) (*os.File, error) {
 	return os.Open(cached)
 }
 
-// gunzipTo writes what the gzip stream r holds, at most limit bytes, into a new file beside name and then gives it
-// that name, so that a file called name is always whole.
+// gunzipTo writes the content of the gzip stream r, at most limit bytes, into a new file beside name and then renames
+// it, so that a file called name is always whole.
 func gunzipTo(name string, r io.Reader, limit int64) (err error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
@@ -97,7 +97,7 @@ func gunzipTo(name string, r io.Reader, limit int64) (err error) {
 	return os.Rename(tmp.Name(), name)
 }
 
-// sweep removes what programs that were killed while unpacking left in the cache more than a day ago.
+// sweep removes files older than a day that killed programs left in the cache while unpacking.
 func sweep(dir string) {
 	old, _ := filepath.Glob(filepath.Join(dir, "unpacking-*.tmp"))
 	for _, name := range old {

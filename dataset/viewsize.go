@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// ViewSize is the side that suits the images: their own where they are small, at most 224. It looks at some of them.
+// ViewSize returns the side that suits the images: their own if they are small, at most 224. It looks at some of them.
 func (s *Source) ViewSize() (int, error) {
 	r := rand.New(rand.NewPCG(1, uint64(s.Len())))
 	var sides []int

@@ -9,7 +9,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// worker is what the goroutines of one pass share; nothing in it changes.
+// worker is what the goroutines of one pass share; it does not change.
 type worker struct {
 	loader     *Loader
 	pass       pass
@@ -56,10 +56,10 @@ func (w *worker) fill(ctx context.Context, j job) error {
 	return nil
 }
 
-// pairing is the number of no view: what the pair of an image is drawn from.
+// pairing is a view number that no view has: the pair of an image is drawn from it.
 const pairing = -1
 
-// paired reads the image that image index, img, is paired with; img itself when that one is bad.
+// paired reads the image that image index, img, is paired with, and returns img itself if that one is bad.
 func (w *worker) paired(img *augment.Image, at, row, index int) (*augment.Image, error) {
 	other, _, err := w.fetch(w.pass.pair(index, w.pass.rand(at, row, index, pairing)), nil)
 	if err != nil || other == nil {
@@ -68,8 +68,8 @@ func (w *worker) paired(img *augment.Image, at, row, index int) (*augment.Image,
 	return other, nil
 }
 
-// fetch reads image i, or, when it is bad, the next one by replace that can be read; it returns the index it read.
-// Without replace a bad image is nil, with index -1. An error ends the pass.
+// fetch reads image i, or, if it is bad, the next one by replace that can be read; it returns the index it read.
+// Without replace it returns nil and index -1 for a bad image. An error ends the pass.
 func (w *worker) fetch(i int, replace func(int) int) (*augment.Image, int, error) {
 	data, q := w.loader.Data, w.quarantine
 	first := i
@@ -103,7 +103,7 @@ func (w *worker) name(i int) string {
 	return fmt.Sprint(i)
 }
 
-// viewSizes are the sizes of the views of the first image; those of all others must be the same.
+// viewSizes returns the sizes of the views of the first image; all other images must have the same.
 func (w *worker) viewSizes() ([]size, error) {
 	img, index, err := w.fetch(w.pass.images(w.pass.from)[0], w.loader.next)
 	if err != nil {
