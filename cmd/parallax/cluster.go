@@ -18,12 +18,11 @@ import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/cluster"
 	"github.com/parallax-ssl/parallax/method"
-	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// clusterFlags are the flags of cluster that do not set a value of the configuration.
+// clusterFlags are the flags of cluster that set no value of the configuration.
 type clusterFlags struct {
 	data, classes, method, pretext, config, preset, out, resume string
 	sets                                                        []string
@@ -35,25 +34,30 @@ func clusterCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cluster (--data PATH --classes K | --resume DIR)",
 		Short: "Sort unlabelled images into clusters (SCAN)",
-		Long: `Cluster sorts images into K clusters of what they show, without labels, by SCAN (Van Gansbeke et al. 2020), in stages that
-are runs in subfolders of the output: pretext trains an encoder by any method (--method), or --run gives one that there is;
-clustering gives every image the cluster of its nearest neighbours, by several heads of which the best by loss is taken, and
-trains the backbone, too; selflabel trains on the images that it is sure of.
+		Long: `Cluster sorts unlabelled images into K clusters by what they show, with SCAN (Van Gansbeke et al. 2020).
+Every stage is a run in a subfolder of the output:
 
-It leaves clusters.csv (path, cluster, confidence), a contact sheet of every cluster in contact, and report.json. Where the
-images have labels they are used to measure: accuracy under the best matching of clusters to classes (ACC), NMI and ARI, kNN
-and linear accuracy before and after, and how many of the nearest neighbours have an image's own label.
+  pretext     trains an encoder by any method (--method); with --run there is no such stage
+  clustering  trains the backbone and several heads to give every image the cluster of its nearest neighbours, and
+              keeps the head with the lowest loss
+  selflabel   trains on the images whose cluster is the most certain
 
---classes auto tries 5, 10, 20 and 50, and --classes 4,8,12 those, with a fifth of the clustering stage each, and takes the
-number on which the heads agree best (the mean adjusted Rand index of each with each other; of those within 0.01, the
-largest). That a grouping comes out again does not make it the one that is wanted, and heads share a backbone, so look at
-the table and the sheets.
+The output holds clusters.csv (path, cluster, confidence), a contact sheet of every cluster in contact/,
+and report.json. Labels, if there are any, are used only to measure: accuracy under the best matching of
+clusters to classes (ACC), NMI and ARI, kNN and linear accuracy before and after, and how many of the
+nearest neighbours share an image's label.
 
-Flags and --set section.key=value hold for all stages; --set STAGE.section.key=value for one of pretext, clustering and
-selflabel. What Ctrl-C has stopped, --resume goes on with, between stages and within.`,
+--classes auto tries 5, 10, 20 and 50 clusters; --classes 4,8,12 tries those. Each try takes a fifth of
+the clustering stage. The number on which the heads agree best is chosen: the mean adjusted Rand index
+over pairs of heads, and of numbers within 0.01 the largest. A grouping that comes out again need not be
+the one you want, and the heads share a backbone. So look at the table and at the contact sheets.
+
+Flags and --set section.key=value apply to all stages; --set STAGE.section.key=value applies to one of
+pretext, clustering and selflabel. Ctrl-C stops a clustering between stages or within one; --resume
+resumes it.`,
 		Example: `  parallax cluster --data photos --classes 10
   parallax cluster --data photos --classes auto --run runs/simclr-1
-  parallax cluster --data photos --classes 10 --method byol --set pretext.train.epochs=200 --set clustering.train.epochs=50
+  parallax cluster --data photos --classes 10 --method byol --set pretext.train.epochs=200
   parallax cluster --resume runs/cluster-1`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -66,20 +70,20 @@ selflabel. What Ctrl-C has stopped, --resume goes on with, between stages and wi
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, or synthetic")
-	fl.StringVar(&f.classes, "classes", "", "number of clusters; several to choose from, 5,10,20; or auto")
-	fl.StringVar(&f.method, "method", "simclr", "objective of the pretext: "+strings.Join(pretextNames(), ", "))
-	fl.StringVar(&f.pretext, "run", "", "take the encoder of this run instead of training one")
+	fl.StringVar(&f.classes, "classes", "", "number of clusters; or several to choose from, such as 5,10,20; or auto")
+	fl.StringVar(&f.method, "method", "simclr", "method of the pretext stage: "+strings.Join(pretextNames(), ", "))
+	fl.StringVar(&f.pretext, "run", "", "use the encoder of this run instead of training one")
 	fl.StringVar(&f.out, "out", "", "output; default runs/cluster-N")
 	fl.StringVar(&f.config, "config", "", "YAML file with values for all stages")
-	fl.StringVar(&f.preset, "preset", "", "settings that go together: "+strings.Join(preset.Names, ", ")+"; default by the size and number of the images")
+	fl.StringVar(&f.preset, "preset", "", presetHelp())
 	fl.StringArrayVar(&f.sets, "set", nil, "set a value, [STAGE.]section.key=value; repeatable")
-	fl.StringVar(&f.resume, "resume", "", "go on with the clustering in this folder")
-	fl.BoolVar(&f.json, "json", false, "print events, and at the end the report, as JSON lines")
+	fl.StringVar(&f.resume, "resume", "", "resume the clustering in this folder")
+	fl.BoolVar(&f.json, "json", false, "print events, and the report at the end, as JSON lines")
 	addSettingFlags(c)
 	return c
 }
 
-// pretextNames are the methods that can be a pretext.
+// pretextNames are the methods that can train the pretext stage.
 func pretextNames() []string {
 	return slices.DeleteFunc(methodNames(), func(name string) bool {
 		e, err := method.Find(name)
@@ -88,21 +92,22 @@ func pretextNames() []string {
 	})
 }
 
-// plan makes or reads the plan, and sets f.out to where it lies.
+// plan makes or reads the plan, and sets f.out to the plan's folder.
 func (f *clusterFlags) plan(c *cobra.Command) (*cluster.Plan, error) {
 	if f.resume != "" {
 		var given []string
 		c.Flags().Visit(func(fl *pflag.Flag) { given = append(given, fl.Name) })
 		for _, name := range given {
 			if name != "resume" && name != "json" {
-				return nil, usage(fmt.Errorf("--resume goes on with the clustering as it is: leave out --%s", name))
+				return nil, usage(fmt.Errorf("--resume keeps the settings of the clustering: leave out --%s", name))
 			}
 		}
 		f.out = f.resume
 		return cluster.Open(f.resume)
 	}
 	if f.data == "" && f.config == "" || f.classes == "" {
-		return nil, usage(errors.New("cluster needs --data PATH and --classes K, or --resume DIR (parallax cluster --help has examples)"))
+		return nil, usage(errors.New(
+			"cluster needs --data PATH and --classes K, or --resume DIR (parallax cluster --help has examples)"))
 	}
 	text, err := readConfigFile(f.config)
 	if err != nil {
@@ -134,9 +139,10 @@ func (f *clusterFlags) run(ctx context.Context, out io.Writer, p *cluster.Plan) 
 		}
 		fmt.Fprintln(out, text)
 	}
-	r, err := cluster.Run(ctx, f.out, p, cluster.Options{Note: note, Stage: func(string) (pretrain.Options, func(*pretrain.Result, error)) {
+	stage := func(string) (pretrain.Options, func(*pretrain.Result, error)) {
 		return shown(out, f.json, "parallax cluster --resume "+f.out)
-	}})
+	}
+	r, err := cluster.Run(ctx, f.out, p, cluster.Options{Note: note, Stage: stage})
 	if err != nil {
 		return err
 	}

@@ -30,23 +30,23 @@ import (
 type console struct {
 	out      io.Writer
 	json     bool
-	again    string   // the command that goes on with what was stopped; "": pretrain's
-	terminal *os.File // out, when it is one
+	again    string   // the command that resumes a stopped run; "": pretrain's
+	terminal *os.File // out, if out is a terminal
 
 	bars *mpb.Progress // nil outside a terminal
 	bar  *mpb.Bar
 
 	mu     sync.Mutex // the bar is drawn by a goroutine of its own
 	steps  int
-	from   int       // the step at which this process took the run up
+	from   int       // the step at which this process began or resumed the run
 	step   run.Event // the last step shown
-	status string    // what stands beside the bar
+	status string    // the text beside the bar
 	start  time.Time
-	first  map[string]run.Event // the first and the last evaluation of the first probe, by what was evaluated
-	last   map[string]run.Event
+	first  map[string]run.Event // the first evaluation on the first probe, by what was evaluated
+	last   map[string]run.Event // the last one
 	probe  string
-	judged run.Event // what the guard says of the run at its end; nothing without a class
-	h      run.Event // the last evaluation of a backbone, on any probe: its embedding's follows
+	judged run.Event // the guard's judgement of the whole run; without a class there is none
+	h      run.Event // the last evaluation of the backbone, on any probe; the embedding's follows it
 }
 
 func newConsole(out io.Writer, asJSON bool) *console {
@@ -58,8 +58,8 @@ func newConsole(out io.Writer, asJSON bool) *console {
 	return v
 }
 
-// lineStart goes before what is drawn in a terminal: the terminal echoes Ctrl-C as ^C, and the bar's lines would begin
-// behind that.
+// lineStart goes before everything drawn in a terminal. The terminal echoes Ctrl-C as ^C, and without lineStart the
+// bar's lines would begin behind that.
 const lineStart = "\r"
 
 // begin says what is about to run.
@@ -67,11 +67,12 @@ func (v *console) begin(s *pretrain.Session) {
 	j := s.Job
 	v.steps, v.start = s.Steps, time.Now()
 	if v.json {
-		return // the events say it
+		return // the event start says it
 	}
 	c := j.Config
 	v.note(fmt.Sprintf("%s on %s: %d images, views of %d px", c.Method.Name, c.Data.Path, c.Data.Images, c.Data.Size))
-	v.note(fmt.Sprintf("%s (width %d, %s stem), %d steps of %d images, %s, threads: %d", c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem,
+	v.note(fmt.Sprintf("%s (width %d, %s stem), %d steps of %d images, %s, threads: %d",
+		c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem,
 		s.Steps, c.Train.Batch*c.Train.Accumulate, c.Train.Precision, c.Train.Threads))
 	v.note(fmt.Sprintf("%s, %d warm-up steps, %s", c.Optim.Name, c.Optim.WarmupSteps, c.ScaleRate()))
 	if j.Chosen != "" {
@@ -85,13 +86,14 @@ func (v *console) begin(s *pretrain.Session) {
 		v.note(n)
 	}
 	if v.bars != nil {
+		start := decor.Any(func(decor.Statistics) string { return lineStart })
+		status := decor.Any(func(decor.Statistics) string {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			return v.status
+		})
 		v.bar = v.bars.AddBar(int64(s.Steps), mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return lineStart }), decor.CountersNoUnit("%d/%d ")),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-				v.mu.Lock()
-				defer v.mu.Unlock()
-				return v.status
-			})))
+			mpb.PrependDecorators(start, decor.CountersNoUnit("%d/%d ")), mpb.AppendDecorators(status))
 	}
 }
 
@@ -112,7 +114,7 @@ func (v *console) note(text string) {
 	}
 }
 
-// fold breaks a line that is longer than width, between parts that two spaces separate; without any, between words.
+// fold breaks a line that is longer than width: between parts that two spaces separate, or, without any, between words.
 func fold(line string, width int) string {
 	separator := "  "
 	if !strings.Contains(strings.TrimSpace(line), separator) {
@@ -141,7 +143,7 @@ func fold(line string, width int) string {
 func (v *console) show(e run.Event) {
 	v.remember(e)
 	if v.json {
-		_ = json.NewEncoder(v.out).Encode(e) // a reader that has gone ends no run
+		_ = json.NewEncoder(v.out).Encode(e) // a reader that went away must not end the run
 		return
 	}
 	switch e.Event {
@@ -160,11 +162,12 @@ func (v *console) show(e run.Event) {
 	case run.Alarm:
 		v.note(alarm(e))
 	case run.Rewound:
-		v.note(fmt.Sprintf("went back from step %d to step %d, %d of at most %d times (%s)", e.From, e.Step, e.Rewinds, guard.Rewinds, e.Message))
+		v.note(fmt.Sprintf("rewound from step %d to step %d, time %d of at most %d (%s)",
+			e.From, e.Step, e.Rewinds, guard.Rewinds, e.Message))
 	}
 }
 
-// alarm is an alarm in a line.
+// alarm is the line of an alarm.
 func alarm(e run.Event) string {
 	if e.Class != "" {
 		return fmt.Sprintf("ALARM %s at step %d: %s", e.Class, e.Step, e.Message)
@@ -172,7 +175,7 @@ func alarm(e run.Event) string {
 	return "ALARM " + e.Name + ": " + e.Message
 }
 
-// remember keeps what lines and the summary need of earlier events.
+// remember keeps what later lines and the summary need from an event.
 func (v *console) remember(e run.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -180,7 +183,7 @@ func (v *console) remember(e run.Event) {
 	case run.Resumed:
 		v.from = e.Step
 	case run.Rewound:
-		v.from += e.Step - e.From // the steps in between were made, too
+		v.from += e.Step - e.From // the steps in between took time, too
 	case run.StepEnd:
 		v.step = e
 	case run.Eval:
@@ -205,7 +208,7 @@ func (v *console) remember(e run.Event) {
 	}
 }
 
-// line is a step in words: epoch, loss, the last evaluation's std, rank and kNN, speed and time left.
+// line describes a step: epoch, loss, std, rank and kNN of the last evaluation, time left and speed.
 func (v *console) line(e run.Event) string {
 	s := fmt.Sprintf("epoch %d", e.Epoch+1)
 	if v.bar == nil {
@@ -229,7 +232,7 @@ func (v *console) line(e run.Event) string {
 	return s
 }
 
-// rounded is a duration to the second, from an hour on to the minute.
+// rounded is a duration to the second, or to the minute from an hour on.
 func rounded(d time.Duration) string {
 	if d < time.Hour {
 		return d.Round(time.Second).String()
@@ -237,8 +240,8 @@ func rounded(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
-// evaluated lists what the line of an evaluation says, in its order: a metric of the embeddings, or of the backbone's
-// features, with the verb that prints it. One that is absent is left out.
+// evaluated lists the metrics in the line of an evaluation, in order: of the embeddings or of the backbone's features,
+// with the format that prints them. A metric that is absent is left out.
 var evaluated = []struct{ of, metric, format string }{
 	{run.OfEmbedding, run.Std, " std %.2f"},
 	{run.OfEmbedding, run.EffectiveRank, "  rank %.1f"},
@@ -250,16 +253,16 @@ var evaluated = []struct{ of, metric, format string }{
 	{run.OfEmbedding, run.Uniformity, "  uniformity %.2f"},
 }
 
-// summarised lists what the summary of a run compares, in its order.
+// summarised lists the metrics that the summary of a run compares, in order.
 var summarised = []struct{ of, metric, name, meaning string }{
-	{run.OfBackbone, run.KNN, "kNN accuracy", "the vote of near neighbours"},
+	{run.OfBackbone, run.KNN, "kNN accuracy", "a vote of the nearest neighbours"},
 	{run.OfBackbone, run.Linear, "linear accuracy", "a linear probe on features"},
 	{run.OfEmbedding, run.Support, "support accuracy", "the soft vote of labelled images"},
 	{run.OfEmbedding, run.Std, "std", "1 spread out, 0 collapsed"},
 	{run.OfEmbedding, run.EffectiveRank, "effective rank", "how many directions are used"},
 }
 
-// evaluation is the line of an evaluation whose embeddings are in z, and whose features came in the event before.
+// evaluation is the line of an evaluation: z is the event of the embeddings, v.h the one of the features before it.
 func (v *console) evaluation(z run.Event) string {
 	s := fmt.Sprintf("eval  step %d  %s:", z.Step, filepath.Base(z.Probe))
 	events := map[string]run.Event{run.OfEmbedding: z}
@@ -274,7 +277,7 @@ func (v *console) evaluation(z run.Event) string {
 	return s
 }
 
-// end sums up a run that was trained. result is nil when the run was not begun.
+// end sums up a trained run. result is nil if the run did not begin.
 func (v *console) end(result *pretrain.Result, err error) {
 	if v.json || result == nil || !result.Trained {
 		return
@@ -287,19 +290,22 @@ func (v *console) end(result *pretrain.Result, err error) {
 		fmt.Fprint(v.out, lineStart)
 		v.bars, v.bar = nil, nil
 		if v.step.Step > 0 {
-			v.note(v.line(v.step)) // the bar is gone: what it showed last
+			v.note(v.line(v.step)) // the last state of the bar, which is gone
 		}
 	}
 	if result.Unreadable > 0 {
-		v.note(fmt.Sprintf("%d images could not be read: %s says which and why", result.Unreadable, in(run.QuarantineFile)))
+		v.note(fmt.Sprintf("%d images could not be read: %s says which and why",
+			result.Unreadable, in(run.QuarantineFile)))
 	}
 	if stopped, ok := asInterruption(err); ok {
-		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: go on with  %s", stopped.signal, cmp.Or(v.again, "parallax pretrain --resume "+result.Dir)))
+		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: resume with  %s",
+			stopped.signal, cmp.Or(v.again, "parallax pretrain --resume "+result.Dir)))
 		return
 	}
 	if errors.Is(err, train.ErrCollapsed) {
 		v.diagnosis()
-		v.note(fmt.Sprintf("stopped after a checkpoint: go on all the same with  parallax pretrain --resume %s --on-collapse warn", result.Dir))
+		v.note(fmt.Sprintf("stopped after a checkpoint: continue anyway with  "+
+			"parallax pretrain --resume %s --on-collapse warn", result.Dir))
 		return
 	}
 	if err != nil {
@@ -319,26 +325,27 @@ func (v *console) end(result *pretrain.Result, err error) {
 	v.note("  everything else  " + result.Dir + "  (config, metrics, TensorBoard, checkpoints)")
 }
 
-// diagnosis prints what the guard says of the run.
+// diagnosis prints the guard's judgement of the run.
 func (v *console) diagnosis() {
 	if v.judged.Class != "" {
 		v.note(fmt.Sprintf("  %-16s %s: %s", "diagnosis", v.judged.Class, v.judged.Message))
 	}
 }
 
-// compare prints a number before training and after it.
+// compare prints a metric before training and after it.
 func (v *console) compare(of, name, meaning, metric string) {
 	before, after := v.first[of].Metrics[metric], v.last[of].Metrics[metric]
 	if !after.Known || math.IsNaN(after.Value) {
 		return
 	}
 	if e := v.first[of]; e.Step > 0 {
-		v.note(fmt.Sprintf("  %-16s %.3f -> %.3f  since step %d (%s)", name, before.Value, after.Value, e.Step, meaning))
+		v.note(fmt.Sprintf("  %-16s %.3f -> %.3f  since step %d (%s)",
+			name, before.Value, after.Value, e.Step, meaning))
 		return
 	}
 	from := "untrained"
 	if v.again != "" {
-		from = "before" // what a stage before has trained
+		from = "before" // an earlier stage has trained the backbone
 	}
 	v.note(fmt.Sprintf("  %-16s %.3f %s -> %.3f  (%s)", name, before.Value, from, after.Value, meaning))
 }

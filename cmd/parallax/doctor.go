@@ -23,9 +23,10 @@ func doctorCommand() *cobra.Command {
 	var device string
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what this machine and this installation can do",
-		Long: `Doctor prints versions, device, threads, what the processor can do, and how fast a matrix product and a convolution run
-here, a second in all: a slow build of libtorch, or a missing one, is seen at once.`,
+		Short: "Show what this machine and this installation can do",
+		Long: `Doctor prints versions, the device, threads and what the processor supports, and how fast a matrix
+product and a convolution run here. It takes about a second, and shows at once if libtorch is missing or
+is a slow build.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := torch.Use(device); err != nil {
@@ -104,7 +105,8 @@ func examine() (findings []finding, err error) {
 	err = torch.Scope(func() error {
 		torch.SetThreads(runtime.NumCPU())
 		facts := torch.Describe()
-		for _, key := range []string{"library", "libtorch", "device", "cpu capability", "threads", "onednn", "mkl", "cuda"} {
+		keys := []string{"library", "libtorch", "device", "cpu capability", "threads", "onednn", "mkl", "cuda"}
+		for _, key := range keys {
 			findings = append(findings, finding{key, facts[key]})
 		}
 		for _, b := range []bool{false, true} {
@@ -125,7 +127,7 @@ func rate(bf16 bool, operations float64, prepare func() func()) string {
 		torch.NoGrad(func() {
 			torch.Autocast(bf16, func() {
 				f := prepare()
-				f() // the first call chooses kernels and makes room
+				f() // the first call chooses kernels and allocates memory
 				n, start := 0, time.Now()
 				for ; time.Since(start) < 250*time.Millisecond; n++ {
 					f()

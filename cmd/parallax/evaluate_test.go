@@ -15,8 +15,8 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// agrees FILE RUN OF: the kNN accuracies in the JSON of eval knn, of the untrained network and the trained one, are those
-// of the run's first evaluation and its last.
+// agrees FILE RUN OF: the kNN accuracies in the JSON of eval knn equal those of the run: the untrained network's those
+// of the first evaluation, the trained one's those of the last.
 func agrees(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: agrees FILE RUN OF")
@@ -44,8 +44,8 @@ func agrees(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// during FILE PATTERN ARGUMENTS... -- COMMAND...: while parallax runs with the arguments, and after the file matches the
-// pattern, the command succeeds. The first one is then stopped.
+// during FILE PATTERN ARGUMENTS... -- COMMAND...: parallax runs with the arguments; once the file matches the pattern,
+// the command runs beside it and succeeds. Then parallax is stopped.
 func during(ts *testscript.TestScript, neg bool, args []string) {
 	at := slices.Index(args, "--")
 	if neg || at < 3 || at+1 >= len(args) {

@@ -17,7 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
-// flagError says what is wrong with a flag: the nearest one of those there are, or what its value must be.
+// flagError says what is wrong with a flag. It suggests the nearest known flag, or says what the value must be.
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
@@ -26,11 +26,15 @@ func flagError(c *cobra.Command, err error) error {
 		var names []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		name := unknown.GetSpecifiedName()
-		return fmt.Errorf("unknown flag --%s: did you mean --%s? (%s --help lists them)", name, spelling.Nearest(name, names), c.CommandPath())
+		return fmt.Errorf("unknown flag --%s: did you mean --%s? (%s --help lists the flags)", name,
+			spelling.Nearest(name, names), c.CommandPath())
 	case errors.As(err, &invalid):
-		want := map[string]string{"bool": "true or false", "int": "a whole number", "uint64": "a whole number, 0 or more"}
+		kinds := map[string]string{
+			"bool": "true or false", "int": "a whole number", "uint64": "a whole number, 0 or more",
+		}
 		f := invalid.GetFlag()
-		return fmt.Errorf("flag --%s: %q is not %s", f.Name, invalid.GetValue(), cmp.Or(want[f.Value.Type()], f.Value.Type()))
+		want := cmp.Or(kinds[f.Value.Type()], f.Value.Type())
+		return fmt.Errorf("flag --%s: %q is not %s", f.Name, invalid.GetValue(), want)
 	}
 	return fmt.Errorf("%w (%s --help lists the flags)", err, c.CommandPath())
 }
@@ -38,20 +42,22 @@ func flagError(c *cobra.Command, err error) error {
 // settingFlag is a flag that is short for --set path=value.
 type settingFlag struct{ flag, path, kind, help string }
 
-// settingFlags are the flags of pretrain that set one value of the configuration.
+// settingFlags are the flags of pretrain and cluster that set one value of the configuration.
 var settingFlags = []settingFlag{
 	{"backbone", "backbone.name", "string", "network: " + strings.Join(backboneNames(), ", ")},
 	{"epochs", "train.epochs", "int", "length of the run in passes over the data"},
 	{"max-steps", "train.max_steps", "int", "length of the run in optimiser steps, instead of epochs"},
 	{"batch", "train.batch", "int", "images per batch"},
-	{"size", "data.size", "int", "side of a view in pixels; without it, from the images"},
-	{"labels", "data.labels", "string", "none, folders, or a CSV file of path,label; to measure, and for paws and supcon to train"},
-	{"seed", "seed", "uint", "of everything random"},
+	{"size", "data.size", "int", "side of a view in pixels; default by the images"},
+	{"labels", "data.labels", "string",
+		"none, folders, or a CSV file of path,label; used to measure, and by paws and supcon to train"},
+	{"seed", "seed", "uint", "seed of everything random"},
 	{"eval-every", "train.eval_every", "int", "optimiser steps between evaluations; default one epoch"},
 	{"save-every", "train.save_every", "int", "optimiser steps between checkpoints; default one epoch"},
-	{"on-collapse", "train.on_collapse", "string", "what to do when the run has collapsed: warn, stop, rewind, off; default warn"},
+	{"on-collapse", "train.on_collapse", "string",
+		"what to do when the run has collapsed: warn, stop, rewind, off; default warn"},
 	{"log-every", "train.log_every", "int", "optimiser steps between lines of metrics"},
-	{"precision", "train.precision", "string", "bf16 or float32; default bf16 where the processor has it"},
+	{"precision", "train.precision", "string", "bf16 or float32; default bf16 if the processor has it"},
 	{"device", "train.device", "string", "cpu or cuda"},
 	{"threads", "train.threads", "int", "threads of the engine; default one per core"},
 	{"workers", "train.workers", "int", "threads that read and augment images; default one per core"},
@@ -66,7 +72,7 @@ func backboneNames() []string {
 	return names
 }
 
-// addSettingFlags declares them on c. Values are taken as text: the configuration checks them and knows the keys.
+// addSettingFlags declares the settingFlags on c. A value is kept as text: the configuration checks it.
 func addSettingFlags(c *cobra.Command) {
 	for _, f := range settingFlags {
 		c.Flags().Var(&textFlag{kind: f.kind}, f.flag, f.help)
@@ -79,12 +85,13 @@ func (t *textFlag) String() string     { return t.text }
 func (t *textFlag) Set(s string) error { t.text = s; return nil }
 func (t *textFlag) Type() string       { return t.kind }
 
-// givenSettings are the values that the command line sets: first flags, then --set in order.
+// givenSettings returns the values that the command line sets: those of flags first, then those of --set, in order.
 func givenSettings(c *cobra.Command, sets []string) ([]pretrain.Setting, error) {
 	var all []pretrain.Setting
 	for _, f := range settingFlags {
 		if given := c.Flags().Lookup(f.flag); given != nil && given.Changed {
-			all = append(all, pretrain.Setting{Path: f.path, Value: given.Value.String(), Source: "flag --" + f.flag})
+			setting := pretrain.Setting{Path: f.path, Value: given.Value.String(), Source: "flag --" + f.flag}
+			all = append(all, setting)
 		}
 	}
 	for _, s := range sets {

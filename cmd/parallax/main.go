@@ -30,7 +30,7 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// Exit statuses beside 0 and 1 (what was asked for could not be done).
+// Exit statuses besides 0 (done) and 1 (it could not be done).
 const (
 	exitUsage       = 2   // the command line or a configuration is wrong
 	exitCollapse    = 3   // the run was stopped because it had collapsed, after a checkpoint
@@ -46,8 +46,8 @@ type interruption struct{ signal os.Signal }
 
 func (i interruption) Error() string { return "stopped by signal: " + i.signal.String() }
 
-// asInterruption is the interruption that err is, however deep it is wrapped. A joined error that also says that
-// something failed (the checkpoint on the way out, say) is none.
+// asInterruption finds the interruption in err, however deep it is wrapped. A joined error that also reports a failure,
+// for example of the last checkpoint, is not an interruption.
 func asInterruption(err error) (interruption, bool) {
 	for err != nil {
 		if i, ok := err.(interruption); ok {
@@ -104,7 +104,8 @@ func exitStatus(err error) int {
 		return exitCollapse
 	case errors.Is(err, torch.ErrNoEngine):
 		return exitEngine
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EFBIG), errors.Is(err, run.ErrUncertain):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS),
+		errors.Is(err, syscall.EIO), errors.Is(err, syscall.EFBIG), errors.Is(err, run.ErrUncertain):
 		return exitDisk
 	}
 	return 1
@@ -114,19 +115,20 @@ func exitStatus(err error) int {
 func usage(err error) error { return run.Invalid(err) }
 
 func command() *cobra.Command {
-	cobra.EnableCommandSorting = false // the help lists what comes first, first
+	cobra.EnableCommandSorting = false // help lists the commands in the order of their use
 	root := &cobra.Command{
 		Use:     "parallax",
 		Version: version + revision(),
 		Short:   "Pretrain image encoders without labels",
-		Long: `Parallax pretrains image encoders without labels: two views of one image are drawn together in feature space, and
-something keeps the representation from collapsing to a constant. What that something is makes a method.`,
+		Long: `Parallax pretrains image encoders without labels. Training draws two views of one image together in
+feature space, and something keeps the representation from collapsing to a constant. The methods differ
+in what that something is.`,
 		Example: `  parallax pretrain --data photos --method simsiam      train on a folder of images
-  parallax pretrain --resume runs/simsiam-1             go on where a run stopped
-  parallax cluster --data photos --classes 10           sort them into clusters
-  parallax eval knn --run runs/simsiam-1                say how good an encoder is
-  parallax methods                                      which methods there are
-  parallax views --data photos --method byol            look at what a method sees`,
+  parallax pretrain --resume runs/simsiam-1             resume a run that was stopped
+  parallax cluster --data photos --classes 10           sort images into clusters
+  parallax eval knn --run runs/simsiam-1                measure how good an encoder is
+  parallax methods                                      list the methods
+  parallax views --data photos --method byol            draw what a method sees`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(c *cobra.Command, args []string) error {
@@ -139,7 +141,8 @@ something keeps the representation from collapsing to a constant. What that some
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(flagError(c, err)) })
 	root.SetVersionTemplate(versionText())
-	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), labCommand(), methodsCommand(), viewsCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), labCommand(), methodsCommand(), viewsCommand(),
+		doctorCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
@@ -153,7 +156,7 @@ something keeps the representation from collapsing to a constant. What that some
 	return root
 }
 
-// helpCommand explains a command, as --help after it does.
+// helpCommand explains a command, as the command's --help does.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
@@ -173,5 +176,6 @@ func unknownCommand(c *cobra.Command, name string) error {
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
-	return fmt.Errorf("unknown command %q: did you mean %q? (%s --help lists them)", name, spelling.Nearest(name, names), c.CommandPath())
+	return fmt.Errorf("unknown command %q: did you mean %q? (%s --help lists the commands)", name,
+		spelling.Nearest(name, names), c.CommandPath())
 }

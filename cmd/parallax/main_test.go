@@ -31,7 +31,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// TestMain makes this program the command parallax of the scripts under testdata.
+// TestMain makes the test program the command parallax that the scripts under testdata run.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"parallax": main})
 }
@@ -50,7 +50,7 @@ func TestCommands(t *testing.T) { runScripts(t, "testdata/script", nil) }
 func TestEveryMethod(t *testing.T) {
 	for _, e := range method.All {
 		if _, ok := e.New().(parallax.Stager); ok {
-			continue // another command runs it, and has a script
+			continue // parallax cluster runs it: cluster.txtar
 		}
 		t.Run(e.Name, func(t *testing.T) {
 			runScripts(t, "testdata/script/method", []string{"METHOD=" + e.Name})
@@ -59,14 +59,15 @@ func TestEveryMethod(t *testing.T) {
 }
 
 func runScripts(t *testing.T, dir string, vars []string) {
-	library, err := filepath.Abs("../../bin/libparallax_shim" + map[bool]string{true: ".dylib", false: ".so"}[runtime.GOOS == "darwin"])
+	extension := map[bool]string{true: ".dylib", false: ".so"}[runtime.GOOS == "darwin"]
+	library, err := filepath.Abs("../../bin/libparallax_shim" + extension)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if given := os.Getenv("PARALLAX_SHIM"); given != "" {
 		library = given
 	}
-	// The scripts' program lies in a folder of its own, and is to decode JPEG by what make setup left in bin/.
+	// The scripts' program lies in a folder of its own. It decodes JPEG with the library that make setup left in bin/.
 	jpeg := os.Getenv("LIBTURBOJPEG")
 	for _, name := range []string{"libturbojpeg.so.0", "libturbojpeg.0.dylib"} {
 		path := filepath.Join(filepath.Dir(library), name)
@@ -78,19 +79,21 @@ func runScripts(t *testing.T, dir string, vars []string) {
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "PARALLAX_SHIM="+library, "LIBTURBOJPEG="+jpeg, "TINY="+filepath.Join(e.WorkDir, "tiny.yaml"))
+			config := filepath.Join(e.WorkDir, "tiny.yaml")
+			e.Vars = append(e.Vars, "PARALLAX_SHIM="+library, "LIBTURBOJPEG="+jpeg, "TINY="+config)
 			e.Vars = append(e.Vars, vars...)
-			return os.WriteFile(filepath.Join(e.WorkDir, "tiny.yaml"), []byte(tiny), 0o666)
+			return os.WriteFile(config, []byte(tiny), 0o666)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures, "entries": entries, "corrupt": corrupt, "events": events, "methods": methods,
-			"agrees": agrees, "during": during,
+			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures,
+			"entries": entries, "corrupt": corrupt, "events": events, "methods": methods, "agrees": agrees,
+			"during": during,
 		},
 	})
 }
 
-// fails STATUS COMMAND...: the command exits with the status and says why in one line, without a stack trace or a
-// page of usage.
+// fails STATUS COMMAND...: the command exits with the status and prints one line that says why: no stack trace, no page
+// of usage.
 func fails(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: fails STATUS COMMAND...")
@@ -128,7 +131,7 @@ func checkStatus(ts *testscript.TestScript, err error, want string) {
 type process struct {
 	*exec.Cmd
 	out  bytes.Buffer
-	done chan error // gets what Wait returned
+	done chan error // receives the error of Wait
 }
 
 // begin starts parallax and waits until the file matches the pattern.
@@ -172,8 +175,8 @@ func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	checkStatus(ts, err, args[1])
 }
 
-// second FILE PATTERN ARGUMENTS... -- COMMAND...: while parallax runs with the arguments, and after the file matches the
-// pattern, the command fails with status 1 and names the first one's PID. The first one is then stopped.
+// second FILE PATTERN ARGUMENTS... -- COMMAND...: parallax runs with the arguments; once the file matches the pattern,
+// the command runs beside it, fails with status 1 and names parallax's PID. Then parallax is stopped.
 func second(ts *testscript.TestScript, neg bool, args []string) {
 	at := slices.Index(args, "--")
 	if neg || at < 3 || at+1 >= len(args) {
@@ -278,15 +281,16 @@ func corrupt(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// events FILE: prints a line per event of a metrics file: what it is, its step, and which values it has. Left out is what the guard
-// sees and says, and what only some methods have: predictions and assignments.
+// events FILE: prints a line per event of a metrics file: the event, its step and epoch, and its words. It leaves out
+// the guard's events, and those of predictions and assignments, which only some methods have.
 func events(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: events FILE")
 	}
 	for e, err := range run.ReadEvents(strings.NewReader(ts.ReadFile(args[0]))) {
 		ts.Check(err)
-		if e.Probe == run.GuardProbe || e.Event == run.Judged || e.Class != "" || e.Of == run.OfPrediction || e.Of == run.OfAssignments {
+		guard := e.Probe == run.GuardProbe || e.Event == run.Judged || e.Class != ""
+		if guard || e.Of == run.OfPrediction || e.Of == run.OfAssignments {
 			continue
 		}
 		fmt.Fprintf(ts.Stdout(), "%s %d epoch %d", e.Event, e.Step, e.Epoch)

@@ -17,7 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// pretrainFlags are the flags of pretrain that do not set a value of the configuration.
+// pretrainFlags are the flags of pretrain that set no value of the configuration.
 type pretrainFlags struct {
 	data, method, config, preset, out, resume string
 	sets, probes                              []string
@@ -31,26 +31,31 @@ func pretrainCommand() *cobra.Command {
 		Short: "Train an encoder on unlabelled images",
 		Long: `Pretrain trains an image encoder on unlabelled images and watches whether it is learning or collapsing.
 
-PATH is a folder of images at any depth, a .tar or .tar.gz of them, CIFAR or IDX (MNIST) files, or the word synthetic:
-images drawn on the spot. A top-level folder called train is what is trained on; test or val is then what is measured on.
-PATH:sub/folder selects a part. Labels are used to measure; only paws and supcon train on those of the training images.
+PATH is a folder of images at any depth, a .tar or .tar.gz of such a folder, CIFAR or IDX (MNIST) files,
+or the word synthetic for images drawn on the spot. If there is a top-level folder train, the run trains
+on its images and measures on those of test or val. PATH:sub/folder selects a part. Labels are used to
+measure; only paws and supcon train on those of the training images.
 
-The run directory holds everything: the configuration with every value and where it came from (config.yaml), metrics.jsonl,
-TensorBoard events, checkpoints, and the encoder with torchvision's or timm's parameter names (encoder.safetensors).
+The run directory holds everything: config.yaml with every value and its source, metrics.jsonl,
+TensorBoard events, checkpoints, and encoder.safetensors, the encoder under torchvision's or timm's
+parameter names.
 
-What is shown: std is the standard deviation of the normalised embedding times the square root of its width (1 is spread
-over all directions, 0 is collapsed to a point); rank is its effective rank; knn is the accuracy of a weighted vote of the
-nearest neighbours of the backbone's features, when there are labels.
+The console shows std, the standard deviation of the normalised embedding times the square root of its
+width (1: spread over all directions, 0: collapsed to a point); rank, the effective rank of the
+embedding; and knn, if there are labels: the accuracy of a weighted vote of the nearest neighbours in
+the backbone's features.
 
-A guard looks at the embeddings of 512 images fifty times in a run, and names a collapse by the numbers that show it, with what
-usually causes it in this method. --on-collapse says what it then does: warn, once for each kind of collapse; stop, after a
-checkpoint; rewind, to the last checkpoint from before, to go on at half the learning rate (three times, then it stops); or
-off, and nobody looks. The best checkpoint (best.json) is the one with the highest knn; without labels the newest whose
-features have nearly the highest rank (RankMe). Of a collapsed network it never is.
+A guard looks at the embeddings of 512 images fifty times in a run. It names a collapse by the numbers
+that show it, and lists the usual causes in this method. --on-collapse says what the guard then does:
+warn, once for each kind of collapse; stop, after a checkpoint; rewind to the last checkpoint before the
+collapse and train on at half the learning rate (three times, then stop); or off, for no guard. The best
+checkpoint (best.json) is the one with the highest knn; without labels it is the newest whose features
+have nearly the highest rank (RankMe). It is never one of a collapsed network.
 
-Ctrl-C or a termination signal writes a checkpoint first. Exit statuses: 0 done, 1 it could not be done, 2 a mistake in
-the command line or configuration, 3 stopped because it had collapsed, 65 the loss became NaN or infinite, 69 the engine
-library is missing, 74 a file could not be written, 130 and 143 stopped by SIGINT and SIGTERM.`,
+Ctrl-C or a termination signal writes a checkpoint first. Exit statuses: 0 done, 1 it could not be done,
+2 a mistake in the command line or configuration, 3 stopped because it had collapsed, 65 the loss became
+NaN or infinite, 69 the engine library is missing, 74 a file could not be written, 130 and 143 stopped
+by SIGINT and SIGTERM.`,
 		Example: `  parallax pretrain --data photos --method simsiam
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
@@ -71,23 +76,30 @@ library is missing, 74 a file could not be written, 130 and 143 stopped by SIGIN
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, or synthetic")
-	fl.StringVar(&f.method, "method", "", "objective: "+strings.Join(methodNames(), ", "))
+	fl.StringVar(&f.method, "method", "", "training method: "+strings.Join(methodNames(), ", "))
 	fl.StringVar(&f.out, "out", "", "run directory; default runs/METHOD-N")
 	fl.StringVar(&f.config, "config", "", "YAML file with values of the configuration")
-	fl.StringVar(&f.preset, "preset", "", "settings that go together: "+strings.Join(preset.Names, ", ")+"; default by the size and number of the images")
+	fl.StringVar(&f.preset, "preset", "", presetHelp())
 	fl.StringArrayVar(&f.sets, "set", nil, "set any value of the configuration, section.key=value; repeatable")
 	fl.StringArrayVar(&f.probes, "probe", nil, "measure on these images instead of the training data; repeatable")
-	fl.StringVar(&f.resume, "resume", "", "go on with the run in this directory")
+	fl.StringVar(&f.resume, "resume", "", "resume the run in this directory")
 	fl.BoolVar(&f.json, "json", false, "print events as JSON lines")
 	addSettingFlags(c)
-	c.RegisterFlagCompletionFunc("method", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return methodNames(), cobra.ShellCompDirectiveNoFileComp
-	})
+	c.RegisterFlagCompletionFunc("method", completeMethod)
 	c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(preset.Names, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-// settings are all values that the command line gives.
+func presetHelp() string {
+	return "settings that go together: " + strings.Join(preset.Names, ", ") +
+		"; default by the size and number of the images"
+}
+
+func completeMethod(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return methodNames(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// settings returns all values that the command line sets.
 func (f *pretrainFlags) settings(c *cobra.Command) ([]pretrain.Setting, error) {
 	var all []pretrain.Setting
 	if f.data != "" {
@@ -97,7 +109,8 @@ func (f *pretrainFlags) settings(c *cobra.Command) ([]pretrain.Setting, error) {
 		all = append(all, pretrain.Setting{Path: "method.name", Value: f.method, Source: "flag --method"})
 	}
 	if len(f.probes) > 0 {
-		all = append(all, pretrain.Setting{Path: "probe.paths", Value: "[" + strings.Join(quoted(f.probes), ", ") + "]", Source: "flag --probe"})
+		list := "[" + strings.Join(quoted(f.probes), ", ") + "]"
+		all = append(all, pretrain.Setting{Path: "probe.paths", Value: list, Source: "flag --probe"})
 	}
 	given, err := givenSettings(c, f.sets)
 	return append(all, given...), err
@@ -113,7 +126,8 @@ func quoted(texts []string) []string {
 
 func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []pretrain.Setting) error {
 	if f.data == "" && f.method == "" && f.config == "" && len(settings) == 0 {
-		return usage(errors.New("nothing to train: give --data PATH and --method NAME, or --resume DIR (parallax pretrain --help has examples)"))
+		return usage(errors.New("nothing to train: " +
+			"give --data PATH and --method NAME, or --resume DIR (parallax pretrain --help has examples)"))
 	}
 	text, err := readConfigFile(f.config)
 	if err != nil {
@@ -121,15 +135,18 @@ func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []pr
 	}
 	o, end := shown(out, f.json, "")
 	o.Out = f.out
-	result, err := pretrain.Run(ctx, &pretrain.Request{File: f.config, Text: text, Preset: f.preset, Settings: settings}, o)
+	request := &pretrain.Request{File: f.config, Text: text, Preset: f.preset, Settings: settings}
+	result, err := pretrain.Run(ctx, request, o)
 	end(result, err)
 	return err
 }
 
 func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings []pretrain.Setting) error {
-	for _, other := range []struct{ flag, value string }{{"--out", f.out}, {"--config", f.config}, {"--preset", f.preset}} {
+	given := []struct{ flag, value string }{{"--out", f.out}, {"--config", f.config}, {"--preset", f.preset}}
+	for _, other := range given {
 		if other.value != "" {
-			return usage(fmt.Errorf("--resume goes on with the run as it is: leave out %s", other.flag))
+			return usage(fmt.Errorf("--resume keeps the directory and the configuration of the run: leave out %s",
+				other.flag))
 		}
 	}
 	o, end := shown(out, f.json, "")
@@ -138,7 +155,7 @@ func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings [
 	return err
 }
 
-// shown lets a console show a run. again is the command that goes on with what was stopped, "" for pretrain's.
+// shown lets a console show a run. again is the command that resumes a stopped run; "" is pretrain's.
 func shown(out io.Writer, asJSON bool, again string) (o pretrain.Options, end func(*pretrain.Result, error)) {
 	c := newConsole(out, asJSON)
 	c.again = again

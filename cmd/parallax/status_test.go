@@ -30,7 +30,7 @@ func TestExitStatus(t *testing.T) {
 		{interrupted, exitInterrupt},
 		{errors.Join(fmt.Errorf("evaluating: %w", interrupted)), exitInterrupt},
 		{errors.Join(errors.Join(terminated), nil), exitTermination},
-		// Stopped, but the checkpoint on the way out could not be written.
+		// A signal stopped the run, but its last checkpoint could not be written.
 		{errors.Join(terminated, fmt.Errorf("saving: %w", syscall.ENOSPC)), exitDisk},
 		{errors.Join(interrupted, errors.New("saving: something else")), 1},
 	} {
@@ -62,7 +62,8 @@ func TestFold(t *testing.T) {
 
 func TestRounded(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0s", 1499 * time.Millisecond: "1s", 61 * time.Second: "1m1s", time.Hour: "1h0m", 90*time.Minute + 29*time.Second: "1h30m",
+		0: "0s", 1499 * time.Millisecond: "1s", 61 * time.Second: "1m1s", time.Hour: "1h0m",
+		90*time.Minute + 29*time.Second: "1h30m",
 	} {
 		if got := rounded(d); got != want {
 			t.Errorf("rounded(%d) = %s, want %s", d, got, want)

@@ -27,10 +27,11 @@ func versionCommand() *cobra.Command {
 }
 
 func versionText() string {
-	return fmt.Sprintf("parallax %s%s (%s, %s/%s)\n", version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("parallax %s%s (%s, %s/%s)\n",
+		version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// revision is the short commit the binary was built from, with a space before it, or "" when the build does not know.
+// revision is a space and the short commit that the binary was built from, or "" if the build does not know it.
 func revision() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

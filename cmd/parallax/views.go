@@ -28,8 +28,8 @@ func viewsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "views --data PATH --method NAME --out FILE.png",
 		Short: "Draw a contact sheet: images and the views a method sees of them",
-		Long: `Views draws a contact sheet as a PNG: every row is an image and the views that the method's recipes make of it. They are
-the very pixels that training with the same seed sees in its first epochs, before normalisation.`,
+		Long: `Views draws a contact sheet as a PNG. Every row is an image and the views that the method's recipes make
+of it: the very pixels that training with the same seed sees in its first epochs, before normalisation.`,
 		Example: `  parallax views --data photos --method byol --out views.png
   parallax views --data synthetic --method simclr --set augment.color_jitter.p=0 --out views.png`,
 		Args: noArguments,
@@ -38,7 +38,8 @@ the very pixels that training with the same seed sees in its first epochs, befor
 				return usage(errors.New("views needs --data PATH and --method NAME"))
 			}
 			if images < 1 || draws < 1 || images*draws > 10000 {
-				return usage(fmt.Errorf("--images %d and --epochs %d: both must be at least 1, and their product at most 10000", images, draws))
+				return usage(fmt.Errorf("--images %d and --epochs %d: "+
+					"both must be at least 1, and their product at most 10000", images, draws))
 			}
 			source, err := dataset.Open(data, dataset.Options{Size: size, Labels: labels})
 			if err != nil {
@@ -53,29 +54,31 @@ the very pixels that training with the same seed sees in its first epochs, befor
 			if err != nil {
 				return err
 			}
-			if err := run.WriteFile(out, func(w io.Writer) error { return png.Encode(w, page) }); errors.Is(err, fs.ErrNotExist) {
+			err = run.WriteFile(out, func(w io.Writer) error { return png.Encode(w, page) })
+			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("writing %s: there is no folder %s: make it first", out, filepath.Dir(out))
 			} else if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s: %d x %d pixels, an image and %d views of %d px per row\n", out, page.Bounds().Dx(), page.Bounds().Dy(), draws*len(recipes), side)
+			fmt.Fprintf(c.OutOrStdout(), "%s: %d x %d pixels, an image and %d views of %d px per row\n",
+				out, page.Bounds().Dx(), page.Bounds().Dy(), draws*len(recipes), side)
 			return nil
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "images: a folder, an archive, or synthetic")
-	f.StringVar(&name, "method", "", "whose recipes")
+	f.StringVar(&name, "method", "", "the method whose views are drawn")
 	f.StringVar(&out, "out", "views.png", "the PNG file to write")
 	f.StringVar(&labels, "labels", "none", "as for pretrain")
-	f.StringArrayVar(&sets, "set", nil, "change a recipe, augment.OP.FIELD=VALUE; repeatable")
-	f.IntVar(&images, "images", 8, "rows")
-	f.IntVar(&draws, "epochs", 3, "epochs whose views are shown")
-	f.IntVar(&size, "size", 0, "side of a view in pixels; without it, from the images")
-	f.Uint64Var(&seed, "seed", 1, "of the views")
+	f.StringArrayVar(&sets, "set", nil, "change the recipes, augment.OP.FIELD=VALUE; repeatable")
+	f.IntVar(&images, "images", 8, "number of images, a row each")
+	f.IntVar(&draws, "epochs", 3, "number of epochs whose views are drawn")
+	f.IntVar(&size, "size", 0, "side of a view in pixels; default by the images")
+	f.Uint64Var(&seed, "seed", 1, "seed of the views")
 	return c
 }
 
-// recipes are the method's recipes for the images, with the changes of --set.
+// recipes returns the method's recipes for the images, with the changes of --set.
 func recipes(s *dataset.Source, name string, size int, sets []string) ([]augment.Recipe, int, error) {
 	settings, err := givenSettings(&cobra.Command{}, sets)
 	if err != nil {
@@ -85,7 +88,8 @@ func recipes(s *dataset.Source, name string, size int, sets []string) ([]augment
 }
 
 // contactSheet draws a row per image: the image, then its views, epoch by epoch.
-func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, draws int, seed uint64) (image.Image, error) {
+func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, draws int, seed uint64,
+) (image.Image, error) {
 	images = min(images, s.Len())
 	page, place := sheet.New(images, 1+draws*len(recipes), side, sheet.Gap)
 	row := 0
