@@ -178,12 +178,13 @@ func flatten(path string, node *yaml.Node, into map[string]string) error {
 }
 
 var (
+	later = regexp.MustCompile(`,"(hubness)":[^,}]*`) // metrics that commit 3880be3 did not have
 	times = regexp.MustCompile(`,"(images_per_second|data_wait)":[^,}]*`)
 	words = regexp.MustCompile(`,"(message|causes)":("(?:[^"\\]|\\.)*")`)
 	loss  = regexp.MustCompile(`,"loss":([^,}]*)`)
 )
 
-// readMetrics adds the lines of metrics.jsonl, without times, and apart from them the texts and the losses.
+// readMetrics adds the lines of metrics.jsonl, without times and later metrics, and apart from them the texts and the losses.
 func (r *result) readMetrics(text []byte, prefix string) error {
 	for _, found := range words.FindAllSubmatch(text, -1) {
 		var s string
@@ -195,7 +196,7 @@ func (r *result) readMetrics(text []byte, prefix string) error {
 	for _, found := range loss.FindAllSubmatch(text, -1) {
 		r.Losses = append(r.Losses, string(found[1]))
 	}
-	text = words.ReplaceAll(times.ReplaceAll(text, nil), nil)
+	text = words.ReplaceAll(times.ReplaceAll(later.ReplaceAll(text, nil), nil), nil)
 	r.Hashes[prefix+"metrics"] = fmt.Sprintf("%x", sha256.Sum256(text))
 	return nil
 }

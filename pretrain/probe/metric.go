@@ -53,6 +53,7 @@ func (e *Hook) builtIn() []Metric {
 		{Name: run.LiDAR, Detail: true, Measure: ofViews(func(a, b torch.Tensor) float64 {
 			return measure.LiDAR([]torch.Tensor{a, b})
 		})},
+		{Name: "hubness", Detail: true, Measure: func(r *Rows) float64 { return measure.Hubness(r.Queries, measure.HubNeighbours) }},
 		{Name: run.KNN, Measure: func(r *Rows) float64 {
 			if !r.labelled() {
 				return math.NaN()

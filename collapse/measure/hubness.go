@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/parallax-ssl/parallax/torch"
+)
+
+// HubNeighbours is the usual k of [Hubness].
+const HubNeighbours = 10
+
+// Hubness returns the skewness of N_k, which is how often a row of z (n x d) is among the k nearest other rows of a row, by
+// cosine (Radovanović, Nanopoulos & Ivanović 2010, JMLR 11, equation 1). It is near 0 when every row is as often a
+// neighbour as any other, and large when a few rows, the hubs, are everybody's neighbours: a search then finds the hubs.
+// Of more than [PairRows] rows it takes that many, evenly spaced. NaN for k rows or fewer, and when N_k does not vary.
+func Hubness(z torch.Tensor, k int) float64 {
+	hubness := math.NaN()
+	torch.NoGrad(func() {
+		unit := spacedRows(rows("Hubness", z).Normalize(1))
+		n := unit.Size(0)
+		if k < 1 {
+			torch.Fail("Hubness", "%d neighbours: ask for at least 1, usually %d", k, HubNeighbours)
+		}
+		if n <= k {
+			return
+		}
+		cosines := unit.MatMul(unit.T()).MaskedFill(torch.Eye(n, torch.Bool), math.Inf(-1))
+		_, nearest := cosines.TopK(k, 1)
+		counts := make([]float64, n)
+		for _, row := range nearest.Reshape(-1).Ints() {
+			counts[row]++
+		}
+		hubness = stat.Skew(counts, nil)
+	})
+	return hubness
+}
