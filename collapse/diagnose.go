@@ -8,32 +8,32 @@ import (
 	"strings"
 )
 
-// Class is what an embedding or a clustering has become.
+// Class is the diagnosis of an embedding or a clustering.
 type Class string
 
-// The classes of an embedding, in the order in which they are looked for; the first that fits is the answer.
+// The classes of an embedding, in the order in which they are tried. The first that matches is the diagnosis.
 const (
-	Diverged      Class = "DIVERGED"      // the loss is not finite, or far above where it began
-	NotExpanded   Class = "NOT_EXPANDED"  // one point, as the network started: training cannot be blamed
-	Complete      Class = "COMPLETE"      // one point, and the loss is content with that
-	Collapsing    Class = "COLLAPSING"    // on the way to one point
-	Dimensional   Class = "DIMENSIONAL"   // spread, but over few directions
-	Uninformative Class = "UNINFORMATIVE" // spread over many directions that are no better than those of the untrained network
+	Diverged      Class = "DIVERGED"      // the loss is not finite, or far above its first value
+	NotExpanded   Class = "NOT_EXPANDED"  // one point, as before training: training cannot be blamed
+	Complete      Class = "COMPLETE"      // one point, and the loss does not push embeddings apart
+	Collapsing    Class = "COLLAPSING"    // moving towards one point
+	Dimensional   Class = "DIMENSIONAL"   // spread over few directions
+	Uninformative Class = "UNINFORMATIVE" // spread over many directions, but no better than the untrained network
 	NotConverged  Class = "NOT_CONVERGED" // the loss has hardly moved
 	Healthy       Class = "HEALTHY"
 	Unknown       Class = "UNKNOWN" // what would rule out collapse was not measured
 )
 
-// The classes of a clustering, in the same way; Healthy and Unknown are the last.
+// The classes of a clustering, in the order in which they are tried; Healthy and Unknown come last.
 const (
 	OneCluster  Class = "ONE_CLUSTER"  // every image in one cluster
-	Uniform     Class = "UNIFORM"      // every image in all clusters alike
+	Uniform     Class = "UNIFORM"      // every image equally in all clusters
 	FewClusters Class = "FEW_CLUSTERS" // most clusters empty
 	Weak        Class = "WEAK"         // assignments that say much less than the reference's
 )
 
-// Alarming says whether a class is a failure that training does not get over by itself. NotExpanded, NotConverged and Weak are
-// no success either, but say too little about the run.
+// Alarming says whether a class is a failure from which training does not recover by itself. NotExpanded, NotConverged
+// and Weak are no success either, but they say too little about the run.
 func (c Class) Alarming() bool {
 	switch c {
 	case Diverged, Complete, Collapsing, Dimensional, Uninformative, OneCluster, Uniform, FewClusters:
@@ -42,17 +42,17 @@ func (c Class) Alarming() bool {
 	return false
 }
 
-// lostSpread says whether a class is one of those that lead to one another.
+// lostSpread says whether a class is a kind of collapse. A run passes from one kind to another.
 func (c Class) lostSpread() bool { return c == Complete || c == Collapsing || c == Dimensional }
 
-// Evidence is a number that decided, and what it was compared with.
+// Evidence is a number that decided, and its limit.
 type Evidence struct {
 	Name      string `json:"name"`
 	Value     Number `json:"value,omitzero"`
-	Threshold Number `json:"threshold,omitzero"` // absent for a number that says where another one stands
+	Threshold Number `json:"threshold,omitzero"` // absent when the number is given for comparison only
 }
 
-// String is the evidence as it is printed: "mean_cosine 0.994 (above 0.93)".
+// String returns the evidence as it is printed: "mean_cosine 0.994 (above 0.93)".
 func (e Evidence) String() string {
 	if !e.Threshold.Known || !e.Value.Finite() {
 		return fmt.Sprintf("%s %.3g", e.Name, e.Value.Value)
@@ -69,18 +69,19 @@ func (e Evidence) String() string {
 
 // Finding is a class with its reasons.
 type Finding struct {
-	Class    Class      `json:"class"`
-	Evidence []Evidence `json:"evidence"` // three numbers that decided, most important first; fewer when fewer are known
-	Meaning  string     `json:"meaning"`  // a sentence
-	// Held counts the newest readings that are of this class, one after the other. Collapsing, Complete and Dimensional count as
-	// one: a run goes from one to the other.
+	Class Class `json:"class"`
+	// Evidence holds the three numbers that decided, most important first; fewer when fewer are known.
+	Evidence []Evidence `json:"evidence"`
+	Meaning  string     `json:"meaning"` // a sentence
+	// Held is the number of consecutive readings, up to the newest, that are of this class. Collapsing, Complete and
+	// Dimensional count as one class, because a run passes from one to another.
 	Held int `json:"held"`
-	// Confirmed says that it held for as many evaluations as the thresholds ask for, and not only at the beginning of the
-	// run. What is not finite is confirmed at once.
+	// Confirmed says that the class held for Thresholds.Patience evaluations, beyond the beginning of the run. A value
+	// that is not finite is confirmed at once.
 	Confirmed bool `json:"confirmed"`
 }
 
-// String is the finding in one line.
+// String returns the finding in one line.
 func (f Finding) String() string {
 	parts := make([]string, len(f.Evidence))
 	for i, e := range f.Evidence {
@@ -89,32 +90,34 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s (%s)", f.Class, f.Meaning, strings.Join(parts, ", "))
 }
 
-// Diagnosis is what a run's newest reading says.
+// Diagnosis is what a run's newest reading shows.
 type Diagnosis struct {
 	Step     int      `json:"step"`
 	Finding           // of the embedding
-	Clusters *Finding `json:"clusters,omitempty"` // nil for a method without them
-	// Missing names what was not measured and would have been looked at.
+	Clusters *Finding `json:"clusters,omitempty"` // nil for a method without clusters
+	// Missing names the numbers that the rules use and that were not measured.
 	Missing []string `json:"missing,omitempty"`
 	Version int      `json:"thresholds_version"`
 }
 
-// Worst returns the finding to act on: of the embedding, unless that raises no alarm and the clusters do.
+// Worst returns the finding to act on. It is the embedding's, unless only the clusters' finding is alarming, or only
+// the clusters' alarm is confirmed.
 func (d Diagnosis) Worst() Finding {
-	if d.Clusters != nil && d.Clusters.Class.Alarming() && (!d.Class.Alarming() || d.Clusters.Confirmed && !d.Confirmed) {
+	if d.Clusters != nil && d.Clusters.Class.Alarming() &&
+		(!d.Class.Alarming() || d.Clusters.Confirmed && !d.Confirmed) {
 		return *d.Clusters
 	}
 	return d.Finding
 }
 
-// Diagnose says what has become of a run's embedding z, and of its clusters where the method has some, by the newest reading
-// and those before it. reference is a run that is known to be healthy and differs in nothing but what is asked about: the
-// reading of the same step is compared with; nil when there is none, and absolute thresholds are used. The zero Thresholds
-// are the defaults.
+// Diagnose diagnoses a run's embedding z, and its clusters if the method has any, from the newest reading and those
+// before it. reference is a run that is known to be healthy and differs only in what is being tested. Its reading of
+// the same step is compared with. If reference is nil, absolute thresholds are used. The zero Thresholds stands for the
+// defaults.
 //
-// No number decides alone. The mean cosine cannot see that dimensions are lost, ranks cannot see that an embedding is one
-// point with noise around it, neither says that anything was learnt, and the accuracy of neighbours must be compared with the
-// untrained network's, which is far above chance. Numbers that are absent or impossible decide nothing: without a mean cosine and
+// No number decides alone. The mean cosine cannot see lost dimensions. Ranks cannot see that an embedding is one point
+// with noise around it. Neither shows that anything was learnt. The kNN accuracy must be compared with the untrained
+// network's, which is far above chance. Numbers that are absent or impossible decide nothing: without a mean cosine and
 // a rank the class is Unknown. Diagnose is a pure function and does not fail.
 func Diagnose(run Run, reference *Run, t Thresholds) Diagnosis {
 	if t == (Thresholds{}) {
@@ -154,7 +157,8 @@ func Diagnose(run Run, reference *Run, t Thresholds) Diagnosis {
 	}
 	clusters := c.clusters()
 	for n := len(run.History); n > 0 && begun(n); n-- {
-		if run.History[n-1].Assignments == nil || newComparison(run.upTo(n), reference, t).clusters().Class != clusters.Class {
+		if run.History[n-1].Assignments == nil ||
+			newComparison(run.upTo(n), reference, t).clusters().Class != clusters.Class {
 			break
 		}
 		clusters.Held++
@@ -170,9 +174,9 @@ func Diagnose(run Run, reference *Run, t Thresholds) Diagnosis {
 	return d
 }
 
-// comparison is what one reading is judged by.
+// comparison holds what one reading is compared with.
 type comparison struct {
-	run        Run // up to the reading
+	run        Run // up to and including the reading
 	t          Thresholds
 	now, start Reading
 	started    bool // start is known
@@ -193,23 +197,26 @@ func newComparison(run Run, reference *Run, t Thresholds) comparison {
 	return c
 }
 
-// embedding goes through the classes of an embedding.
+// embedding tries the classes of an embedding in order.
 func (c comparison) embedding() Finding {
 	if f, ok := c.diverged(); ok {
 		return f
 	}
 	cosine, rank, participation := c.now.cosine(), c.now.rank(), c.now.participation()
 	if !cosine.Known || !rank.Known && !participation.Known {
-		return c.finding(Unknown, "The embedding was not measured, or not well enough to tell whether it has collapsed.")
+		return c.finding(Unknown, "Too little of the embedding was measured to tell whether it has collapsed.")
 	}
-	for _, rule := range []func() (Finding, bool){c.onePoint, c.collapsing, c.dimensional, c.uninformative, c.notConverged} {
+	for _, rule := range []func() (Finding, bool){
+		c.onePoint, c.collapsing, c.dimensional, c.uninformative, c.notConverged,
+	} {
 		if f, ok := rule(); ok {
 			return f
 		}
 	}
 	meaning := "The embedding is spread out over many directions."
 	if cosine.Value > c.t.CompleteCosine {
-		meaning = "The embeddings share a large mean, but the loss is far from that of a constant embedding: it sees what is beside the mean."
+		meaning = "The embeddings share a large mean, but the loss is far from that of a constant embedding: " +
+			"it uses what differs between them."
 	}
 	return c.finding(Healthy, meaning)
 }
@@ -218,13 +225,14 @@ func (c comparison) notFinite() bool {
 	return c.now.NonFinite || c.now.Loss.Known && !finite(c.now.Loss.Value)
 }
 
-// diverged looks for a loss that is not finite, or has been too large for three evaluations and does not fall. Large is
-// relative to the first loss; to that of a constant embedding when that is the chance level, because the first loss is then
-// no yardstick: MoCo's is near 0, before its queue holds embeddings that resemble its own. Nor is it when it began at the
-// minimum.
+// diverged looks for a loss that is not finite, or that has been too large for Thresholds.Patience evaluations and does
+// not fall. Too large means large relative to the first loss. When the loss of a constant embedding is the chance
+// level, the larger of both counts: MoCo's first loss is near 0, because its queue does not yet hold embeddings like
+// its own. When a constant embedding minimises the loss and the network started as one point, the first loss is no
+// yardstick, and nothing is judged.
 func (c comparison) diverged() (Finding, bool) {
 	if c.notFinite() {
-		return c.finding(Diverged, "The loss or the weights are not finite: the run cannot recover from that."), true
+		return c.finding(Diverged, "The loss or the weights are not finite: the run cannot recover."), true
 	}
 	first, constant := c.run.firstLoss(), c.run.Constant
 	if !first.Known || !c.now.Loss.Known {
@@ -255,11 +263,11 @@ func (c comparison) diverged() (Finding, bool) {
 	if c.now.Loss.Value < h[0].Loss.Value {
 		return Finding{}, false
 	}
-	return c.finding(Diverged, "The loss has been far above where it began for some time and does not fall.",
+	return c.finding(Diverged, "For some time the loss has been far above its first value, and it does not fall.",
 		Evidence{"loss", c.now.Loss, Num(limit)}), true
 }
 
-// onePoint looks for an embedding that is one point, and asks whether training made it so.
+// onePoint looks for an embedding that is one point, and tells whether training made it so.
 func (c comparison) onePoint() (Finding, bool) {
 	cosine, rank := c.now.cosine(), c.now.rank()
 	if rank.Known && rank.Value == 0 {
@@ -275,7 +283,8 @@ func (c comparison) onePoint() (Finding, bool) {
 			}
 		}
 		if lowest > c.t.SpreadCosine {
-			return c.finding(NotExpanded, "The embedding is one point, but it was one before training, too: warm up, train several times longer, or use batch norm in the head before a verdict.",
+			return c.finding(NotExpanded, "The embeddings are one point, but they were before training, too: before "+
+				"judging the method, warm up, train several times longer, or use batch norm in the head.",
 				Evidence{"mean_cosine", cosine, Num(c.t.CompleteCosine)},
 				Evidence{"first_mean_cosine", first, Num(c.t.StartedCosine)},
 				Evidence{"lowest_mean_cosine", Num(lowest), Num(c.t.SpreadCosine)}), true
@@ -293,10 +302,11 @@ func (c comparison) onePoint() (Finding, bool) {
 	if known && !near {
 		return Finding{}, false
 	}
-	return c.finding(Complete, "All embeddings are one point, and the loss is content with that: the encoder ignores its input.", append(evidence, how...)...), true
+	return c.finding(Complete, "All embeddings are one point, and the loss does not push them apart: "+
+		"the encoder ignores its input.", append(evidence, how...)...), true
 }
 
-// short returns the raw deviation when it has shrunk to next to nothing, under a loss that sees the length of z.
+// short returns the raw deviation if it has almost vanished under a loss that depends on the length of z.
 func (c comparison) short() (std Number, limit float64) {
 	raw := func(m *Metrics) float64 { return m.StdRaw }
 	now, first := c.now.number(raw, leastRaw, math.MaxFloat64), c.start.number(raw, leastRaw, math.MaxFloat64)
@@ -307,11 +317,11 @@ func (c comparison) short() (std Number, limit float64) {
 	return now, limit
 }
 
-// leastRaw is half the least raw deviation that there is, √1e-4: less was not measured.
+// leastRaw is half of the smallest possible raw deviation, √1e-4. A smaller value means that it was not measured.
 const leastRaw = 0.005
 
-// fromConstant says whether the loss is as near to that of a constant embedding as a loss floor, or as a share of that loss
-// where it is the chance level; known is false when that cannot be told.
+// fromConstant says whether the loss is near that of a constant embedding: its loss floor is below floor, or, if that
+// loss is the chance level, its relative distance is below share. known is false when that cannot be told.
 func (c comparison) fromConstant(floor, share float64) (near, known bool, evidence []Evidence) {
 	constant, loss := c.run.Constant, c.now.Loss
 	if !constant.Value.Finite() || !loss.Known {
@@ -319,13 +329,15 @@ func (c comparison) fromConstant(floor, share float64) (near, known bool, eviden
 	}
 	if constant.Minimum {
 		left := c.run.floor(c.now)
-		return left.Value < floor, left.Known, []Evidence{{"loss_floor", left, Num(floor)}, {"loss", loss, constant.Value}}
+		evidence = []Evidence{{"loss_floor", left, Num(floor)}, {"loss", loss, constant.Value}}
+		return left.Value < floor, left.Known, evidence
 	}
-	off := math.Abs(loss.Value-constant.Value.Value) / math.Max(math.Abs(constant.Value.Value), math.SmallestNonzeroFloat64)
+	chance := constant.Value.Value
+	off := math.Abs(loss.Value-chance) / math.Max(math.Abs(chance), math.SmallestNonzeroFloat64)
 	return off < share, true, []Evidence{{"loss_off_chance", Num(off), Num(share)}, {"loss", loss, constant.Value}}
 }
 
-// collapsing looks for a mean cosine that is high and rises, or rests near that of one point.
+// collapsing looks for a mean cosine that is high and rises, or that rests near 1.
 func (c comparison) collapsing() (Finding, bool) {
 	cosine := c.now.cosine()
 	half, ok := c.run.at(c.now.Step / 2)
@@ -337,26 +349,32 @@ func (c comparison) collapsing() (Finding, bool) {
 	from, name, least := c.ref.cosine(), "reference_mean_cosine", math.Inf(-1)
 	if !c.referred || !from.Known {
 		from, name, least = c.start.cosine(), "first_mean_cosine", c.t.CollapsingCosine
-		if near, known, _ := c.fromConstant(c.t.CollapsingFloor, c.t.CollapsingChance); known && !near || !known && c.now.Step < c.t.LearningSteps {
+		near, known, _ := c.fromConstant(c.t.CollapsingFloor, c.t.CollapsingChance)
+		if known && !near || !known && c.now.Step < c.t.LearningSteps {
 			return Finding{}, false
 		}
-		// Targets that change at once, as DeepCluster's do with an epoch, make it jump; then it goes down again.
-		if before, ok := c.run.at(c.now.Step - 1); !rests && ok && before.cosine().Known && cosine.Value <= before.cosine().Value {
+		// When targets change all at once, as DeepCluster's do with every epoch, the cosine jumps and then falls again.
+		before, ok := c.run.at(c.now.Step - 1)
+		if !rests && ok && before.cosine().Known && cosine.Value <= before.cosine().Value {
 			return Finding{}, false
 		}
 	}
-	if !from.Known || !(cosine.Value-from.Value > c.t.CosineMore && cosine.Value > least && (rests || rise > c.t.CosineRising)) {
+	if !from.Known || !(cosine.Value-from.Value > c.t.CosineMore) || !(cosine.Value > least) ||
+		!rests && !(rise > c.t.CosineRising) {
 		return Finding{}, false
 	}
 	evidence := []Evidence{{"mean_cosine", cosine, Num(from.Value + c.t.CosineMore)}, {name, from, Number{}}}
 	if rests {
-		return c.finding(Collapsing, "The embeddings have come close to one point, and the loss to that of a constant embedding.", append(evidence, how)...), true
+		return c.finding(Collapsing, "The embeddings are close to one point, and the loss is close to that of a "+
+			"constant embedding.", append(evidence, how)...), true
 	}
-	return c.finding(Collapsing, "The embeddings move towards one point.", append(evidence, Evidence{"mean_cosine_rise", Num(rise), Num(c.t.CosineRising)})...), true
+	return c.finding(Collapsing, "The embeddings are moving towards one point.",
+		append(evidence, Evidence{"mean_cosine_rise", Num(rise), Num(c.t.CosineRising)})...), true
 }
 
-// rests says whether embeddings and loss are both near those of one point, so that the mean cosine need not rise any more: the
-// nearer the one, the less near the other must be. It is for losses that one point minimises: others start out near its loss.
+// rests says whether embedding and loss are both close to those of one point, so that the mean cosine need not rise any
+// more. The closer one of them is, the less close the other must be. The rule is for losses that a constant embedding
+// minimises: other losses start close to that of one.
 func (c comparison) rests() (bool, Evidence) {
 	cosine, left := c.now.cosine(), c.run.floor(c.now)
 	near := left.Known && cosine.Known && (left.Value < c.t.TrivialFloor && cosine.Value > c.t.CollapsingCosine ||
@@ -366,7 +384,7 @@ func (c comparison) rests() (bool, Evidence) {
 
 // dimensional looks for an embedding that fills few of its directions.
 func (c comparison) dimensional() (Finding, bool) {
-	const meaning = "The embedding is spread out, but over few directions: most of its dimensions say the same."
+	const meaning = "The embedding is spread over few directions: most of its dimensions are redundant."
 	rank, participation := c.now.rank(), c.now.participation()
 	refRank, refParticipation := c.ref.rank(), c.ref.participation()
 	top := func(m *Metrics) float64 { return m.TopShare }
@@ -397,9 +415,10 @@ func (c comparison) dimensional() (Finding, bool) {
 		}
 		return c.finding(Dimensional, meaning, evidence...), found
 	}
-	// Healthy clusters need no more directions than there are clusters in use, which are few at first, and classes no more than
-	// there are classes.
-	if c.now.Assignments != nil || c.run.FewDirections || c.run.progress(c.now.Step) < c.t.Settled || !participation.Known || participation.Value >= c.t.LowParticipation {
+	// A healthy method with clusters needs only as many directions as clusters are in use, which are few at first. A
+	// method that draws classes together needs only as many as there are classes.
+	if c.now.Assignments != nil || c.run.FewDirections || c.run.progress(c.now.Step) < c.t.Settled ||
+		!participation.Known || participation.Value >= c.t.LowParticipation {
 		return Finding{}, false
 	}
 	evidence := []Evidence{{"participation_ratio", participation, Num(c.t.LowParticipation)}}
@@ -415,8 +434,8 @@ func (c comparison) dimensional() (Finding, bool) {
 	return c.finding(Dimensional, meaning, evidence...), found
 }
 
-// lowRank is the effective rank that is too low without a reference: relative to the untrained network's, or to the number
-// of dimensions.
+// lowRank returns the limit of the effective rank without a reference, relative to the untrained network's rank or to
+// the number of dimensions.
 func (c comparison) lowRank() Number {
 	if first := c.start.rank(); c.started && first.Known {
 		return Num(c.t.LowRank * first.Value)
@@ -427,22 +446,25 @@ func (c comparison) lowRank() Number {
 	return Number{}
 }
 
-// leastShare is less than the largest eigenvalue's share of the variance can be: 0 was not measured.
+// leastShare is less than the share of the variance in the largest direction can be: 0 means that it was not measured.
 const leastShare = 1e-9
 
-// uninformative looks for features that are no better than the untrained network's, where those leave something to gain.
+// uninformative looks for features that are no better than the untrained network's, if those leave room to improve.
 func (c comparison) uninformative() (Finding, bool) {
 	knn, first := accuracy(c.now), accuracy(c.start)
-	if c.run.Warm || !c.halfway() || !c.started || !knn.Known || !first.Known || knn.Value > first.Value+c.t.KNNGain || first.Value > 1-2*c.t.KNNGain {
+	if c.run.Warm || !c.halfway() || !c.started || !knn.Known || !first.Known ||
+		knn.Value > first.Value+c.t.KNNGain || first.Value > 1-2*c.t.KNNGain {
 		return Finding{}, false
 	}
-	return c.finding(Uninformative, "Nothing has collapsed, but the features are no better than those of the untrained network.",
+	return c.finding(Uninformative,
+		"Nothing has collapsed, but the features are no better than those of the untrained network.",
 		Evidence{"knn", knn, Num(first.Value + c.t.KNNGain)}, Evidence{"first_knn", first, Number{}}), true
 }
 
 // notConverged looks for a loss that has hardly moved.
 func (c comparison) notConverged() (Finding, bool) {
 	const meaning = "Nothing has collapsed, but the loss is hardly lower than at the start."
+	loss := Evidence{"loss", c.now.Loss, Number{}}
 	floor, ref := c.run.floor(c.now), Number{}
 	if c.referred {
 		ref = c.refRun.floor(c.ref)
@@ -451,23 +473,25 @@ func (c comparison) notConverged() (Finding, bool) {
 	case !floor.Known:
 		return Finding{}, false
 	case ref.Known:
-		return c.finding(NotConverged, meaning, Evidence{"loss_floor", floor, Num(c.t.HighFloor)}, Evidence{"reference_loss_floor", ref, Num(c.t.LowFloor)},
-			Evidence{"loss", c.now.Loss, Number{}}), floor.Value > c.t.HighFloor && ref.Value < c.t.LowFloor
+		return c.finding(NotConverged, meaning, Evidence{"loss_floor", floor, Num(c.t.HighFloor)},
+				Evidence{"reference_loss_floor", ref, Num(c.t.LowFloor)}, loss),
+			floor.Value > c.t.HighFloor && ref.Value < c.t.LowFloor
 	}
-	return c.finding(NotConverged, meaning, Evidence{"loss_floor", floor, Num(c.t.HighFloorAlone)}, Evidence{"loss", c.now.Loss, Number{}}),
+	return c.finding(NotConverged, meaning, Evidence{"loss_floor", floor, Num(c.t.HighFloorAlone)}, loss),
 		floor.Value > c.t.HighFloorAlone && c.halfway()
 }
 
-// halfway says whether the run has had the time to learn something.
+// halfway says whether the run has had time to learn something.
 func (c comparison) halfway() bool {
 	return c.now.Step >= c.t.LearningSteps && c.run.progress(c.now.Step) >= c.t.Half
 }
 
-// clusters goes through the classes of a clustering. The share of clusters that no image is in is not looked at: a healthy
-// DINO used 15 to 19 of 256 after 200 steps.
+// clusters tries the classes of a clustering in order. The number of empty clusters does not count: healthy DINO used
+// 15 to 19 of 256 clusters after 200 steps.
 func (c comparison) clusters() Finding {
 	a := c.now.Assignments
-	if c.now.Stale || a == nil || a.Clusters < 2 || !finite(a.Perplexity) || !finite(a.Information) || !finite(a.Individual) || !finite(a.TopShare) {
+	if c.now.Stale || a == nil || a.Clusters < 2 || !finite(a.Perplexity) || !finite(a.Information) ||
+		!finite(a.Individual) || !finite(a.TopShare) {
 		return Finding{Class: Unknown, Meaning: "The assignments were not measured."}
 	}
 	t := c.t
@@ -479,8 +503,8 @@ func (c comparison) clusters() Finding {
 	individual := Evidence{"individual_entropy", Num(a.Individual), Num(t.UniformEntropy * most)}
 	top := Evidence{"top_share", Num(a.TopShare), Num(t.OneShare)}
 	var ref *Assignments
-	if c.referred && c.ref.Assignments != nil && finite(c.ref.Assignments.Perplexity) && finite(c.ref.Assignments.Information) {
-		ref = c.ref.Assignments
+	if r := c.ref.Assignments; c.referred && r != nil && finite(r.Perplexity) && finite(r.Information) {
+		ref = r
 	}
 	few := t.FewShare * float64(min(a.Clusters, max(a.Rows, 1)))
 	if a.Rows <= 0 {
@@ -494,7 +518,8 @@ func (c comparison) clusters() Finding {
 		return Finding{Class: OneCluster, Meaning: "All images are assigned to one cluster.",
 			Evidence: []Evidence{perplexity(t.OnePerplexity), top, information(t.UniformInformation * most)}}
 	case a.Information < t.UniformInformation*most && a.Individual > t.UniformEntropy*most:
-		return Finding{Class: Uniform, Meaning: "Every image is assigned to all clusters alike, which says nothing about it.",
+		return Finding{Class: Uniform,
+			Meaning:  "Every image is assigned equally to all clusters, which says nothing about it.",
 			Evidence: []Evidence{information(t.UniformInformation * most), individual, perplexity(few)}}
 	case a.Perplexity < few:
 		return Finding{Class: FewClusters, Meaning: "The images are assigned to few of the clusters.",
@@ -503,11 +528,11 @@ func (c comparison) clusters() Finding {
 		return Finding{Class: Weak, Meaning: "The assignments say much less about the images than the reference's.",
 			Evidence: []Evidence{information(t.WeakInformation * ref.Information), individual, perplexity(few)}}
 	}
-	return Finding{Class: Healthy, Meaning: "The images are assigned to many clusters, each to few.",
+	return Finding{Class: Healthy, Meaning: "The images are assigned to many clusters, each image to few.",
 		Evidence: []Evidence{information(t.UniformInformation * most), perplexity(few), individual}}
 }
 
-// missing names what was not measured.
+// missing names the numbers that were not measured.
 func (c comparison) missing() []string {
 	var names []string
 	add := func(name string, known bool) {
@@ -525,7 +550,7 @@ func (c comparison) missing() []string {
 	return names
 }
 
-// finding completes the evidence to three numbers with what is known of the embedding.
+// finding fills the evidence up to three numbers with what is known about the embedding.
 func (c comparison) finding(class Class, meaning string, evidence ...Evidence) Finding {
 	const count = 3
 	f := Finding{Class: class, Meaning: meaning}
@@ -557,7 +582,7 @@ func (c comparison) finding(class Class, meaning string, evidence ...Evidence) F
 	return f
 }
 
-// accuracy returns the accuracy of the nearest neighbours, when it can be one.
+// accuracy returns the kNN accuracy. It is absent when it was not measured or is out of range.
 func accuracy(r Reading) Number {
 	if r.Stale || !r.KNN.Known || !(r.KNN.Value >= 0 && r.KNN.Value <= 1) {
 		return Number{}

@@ -18,21 +18,26 @@ import (
 func TestNothingToSay(t *testing.T) {
 	m := &collapse.Metrics{Dims: 128, MeanCosine: 0.1, EffectiveRank: 30, ParticipationRatio: 5}
 	for name, run := range map[string]collapse.Run{
-		"nothing":              {},
-		"the start alone":      {History: []collapse.Reading{{Embedding: m, KNN: known(0.5)}}},
-		"no embedding":         {History: []collapse.Reading{{Embedding: m}, {Step: 5, Loss: known(1), KNN: known(0.9)}}},
-		"metrics not filled":   {History: []collapse.Reading{{Embedding: m}, {Step: 5, Embedding: &collapse.Metrics{}}}},
-		"a cosine and no rank": {History: []collapse.Reading{{Embedding: m}, {Step: 5, Embedding: &collapse.Metrics{MeanCosine: 0.1, Std: 0.95}}}},
-		"a cosine of 2":        {History: []collapse.Reading{{Embedding: m}, {Step: 5, Embedding: &collapse.Metrics{MeanCosine: 2, EffectiveRank: 30}}}},
-		"stale statistics":     {History: []collapse.Reading{{Embedding: m}, {Step: 5, Stale: true, Embedding: m}}},
+		"nothing":         {},
+		"the start alone": {History: []collapse.Reading{{Embedding: m, KNN: known(0.5)}}},
+		"no embedding": {History: []collapse.Reading{{Embedding: m}, {Step: 5, Loss: known(1),
+			KNN: known(0.9)}}},
+		"metrics not filled": {History: []collapse.Reading{{Embedding: m},
+			{Step: 5, Embedding: &collapse.Metrics{}}}},
+		"a cosine and no rank": {History: []collapse.Reading{{Embedding: m},
+			{Step: 5, Embedding: &collapse.Metrics{MeanCosine: 0.1, Std: 0.95}}}},
+		"a cosine of 2": {History: []collapse.Reading{{Embedding: m},
+			{Step: 5, Embedding: &collapse.Metrics{MeanCosine: 2, EffectiveRank: 30}}}},
+		"stale statistics": {History: []collapse.Reading{{Embedding: m}, {Step: 5, Stale: true, Embedding: m}}},
 	} {
 		d := collapse.Diagnose(run, nil, collapse.Thresholds{})
 		if d.Class != collapse.Unknown || d.Class.Alarming() || d.Meaning == "" {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
-	// What is known decides, and the rest is named.
-	d := collapse.Diagnose(collapse.Run{History: []collapse.Reading{{Step: 5, Embedding: m}}}, nil, collapse.Thresholds{})
+	// What is known decides. The rest is listed as missing.
+	d := collapse.Diagnose(collapse.Run{History: []collapse.Reading{{Step: 5, Embedding: m}}}, nil,
+		collapse.Thresholds{})
 	if d.Class != collapse.Healthy || !slices.Equal(d.Missing, []string{"start", "loss", "constant_loss", "knn"}) {
 		t.Errorf("one reading: %+v", d)
 	}
@@ -40,9 +45,11 @@ func TestNothingToSay(t *testing.T) {
 
 // Rows that are all equal have collapsed, whatever else is known.
 func TestEqualRowsAreComplete(t *testing.T) {
-	m := collapse.Metrics{Rows: 3, Dims: 2, MeanCosine: 1, StdRaw: 0.01, StdRawMin: 0.01, StdRawLow: 1, TopShare: 1, Constant: 2}
+	m := collapse.Metrics{Rows: 3, Dims: 2, MeanCosine: 1, StdRaw: 0.01, StdRawMin: 0.01, StdRawLow: 1, TopShare: 1,
+		Constant: 2}
 	for _, constant := range []collapse.ConstantLoss{{}, {Value: known(4)}, {Value: known(-1), Minimum: true}} {
-		run := collapse.Run{Constant: constant, History: []collapse.Reading{{Loss: known(1), Embedding: &m}, {Step: 9, Loss: known(0.5), Embedding: &m}}}
+		run := collapse.Run{Constant: constant, History: []collapse.Reading{{Loss: known(1), Embedding: &m},
+			{Step: 9, Loss: known(0.5), Embedding: &m}}}
 		is(t, "equal rows", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, collapse.Complete)
 	}
 }
@@ -96,8 +103,10 @@ func TestAClassIsConfirmedWhenItLasts(t *testing.T) {
 		{1, bad, collapse.Complete, 1, false}, {2, bad, collapse.Complete, 2, false},
 		{5, bad, collapse.Complete, 3, false}, // three times, but in the first twentieth of the run
 		{10, good, collapse.Healthy, 1, false},
-		{60, bad, collapse.Complete, 1, false}, {70, bad, collapse.Complete, 2, false}, {80, bad, collapse.Complete, 3, true},
-		{90, good, collapse.Healthy, 1, false}, {100, good, collapse.Healthy, 2, false}, {110, good, collapse.Healthy, 3, true},
+		{60, bad, collapse.Complete, 1, false}, {70, bad, collapse.Complete, 2, false}, {80, bad, collapse.Complete, 3,
+			true},
+		{90, good, collapse.Healthy, 1, false}, {100, good, collapse.Healthy, 2, false}, {110, good, collapse.Healthy,
+			3, true},
 	} {
 		d := add(c.step, c.m)
 		if d.Class != c.class || d.Held != c.held || d.Confirmed != c.confirmed {
@@ -106,9 +115,10 @@ func TestAClassIsConfirmedWhenItLasts(t *testing.T) {
 	}
 }
 
-// Early in a run ranks, neighbours and, without a reference, convergence are not judged.
+// Early in a run, ranks and kNN accuracy are not judged, nor convergence without a reference.
 func TestEarlyReadingsAreNotJudgedByWhatTakesTime(t *testing.T) {
-	for name, late := range map[string]collapse.Class{"vicreg-nocov": collapse.Dimensional, "vicreg-noinv": collapse.Uninformative, "simsiam-fixpred": collapse.NotConverged} {
+	for name, late := range map[string]collapse.Class{"vicreg-nocov": collapse.Dimensional,
+		"vicreg-noinv": collapse.Uninformative, "simsiam-fixpred": collapse.NotConverged} {
 		run := find(t, name, 0).run()
 		is(t, name+" at the end", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, late)
 		run.Steps = 10000
@@ -116,28 +126,31 @@ func TestEarlyReadingsAreNotJudgedByWhatTakesTime(t *testing.T) {
 		run.Steps = 0
 		is(t, name+" of unknown length", collapse.Diagnose(run, nil, collapse.Thresholds{}).Class, late)
 	}
-	// Clusters that began as they are now get longer.
+	// A class of clusters that the run began with gets longer.
 	run := find(t, "dino-nosharp", 0).run()
 	run.Steps = 2500 // 200 steps are between Grace and Settled
 	if d := collapse.Diagnose(run, nil, collapse.Thresholds{}); !d.Clusters.Confirmed {
 		t.Errorf("%+v", d.Clusters)
 	}
 	run.History[0].Assignments = run.History[1].Assignments
-	if d := collapse.Diagnose(run, nil, collapse.Thresholds{}); d.Clusters.Confirmed || d.Clusters.Class != collapse.Uniform {
+	if d := collapse.Diagnose(run, nil, collapse.Thresholds{}); d.Clusters.Confirmed ||
+		d.Clusters.Class != collapse.Uniform {
 		t.Errorf("%+v", d.Clusters)
 	}
 }
 
-// The reference is read at the same step, and one that has only just begun is none.
+// The reference is read at the same step. A reference that has only just begun does not count.
 func TestTheReferenceIsOfTheSameStep(t *testing.T) {
 	m := func(rank float64) *collapse.Metrics {
 		return &collapse.Metrics{Dims: 128, MeanCosine: 0.1, EffectiveRank: rank, ParticipationRatio: 5}
 	}
-	reference := collapse.Run{History: []collapse.Reading{{Step: 200, Embedding: m(20)}, {Step: 0, Embedding: m(90)}, {Step: 100, Embedding: m(60)}}}
+	reference := collapse.Run{History: []collapse.Reading{{Step: 200, Embedding: m(20)}, {Step: 0, Embedding: m(90)},
+		{Step: 100, Embedding: m(60)}}}
 	for _, c := range []struct {
 		step int
 		want collapse.Class
-	}{{50, collapse.Healthy}, {100, collapse.Dimensional}, {150, collapse.Dimensional}, {200, collapse.Healthy}, {900, collapse.Healthy}} {
+	}{{50, collapse.Healthy}, {100, collapse.Dimensional}, {150, collapse.Dimensional}, {200, collapse.Healthy},
+		{900, collapse.Healthy}} {
 		run := collapse.Run{History: []collapse.Reading{{Step: c.step, Embedding: m(15)}}}
 		is(t, "a rank of 15", collapse.Diagnose(run, &reference, collapse.Thresholds{}).Class, c.want)
 	}
@@ -155,7 +168,8 @@ func TestWeakAssignmentsAndWorst(t *testing.T) {
 	is(t, "without a reference", collapse.Diagnose(run, nil, collapse.Thresholds{}).Clusters.Class, collapse.Healthy)
 
 	uniform := find(t, "dino-nosharp", 0).run()
-	is(t, "clusters that are worse than the embedding", collapse.Diagnose(uniform, nil, collapse.Thresholds{}).Worst().Class, collapse.Uniform)
+	is(t, "clusters that are worse than the embedding", collapse.Diagnose(uniform, nil,
+		collapse.Thresholds{}).Worst().Class, collapse.Uniform)
 	both := find(t, "swav-nosk", 0).run()
 	is(t, "both", collapse.Diagnose(both, nil, collapse.Thresholds{}).Worst().Class, collapse.Complete)
 }
@@ -183,7 +197,8 @@ func TestDiagnoseIsPure(t *testing.T) {
 
 func TestEvidenceReadsAndIsJSON(t *testing.T) {
 	d := collapse.Diagnose(find(t, "moco-m0", 0).run(), nil, collapse.Thresholds{})
-	want := "COMPLETE: All embeddings are one point, and the loss is content with that: the encoder ignores its input. (mean_cosine 0.997 (above 0.93), loss_off_chance 0.00198 (below 0.01), loss 7.61 (below 7.63))"
+	want := "COMPLETE: All embeddings are one point, and the loss does not push them apart: the encoder ignores its " +
+		"input. (mean_cosine 0.997 (above 0.93), loss_off_chance 0.00198 (below 0.01), loss 7.61 (below 7.63))"
 	if got := d.Finding.String(); got != want {
 		t.Errorf("%s", got)
 	}
@@ -208,7 +223,8 @@ func TestEvidenceReadsAndIsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var again collapse.Run
-	if err := json.Unmarshal(runs, &again); err != nil || collapse.Diagnose(again, nil, collapse.Thresholds{}).Class != collapse.Diverged {
+	if err := json.Unmarshal(runs, &again); err != nil || collapse.Diagnose(again, nil,
+		collapse.Thresholds{}).Class != collapse.Diverged {
 		t.Errorf("a run written and read: %v", err)
 	}
 }
@@ -227,21 +243,25 @@ func oddNumber(r *rand.Rand) collapse.Number {
 }
 
 func oddRun(r *rand.Rand) collapse.Run {
-	run := collapse.Run{Steps: r.IntN(4)*100 - 100, Constant: collapse.ConstantLoss{Value: oddNumber(r), Minimum: r.IntN(2) == 0, SeesLength: r.IntN(2) == 0}}
+	run := collapse.Run{Steps: r.IntN(4)*100 - 100, Constant: collapse.ConstantLoss{Value: oddNumber(r),
+		Minimum: r.IntN(2) == 0, SeesLength: r.IntN(2) == 0}}
 	metrics := func() *collapse.Metrics {
 		if r.IntN(5) == 0 {
 			return nil
 		}
 		return &collapse.Metrics{
-			Rows: r.IntN(4) - 1, Dims: r.IntN(130) - 1, MeanCosine: odd(r), Std: odd(r), StdRaw: odd(r), EffectiveRank: odd(r), RankMe: odd(r),
+			Rows: r.IntN(4) - 1, Dims: r.IntN(130) - 1, MeanCosine: odd(r), Std: odd(r), StdRaw: odd(r),
+			EffectiveRank: odd(r), RankMe: odd(r),
 			ParticipationRatio: odd(r), TopShare: odd(r), CorrelationOff: odd(r),
 		}
 	}
 	for range r.IntN(8) {
-		reading := collapse.Reading{Step: r.IntN(400) - 50, Loss: oddNumber(r), NonFinite: r.IntN(20) == 0, Stale: r.IntN(5) == 0, Embedding: metrics(), Backbone: metrics(), KNN: oddNumber(r)}
+		reading := collapse.Reading{Step: r.IntN(400) - 50, Loss: oddNumber(r), NonFinite: r.IntN(20) == 0,
+			Stale: r.IntN(5) == 0, Embedding: metrics(), Backbone: metrics(), KNN: oddNumber(r)}
 		if r.IntN(2) == 0 {
 			reading.Assignments = &collapse.Assignments{
-				Rows: r.IntN(50) - 1, Clusters: r.IntN(20) - 1, Marginal: odd(r), Perplexity: odd(r), Individual: odd(r), Information: odd(r), TopShare: odd(r), Used: r.IntN(9),
+				Rows: r.IntN(50) - 1, Clusters: r.IntN(20) - 1, Marginal: odd(r), Perplexity: odd(r),
+				Individual: odd(r), Information: odd(r), TopShare: odd(r), Used: r.IntN(9),
 			}
 		}
 		run.History = append(run.History, reading)
@@ -249,7 +269,7 @@ func oddRun(r *rand.Rand) collapse.Run {
 	return run
 }
 
-// sound fails the test on what no diagnosis may say.
+// sound fails the test if the diagnosis says what no diagnosis may.
 func sound(t *testing.T, run collapse.Run, reference *collapse.Run, thresholds collapse.Thresholds) {
 	t.Helper()
 	d := collapse.Diagnose(run, reference, thresholds)
@@ -264,7 +284,8 @@ func sound(t *testing.T, run collapse.Run, reference *collapse.Run, thresholds c
 		t.Errorf("a run that is not finite is %s: %+v", d.Class, run)
 	}
 	m := last.Embedding
-	if seen := last.Step > 0 && !last.Stale && m != nil && math.Abs(m.MeanCosine) <= 1.000001; !seen && d.Class != collapse.Unknown && d.Class != collapse.Diverged {
+	if seen := last.Step > 0 && !last.Stale && m != nil && math.Abs(m.MeanCosine) <= 1.000001; !seen &&
+		d.Class != collapse.Unknown && d.Class != collapse.Diverged {
 		t.Errorf("nobody saw the embedding, and it is %s: %+v", d.Class, run)
 	}
 	if d.Class == collapse.Unknown && !strings.Contains(d.Meaning, "measured") {
@@ -298,7 +319,8 @@ func TestDiagnoseIsSoundOnBrokenRuns(t *testing.T) {
 		run, reference := oddRun(r), oddRun(r)
 		sound(t, run, nil, collapse.Thresholds{})
 		sound(t, run, &reference, collapse.Thresholds{})
-		sound(t, run, &reference, collapse.Thresholds{Version: 2, Patience: r.IntN(3) - 1, CompleteCosine: odd(r), DivergedFactor: odd(r), LowRank: odd(r), RankRatio: odd(r)})
+		sound(t, run, &reference, collapse.Thresholds{Version: 2, Patience: r.IntN(3) - 1, CompleteCosine: odd(r),
+			DivergedFactor: odd(r), LowRank: odd(r), RankRatio: odd(r)})
 		if t.Failed() {
 			return
 		}
@@ -312,7 +334,8 @@ func FuzzDiagnose(f *testing.F) {
 		var seed []byte
 		for _, r := range a.run().History {
 			m := r.Embedding
-			for _, v := range [numbers]float64{float64(r.Step), r.Loss.Value, r.KNN.Value, m.MeanCosine, m.EffectiveRank, m.ParticipationRatio, m.TopShare, m.StdRaw, float64(m.Dims)} {
+			for _, v := range [numbers]float64{float64(r.Step), r.Loss.Value, r.KNN.Value, m.MeanCosine,
+				m.EffectiveRank, m.ParticipationRatio, m.TopShare, m.StdRaw, float64(m.Dims)} {
 				seed = binary.LittleEndian.AppendUint64(seed, math.Float64bits(v))
 			}
 		}
@@ -320,7 +343,8 @@ func FuzzDiagnose(f *testing.F) {
 	}
 	f.Add([]byte{}, math.NaN(), true)
 	f.Fuzz(func(t *testing.T, data []byte, constant float64, minimum bool) {
-		run := collapse.Run{Steps: 200, Constant: collapse.ConstantLoss{Value: known(constant), Minimum: minimum, SeesLength: minimum}}
+		run := collapse.Run{Steps: 200, Constant: collapse.ConstantLoss{Value: known(constant), Minimum: minimum,
+			SeesLength: minimum}}
 		for ; len(data) >= 8*numbers && len(run.History) < 50; data = data[8*numbers:] {
 			v := func(i int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])) }
 			whole := func(i int) int {
@@ -331,7 +355,8 @@ func FuzzDiagnose(f *testing.F) {
 			}
 			run.History = append(run.History, collapse.Reading{
 				Step: whole(0), Loss: known(v(1)), KNN: known(v(2)),
-				Embedding: &collapse.Metrics{Dims: whole(8), MeanCosine: v(3), EffectiveRank: v(4), ParticipationRatio: v(5), TopShare: v(6), StdRaw: v(7)},
+				Embedding: &collapse.Metrics{Dims: whole(8), MeanCosine: v(3), EffectiveRank: v(4),
+					ParticipationRatio: v(5), TopShare: v(6), StdRaw: v(7)},
 			})
 		}
 		sound(t, run, nil, collapse.Thresholds{})

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package collapse says what an embedding has lost. An encoder collapses when its rows become one point (complete collapse:
-// the mean cosine goes to 1 and the standard deviation to 0) or fill only a few of its dimensions (dimensional collapse: the
-// ranks and the participation ratio fall while those two still look healthy). No single number sees both, so [Metrics] holds
-// them together, and [Diagnose] says what they mean.
+// Package collapse diagnoses collapse. An encoder collapses when its embeddings become one point (complete collapse:
+// the mean cosine goes to 1 and the standard deviation to 0) or fill only a few dimensions (dimensional collapse: the
+// ranks and the participation ratio fall while mean cosine and standard deviation still look healthy). No single number
+// sees both, so [Metrics] holds several, and [Diagnose] says what they mean together.
 //
-// metrics.go and assignments.go describe what is measured, and package collapse/measure measures it. reading.go is what
-// Diagnose is given, thresholds.go what it compares with, and diagnose.go the rules, first match first. Package collapse/history
-// makes readings of a run's events, and collapse/guard judges a run while it trains.
+// metrics.go and assignments.go define the measurements; package collapse/measure takes them. reading.go defines the
+// input of Diagnose, thresholds.go the limits, and diagnose.go the rules, of which the first that matches decides.
+// Package collapse/history turns a run's events into readings. Package collapse/guard judges a run while it trains.
 //
 // The package is pure Go: Diagnose takes no tensors and never fails.
 package collapse

@@ -14,8 +14,10 @@ func ExampleDiagnose() {
 		Steps:    975,
 		Constant: collapse.ConstantLoss{Value: collapse.Num(-1), Minimum: true},
 		History: []collapse.Reading{
-			{Loss: collapse.Num(-0.004), Embedding: &collapse.Metrics{MeanCosine: 0.006, EffectiveRank: 322.5, ParticipationRatio: 29.2}},
-			{Step: 195, Loss: collapse.Num(-0.944), Embedding: &collapse.Metrics{MeanCosine: 0.736, EffectiveRank: 2.6, ParticipationRatio: 1.0}},
+			{Loss: collapse.Num(-0.004), Embedding: &collapse.Metrics{MeanCosine: 0.006, EffectiveRank: 322.5,
+				ParticipationRatio: 29.2}},
+			{Step: 195, Loss: collapse.Num(-0.944), Embedding: &collapse.Metrics{MeanCosine: 0.736, EffectiveRank: 2.6,
+				ParticipationRatio: 1.0}},
 		},
 	}
 	d := collapse.Diagnose(run, nil, collapse.DefaultThresholds())

@@ -9,12 +9,12 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// ExplainedArea is [Metrics.ExplainedArea] of rows of d columns whose centred singular values were logged, largest first. The
-// largest must be above 0.
+// ExplainedArea computes [Metrics.ExplainedArea] from logged singular values of centred rows of d columns, largest
+// first. The largest must be above 0.
 func ExplainedArea(singular []float64, d int) float64 { return explained(eigenShares(singular), d) }
 
-// Spearman is the rank correlation of two series of the same length, equal values sharing the mean of their ranks, in [-1, 1]; NaN
-// where the values of one are all equal, or one is NaN.
+// Spearman returns Spearman's rank correlation, in [-1, 1], of two series of the same length. Equal values share the
+// mean of their ranks. The result is NaN if all values of a series are equal, or if any value is not finite.
 func Spearman(x, y []float64) float64 {
 	for i := range x {
 		if !finite(x[i]) || !finite(y[i]) {
@@ -24,7 +24,7 @@ func Spearman(x, y []float64) float64 {
 	return stat.Correlation(ranks(x), ranks(y), nil)
 }
 
-// ranks returns the rank of every value, from 0; equal values share the mean of theirs.
+// ranks returns the rank of every value, from 0; equal values share the mean of their ranks.
 func ranks(v []float64) []float64 {
 	order := make([]int, len(v))
 	for i := range order {

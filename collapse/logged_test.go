@@ -33,7 +33,8 @@ func TestLossFloor(t *testing.T) {
 	} {
 		near(t, "loss floor", collapse.LossFloor(c.loss, c.first, c.trivial).Value, c.want, 1e-12)
 	}
-	for _, c := range [][3]float64{{1, 2, math.NaN()}, {math.Inf(1), 2, 0}, {1, math.NaN(), 0}, {-0.9, -0.9999, -1}, {0, 0.0005, 0}} {
+	for _, c := range [][3]float64{{1, 2, math.NaN()}, {math.Inf(1), 2, 0}, {1, math.NaN(), 0}, {-0.9, -0.9999, -1},
+		{0, 0.0005, 0}} {
 		if got := collapse.LossFloor(c[0], c[1], c[2]); got.Known {
 			t.Errorf("%v: %+v", c, got)
 		}

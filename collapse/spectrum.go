@@ -5,19 +5,20 @@ package collapse
 import "math"
 
 const (
-	// RankEpsilon is RankMe's ε, added to every share so that a singular value of 0 has a logarithm.
+	// RankEpsilon is RankMe's ε. It is added to every share, so that a singular value of 0 has a logarithm.
 	RankEpsilon = 1e-7
-	// resolved is the smallest singular value, relative to the largest, that the Gram matrix's eigenvalues tell from 0.
+	// resolved is the smallest singular value, relative to the largest, that the Gram matrix's eigenvalues can tell
+	// from 0.
 	resolved = 1e-7
 
 	alphaFrom  = 5   // the first eigenvalue of the power law's window
 	alphaTo    = 100 // the last one, at most
-	alphaLeast = 3   // eigenvalues that a slope is fitted to, at least
+	alphaLeast = 3   // fewest eigenvalues that a slope is fitted to
 )
 
-// PowerLaw is a fit of λ_k ∝ k^-α to a covariance's eigenvalues: least squares of ln λ on ln k (α-ReQ, Agrawal et al. 2022,
-// NeurIPS). White noise has α near 0; a large one is a spectrum that falls steeply, as in dimensional collapse. The window is a choice
-// and moves α, so it is part of the result.
+// PowerLaw is a fit of λ_k ∝ k^-α to a covariance's eigenvalues: least squares of ln λ on ln k (α-ReQ, Agrawal et al.
+// 2022, NeurIPS). White noise has α near 0. A large α means a spectrum that falls steeply, as in dimensional collapse.
+// The choice of the window changes α, so the window is part of the result.
 type PowerLaw struct {
 	Alpha float64 `json:"alpha"`
 	R2    float64 `json:"r2"`   // share of the variance of ln λ that the line explains, 0 to 1
@@ -25,8 +26,8 @@ type PowerLaw struct {
 	To    int     `json:"to"`   // the last one
 }
 
-// EntropyRank returns exp(-Σ p ln p), p_k = v_k/Σv + eps, of singular values v, and 0 when every v is 0. With [RankEpsilon] it
-// is [Metrics]' EffectiveRank of Spectrum and RankMe of SpectrumUncentred.
+// EntropyRank returns exp(-Σ p ln p), with p_k = v_k/Σv + eps, of singular values v, and 0 when every v is 0. With
+// [RankEpsilon] it gives the EffectiveRank of [Metrics] from Spectrum, and RankMe from SpectrumUncentred.
 func EntropyRank(v []float64, eps float64) float64 {
 	sum := 0.0
 	for _, s := range v {
@@ -43,8 +44,8 @@ func EntropyRank(v []float64, eps float64) float64 {
 	return math.Exp(entropy)
 }
 
-// eigenShares returns the covariance's eigenvalues λ_k = σ_k² as shares of their sum; the divisor n-1 cancels. It must not
-// be given a spectrum of zeros.
+// eigenShares returns the covariance's eigenvalues λ_k = σ_k² as shares of their sum; the divisor n-1 cancels. The
+// largest singular value must not be 0.
 func eigenShares(singular []float64) []float64 {
 	shares := make([]float64, len(singular))
 	sum := 0.0
@@ -89,8 +90,9 @@ func numericalRank(singular []float64, share float64) int {
 	return n
 }
 
-// FitPowerLaw fits the eigenvalues of the covariance of rows of d columns, given as the singular values of the centred rows, largest
-// first and above 0: from the 5th to the 100th or the d/2-th, and none that is no longer resolved. It is nil when fewer than three are left.
+// FitPowerLaw fits a power law to the eigenvalues of the covariance of rows of d columns, given as the singular values
+// of the centred rows, largest first and above 0. The window runs from the 5th eigenvalue to the 100th or the d/2-th,
+// and ends before the first that cannot be told from 0. The result is nil when fewer than three are left.
 func FitPowerLaw(singular []float64, d int) *PowerLaw {
 	to := min(d/2, alphaTo, numericalRank(singular, resolved))
 	n := to - alphaFrom + 1

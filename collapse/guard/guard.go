@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package guard watches a run by its events, and says when it has collapsed and what to do then. It sees nothing but events, so
-// that a run which is resumed, or was finished long ago, is judged by its file of metrics as it was while it ran.
+// Package guard watches a run through its events, and says when the run has collapsed and what to do then. It sees
+// nothing but events. A resumed or finished run is therefore judged from its metrics file as it was while it ran.
 package guard
 
 import (
@@ -14,36 +14,36 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// ChanceSteps is how many steps it takes before embeddings that draw together, or assignments that say nothing, are believed to be
-// a collapse under a loss whose least value that is not. Methods with negatives, clusters or statistics begin at the chance level,
-// which is the loss of a collapsed network, too, and their embeddings may draw together before they part: on CIFAR-10 healthy
-// SimCLR had a mean cosine of 0.83 after 80 steps. What SwAV's does in its first 50 steps, with a loss within 1 % of ln K, does not
-// tell whether it will leave it.
+// ChanceSteps is the number of steps before which neither embeddings close to one point nor uniform assignments count
+// as collapse, for a loss that a constant embedding does not minimise. Methods with negatives, clusters or statistics
+// begin at the chance level, which is also the loss of a collapsed network. Their embeddings may draw together before
+// they spread: on CIFAR-10 healthy SimCLR had a mean cosine of 0.83 after 80 steps. SwAV's loss is within 1 % of ln K
+// in its first 50 steps, and does not tell whether it will leave that level.
 const ChanceSteps = 150
 
-// Rewinds is how often a run goes back before it is stopped instead.
+// Rewinds is the number of times that a run goes back; after that it is stopped.
 const Rewinds = 3
 
 // Guard watches one run. Its policy is one of the values of train.on_collapse.
 type Guard struct {
 	Policy     string
-	Method     string              // its title, for messages
-	Unusual    string              // settings that are not the paper's, "" for none: the first thing to look at
-	Thresholds collapse.Thresholds // the zero value: the defaults
+	Method     string              // the method's title, for messages
+	Unusual    string              // settings that differ from the paper's, the first suspects; "" for none
+	Thresholds collapse.Thresholds // the zero value means the defaults
 
 	sample, probe history.Builder
 	causes        string
-	said          map[string]bool // classes that an alarm was raised for
+	said          map[string]bool // classes for which an alarm was raised
 	rewinds       int
 	fresh         bool // an evaluation has come in since the last verdict
 }
 
-// New returns the guard of a run that has not begun.
+// New returns a guard for a run that has not begun.
 func New(policy string) *Guard {
 	return &Guard{Policy: policy, sample: history.Builder{Sample: true}, said: map[string]bool{}}
 }
 
-// Action is what is to be done with a run.
+// Action is what to do with a run.
 type Action int
 
 // The actions.
@@ -53,17 +53,17 @@ const (
 	GoBack
 )
 
-// Verdict is what the guard finds after an evaluation.
+// Verdict is the guard's judgement after an evaluation.
 type Verdict struct {
 	collapse.Diagnosis
-	// Doubt says that the newest reading of the sample looks like a collapse, confirmed or not: its weights are not to be kept as
-	// good ones.
+	// Doubt says that the newest reading of the sample looks like a collapse, confirmed or not. The weights must not be
+	// kept as good ones.
 	Doubt  bool
-	Alarm  *run.Event // to be raised; nil when there is none or it was raised before
+	Alarm  *run.Event // the alarm to raise; nil if there is none, or if it was raised before
 	Action Action
 }
 
-// Add takes the next event of the run, also of the process that it was resumed from.
+// Add takes the next event of the run. After a resume, it must also be given the events of the earlier process.
 func (g *Guard) Add(e run.Event) {
 	g.sample.Add(e)
 	g.probe.Add(e)
@@ -71,7 +71,7 @@ func (g *Guard) Add(e run.Event) {
 	case run.Start:
 		g.causes = e.Causes
 	case run.Resumed:
-		g.fresh = false // the process before has judged
+		g.fresh = false // the earlier process has judged it
 	case run.Eval:
 		g.fresh = true
 	case run.Alarm:
@@ -81,10 +81,10 @@ func (g *Guard) Add(e run.Event) {
 	}
 }
 
-// Verdict judges the run by what has come in since the last verdict; ok is false when that is no evaluation.
+// Verdict judges the run. ok is false if no evaluation has come in since the last verdict.
 //
-// Two series of readings are judged, each with a patience of its own: the guard's sample, which is small and taken often, so
-// that a fast collapse is seen early, and the probe's, which knows of labels.
+// Two series of readings are judged, each with a patience of its own. The guard's sample is small and taken often, so
+// that a fast collapse is seen early. The probe's readings also use labels.
 func (g *Guard) Verdict() (v Verdict, ok bool) {
 	if !g.fresh {
 		return Verdict{}, false
@@ -116,7 +116,7 @@ func (g *Guard) Verdict() (v Verdict, ok bool) {
 	return v, true
 }
 
-// premature says whether what is found may be no more than how a healthy run of such a method begins.
+// premature says whether a healthy run of the method may begin like this.
 func (g *Guard) premature(d collapse.Diagnosis) bool {
 	switch d.Worst().Class {
 	case collapse.Complete, collapse.Collapsing, collapse.Dimensional, collapse.Uniform:
@@ -125,22 +125,26 @@ func (g *Guard) premature(d collapse.Diagnosis) bool {
 	return false
 }
 
-// Rewound is how often the run has gone back.
+// Rewound returns how many times the run has gone back.
 func (g *Guard) Rewound() int { return g.rewinds }
 
-// Judged is the event that says at the end what the run has become. ok is false when nothing was measured after the start.
+// Judged returns the event for the end of the run, with its final diagnosis. ok is false if nothing was measured after
+// the start.
 func (g *Guard) Judged() (e run.Event, ok bool) {
-	d := decisive(collapse.Diagnose(g.sample.Run, nil, g.Thresholds), collapse.Diagnose(g.probe.Run, nil, g.Thresholds))
+	often := collapse.Diagnose(g.sample.Run, nil, g.Thresholds)
+	rarely := collapse.Diagnose(g.probe.Run, nil, g.Thresholds)
+	d := decisive(often, rarely)
 	f := d.Worst()
 	e = g.event(run.Judged, f)
 	e.Message = strings.TrimSuffix(f.Meaning, ".") + " (" + numbers(f) + ")"
 	if f.Class.Alarming() && (!f.Confirmed || g.premature(d)) {
-		e.Message += ", which has not lasted long enough to be sure"
+		e.Message += ", but this has not lasted long enough to be sure"
 	}
 	return e, f.Class != collapse.Unknown
 }
 
-// decisive is the diagnosis that counts: that of the sample, unless it says nothing, or only the probe's is an alarm.
+// decisive returns the diagnosis that counts. It is the sample's, unless the sample's says nothing, or only the probe's
+// is an alarm.
 func decisive(often, rarely collapse.Diagnosis) collapse.Diagnosis {
 	if often.Worst().Class == collapse.Unknown || alarming(rarely) && !alarming(often) {
 		return rarely
@@ -154,8 +158,8 @@ func alarming(d collapse.Diagnosis) bool {
 	return f.Class.Alarming() && f.Confirmed
 }
 
-// destructive says whether a class is one in which training on, or keeping the weights, makes no sense. Features that are no
-// better than the untrained network's may be all that the data have to give.
+// destructive says whether a class makes it pointless to train on or to keep the weights. Uninformative does not:
+// better features than those of the untrained network may not be possible with the data.
 func destructive(c collapse.Class) bool { return c.Alarming() && c != collapse.Uninformative }
 
 func (g *Guard) event(kind string, f collapse.Finding) run.Event {
@@ -170,7 +174,7 @@ func numbers(f collapse.Finding) string {
 	return strings.Join(parts, ", ")
 }
 
-// explain says in one line what has happened, by which numbers, what it usually comes from, and what to do.
+// explain says in one line what has happened, by which numbers, what usually causes it, and what to do.
 func (g *Guard) explain(f collapse.Finding) string {
 	text := strings.TrimSuffix(f.Meaning, ".") + " (" + numbers(f) + ")."
 	if g.causes != "" && destructive(f.Class) && f.Class != collapse.Diverged {
@@ -186,21 +190,22 @@ func (g *Guard) explain(f collapse.Finding) string {
 	return text + " " + remedy(f.Class)
 }
 
-// remedy is what to try, one sentence.
+// remedy returns what to try, as one sentence.
 func remedy(c collapse.Class) string {
 	switch c {
 	case collapse.Complete, collapse.Collapsing:
-		return "Put back what prevents collapse, else lower optim.base_rate and lengthen optim.warmup_steps."
+		return "Restore what prevents collapse, or else lower optim.base_rate and lengthen optim.warmup_steps."
 	case collapse.Dimensional:
-		return "Put back what keeps dimensions apart, else lower optim.base_rate or optim.weight_decay, or use a larger batch."
+		return "Restore what keeps dimensions apart, or else lower optim.base_rate or optim.weight_decay, or use a " +
+			"larger batch."
 	case collapse.Uninformative:
-		return "Look at the views (parallax views), which may be too easy or share too little, and train for longer."
+		return "Look at the views (parallax views), which may be too easy or share too little, and train longer."
 	case collapse.Diverged:
 		return "Lower optim.base_rate, lengthen optim.warmup_steps, or clip gradients with optim.clip_grad."
 	case collapse.OneCluster, collapse.FewClusters:
-		return "Put back what spreads images over clusters, else lower optim.base_rate, or have fewer clusters."
+		return "Restore what spreads images over clusters, or else lower optim.base_rate or use fewer clusters."
 	case collapse.Uniform:
-		return "Sharpen the assignments (a lower temperature), else lengthen optim.warmup_steps."
+		return "Sharpen the assignments (lower the temperature), or else lengthen optim.warmup_steps."
 	}
 	return ""
 }

@@ -26,7 +26,8 @@ var (
 	learnt  = state{-0.6, 0.1, 40, 8, 0.31}
 )
 
-// script is what a run says: its state at a step, on the guard's sample every 20 steps and on the probe every 200.
+// script returns the events of a run with the given state at each step. The guard's sample is measured every 20 steps,
+// the probe every 200.
 func script(from, to int, warm bool, at func(step int) state) []run.Event {
 	var events []run.Event
 	for step := from; step <= to; step += 20 {
@@ -37,10 +38,14 @@ func script(from, to int, warm bool, at func(step int) state) []run.Event {
 				Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true},
 			})
 		} else {
-			events = append(events, run.Event{Event: run.StepEnd, Step: step, Metrics: map[string]run.Number{run.Loss: run.Num(s.loss)}})
+			events = append(events, run.Event{Event: run.StepEnd, Step: step,
+				Metrics: map[string]run.Number{run.Loss: run.Num(s.loss)}})
 		}
 		embedding := run.Event{
-			Event: run.Eval, Step: step, Of: run.OfEmbedding, Dims: 128, Rows: 512, Metrics: map[string]run.Number{run.MeanCosine: run.Num(s.cosine), run.EffectiveRank: run.Num(s.rank), run.ParticipationRatio: run.Num(s.participation), run.Std: run.Num(1), run.StdRaw: run.Num(1), run.TopShare: run.Num(1 / s.participation)},
+			Event: run.Eval, Step: step, Of: run.OfEmbedding, Dims: 128, Rows: 512,
+			Metrics: map[string]run.Number{run.MeanCosine: run.Num(s.cosine), run.EffectiveRank: run.Num(s.rank),
+				run.ParticipationRatio: run.Num(s.participation), run.Std: run.Num(1), run.StdRaw: run.Num(1),
+				run.TopShare: run.Num(1 / s.participation)},
 		}
 		if step%200 == 0 {
 			h := embedding
@@ -52,7 +57,8 @@ func script(from, to int, warm bool, at func(step int) state) []run.Event {
 		embedding.Probe = run.GuardProbe
 		events = append(events, embedding)
 		if step == 0 { // the first loss is logged before the network has moved
-			events = append(events, run.Event{Event: run.StepEnd, Step: 1, Metrics: map[string]run.Number{run.Loss: run.Num(s.loss)}})
+			events = append(events, run.Event{Event: run.StepEnd, Step: 1,
+				Metrics: map[string]run.Number{run.Loss: run.Num(s.loss)}})
 		}
 	}
 	return events
@@ -114,14 +120,25 @@ func TestGuard(t *testing.T) {
 		warm   bool
 		alarms string
 	}{
-		"healthy":                                {after(2*steps, one), false, ""},
-		"collapsed at once":                      {after(20, one), false, "COMPLETE 80"}, // before a tenth of the run
-		"collapsed late":                         {after(700, one), false, "COMPLETE 740"},
-		"lost dimensions":                        {after(300, few), false, "DIMENSIONAL 340"},
-		"one point for two looks of five":        {func(at int) state { return map[bool]state{true: one, false: after(2*steps, one)(at)}[at%100 >= 60] }, false, ""},
-		"first few dimensions, then one point":   {func(at int) state { return map[bool]state{true: after(300, few)(at), false: one}[at < 500] }, false, "DIMENSIONAL 340, COMPLETE 500"},
-		"features no better than the untrained":  {after(20, learnt), false, "UNINFORMATIVE 1000"}, // the third evaluation of the probe in the second half
-		"features no better than what was given": {after(20, learnt), true, ""},
+		"healthy":           {after(2*steps, one), false, ""},
+		"collapsed at once": {after(20, one), false, "COMPLETE 80"}, // before a tenth of the run
+		"collapsed late":    {after(700, one), false, "COMPLETE 740"},
+		"lost dimensions":   {after(300, few), false, "DIMENSIONAL 340"},
+		"one point at two evaluations of five": {func(at int) state {
+			if at%100 >= 60 {
+				return one
+			}
+			return after(2*steps, one)(at)
+		}, false, ""},
+		"first few dimensions, then one point": {func(at int) state {
+			if at < 500 {
+				return after(300, few)(at)
+			}
+			return one
+		}, false, "DIMENSIONAL 340, COMPLETE 500"},
+		// at the third evaluation of the probe in the second half
+		"features no better than the untrained": {after(20, learnt), false, "UNINFORMATIVE 1000"},
+		"features no better than the given":     {after(20, learnt), true, ""},
 	} {
 		o := watch(guard.New(config.Warn), script(0, steps, c.warm, c.at))
 		if got := strings.Join(o.alarms, ", "); got != c.alarms || o.action != guard.GoOn {
@@ -130,7 +147,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// An alarm says what it is by which numbers, what it usually comes from, what is unusual here, and what to do, in one line.
+// An alarm says in one line what has happened, by which numbers, what usually causes it, what is unusual in this run,
+// and what to do.
 func TestAlarmText(t *testing.T) {
 	g := guard.New(config.Warn)
 	g.Method, g.Unusual = "SimSiam", "method.stop_gradient (false, not true)"
@@ -157,12 +175,13 @@ func TestStop(t *testing.T) {
 	if o.action != guard.Stop || o.at != 240 || len(o.alarms) != 1 {
 		t.Errorf("%+v", o)
 	}
-	if o := watch(guard.New(config.Stop), script(0, steps, false, after(20, learnt))); o.action != guard.GoOn || len(o.alarms) != 1 {
+	if o := watch(guard.New(config.Stop), script(0, steps, false, after(20, learnt))); o.action != guard.GoOn ||
+		len(o.alarms) != 1 {
 		t.Errorf("features that may be all the data have to give end the run: %+v", o)
 	}
 }
 
-// The weights are doubted from the first reading that looks like a collapse on, not only from the alarm.
+// The weights are in doubt from the first reading that looks like a collapse, not only from the alarm.
 func TestDoubt(t *testing.T) {
 	if o := watch(guard.New(config.Warn), script(0, 240, false, after(200, one))); o.doubts != 3 {
 		t.Errorf("%d doubts in three readings", o.doubts)
@@ -172,7 +191,7 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
-// A run goes back so many times, each time judged as if it had not been where it was, and then stops.
+// A run goes back Rewinds times and then stops. After each time it is judged as if the dropped steps had not happened.
 func TestRewind(t *testing.T) {
 	g := guard.New(config.Rewind)
 	o := watch(g, script(0, steps, false, after(200, one)))
@@ -190,14 +209,15 @@ func TestRewind(t *testing.T) {
 		t.Errorf("after it went back %d times: %+v", guard.Rewinds, o)
 	}
 
-	// When that helps, it is healthy.
+	// If going back helps, the run is healthy.
 	g = guard.New(config.Rewind)
 	watch(g, script(0, steps, false, after(200, one)))
 	g.Add(run.Event{Event: run.Rewound, Step: 180, From: 240, Rewinds: 1})
-	if o := watch(g, script(200, steps, false, after(2*steps, one))); o.action != guard.GoOn || o.doubts != 0 || len(o.alarms) != 0 {
+	if o := watch(g, script(200, steps, false, after(2*steps, one))); o.action != guard.GoOn || o.doubts != 0 ||
+		len(o.alarms) != 0 {
 		t.Errorf("after it went back and did well: %+v", o)
 	}
-	// To the very start, which begins the run anew.
+	// Going back to step 0 begins the run anew.
 	g = guard.New(config.Rewind)
 	watch(g, script(0, steps, false, after(20, one)))
 	g.Add(run.Event{Event: run.Rewound, Step: 0, From: 60, Rewinds: 1})
@@ -206,8 +226,8 @@ func TestRewind(t *testing.T) {
 	}
 }
 
-// A run that is resumed is judged as if it had not been stopped, at whatever step: readings of before count, and what an alarm
-// was raised for is not said again.
+// A resumed run is judged as if it had not been stopped, at whatever step: earlier readings count, and alarms are not
+// repeated.
 func TestResume(t *testing.T) {
 	whole := script(0, steps, false, after(300, one))
 	want := watch(guard.New(config.Warn), whole)
@@ -238,7 +258,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// Under a loss that begins at its chance level, embeddings may draw together for a while; where that is the minimum, they do not.
+// Embeddings may draw together for a while if the loss of a constant embedding is the chance level, but not if it is
+// the minimum.
 func TestChanceLevel(t *testing.T) {
 	for _, c := range []struct {
 		until  int // from step 20 on

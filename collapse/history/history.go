@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package history makes of the events of a run what [collapse.Diagnose] reads: the guard does so while the run is young, the
-// laboratory when it has ended, and both see the same.
+// Package history turns the events of a run into readings for [collapse.Diagnose]. The guard does this while a run
+// trains, the laboratory after the run has ended; both get the same readings.
 package history
 
 import (
@@ -13,20 +13,20 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// A Builder collects a run's events. The zero Builder is that of a run which has not begun.
+// A Builder collects a run's events. The zero Builder is for a run that has not begun.
 type Builder struct {
 	Run collapse.Run
-	// Sample says that the readings are those of the few images that the guard watches, not those of the probes: many more, of
-	// embeddings and assignments alone.
+	// Sample says that the readings come from the guard's small sample of images instead of a probe. They are more
+	// frequent, and cover embeddings and assignments only.
 	Sample bool
 
-	probe  string    // the first one, on which the run is judged
+	probe  string    // the first probe, by which the run is judged
 	losses []float64 // since the last reading
 }
 
-// Add takes the next event of the run. Only evaluations on one probe count: the first, or the guard's. Where the run goes back
-// to an earlier checkpoint, what came after that is forgotten. The loss of a reading is the mean of those
-// that were logged since the reading before, and at step 0 the first that is logged.
+// Add takes the next event of the run. Only evaluations on one probe count: the first probe, or the guard's sample.
+// When the run goes back to an earlier checkpoint, all later readings are dropped. The loss of a reading is the mean of
+// the losses logged since the previous reading; at step 0 it is the first logged loss.
 func (b *Builder) Add(e run.Event) {
 	switch e.Event {
 	case run.Start:
@@ -74,14 +74,16 @@ func (b *Builder) evaluation(e run.Event) {
 	case run.OfEmbedding:
 		r.Embedding = metrics(e)
 	case run.OfAssignments:
+		information, individual := e.Metrics[run.Information].Value, e.Metrics[run.Individual].Value
 		r.Assignments = &collapse.Assignments{
-			Rows: e.Rows, Clusters: e.Dims, Perplexity: e.Metrics[run.Perplexity].Value, Information: e.Metrics[run.Information].Value, Individual: e.Metrics[run.Individual].Value,
-			Marginal: e.Metrics[run.Information].Value + e.Metrics[run.Individual].Value, TopShare: e.Metrics[run.TopShare].Value, Used: e.Used,
+			Rows: e.Rows, Clusters: e.Dims, Used: e.Used,
+			Perplexity: e.Metrics[run.Perplexity].Value, TopShare: e.Metrics[run.TopShare].Value,
+			Information: information, Individual: individual, Marginal: information + individual,
 		}
 	}
 }
 
-// reading is that of a step, a new one when there is none.
+// reading returns the reading of a step. It adds one if there is none.
 func (b *Builder) reading(step int) *collapse.Reading {
 	h := &b.Run.History
 	if n := len(*h); n == 0 || (*h)[n-1].Step != step {
@@ -102,12 +104,15 @@ func (b *Builder) reading(step int) *collapse.Reading {
 
 func metrics(e run.Event) *collapse.Metrics {
 	return &collapse.Metrics{
-		Rows: e.Rows, Dims: e.Dims, Std: e.Metrics[run.Std].Value, StdRaw: e.Metrics[run.StdRaw].Value, MeanCosine: e.Metrics[run.MeanCosine].Value, EffectiveRank: e.Metrics[run.EffectiveRank].Value,
-		RankMe: e.Metrics[run.RankMe].Value, ParticipationRatio: e.Metrics[run.ParticipationRatio].Value, TopShare: e.Metrics[run.TopShare].Value, CorrelationOff: e.Metrics[run.CorrelationOff].Value,
+		Rows: e.Rows, Dims: e.Dims,
+		Std: e.Metrics[run.Std].Value, StdRaw: e.Metrics[run.StdRaw].Value,
+		MeanCosine: e.Metrics[run.MeanCosine].Value, CorrelationOff: e.Metrics[run.CorrelationOff].Value,
+		EffectiveRank: e.Metrics[run.EffectiveRank].Value, RankMe: e.Metrics[run.RankMe].Value,
+		ParticipationRatio: e.Metrics[run.ParticipationRatio].Value, TopShare: e.Metrics[run.TopShare].Value,
 	}
 }
 
-// Read is the history of the run in dir, with its events.
+// Read returns the history of the run in dir, and its events.
 func Read(dir string) (collapse.Run, []run.Event, error) {
 	f, err := os.Open(filepath.Join(dir, run.MetricsFile))
 	if err != nil {

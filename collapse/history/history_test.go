@@ -13,7 +13,8 @@ import (
 )
 
 func eval(step int, probe, of string, cosine float64) run.Event {
-	return run.Event{Event: run.Eval, Step: step, Probe: probe, Of: of, Metrics: map[string]run.Number{run.MeanCosine: run.Num(cosine)}, Dims: 8, Rows: 100}
+	return run.Event{Event: run.Eval, Step: step, Probe: probe, Of: of,
+		Metrics: map[string]run.Number{run.MeanCosine: run.Num(cosine)}, Dims: 8, Rows: 100}
 }
 
 func loss(step int, v float64) run.Event {
@@ -29,16 +30,19 @@ func events() []run.Event {
 	clusters.Set(run.Information, run.Num(1))
 	clusters.Set(run.Individual, run.Num(0.5))
 	return []run.Event{
-		{Event: run.Start, Steps: 10, Warm: true, FewDirections: true, Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true}},
-		h, eval(0, "photos", run.OfEmbedding, 0.1), eval(0, "others", run.OfEmbedding, 0.2), eval(0, run.GuardProbe, run.OfEmbedding, 0.3),
+		{Event: run.Start, Steps: 10, Warm: true, FewDirections: true,
+			Constant: &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true}},
+		h, eval(0, "photos", run.OfEmbedding, 0.1), eval(0, "others", run.OfEmbedding, 0.2),
+		eval(0, run.GuardProbe, run.OfEmbedding, 0.3),
 		loss(1, -0.1), loss(2, -0.3),
 		eval(2, run.GuardProbe, run.OfEmbedding, 0.4), clusters,
 		loss(3, -0.5), loss(4, -0.7),
-		eval(4, "photos", run.OfEmbedding, 0.5), eval(4, "photos", run.OfPrediction, 0.9), eval(4, run.GuardProbe, run.OfEmbedding, 0.6),
+		eval(4, "photos", run.OfEmbedding, 0.5), eval(4, "photos", run.OfPrediction, 0.9),
+		eval(4, run.GuardProbe, run.OfEmbedding, 0.6),
 	}
 }
 
-// reading is what a test looks at.
+// reading holds what a test compares.
 type reading struct {
 	Step         int
 	Loss, Cosine float64
@@ -69,10 +73,13 @@ func TestBuilder(t *testing.T) {
 	}{
 		"the first probe": {false, nil, []reading{{0, -0.1, 0.1, 0.3, 0}, {4, -0.4, 0.5, 0, 0}}, 10},
 		"the sample":      {true, nil, []reading{{0, -0.1, 0.3, 0, 0}, {2, -0.2, 0.4, 0, 3}, {4, -0.6, 0.6, 0, 0}}, 10},
-		"longer":          {false, []run.Event{{Event: run.Resumed, Step: 4, Steps: 20}}, []reading{{0, -0.1, 0.1, 0.3, 0}, {4, -0.4, 0.5, 0, 0}}, 20},
-		"back": {true, []run.Event{{Event: run.Rewound, Step: 2, From: 4}, loss(3, -0.2), eval(3, run.GuardProbe, run.OfEmbedding, 0.2)},
+		"longer": {false, []run.Event{{Event: run.Resumed, Step: 4, Steps: 20}},
+			[]reading{{0, -0.1, 0.1, 0.3, 0}, {4, -0.4, 0.5, 0, 0}}, 20},
+		"back": {true, []run.Event{
+			{Event: run.Rewound, Step: 2, From: 4}, loss(3, -0.2), eval(3, run.GuardProbe, run.OfEmbedding, 0.2)},
 			[]reading{{0, -0.1, 0.3, 0, 0}, {2, -0.2, 0.4, 0, 3}, {3, -0.2, 0.2, 0, 0}}, 10},
-		"back to the start": {true, append([]run.Event{{Event: run.Rewound, From: 4}}, events()[:5]...), []reading{{0, 0, 0.3, 0, 0}}, 10},
+		"back to the start": {true, append([]run.Event{{Event: run.Rewound, From: 4}}, events()[:5]...),
+			[]reading{{0, 0, 0.3, 0, 0}}, 10},
 	} {
 		b := history.Builder{Sample: c.sample}
 		for _, e := range append(events(), c.more...) {

@@ -10,11 +10,12 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// assignedRows is how many rows of probabilities there are at a time: with DINO's 65,536 outputs 64 are 32 MiB.
+// assignedRows is the number of rows of probabilities that are held at a time: 64 rows of DINO's 65,536 outputs take 32
+// MiB.
 const assignedRows = 64
 
-// Assignments describes what assign makes of the rows of z (n x d), n x K rows of probabilities, with memory for few of
-// them. Without assign (nil) the rows of z are the probabilities.
+// Assignments describes the assignments of the rows of z (n x d): assign returns n x K rows of probabilities for them.
+// It is called for a few rows at a time, to save memory. If assign is nil, the rows of z are the probabilities.
 func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) collapse.Assignments {
 	a := collapse.Assignments{Rows: z.Size(0)}
 	used := map[int]bool{}
@@ -24,7 +25,7 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 		if assign != nil {
 			p = assign(p)
 		}
-		p = distributions("MeasureAssignments", p)
+		p = distributions("Assignments", p)
 		if a.Clusters = p.Size(1); mean == nil {
 			mean = make([]float64, a.Clusters)
 		}
@@ -38,7 +39,7 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 	}
 	for from := 0; from < a.Rows; from += assignedRows {
 		if err := torch.Scope(func() error { torch.NoGrad(func() { part(from) }); return nil }); err != nil {
-			torch.Fail("MeasureAssignments", "%v", err)
+			torch.Fail("Assignments", "%v", err)
 		}
 	}
 	for _, p := range mean {
@@ -54,10 +55,10 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 // entropies returns the entropy of every row.
 func entropies(p torch.Tensor) torch.Tensor { return p.Mul(logarithm(p)).Sum(1).Neg() }
 
-// logarithm is ln p, of a p held above what a float32 softmax can hold, so that 0 ln 0 is 0.
+// logarithm returns ln p. It clamps p below the smallest value of a float32 softmax, so that 0 ln 0 is 0.
 func logarithm(p torch.Tensor) torch.Tensor { return p.Clamp(1e-38, 1).Log() }
 
-// rowSlack is how far a row of probabilities may be from a sum of 1; those of half precision are.
+// rowSlack is how far the sum of a row of probabilities may be from 1. In half precision it is not exactly 1.
 const rowSlack = 0.02
 
 // distributions returns p as float64 rows that sum to 1.
@@ -65,7 +66,8 @@ func distributions(op string, p torch.Tensor) torch.Tensor {
 	p = rows(op, p)
 	sum := p.Sum(1).Unsqueeze(1)
 	if lowest, off := -p.Neg().Max().Item(), sum.Shift(-1).Abs().Max().Item(); lowest < 0 || off > rowSlack {
-		torch.Fail(op, "rows that are not probabilities: the smallest element is %.3g and a row's sum is off 1 by %.3g; give the softmax of logits", lowest, off)
+		torch.Fail(op, "rows that are not probabilities: the smallest element is %.3g, and the sum of a row differs "+
+			"from 1 by %.3g; pass the softmax of logits", lowest, off)
 	}
 	return p.Div(sum)
 }

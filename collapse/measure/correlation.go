@@ -4,13 +4,13 @@ package measure
 
 import "github.com/parallax-ssl/parallax/torch"
 
-// constantShare is the standard deviation below which a dimension counts as constant, relative to the largest one: rounding
-// has a correlation of its own.
+// constantShare is the standard deviation, relative to the largest one, up to which a dimension counts as constant.
+// Below it, correlations would be those of rounding errors.
 const constantShare = 1e-6
 
-// correlation returns, of centred rows (n x d), the covariance's energy off its diagonal, (1/d) Σ_{i≠j} Σ_ij², and the mean
-// of |R_ij| over pairs of different dimensions that vary, with the number of those that do not. The mean is 0 when fewer than
-// two dimensions vary.
+// correlation returns three numbers for centred rows (n x d): the covariance's energy off its diagonal, (1/d) Σ_{i≠j}
+// Σ_ij²; the mean of |R_ij| over pairs of different dimensions that vary, 0 if fewer than two do; and the number of
+// dimensions that do not vary.
 func correlation(centred torch.Tensor) (energy, absolute float64, excluded int) {
 	n, d := centred.Size(0), centred.Size(1)
 	variance := centred.Square().Sum(0).Scale(1 / float64(n-1))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package measure measures embeddings, assignments to clusters and predictors with libtorch. What it finds are the numbers that
-// package collapse describes and judges.
+// Package measure measures embeddings, assignments to clusters and predictors with libtorch. Package collapse defines
+// and judges the numbers.
 //
-// A file measures one kind of thing: embedding.go what is measured every time, with spectrum.go (ranks) and correlation.go;
-// sphere.go pairs of rows; lidar.go several views of each image; assignments.go methods with prototypes; predictor.go and
-// gradient.go predictors; plane.go what is drawn.
+// Each file measures one kind of thing. embedding.go, with spectrum.go (ranks) and correlation.go, has the metrics of
+// every evaluation. sphere.go compares pairs of rows, and lidar.go several views of each image. assignments.go is for
+// methods with prototypes, predictor.go and gradient.go for predictors. plane.go gives the points of pictures.
 //
-// All functions but [GradientRatio] compute in float64, because a collapsed embedding's variances are differences of nearly
-// equal numbers, and record nothing for backward. Call them inside torch.Scope. Rows that are not finite end the scope with an
-// error.
+// All functions but [GradientRatio] compute in float64, because a collapsed embedding's variances are differences of
+// nearly equal numbers, and record nothing for backward. Call them inside torch.Scope. Rows that are not finite end the
+// scope with an error.
 package measure
 
 import (
@@ -20,17 +20,19 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Embedding returns the metrics of z (n x d, of any floating type, n and d at least 1). Rows that are all equal, as a single
-// row is, are the limit of complete collapse: Std, the ranks, ParticipationRatio and Spectrum are 0, MeanCosine is 1.
+// Embedding returns the metrics of z (n x d, of any floating type, n and d at least 1). Rows that are all equal, such
+// as a single row, are the limit of complete collapse: Std, the ranks, ParticipationRatio and Spectrum are 0, and
+// MeanCosine is 1.
 //
-// The singular values are what costs: of 2,000 rows, on one core of a busy machine, 0.04 s for 128 columns, 0.15 s for 256,
-// 0.6 s for 512. Up to 512 rows or columns they are those of the matrix, so that the small ones keep their digits. Beyond,
-// they are the roots of the Gram matrix's eigenvalues, which are exact to 1e-8 of the largest one: enough for every other
-// field, and 2,000 x 2,048 takes 12 s in place of 36. Every few steps, measure 500 rows of an embedding that wide.
+// The singular values take most of the time. With 2,000 rows, on one core of a busy machine, they take 0.04 s for 128
+// columns, 0.15 s for 256 and 0.6 s for 512. Up to 512 rows or columns they are computed from the matrix itself, so
+// that small ones keep their digits. Beyond that, they are the roots of the Gram matrix's eigenvalues. These are exact
+// to 1e-8 of the largest one, which is enough for every other field, and 2,000 x 2,048 takes 12 s instead of 36. To
+// measure such a wide embedding every few steps, pass only 500 rows.
 func Embedding(z torch.Tensor) collapse.Metrics {
 	var m collapse.Metrics
 	torch.NoGrad(func() {
-		z := rows("Measure", z)
+		z := rows("Embedding", z)
 		m.Rows, m.Dims = z.Size(0), z.Size(1)
 		n, d := float64(m.Rows), float64(m.Dims)
 
@@ -64,23 +66,23 @@ func Embedding(z torch.Tensor) collapse.Metrics {
 }
 
 const (
-	// roundOff is the relative deviation from the mean below which rows count as equal: float64's rounding in the mean.
+	// roundOff is the relative deviation from the mean up to which rows count as equal, because the mean is rounded.
 	roundOff = 1e-14
 	// varianceFloor is VICReg's ε.
 	varianceFloor = 1e-4
-	// lowStd is the raw deviation below which a dimension counts as low: a tenth of what VICReg holds it at.
+	// lowStd is the raw deviation below which a dimension counts as low: a tenth of VICReg's target.
 	lowStd = 0.1
 )
 
-// rows returns z as a float64 matrix without history.
+// rows returns z as a float64 matrix, detached from its graph.
 func rows(op string, z torch.Tensor) torch.Tensor {
 	shape := z.Shape()
 	if len(shape) != 2 || shape[0] < 1 || shape[1] < 1 {
-		torch.Fail(op, "an embedding of shape %v where rows of numbers, n x d, are needed", shape)
+		torch.Fail(op, "an embedding of shape %v: it must have n rows of d numbers, n x d", shape)
 	}
 	z = z.Detach().To(torch.F64)
 	if z.IsFinite().Not().To(torch.F64).Max().Item() != 0 {
-		torch.Fail(op, "the embedding holds values that are not finite: the network that made it has diverged")
+		torch.Fail(op, "the embedding has values that are not finite: its network has diverged")
 	}
 	return z
 }

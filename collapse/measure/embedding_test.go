@@ -111,7 +111,8 @@ func TestIsotropicGaussian(t *testing.T) {
 		between(t, "rankme", m.RankMe, 0.97*d, d)
 		near(t, "participation ratio", m.ParticipationRatio, d*n/(n+d), 0.005) // Marchenko-Pastur
 		near(t, "uniformity", measure.Uniformity(z, 2), -4+8./d, 0.02)
-		near(t, "alignment with other rows", measure.Alignment(z, matrix(gaussian(rand.New(rand.NewPCG(1, 2)), n, d), d)), 2, 0.01)
+		other := matrix(gaussian(rand.New(rand.NewPCG(1, 2)), n, d), d)
+		near(t, "alignment with other rows", measure.Alignment(z, other), 2, 0.01)
 	})
 }
 
@@ -131,7 +132,7 @@ func TestRankOneLooksHealthyToStdAlone(t *testing.T) {
 	})
 }
 
-// A high effective rank does not mean so either: VICReg without variance leaves isotropic noise around one point.
+// A high effective rank does not mean it either: VICReg without variance leaves isotropic noise around one point.
 func TestOnePointWithNoiseLooksHealthyToRankAlone(t *testing.T) {
 	in(t, func() {
 		const n, d = 2000, 64
@@ -173,7 +174,7 @@ func TestEqualClustersOnOrthogonalAxes(t *testing.T) {
 
 func TestTheSpectrumKeepsItsSmallValues(t *testing.T) {
 	in(t, func() {
-		// σ from 1 to 1e-11: the eigenvalues of the Gram matrix would lose what is below 1e-8.
+		// σ from 1 to 1e-11: the Gram matrix's eigenvalues would lose everything below 1e-8.
 		v := make([]float64, 12*12)
 		for i := range 12 {
 			v[i*12+i] = math.Pow(10, -float64(i))
@@ -189,8 +190,12 @@ func TestTheSpectrumKeepsItsSmallValues(t *testing.T) {
 func numbers(z, other torch.Tensor) map[string]float64 {
 	m := measure.Embedding(z)
 	return map[string]float64{
-		"mean cosine": m.MeanCosine, "effective rank": m.EffectiveRank, "rankme": m.RankMe, "participation ratio": m.ParticipationRatio,
-		"uniformity": measure.Uniformity(z, 2), "alignment": measure.Alignment(z, other),
+		"mean cosine":         m.MeanCosine,
+		"effective rank":      m.EffectiveRank,
+		"rankme":              m.RankMe,
+		"participation ratio": m.ParticipationRatio,
+		"uniformity":          measure.Uniformity(z, 2),
+		"alignment":           measure.Alignment(z, other),
 	}
 }
 
@@ -257,7 +262,8 @@ func TestBadEmbeddings(t *testing.T) {
 		"inf":    {func() { measure.Uniformity(matrix([]float64{1, math.Inf(1)}, 2), 2) }, "not finite"},
 		"vector": {func() { measure.Embedding(torch.Zeros(torch.F64, 3)) }, "shape [3]"},
 		"empty":  {func() { measure.Embedding(torch.Zeros(torch.F64, 0, 3)) }, "shape [0 3]"},
-		"shapes": {func() { measure.Alignment(torch.Zeros(torch.F64, 2, 3), torch.Zeros(torch.F64, 3, 3)) }, "[2 3] and [3 3]"},
+		"shapes": {func() { measure.Alignment(torch.Zeros(torch.F64, 2, 3), torch.Zeros(torch.F64, 3, 3)) },
+			"[2 3] and [3 3]"},
 	} {
 		err := torch.Scope(func() error { c.run(); return nil })
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -14,7 +14,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// powers is a diagonal matrix with singular values k^-α/2, so that its Gram matrix has eigenvalues k^-α, in rows ±.
+// powers returns rows ± of a diagonal matrix with singular values k^-α/2: their Gram matrix has eigenvalues k^-α.
 func powers(d int, alpha float64) torch.Tensor {
 	v := make([]float64, 2*d*d)
 	for i := range d {
@@ -44,12 +44,13 @@ func TestThePowerLawFindsItsExponent(t *testing.T) {
 		if fit := measure.Embedding(powers(14, 1)).PowerLaw; fit == nil || fit.To != 7 {
 			t.Errorf("14 dimensions gave %+v", fit)
 		}
-		// Eight directions of sixty: what rounding left of the others is no part of the law.
-		few := powers(60, 1).MatMul(torch.Cat(0, torch.Eye(60, torch.F64).Narrow(0, 0, 8), torch.Zeros(torch.F64, 52, 60)))
+		// Eight directions of sixty: the rounding errors in the others are no part of the law.
+		eight := torch.Cat(0, torch.Eye(60, torch.F64).Narrow(0, 0, 8), torch.Zeros(torch.F64, 52, 60))
+		few := powers(60, 1).MatMul(eight)
 		if fit := measure.Embedding(few).PowerLaw; fit == nil || fit.To != 8 {
 			t.Errorf("eight directions gave %+v", fit)
 		}
-		// Equal eigenvalues are a law without a slope, which explains all of no variance.
+		// Equal eigenvalues are a law with slope 0 and nothing to explain.
 		near(t, "α of white noise", measure.Embedding(powers(60, 0)).PowerLaw.Alpha, 0, 1e-9)
 	})
 }
@@ -57,7 +58,7 @@ func TestThePowerLawFindsItsExponent(t *testing.T) {
 func TestRanksOfKnownSpectra(t *testing.T) {
 	in(t, func() {
 		const d = 40
-		// λ = 1 on the first axis and 1e-8 on nine others, which are above 1e-6 in σ and below 1e-3: then 1e-14.
+		// λ is 1 on the first axis and 1e-8 on nine others, so their σ is between 1e-6 and 1e-3. Then λ is 1e-14.
 		v := make([]float64, 2*d*d)
 		for i := range d {
 			s := 1.0
@@ -107,7 +108,8 @@ func TestCorrelation(t *testing.T) {
 		a := gaussian(r, n, 2)
 		v := make([]float64, 0, 4*n)
 		for i := range n {
-			v = append(v, a[2*i], -2*a[2*i], a[2*i+1], 7) // correlations -1 between two, 0 with the third, none with a constant
+			// The first two have correlation -1, both 0 with the third, and the constant has none.
+			v = append(v, a[2*i], -2*a[2*i], a[2*i+1], 7)
 		}
 		m := measure.Embedding(matrix(v, 4))
 		near(t, "mean |correlation|", m.CorrelationOff, 1./3, 0.02) // 2 of 6 pairs; the sign does not cancel it
@@ -115,11 +117,12 @@ func TestCorrelation(t *testing.T) {
 		near(t, "covariance off the diagonal", m.CovarianceOff, 2*4./4, 0.4) // Σ_12 = -2, twice, over d = 4
 		line := measure.Embedding(matrix(a, 2).MatMul(matrix([]float64{1, 2, 3, 2, 4, 6}, 3)))
 		near(t, "dimensions that say the same", line.CorrelationOff, 1, 1e-9)
-		near(t, "independent dimensions", measure.Embedding(matrix(gaussian(r, n, 8), 8)).CorrelationOff, math.Sqrt(2/(math.Pi*n)), 0.01)
+		near(t, "independent dimensions", measure.Embedding(matrix(gaussian(r, n, 8), 8)).CorrelationOff,
+			math.Sqrt(2/(math.Pi*n)), 0.01)
 	})
 }
 
-// Between exactWidth and beyond, spectra come from another algorithm: both must say the same.
+// Above exactWidth, spectra come from another algorithm. Both must give the same.
 func TestWideEmbeddingsAreMeasuredAsNarrowOnes(t *testing.T) {
 	in(t, func() {
 		const n, d = 530, 520
@@ -130,7 +133,7 @@ func TestWideEmbeddingsAreMeasuredAsNarrowOnes(t *testing.T) {
 			near(t, "σ of the centred rows", a.Spectrum[k]/exact[0], exact[k]/exact[0], 3e-8)
 			near(t, "σ of the rows", a.SpectrumUncentred[k]/exact[0], exactUncentred[k]/exact[0], 3e-8)
 		}
-		// Beyond one column of zeros the numbers are those of the same rows.
+		// Apart from one column of zeros the rows are the same, and so are the numbers.
 		b := measure.Embedding(torch.Cat(1, wide.Narrow(1, 0, 500), torch.Zeros(torch.F64, n, 20)))
 		c := measure.Embedding(wide.Narrow(1, 0, 500))
 		near(t, "effective rank", b.EffectiveRank, c.EffectiveRank, 1e-4)
@@ -175,7 +178,8 @@ func TestLiDARCountsDirectionsThatTellImagesApart(t *testing.T) {
 		near(t, "permuted", measure.LiDAR(permuted), want, 1e-6)
 		near(t, "rotated", measure.LiDAR(rotated), want, 1e-6)
 		near(t, "views in another order", measure.LiDAR(append(views[5:], views[:5]...)), want, 1e-6)
-		huge := []torch.Tensor{views[0].MatMul(torch.Ones(torch.F64, d, d)).Scale(1e12), views[1].MatMul(torch.Ones(torch.F64, d, d)).Scale(1e12)}
+		huge := []torch.Tensor{views[0].MatMul(torch.Ones(torch.F64, d, d)).Scale(1e12),
+			views[1].MatMul(torch.Ones(torch.F64, d, d)).Scale(1e12)}
 		if got := measure.LiDAR(huge); !math.IsNaN(got) {
 			t.Errorf("of one direction and numbers of 1e12 it is %v", got)
 		}
@@ -230,14 +234,16 @@ func TestAssignmentsProperties(t *testing.T) {
 			a := measure.Assignments(p, nil)
 			near(t, "information is what the entropies differ by", a.Information, a.Marginal-a.Individual, 1e-9)
 			between(t, "information", a.Information, 0, a.Marginal)
-			b := measure.Assignments(p.IndexSelect(0, torch.FromInts(r.Perm(300), 300)).IndexSelect(1, torch.FromInts(r.Perm(12), 12)), nil)
+			permuted := p.IndexSelect(0, torch.FromInts(r.Perm(300), 300))
+			b := measure.Assignments(permuted.IndexSelect(1, torch.FromInts(r.Perm(12), 12)), nil)
 			near(t, "permuted images and clusters: information", b.Information, a.Information, 1e-9)
 			near(t, "permuted: used", float64(b.Used), float64(a.Used), 0)
 			half := measure.Assignments(p.To(torch.BF16), nil)
 			near(t, "half precision: perplexity", half.Perplexity, a.Perplexity, 0.01)
 		}
 		for name, bad := range map[string]torch.Tensor{
-			"logits": matrix(gaussian(r, 5, 4), 4), "negative": matrix([]float64{1.5, -0.5}, 2), "counts": matrix([]float64{3, 1}, 2),
+			"logits": matrix(gaussian(r, 5, 4), 4), "negative": matrix([]float64{1.5, -0.5}, 2),
+			"counts": matrix([]float64{3, 1}, 2),
 		} {
 			err := torch.Scope(func() error { measure.Assignments(bad, nil); return nil })
 			if err == nil || !strings.Contains(err.Error(), "softmax") {
@@ -264,7 +270,8 @@ func TestPredictorAlignment(t *testing.T) {
 
 		against := measure.AlignPredictor(z, torch.Eye(d, torch.F64).Sub(f.Scale(0.1)))
 		near(t, "a predictor that falls with the eigenvalues", against.Spectrum.Value, -1, 1e-12)
-		if same := measure.AlignPredictor(z, torch.Eye(d, torch.F64)); same.Commutator > 1e-12 || math.Abs(same.Cosines[0]-1) > 1e-12 {
+		if same := measure.AlignPredictor(z, torch.Eye(d, torch.F64)); same.Commutator > 1e-12 ||
+			math.Abs(same.Cosines[0]-1) > 1e-12 {
 			t.Errorf("the identity: %+v", same)
 		}
 
@@ -279,7 +286,10 @@ func TestPredictorAlignment(t *testing.T) {
 		if none.Commutator != 0 || none.Cosines[0] != 0 || none.Spectrum.Known {
 			t.Errorf("a predictor of zeros: %+v", none)
 		}
-		if err := torch.Scope(func() error { measure.AlignPredictor(z, torch.Zeros(torch.F64, d, 3)); return nil }); err == nil {
+		if err := torch.Scope(func() error {
+			measure.AlignPredictor(z, torch.Zeros(torch.F64, d, 3))
+			return nil
+		}); err == nil {
 			t.Error("a predictor that is not square was taken")
 		}
 	})
@@ -294,8 +304,9 @@ func TestInvariancesOfTheOtherMetrics(t *testing.T) {
 		all := func(z, other torch.Tensor, rotated bool) map[string]float64 {
 			m, alignment := measure.Embedding(z), measure.Alignment(z, other)
 			v := map[string]float64{
-				"top share": m.TopShare, "explained area": m.ExplainedArea, "numerical rank": float64(m.NumericalRank), "fine": float64(m.NumericalRankFine),
-				"α": m.PowerLaw.Alpha, "R²": m.PowerLaw.R2, "alignment": alignment,
+				"top share": m.TopShare, "explained area": m.ExplainedArea, "numerical rank": float64(m.NumericalRank),
+				"fine": float64(m.NumericalRankFine), "alignment": alignment,
+				"α": m.PowerLaw.Alpha, "R²": m.PowerLaw.R2,
 			}
 			if !rotated {
 				v["correlation"], v["constant"] = m.CorrelationOff, float64(m.Constant)
@@ -305,8 +316,10 @@ func TestInvariancesOfTheOtherMetrics(t *testing.T) {
 		want := all(z, other, false)
 		order := torch.FromInts(r.Perm(n), n)
 		for what, got := range map[string]map[string]float64{
-			"by 1e-6": all(z.Scale(1e-6), other.Scale(1e-6), false), "by 1e6": all(z.Scale(1e6), other.Scale(1e6), false),
-			"permuted": all(z.IndexSelect(0, order), other.IndexSelect(0, order), false), "rotated": all(rotate(z, d), rotate(other, d), true),
+			"by 1e-6":  all(z.Scale(1e-6), other.Scale(1e-6), false),
+			"by 1e6":   all(z.Scale(1e6), other.Scale(1e6), false),
+			"permuted": all(z.IndexSelect(0, order), other.IndexSelect(0, order), false),
+			"rotated":  all(rotate(z, d), rotate(other, d), true),
 		} {
 			for name, v := range got {
 				near(t, what+": "+name, v, want[name], 1e-6)
@@ -315,11 +328,12 @@ func TestInvariancesOfTheOtherMetrics(t *testing.T) {
 	})
 }
 
-// What is measured can be written and read, also of an embedding that is one point.
+// Metrics can be written and read, also for an embedding that is one point.
 func TestMetricsAreJSON(t *testing.T) {
 	in(t, func() {
 		for name, z := range map[string]torch.Tensor{
-			"gaussian": matrix(gaussian(rng(), 60, 30), 30), "constant": torch.Ones(torch.F64, 5, 3), "one number": torch.Ones(torch.F64, 1, 1),
+			"gaussian": matrix(gaussian(rng(), 60, 30), 30), "constant": torch.Ones(torch.F64, 5, 3),
+			"one number": torch.Ones(torch.F64, 1, 1),
 		} {
 			m := measure.Embedding(z)
 			text, err := json.Marshal(m)
@@ -328,7 +342,8 @@ func TestMetricsAreJSON(t *testing.T) {
 				continue
 			}
 			var back collapse.Metrics
-			if err := json.Unmarshal(text, &back); err != nil || back.EffectiveRank != m.EffectiveRank || len(back.Spectrum) != len(m.Spectrum) {
+			if err := json.Unmarshal(text, &back); err != nil || back.EffectiveRank != m.EffectiveRank ||
+				len(back.Spectrum) != len(m.Spectrum) {
 				t.Errorf("%s: %v, read back as %+v", name, err, back)
 			}
 		}

@@ -9,21 +9,25 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// LiDARFloor is the δ that LiDAR adds to the variance within images.
+// LiDARFloor is LiDAR's δ, which is added to the variance within images.
 const LiDARFloor = 1e-4
 
-// LiDAR returns the effective rank of the directions that tell images apart better than views of one image (Thilak et al.
-// 2023, arXiv:2312.04000): views holds q embeddings (n x d each, at least two), whose row i is of image i. With Σ_b the
-// covariance of the images' means and Σ_w the mean covariance of the views of an image plus [LiDARFloor] times I, it is
-// exp of the entropy of the eigenvalues (not of their roots, as in RankMe) of Σ_w^-½ Σ_b Σ_w^-½, in [1, min(n-1, d)], and 0
-// when all images have the same mean. Unlike the other ranks it is not fooled by noise that augmentation adds, which is the
-// same for all images. The floor makes it depend on the scale of z, and is lost in numbers so large that Σ_w is not positive
-// definite: then it is NaN. Give it some hundreds of images and ten views; the evaluations of a run have two.
+// LiDAR returns the effective rank of the directions that tell images apart better than views of one image (Thilak et
+// al. 2023, arXiv:2312.04000). views holds q embeddings (n x d each, at least two), in which row i is a view of image
+// i.
+//
+// Σ_b is the covariance of the images' means. Σ_w is the mean covariance of the views of an image, plus [LiDARFloor]
+// times I. The result is exp of the entropy of the eigenvalues (not of their roots, as in RankMe) of Σ_w^-½ Σ_b Σ_w^-½.
+// It lies in [1, min(n-1, d)], and is 0 when all images have the same mean.
+//
+// Other ranks count the noise that augmentation adds to every image; LiDAR does not. The floor makes it depend on the
+// scale of z. If z is so large that the floor is lost in rounding and Σ_w is not positive definite, the result is NaN.
+// Pass some hundreds of images and ten views; the evaluations of a run have two views.
 func LiDAR(views []torch.Tensor) float64 {
 	rank := 0.0
 	torch.NoGrad(func() {
 		if len(views) < 2 {
-			torch.Fail("LiDAR", "%d views of an image have no variance: give at least two", len(views))
+			torch.Fail("LiDAR", "%d views of an image have no variance: pass at least two", len(views))
 		}
 		v := make([]torch.Tensor, len(views))
 		for i := range views {
@@ -47,7 +51,7 @@ func LiDAR(views []torch.Tensor) float64 {
 		if centred.Norm().Item() <= roundOff*mean.Norm().Item() {
 			return
 		}
-		// The eigenvalues of L⁻¹ Σ_b L⁻ᵀ with Σ_w = LLᵀ, which are the squared singular values of (L⁻¹ centredᵀ).
+		// With Σ_w = LLᵀ, they are the eigenvalues of L⁻¹ Σ_b L⁻ᵀ: the squared singular values of L⁻¹ centredᵀ.
 		factor, ok := within.Cholesky()
 		if !ok {
 			rank = math.NaN()

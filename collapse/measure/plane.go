@@ -11,9 +11,10 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Plane returns where the l2-normalised rows of z (n x d, n of some hundreds) lie in the two directions of their largest spread,
-// measured from their mean: principal components, not rescaled, so that an embedding which is one point looks like one.
-// Coordinates lie in [-2, 2]. The sign of each direction is such that the first row that is off 0 is on its positive side.
+// Plane projects the l2-normalised rows of z (n x d, n of some hundreds) onto the two directions of their largest
+// spread about their mean. These are principal components without rescaling, so an embedding that is one point looks
+// like one point. Coordinates lie in [-2, 2]. The sign of each direction makes the first coordinate that is not 0
+// positive.
 func Plane(z torch.Tensor) [][2]float64 {
 	var points [][2]float64
 	torch.NoGrad(func() {

@@ -13,7 +13,8 @@ import (
 func TestPlane(t *testing.T) {
 	err := torch.Scope(func() error {
 		c, s := math.Cos(0.3), math.Sin(0.3)
-		z := torch.FromFloat64([]float64{s, 0, c, -s, 0, c, 0, s / 2, math.Sqrt(1 - s*s/4), 0, -s / 2, math.Sqrt(1 - s*s/4)}, 4, 3).Scale(7)
+		z := torch.FromFloat64([]float64{s, 0, c, -s, 0, c, 0, s / 2, math.Sqrt(1 - s*s/4), 0, -s / 2,
+			math.Sqrt(1 - s*s/4)}, 4, 3).Scale(7)
 		got := Plane(z)
 		want := [][2]float64{{s, 0}, {-s, 0}, {0, s / 2}, {0, -s / 2}}
 		for i := range want {

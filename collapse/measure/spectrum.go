@@ -8,13 +8,13 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// exactWidth is how many singular values are taken of the matrix itself. A decomposition of 2,000 x 2,048 costs some
-// five times what the eigenvalues of the Gram matrix do.
+// exactWidth is the largest number of singular values that are computed from the matrix itself. For 2,000 x 2,048 that
+// takes about five times as long as the eigenvalues of the Gram matrix.
 const exactWidth = 512
 
-// spectra returns the singular values, largest first, of the rows z less their mean and of z as it is. Up to [exactWidth] of
-// them are those of the matrices. Of a wider matrix they are the roots of the Gram matrix's eigenvalues, on the smaller side,
-// which are off by some 1e-8 of the largest one: what is smaller is noise.
+// spectra returns the singular values, largest first, of the centred rows and of z. Up to [exactWidth] of them are
+// computed from the matrices. Beyond that, they are the roots of the eigenvalues of the smaller Gram matrix. These have
+// errors of about 1e-8 of the largest one: anything smaller is noise.
 func spectra(z, centred torch.Tensor) (of, uncentred []float64) {
 	if min(z.Size(0), z.Size(1)) <= exactWidth {
 		return centred.SVDVals().Float64s(), z.SVDVals().Float64s()
@@ -22,7 +22,7 @@ func spectra(z, centred torch.Tensor) (of, uncentred []float64) {
 	return gramValues(centred), gramValues(z)
 }
 
-// gramValues returns the singular values of z as the roots of its Gram matrix's eigenvalues.
+// gramValues returns the singular values of z, largest first, as the roots of its Gram matrix's eigenvalues.
 func gramValues(z torch.Tensor) []float64 {
 	gram := z.T()
 	if z.Size(0) < z.Size(1) {

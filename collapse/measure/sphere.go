@@ -8,12 +8,12 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// PairRows is how many rows are looked at where all pairs of them are compared: their number grows with its square.
+// PairRows is the largest number of rows of which all pairs are compared. The number of pairs grows with its square.
 const PairRows = 2000
 
 // Uniformity returns log E exp(-t·‖ẑ_i - ẑ_j‖²) over pairs of different l2-normalised rows of z (n x d): Wang & Isola
 // 2020, arXiv:2005.10242, where t is 2. It lies in [-4t, 0]: 0 when the rows are one point, about -2t + 2t²/d when they
-// are isotropic. Of more than [PairRows] rows it takes that many, evenly spaced; of one row it is 0.
+// are isotropic. If there are more than [PairRows] rows, it uses that many, evenly spaced. For one row it is 0.
 func Uniformity(z torch.Tensor, t float64) float64 {
 	uniformity := 0.0
 	torch.NoGrad(func() {
@@ -23,16 +23,17 @@ func Uniformity(z torch.Tensor, t float64) float64 {
 			return
 		}
 		length := unit.Square().Sum(1) // 1, or 0 for a row of zeros
-		distance := length.Unsqueeze(0).Add(length.Unsqueeze(1)).Sub(unit.MatMul(unit.T()).Scale(2)).Clamp(0, math.Inf(1))
+		distance := length.Unsqueeze(0).Add(length.Unsqueeze(1)).Sub(unit.MatMul(unit.T()).Scale(2))
+		distance = distance.Clamp(0, math.Inf(1))
 		kernel := distance.Scale(-t).MaskedFill(torch.Eye(n, torch.Bool), math.Inf(-1))
 		uniformity = kernel.LogSumExp(0, 1).Item() - math.Log(float64(n)*float64(n-1))
 	})
 	return uniformity
 }
 
-// Alignment returns the mean of ‖ẑ_i - ẑ'_i‖² over the l2-normalised rows of z and other (both n x d), which are two views
-// of the same images: Wang & Isola 2020, arXiv:2005.10242, with exponent 2. It lies in [0, 4], and is 2 - 2cos: 0 when both
-// views agree.
+// Alignment returns the mean of ‖ẑ_i - ẑ'_i‖² over the l2-normalised rows of z and other (both n x d), the embeddings
+// of two views of the same images: Wang & Isola 2020, arXiv:2005.10242, with exponent 2. It is 2 - 2cos, in [0, 4], and
+// 0 when both views agree.
 func Alignment(z, other torch.Tensor) float64 {
 	alignment := 0.0
 	torch.NoGrad(func() {
@@ -51,7 +52,7 @@ func twoViews(op string, z, other torch.Tensor) (a, b torch.Tensor) {
 	return a, b
 }
 
-// spacedRows returns at most [PairRows] rows of z, at even distances.
+// spacedRows returns at most [PairRows] rows of z, evenly spaced.
 func spacedRows(z torch.Tensor) torch.Tensor {
 	n := z.Size(0)
 	if n <= PairRows {

@@ -10,13 +10,14 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// These are embeddings made so that a verdict by one number is wrong; [collapse.Diagnose] is right. Package collapse tests the
-// same traps on the numbers of real runs.
+// These embeddings are made so that a verdict by one number is wrong and [collapse.Diagnose] is right. Package collapse
+// tests the same traps on the numbers of real runs.
 
-// is fails the test unless a network that began with a healthy embedding and has come to m is of the class.
+// is fails the test unless a network that began with a healthy embedding and now has the metrics m is of the class.
 func is(t *testing.T, what string, m collapse.Metrics, want collapse.Class) {
 	t.Helper()
-	began := collapse.Metrics{Dims: m.Dims, MeanCosine: 0.3, EffectiveRank: float64(m.Dims) / 4, ParticipationRatio: float64(m.Dims) / 8}
+	began := collapse.Metrics{Dims: m.Dims, MeanCosine: 0.3, EffectiveRank: float64(m.Dims) / 4,
+		ParticipationRatio: float64(m.Dims) / 8}
 	run := collapse.Run{Steps: 200, History: []collapse.Reading{{KNN: collapse.Num(0.4), Embedding: &began}}}
 	for _, step := range []int{50, 100, 200} {
 		run.History = append(run.History, collapse.Reading{Step: step, KNN: collapse.Num(0.75), Embedding: &m})
@@ -47,8 +48,8 @@ func TestNoiseAroundOnePointLooksHealthyToRank(t *testing.T) {
 	})
 }
 
-// A head with batch norm, evaluated before training with the running statistics it was made with, gives one point; with the
-// statistics of its images it does not.
+// Before training, a head with batch norm gives one point with its initial running statistics, but not with the
+// statistics of its images.
 func TestUntrainedStatisticsMakeOnePoint(t *testing.T) {
 	in(t, func() {
 		const n, d = 512, 32
@@ -58,7 +59,8 @@ func TestUntrainedStatisticsMakeOnePoint(t *testing.T) {
 		out := matrix(gaussian(r, d, d), d).Scale(0.2).To(torch.F32)
 		one, zero := torch.Ones(torch.F32, d), torch.Zeros(torch.F32, d)
 		head := func(training bool) collapse.Metrics {
-			x := torch.BatchNorm(torch.Linear(h, weight, zero), one, zero, zero.Clone(), one.Clone(), training, 0.1, 1e-5)
+			x := torch.Linear(h, weight, zero)
+			x = torch.BatchNorm(x, one, zero, zero.Clone(), one.Clone(), training, 0.1, 1e-5)
 			return measure.Embedding(torch.Linear(x.ReLU(), out, zero))
 		}
 		untrained, own := head(false), head(true)
