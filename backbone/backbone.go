@@ -11,28 +11,28 @@ import (
 	"github.com/parallax-ssl/parallax/nn"
 )
 
-// A Spec describes a network of the list: what the config's section backbone says, and the size of the images.
+// A Spec describes a network: the config's section backbone, and the size of the images.
 type Spec struct {
 	Name string // as in --backbone
-	// Width is the number of channels of the first stage, with which all others scale: 64 in the ResNets' papers, 16 in
-	// their networks for CIFAR-10 (resnet8, resnet20) and for a network that learns on two CPU cores. Of a wide ResNet
-	// it is 16 times the widening factor; of a ViT it is the width of an attention head, 64 in the papers.
+	// Width is the number of channels of the first stage; all other stages scale with it. It is 64 in the ResNets'
+	// papers, and 16 in their networks for CIFAR-10 (resnet8, resnet20) and for training on two CPU cores. A wide ResNet
+	// has 16 times the widening factor; a ViT has the width of an attention head, 64 in the papers.
 	Width    int
 	Stem     Stem    // usually the [Entry]'s
-	Norm     nn.Norm // after, or before, every convolution; of a ViT layer norm
-	ZeroInit bool    // of a ResNet: see [ResNet]; others have no norm at the end of a block
-	Size     int     // of the images in pixels, on which a ViT's positions depend
+	Norm     nn.Norm // after, or before, every convolution; a ViT has layer norm
+	ZeroInit bool    // for a ResNet: see [ResNet]; others have no norm at the end of a block
+	Size     int     // side of the images in pixels; a ViT's positions depend on it
 }
 
-// Entry describes one backbone of the list.
+// Entry describes one backbone.
 type Entry struct {
 	Name string // as in --backbone
 	New  func(s Spec) (parallax.Backbone, error)
-	Stem func(size int) Stem // the usual one for images of size x size pixels
-	Norm nn.Norm             // the usual one
+	Stem func(size int) Stem // the usual stem for images of size x size pixels
+	Norm nn.Norm             // the usual norm
 }
 
-// All lists every backbone. Adding one is a line here.
+// All lists every backbone. To add one, add a line here.
 var All = []Entry{
 	{"resnet8", resNet(8), StemFor, nn.BatchStatistics},
 	{"resnet20", resNet(20), StemFor, nn.BatchStatistics},
@@ -59,7 +59,7 @@ func Find(name string) (Entry, error) {
 		spelling.Nearest(name, names), strings.Join(names, ", "))
 }
 
-// New returns the ResNet called name with batch norm; width and stem are as in [Spec].
+// New returns the ResNet called name with batch norm; width and stem are those of [Spec].
 func New(name string, width int, stem Stem) (parallax.Backbone, error) {
 	return Spec{Name: name, Width: width, Stem: stem}.New()
 }
@@ -77,8 +77,7 @@ func (s Spec) New() (parallax.Backbone, error) {
 	return e.New(s)
 }
 
-// maxWidth keeps a mistyped width from asking for more memory than there is: ResNet-50 has 6 billion parameters at
-// 1024.
+// maxWidth keeps a mistyped width from exhausting memory: ResNet-50 has 6 billion parameters at width 1024.
 const maxWidth = 1024
 
 func resNet(depth int) func(Spec) (parallax.Backbone, error) {

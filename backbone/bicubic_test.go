@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The weights of PyTorch's bicubic interpolation by a factor of 2, in the middle and at the edge, where what lies
-// outside counts as the edge.
+// The weights of PyTorch's bicubic interpolation by a factor of 2, in the middle and at the edge. Outside the image the
+// edge repeats.
 func TestBicubic(t *testing.T) {
 	w := bicubic(12, 6)
 	middle := []float64{0, -0.03515625, 0.26171875, 0.87890625, -0.10546875, 0}

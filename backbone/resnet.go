@@ -13,19 +13,18 @@ import (
 var _ parallax.Backbone = ResNet{}
 
 // ResNet is a residual network without its classifier (He, Zhang, Ren & Sun, arXiv:1512.03385). Parameters have
-// torchvision's names and order, and its initialisation: convolutions by He et al.'s normal over fan-out, batch norm 1
-// and 0.
+// torchvision's names, order and initialisation: convolutions by He et al.'s normal over fan-out, batch norm 1 and 0.
 type ResNet struct {
 	Depth int // 8, 20, 18 or 34 (two 3 x 3 convolutions a block); 50, 101 or 152 (bottleneck blocks)
 	// channels of the first stage, 64 in the paper, 16 of depths 8 and 20; every further stage has twice as many
 	Width    int
 	Stem     Stem // see StemFor
 	Norm     nn.Norm
-	ZeroInit bool // the last norm of every block starts with weight 0, so the block as the identity (arXiv:1706.02677)
+	ZeroInit bool // the last norm of a block starts at weight 0, so the block is the identity (arXiv:1706.02677)
 }
 
-// depths holds the blocks in each stage, and what a block is made of: four stages as in table 1 of the paper, three as
-// in its section 4.2, of 6n + 2 layers, whose shortcuts are projections here as in the others.
+// depths holds the blocks in each stage, and the kind of block: four stages as in table 1 of the paper; three as in its
+// section 4.2, with 6n + 2 layers. Unlike there, the shortcuts of those three are projections, as in the others.
 var depths = map[int]struct {
 	blocks    []int
 	expansion int // a block's output channels over its inner ones
@@ -91,8 +90,8 @@ func basic(p *nn.Params, norm nn.Norm, in, inner, stride int) (branch nn.Sequent
 	}, "bn2"
 }
 
-// bottleneck is 1 x 1, 3 x 3 and 1 x 1 (figure 5, right). The stride is in the 3 x 3 convolution, where torchvision has
-// it ("v1.5"); the paper has it in the first.
+// bottleneck is 1 x 1, 3 x 3 and 1 x 1 (figure 5, right). The stride is in the 3 x 3 convolution, as in torchvision
+// ("v1.5"); the paper has it in the first.
 func bottleneck(p *nn.Params, norm nn.Norm, in, inner, stride int) (branch nn.Sequential, last string) {
 	return nn.Sequential{
 		norm.Conv(p.Sub("conv1"), in, inner, 1, 1, 0), norm.Layer(p.Sub("bn1"), inner, true), nn.ReLU,
@@ -101,7 +100,7 @@ func bottleneck(p *nn.Params, norm nn.Norm, in, inner, stride int) (branch nn.Se
 	}, "bn3"
 }
 
-// shortcut is the identity where the shapes agree, else a projection by a 1 x 1 convolution (option B).
+// shortcut is the identity if the shapes agree, else a projection by a 1 x 1 convolution (option B).
 func shortcut(p *nn.Params, norm nn.Norm, in, out, stride int) nn.Layer {
 	if in == out && stride == 1 {
 		return nn.Identity

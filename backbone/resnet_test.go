@@ -15,8 +15,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// in runs f in a Scope with a fresh tree of float32 parameters. f runs on libtorch's goroutine, where t.Fatal has no
-// place.
+// in runs f in a Scope with a fresh tree of float32 parameters. f runs on libtorch's goroutine, where t.Fatal must not
+// be called.
 func in(t *testing.T, f func(p *nn.Params) error) {
 	t.Helper()
 	err := torch.Scope(func() error {
@@ -90,8 +90,8 @@ func TestFeaturesAndStages(t *testing.T) {
 	}
 }
 
-// TestInitialisation holds the standard deviation of a convolution to √(2/fan_out): of 36,864 values it is known to 0.4
-// %.
+// TestInitialisation checks that the standard deviation of a convolution is √(2/fan_out). 36,864 values give it to
+// 0.4 %.
 func TestInitialisation(t *testing.T) {
 	in(t, func(p *nn.Params) error {
 		backbone.ResNet{Depth: 18, Width: 64, Stem: backbone.Small}.Build(p)
@@ -107,8 +107,8 @@ func TestInitialisation(t *testing.T) {
 	})
 }
 
-// TestZeroInit checks that every block starts as the identity: with an identity shortcut h does not depend on its
-// weights.
+// TestZeroInit checks that every block starts as the identity: if the shortcut is the identity, h does not depend on
+// the block's weights.
 func TestZeroInit(t *testing.T) {
 	for depth, last := range map[int]string{18: "bn2", 50: "bn3"} {
 		in(t, func(p *nn.Params) error {
@@ -130,7 +130,7 @@ func TestZeroInit(t *testing.T) {
 	}
 }
 
-// A Spec passes the start on to a ResNet; a network without a norm at the end of its blocks starts as always.
+// A Spec passes ZeroInit on to a ResNet; a network without a norm at the end of its blocks starts as always.
 func TestZeroInitOfASpec(t *testing.T) {
 	for name, want := range map[string]int{"resnet8": 3, "wrn28": 0} {
 		e, err := backbone.Find(name)
@@ -157,7 +157,7 @@ func TestZeroInitOfASpec(t *testing.T) {
 	}
 }
 
-// Every norm takes the place of batch norm, under its name; only batch norm looks at the other images of the batch.
+// Every norm replaces batch norm, under its name; only batch norm uses the other images of the batch.
 func TestNorms(t *testing.T) {
 	for norm, want := range map[nn.Norm]int{ // tensors in each place
 		nn.BatchStatistics: 5, nn.GroupStatistics: 2, nn.LayerStatistics: 2, nn.NoStatistics: 2, nn.FirstStatistics: 3,

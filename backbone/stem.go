@@ -7,23 +7,23 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Stem is how a network begins: [ImageNet], [Small] or [Strided] for a ResNet, patchN for a ViT (see [PatchStem]).
+// Stem is a network's first layers: [ImageNet], [Small] or [Strided] for a ResNet, patchN for a ViT (see [PatchStem]).
 type Stem string
 
 const (
-	// ImageNet is the stem of the paper: a 7 x 7 convolution of stride 2, then a 3 x 3 max-pool of stride 2. The four
-	// stages see a quarter of the image's size.
+	// ImageNet is the stem of the paper: a 7 x 7 convolution of stride 2, then a 3 x 3 max-pool of stride 2. The stages
+	// get a quarter of the image's side.
 	ImageNet Stem = "imagenet"
 	// Small is the stem for small images: one 3 x 3 convolution of stride 1, and no pooling (SimCLR, appendix B.9, and
 	// its followers on CIFAR-10).
 	Small Stem = "small"
-	// Strided is Small with stride 2: a quarter of the work, for experiments in which time matters more than accuracy.
+	// Strided is Small with stride 2: a quarter of the work, for experiments in which speed matters more than accuracy.
 	Strided Stem = "strided"
 )
 
-// StemFor returns the stem of a ResNet for images of size x size pixels: Small up to 64. The stages divide the side by
-// 8 after the stem. Behind the ImageNet stem a 32-pixel image would reach the last stage as a single pixel and a
-// 64-pixel one as 2 x 2; Small keeps 4 x 4 and 8 x 8 there, about the 7 x 7 that ImageNet's 224 pixels leave.
+// StemFor returns the stem of a ResNet for images of size x size pixels: Small up to 64. After the stem, the stages
+// divide the side by 8. With the ImageNet stem a 32-pixel image would reach the last stage as a single pixel and a
+// 64-pixel one as 2 x 2. Small keeps 4 x 4 and 8 x 8 there, close to the 7 x 7 of ImageNet's 224 pixels.
 func StemFor(size int) Stem {
 	if size <= 64 {
 		return Small

@@ -17,13 +17,13 @@ var _ parallax.Backbone = ViT{}
 
 // ViT is a vision transformer without its classifier (Dosovitskiy et al., arXiv:2010.11929): pre-norm, GELU, layer norm
 // with eps 1e-6; h is the class token after the last norm. Parameters have timm's names and order. Linear layers,
-// positions and class token are initialised by a normal of standard deviation 0.02, cut off at two of them, biases by
-// 0; the patch projection as PyTorch does a convolution.
+// positions and class token are initialised by a normal of standard deviation 0.02, truncated at two standard
+// deviations, biases by 0, the patch projection as PyTorch initialises a convolution.
 type ViT struct {
 	Heads int // of each of the 12 blocks: 3 in ViT-Ti, 6 in ViT-S (both Touvron et al., arXiv:2012.12877), 12 in ViT-B
 	Width int // features of a head, 64 in the papers
 	Patch int // side of a patch in pixels
-	Size  int // side of an image; it may get others, for which its positions are interpolated
+	Size  int // side of an image in pixels; for other images the positions are interpolated
 }
 
 const vitDepth = 12
@@ -66,7 +66,7 @@ func (t *transformer) Forward(x torch.Tensor) torch.Tensor {
 }
 
 // at returns the positions for h x w patches, 1 x 1+hw x d: bicubic interpolation of those for an image of Size, as
-// DINO has it for its small crops.
+// DINO does for its small crops.
 func (t *transformer) at(h, w int) torch.Tensor {
 	g, d := t.grid, t.Features()
 	if h == g && w == g {
@@ -81,8 +81,8 @@ func (t *transformer) at(h, w int) torch.Tensor {
 	return torch.Cat(1, t.positions.Narrow(1, 0, 1), both)
 }
 
-// bicubic returns the out x in weights of cubic convolution (Keys 1981, with a = -0.75 as PyTorch has it), pixel
-// centres at halves, edges repeated.
+// bicubic returns the out x in weights of cubic convolution (Keys 1981, with a = -0.75 as in PyTorch), pixel centres at
+// halves, edges repeated.
 func bicubic(out, in int) []float64 {
 	const a = -0.75
 	weights := make([]float64, out*in)
@@ -153,7 +153,7 @@ func viT(heads int) func(Spec) (parallax.Backbone, error) {
 		number, found := strings.CutPrefix(string(s.Stem), "patch")
 		patch, err := strconv.Atoi(number)
 		if !found || err != nil || patch < 1 {
-			return nil, fmt.Errorf("backbone.stem is %q: of a ViT it must be patchN, N the side of a patch in "+
+			return nil, fmt.Errorf("backbone.stem is %q: for a ViT it must be patchN, N the side of a patch in "+
 				"pixels: %q for %d pixels", s.Stem, PatchStem(s.Size), s.Size)
 		}
 		if s.Size < patch || s.Size%patch != 0 {

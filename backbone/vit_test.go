@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// The first tensors have timm's names and shapes, and every block repeats those of the first.
+// The first tensors have timm's names and shapes, and every block repeats those of the first block.
 func TestViTStateDictIsTimms(t *testing.T) {
 	in(t, func(p *nn.Params) error {
 		backbone.ViT{Heads: 3, Width: 64, Patch: 16, Size: 224}.Build(p)
@@ -39,7 +39,7 @@ func TestViTStateDictIsTimms(t *testing.T) {
 	})
 }
 
-// What timm, torchvision and the papers say, less the classifier: features x classes + classes.
+// The counts of timm, torchvision and the papers, minus the classifier: features x classes + classes.
 func TestNumbersOfParameters(t *testing.T) {
 	for _, c := range []struct {
 		spec backbone.Spec
@@ -72,7 +72,7 @@ func TestNumbersOfParameters(t *testing.T) {
 	}
 }
 
-// Crops of other sizes, square or not, get positions, too, and the positions a gradient from them.
+// Crops of other sizes, square or not, get positions, too, and pass a gradient to the positions.
 func TestViTTakesOtherSizes(t *testing.T) {
 	in(t, func(p *nn.Params) error {
 		v := backbone.ViT{Heads: 3, Width: 4, Patch: 4, Size: 32}
@@ -112,7 +112,7 @@ func TestWideResNet(t *testing.T) {
 		}
 		for name, exists := range map[string]bool{"block1.layer.0.convShortcut.weight": false,
 			"block2.layer.0.convShortcut.weight": true, "block2.layer.1.convShortcut.weight": false} {
-			if _, ok := p.Get(name); ok != exists { // 16 channels go into the first group, and out of it at this width
+			if _, ok := p.Get(name); ok != exists { // 16 channels enter the first group, and leave it at this width
 				t.Errorf("%s exists: %v", name, ok)
 			}
 		}
@@ -146,7 +146,7 @@ func TestSpecsThatAreWrong(t *testing.T) {
 	}
 }
 
-// The initial weights of a ViT: nothing beyond two standard deviations of 0.02, which leaves 0.88 of that deviation.
+// The initial weights of a ViT: none beyond two standard deviations of 0.02, which leaves 0.88 of that deviation.
 func TestViTInitialisation(t *testing.T) {
 	in(t, func(p *nn.Params) error {
 		backbone.ViT{Heads: 3, Width: 16, Patch: 4, Size: 16}.Build(p)

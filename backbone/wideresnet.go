@@ -14,8 +14,8 @@ var _ parallax.Backbone = WideResNet{}
 
 // WideResNet is the wide residual network of depth 28 for small images, without its classifier (Zagoruyko & Komodakis,
 // arXiv:1605.07146): a 3 x 3 convolution to 16 channels, and three groups of four pre-activation blocks. torchvision
-// has no such network; parameters have the names and order of github.com/xternalz/WideResNet-pytorch, and its
-// initialisation: convolutions by He et al.'s normal over fan-out.
+// has no such network. Parameters have the names, order and initialisation of github.com/xternalz/WideResNet-pytorch:
+// convolutions by He et al.'s normal over fan-out.
 type WideResNet struct {
 	Width int // channels of the first group: 32 is WRN-28-2, which PAWS and FixMatch use, 160 is WRN-28-10
 	Norm  nn.Norm
@@ -43,7 +43,7 @@ func (r WideResNet) Build(p *nn.Params) nn.Layer {
 		nn.Func(func(x torch.Tensor) torch.Tensor { return x.Mean(2, 3) }))
 }
 
-// preActivation is branch(ReLU(norm(x))) + x, or where the number of channels changes branch(a) + shortcut(a) with
+// preActivation is branch(ReLU(norm(x))) + x. If the number of channels changes, it is branch(a) + shortcut(a) with
 // a = ReLU(norm(x)).
 type preActivation struct{ first, branch, shortcut nn.Layer }
 

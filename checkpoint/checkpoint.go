@@ -21,10 +21,10 @@ import (
 
 const (
 	stepPrefix = "step-"
-	writing    = ".writing-" // begins the name of a folder that is being written
+	writing    = ".writing-" // prefix of a folder that is being written
 )
 
-// Checkpoint is all that a run goes on from.
+// Checkpoint is all the state from which a run resumes.
 type Checkpoint struct {
 	Manifest
 	Networks  []nn.State // parameters and buffers, under their full names
@@ -32,13 +32,13 @@ type Checkpoint struct {
 	Hooks     []nn.State // under names that begin with the hook's and a slash
 }
 
-// Name is the name of the folder of a step's checkpoint.
+// Name returns the name of the folder of a step's checkpoint.
 func Name(step int) string { return fmt.Sprintf("%s%08d", stepPrefix, step) }
 
-// Path is the folder of the checkpoint called name of the run in dir.
+// Path returns the folder of the checkpoint called name of the run in dir.
 func Path(dir, name string) string { return filepath.Join(dir, run.CheckpointsDir, name) }
 
-// List is the names of the checkpoints of the run in dir, oldest first, whole or not.
+// List returns the names of the checkpoints of the run in dir, oldest first, whole or damaged.
 func List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, run.CheckpointsDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,8 +57,8 @@ func List(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Write saves c as the checkpoint of its step of the run in dir and returns its name: files into a temporary folder,
-// each fsynced; rename; fsync of the folder around. It fills in c's format, files and digest.
+// Write saves c as the checkpoint of its step of the run in dir and returns its name. It writes and fsyncs the files in
+// a temporary folder, renames the folder, and fsyncs its parent. It fills in c's format, files and digest.
 func Write(dir string, c *Checkpoint) (string, error) {
 	name := Name(c.Step)
 	temporary := Path(dir, writing+name)
@@ -70,7 +70,7 @@ func Write(dir string, c *Checkpoint) (string, error) {
 	}
 	err := c.fill(temporary)
 	if err == nil {
-		err = os.RemoveAll(Path(dir, name)) // a damaged one that resume went past
+		err = os.RemoveAll(Path(dir, name)) // a damaged one that resuming skipped
 	}
 	if err == nil {
 		err = run.Rename(temporary, Path(dir, name))
@@ -100,13 +100,13 @@ func (c *Checkpoint) fill(folder string) error {
 	return run.WriteFile(filepath.Join(folder, manifestFile), asJSON(c.Manifest))
 }
 
-// Read reads the checkpoint in folder, of a run of the method. An error that wraps [ErrMisfit] is about one that is
-// whole; after any other one the checkpoint is damaged.
+// Read reads the checkpoint in folder, of a run of the method. An error that wraps [ErrMisfit] concerns a whole
+// checkpoint; any other error means that the checkpoint is damaged.
 func Read(folder, method string) (*Checkpoint, error) {
 	return read(folder, method, true)
 }
 
-// ReadNetworks is [Read] without the state of the optimiser and the hooks, which are neither read nor checked.
+// ReadNetworks is [Read] without the state of the optimiser and the hooks. It neither reads nor checks them.
 func ReadNetworks(folder, method string) (*Checkpoint, error) {
 	return read(folder, method, false)
 }
@@ -135,7 +135,7 @@ func read(folder, method string, whole bool) (*Checkpoint, error) {
 	return c, nil
 }
 
-// readVerified reads a safetensors file after checking its hash.
+// readVerified checks a safetensors file's hash and reads the file.
 func readVerified(path, want string) ([]nn.State, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -147,14 +147,14 @@ func readVerified(path, want string) ([]nn.State, error) {
 		return nil, err
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
-		return nil, fmt.Errorf("%s has another SHA-256 than its manifest says", filepath.Base(path))
+		return nil, fmt.Errorf("the SHA-256 of %s is not the one in its manifest", filepath.Base(path))
 	}
 	states, _, err := nn.ReadStates(path)
 	return states, err
 }
 
-// Prune removes what a crash left half written, and of the checkpoints up to step all but the newest keep and those
-// that are named. One from after step is a damaged one that resume went past: it must not count as the newest.
+// Prune removes half-written checkpoints that a crash left. Of the checkpoints up to step it keeps the newest keep and
+// the named ones. A checkpoint from after step is a damaged one that resuming skipped: it does not count as the newest.
 func Prune(dir string, step, keep int, named ...string) error {
 	all, err := List(dir)
 	if err != nil {
@@ -181,7 +181,7 @@ func Prune(dir string, step, keep int, named ...string) error {
 	return nil
 }
 
-// Forget removes the checkpoints from after the named one, newest first: what a crash leaves can be resumed.
+// Forget removes the checkpoints from after the named one, newest first, so that a crash leaves a run that can resume.
 func Forget(dir, name string) error {
 	all, err := List(dir)
 	if err != nil {

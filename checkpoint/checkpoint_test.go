@@ -25,7 +25,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// sample is a checkpoint of a step with a few numbers in it.
+// sample is the checkpoint of a step, with a few numbers.
 func sample(step int) *Checkpoint {
 	state := func(name string, b byte) []nn.State {
 		return []nn.State{{Name: name, DType: torch.F32, Shape: []int{1}, Bytes: []byte{b, 0, 0, 0}}}
@@ -59,7 +59,7 @@ func TestReadGivesBackWhatWriteSaved(t *testing.T) {
 	}
 }
 
-// Both readers see a damaged manifest and damaged weights; only Read looks at the rest.
+// Both readers detect a damaged manifest and damaged weights; only Read checks the rest.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
 	for file, seen := range map[string][2]bool{manifestFile: {true, true}, networksFile: {true, true},

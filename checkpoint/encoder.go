@@ -14,26 +14,26 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// Encoder says which network an exported encoder is: the metadata of encoder.safetensors.
+// Encoder describes the network of an exported encoder: the metadata of encoder.safetensors.
 type Encoder struct {
 	Architecture string     // the backbone, as in --backbone
 	Width        int        // channels of its first stage
 	Stem, Norm   string     // the backbone's first layers, and its kind of normalisation
 	Features     int        // the width of a row of features
-	Size         int        // images are size x size pixels when they enter the network
+	Size         int        // side in pixels of the images that enter the network
 	Method       string     // the objective that trained it
 	Mean, Std    [3]float64 // of the training images, per channel, for levels scaled to [0, 1]
 }
 
-// WriteEncoder exports an encoder of the run in dir: the weights under the backbone's local names, nothing that differs
-// between equal runs.
+// WriteEncoder exports an encoder of the run in dir, with the weights under the backbone's local names. Equal runs give
+// equal files.
 func WriteEncoder(dir string, e Encoder, states []nn.State) error {
 	return run.WriteFile(filepath.Join(dir, run.EncoderFile), func(w io.Writer) error {
 		return nn.WriteStates(w, states, e.Metadata())
 	})
 }
 
-// Metadata is e as the file has it; [ParseEncoder] reads it back.
+// Metadata returns e as the file stores it; [ParseEncoder] reads it back.
 func (e Encoder) Metadata() map[string]string {
 	return map[string]string{
 		"format": "pt", "architecture": e.Architecture, "width": fmt.Sprint(e.Width), "stem": e.Stem, "norm": e.Norm,
@@ -42,7 +42,7 @@ func (e Encoder) Metadata() map[string]string {
 	}
 }
 
-// errForeign ends what is said of metadata that cannot be used.
+// errForeign ends errors about metadata that cannot be used.
 var errForeign = errors.New("give an encoder.safetensors that Parallax wrote")
 
 // ParseEncoder reads the metadata of an encoder.safetensors.
@@ -50,7 +50,7 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	d.Architecture, d.Stem, d.Norm, d.Method = metadata["architecture"], metadata["stem"], metadata["norm"],
 		metadata["method"]
 	if d.Architecture == "" {
-		return d, fmt.Errorf("its metadata does not say which network its weights are of: %w", errForeign)
+		return d, fmt.Errorf("its metadata does not name the network of its weights: %w", errForeign)
 	}
 	for _, n := range []struct {
 		key         string
@@ -75,7 +75,7 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	return d, nil
 }
 
-// threeNumbers reads what fmt makes of three numbers from 0 to 1: "[0.5 0.25 1]".
+// threeNumbers parses three numbers from 0 to 1 as fmt prints them: "[0.5 0.25 1]".
 func threeNumbers(text string) (v [3]float64, err error) {
 	text, opened := strings.CutPrefix(text, "[")
 	text, closed := strings.CutSuffix(text, "]")

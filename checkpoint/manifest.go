@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// FormatVersion is the version of the checkpoints this program writes. It reads no newer ones.
+// FormatVersion is the version of the checkpoints that this program writes. It reads no newer ones.
 const FormatVersion = 1
 
 // The files of a checkpoint's folder.
@@ -26,22 +26,22 @@ const (
 	manifestFile  = "manifest.json"
 )
 
-// ErrMisfit is wrapped by errors about a checkpoint that is whole but not this run's, or not this program's.
+// ErrMisfit is wrapped by errors about a whole checkpoint that belongs to another run or another program.
 var ErrMisfit = errors.New("the checkpoint does not fit the run")
 
-// Manifest says what a checkpoint is.
+// Manifest describes a checkpoint.
 type Manifest struct {
 	Format int               `json:"format"`
 	Method string            `json:"method"`
 	Step   int               `json:"step"`
-	Score  *float64          `json:"score,omitempty"`  // what the hooks rated these weights
-	Doubt  bool              `json:"doubt,omitempty"`  // whether they found them wrong
+	Score  *float64          `json:"score,omitempty"`  // the hooks' score for these weights
+	Doubt  bool              `json:"doubt,omitempty"`  // the hooks found something wrong with them
 	Files  map[string]string `json:"files"`            // name to SHA-256
 	Digest string            `json:"digest,omitempty"` // of the manifest itself, see digest
 }
 
-// digest is the SHA-256 of a manifest's JSON with the digest taken out, the keys sorted and no spaces. It tells a
-// damaged manifest from one of another run or a newer format, whose unknown fields count, too.
+// digest is the SHA-256 of a manifest's JSON without the digest, the keys sorted and no spaces. It tells a damaged
+// manifest from one of another run or a newer format; unknown fields of a newer format count, too.
 func digest(text []byte) (string, error) {
 	var fields map[string]any
 	if err := json.Unmarshal(text, &fields); err != nil {
@@ -53,7 +53,7 @@ func digest(text []byte) (string, error) {
 	return hex.EncodeToString(sum[:]), err
 }
 
-// signed is m with its digest.
+// signed returns m with its digest.
 func (m Manifest) signed() (Manifest, error) {
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -63,8 +63,8 @@ func (m Manifest) signed() (Manifest, error) {
 	return m, err
 }
 
-// ReadManifest reads the manifest of the checkpoint in folder. An error means that it is damaged; one of a newer format
-// is not, see [Manifest.Fits].
+// ReadManifest reads the manifest of the checkpoint in folder. An error means that the manifest is damaged. A newer
+// format is no error here: see [Manifest.Fits].
 func ReadManifest(folder string) (Manifest, error) {
 	text, err := os.ReadFile(filepath.Join(folder, manifestFile))
 	if err != nil {
@@ -79,7 +79,7 @@ func parseManifest(text []byte, name string) (m Manifest, err error) {
 		return m, fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	if sum, err := digest(text); err != nil || sum != m.Digest || Name(m.Step) != name {
-		return m, errors.Join(fmt.Errorf("%s has another digest or step than it says", manifestFile), err)
+		return m, errors.Join(fmt.Errorf("the digest or step of %s does not match its content", manifestFile), err)
 	}
 	want := []string{hooksFile, networksFile, optimizerFile}
 	if m.Format <= FormatVersion && !slices.Equal(slices.Sorted(maps.Keys(m.Files)), want) {
@@ -88,7 +88,7 @@ func parseManifest(text []byte, name string) (m Manifest, err error) {
 	return m, nil
 }
 
-// Fits says why a whole checkpoint is not one that this program can use in a run of the method; the error wraps
+// Fits returns why this program cannot use a whole checkpoint in a run of the method, or nil; the error wraps
 // [ErrMisfit].
 func (m Manifest) Fits(method string) error {
 	if m.Format > FormatVersion {

@@ -15,17 +15,17 @@
 //
 // # Many callers
 //
-// An Encoder may be used from any number of goroutines. libtorch is owned by one thread of the process, so forward passes
-// take turns. Requests that wait for their turn are merged into batches of up to [BatchSize] images. Images are prepared
-// on the callers' side, at the same time as a forward pass.
+// An Encoder may be used from any number of goroutines. One thread of the process owns libtorch, so forward passes take
+// turns. Waiting requests are merged into batches of up to [BatchSize] images. The callers' goroutines prepare the
+// images, at the same time as a forward pass.
 //
 // # Precision
 //
-// Features are float32, not normalised, and computed in float32 whatever the run's precision was. The same batch of
-// images gives the same bits on the same machine. In another batch an image's features may differ in their last bits.
+// Features are float32, not normalised, and computed in float32 whatever the run's precision was. On one machine, the
+// same batch of images gives the same bits. In another batch an image's features may differ in their last bits.
 //
 // # Engine and device
 //
 // The first Open loads the engine library (see torch.Load). The network is on the CPU unless torch.Use chose another
-// device before; torch.SetThreads, inside torch.Scope, sets the number of threads.
+// device before. torch.SetThreads, inside torch.Scope, sets the number of threads.
 package encoder

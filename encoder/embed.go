@@ -14,18 +14,18 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// request is a part of what a caller wants embedded: at most a batch of images.
+// request is a part of a caller's images: at most a batch.
 type request struct {
 	ctx      context.Context
 	pixels   []float32 // normalised, images x 3 x size x size
 	images   int
 	features []float32  // images x Features, once done says nil
-	done     chan error // has room for the one answer, so that who answers never waits
+	done     chan error // has room for the one answer, so that the sender never waits
 }
 
-// Embed returns the features of images: a row of Features float32 values for each, in order, not normalised. Every image is
-// resized and cropped by [augment.EvalRecipe] and normalised by the training images' statistics first; the images are not
-// changed and not held on to. When ctx ends, Embed returns ctx's error at once.
+// Embed returns the features of images: for each, in order, a row of Features float32 values, not normalised. First it
+// resizes and crops every image by [augment.EvalRecipe] and normalises it by the training images' statistics. It does
+// not change or keep the images. When ctx ends, Embed returns ctx's error at once.
 func (e *Encoder) Embed(ctx context.Context, images []*augment.Image) ([][]float32, error) {
 	rows, err := e.embed(ctx, images)
 	if err != nil {
@@ -43,10 +43,11 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 		case m == nil:
 			return nil, fmt.Errorf("image %d is nil", i)
 		case m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H:
-			return nil, fmt.Errorf("image %d has %d bytes for %d x %d pixels: want 3 bytes a pixel", i, len(m.Pix), m.W, m.H)
+			return nil, fmt.Errorf("image %d has %d bytes for %d x %d pixels: want 3 bytes a pixel", i, len(m.Pix), m.W,
+				m.H)
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx) // a part that fails takes the others with it
+	ctx, cancel := context.WithCancel(ctx) // a part that fails cancels the others
 	defer cancel()
 	rows := make([][]float32, 0, len(images))
 	collect := func(r *request) error {
@@ -98,7 +99,7 @@ func (e *Encoder) prepare(ctx context.Context, images []*augment.Image) (*reques
 	return r, ctx.Err()
 }
 
-// wait returns when the request is computed, or its context ends.
+// wait returns when the request is computed or its context ends.
 func (r *request) wait() error {
 	select {
 	case err := <-r.done:
@@ -108,14 +109,14 @@ func (r *request) wait() error {
 	}
 }
 
-// add hands a request to the goroutine that computes what is waiting, which lives as long as something is.
+// add hands a request to the goroutine that computes waiting requests; it starts one if there is none.
 func (e *Encoder) add(r *request) error {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
 		return ErrClosed
 	}
-	if torch.InScope() { // libtorch's thread is the caller's: nobody else could compute
+	if torch.InScope() { // the caller is on libtorch's thread: no other goroutine could compute
 		e.mu.Unlock()
 		e.answer([]*request{r})
 		return nil
@@ -129,14 +130,14 @@ func (e *Encoder) add(r *request) error {
 	return nil
 }
 
-// turn computes batches of what is waiting until nothing is.
+// turn computes batches of waiting requests until none is left.
 func (e *Encoder) turn() {
 	for batch := e.take(); batch != nil; batch = e.take() {
 		e.answer(batch)
 	}
 }
 
-// take removes the requests of the next batch, or ends the turn with nil.
+// take removes the next batch from the waiting requests, or ends the turn with nil.
 func (e *Encoder) take() (batch []*request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -157,7 +158,7 @@ func (e *Encoder) take() (batch []*request) {
 	return batch
 }
 
-// answer computes a batch and tells whoever waits.
+// answer computes a batch and tells its callers.
 func (e *Encoder) answer(batch []*request) {
 	err := e.forward(batch)
 	for _, r := range batch {

@@ -23,8 +23,8 @@ import (
 // ErrClosed is wrapped by the errors of an Encoder that was closed.
 var ErrClosed = errors.New("the encoder is closed")
 
-// Encoder is a trained network with what it needs to know about its images. Its methods may be called from many
-// goroutines at once. It holds the network's weights until Close.
+// Encoder is a trained network and the preparation of its images. Its methods may be called from many goroutines at
+// once. It holds the network's weights until Close.
 type Encoder struct {
 	about     Description
 	batch     int
@@ -33,36 +33,36 @@ type Encoder struct {
 	normalize augment.Normalize
 	layer     nn.Layer
 	params    *nn.Params
-	freed     bool // params were freed; only libtorch's thread looks at it
+	freed     bool // params were freed; only libtorch's thread reads it
 
 	mu      sync.Mutex
 	closed  bool
 	waiting []*request
-	turning bool // a goroutine computes what is waiting
+	turning bool // a goroutine is computing waiting requests
 }
 
-// Description says what an Encoder is.
+// Description describes an Encoder.
 type Description struct {
 	Path string // the file, or the checkpoint's folder, that was read
-	Step int    // of the checkpoint; 0 for a file
+	Step int    // the checkpoint's step; 0 for a file
 	checkpoint.Encoder
 }
 
 // An Option changes how Open makes an Encoder.
 type Option func(*Encoder)
 
-// DefaultBatchSize is how many images go through the network at once without [BatchSize].
+// DefaultBatchSize is how many images go through the network at once if [BatchSize] does not set it.
 const DefaultBatchSize = 64
 
-// BatchSize sets how many images go through the network at once, at most. More need more memory, and are faster up to a
-// point.
+// BatchSize sets how many images go through the network at once, at most. Larger batches need more memory and are
+// faster, up to a point.
 func BatchSize(n int) Option { return func(e *Encoder) { e.batch = n } }
 
-// Methods adds objectives to the built-in ones: Open must know the one of a run whose checkpoint it reads.
+// Methods adds objectives to the built-in ones. Open must know the objective of a run to read its checkpoints.
 func Methods(own ...method.Entry) Option { return func(e *Encoder) { e.own = append(e.own, own...) } }
 
-// Open reads an encoder from an encoder.safetensors, or from the directory of a run: the one that the run exported when it
-// ended or was interrupted, and while there is none, that of the newest checkpoint that is whole.
+// Open reads an encoder from an encoder.safetensors, or from the directory of a run: the encoder that the run exported
+// when it ended or was interrupted or, while there is none, the encoder of the newest whole checkpoint.
 func Open(path string, options ...Option) (*Encoder, error) {
 	e := &Encoder{batch: DefaultBatchSize}
 	for _, o := range options {
@@ -121,7 +121,7 @@ func (d *Description) network() (parallax.Backbone, error) {
 	return s.New()
 }
 
-// build makes the network and gives it its weights.
+// build makes the network and loads its weights.
 func (e *Encoder) build(states []nn.State) error {
 	d := &e.about
 	body, err := d.network()
@@ -129,7 +129,8 @@ func (e *Encoder) build(states []nn.State) error {
 		return err
 	}
 	if n := body.Features(); n != d.Features {
-		return fmt.Errorf("its metadata says %d features, but %s of width %d has %d: the file is damaged", d.Features, d.Architecture, d.Width, n)
+		return fmt.Errorf("its metadata says %d features, but %s of width %d has %d: the file is damaged", d.Features,
+			d.Architecture, d.Width, n)
 	}
 	e.recipe = augment.EvalRecipe(d.Size)
 	for i := range 3 {
@@ -150,17 +151,17 @@ func (e *Encoder) build(states []nn.State) error {
 	return err
 }
 
-// Describe returns what the encoder is.
+// Describe returns the encoder's description.
 func (e *Encoder) Describe() Description { return e.about }
 
 // Features returns the width of a row of features.
 func (e *Encoder) Features() int { return e.about.Features }
 
-// Size returns the side, in pixels, to which images are brought before they enter the network.
+// Size returns the side, in pixels, to which images are resized before they enter the network.
 func (e *Encoder) Size() int { return e.about.Size }
 
-// Close frees the network. A forward pass that has begun is finished first; requests that wait for one fail with
-// [ErrClosed], as later ones do. Closing twice is no error.
+// Close frees the network. It waits for a forward pass that has begun; waiting and later requests fail with
+// [ErrClosed]. Closing twice is no error.
 func (e *Encoder) Close() error {
 	e.mu.Lock()
 	again := e.closed

@@ -29,13 +29,15 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-const side = 16 // of the test encoder's images
+const side = 16 // side of the test encoder's images
 
 // written is the metadata of the test encoder's file.
 func written() map[string]string {
 	return map[string]string{
-		"format": "pt", "architecture": "resnet8", "width": "4", "stem": "small", "norm": "batch", "features": "16", "size": fmt.Sprint(side),
-		"method": "simclr", "mean": fmt.Sprint([3]float64{0.5, 0.25, 0.125}), "std": fmt.Sprint([3]float64{0.2, 0.3, 0.1}),
+		"format": "pt", "architecture": "resnet8", "width": "4", "stem": "small", "norm": "batch",
+		"features": "16", "size": fmt.Sprint(side),
+		"method": "simclr", "mean": fmt.Sprint([3]float64{0.5, 0.25, 0.125}),
+		"std": fmt.Sprint([3]float64{0.2, 0.3, 0.1}),
 	}
 }
 
@@ -51,7 +53,8 @@ func network(p *nn.Params) parallax.Encoder {
 	for i := range values {
 		values[i] = float32(r.NormFloat64() + 0.3)
 	}
-	torch.NoGrad(func() { enc.Backbone.Forward(torch.FromFloat32(values, 8, 3, side, side)) }) // moves the running statistics
+	// Move the running statistics.
+	torch.NoGrad(func() { enc.Backbone.Forward(torch.FromFloat32(values, 8, 3, side, side)) })
 	return enc
 }
 
@@ -78,7 +81,7 @@ func write(t testing.TB, change func(metadata map[string]string)) string {
 	return path
 }
 
-// open opens the test encoder, and closes it with the test, when nothing may be left of it.
+// open opens the test encoder, closes it at the end of the test, and checks that nothing is left of it.
 func open(t testing.TB, options ...Option) *Encoder {
 	t.Helper()
 	path := write(t, nil)
@@ -94,7 +97,8 @@ func open(t testing.TB, options ...Option) *Encoder {
 		if after := live(t); after != before {
 			t.Errorf("%d tensors before, %d after", before, after)
 		}
-		for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > routines; time.Sleep(time.Millisecond) {
+		deadline := time.Now().Add(10 * time.Second)
+		for ; runtime.NumGoroutine() > routines; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Errorf("%d goroutines before, %d after", routines, runtime.NumGoroutine())
 				break
@@ -112,7 +116,7 @@ func live(t testing.TB) (n int) {
 	return n
 }
 
-// images draws n images, none of them of the network's size.
+// images draws n images, none of which has the network's size.
 func images(n int) []*augment.Image {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := make([]*augment.Image, n)
@@ -125,14 +129,15 @@ func images(n int) []*augment.Image {
 	return out
 }
 
-// evaluated is what eval.Embed makes of images, in batches of n.
+// evaluated returns what eval.Embed computes for images, in batches of n.
 func evaluated(t *testing.T, images []*augment.Image, n int) [][]float32 {
 	t.Helper()
 	recipe := augment.EvalRecipe(side)
 	normalize := augment.Normalize{Mean: [3]float32{0.5, 0.25, 0.125}, Std: [3]float32{0.2, 0.3, 0.1}}
 	var batches iter.Seq2[eval.Batch, error] = func(yield func(eval.Batch, error) bool) {
 		for part := range slices.Chunk(images, n) {
-			b := eval.Batch{Pixels: make([]float32, len(part)*3*side*side), Shape: [4]int{len(part), 3, side, side}, Labels: make([]int, len(part))}
+			b := eval.Batch{Pixels: make([]float32, len(part)*3*side*side), Shape: [4]int{len(part), 3, side, side},
+				Labels: make([]int, len(part))}
 			for i, m := range part {
 				normalize.CHW(b.Pixels[i*3*side*side:], recipe.View(m, nil))
 			}
@@ -164,14 +169,16 @@ func equal(a, b [][]float32) bool {
 	return slices.EqualFunc(a, b, func(a, b []float32) bool { return slices.Equal(a, b) })
 }
 
-// near says whether rows are equal but for the last bits, in which the batch shows.
+// near reports whether rows are equal except in the last bits, which depend on the batch.
 func near(a, b [][]float32) bool {
 	return slices.EqualFunc(a, b, func(a, b []float32) bool {
-		return slices.EqualFunc(a, b, func(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-4*(1+math.Abs(float64(b))) })
+		return slices.EqualFunc(a, b, func(a, b float32) bool {
+			return math.Abs(float64(a-b)) <= 1e-4*(1+math.Abs(float64(b)))
+		})
 	})
 }
 
-// The features are those of the product's own evaluation, bit for bit.
+// The features are bit-identical to those of the evaluation.
 func TestEmbed(t *testing.T) {
 	const batch = 4
 	e := open(t, BatchSize(batch))
@@ -194,7 +201,8 @@ func TestEmbed(t *testing.T) {
 	}
 	want := Description{
 		Path: e.about.Path,
-		Encoder: checkpoint.Encoder{Architecture: "resnet8", Width: 4, Stem: "small", Norm: "batch", Features: 16, Size: side, Method: "simclr",
+		Encoder: checkpoint.Encoder{Architecture: "resnet8", Width: 4, Stem: "small", Norm: "batch", Features: 16,
+			Size: side, Method: "simclr",
 			Mean: [3]float64{0.5, 0.25, 0.125}, Std: [3]float64{0.2, 0.3, 0.1}},
 	}
 	if got := e.Describe(); got != want || filepath.Base(got.Path) != run.EncoderFile {
@@ -202,7 +210,7 @@ func TestEmbed(t *testing.T) {
 	}
 }
 
-// Inside a Scope libtorch's thread is the caller's.
+// Inside a Scope the caller is on libtorch's thread.
 func TestEmbedInScope(t *testing.T) {
 	e := open(t, BatchSize(2))
 	all := images(5)
@@ -245,7 +253,7 @@ func TestManyCallers(t *testing.T) {
 	callers.Wait()
 }
 
-// What waits while libtorch is busy goes through the network together.
+// Requests that wait while libtorch is busy go through the network together.
 func TestMerging(t *testing.T) {
 	e := open(t, BatchSize(8))
 	pending := make([]*request, 0, 6)
@@ -257,7 +265,7 @@ func TestMerging(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 1 {
-			cancel() // nobody waits for it any more
+			cancel() // the caller gives up
 		}
 		pending = append(pending, r)
 	}
@@ -353,7 +361,8 @@ func TestEmbedErrors(t *testing.T) {
 		"image 0 has 5 bytes": {{W: 2, H: 1, Pix: make([]uint8, 5)}},
 		"0 x 4 pixels":        {augment.NewImage(0, 4)},
 	} {
-		if _, err := e.Embed(context.Background(), all); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if _, err := e.Embed(context.Background(), all); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %v, want one line with %q", err, want)
 		}
 	}
@@ -369,7 +378,8 @@ func TestOpenErrors(t *testing.T) {
 	half := filepath.Join(dir, "half.safetensors")
 	unfinished := filepath.Join(dir, "unfinished")
 	if err := errors.Join(os.WriteFile(half, text[:len(text)/2], 0o666), os.Mkdir(unfinished, 0o777),
-		os.WriteFile(filepath.Join(unfinished, run.ConfigFile), []byte("method: {name: simclr}\n"), 0o666)); err != nil {
+		os.WriteFile(filepath.Join(unfinished, run.ConfigFile), []byte("method: {name: simclr}\n"),
+			0o666)); err != nil {
 		t.Fatal(err)
 	}
 	before := live(t)

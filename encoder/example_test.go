@@ -15,7 +15,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Features of three images. A real program gives the directory of a run to Open.
+// Features of three images. A real program passes the directory of a run to Open.
 func Example() {
 	path, err := untrained()
 	if err != nil {
@@ -41,7 +41,7 @@ func Example() {
 	// resnet8: 3 images, 32 features each
 }
 
-// untrained writes a network that has learnt nothing into a file, in place of a run's.
+// untrained writes an untrained network into a file, instead of a run's.
 func untrained() (path string, err error) {
 	dir, err := os.MkdirTemp("", "encoder")
 	if err != nil {
@@ -61,7 +61,8 @@ func untrained() (path string, err error) {
 		defer p.Free()
 		network.Build(p)
 		return nn.WriteStates(f, p.State(), map[string]string{
-			"architecture": "resnet8", "width": "8", "stem": "small", "norm": "batch", "features": "32", "size": "32", "mean": "[0.5 0.5 0.5]", "std": "[0.2 0.2 0.2]",
+			"architecture": "resnet8", "width": "8", "stem": "small", "norm": "batch",
+			"features": "32", "size": "32", "mean": "[0.5 0.5 0.5]", "std": "[0.2 0.2 0.2]",
 		})
 	})
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// openCheckpoint reads the encoder of a run that has exported none yet, from the newest checkpoint that is whole. text is the
-// run's config. Which of the networks is the encoder, a momentum teacher for one, only the method knows: it builds them all.
+// openCheckpoint reads the encoder of a run that has not exported one yet, from the newest whole checkpoint. text is
+// the run's config. Only the method knows which of its networks is the encoder (it may be a momentum teacher), so the
+// method builds them all.
 func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 	name, err := config.MethodOf(text, config.File)
 	if err != nil {
@@ -35,10 +36,11 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	e.about = Description{Path: checkpoint.Path(dir, checkpoint.Name(saved.Step)), Step: saved.Step, Encoder: checkpoint.Encoder{
+	e.about = Description{Path: checkpoint.Path(dir, checkpoint.Name(saved.Step)), Step: saved.Step}
+	e.about.Encoder = checkpoint.Encoder{
 		Architecture: c.Backbone.Name, Width: c.Backbone.Width, Stem: c.Backbone.Stem, Norm: c.Backbone.Norm,
 		Size: c.Data.Size, Method: name, Mean: c.Data.Mean, Std: c.Data.Std,
-	}}
+	}
 	body, err := e.about.network()
 	if err != nil {
 		return err
@@ -49,7 +51,8 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 		params := nn.NewParams(0, torch.F32)
 		defer params.Free()
 		enc := m.Build(&parallax.Build{
-			Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch, Images: c.Data.Images, Steps: max(1, c.Train.MaxSteps),
+			Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch, Images: c.Data.Images,
+			Steps: max(1, c.Train.MaxSteps),
 		})
 		if err := params.Load(saved.Networks); err != nil {
 			return fmt.Errorf("the weights do not fit the network: %w", err)
@@ -64,7 +67,7 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 	return e.build(states)
 }
 
-// method is the objective of a name, the caller's own before the built-in ones.
+// method returns the objective called name; the caller's own come before the built-in ones.
 func (e *Encoder) method(name string) (method.Entry, error) {
 	for _, own := range e.own {
 		if own.Name == name {
@@ -74,20 +77,22 @@ func (e *Encoder) method(name string) (method.Entry, error) {
 	return method.Find(name)
 }
 
-// newest is the newest checkpoint of the run in dir that is whole.
+// newest returns the newest whole checkpoint of the run in dir.
 func newest(dir, method string) (*checkpoint.Checkpoint, error) {
 	names, err := checkpoint.List(dir)
 	if err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("the run has no checkpoint yet: wait for its first, or go on with it, parallax pretrain --resume %s", dir)
+		return nil, fmt.Errorf("the run has no checkpoint yet: wait for the first, or resume the run: "+
+			"parallax pretrain --resume %s", dir)
 	}
 	for _, name := range slices.Backward(names) {
 		var c *checkpoint.Checkpoint
-		if c, err = checkpoint.ReadNetworks(checkpoint.Path(dir, name), method); err == nil || errors.Is(err, checkpoint.ErrMisfit) {
+		if c, err = checkpoint.ReadNetworks(checkpoint.Path(dir, name), method); err == nil ||
+			errors.Is(err, checkpoint.ErrMisfit) {
 			return c, err
 		}
 	}
-	return nil, fmt.Errorf("none of the run's %d checkpoints can be read, the oldest because: %w", len(names), err)
+	return nil, fmt.Errorf("none of the run's %d checkpoints can be read; the oldest: %w", len(names), err)
 }

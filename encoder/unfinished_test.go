@@ -20,8 +20,8 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// A run that was killed has checkpoints, and no encoder.safetensors. Its encoder is that of the newest whole checkpoint: of
-// DINO the teacher, of an objective of the caller's own what that says.
+// A killed run has checkpoints and no encoder.safetensors. Its encoder is that of the newest whole checkpoint: DINO's
+// teacher, or what the caller's own objective says.
 func TestUnfinished(t *testing.T) {
 	simclr, err := method.Find("simclr")
 	if err != nil {
@@ -38,14 +38,16 @@ func TestUnfinished(t *testing.T) {
 		settings []pretrain.Setting
 	}{
 		{"dino", []pretrain.Setting{
-			pretrain.Set("method.outputs", 16), pretrain.Set("method.hidden", 16), pretrain.Set("method.bottleneck", 8), pretrain.Set("method.small_crops", 0),
+			pretrain.Set("method.outputs", 16), pretrain.Set("method.hidden", 16), pretrain.Set("method.bottleneck", 8),
+			pretrain.Set("method.small_crops", 0),
 		}},
 		{own.Name, nil},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		if _, err := pretrain.Run(context.Background(), &pretrain.Request{
 			Preset: "tiny-cpu", Methods: []method.Entry{own}, Settings: append([]pretrain.Setting{
-				pretrain.Set("method.name", c.name), pretrain.Set("data.path", "synthetic:32"), pretrain.Set("data.size", 16),
+				pretrain.Set("method.name", c.name), pretrain.Set("data.path", "synthetic:32"),
+				pretrain.Set("data.size", 16),
 				pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 16), pretrain.Set("train.threads", 1),
 				pretrain.Set("train.max_steps", 4), pretrain.Set("train.save_every", 2), pretrain.Set("train.keep", 2),
 			}, c.settings...),
@@ -86,7 +88,8 @@ func TestUnfinished(t *testing.T) {
 			t.Errorf("%s: after the damage of step 4, step %d (%v)", c.name, about.Step, err)
 		}
 		damage(t, dir, 2)
-		if _, _, err := embed(); err == nil || !strings.Contains(err.Error(), "none of the run's") || strings.Contains(err.Error(), "\n") {
+		if _, _, err := embed(); err == nil || !strings.Contains(err.Error(), "none of the run's") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: after the damage of all: %v", c.name, err)
 		}
 		if err := os.RemoveAll(filepath.Join(dir, run.CheckpointsDir)); err != nil {
@@ -98,7 +101,7 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
-// damage turns over one bit of a checkpoint's networks.
+// damage flips one bit of a checkpoint's networks.
 func damage(t *testing.T, dir string, step int) {
 	t.Helper()
 	path := filepath.Join(checkpoint.Path(dir, checkpoint.Name(step)), "model.safetensors")
