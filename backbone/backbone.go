@@ -15,8 +15,8 @@ import (
 type Spec struct {
 	Name string // as in --backbone
 	// Width is the number of channels of the first stage; all other stages scale with it. It is 64 in the ResNets'
-	// papers, and 16 in their networks for CIFAR-10 (resnet8, resnet20) and for training on two CPU cores. A wide ResNet
-	// has 16 times the widening factor; a ViT has the width of an attention head, 64 in the papers.
+	// papers, and 16 in their networks for CIFAR-10 (resnet8, resnet20) and for training on two CPU cores. A wide
+	// ResNet has 16 times the widening factor; a ViT has the width of an attention head, 64 in the papers.
 	Width    int
 	Stem     Stem    // usually the [Entry]'s
 	Norm     nn.Norm // after, or before, every convolution; a ViT has layer norm

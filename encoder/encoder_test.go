@@ -389,7 +389,7 @@ func TestOpenErrors(t *testing.T) {
 		unfinished:                      "it lacks",
 		half:                            "half.safetensors",
 		set("architecture", "resnet88"): `"resnet8"?`,
-		set("architecture", ""):         "which network",
+		set("architecture", ""):         "does not name the network",
 		set("architecture", "resnet18"): "16 features, but resnet18 of width 4 has 32",
 		set("width", "8"):               "32",
 		set("width", "a few"):           `width "a few"`,
