@@ -18,13 +18,13 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// rating is what a hook has rated the weights of a step.
+// rating is a hook's rating of the weights of a step; see Progress.Score.
 type rating struct {
 	score, slack float64
 	known        bool
 }
 
-// save writes a checkpoint of the current step, unless there is one, and forgets old ones.
+// save writes a checkpoint of the current step, unless there is one, and removes old checkpoints.
 func (t *Trainer) save() error {
 	if t.saved == t.step {
 		return nil
@@ -52,7 +52,7 @@ func (t *Trainer) save() error {
 	}
 	kept := []string{t.best.Checkpoint}
 	if t.Config.Train.OnCollapse == config.Rewind {
-		kept = append(kept, t.sound) // the run would go back to it
+		kept = append(kept, t.sound) // the run may go back to it
 	}
 	if err := checkpoint.Prune(t.Dir.Path(), t.step, t.Config.Train.Keep, kept...); err != nil {
 		return err
@@ -62,7 +62,8 @@ func (t *Trainer) save() error {
 
 // write makes the checkpoint of the current step and returns its name.
 func (t *Trainer) write() (string, error) {
-	c := &checkpoint.Checkpoint{Manifest: checkpoint.Manifest{Method: t.Config.Method.Name, Step: t.step, Doubt: t.doubted}}
+	c := &checkpoint.Checkpoint{}
+	c.Manifest = checkpoint.Manifest{Method: t.Config.Method.Name, Step: t.step, Doubt: t.doubted}
 	if t.rating.known {
 		c.Score = &t.rating.score
 	}
@@ -70,7 +71,8 @@ func (t *Trainer) write() (string, error) {
 		c.Networks, c.Optimizer = t.params.State(), t.optimizer.State()
 		for _, h := range t.Hooks {
 			if k, ok := h.(Keeper); ok {
-				c.Hooks = append(c.Hooks, renamed(k.State(), func(name string) string { return h.Name() + "/" + name })...)
+				states := renamed(k.State(), func(name string) string { return h.Name() + "/" + name })
+				c.Hooks = append(c.Hooks, states...)
 			}
 		}
 		return nil
@@ -80,8 +82,9 @@ func (t *Trainer) write() (string, error) {
 	return checkpoint.Write(t.Dir.Path(), c)
 }
 
-// Resume loads the newest checkpoint that is whole. A damaged one is reported through warn and passed over. Without any
-// checkpoint the run starts at step 0.
+// Resume loads the newest undamaged checkpoint. It reports each damaged one through warn. Without any checkpoint the
+// run starts at step 0. Resume fails when every checkpoint is damaged, or when the newest undamaged one is of another
+// run or a newer program.
 func (t *Trainer) Resume(warn func(string)) error {
 	names, err := checkpoint.List(t.Dir.Path())
 	if err != nil {
@@ -100,7 +103,8 @@ func (t *Trainer) Resume(warn func(string)) error {
 		warn(fmt.Sprintf("checkpoint %s is damaged (%v): going back to the one before", name, err))
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("none of the %d checkpoints in %s can be read: start again with another --out", len(names), t.Dir.Path(run.CheckpointsDir))
+		return fmt.Errorf("none of the %d checkpoints in %s can be read: start again with another --out",
+			len(names), t.Dir.Path(run.CheckpointsDir))
 	}
 	return nil
 }
@@ -130,7 +134,8 @@ func (t *Trainer) load(name string) (m checkpoint.Manifest, err error) {
 					own = append(own, s)
 				}
 			}
-			if err := k.Load(renamed(own, func(name string) string { return strings.TrimPrefix(name, prefix) })); err != nil {
+			local := renamed(own, func(name string) string { return strings.TrimPrefix(name, prefix) })
+			if err := k.Load(local); err != nil {
 				return fmt.Errorf("%w: %s: %w", checkpoint.ErrMisfit, h.Name(), err)
 			}
 		}
@@ -138,8 +143,8 @@ func (t *Trainer) load(name string) (m checkpoint.Manifest, err error) {
 	})
 }
 
-// loadBest reads which checkpoint was the best. One that is gone, or from after the step, is forgotten; a damaged file
-// will be written anew.
+// loadBest reads which checkpoint is the best. It ignores a checkpoint that no longer exists or is newer than the
+// current step. It ignores a damaged file as well: the next save replaces it.
 func (t *Trainer) loadBest() error {
 	b, err := checkpoint.ReadBest(t.Dir.Path())
 	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) && !errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +159,7 @@ func (t *Trainer) loadBest() error {
 	return nil
 }
 
-// export writes the backbone on its own.
+// export writes the backbone alone, for other programs.
 func (t *Trainer) export() error {
 	var states []nn.State
 	if err := torch.Scope(func() error {

@@ -27,19 +27,20 @@ import (
 
 var checkpointFiles = []string{"hooks.safetensors", "manifest.json", "model.safetensors", "optimizer.safetensors"}
 
-// saved is a finished run of 6 steps with checkpoints at 2, 4 and 6.
+// saved makes a finished run of 6 steps with checkpoints at steps 2, 4 and 6.
 func saved(t *testing.T) (j job, dir string) {
 	t.Helper()
 	j = job{set: func(c *config.Config) { c.Train.MaxSteps, c.Train.SaveEvery, c.Train.Keep = 6, 2, 3 }}
 	j.hooks = []train.Hook{&average{}}
 	dir = j.whole(t)
-	if diff := cmp.Diff([]string{stepFolder(2), stepFolder(4), stepFolder(6)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+	steps := []string{stepFolder(2), stepFolder(4), stepFolder(6)}
+	if diff := cmp.Diff(steps, folders(t, dir, run.CheckpointsDir)); diff != "" {
 		t.Fatal(diff)
 	}
 	return j, dir
 }
 
-// copied is a copy of a run, to be damaged.
+// copied makes a copy of a run, to be damaged.
 func copied(t *testing.T, dir string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "copy")
@@ -47,7 +48,7 @@ func copied(t *testing.T, dir string) string {
 	return to
 }
 
-// resumed goes on with a copy and returns from which step, and the warnings.
+// resumed resumes the run in dir and returns the step from which it continued, and the warnings.
 func resumed(t *testing.T, j job, dir string) (step int, warnings []string, err error) {
 	t.Helper()
 	j.hooks = []train.Hook{&average{}}
@@ -61,12 +62,12 @@ func resumed(t *testing.T, j job, dir string) (step int, warnings []string, err 
 	return step, warnings, nil
 }
 
-// Whatever happens to a file of the newest checkpoint, the run goes on from the one before and ends as if nothing had.
+// Whatever damages a file of the newest checkpoint, the run resumes from the one before and ends with the same bytes.
 func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 	j, dir := saved(t)
 	type damage struct {
 		name string
-		do   func(text []byte) []byte // nil: the file goes
+		do   func(text []byte) []byte // nil: the file is removed
 	}
 	damages := []damage{
 		{"removed", nil},
@@ -98,8 +99,9 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 				}
 				step, warnings, err := resumed(t, j, broken)
 				must(t, err)
-				if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], stepFolder(6)) || strings.Contains(warnings[0], "\n") {
-					t.Errorf("it went on from step %d with the warnings %q", step, warnings)
+				if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], stepFolder(6)) ||
+					strings.Contains(warnings[0], "\n") {
+					t.Errorf("it resumed from step %d with the warnings %q", step, warnings)
 				}
 				same(t, dir, broken, 6)
 			})
@@ -107,7 +109,7 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 	}
 }
 
-// No byte of a manifest can be wrong without being seen: it says which step the weights are of.
+// A change of any byte of a manifest is noticed. The manifest says to which step the weights belong.
 func TestEveryByteOfTheManifestCounts(t *testing.T) {
 	j, dir := saved(t)
 	broken := copied(t, dir)
@@ -125,20 +127,22 @@ func TestEveryByteOfTheManifestCounts(t *testing.T) {
 			t.Fatalf("byte %d of the manifest, now %q: %v", at, other[at], err)
 		}
 		if tr.Step() != 4 || warnings != 1 {
-			t.Errorf("byte %d of the manifest, now %q: it goes on from step %d with %d warnings", at, other[at], tr.Step(), warnings)
+			t.Errorf("byte %d of the manifest, now %q: it resumes from step %d with %d warnings",
+				at, other[at], tr.Step(), warnings)
 		}
 		must(t, closeAll())
 	}
 }
 
-// A checkpoint under another step's name is of neither.
+// A checkpoint under another step's name is damaged.
 func TestRenamedCheckpoint(t *testing.T) {
 	j, dir := saved(t)
-	must(t, os.Rename(filepath.Join(dir, run.CheckpointsDir, stepFolder(6)), filepath.Join(dir, run.CheckpointsDir, stepFolder(5))))
+	all := filepath.Join(dir, run.CheckpointsDir)
+	must(t, os.Rename(filepath.Join(all, stepFolder(6)), filepath.Join(all, stepFolder(5))))
 	step, warnings, err := resumed(t, j, dir)
 	must(t, err)
 	if step != 4 || len(warnings) != 1 || !strings.Contains(warnings[0], stepFolder(5)) {
-		t.Errorf("it went on from step %d with the warnings %q", step, warnings)
+		t.Errorf("it resumed from step %d with the warnings %q", step, warnings)
 	}
 }
 
@@ -154,13 +158,13 @@ func TestNoCheckpointIsLeft(t *testing.T) {
 	}
 }
 
-// After going past damaged checkpoints, new ones must not be forgotten in favour of those.
+// After a resume past damaged checkpoints, new checkpoints must not be removed in favour of the damaged ones.
 func TestDamagedCheckpointsAreNotTheNewest(t *testing.T) {
 	j, dir := saved(t)
 	for _, step := range []int{4, 6} {
 		must(t, os.Remove(filepath.Join(dir, run.CheckpointsDir, stepFolder(step), "manifest.json")))
 	}
-	j.set = func(c *config.Config) { // nothing is rated, so none is kept for being the best
+	j.set = func(c *config.Config) { // nothing is rated, so no checkpoint is kept as the best
 		c.Train.MaxSteps, c.Train.SaveEvery, c.Train.Keep, c.Train.EvalEvery = 6, 1, 1, 100
 	}
 	j, ctx := j.stopAt(t.Context(), 3)
@@ -175,11 +179,11 @@ func TestDamagedCheckpointsAreNotTheNewest(t *testing.T) {
 	step, _, err := resumed(t, j, dir)
 	must(t, err)
 	if step != 3 {
-		t.Errorf("it went on from step %d: the checkpoint of step 3 is gone", step)
+		t.Errorf("it resumed from step %d: the checkpoint of step 3 is gone", step)
 	}
 }
 
-// A crash while a checkpoint is written leaves a folder of another name: it is not read, and goes with the next save.
+// A crash while a checkpoint is written leaves a folder of another name. It is not read, and the next save removes it.
 func TestHalfWrittenCheckpoint(t *testing.T) {
 	j, dir := saved(t)
 	newest := filepath.Join(dir, run.CheckpointsDir, stepFolder(6))
@@ -191,15 +195,16 @@ func TestHalfWrittenCheckpoint(t *testing.T) {
 	step, warnings, err := resumed(t, j, dir)
 	must(t, err)
 	if step != 4 || len(warnings) != 0 {
-		t.Errorf("it went on from step %d with the warnings %q", step, warnings)
+		t.Errorf("it resumed from step %d with the warnings %q", step, warnings)
 	}
-	if diff := cmp.Diff([]string{stepFolder(2), stepFolder(4), stepFolder(6)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+	steps := []string{stepFolder(2), stepFolder(4), stepFolder(6)}
+	if diff := cmp.Diff(steps, folders(t, dir, run.CheckpointsDir)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// alterManifest changes a checkpoint's manifest as another program would have written it, with the digest that goes with it:
-// the SHA-256 of its JSON without the digest, keys sorted, no spaces.
+// alterManifest changes a checkpoint's manifest as another program would have written it, with the digest that goes
+// with it: the SHA-256 of its JSON without the digest, keys sorted, no spaces.
 func alterManifest(t *testing.T, dir string, step int, alter func(fields map[string]any)) {
 	t.Helper()
 	path := filepath.Join(dir, run.CheckpointsDir, stepFolder(step), "manifest.json")
@@ -218,7 +223,7 @@ func alterManifest(t *testing.T, dir string, step int, alter func(fields map[str
 	must(t, os.WriteFile(path, text, 0o666))
 }
 
-// What is whole but of another run or program is refused: going back would not help.
+// An undamaged checkpoint of another run or program is refused: an older one would not fit either.
 func TestForeignCheckpointIsRefused(t *testing.T) {
 	j, dir := saved(t)
 	refused := func(name string, j job, alter func(fields map[string]any), want ...string) {
@@ -241,16 +246,19 @@ func TestForeignCheckpointIsRefused(t *testing.T) {
 			t.Fatalf("step %d, warnings %q, error %v", step, warnings, err)
 		}
 	})
-	refused("newer format", j, func(fields map[string]any) { fields["format"], fields["shards"] = checkpoint.FormatVersion+1, 4 },
+	refused("newer format", j,
+		func(fields map[string]any) { fields["format"], fields["shards"] = checkpoint.FormatVersion+1, 4 },
 		fmt.Sprintf("format %d", checkpoint.FormatVersion+1), "use a newer Parallax")
-	refused("other method's checkpoint", j, func(fields map[string]any) { fields["method"] = "byol" }, "is of byol, not simclr")
+	refused("other method's checkpoint", j,
+		func(fields map[string]any) { fields["method"] = "byol" }, "is of byol, not simclr")
 
 	other := j
 	other.method = "simsiam"
 	refused("other method", other, nil, "is of simclr, not simsiam")
 	wider := j
 	wider.set = func(c *config.Config) { j.set(c); c.Backbone.Width = 16 }
-	refused("other width", wider, nil, "the checkpoint does not fit the run", "backbone.conv1.weight", "[8 3 3 3]", "[16 3 3 3]")
+	refused("other width", wider, nil,
+		"the checkpoint does not fit the run", "backbone.conv1.weight", "[8 3 3 3]", "[16 3 3 3]")
 	adam := j
 	adam.set = func(c *config.Config) { j.set(c); c.Optim.Name = "adam" }
 	refused("other optimiser", adam, nil, "the checkpoint does not fit the run", "optimiser")
@@ -289,7 +297,7 @@ func TestRetention(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			j := job{set: func(cfg *config.Config) { cfg.Train.SaveEvery, cfg.Train.Keep = 1, c.keep }}
 			j.hooks = []train.Hook{c.marks}
-			// Stopped and resumed on the way: what was the best must not be forgotten.
+			// The run is stopped and resumed on the way, and must not forget its best checkpoint.
 			first, ctx := j.stopAt(t.Context(), 7)
 			dir := filepath.Join(t.TempDir(), "run")
 			if err := first.run(t, ctx, dir, false); !errors.Is(err, errStop) {
@@ -323,7 +331,9 @@ func TestRetention(t *testing.T) {
 			must(t, err)
 			var got, want map[string]any
 			must(t, json.Unmarshal(text, &got))
-			want = map[string]any{"checkpoint": stepFolder(c.best), "step": float64(c.best), "score": c.score, "highest": c.score}
+			want = map[string]any{
+				"checkpoint": stepFolder(c.best), "step": float64(c.best), "score": c.score, "highest": c.score,
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: %s", run.BestFile, diff)
 			}
@@ -348,7 +358,9 @@ func TestEncoderFile(t *testing.T) {
 	if diff := cmp.Diff(want, shapes); diff != "" {
 		t.Error(diff)
 	}
-	for key, value := range map[string]string{"architecture": "tiny", "width": "8", "features": "8", "method": "byol", "size": "16", "format": "pt"} {
+	for key, value := range map[string]string{
+		"architecture": "tiny", "width": "8", "features": "8", "method": "byol", "size": "16", "format": "pt",
+	} {
 		if metadata[key] != value {
 			t.Errorf("metadata %s is %q, want %q", key, metadata[key], value)
 		}

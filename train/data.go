@@ -11,7 +11,7 @@ import (
 	"github.com/parallax-ssl/parallax/dataset"
 )
 
-// prepareData makes the loader give the method what it asks for beside views of each image: pairs, labelled batches.
+// prepareData prepares what a method needs beyond views of each image: pairs of images, or labelled batches.
 func (t *Trainer) prepareData() error {
 	if p, ok := parallax.As[parallax.Pairer](t.Method); ok {
 		t.Loader.Pair = p.Pair
@@ -22,7 +22,8 @@ func (t *Trainer) prepareData() error {
 	}
 	t.spec = s.Support()
 	if t.spec.Views < 1 || t.spec.Views > len(t.Loader.Recipes) {
-		return fmt.Errorf("%s asks for %d views of labelled images: there are recipes for %d", t.Config.Method.Name, t.spec.Views, len(t.Loader.Recipes))
+		return fmt.Errorf("%s asks for %d views of labelled images: there are recipes for %d",
+			t.Config.Method.Name, t.spec.Views, len(t.Loader.Recipes))
 	}
 	var err error
 	t.supports, err = dataset.NewBalanced(&dataset.Loader{
@@ -35,8 +36,8 @@ func (t *Trainer) prepareData() error {
 	return nil
 }
 
-// openSupports begins to read labelled batches, the first for the current step; stop ends that. It does not end with ctx,
-// since a step that has begun is finished.
+// openSupports begins to read labelled batches, from the current step's on, until stop is called. The end of ctx does
+// not end the reading, because a step that has begun is finished.
 func (t *Trainer) openSupports(ctx context.Context) (stop func()) {
 	if t.supports == nil {
 		t.support = func() (*dataset.Batch, error) { return nil, nil }
@@ -54,7 +55,7 @@ func (t *Trainer) openSupports(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// labelled is a labelled batch as a Step has it.
+// labelled converts a labelled batch to the form that a Step has.
 func (t *Trainer) labelled(b *dataset.Batch) *parallax.Support {
 	s := &parallax.Support{Views: tensors(b), Classes: t.supports.Classes()}
 	for row := range b.Labels {

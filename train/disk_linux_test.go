@@ -16,7 +16,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// smallDisk mounts an empty file system of 256 KiB. Where that is not permitted the test is skipped.
+// smallDisk mounts an empty file system of 256 KiB. The test is skipped if that is not permitted.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	path := t.TempDir()
@@ -35,7 +35,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// fill writes zeros until the disk is full, and then gives some room back.
+// fill writes zeros until the disk is full, and then frees room bytes.
 func fill(path string, room int64) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -48,9 +48,9 @@ func fill(path string, room int64) error {
 	return errors.Join(f.Truncate(max(0, n-room)), f.Close())
 }
 
-// On a full disk the run ends with one line that says what to do; the checkpoint before it is whole and goes on.
+// On a full disk the run ends with one line that says what to do. Its last checkpoint is undamaged and can be resumed.
 func TestFullDisk(t *testing.T) {
-	const page = 4 << 10 // what a file takes at least; the files of a checkpoint are four
+	const page = 4 << 10 // the least that a file takes; a checkpoint has four files
 	for _, c := range []struct {
 		room               int64
 		steps, saves, logs int
@@ -60,7 +60,7 @@ func TestFullDisk(t *testing.T) {
 		{page, 10, 2, 100, "saving a checkpoint"},
 		{2 * page, 10, 2, 100, "saving a checkpoint"},
 		{3 * page, 10, 2, 100, "saving a checkpoint"},
-		{0, 79, 40, 1, "writing "}, // a line of metrics or of TensorBoard's
+		{0, 79, 40, 1, "writing "}, // a line of metrics.jsonl or a record of TensorBoard
 	} {
 		t.Run(fmt.Sprintf("%d bytes left, logging every %d", c.room, c.logs), func(t *testing.T) {
 			disk := smallDisk(t)

@@ -22,8 +22,11 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// poisoned is a method that reports terms and whose loss changes at one step.
-func poisoned(at int, poison func(s *parallax.Step, loss torch.Tensor, z []torch.Tensor) torch.Tensor) func(parallax.Method) parallax.Method {
+// poison changes the loss of a method.
+type poison = func(s *parallax.Step, loss torch.Tensor, z []torch.Tensor) torch.Tensor
+
+// poisoned wraps a method so that its loss changes at one step.
+func poisoned(at int, poison poison) func(parallax.Method) parallax.Method {
 	return func(m parallax.Method) parallax.Method {
 		return around{Method: m, loss: func(s *parallax.Step, loss torch.Tensor, z []torch.Tensor) torch.Tensor {
 			if s.At != at {
@@ -34,9 +37,10 @@ func poisoned(at int, poison func(s *parallax.Step, loss torch.Tensor, z []torch
 	}
 }
 
-// A loss that is no number ends the run, says in which term it was seen first, and leaves the checkpoints alone.
+// A loss that is not finite ends the run. The error names the first such term, and the checkpoints stay as they are.
 func TestNonFiniteLoss(t *testing.T) {
-	add := func(values map[string]float64, order ...string) func(s *parallax.Step, loss torch.Tensor, z []torch.Tensor) torch.Tensor {
+	values := map[string]float64{"good": 1, "bad": math.NaN(), "worse": math.Inf(1)}
+	add := func(order ...string) poison {
 		return func(s *parallax.Step, loss torch.Tensor, _ []torch.Tensor) torch.Tensor {
 			for _, name := range order {
 				term := torch.Full(values[name], torch.F32)
@@ -48,17 +52,18 @@ func TestNonFiniteLoss(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, term string
-		poison     func(s *parallax.Step, loss torch.Tensor, z []torch.Tensor) torch.Tensor
+		poison     poison
 	}{
-		{"a term", "bad", add(map[string]float64{"good": 1, "bad": math.NaN(), "worse": math.Inf(1)}, "good", "bad", "worse")},
-		{"infinite", "worse", add(map[string]float64{"good": 1, "bad": math.NaN(), "worse": math.Inf(1)}, "good", "worse", "bad")},
+		{"a term", "bad", add("good", "bad", "worse")},
+		{"infinite", "worse", add("good", "worse", "bad")},
 		{"only the loss", "loss", func(_ *parallax.Step, loss torch.Tensor, _ []torch.Tensor) torch.Tensor {
 			return loss.Scale(math.NaN())
 		}},
-		// √x at 0 is finite and its slope is not: the weights become NaN, and the loss would a step later.
-		{"a gradient", "backbone.conv1.weight", func(_ *parallax.Step, loss torch.Tensor, z []torch.Tensor) torch.Tensor {
-			return loss.Add(z[0].Scale(0).Sum().Sqrt())
-		}},
+		// √x is finite at 0 but its slope is not: the weights become NaN one step before the loss would.
+		{"a gradient", "backbone.conv1.weight",
+			func(_ *parallax.Step, loss torch.Tensor, z []torch.Tensor) torch.Tensor {
+				return loss.Add(z[0].Scale(0).Sum().Sqrt())
+			}},
 	} {
 		for _, accumulate := range []int{1, 2} {
 			t.Run(c.name, func(t *testing.T) {
@@ -80,7 +85,8 @@ func TestNonFiniteLoss(t *testing.T) {
 				}
 				oneLine(t, err, `"`+c.term+`"`, "lower the learning rate")
 
-				if diff := cmp.Diff([]string{stepFolder(2), stepFolder(4)}, folders(t, dir, run.CheckpointsDir)); diff != "" {
+				left := folders(t, dir, run.CheckpointsDir)
+				if diff := cmp.Diff([]string{stepFolder(2), stepFolder(4)}, left); diff != "" {
 					t.Error(diff)
 				}
 				if diff := cmp.Diff(hashes(t, before, 4), hashes(t, dir, 4)); diff != "" {
@@ -91,14 +97,16 @@ func TestNonFiniteLoss(t *testing.T) {
 				}
 				all := everything(t, dir)
 				alarm := slices.IndexFunc(all, func(e run.Event) bool { return e.Event == run.Alarm })
-				if alarm < 0 || all[alarm].Name != "nonfinite" || all[alarm].Term != c.term || all[alarm].Message == "" {
+				if alarm < 0 || all[alarm].Name != "nonfinite" || all[alarm].Term != c.term ||
+					all[alarm].Message == "" {
 					t.Errorf("the alarm is %+v", all[max(alarm, 0)])
 				}
-				if end := all[len(all)-1]; end.Event != run.End || end.Reason != run.Failed || end.Message != err.Error() {
+				end := all[len(all)-1]
+				if end.Event != run.End || end.Reason != run.Failed || end.Message != err.Error() {
 					t.Errorf("the last event is %+v", end)
 				}
 
-				// Without the poison the run goes on from where it was whole.
+				// Without the poison the run resumes from its last checkpoint.
 				j.wrap, j.watch = nil, nil
 				must(t, j.run(t, t.Context(), dir, true))
 				same(t, j.whole(t), dir, 10)
@@ -107,7 +115,7 @@ func TestNonFiniteLoss(t *testing.T) {
 	}
 }
 
-// A hook's error ends the run and is named after the hook.
+// A hook's error ends the run. The error names the hook.
 func TestFailingHook(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	err := job{hooks: []train.Hook{failing{}}}.run(t, t.Context(), dir, false)
@@ -129,15 +137,15 @@ func (failing) After(p *train.Progress) (train.Decision, error) {
 	return nil, nil
 }
 
-// limited names, in the environment of a process of its own, the directory of the run that meets the limit.
+// limited is the environment variable that gives a child process the directory of the run that meets the limit.
 const limited = "PARALLAX_TEST_LIMITED_RUN"
 
 func limitedJob() job {
 	return job{set: func(c *config.Config) { c.Train.SaveEvery, c.Train.LogEvery = 2, 100 }}
 }
 
-// A checkpoint that cannot be written, here because of a limit on file sizes, ends the run in one line. The limit is one
-// of the whole process, whose other files a test must not cut, so the run has its own.
+// A checkpoint that cannot be written, here because of a limit on file sizes, ends the run with one line. The limit
+// holds for a whole process. The run has a process of its own, because the other files of the test must not be cut.
 func TestCheckpointThatCannotBeWritten(t *testing.T) {
 	if dir := os.Getenv(limited); dir != "" {
 		runLimited(t, dir)
@@ -172,8 +180,8 @@ func runLimited(t *testing.T, dir string) {
 	oneLine(t, err, "saving a checkpoint", "file too large")
 }
 
-// intact checks that of a run that could write nothing after its checkpoint of that step this one is left, with nothing
-// half written beside it, and that it goes on from there to its end.
+// intact checks a run that could write nothing after its checkpoint of step: only this checkpoint is left, without
+// half-written files, and the run resumes from it and reaches its end.
 func intact(t *testing.T, j job, dir, want string, step, end int) {
 	t.Helper()
 	if diff := cmp.Diff([]string{stepFolder(step)}, folders(t, dir, run.CheckpointsDir)); diff != "" {

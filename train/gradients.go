@@ -11,9 +11,9 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// gradientNorms returns the l2 norm of the gradient of each part of the networks, a part being what the parameters' names begin
-// with: backbone, projector, predictor, ... Which part still learns, and whether one has stopped long before the others, is
-// the first question about a run that goes wrong.
+// gradientNorms returns the l2 norm of the gradient of each part of the networks. A part is named by the first element
+// of its parameters' names: backbone, projector, predictor, ... The norms show which parts still learn, which is the
+// first question about a run that goes wrong.
 func gradientNorms(params []nn.Named) map[string]run.Number {
 	tensors := make([]torch.Tensor, len(params))
 	for i, p := range params {

@@ -12,7 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// A part's norm is that of all its gradients together; a parameter that backward did not reach counts as 0.
+// The norm of a part is the norm of all its gradients together. A parameter that backward did not reach counts as 0.
 func TestGradientNormsByPart(t *testing.T) {
 	err := torch.Scope(func() error {
 		p := nn.NewParams(1, torch.F32)

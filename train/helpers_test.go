@@ -45,7 +45,7 @@ func (b tiny) Build(p *nn.Params) nn.Layer {
 	}
 }
 
-// shrink makes every MLP of a method small, its queue short and what is wide narrow.
+// shrink makes a method small: its MLPs, its queue and its other wide parts.
 func shrink(m parallax.Method) parallax.Method {
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
@@ -73,7 +73,7 @@ var images = sync.OnceValues(func() (*dataset.Source, error) {
 	return dataset.Open("synthetic:64", dataset.Options{Size: pixels})
 })
 
-// job is a run to be started in dir, or gone on with. The zero values of what it has are those of every test here.
+// job is a run to be started or resumed. Its zero value gives the run that most tests use.
 type job struct {
 	method string                                // "simclr" when empty
 	set    func(c *config.Config)                // after the defaults below
@@ -109,10 +109,10 @@ func (j job) config() (*config.Layered, parallax.Method, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return l, m, l.Mark("optim.rate", "the test") // what is given stays, and can be halved
+	return l, m, l.Mark("optim.rate", "the test") // a given rate stays as it is, and can be halved
 }
 
-// trainer makes the job's trainer in a new directory, or with resume in the one of a run. Close gives all back.
+// trainer makes the job's trainer in a new directory, or with resume in the directory of a run. closeAll frees both.
 func (j job) trainer(dir string, resume bool, warn func(string)) (t *train.Trainer, closeAll func() error, err error) {
 	source, err := images()
 	if err != nil {
@@ -136,7 +136,8 @@ func (j job) trainer(dir string, resume bool, warn func(string)) (t *train.Train
 	o := train.Options{
 		Config: config, Method: m, Backbone: tiny{config.Backbone.Width}, Dir: d, Hooks: j.hooks,
 		Loader: &dataset.Loader{
-			Data: source, Recipes: config.Augment, Batch: config.Train.Batch, Workers: config.Train.Workers, Seed: config.Seed,
+			Data: source, Recipes: config.Augment, Batch: config.Train.Batch,
+			Workers: config.Train.Workers, Seed: config.Seed,
 			Normalize: augment.Normalize{Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}},
 		},
 	}
@@ -163,7 +164,7 @@ func (j job) trainer(dir string, resume bool, warn func(string)) (t *train.Train
 	return t, closeAll, nil
 }
 
-// run starts the job, or goes on with it, and returns how it ended.
+// run starts or resumes the job and returns the error with which it ended.
 func (j job) run(t *testing.T, ctx context.Context, dir string, resume bool) error {
 	t.Helper()
 	tr, closeAll, err := j.trainer(dir, resume, func(w string) { t.Errorf("warning: %s", w) })
@@ -183,7 +184,7 @@ func (j job) whole(t *testing.T) (dir string) {
 	return dir
 }
 
-// stopAt is the job with a context that ends in step's own event.
+// stopAt returns the job and a context that ends during the event of step.
 func (j job) stopAt(ctx context.Context, step int) (job, context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	j.watch = func(e run.Event) {
@@ -225,7 +226,7 @@ func oneLine(t *testing.T, err error, texts ...string) {
 
 func stepFolder(step int) string { return fmt.Sprintf("step-%08d", step) }
 
-// hashes are those of every file of a checkpoint.
+// hashes returns the hash of every file of a checkpoint.
 func hashes(t *testing.T, dir string, step int) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -246,7 +247,7 @@ func hash(t *testing.T, path string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// events are those of a run that say what was computed, without what the clock says.
+// events returns the events of a run that hold computed numbers, without the numbers of the clock.
 func events(t *testing.T, dir string) []run.Event {
 	t.Helper()
 	var kept []run.Event
@@ -304,7 +305,7 @@ func folders(t *testing.T, path ...string) (names []string) {
 	return names
 }
 
-// copyDir copies a run's directory as it is at this moment, for a test that then goes on with the copy.
+// copyDir copies a run's directory as it is now, for a test that resumes the copy.
 func copyDir(from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -325,7 +326,7 @@ func copyDir(from, to string) error {
 	})
 }
 
-// average is a hook with state: the running mean of the features, which it reports and whose first element is the score.
+// average is a hook with state: the running mean of the features. The first element of the mean is the score.
 type average struct{ values []float64 }
 
 func (a *average) Name() string { return "average" }
@@ -369,7 +370,7 @@ func (a *average) Load(states []nn.State) error {
 	return nil
 }
 
-// around is a method with something done at each of its forward passes and to each of its losses.
+// around wraps a method: forward is called at each forward pass, and loss changes each loss.
 type around struct {
 	parallax.Method
 	forward func(s *parallax.Step)

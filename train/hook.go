@@ -13,32 +13,32 @@ import (
 
 // A Hook watches a run. It is called on libtorch's thread, inside a scope, and must leave the networks as they were.
 type Hook interface {
-	// Name is unique among the hooks of a run and tells its errors and its state apart.
+	// Name is unique among the hooks of a run. It marks the hook's errors and its state.
 	Name() string
-	// After is called once before the first step and then after every optimiser step. What it decides is done before the
-	// hooks after it are asked.
+	// After is called before the first step and after every optimiser step. A decision takes effect at once: later
+	// hooks are not called for this step.
 	After(p *Progress) (Decision, error)
 }
 
-// A Decision is what a Hook wants of the run after a step: nil to go on, a [Stop] or a [Rewind].
+// A Decision tells the trainer how to proceed after a step: nil to continue, a [Stop] or a [Rewind].
 type Decision interface{ decision() }
 
-// Stop ends the run because it has collapsed: after a checkpoint, as an interruption does. The run's error wraps
-// [ErrCollapsed].
+// Stop ends the run because it has collapsed. Like an interrupted run, it saves a checkpoint first. The run's error
+// wraps [ErrCollapsed].
 type Stop struct{ Why string }
 
-// Rewind sends the run back to the newest checkpoint that no hook had a doubt about. With train.on_collapse rewind there
-// always is one: the untrained network is the first.
+// Rewind sends the run back to its newest checkpoint that no hook has doubted (see [Progress]). With train.on_collapse
+// rewind there always is one: the first holds the untrained network.
 type Rewind struct {
-	Times int    // how often the run has then gone back
+	Times int    // how often the run has gone back, this time included
 	Why   string // the message of the event
-	Halve string // why the learning rate is halved from there on, for its source in the config; "" leaves the rate
+	Halve string // why the learning rate is halved, for its source in the config; "" keeps the rate
 }
 
 func (Stop) decision()   {}
 func (Rewind) decision() {}
 
-// A Keeper is a Hook with state that a resumed run must have back.
+// A Keeper is a Hook with state that a resumed run must get back.
 type Keeper interface {
 	Hook
 	State() []nn.State
@@ -47,29 +47,31 @@ type Keeper interface {
 
 // Progress is what a Hook sees.
 type Progress struct {
-	Step, Of, Epoch int  // optimiser steps done, of how many; the epoch from 0
-	Due             bool // whether an evaluation is due: at step 0, every train.eval_every steps, with train.eval_early after 1, 2, 5, 10, ..., and at the end
-	Encoder         parallax.Encoder
-	Params          *nn.Params
-	Features        torch.Tensor // h of the last batch's first view, without gradient, N x Features; none at step 0
-	Labels          []int        // of its rows; -1 is unknown
-	Emit            func(e run.Event) error
-	// Score rates the weights as they are. The best checkpoint, which is kept, is the newest of those whose rating is within
-	// slack, a share of it, of the highest.
+	Step, Of, Epoch int // optimiser steps done; steps of the whole run; the epoch from 0
+	// Due says whether an evaluation is due: at step 0, every train.eval_every steps and at the end; with
+	// train.eval_early also after 1, 2, 5, 10, ... steps.
+	Due      bool
+	Encoder  parallax.Encoder
+	Params   *nn.Params
+	Features torch.Tensor // h of the last batch's first view, N x Features, without gradient; undefined at step 0
+	Labels   []int        // of the rows of Features; -1 is unknown
+	Emit     func(e run.Event) error
+	// Score rates the current weights; higher is better. The best checkpoint is the newest whose rating is at most
+	// slack, a share of the highest rating, below the highest.
 	Score func(v, slack float64)
-	// Doubt says whether, by this evaluation, something is wrong with the weights: until the next one no checkpoint is the best,
-	// or one to go back to.
+	// Doubt says whether something is wrong with the weights. From Doubt(true) to Doubt(false) no checkpoint becomes
+	// the best or one to go back to.
 	Doubt func(wrong bool)
 }
 
-// tap is a Backbone that lets hooks see the features which the method computes anyway: of the network that is evaluated, while
-// recording is on, and of the first rows: a method may send several views through at once, or one in groups. It also gives every network built
-// from it the weights to start from.
+// tap is a Backbone that records features for the hooks, which the method computes anyway. It records the network that
+// is evaluated, while recording is on, and only the first rows: a method may pass several views at once, or one view in
+// groups. The tap also gives the starting weights to every network built from it.
 type tap struct {
 	parallax.Backbone
 	init      []nn.State
 	err       error
-	watched   string // the prefix of the network that is evaluated
+	watched   string // prefix of the parameters of the network that is evaluated
 	recording bool
 	rows      int
 	features  torch.Tensor

@@ -11,7 +11,7 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// seen notes the features that hooks get, of the last step.
+// seen keeps the features that hooks get at the last step.
 type seen struct{ h []float64 }
 
 func (*seen) Name() string { return "seen" }
@@ -22,8 +22,8 @@ func (s *seen) After(p *train.Progress) (train.Decision, error) {
 	return nil, nil
 }
 
-// Hooks see the features of the network that is evaluated. DINO's is the teacher: one that never moves gives the same
-// features whatever the student learns, and one that follows at once does not.
+// Hooks see the features of the network that is evaluated. For DINO it is the teacher. A teacher that never moves gives
+// the same features whatever the student learns; a teacher that follows the student at once does not.
 func TestFeaturesAreThoseOfTheEvaluatedNetwork(t *testing.T) {
 	for _, momentum := range []float64{1, 0} {
 		var h [2][]float64
@@ -45,7 +45,8 @@ func TestFeaturesAreThoseOfTheEvaluatedNetwork(t *testing.T) {
 	}
 }
 
-// A view that goes through the backbone in groups gives hooks the features of all of them, and measuring MoCo's leak gives no others.
+// Hooks get the features of all groups of a view that goes through the backbone in groups. Measuring MoCo's leak does
+// not change them.
 func TestFeaturesOfABatchInGroups(t *testing.T) {
 	features := func(groups int, leak bool) []float64 {
 		var s seen
@@ -60,6 +61,6 @@ func TestFeaturesOfABatchInGroups(t *testing.T) {
 		t.Errorf("%d features of a batch, %d of one in groups", len(whole), len(split))
 	}
 	if !slices.Equal(split, features(4, true)) {
-		t.Error("with the leak measured the features are others")
+		t.Error("measuring the leak changes the features")
 	}
 }

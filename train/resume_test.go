@@ -22,7 +22,7 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// settings are what the state of a run may hang on.
+// settings are those on which the state of a run may depend.
 var settings = []struct {
 	name string
 	stop int // after this many of 10 steps; an epoch has 8 batches
@@ -31,21 +31,25 @@ var settings = []struct {
 	{"sgd, within an epoch", 5, func(c *config.Config) { c.Optim.Nesterov = true }},
 	{"sgd, between epochs", 8, func(c *config.Config) { c.Optim.WeightDecay = 0.01 }},
 	{"accumulating", 3, func(c *config.Config) { c.Train.Accumulate = 2 }},
-	{"accumulating odd batches, before the first step of an epoch", 6, func(c *config.Config) { c.Train.Accumulate = 3 }},
+	{"accumulating odd batches, before the first step of an epoch", 6, func(c *config.Config) {
+		c.Train.Accumulate = 3
+	}},
 	{"clipped adamw with a rising weight decay", 5, func(c *config.Config) {
-		c.Optim.Name, c.Optim.Rate, c.Optim.ClipGrad, c.Optim.WeightDecay, c.Optim.FinalWeightDecay = "adamw", 0.003, 0.01, 0.04, 0.4
+		c.Optim.Name, c.Optim.Rate, c.Optim.ClipGrad = "adamw", 0.003, 0.01
+		c.Optim.WeightDecay, c.Optim.FinalWeightDecay = 0.04, 0.4
 	}},
 	{"adam", 1, func(c *config.Config) { c.Optim.Name, c.Optim.Rate, c.Optim.WeightDecay = "adam", 0.003, 0.1 }},
 	{"lars", 9, func(c *config.Config) {
-		c.Optim.Name, c.Optim.Rate, c.Optim.Eta, c.Optim.ExcludeBiasAndNorm, c.Optim.ClipRate = "lars", 0.5, 0.02, true, true
+		c.Optim.Name, c.Optim.Rate, c.Optim.Eta = "lars", 0.5, 0.02
+		c.Optim.ExcludeBiasAndNorm, c.Optim.ClipRate = true, true
 	}},
 }
 
-// thorough are the methods that are resumed under every setting: one with only networks for its state, one with a target,
-// one with a queue, one whose prototypes are frozen at first. The others are resumed under the first.
+// thorough are the methods that are resumed under every setting: one whose state is only its networks, one with a
+// target, one with a queue, one whose prototypes are frozen at first. The others are resumed under the first setting.
 var thorough = []string{"simsiam", "byol", "mocov2", "swav"}
 
-// Ten steps are the same bytes as some, a stop and a resume, and the rest: weights, optimiser, target, hooks, metrics.
+// Ten steps give the same bytes with and without a stop and a resume: weights, optimiser, target, hooks and metrics.
 func TestResumeIsExact(t *testing.T) {
 	for _, e := range method.All {
 		for i, s := range settings {
@@ -74,7 +78,7 @@ func TestResumeIsExact(t *testing.T) {
 	}
 }
 
-// What a predictor is set from outlives a stop, also between the steps in which it is due.
+// The statistics from which a predictor is set survive a stop, even between the steps at which it is set.
 func TestResumeOfAPredictorThatIsSet(t *testing.T) {
 	j := job{method: "byol", set: func(c *config.Config) {
 		m := c.Method.Fields.(*method.BYOL)
@@ -90,7 +94,7 @@ func TestResumeOfAPredictorThatIsSet(t *testing.T) {
 	same(t, want, got, 10)
 }
 
-// A weight decay that will be another is as if it were constant in the first step, and no longer in the second.
+// A changing weight decay equals a constant one in the first step, and no longer in the second.
 func TestWeightDecayFollowsItsSchedule(t *testing.T) {
 	after := func(steps int, final float64) []byte {
 		j := job{method: "simsiam", set: func(c *config.Config) {
@@ -113,7 +117,7 @@ func TestWeightDecayFollowsItsSchedule(t *testing.T) {
 	}
 }
 
-// A signal comes at any moment: also between the batches that make up a step, and while a batch is waited for.
+// A signal may come at any moment: between the batches of one step, or while the run waits for a batch.
 func TestCancelledAtAnyMoment(t *testing.T) {
 	for _, accumulate := range []int{1, 3} {
 		j := job{method: "byol", set: func(c *config.Config) { c.Train.Accumulate = accumulate }}
@@ -169,7 +173,7 @@ func TestCancelledAtRandom(t *testing.T) {
 	same(t, want, got, 30)
 }
 
-// A killed process leaves a checkpoint and lines of metrics that are newer: they are cut, and come again.
+// A killed process leaves lines of metrics that are newer than its checkpoint. They are cut and written again.
 func TestKilled(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -215,7 +219,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// What a method draws for a step is its own for every batch, and the same again after a resume.
+// A method draws different random numbers for every batch, and the same ones again after a resume.
 func TestRandomNumbersOfAStep(t *testing.T) {
 	drawn := map[float64]int{}
 	j := job{set: func(c *config.Config) { c.Train.Accumulate = 2 }, wrap: func(m parallax.Method) parallax.Method {
@@ -243,7 +247,7 @@ func TestRandomNumbersOfAStep(t *testing.T) {
 	}
 }
 
-// Equal runs give equal bytes; another seed gives others, and so does another part of what is trained.
+// Equal runs give equal bytes, whatever the number of workers; another seed gives other bytes.
 func TestRunsAreReproducible(t *testing.T) {
 	for _, e := range method.All {
 		j := job{method: e.Name, hooks: []train.Hook{&average{}}}
@@ -304,11 +308,12 @@ func TestNoTensorsAreLeft(t *testing.T) {
 	for _, e := range method.All {
 		must(t, torch.Scope(func() error { return nil }))
 		before := live(t)
-		j := job{method: e.Name, hooks: []train.Hook{&average{}}, set: func(c *config.Config) { c.Train.SaveEvery, c.Train.Accumulate = 2, 2 }}
+		j := job{method: e.Name, hooks: []train.Hook{&average{}}}
+		j.set = func(c *config.Config) { c.Train.SaveEvery, c.Train.Accumulate = 2, 2 }
 		dir := j.whole(t)
 		j.hooks = []train.Hook{&average{}}
 		must(t, j.run(t, t.Context(), dir, true))
-		// A run that could not be made leaves none, either.
+		// Nor does a run leave tensors that could not be made.
 		j.set = func(c *config.Config) { c.Optim.Name = "newton" }
 		_, _, err := j.trainer(filepath.Join(t.TempDir(), "refused"), false, nil)
 		oneLine(t, err, "building the networks", `unknown optimiser "newton"`)

@@ -10,12 +10,13 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// rewind loads the checkpoint, forgets what came after it, and halves the rate where that was decided. When a crash
-// interrupts this, a resume goes on from a later checkpoint, and the next evaluation decides again.
+// rewind loads the newest sound checkpoint, removes later ones, and halves the learning rate if the hook decided so.
+// After a crash in between, a resume continues from a later checkpoint and the next evaluation decides again.
 func (t *Trainer) rewind(r Rewind) error {
 	from, name := t.step, t.sound
 	if name == "" {
-		return fmt.Errorf("%w: there is no checkpoint from before to go back to; set train.on_collapse to rewind when the run begins", ErrCollapsed)
+		return fmt.Errorf("%w: there is no earlier checkpoint to go back to; "+
+			"set train.on_collapse to rewind when the run begins", ErrCollapsed)
 	}
 	m, err := t.load(name)
 	if err != nil {
@@ -44,7 +45,7 @@ func (t *Trainer) rewind(r Rewind) error {
 	return t.emit(run.Event{Event: run.Rewound, From: from, Rewinds: r.Times, Message: r.Why})
 }
 
-// logged is the step up to which events stay when the log is opened, -1 for a run that begins anew, with a new start line.
+// logged is the last step whose events are kept when the log is opened; -1 at step 0, where a new start line follows.
 func (t *Trainer) logged() int {
 	if t.step == 0 {
 		return -1
@@ -52,7 +53,7 @@ func (t *Trainer) logged() int {
 	return t.saved
 }
 
-// findSound looks for the newest of the named checkpoints, up to this step, that was not doubted.
+// findSound finds the newest of the named checkpoints that is not newer than the current step and was not doubted.
 func (t *Trainer) findSound(names []string) {
 	for _, name := range slices.Backward(names) {
 		m, err := checkpoint.ReadManifest(checkpoint.Path(t.Dir.Path(), name))

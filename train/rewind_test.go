@@ -17,7 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// watchman is a hook that does what it is told at steps, each once.
+// watchman is a hook that acts at given steps, once at each.
 type watchman map[int]func(p *train.Progress) train.Decision
 
 func (watchman) Name() string { return "watchman" }
@@ -31,8 +31,8 @@ func (w watchman) After(p *train.Progress) (train.Decision, error) {
 	return act(p), nil
 }
 
-// rewinding is a job that saves every two steps and goes back at step 7, having doubted step 6. halve is why the rate is
-// then halved.
+// rewinding is a job that saves every two steps and goes back at step 7, having doubted step 6. halve is why the rate
+// is then halved.
 func rewinding(halve string) job {
 	return job{
 		method: "byol",
@@ -46,7 +46,7 @@ func rewinding(halve string) job {
 	}
 }
 
-// A run that goes back, and changes nothing, ends as if it had not: to the bit, and with the same metrics.
+// A run that goes back and changes nothing ends with the same bits and the same metrics as a run that did not go back.
 func TestRewind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	must(t, rewinding("").run(t, t.Context(), dir, false))
@@ -69,8 +69,7 @@ func TestRewind(t *testing.T) {
 	}
 }
 
-// After it has gone back, a run goes on at the rate that the config then has, and never had a checkpoint that was doubted as the
-// newest sound one.
+// After going back, a run continues at the rate that the config now has. It never goes back to a doubted checkpoint.
 func TestRewindChangesTheRate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	must(t, rewinding("halved by a test").run(t, t.Context(), dir, false))
@@ -96,7 +95,7 @@ func TestRewindChangesTheRate(t *testing.T) {
 	}
 }
 
-// A run that never was well goes back to where it began.
+// A run without a sound checkpoint after step 0 goes back to step 0.
 func TestRewindToTheStart(t *testing.T) {
 	j := rewinding("")
 	j.hooks = []train.Hook{&average{}, watchman{
@@ -109,9 +108,10 @@ func TestRewindToTheStart(t *testing.T) {
 	same(t, j.whole(t), dir, 10)
 }
 
-// A run stopped because it has collapsed has a checkpoint and an encoder, and can go on.
+// A run that was stopped because it has collapsed has a checkpoint and an encoder, and can be resumed.
 func TestCollapsedRunStops(t *testing.T) {
-	j := job{hooks: []train.Hook{&average{}, watchman{5: func(*train.Progress) train.Decision { return train.Stop{Why: "COMPLETE"} }}}}
+	halt := func(*train.Progress) train.Decision { return train.Stop{Why: "COMPLETE"} }
+	j := job{hooks: []train.Hook{&average{}, watchman{5: halt}}}
 	dir := filepath.Join(t.TempDir(), "run")
 	err := j.run(t, t.Context(), dir, false)
 	if !errors.Is(err, train.ErrCollapsed) || err.Error() != "watchman: the run has collapsed at step 5: COMPLETE" {
@@ -130,7 +130,7 @@ func TestCollapsedRunStops(t *testing.T) {
 	same(t, straight.whole(t), dir, 10)
 }
 
-// What was doubted is never the best, whatever its rating, and the newest of nearly equal ratings is.
+// A doubted checkpoint is never the best, whatever its rating. Of nearly equal ratings the newest is the best.
 func TestDoubtedIsNeverTheBest(t *testing.T) {
 	rate := func(score float64, wrong bool) func(*train.Progress) train.Decision {
 		return func(p *train.Progress) train.Decision {
@@ -142,7 +142,8 @@ func TestDoubtedIsNeverTheBest(t *testing.T) {
 	j := job{
 		set: func(c *config.Config) { c.Train.SaveEvery, c.Train.Keep = 1, 1 },
 		hooks: []train.Hook{watchman{
-			2: rate(40, false), 4: rate(32, false), 5: rate(29, false), 6: rate(99, true), 8: rate(31, false), 9: rate(25, false),
+			2: rate(40, false), 4: rate(32, false), 5: rate(29, false),
+			6: rate(99, true), 8: rate(31, false), 9: rate(25, false),
 		}},
 	}
 	dir := filepath.Join(t.TempDir(), "run")

@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// beginner is a method that notes when an epoch is started, and what it is shown of it.
+// beginner is a method that notes each start of an epoch and the images it is shown.
 type beginner struct {
 	around
 	started *[]string
@@ -35,8 +35,8 @@ func (b beginner) Start(e *parallax.Epoch) error {
 	return errors.Join(err, b.fail)
 }
 
-// Every epoch is started once, before its first step, also where a run is stopped and resumed; what it draws depends on the epoch
-// alone.
+// Every epoch is started once, before its first step, even if the run is stopped and resumed. Its random numbers depend
+// on the epoch alone.
 func TestEpochsAreStarted(t *testing.T) {
 	start := func(j job, started *[]string, fail error) job {
 		j.wrap = func(m parallax.Method) parallax.Method {

@@ -18,7 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// term is one reported part of the loss.
+// term is one reported term of the loss.
 type term struct {
 	name  string
 	value torch.Tensor
@@ -36,18 +36,22 @@ func (t *Trainer) prepare() (err error) {
 
 func (t *Trainer) schedules() {
 	c := &t.Config.Optim
-	t.schedule = optim.WarmupCosine{Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: t.Steps}
+	t.schedule = optim.WarmupCosine{
+		Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: t.Steps,
+	}
 	t.decay = optim.WarmupCosine{Base: c.WeightDecay, Final: c.FinalWeightDecay, Total: t.Steps}
 }
 
-// rule returns what the config says of the optimiser, for any weight decay.
+// rule returns the optimiser of the config as a function of the weight decay.
 func rule(c *config.Optim) (func(decay float64) optim.Rule, error) {
 	exclude := c.ExcludeBiasAndNorm
 	adam := optim.Adam{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, ExcludeBiasAndNorm: exclude}
 	switch c.Name {
 	case "sgd":
 		return func(decay float64) optim.Rule {
-			return optim.SGD{Momentum: c.Momentum, WeightDecay: decay, Nesterov: c.Nesterov, ExcludeBiasAndNorm: exclude}
+			return optim.SGD{
+				Momentum: c.Momentum, WeightDecay: decay, Nesterov: c.Nesterov, ExcludeBiasAndNorm: exclude,
+			}
 		}, nil
 	case "adam":
 		return func(decay float64) optim.Rule { adam.WeightDecay = decay; return adam }, nil
@@ -55,15 +59,18 @@ func rule(c *config.Optim) (func(decay float64) optim.Rule, error) {
 		return func(decay float64) optim.Rule { adam.WeightDecay = decay; return optim.AdamW(adam) }, nil
 	case "lars":
 		return func(decay float64) optim.Rule {
-			return optim.LARS{Momentum: c.Momentum, WeightDecay: decay, Eta: c.Eta, Clip: c.ClipRate, Eps: c.Eps, ExcludeBiasAndNorm: exclude}
+			return optim.LARS{
+				Momentum: c.Momentum, WeightDecay: decay, Eta: c.Eta, Clip: c.ClipRate, Eps: c.Eps,
+				ExcludeBiasAndNorm: exclude,
+			}
 		}, nil
 	}
 	return nil, fmt.Errorf("unknown optimiser %q: set optim.name to sgd, adam, adamw or lars", c.Name)
 }
 
-// advance makes one optimiser step, or the batch's part of one: forward and backward; and with the last part clip, move,
-// update, report. support is the labelled batch of a parallax.Supporter, else nil. What a hook then decides comes back
-// with the hook's name.
+// advance processes one batch: forward and backward. After the last batch of an optimiser step it clips the gradients,
+// moves the weights, updates the method, reports, and calls the hooks. support is the labelled batch of a
+// parallax.Supporter, nil for other methods. A hook's decision is returned with the hook's name.
 func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision, err error) {
 	err = torch.Scope(func() error {
 		parts := t.Config.Train.Accumulate
@@ -98,16 +105,15 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		if err := t.report(terms, gradients, rate); err != nil {
 			return err
 		}
-		defer func() { t.clock.mark = time.Now() }() // evaluations are not training
+		defer func() { t.clock.mark = time.Now() }() // time in evaluations is not training time
 		by, d, err = t.callHooks(t.tap.features, labels)
 		return err
 	})
 	return by, d, err
 }
 
-// forward returns the loss of one batch. All other handles of the forward pass are freed on return, so that backward
-// can give up activations as it goes.
-// With record, the features h are kept for the hooks.
+// forward returns the loss of one batch. It frees all other handles of the forward pass, so that backward can free
+// activations as it proceeds. With record it keeps the features h for the hooks.
 func (t *Trainer) forward(b, support *dataset.Batch, record bool) (loss torch.Tensor, terms []term, err error) {
 	t.tap.recording, t.tap.rows, t.tap.features = record, len(b.Index), torch.Tensor{}
 	defer func() { t.tap.recording = false }()
@@ -133,7 +139,7 @@ func (t *Trainer) forward(b, support *dataset.Batch, record bool) (loss torch.Te
 	return loss, terms, err
 }
 
-// tensors are a batch's views.
+// tensors returns a batch's views, each N x C x H x W.
 func tensors(b *dataset.Batch) (views []torch.Tensor) {
 	for _, v := range b.Views {
 		views = append(views, torch.FromFloat32(v.Data, v.N, v.C, v.H, v.W).ChannelsLast())
@@ -148,7 +154,7 @@ func (t *Trainer) state() *parallax.Step {
 	return s
 }
 
-// move clips the gradients, makes the optimiser's step and the method's update, and returns the learning rate.
+// move clips the gradients, makes the optimiser's step and the method's update, and returns the step's learning rate.
 func (t *Trainer) move() float64 {
 	if c := t.Config.Optim.ClipGrad; c > 0 {
 		optim.ClipNorm(t.params.Trainable(), c)
@@ -167,7 +173,8 @@ func (t *Trainer) move() float64 {
 	return rate
 }
 
-// checkFinite names the first term that is not finite when the loss is not.
+// checkFinite returns an error when the loss is not finite. The error and an alarm name the first term that is not
+// finite.
 func (t *Trainer) checkFinite(terms []term) error {
 	loss := t.loss
 	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
@@ -180,27 +187,29 @@ func (t *Trainer) checkFinite(terms []term) error {
 			break
 		}
 	}
-	_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: first, Metrics: map[string]run.Number{run.Loss: run.Num(loss)}, Message: "the loss is not finite"})
+	_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: first,
+		Metrics: map[string]run.Number{run.Loss: run.Num(loss)}, Message: "the loss is not finite"})
 	return fmt.Errorf("%w: it is %v at step %d, first seen in %q; %s", ErrNonFinite, loss, t.step, first, calmer)
 }
 
 const calmer = "lower the learning rate (optim.base_rate), lengthen the warm-up, or clip gradients (optim.clip_grad)"
 
-// checkWeights refuses weights that are not finite: no checkpoint of them may displace the good ones.
+// checkWeights refuses weights that are not finite. A checkpoint of such weights must not displace the good ones.
 func (t *Trainer) checkWeights() error {
 	return torch.Scope(func() error {
 		for _, n := range t.params.All() {
 			if n.Tensor.IsFinite().Not().To(torch.I64).Sum().Item() == 0 {
 				continue
 			}
-			_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: n.Name, Message: "weights are not finite"})
+			_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: n.Name,
+				Message: "weights are not finite"})
 			return fmt.Errorf("%w: step %d made %q infinite or NaN; %s", ErrNonFinite, t.step, n.Name, calmer)
 		}
 		return nil
 	})
 }
 
-// reported says whether a step has a line of its own in the log.
+// reported reports whether a step has a line of its own in the log.
 func (t *Trainer) reported(step int) bool {
 	return step%t.Config.Train.LogEvery == 0 || step == 1 || step == t.Steps
 }
@@ -213,7 +222,10 @@ func (t *Trainer) report(terms []term, gradients map[string]run.Number, rate flo
 	spent := t.clock.busy.Seconds()
 	images := (t.step - t.clock.logged) * t.Config.Train.Batch * t.Config.Train.Accumulate
 	e := run.Event{
-		Event: run.StepEnd, Metrics: map[string]run.Number{run.Loss: run.Num(t.loss), run.Rate: run.Num(rate), run.ImagesPerSecond: run.Num(float64(images) / spent), run.DataWait: run.Num(t.clock.waits.Seconds() / spent)},
+		Event: run.StepEnd, Metrics: map[string]run.Number{
+			run.Loss: run.Num(t.loss), run.Rate: run.Num(rate), run.ImagesPerSecond: run.Num(float64(images) / spent),
+			run.DataWait: run.Num(t.clock.waits.Seconds() / spent),
+		},
 		Terms: map[string]run.Number{}, Gradients: gradients,
 	}
 	for _, r := range terms {

@@ -21,8 +21,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Trainer runs one method over one data set. Make it with [New], perhaps [Trainer.Resume], then [Trainer.Run] once, then
-// [Trainer.Close].
+// Trainer trains one method on one data set. Make it with [New]; to continue a run, call [Trainer.Resume]. Then call
+// [Trainer.Run] once and [Trainer.Close].
 type Trainer struct {
 	Options
 	Steps int // optimiser steps of the whole run
@@ -37,14 +37,14 @@ type Trainer struct {
 	log       *run.Log
 	supports  *dataset.Balanced // labelled batches, for a parallax.Supporter
 	spec      parallax.SupportSpec
-	support   func() (*dataset.Batch, error) // the one of the next batch
+	support   func() (*dataset.Batch, error) // returns the labelled batch for the next batch
 
 	step    int     // optimiser steps done
-	part    int     // batches of the next step done, below train.accumulate
-	loss    float64 // their share of its loss
+	part    int     // batches done of the next step, below train.accumulate
+	loss    float64 // of the next step, summed over those batches so far
 	saved   int     // the step of the newest checkpoint, -1 for none
 	rating  rating
-	doubted bool   // whether a hook has found the weights wrong
+	doubted bool   // a hook doubts the weights
 	back    bool   // the run has just gone back
 	sound   string // the newest checkpoint that was not doubted
 	best    checkpoint.Best
@@ -53,23 +53,23 @@ type Trainer struct {
 
 // clock measures the speed for the step lines.
 type clock struct {
-	mark   time.Time     // when training went on after an evaluation or a checkpoint
-	busy   time.Duration // of training since the last step line, waiting for data included
-	waits  time.Duration // for data, since then
-	logged int           // the step of that line
+	mark   time.Time     // when training continued after an evaluation or a checkpoint
+	busy   time.Duration // training since the last step line, waiting for data included
+	waits  time.Duration // waiting for data since the last step line
+	logged int           // the step of the last step line
 }
 
-// Options is what a Trainer is made from.
+// Options are the parts that make a Trainer.
 type Options struct {
 	Config   *config.Layered
 	Method   parallax.Method
 	Backbone parallax.Backbone
 	Loader   *dataset.Loader
 	Dir      *run.Dir
-	Init     []nn.State // weights the backbone starts from, under its local names; empty: random ones
-	Start    []nn.State // weights that other parts start from, under their full names
+	Init     []nn.State // starting weights of the backbone, by local name; empty: random ones
+	Start    []nn.State // starting weights of other parts, by full name
 	Hooks    []Hook
-	Watch    []func(run.Event) // called with every event, after it is written
+	Watch    []func(run.Event) // called with every event, after the event was written
 }
 
 // ErrCollapsed is wrapped by the error of a run that a Hook has stopped.
@@ -78,8 +78,8 @@ var ErrCollapsed = errors.New("the run has collapsed")
 // ErrNonFinite is wrapped by the error of a run whose loss became NaN or infinite.
 var ErrNonFinite = errors.New("the loss is not finite")
 
-// New builds the networks and the optimiser. It fails when the batch is larger than the data set or the backbone and the
-// method do not fit together.
+// New builds the networks and the optimiser. It fails when the batch is larger than the data set, or when the backbone
+// and the method do not fit together.
 func New(o Options) (*Trainer, error) {
 	if err := o.Loader.Check(); err != nil {
 		return nil, err
@@ -113,8 +113,8 @@ func New(o Options) (*Trainer, error) {
 	return t, nil
 }
 
-// Steps returns how many optimiser steps a run has: max_steps, or epochs over the data in batches of which accumulate
-// make a step.
+// Steps returns the number of optimiser steps of a run: max_steps if it is set, else epochs x batchesPerEpoch /
+// accumulate, at least 1.
 func Steps(c *config.Train, batchesPerEpoch int) int {
 	if c.MaxSteps > 0 {
 		return c.MaxSteps
@@ -137,8 +137,8 @@ func (t *Trainer) Close() error {
 	})
 }
 
-// Run trains until the last step or until ctx ends, and then, too, writes a checkpoint and the encoder first. The error
-// of a run that ctx ended is context.Cause(ctx). When something fails, what the last checkpoint holds stays.
+// Run trains until the last step, until ctx ends or until a hook stops the run. In each case it writes a checkpoint and
+// the encoder. When ctx ends the run, the error is context.Cause(ctx). A failure leaves the last checkpoint as it is.
 func (t *Trainer) Run(ctx context.Context) error {
 	var err error
 	if t.log, err = t.Dir.OpenLog(t.logged(), t.Watch...); err != nil {
@@ -171,12 +171,12 @@ func (t *Trainer) Run(ctx context.Context) error {
 		closing = failed
 	}
 	if end.Reason == run.Failed {
-		return err // on a full disk closing fails, too, and says the same
+		return err // on a full disk closing fails, too, with the same message
 	}
 	return errors.Join(err, closing)
 }
 
-// loops trains to the end, from an earlier checkpoint on whenever a hook sends the run back.
+// loops trains to the end. Whenever a hook sends the run back, training continues from an earlier checkpoint.
 func (t *Trainer) loops(ctx context.Context) error {
 	for {
 		by, decision, err := t.loop(ctx)
@@ -196,13 +196,13 @@ func (t *Trainer) loops(ctx context.Context) error {
 	}
 }
 
-// loop trains until the last step, or until the hook of the name by has decided something.
+// loop trains until the last step, or until a hook decides something; by is the hook's name.
 func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 	if by, d, err = t.begin(); d != nil || err != nil {
 		return by, d, err
 	}
 	if t.saved < 0 && t.Config.Train.OnCollapse == config.Rewind {
-		if err := t.save(); err != nil { // a run that collapses before its first checkpoint goes back to this one
+		if err := t.save(); err != nil { // a run that collapses before a later checkpoint goes back to this one
 			return "", nil, err
 		}
 	}
@@ -246,7 +246,10 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 // begin announces the run and, before the first step, shows the untrained network to the hooks.
 func (t *Trainer) begin() (by string, d Decision, err error) {
 	t.clock.logged = t.step
-	e := run.Event{Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps, Warm: t.Config.Backbone.Init != "" || len(t.Start) > 0}
+	e := run.Event{
+		Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps,
+		Warm: t.Config.Backbone.Init != "" || len(t.Start) > 0,
+	}
 	if m, ok := parallax.As[parallax.Collapser](t.Method); ok {
 		c := m.Collapsed(t.Config.Train.Batch)
 		if e.Causes, e.FewDirections = c.Causes, c.FewDirections; c.Known {
@@ -256,7 +259,7 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 	if t.step > 0 {
 		e = run.Event{Event: run.Resumed, Method: e.Method, Steps: e.Steps}
 	}
-	if back := t.back && t.step > 0; !back { // it has said so
+	if back := t.back && t.step > 0; !back { // the rewound event has announced this
 		if err := t.emit(e); err != nil {
 			return "", nil, err
 		}
@@ -271,8 +274,8 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 	return by, d, err
 }
 
-// batches yields the batches from the current step on, epoch after epoch. When ctx ends within a step it goes on to the
-// end of that step: its first batches have moved the batch-norm statistics already.
+// batches yields the batches from the current step on, epoch after epoch. When ctx ends within a step, batches yields
+// the rest of that step first: the step's first batches have changed the batch-norm statistics already.
 func (t *Trainer) batches(ctx context.Context) iter.Seq2[*dataset.Batch, error] {
 	return func(yield func(*dataset.Batch, error) bool) {
 		for epoch, at := t.position(t.step); ; epoch, at = epoch+at/t.Loader.Steps(), at%t.Loader.Steps() {
@@ -297,20 +300,20 @@ func (t *Trainer) batches(ctx context.Context) iter.Seq2[*dataset.Batch, error] 
 	}
 }
 
-// position returns the epoch, and the batch within it, with which a step begins.
+// position returns the epoch, and the batch within the epoch, at which a step begins.
 func (t *Trainer) position(step int) (epoch, batch int) {
 	at := step * t.Config.Train.Accumulate
 	return at / t.Loader.Steps(), at % t.Loader.Steps()
 }
 
-// emit writes an event, filling in where the run is.
+// emit writes an event after setting its step and epoch.
 func (t *Trainer) emit(e run.Event) error {
 	e.Step = t.step
 	e.Epoch, _ = t.position(max(0, t.step-1))
 	return t.log.Write(e)
 }
 
-// early says whether step is 1, 2 or 5 times a power of ten.
+// early reports whether step is 1, 2 or 5 times a power of ten.
 func early(step int) bool {
 	for step >= 10 && step%10 == 0 {
 		step /= 10
@@ -318,7 +321,7 @@ func early(step int) bool {
 	return step == 1 || step == 2 || step == 5
 }
 
-// callHooks shows the hooks the run, up to the one that decides something.
+// callHooks calls the hooks in order, until one decides something.
 func (t *Trainer) callHooks(features torch.Tensor, labels []int) (by string, d Decision, err error) {
 	c := t.Config.Train
 	p := &Progress{
