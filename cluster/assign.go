@@ -25,27 +25,27 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// What a stage that makes clusters leaves in its folder, beside the run.
+// Files that a stage with clusters adds to its run directory.
 const (
-	headFile       = "head.safetensors" // the head that was taken
+	headFile       = "head.safetensors" // the chosen head
 	assignmentFile = "clusters.json"
-	beforeFile     = "before.json" // how good the backbone was that it began with
+	beforeFile     = "before.json" // the quality of the backbone before the stage
 )
 
-// assigner is the hook that says, at the end of a stage, which image is in which cluster.
+// assigner is the hook that assigns the images to clusters at the end of a stage.
 type assigner struct {
 	ctx            context.Context
 	session        *pretrain.Session
 	stage, dir     string
-	near           [][]int // of every image the neighbours of the loss; nil: there is one head and none to choose
+	near           [][]int // every image's neighbours in the loss, by which the head is chosen; nil with one head
 	heads, classes int
-	weight         float64 // of the entropy
+	weight         float64 // of the entropy term of the loss
 }
 
 // Name is "clusters".
 func (a *assigner) Name() string { return "clusters" }
 
-// After measures the backbone before the first step, and makes the assignment after the last.
+// After measures the backbone before the first step and assigns the images after the last.
 func (a *assigner) After(p *train.Progress) (train.Decision, error) {
 	if p.Step != 0 && p.Step != p.Of {
 		return nil, nil
@@ -72,7 +72,7 @@ func (a *assigner) finish(p *train.Progress, q report.Quality) error {
 	}
 	defer f.Free()
 	result := report.Assignment{Stage: a.stage, Classes: a.classes, Sizes: make([]int, a.classes), Quality: q}
-	var clusters [][]int // of every head, row by row
+	var clusters [][]int // by head, then by row
 	var confidences []float64
 	if err := torch.Scope(func() error {
 		near := a.rows(rows)
@@ -95,8 +95,8 @@ func (a *assigner) finish(p *train.Progress, q report.Quality) error {
 	return a.write(p, &result, rows, clusters, confidences, f.Labels)
 }
 
-// rows are the neighbours in numbers of rows, for the images of the rows. A neighbour that could not be read is the image
-// itself.
+// rows returns the neighbours of the given images as indices into images. The image itself replaces a neighbour that
+// could not be read.
 func (a *assigner) rows(images []int) [][]int {
 	if a.near == nil {
 		return nil
@@ -118,7 +118,8 @@ func (a *assigner) rows(images []int) [][]int {
 	return near
 }
 
-// scanLoss is SCAN's loss over all images and all their neighbours, for probabilities of N x C.
+// scanLoss returns SCAN's loss (equation 2 of the paper) over all images and all their neighbours. p holds the cluster
+// probabilities, N x C.
 func scanLoss(p torch.Tensor, near [][]int, weight float64) float64 {
 	loss, k := 0.0, len(near[0])
 	for n := range k {
@@ -133,8 +134,9 @@ func scanLoss(p torch.Tensor, near [][]int, weight float64) float64 {
 	return loss + weight*mean.Mul(mean.Clamp(1e-30, math.Inf(1)).Log()).Sum().Item()
 }
 
-// write leaves the assignment in the stage's folder: clusters.csv, clusters.json, and the head.
-func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []int, clusters [][]int, confidences []float64, labels []int) error {
+// write writes the assignment to the stage's folder: clusters.csv, clusters.json and the head.
+func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []int, clusters [][]int,
+	confidences []float64, labels []int) error {
 	chosen := clusters[result.Head]
 	for r, c := range chosen {
 		result.Sizes[c]++
@@ -156,7 +158,7 @@ func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []in
 		result.Agreement.ARI /= pairs
 		result.Agreement.NMI /= pairs
 	}
-	if scores, err := eval.ScoreClusters(chosen, labels); err == nil { // else there are no labels
+	if scores, err := eval.ScoreClusters(chosen, labels); err == nil { // an error means that there are no labels
 		result.ACC, result.NMI, result.ARI = run.Num(scores.ACC), run.Num(scores.NMI), run.Num(scores.ARI)
 	}
 	var head []nn.State
@@ -175,9 +177,10 @@ func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []in
 		assignmentFile: indented(result),
 		report.ClustersFile: func(w io.Writer) error {
 			c := csv.NewWriter(w)
-			_ = c.Write([]string{"path", "cluster", "confidence"}) // Error below has it
+			_ = c.Write([]string{"path", "cluster", "confidence"}) // Error below returns its error
 			for r, image := range rows {
-				_ = c.Write([]string{source.Name(image), strconv.Itoa(chosen[r]), strconv.FormatFloat(confidences[r], 'f', 4, 64)})
+				confidence := strconv.FormatFloat(confidences[r], 'f', 4, 64)
+				_ = c.Write([]string{source.Name(image), strconv.Itoa(chosen[r]), confidence})
 			}
 			c.Flush()
 			return c.Error()
@@ -190,8 +193,9 @@ func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []in
 	return nil
 }
 
-// embedAll embeds every image that can be read, as it would be used; rows are their numbers.
-func embedAll(ctx context.Context, s *pretrain.Session, e parallax.Encoder, params *nn.Params) (f eval.Features, rows []int, err error) {
+// embedAll embeds every readable image, resized and cropped but not augmented. rows holds the images' numbers.
+func embedAll(ctx context.Context, s *pretrain.Session, e parallax.Encoder, params *nn.Params) (
+	f eval.Features, rows []int, err error) {
 	l := s.Probe.Plain(s.Job.Source)
 	l.Limit, l.Quarantine = 0, nil
 	var batches iter.Seq2[eval.Batch, error] = func(yield func(eval.Batch, error) bool) {
@@ -202,9 +206,9 @@ func embedAll(ctx context.Context, s *pretrain.Session, e parallax.Encoder, para
 			}
 			rows = append(rows, b.Index...)
 			v := b.Views[0]
-			goOn := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)
+			more := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)
 			b.Release()
-			if !goOn {
+			if !more {
 				return
 			}
 		}
@@ -214,11 +218,11 @@ func embedAll(ctx context.Context, s *pretrain.Session, e parallax.Encoder, para
 }
 
 const (
-	probePasses = 20 // of the linear probe over the bank
-	probeStep   = 256
+	probePasses = 20  // passes of the linear probe over the bank
+	probeStep   = 256 // rows of the bank in one step of the linear probe
 )
 
-// report.Quality measures the backbone on the first probe, where that has labels.
+// measureQuality measures the backbone on the first probe. The result is empty if the probe has no labels.
 func measureQuality(e *probe.Hook, p *train.Progress) (q report.Quality, err error) {
 	pr := e.Probes[0]
 	if pr.Classes < 2 {

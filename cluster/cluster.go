@@ -21,36 +21,37 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// Options say how a clustering is shown. The zero value works in silence.
+// Options say how a clustering reports its progress. With the zero value it is silent.
 type Options struct {
-	Note func(text string) // called with sentences for whoever started it
-	// Stage is called before each stage that is a run; what it returns says how that run is shown. End is called after it.
+	Note func(text string) // called with messages for the user
+	// Stage is called before each stage. It returns how the stage's run reports its progress, and a function that is
+	// called after the stage.
 	Stage func(name string) (shown pretrain.Options, end func(*pretrain.Result, error))
 }
 
-// Result is what a clustering came to.
+// Result is the result of a clustering.
 type Result struct {
 	*report.Report
-	Summary []string // the report in lines, for reading
+	Summary []string // the report as lines of text
 }
 
-// clustering is a plan at work in a folder.
+// clustering is a plan being carried out in a folder.
 type clustering struct {
 	*Plan
 	ctx     context.Context
 	dir     string
 	options Options
-	near    [][]int // of every image its nearest others, once known
+	near    [][]int // the nearest neighbours of every image, once they are known
 }
 
-// Run makes all stages of the plan in dir that are not made yet, and the report. When ctx ends, the stage at work writes a
-// checkpoint first, and the error is context.Cause(ctx); Run goes on from there when it is called again.
+// Run makes the missing stages of the plan in dir, and the report. When ctx ends, the current stage writes a checkpoint
+// and the error is context.Cause(ctx). Another call of Run resumes from the checkpoint.
 func Run(ctx context.Context, dir string, p *Plan, o Options) (*Result, error) {
 	k := &clustering{Plan: p, ctx: ctx, dir: dir, options: o}
 	return k.run()
 }
 
-// run makes all stages that are not made, and reports.
+// run makes the missing stages and the report.
 func (k *clustering) run() (*Result, error) {
 	if k.Pretext == "" {
 		if err := k.stage(report.Pretext, k.Method, "", nil, nil); err != nil {
@@ -73,7 +74,9 @@ func (k *clustering) run() (*Result, error) {
 	case err != nil:
 		return nil, err
 	case sure == 0:
-		k.note(fmt.Sprintf("no image is surer of its cluster than %v, so self-labelling has nothing to learn from and is left out: train the stages before it for longer, or begin again with a lower --set selflabel.method.threshold", threshold))
+		k.note(fmt.Sprintf("no image has a confidence above %v, so self-labelling has nothing to learn from and is "+
+			"skipped: train the earlier stages for longer, or begin again with a lower --set "+
+			"selflabel.method.threshold", threshold))
 	default:
 		if err := k.selfLabel(classes); err != nil {
 			return nil, err
@@ -83,7 +86,7 @@ func (k *clustering) run() (*Result, error) {
 	return k.report(classes, stages)
 }
 
-// encoder is the pretext's.
+// encoder returns the file of the pretext's encoder.
 func (k *clustering) encoder() string {
 	if k.Pretext != "" {
 		return filepath.Join(k.Pretext, run.EncoderFile)
@@ -91,7 +94,7 @@ func (k *clustering) encoder() string {
 	return filepath.Join(k.dir, report.Pretext, run.EncoderFile)
 }
 
-// cluster makes a clustering stage, from the pretext's encoder.
+// cluster makes a clustering stage that starts from the pretext's encoder.
 func (k *clustering) cluster(name string, classes int, more []pretrain.Setting) error {
 	more = append(more, pretrain.Setting{Path: "method.classes", Value: fmt.Sprint(classes), Source: "flag --classes"})
 	return k.stage(name, "scan", k.encoder(), more, func(s *pretrain.Session, o *train.Options) error {
@@ -105,32 +108,38 @@ func (k *clustering) cluster(name string, classes int, more []pretrain.Setting) 
 			closest[i] = all[:min(m.Neighbours, len(all))]
 		}
 		m.SetNeighbours(closest)
-		o.Hooks = append(o.Hooks, &assigner{ctx: k.ctx,
-			session: s, stage: name, dir: k.in(name), near: closest, heads: m.Heads, classes: m.Classes, weight: m.EntropyWeight,
+		o.Hooks = append(o.Hooks, &assigner{
+			ctx: k.ctx, session: s, stage: name, dir: k.in(name),
+			near: closest, heads: m.Heads, classes: m.Classes, weight: m.EntropyWeight,
 		})
 		return nil
 	})
 }
 
-// selfLabel makes the last stage, from the best head of the clustering stage and the backbone beneath it.
+// selfLabel makes the last stage. It starts from the best head of the clustering stage and the backbone beneath it.
 func (k *clustering) selfLabel(classes int) error {
 	more := []pretrain.Setting{{Path: "method.classes", Value: fmt.Sprint(classes), Source: "flag --classes"}}
-	return k.stage(report.SelfLabel, "scan-selflabel", filepath.Join(k.in(report.Clustering), run.EncoderFile), more, func(s *pretrain.Session, o *train.Options) error {
+	encoder := filepath.Join(k.in(report.Clustering), run.EncoderFile)
+	prepare := func(s *pretrain.Session, o *train.Options) error {
 		m := s.Job.Method.(*method.SelfLabel)
 		head, _, err := nn.ReadStates(filepath.Join(k.in(report.Clustering), headFile))
 		if err != nil {
 			return fmt.Errorf("reading the head of the clustering stage: %w", err)
 		}
 		o.Start = head
-		o.Hooks = append(o.Hooks, &assigner{ctx: k.ctx, session: s, stage: report.SelfLabel, dir: k.in(report.SelfLabel), heads: 1, classes: m.Classes})
+		o.Hooks = append(o.Hooks, &assigner{
+			ctx: k.ctx, session: s, stage: report.SelfLabel, dir: k.in(report.SelfLabel), heads: 1, classes: m.Classes,
+		})
 		return nil
-	})
+	}
+	return k.stage(report.SelfLabel, "scan-selflabel", encoder, more, prepare)
 }
 
 func (k *clustering) in(stage string) string { return filepath.Join(k.dir, stage) }
 
-// stage makes a stage, or goes on with it, unless it is finished.
-func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting, prepare func(*pretrain.Session, *train.Options) error) error {
+// stage makes or resumes a stage, unless it is finished.
+func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting,
+	prepare func(*pretrain.Session, *train.Options) error) error {
 	if done, err := finished(k.in(name)); done || err != nil {
 		return err
 	}
@@ -158,19 +167,20 @@ func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting
 	}
 	o.Out = k.in(name)
 	settings = append(settings, pretrain.Setting{Path: "method.name", Value: method, Source: "the stage"})
-	result, err := pretrain.Run(k.ctx, &pretrain.Request{Preset: k.Preset, Settings: append(settings, more...), Stage: true}, o)
+	request := &pretrain.Request{Preset: k.Preset, Settings: append(settings, more...), Stage: true}
+	result, err := pretrain.Run(k.ctx, request, o)
 	end(result, err)
 	return err
 }
 
-// note tells whoever started the clustering something.
+// note passes a message to the user.
 func (k *clustering) note(text string) {
 	if k.options.Note != nil {
 		k.options.Note(text)
 	}
 }
 
-// finished reports whether a stage has come to its end: whether that is the last thing that its metrics say.
+// finished reports whether a stage is finished: whether its last event says so.
 func finished(dir string) (bool, error) {
 	f, err := os.Open(filepath.Join(dir, run.MetricsFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -183,14 +193,15 @@ func finished(dir string) (bool, error) {
 	var last run.Event
 	for e, err := range run.ReadEvents(f) {
 		if err != nil {
-			return false, nil // torn: resuming mends it
+			return false, nil // a torn line, which a resume removes
 		}
 		last = e
 	}
 	return last.Event == run.End && last.Reason == run.Finished, nil
 }
 
-// choose runs a short clustering stage for every number of clusters, and returns the one on which the heads agree best.
+// choose runs a short clustering stage for every number of clusters. It returns the number for which the heads agree
+// best.
 func (k *clustering) choose() (int, error) {
 	var tried []report.Assignment
 	for _, classes := range k.Classes {
@@ -215,14 +226,16 @@ func (k *clustering) choose() (int, error) {
 		if a.Classes == best.Classes {
 			mark = "  <- chosen"
 		}
-		k.note(fmt.Sprintf("%8d  %15.3f %6.3f  %7.3f  %8d of %d%s", a.Classes, a.Agreement.ARI, a.Agreement.NMI, a.Losses[a.Head], a.Used(), a.Classes, mark))
+		k.note(fmt.Sprintf("%8d  %15.3f %6.3f  %7.3f  %8d of %d%s",
+			a.Classes, a.Agreement.ARI, a.Agreement.NMI, a.Losses[a.Head], a.Used(), a.Classes, mark))
 	}
-	k.note(fmt.Sprintf("%d clusters: their heads agree best with one another (losses of different numbers cannot be compared)", best.Classes))
+	k.note(fmt.Sprintf("%d clusters: their heads agree best with one another "+
+		"(losses for different numbers of clusters cannot be compared)", best.Classes))
 	return best.Classes, nil
 }
 
-// nearlyBest is the largest number of clusters whose heads agree within 0.01 as well as those of any: it says the most.
-// The numbers are in increasing order.
+// nearlyBest returns the largest number of clusters whose heads agree nearly best: their ARI is within 0.01 of the
+// highest. A larger number says more about the images. tried is in increasing order of the number.
 func nearlyBest(tried []report.Assignment) report.Assignment {
 	top := math.Inf(-1)
 	for _, a := range tried {
@@ -237,7 +250,7 @@ func nearlyBest(tried []report.Assignment) report.Assignment {
 	return best
 }
 
-// sure counts the images that the clustering stage is surer of than self-labelling's threshold.
+// sure counts the images whose confidence after the clustering stage is above self-labelling's threshold.
 func (k *clustering) sure() (n int, threshold float64, err error) {
 	j, err := k.describe(k.ctx, report.SelfLabel, "scan-selflabel", k.encoder())
 	if err != nil {
@@ -257,7 +270,7 @@ func (k *clustering) sure() (n int, threshold float64, err error) {
 	return n, threshold, errors.Join(err, j.Close())
 }
 
-// short is a fifth of the length of the clustering stage, with several heads at least.
+// short returns the settings of a short clustering stage: a fifth of the length, and at least three heads.
 func (k *clustering) short() ([]pretrain.Setting, error) {
 	j, err := k.describe(k.ctx, report.Clustering, "scan", k.encoder())
 	if err != nil {
@@ -267,11 +280,14 @@ func (k *clustering) short() ([]pretrain.Setting, error) {
 	if err := j.Close(); err != nil {
 		return nil, err
 	}
-	length := pretrain.Setting{Path: "train.epochs", Value: fmt.Sprint(max(1, t.Epochs/5)), Source: "a fifth, to choose"}
+	path, steps := "train.epochs", t.Epochs
 	if t.MaxSteps > 0 {
-		length = pretrain.Setting{Path: "train.max_steps", Value: fmt.Sprint(max(1, t.MaxSteps/5)), Source: "a fifth, to choose"}
+		path, steps = "train.max_steps", t.MaxSteps
 	}
-	return []pretrain.Setting{length, {Path: "method.heads", Value: fmt.Sprint(max(3, m.Heads)), Source: "to compare"}}, nil
+	return []pretrain.Setting{
+		{Path: path, Value: fmt.Sprint(max(1, steps/5)), Source: "a fifth, to choose"},
+		{Path: "method.heads", Value: fmt.Sprint(max(3, m.Heads)), Source: "to compare"},
+	}, nil
 }
 
 func readJSON(path string, into any) error {

@@ -38,7 +38,7 @@ func TestNearlyBest(t *testing.T) {
 	}
 }
 
-// Self-labelling can empty clusters of whose images it was never sure: it is said, with where they still are.
+// Self-labelling can empty clusters whose images never had a high confidence. The summary says so, and where they are.
 func TestLostClustersAreTold(t *testing.T) {
 	source, err := dataset.Open("synthetic:4", dataset.Options{Size: 8})
 	if err != nil {
@@ -50,15 +50,20 @@ func TestLostClustersAreTold(t *testing.T) {
 		want  bool
 	}{{[]int{2, 2}, false}, {[]int{4, 0}, true}} {
 		k := &clustering{dir: "dir"}
-		r := &report.Report{Images: 4, Classes: 2, Stages: []report.Assignment{{Stage: report.Clustering, Sizes: []int{3, 1}}, {Stage: report.SelfLabel, Sizes: c.sizes}}}
+		r := &report.Report{Images: 4, Classes: 2, Stages: []report.Assignment{
+			{Stage: report.Clustering, Sizes: []int{3, 1}}, {Stage: report.SelfLabel, Sizes: c.sizes},
+		}}
 		out := strings.Join(k.summarize(r, source, nil), "\n")
-		if got := strings.Contains(out, "self-labelling left 1 of 2 clusters"); got != c.want || c.want && !strings.Contains(out, "dir/clustering/clusters.csv has all of them") {
-			t.Errorf("sizes %v: told %v, want %v:\n%s", c.sizes, got, c.want, out)
+		told := strings.Contains(out, "self-labelling kept 1 of 2 clusters")
+		where := strings.Contains(out, "dir/clustering/clusters.csv has all clusters")
+		if told != c.want || where != c.want {
+			t.Errorf("sizes %v: told %v, where they are %v, want %v:\n%s", c.sizes, told, where, c.want, out)
 		}
 	}
 }
 
-// The loss over all images and neighbours, by hand: sure images with neighbours in their own cluster, and in the other one.
+// The loss over all images and neighbours, by hand: confident images with neighbours in their own cluster and in the
+// other.
 func TestScanLoss(t *testing.T) {
 	if err := torch.Scope(func() error {
 		p := torch.FromFloat64([]float64{0.9, 0.1, 0.9, 0.1, 0.1, 0.9, 0.1, 0.9}, 4, 2)
@@ -81,7 +86,7 @@ func TestScanLoss(t *testing.T) {
 	}
 }
 
-// Neighbours come back as they were written, and not when they are about something else.
+// Neighbours are read back as they were written, but not if they are of other data or another encoder.
 func TestNeighboursFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), neighboursFile)
 	about := map[string]string{"data": "a", "encoder": "b"}

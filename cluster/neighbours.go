@@ -20,11 +20,12 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// widest is how many neighbours of an image are kept at least: purity is measured that far.
+// widest is the least number of neighbours kept for each image, and the largest for which purity is measured.
 const widest = 50
 
-// neighbours are the nearest others of every image among the pretext's features of images as they are, nearest first. They
-// are kept in a file, with what they depend on; a file of other images or another encoder is made anew.
+// neighbours returns the nearest neighbours of every image, nearest first, by the pretext's features of the images
+// without augmentation. A file keeps them, with the data and the encoder that they depend on. A file of other data or
+// another encoder is replaced.
 func (k *clustering) neighbours(s *pretrain.Session, most int) ([][]int, error) {
 	if k.near != nil && len(k.near[0]) >= min(most, s.Job.Source.Len()-1) {
 		return k.near, nil
@@ -35,7 +36,9 @@ func (k *clustering) neighbours(s *pretrain.Session, most int) ([][]int, error) 
 		return nil, fmt.Errorf("reading the pretext's encoder: %w", err)
 	}
 	sum := sha256.Sum256(encoder)
-	want := map[string]string{"data": s.Job.Config.Data.Fingerprint, "encoder": hex.EncodeToString(sum[:]), "most": fmt.Sprint(most)}
+	want := map[string]string{
+		"data": s.Job.Config.Data.Fingerprint, "encoder": hex.EncodeToString(sum[:]), "most": fmt.Sprint(most),
+	}
 	path := filepath.Join(k.dir, neighboursFile)
 	if k.near, err = readNeighbours(path, want); err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func (k *clustering) neighbours(s *pretrain.Session, most int) ([][]int, error) 
 	return k.near, writeNeighbours(path, k.near, want)
 }
 
-// mine embeds all images and compares them.
+// mine embeds all images and finds the nearest neighbours of each.
 func (k *clustering) mine(s *pretrain.Session, most int) (near [][]int, err error) {
 	weights, err := pretrain.InitialWeights(k.encoder())
 	if err != nil {
@@ -61,7 +64,8 @@ func (k *clustering) mine(s *pretrain.Session, most int) (near [][]int, err erro
 		torch.SetThreads(s.Job.Config.Train.Threads)
 		params := nn.NewParams(0, torch.F32)
 		defer params.Free()
-		e := parallax.Encoder{Backbone: s.Job.Backbone.Build(params.Sub("backbone")), Params: params.Sub("backbone"), Features: s.Job.Backbone.Features()}
+		own := params.Sub("backbone")
+		e := parallax.Encoder{Backbone: s.Job.Backbone.Build(own), Params: own, Features: s.Job.Backbone.Features()}
 		if err := e.Params.LoadLocal(weights); err != nil {
 			return err
 		}
@@ -80,7 +84,7 @@ func (k *clustering) mine(s *pretrain.Session, most int) (near [][]int, err erro
 				near[image] = append(near[image], rows[other])
 			}
 		}
-		for image := range near { // that could not be read
+		for image := range near { // an unreadable image is its own neighbour
 			for len(near[image]) < len(found[0]) {
 				near[image] = append(near[image], image)
 			}
@@ -90,14 +94,15 @@ func (k *clustering) mine(s *pretrain.Session, most int) (near [][]int, err erro
 	return near, err
 }
 
-// readNeighbours reads the file, or returns nil where there is none or it is about something else.
+// readNeighbours reads the file. It returns nil if there is no file, or if the file is of other data or another
+// encoder.
 func readNeighbours(path string, want map[string]string) ([][]int, error) {
 	states, about, err := nn.ReadStates(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil || len(states) != 1 || len(states[0].Shape) != 2 {
-		return nil, fmt.Errorf("reading the neighbours in %s (%v): remove the file, and they are looked for again", path, err)
+		return nil, fmt.Errorf("reading the neighbours in %s (%v): remove the file to find them again", path, err)
 	}
 	for key, value := range want {
 		if about[key] != value {

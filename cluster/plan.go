@@ -26,23 +26,23 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// What a clustering's folder holds besides what package cluster/report names.
+// Names in a clustering's folder, beside those of package cluster/report.
 const (
-	choosePrefix   = "choose-"                // and a number of clusters: short clustering stages to choose from
-	neighboursFile = "neighbours.safetensors" // of every image, by the pretext's features
+	choosePrefix   = "choose-"                // a short clustering stage; the number of clusters follows
+	neighboursFile = "neighbours.safetensors" // the nearest neighbours of every image, by the pretext's features
 )
 
-// Plan is what was asked for. It is kept in the output, so that a resume needs to be told nothing.
+// Plan is what to do in a clustering. It is kept in the folder, so that a resume needs no settings.
 type Plan struct {
 	Data     string    `json:"data"`
-	Classes  []int     `json:"classes"`           // several: one is chosen
-	Pretext  string    `json:"pretext,omitempty"` // the run whose encoder is taken; "": one is trained
-	Method   string    `json:"method,omitempty"`  // by this method
+	Classes  []int     `json:"classes"`           // numbers of clusters; of several, one is chosen
+	Pretext  string    `json:"pretext,omitempty"` // the run with the encoder; "": train one
+	Method   string    `json:"method,omitempty"`  // the method that trains it
 	Preset   string    `json:"preset,omitempty"`
 	Settings []Setting `json:"settings,omitempty"`
 }
 
-// Setting is a value of the configuration of one stage, or of all where Stage is empty.
+// Setting is a value of the configuration of one stage, or of all stages if Stage is empty.
 type Setting struct {
 	Stage  string `json:"stage,omitempty"`
 	Path   string `json:"path"`
@@ -61,19 +61,20 @@ func Open(dir string) (*Plan, error) {
 	}
 	p := &Plan{}
 	if err := json.Unmarshal(text, p); err != nil || len(p.Classes) == 0 {
-		return nil, fmt.Errorf("reading %s: it is damaged (%v): begin again with another --out", filepath.Join(dir, report.PlanFile), err)
+		return nil, fmt.Errorf("reading %s: it is damaged (%v): begin again with another --out",
+			filepath.Join(dir, report.PlanFile), err)
 	}
 	return p, nil
 }
 
-// Create puts the plan into a new folder, which must not hold anything.
+// Create writes the plan into a new or empty folder.
 func (p *Plan) Create(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == report.PlanFile }) {
-		return fmt.Errorf("%s holds a clustering: go on with --resume %s, or choose another --out", dir, dir)
+		return fmt.Errorf("%s holds a clustering: continue it with --resume %s, or choose another --out", dir, dir)
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, entries[0].Name())
@@ -92,24 +93,26 @@ func indented(v any) func(io.Writer) error {
 	}
 }
 
-// Request is what the caller asks for.
+// Request is what the user asks for.
 type Request struct {
 	Data     string
-	Classes  string             // a number of clusters, several as in "5,10,20", or "auto"
-	Pretext  string             // the directory of a run whose encoder is taken; "": one is trained
-	Method   string             // by this method
-	Chosen   bool               // whether the caller named the method
-	Preset   string             // "" to choose by the images
+	Classes  string             // a number of clusters, several numbers as in "5,10,20", or "auto"
+	Pretext  string             // the directory of a run with an encoder; "": train one
+	Method   string             // the method that trains it
+	Chosen   bool               // whether the user named the method
+	Preset   string             // "": chosen by the images
 	File     string             // name of a config file with values for all stages, "" for none
-	Text     []byte             // its content
+	Text     []byte             // content of the config file
 	Settings []pretrain.Setting // a path may begin with a stage: "clustering.train.epochs"
 }
 
-// NewPlan checks what can be checked before the first stage. Mistakes in the request are [*run.InvalidError].
+// NewPlan makes a plan of the request. It finds all mistakes that can be found before the first stage. A mistake in the
+// request is a [*run.InvalidError].
 func NewPlan(ctx context.Context, r Request) (*Plan, error) {
 	p := &Plan{Data: r.Data, Pretext: r.Pretext, Method: r.Method, Preset: r.Preset}
 	if p.Preset != "" && !slices.Contains(preset.Names, p.Preset) {
-		return nil, run.Invalid(fmt.Errorf("unknown preset %q: there are %s", p.Preset, strings.Join(preset.Names, ", ")))
+		return nil, run.Invalid(fmt.Errorf("unknown preset %q: there are %s",
+			p.Preset, strings.Join(preset.Names, ", ")))
 	}
 	if err := p.setMethod(r.Chosen); err != nil {
 		return nil, err
@@ -142,7 +145,8 @@ func NewPlan(ctx context.Context, r Request) (*Plan, error) {
 		p.Settings = append(p.Settings, Setting{stage, path, s.Value, s.Source})
 	}
 	if p.Data == "" {
-		return nil, run.Invalid(errors.New("no data given: add --data PATH (a folder, an archive, or the word synthetic)"))
+		return nil, run.Invalid(errors.New("no data given: add --data PATH " +
+			"(a folder, an archive, or the word synthetic)"))
 	}
 	source, err := dataset.Open(p.Data, dataset.Options{Labels: labels, Split: split})
 	if err != nil {
@@ -155,7 +159,7 @@ func NewPlan(ctx context.Context, r Request) (*Plan, error) {
 	return p, p.check(ctx)
 }
 
-// check describes every stage once, so that a mistake in its settings is found before the first begins.
+// check resolves the settings of every stage, so that a mistake is found before the first stage begins.
 func (p *Plan) check(ctx context.Context) error {
 	stages := map[string]string{report.Clustering: "scan", report.SelfLabel: "scan-selflabel"}
 	if p.Pretext == "" {
@@ -177,14 +181,16 @@ func (p *Plan) check(ctx context.Context) error {
 func (p *Plan) setMethod(chosen bool) error {
 	if p.Pretext != "" {
 		if chosen {
-			return run.Invalid(errors.New("--run gives the encoder, so there is no pretext to train: leave out --method"))
+			return run.Invalid(errors.New("--run gives the encoder, so there is no pretext to train: " +
+				"leave out --method"))
 		}
 		p.Method = ""
 		if _, err := run.ReadConfig(p.Pretext); err != nil {
 			return err
 		}
 		if _, err := os.Stat(filepath.Join(p.Pretext, run.EncoderFile)); err != nil {
-			return fmt.Errorf("the run in %s has no %s yet: go on with it first, parallax pretrain --resume %s", p.Pretext, run.EncoderFile, p.Pretext)
+			return fmt.Errorf("the run in %s has no %s yet: finish it first with  parallax pretrain --resume %s",
+				p.Pretext, run.EncoderFile, p.Pretext)
 		}
 		return nil
 	}
@@ -193,12 +199,13 @@ func (p *Plan) setMethod(chosen bool) error {
 		return run.Invalid(err)
 	}
 	if _, ok := parallax.As[parallax.Stager](e.New()); ok {
-		return run.Invalid(fmt.Errorf("--method %s is what this command does after the pretext: leave it out, or name a method that can be one", p.Method))
+		return run.Invalid(fmt.Errorf("--method %s is a stage that follows the pretext: leave it out, "+
+			"or name a method that trains the pretext", p.Method))
 	}
 	return nil
 }
 
-// setClasses reads a number of clusters, several, or auto, for a number of images.
+// setClasses reads the numbers of clusters from text: a number, several, or auto, which goes by the number of images.
 func (p *Plan) setClasses(text string, images int) error {
 	if text == "auto" {
 		for _, k := range []int{5, 10, 20, 50} {
@@ -207,7 +214,8 @@ func (p *Plan) setClasses(text string, images int) error {
 			}
 		}
 		if len(p.Classes) == 0 {
-			return run.Invalid(fmt.Errorf("--classes auto needs 20 images at least and there are %d: give a number", images))
+			return run.Invalid(fmt.Errorf("--classes auto needs at least 20 images and there are %d: give a number",
+				images))
 		}
 		return nil
 	}
@@ -228,19 +236,22 @@ func (p *Plan) setClasses(text string, images int) error {
 	return nil
 }
 
-// describe says what a stage will be. The images' statistics are not looked at. Close its source.
+// describe resolves the settings of a stage, without measuring the images' mean and deviation. The caller closes the
+// job.
 func (p *Plan) describe(ctx context.Context, stage, method, encoder string) (*pretrain.Job, error) {
 	settings, err := p.settings(stage, encoder)
 	if err != nil {
 		return nil, err
 	}
 	settings = append(settings,
-		pretrain.Setting{Path: "data.mean", Value: "[0.5, 0.5, 0.5]"}, pretrain.Setting{Path: "data.std", Value: "[0.5, 0.5, 0.5]"},
+		pretrain.Setting{Path: "data.mean", Value: "[0.5, 0.5, 0.5]"},
+		pretrain.Setting{Path: "data.std", Value: "[0.5, 0.5, 0.5]"},
 		pretrain.Setting{Path: "method.name", Value: method})
 	return pretrain.Resolve(ctx, &pretrain.Request{Preset: p.Preset, Settings: settings, Stage: true})
 }
 
-// ofStage takes the stage off a setting's path. A value that cannot be the same in all stages must have one.
+// ofStage splits a setting's path into the stage and the rest. A value that cannot be the same in all stages must name
+// its stage.
 func ofStage(path string) (stage, rest string, err error) {
 	for _, stage := range []string{report.Pretext, report.Clustering, report.SelfLabel} {
 		if rest, ok := strings.CutPrefix(path, stage+"."); ok {
@@ -249,12 +260,19 @@ func ofStage(path string) (stage, rest string, err error) {
 	}
 	section, _, _ := strings.Cut(path, ".")
 	if slices.Contains([]string{"method", "augment", "optim"}, section) {
-		return "", "", fmt.Errorf("%s differs between stages: say which one, --set %s.%s=..., %s or %s", path, report.Pretext, path, report.Clustering, report.SelfLabel)
+		return "", "", fmt.Errorf("%s differs between stages: name the stage, --set %s.%s=..., or with %s or %s",
+			path, report.Pretext, path, report.Clustering, report.SelfLabel)
 	}
 	return "", path, nil
 }
 
-// settings are those of a stage: what the pretext's run was, what holds for all, what holds for the stage.
+// inherited are the settings that a stage takes from the run of its encoder.
+var inherited = []string{
+	"backbone.name", "backbone.width", "backbone.stem", "backbone.norm", "data.size", "data.mean", "data.std",
+}
+
+// settings returns the settings of a stage: values of the encoder's run, then those of all stages, then the stage's
+// own.
 func (p *Plan) settings(stage string, encoder string) ([]pretrain.Setting, error) {
 	all := []pretrain.Setting{{Path: "data.path", Value: p.Data, Source: "flag --data"}}
 	if encoder != "" {
@@ -267,7 +285,7 @@ func (p *Plan) settings(stage string, encoder string) ([]pretrain.Setting, error
 			return nil, err
 		}
 		for _, v := range values {
-			if slices.Contains([]string{"backbone.name", "backbone.width", "backbone.stem", "backbone.norm", "data.size", "data.mean", "data.std"}, v.Path) {
+			if slices.Contains(inherited, v.Path) {
 				all = append(all, pretrain.Setting{Path: v.Path, Value: v.Text, Source: "pretext"})
 			}
 		}

@@ -23,7 +23,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// The size of a cluster's contact sheet: its most confident images, row by row.
+// The size of a cluster's contact sheet, which shows its most confident images row by row.
 const (
 	sheetRows    = 5
 	sheetColumns = 8
@@ -35,7 +35,7 @@ type sorted struct {
 	confidence     float64
 }
 
-// report writes the output's files.
+// report writes the files of the result.
 func (k *clustering) report(classes int, stages []string) (*Result, error) {
 	last := k.in(stages[len(stages)-1])
 	r := &report.Report{Event: "clusters", Classes: classes}
@@ -66,7 +66,8 @@ func (k *clustering) report(classes int, stages []string) (*Result, error) {
 	if err := k.purity(r, source); err != nil {
 		return nil, err
 	}
-	if err := run.WriteFile(filepath.Join(k.dir, report.ClustersFile), func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
+	asIs := func(w io.Writer) error { _, err := w.Write(text); return err }
+	if err := run.WriteFile(filepath.Join(k.dir, report.ClustersFile), asIs); err != nil {
 		return nil, err
 	}
 	if err := run.WriteFile(filepath.Join(k.dir, report.File), indented(r)); err != nil {
@@ -93,7 +94,8 @@ func sourceOf(dir string) (*dataset.Source, error) {
 		of[v.Path] = v.Text
 	}
 	size, _ := strconv.Atoi(of["data.size"])
-	return dataset.Open(of["data.path"], dataset.Options{Split: of["data.split"], Labels: of["data.labels"], Size: size})
+	o := dataset.Options{Split: of["data.split"], Labels: of["data.labels"], Size: size}
+	return dataset.Open(of["data.path"], o)
 }
 
 // readClusters reads clusters.csv.
@@ -112,14 +114,15 @@ func readClusters(text string, source *dataset.Source, classes int) ([]sorted, e
 		cluster, err := strconv.Atoi(record[1])
 		confidence, err2 := strconv.ParseFloat(record[2], 64)
 		if !known || err != nil || err2 != nil || cluster < 0 || cluster >= classes {
-			return nil, fmt.Errorf("reading %s, line %d: %q is not an image of the data with its cluster", report.ClustersFile, line+2, record)
+			return nil, fmt.Errorf("reading %s, line %d: %q is not an image of the data with its cluster",
+				report.ClustersFile, line+2, record)
 		}
 		all = append(all, sorted{i, cluster, confidence})
 	}
 	return all, nil
 }
 
-// purity measures the neighbours, where the images have labels.
+// purity measures how many neighbours have an image's own label, if the images have labels.
 func (k *clustering) purity(r *report.Report, source *dataset.Source) error {
 	if len(source.Classes) == 0 {
 		return nil
@@ -142,7 +145,7 @@ func (k *clustering) purity(r *report.Report, source *dataset.Source) error {
 // sheets draws every cluster's most confident images.
 func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) error {
 	folder := filepath.Join(k.dir, report.ContactFolder)
-	old, err := filepath.Glob(filepath.Join(folder, "cluster-*.png")) // of a clustering that was reported before
+	old, err := filepath.Glob(filepath.Join(folder, "cluster-*.png")) // of an earlier report
 	if err != nil {
 		return err
 	}
@@ -184,12 +187,12 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 	return nil
 }
 
-// summarize is the report in lines, for reading.
+// summarize returns the report as lines of text.
 func (k *clustering) summarize(r *report.Report, source *dataset.Source, all []sorted) (lines []string) {
 	line := func(text string) { lines = append(lines, text) }
 	last := r.Stages[len(r.Stages)-1]
 	line(fmt.Sprintf("%d images in %d clusters", r.Images, last.Used()))
-	counts := make([][]int, r.Classes) // of each class in each cluster
+	counts := make([][]int, r.Classes) // images by cluster, then by class
 	means := make([]float64, r.Classes)
 	for i := range counts {
 		counts[i] = make([]int, len(source.Classes))
@@ -209,21 +212,25 @@ func (k *clustering) summarize(r *report.Report, source *dataset.Source, all []s
 					most = label
 				}
 			}
-			text += fmt.Sprintf("  mostly %s (%.0f %%)", source.Classes[most], 100*float64(counts[c][most])/float64(size))
+			share := 100 * float64(counts[c][most]) / float64(size)
+			text += fmt.Sprintf("  mostly %s (%.0f %%)", source.Classes[most], share)
 		}
 		line(text)
 	}
 	if n := len(r.Stages); n > 1 && last.Used() < r.Stages[n-2].Used() {
 		before := r.Stages[n-2]
-		line(fmt.Sprintf("self-labelling left %d of %d clusters: too few images were sure of the others. A longer pretext helps; %s has all of them",
+		line(fmt.Sprintf("self-labelling kept %d of %d clusters: too few images of the others had a high "+
+			"confidence. A longer pretext helps; %s has all clusters",
 			last.Used(), before.Used(), filepath.Join(k.dir, before.Stage, report.ClustersFile)))
 	}
 	if last.ACC.Known {
-		line(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d", r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
+		line(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d",
+			r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
 		line("             ACC    NMI    ARI    kNN    linear")
 		line(fmt.Sprintf("pretext                           %s  %s", digits(r.Before.KNN), digits(r.Before.Linear)))
 		for _, a := range r.Stages {
-			line(fmt.Sprintf("%-11s  %s  %s  %s  %s  %s", a.Stage, digits(a.ACC), digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear)))
+			line(fmt.Sprintf("%-11s  %s  %s  %s  %s  %s",
+				a.Stage, digits(a.ACC), digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear)))
 		}
 	}
 	line("  clusters       " + filepath.Join(k.dir, report.ClustersFile))
@@ -232,7 +239,7 @@ func (k *clustering) summarize(r *report.Report, source *dataset.Source, all []s
 	return lines
 }
 
-// digits is a number of three digits, or as much space.
+// digits returns a number with three decimals, or a dash of the same width.
 func digits(n run.Number) string {
 	if !n.Known {
 		return "    -"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report is what a clustering leaves in its folder, for those who write it and those who read it: the names of its
-// files and stages, and the report. It needs neither libtorch nor cgo.
+// Package report defines what a clustering leaves in its folder: the names of its files and stages, and the report.
+// Writers and readers share it. It needs neither libtorch nor cgo.
 package report
 
 import (
@@ -13,28 +13,28 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// The stages of a clustering, each a run in a folder of that name.
+// The stages of a clustering. Each is a run in a folder of that name.
 const (
 	Pretext    = "pretext"
 	Clustering = "clustering"
 	SelfLabel  = "selflabel"
 )
 
-// What else the folder of a clustering holds.
+// Other files and folders of a clustering.
 const (
-	PlanFile      = "cluster.json" // what was asked for
-	ClustersFile  = "clusters.csv" // path, cluster, confidence; in each stage, too
+	PlanFile      = "cluster.json" // the plan
+	ClustersFile  = "clusters.csv" // path, cluster, confidence; each stage with clusters has one, too
 	File          = "report.json"
 	ContactFolder = "contact" // a contact sheet of each cluster
 )
 
-// Report is what a clustering came to: the content of report.json.
+// Report is the result of a clustering: the content of report.json.
 type Report struct {
 	Event   string                `json:"event"` // "clusters"
 	Images  int                   `json:"images"`
 	Classes int                   `json:"classes"`
-	Purity  map[string]run.Number `json:"purity,omitempty"` // of the nearest 5, 20 and 50 neighbours by the pretext's features
-	Before  Quality               `json:"before"`           // of the backbone, before the clustering stage
+	Purity  map[string]run.Number `json:"purity,omitempty"` // share of the nearest 5, 20, 50 neighbours with the same label
+	Before  Quality               `json:"before"`           // the backbone before the clustering stage
 	Stages  []Assignment          `json:"stages"`
 }
 
@@ -52,31 +52,31 @@ func Read(dir string) (*Report, error) {
 	return r, nil
 }
 
-// Assignment is what a stage says of its clusters. Labels were only used to measure.
+// Assignment describes the clusters of a stage. Labels serve for measuring only.
 type Assignment struct {
 	Stage     string    `json:"stage"`
 	Classes   int       `json:"classes"`
 	Sizes     []int     `json:"sizes"`            // images of each cluster
-	Head      int       `json:"head"`             // the one that was taken
-	Losses    []float64 `json:"losses,omitempty"` // of every head over all images
-	Agreement struct {  // of each head with each other, in the mean
+	Head      int       `json:"head"`             // the chosen head
+	Losses    []float64 `json:"losses,omitempty"` // of every head, over all images
+	Agreement struct {  // mean over all pairs of heads
 		ARI float64 `json:"ari"`
 		NMI float64 `json:"nmi"`
 	} `json:"agreement"`
-	Confidence float64    `json:"confidence"` // the mean probability of an image's cluster
+	Confidence float64    `json:"confidence"` // mean probability of an image's own cluster
 	ACC        run.Number `json:"acc,omitzero"`
 	NMI        run.Number `json:"nmi,omitzero"`
 	ARI        run.Number `json:"ari,omitzero"`
 	Quality
 }
 
-// Quality is how good a backbone is, by labels.
+// Quality holds accuracies of a backbone, 0 to 1. They are absent without labels.
 type Quality struct {
 	KNN    run.Number `json:"knn,omitzero"`
-	Linear run.Number `json:"linear,omitzero"` // of a probe fitted to frozen features
+	Linear run.Number `json:"linear,omitzero"` // of a linear probe on frozen features
 }
 
-// Used is how many clusters have an image.
+// Used returns how many clusters have an image.
 func (a *Assignment) Used() (n int) {
 	for _, size := range a.Sizes {
 		if size > 0 {
