@@ -9,17 +9,17 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// This file has the optional interfaces: what only some methods do. A caller finds them with [As].
+// This file has the optional interfaces, for what only some methods do. Find them with [As].
 
-// Wrapper is a Method around another one that changes a part of what it does. It has the abilities that it changes;
-// the others are the inner method's.
+// Wrapper is a Method that wraps another one and changes a part of it. The wrapper implements the abilities that it
+// changes. [As] finds the others in the inner method.
 type Wrapper interface {
 	Method
 	Unwrap() Method
 }
 
-// As returns m as T, an optional interface or a type of method: m itself, or the first method that m wraps which is
-// one.
+// As returns m as a T, which is an optional interface or a type of method. If m is no T, As tries the method that m
+// wraps, and so on inwards.
 func As[T any](m Method) (T, bool) {
 	for {
 		if t, ok := m.(T); ok {
@@ -34,69 +34,71 @@ func As[T any](m Method) (T, bool) {
 	}
 }
 
-// Validator is a Method that checks its hyperparameters; Validate names the offending one and its range.
+// Validator is a Method that checks its hyperparameters. The error of Validate names the wrong one and its range.
 type Validator interface {
 	Method
 	Validate() error
 }
 
-// Updater is a Method with state that moves after each optimiser step: momentum targets, queues, centres.
+// Updater is a Method with state that changes after each optimiser step: momentum targets, queues, centres.
 type Updater interface {
 	Method
 	Update(s *Step)
 }
 
 // Grouper is a Method whose parameters differ in learning rate or weight decay, or are frozen for a while. Groups is
-// called before each optimiser step, with a Step that has At, Of and Epoch alone.
+// called before each optimiser step. In its Step only At, Of and Epoch are set.
 type Grouper interface {
 	Method
 	Groups(s *Step) []nn.Group
 }
 
-// Pairer is a Method that compares an image with another one: all views but the first are of the image that Pair names.
-// r is for that image in that epoch alone.
+// Pairer is a Method that compares an image with another one. The first view is of image index, the other views are of
+// the image that Pair returns. r is a function of the seed, the epoch and the image.
 type Pairer interface {
 	Method
 	Pair(index int, r *rand.Rand) int
 }
 
-// Supervised is a Method whose loss looks at Step.Labels; Supervised says what labels are to it, for a message.
+// Supervised is a Method whose loss reads Step.Labels. Supervised says what the labels mean to the method, for a
+// message.
 type Supervised interface {
 	Method
 	Supervised() string
 }
 
-// Stager is a Method that is one stage of several and cannot be begun on its own: Command is the command that runs them
-// all.
+// Stager is a Method that is one stage of several and cannot be started alone. Command is the command that runs all
+// stages.
 type Stager interface {
 	Method
 	Command() string
 }
 
-// Supporter is a Method that trains on labels: beside the batch every step has a labelled one with as many images of
-// every class. Only such a method and a [Supervised] one may use labels.
+// Supporter is a Method that trains on labels. Beside the batch, every step has a labelled batch with equally many
+// images of every class. Only a Supporter and a [Supervised] method may use labels.
 type Supporter interface {
 	Method
 	Support() SupportSpec
 }
 
-// SupportSpec is what a Supporter asks for.
+// SupportSpec describes the labelled batches of a Supporter.
 type SupportSpec struct {
-	Classes     int     // in a step, drawn anew for each; 0 is all there are
-	PerClass    int     // images of each class; a class with fewer repeats them
-	Views       int     // of each image, by the recipes of the batch's first views
+	Classes     int     // classes in a step, drawn anew for each step; 0: all
+	PerClass    int     // images of each class; a class with fewer images repeats them
+	Views       int     // views of each image, by the recipes of the batch's first views
 	Temperature float64 // of the classifier by nearest support, in evaluations
 }
 
-// Support is the labelled part of a Step.
+// Support is the labelled batch of a Step.
 type Support struct {
-	Views   []torch.Tensor // as in Step.Views, of the support's images
-	Labels  []int          // of each row, numbered 0 to Classes-1 within the step
-	Classes int            // in this step
+	Views   []torch.Tensor // views of the labelled images, as in Step.Views
+	Labels  []int          // class of each row, numbered 0 to Classes-1 within the step
+	Classes int            // classes in this step
 }
 
-// Starter is a Method with something to do before an epoch: a clustering, neighbours. What it leaves is in
-// Build.Params. Start may be called twice for an epoch, with the same result, and leaves nothing behind when it fails.
+// Starter is a Method with work to do before an epoch, such as a clustering or a search for neighbours. The result of
+// Start is in Build.Params. Start may be called twice for an epoch, with the same result. When it fails it changes
+// nothing.
 type Starter interface {
 	Method
 	Start(e *Epoch) error
@@ -105,35 +107,35 @@ type Starter interface {
 // Epoch is what a Starter sees of the epoch that begins.
 type Epoch struct {
 	Number int        // from 0
-	Rand   *rand.Rand // for this epoch; a function of (seed, epoch)
-	// Visit calls f with every batch of the epoch, as the steps will see it, without gradients. What f makes ends with
-	// the call.
+	Rand   *rand.Rand // a function of (seed, epoch)
+	// Visit calls f with every batch of the epoch, as the steps will see it, without gradients. Tensors that f makes
+	// are freed when f returns.
 	Visit func(f func(s *Step)) error
 }
 
-// Collapser is a Method that says what it is like when every embedding is the same. Collapsed is called after Build;
-// batch is how many images a forward pass has.
+// Collapser is a Method that describes its loss after a complete collapse, when all embeddings are the same. Collapsed
+// is called after Build. batch is the number of images in a forward pass.
 type Collapser interface {
 	Method
 	Collapsed(batch int) Collapsed
 }
 
-// Collapsed is a method whose embeddings are all the same, those that it keeps of earlier batches included.
+// Collapsed describes a method whose embeddings are all the same, including embeddings kept from earlier batches.
 type Collapsed struct {
-	Loss  float64 // the least that the loss can then be
-	Known bool    // whether the hyperparameters determine that; Loss, Minimum and SeesLength say nothing without it
-	// Minimum says that the loss cannot be less whatever the embeddings are, so that nothing in it stops a collapse.
-	// Otherwise it is what a network reaches that learns nothing.
+	Loss  float64 // the lowest loss that is then possible
+	Known bool    // the hyperparameters determine Loss; if not, Loss, Minimum and SeesLength have no meaning
+	// Minimum says that no embeddings have a loss below Loss, so nothing in the loss stops a collapse. Otherwise Loss
+	// is what a network reaches that learns nothing.
 	Minimum    bool
-	SeesLength bool // the loss depends on how long the embeddings are: that they become short is evidence
-	// FewDirections says that healthy embeddings may lie in few directions, because all images of a class are drawn to
-	// one point.
+	SeesLength bool // the loss depends on the length of the embeddings, so a shrinking length is evidence of collapse
+	// FewDirections says that healthy embeddings may lie in few directions, because the method pulls all images of a
+	// class to one point.
 	FewDirections bool
-	Causes        string // what usually leads there in this method, in words
+	Causes        string // the usual causes of a collapse of this method, in words
 }
 
-// Assigner is a Method that distributes images over prototypes, classes or outputs. Assign returns how, for embeddings
-// z of N x d as the encoder's projector gives them: N x K, rows of probabilities.
+// Assigner is a Method that distributes images over K prototypes, classes or outputs. Assign takes embeddings z from
+// the encoder's projector, N x d, and returns each row's probabilities, N x K.
 type Assigner interface {
 	Method
 	Assign(z torch.Tensor) torch.Tensor

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package parallax pretrains image encoders without labels: views of one image are drawn together in feature space, and
-// something keeps the representation from collapsing to a constant. What that something is makes a [Method].
+// Package parallax pretrains image encoders without labels. Views of one image are pulled together in feature space,
+// and something keeps the representation from collapsing to a constant. The choice of that something makes a [Method].
 //
-// This package is the vocabulary that methods, backbones and the trainer share. Read parallax.go first, then
-// method/simsiam.go; abilities.go has the optional interfaces, each for what only some methods do.
-// Field terms: a view is one augmented image, made by a recipe; the backbone turns it into the feature h, the projector
-// turns h into the embedding z, and some methods have a predictor after that. Backbone and projector are the encoder.
+// This package holds the vocabulary that methods, backbones and the trainer share. Read parallax.go first, then
+// method/simsiam.go. abilities.go has the optional interfaces, for what only some methods do.
+//
+// Terms: a recipe makes views, the augmented images. The backbone turns a view into its feature h, and the projector
+// turns h into the embedding z. Some methods have a predictor after the projector. Backbone and projector are the
+// encoder.
 package parallax
 
 import (
@@ -17,20 +19,21 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// A Method is one self-supervised objective. Its exported fields are its hyperparameters, set to the paper's by its
-// constructor; other fields are derived in Build. What a checkpoint must hold is a parameter or buffer in Build.Params.
+// A Method is one self-supervised objective. Its exported fields are its hyperparameters, which the constructor sets to
+// the paper's values. Build sets all other fields. State that a checkpoint must hold is a parameter or buffer in
+// Build.Params.
 type Method interface {
-	// Views returns one recipe per view, in the order in which a Step holds them, for images of size x size pixels.
+	// Views returns one recipe per view, in the order of Step.Views, for images of size x size pixels.
 	Views(size int) []augment.Recipe
-	// Build makes the networks and returns what is to be evaluated and exported.
+	// Build makes the networks and returns the encoder to evaluate and export.
 	Build(b *Build) Encoder
-	// Forward returns the embeddings of the batch. A gradient cache may split it over the batch.
+	// Forward returns the embeddings of the batch. A gradient cache may call it for parts of the batch.
 	Forward(s *Step) []torch.Tensor
-	// Loss returns the scalar to minimise: pure in z, what Forward returned, and without effect on state.
+	// Loss returns the scalar to minimise. It is a pure function of z, the result of Forward, and changes no state.
 	Loss(s *Step, z []torch.Tensor) torch.Tensor
 }
 
-// Build is what a Method makes its networks from.
+// Build holds what a Method needs to make its networks.
 type Build struct {
 	Params   *nn.Params
 	Backbone Backbone // a momentum target builds it a second time
@@ -46,30 +49,30 @@ type Backbone interface {
 	Features() int
 }
 
-// Encoder is the trained part of a method: the backbone gives h, which is exported and evaluated; the projector gives
+// Encoder is the trained part of a method. The backbone gives h, which is exported and evaluated; the projector gives
 // z.
 type Encoder struct {
 	Backbone  nn.Layer
 	Projector nn.Layer
-	Predictor nn.Layer   // gives what is predicted from z, as wide as z; nil without one
-	Params    *nn.Params // the subtree of the backbone, to be exported under its local names
-	Features  int        // the width of h
+	Predictor nn.Layer   // from z to its prediction, of the same width; nil without a predictor
+	Params    *nn.Params // the parameters of the backbone, to be exported under their local names
+	Features  int        // width of h
 }
 
 // Step is what a Method sees of one training step.
 type Step struct {
-	At, Of, Epoch int            // this step from 0, how many the run has, the epoch from 0
+	At, Of, Epoch int            // this step, from 0; steps of the whole run; the epoch, from 0
 	Views         []torch.Tensor // one N x 3 x H x W tensor per recipe
-	Index, Labels []int          // of each row; label -1 is unknown
-	Support       *Support       // for a Supporter, else nil
-	Rand          *rand.Rand     // for this step: partitions, shuffles; a function of (seed, step)
-	// Report logs one term of the loss. It is read back only when a log line is due.
+	Index, Labels []int          // image number and label of each row; label -1 is unknown
+	Support       *Support       // the labelled batch for a Supporter, else nil
+	Rand          *rand.Rand     // for partitions and shuffles; a function of (seed, step)
+	// Report logs one term of the loss. The value is read back only when a log line is due.
 	Report func(term string, value torch.Tensor)
-	// Gather returns the rows of all processes in global order, differentiably; z itself when there is one process.
+	// Gather returns the rows of all processes in global order, differentiably. With one process it returns z.
 	Gather func(z torch.Tensor) torch.Tensor
 }
 
-// NewStep returns a Step of a single process that reports nothing, for tests and for evaluating a loss on its own.
+// NewStep returns a Step for a single process that reports nothing: for tests, and to evaluate a loss alone.
 func NewStep(at, of int, views ...torch.Tensor) *Step {
 	return &Step{
 		At: at, Of: of, Views: views,
@@ -79,7 +82,7 @@ func NewStep(at, of int, views ...torch.Tensor) *Step {
 	}
 }
 
-// Each applies layer to every tensor: every view goes through on its own, so that batch norm sees one view at a time.
+// Each applies layer to every tensor separately, so that batch norm sees one view at a time.
 func Each(layer nn.Layer, xs []torch.Tensor) []torch.Tensor {
 	out := make([]torch.Tensor, len(xs))
 	for i, x := range xs {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package examples has no code of its own; below it lie small programs, one idea each, that run as they are:
+// Package examples has no code of its own. Its folders are small programs that run as they are, one idea each:
 //
-//	go run ./examples/views     an image and what a recipe makes of it; needs no libtorch
-//	go run ./examples/pretrain  a run: an encoder pretrained by SimCLR
-//	go run ./examples/embed     the features of images by that encoder
+//	go run ./examples/views     views of an image by a recipe; needs no libtorch
+//	go run ./examples/pretrain  a run: an encoder pretrained with SimCLR
+//	go run ./examples/embed     features of images by that encoder
 //	go run ./examples/method    an objective of your own under the real trainer
-//	go run ./examples/metric    a measurement of your own while a run trains
-//	go run ./examples/loop      SimSiam with the training loop in plain sight
+//	go run ./examples/metric    a metric of your own while a run trains
+//	go run ./examples/loop      SimSiam with its training loop in plain sight
 //
-// All but the first need the engine library that "make build" leaves in bin. Tests run all of them, and hold the pages in docs
-// that quote an example to its text.
+// All but the first need the engine library that "make build" puts in bin. Tests run all of them. A test also checks
+// that quotations from the examples in docs are exact.
 package examples

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A page quotes a file of this repository like this; the text of the block must then be in that file, line by line:
+// A page quotes a file of this repository in this form. The text of the block must be in that file, line by line:
 //
 //	<!-- from examples/loop/main.go -->
 //	```go
@@ -22,7 +22,7 @@ var (
 	fence  = regexp.MustCompile("^\\s*(?:```|~~~)\\s*(\\S*)")
 )
 
-// misquoted returns one line for each Go block of a page that does not say where it is from, or is not to be found there.
+// misquoted returns one line for each Go block of a page that does not name its source, or that is not in its source.
 func misquoted(page string, read func(name string) (string, error)) (wrong []string, blocks int) {
 	lines := strings.Split(page, "\n")
 	for at := 0; at < len(lines); at++ {
@@ -46,7 +46,8 @@ func misquoted(page string, read func(name string) (string, error)) (wrong []str
 		blocks++
 		from := marker.FindStringSubmatch(above)
 		if from == nil {
-			wrong = append(wrong, fmt.Sprintf("line %d: the line above a Go block must say which file it is quoted from: <!-- from examples/... -->", start))
+			wrong = append(wrong, fmt.Sprintf("line %d: the line above a Go block must name the quoted file: "+
+				"<!-- from examples/... -->", start))
 			continue
 		}
 		file, err := read(from[1])
@@ -56,7 +57,8 @@ func misquoted(page string, read func(name string) (string, error)) (wrong []str
 		}
 		quoted := strings.Join(lines[start:at], "\n") + "\n"
 		if strings.TrimSpace(quoted) == "" || !strings.Contains("\n"+file, "\n"+quoted) {
-			wrong = append(wrong, fmt.Sprintf("line %d: this block is not in %s word for word: copy it anew", start, from[1]))
+			wrong = append(wrong, fmt.Sprintf("line %d: this block is not in %s word for word: copy it again",
+				start, from[1]))
 		}
 	}
 	return wrong, blocks
@@ -91,7 +93,7 @@ func TestPagesQuoteTheirExamples(t *testing.T) {
 	}
 }
 
-// The rule itself is tested on made-up pages.
+// misquoted is tested on made-up pages.
 func TestMisquoted(t *testing.T) {
 	read := func(name string) (string, error) {
 		if name != "a.go" {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command embed prints the features of images, one line each, by the encoder of a run.
+// Command embed prints the features of images by the encoder of a run, one line per image.
 //
 //	go run ./examples/pretrain
 //	go run ./examples/embed runs/example IMAGE...
@@ -20,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "embed: give the directory of a run, or an encoder.safetensors, and images")
+		fmt.Fprintln(os.Stderr, "embed: give a run directory or an encoder.safetensors, then images")
 		os.Exit(2)
 	}
 	if err := embed(context.Background(), os.Stdout, os.Args[1], os.Args[2:]); err != nil {
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// embed writes the file name of every image and its features.
+// embed writes the file name and the features of every image.
 func embed(ctx context.Context, out io.Writer, path string, files []string) error {
 	e, err := encoder.Open(path)
 	if err != nil {

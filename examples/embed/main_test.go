@@ -18,10 +18,12 @@ import (
 func TestEmbed(t *testing.T) {
 	folder := t.TempDir()
 	dir := filepath.Join(folder, "run")
-	if _, err := pretrain.Run(context.Background(), &pretrain.Request{Preset: "tiny-cpu", Settings: []pretrain.Setting{
-		pretrain.Set("method.name", "simsiam"), pretrain.Set("data.path", "synthetic:32"), pretrain.Set("data.size", 16),
+	request := &pretrain.Request{Preset: "tiny-cpu", Settings: []pretrain.Setting{
+		pretrain.Set("method.name", "simsiam"),
+		pretrain.Set("data.path", "synthetic:32"), pretrain.Set("data.size", 16),
 		pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 16), pretrain.Set("train.max_steps", 2),
-	}}, pretrain.Options{Out: dir}); err != nil {
+	}}
+	if _, err := pretrain.Run(context.Background(), request, pretrain.Options{Out: dir}); err != nil {
 		t.Fatal(err)
 	}
 	picture, text := filepath.Join(folder, "a.png"), filepath.Join(folder, "b.txt")
@@ -37,20 +39,23 @@ func TestEmbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var whole, alone bytes.Buffer
-	if err := embed(context.Background(), &whole, dir, []string{picture, picture}); err != nil {
+	pictures := []string{picture, picture}
+	if err := embed(context.Background(), &whole, dir, pictures); err != nil {
 		t.Fatal(err)
 	}
-	if err := embed(context.Background(), &alone, filepath.Join(dir, "encoder.safetensors"), []string{picture, picture}); err != nil {
+	if err := embed(context.Background(), &alone, filepath.Join(dir, "encoder.safetensors"), pictures); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(whole.String()), "\n")
-	if len(lines) != 2 || lines[0] != lines[1] || len(strings.Fields(lines[0])) != 1+32 || !strings.HasPrefix(lines[0], picture) {
-		t.Errorf("of one image twice:\n%s", whole.String())
+	if len(lines) != 2 || lines[0] != lines[1] || len(strings.Fields(lines[0])) != 1+32 ||
+		!strings.HasPrefix(lines[0], picture) {
+		t.Errorf("one image twice:\n%s", whole.String())
 	}
 	if whole.String() != alone.String() {
-		t.Error("the run's directory and its file give other features")
+		t.Error("the run directory and its encoder file give different features")
 	}
-	if err := embed(context.Background(), &alone, dir, []string{text}); err == nil || !strings.Contains(err.Error(), text) {
-		t.Errorf("of a file that is no image: %v", err)
+	err = embed(context.Background(), &alone, dir, []string{text})
+	if err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("a file that is no image: %v", err)
 	}
 }

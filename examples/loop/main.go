@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command loop trains SimSiam on drawn images with the training loop in plain sight: what package train does, without
-// hooks, checkpoints and events.
+// Command loop trains SimSiam on synthetic images with its training loop in plain sight. It does what package train
+// does, without hooks, checkpoints and events.
 //
 //	go run ./examples/loop
 package main
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// train makes some optimiser steps and writes one line about each to out.
+// train makes the given number of optimiser steps and writes one line for each to out.
 func train(ctx context.Context, out io.Writer, steps int) error {
 	data, err := dataset.Open("synthetic", dataset.Options{Size: size})
 	if err != nil {
@@ -54,12 +54,14 @@ func train(ctx context.Context, out io.Writer, steps int) error {
 	m.Projector.Widths, m.Predictor.Widths = []int{64, 64, 64}, []int{16, 64} // the paper's are for a ResNet-50
 	loader := &dataset.Loader{Data: data, Recipes: m.Views(size), Normalize: stats, Batch: batch, Seed: seed}
 
-	// Parameters and the optimiser's state are Owned: they outlive the scope they are made in, and are freed by name.
+	// The parameters and the optimiser's state outlive the scope in which they are made. Free releases them.
 	params := nn.NewParams(seed, torch.F32)
 	var optimizer *optim.Optimizer
 	if err := torch.Scope(func() error {
-		torch.SetThreads(1) // so small a network gains nothing from more, and equal bits need equal threads
-		m.Build(&parallax.Build{Params: params, Backbone: network, Size: size, Batch: batch, Images: data.Len(), Steps: steps})
+		torch.SetThreads(1) // a small network gains nothing from more, and equal bits need equal threads
+		m.Build(&parallax.Build{
+			Params: params, Backbone: network, Size: size, Batch: batch, Images: data.Len(), Steps: steps,
+		})
 		optimizer = optim.New(optim.SGD{Momentum: 0.9, WeightDecay: 5e-4}, params.Trainable())
 		return nil
 	}); err != nil {
@@ -78,7 +80,7 @@ func train(ctx context.Context, out io.Writer, steps int) error {
 				for _, v := range b.Views {
 					s.Views = append(s.Views, torch.FromFloat32(v.Data, v.N, v.C, v.H, v.W).ChannelsLast())
 				}
-				b.Release() // the pixels are copied
+				b.Release() // the tensors hold copies of the pixels
 
 				z := m.Forward(s)
 				loss := m.Loss(s, z)

@@ -34,10 +34,12 @@ func TestTrain(t *testing.T) {
 	for i, line := range lines {
 		var step int
 		var loss, std, cosine, rank float64
-		if _, err := fmt.Sscanf(line, "step %d loss %f std %f mean cosine %f effective rank %f", &step, &loss, &std, &cosine, &rank); err != nil {
+		if _, err := fmt.Sscanf(line, "step %d loss %f std %f mean cosine %f effective rank %f",
+			&step, &loss, &std, &cosine, &rank); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if step != i+1 || loss < -1 || loss > 1 || std <= 0 || std > 1.1 || cosine < -1 || cosine > 1 || rank < 1 || rank > 64 {
+		if step != i+1 || loss < -1 || loss > 1 || std <= 0 || std > 1.1 || cosine < -1 || cosine > 1 ||
+			rank < 1 || rank > 64 {
 			t.Errorf("%q: a value out of its range", line)
 		}
 	}

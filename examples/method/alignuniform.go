@@ -14,18 +14,21 @@ import (
 )
 
 var entry = method.Entry{
-	Name:     "alignuniform",
-	Title:    "Alignment and uniformity",
-	Date:     "2020-05",
-	Paper:    "Wang & Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere. ICML 2020, arXiv:2005.10242",
+	Name:  "alignuniform",
+	Title: "Alignment and uniformity",
+	Date:  "2020-05",
+	Paper: "Wang & Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the " +
+		"Hypersphere. ICML 2020, arXiv:2005.10242",
 	Equation: "L = mean ‖uᵢ - vᵢ‖² + λ ½ ( U(u) + U(v) ),  U(u) = log mean_{i≠j} exp(-t ‖uᵢ - uⱼ‖²)",
 	Collapse: "the uniformity term: it is largest, 0, when all embeddings are one point",
-	Prevents: []method.Switch{{Set: []string{"method.weight=0"}, Why: "only the alignment is left, which one point minimises"}},
-	Uses:     []method.Part{method.Negatives},
-	New:      func() parallax.Method { return NewAlignUniform() },
+	Prevents: []method.Switch{
+		{Set: []string{"method.weight=0"}, Why: "only the alignment is left, which one point minimises"},
+	},
+	Uses: []method.Part{method.Negatives},
+	New:  func() parallax.Method { return NewAlignUniform() },
 }
 
-// AlignUniform draws the two views of an image together and spreads all images over the sphere, each by a term of its own.
+// AlignUniform pulls the two views of an image together and spreads all images over the sphere, with a term for each.
 type AlignUniform struct {
 	Weight    float64 // λ of the uniformity term
 	Scale     float64 // t of its kernel exp(-t‖u - v‖²)
@@ -34,7 +37,7 @@ type AlignUniform struct {
 	encoder parallax.Encoder
 }
 
-// NewAlignUniform returns the objective with the paper's t, and both terms weighted alike.
+// NewAlignUniform returns the objective with the paper's t and with equal weights of the two terms.
 func NewAlignUniform() *AlignUniform {
 	return &AlignUniform{Weight: 1, Scale: 2, Projector: nn.MLP{Widths: []int{128}}}
 }
@@ -50,7 +53,7 @@ func (m *AlignUniform) Validate() error {
 	return m.Projector.Validate("method.projector")
 }
 
-// Views returns two views of SimCLR's recipe, which is here already; the paper has one of its own.
+// Views returns SimCLR's recipe for both views, because it exists already. The paper has a recipe of its own.
 func (m *AlignUniform) Views(size int) []augment.Recipe {
 	return []augment.Recipe{augment.SimCLRRecipe(size), augment.SimCLRRecipe(size)}
 }
@@ -84,7 +87,8 @@ func (m *AlignUniform) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 // uniformity is log E_{i≠j} exp(-t‖uᵢ - uⱼ‖²).
 func (m *AlignUniform) uniformity(u torch.Tensor) torch.Tensor {
 	n := u.Size(0)
-	squares := u.MatMul(u.T()).Scale(-2).Shift(2)                                        // N x N: ‖uᵢ - uⱼ‖² = 2 - 2 uᵢ·uⱼ
-	kernel := squares.Scale(-m.Scale).MaskedFill(torch.Eye(n, torch.Bool), math.Inf(-1)) // without i = j
+	squares := u.MatMul(u.T()).Scale(-2).Shift(2) // N x N: ‖uᵢ - uⱼ‖² = 2 - 2 uᵢ·uⱼ
+	self := torch.Eye(n, torch.Bool)
+	kernel := squares.Scale(-m.Scale).MaskedFill(self, math.Inf(-1)) // without i = j
 	return kernel.LogSumExp(0, 1).Shift(-math.Log(float64(n * (n - 1))))
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command method trains an objective of its own, alignuniform.go, as "parallax pretrain" trains a built-in one: with
-// evaluations, the guard against collapse, checkpoints and an exported encoder. docs/adding-a-method.md walks through it. A
-// program in another module does the same: nothing here is internal to Parallax.
+// Command method trains its own objective, alignuniform.go, as "parallax pretrain" trains a built-in one: with
+// evaluations, the guard against collapse, checkpoints and an exported encoder. docs/adding-a-method.md explains it. A
+// program in another module can do the same: nothing here is internal to Parallax.
 //
 //	go run ./examples/method
 package main
@@ -32,15 +32,18 @@ func main() {
 	fmt.Println("the run is in " + dir)
 }
 
-// train makes a run of some steps in a new run directory.
+// train makes a run of the given number of steps in a new run directory.
 func train(ctx context.Context, dir string, steps int, watch func(run.Event)) error {
 	request := &pretrain.Request{
 		Methods: []method.Entry{entry}, // beside the built-in ones
 		Preset:  "tiny-cpu",
 		Settings: []pretrain.Setting{
-			pretrain.Set("method.name", entry.Name), pretrain.Set("data.path", "synthetic:512"), pretrain.Set("data.size", 16),
-			pretrain.Set("backbone.width", 8), pretrain.Set("train.batch", 64), pretrain.Set("train.threads", 1), // so small a network gains nothing from more
-			pretrain.Set("train.max_steps", steps), pretrain.Set("train.eval_every", steps), pretrain.Set("train.log_every", 1),
+			pretrain.Set("method.name", entry.Name),
+			pretrain.Set("data.path", "synthetic:512"), pretrain.Set("data.size", 16),
+			pretrain.Set("backbone.width", 8), pretrain.Set("train.batch", 64),
+			pretrain.Set("train.threads", 1), // a small network gains nothing from more
+			pretrain.Set("train.max_steps", steps), pretrain.Set("train.eval_every", steps),
+			pretrain.Set("train.log_every", 1),
 		},
 	}
 	_, err := pretrain.Run(ctx, request, pretrain.Options{Out: dir, Watch: []func(run.Event){watch}})

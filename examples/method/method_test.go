@@ -23,7 +23,7 @@ var (
 	_ parallax.Validator = (*AlignUniform)(nil)
 )
 
-// in runs f in a Scope. f runs on libtorch's goroutine, where t.Fatal has no place.
+// in runs f in a Scope. f runs on libtorch's goroutine and must not call t.Fatal.
 func in(t *testing.T, f func() error) {
 	t.Helper()
 	if err := torch.Scope(f); err != nil {
@@ -67,7 +67,7 @@ func TestLossByHand(t *testing.T) {
 	}
 }
 
-// Package collapse measures both terms with code of its own, which is held to the authors' values.
+// Package collapse/measure has its own code for both terms, which is tested against the authors' values.
 func TestLossAgainstCollapse(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const n, d = 17, 5
@@ -137,12 +137,15 @@ func TestPretrain(t *testing.T) {
 	if first, last := losses[0], losses[steps-1]; last >= first {
 		t.Errorf("the loss went from %v to %v in %d steps", first, last, steps)
 	}
-	for _, name := range []string{run.EncoderFile, run.MetricsFile, filepath.Join(run.CheckpointsDir, fmt.Sprintf("step-%08d", steps), "model.safetensors")} {
+	for _, name := range []string{
+		run.EncoderFile, run.MetricsFile,
+		filepath.Join(run.CheckpointsDir, fmt.Sprintf("step-%08d", steps), "model.safetensors"),
+	} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}
 	}
-	// The hyperparameters survive the way through the config file.
+	// The config file gives the hyperparameters back.
 	text, err := run.ReadConfig(dir)
 	if err != nil {
 		t.Fatal(err)

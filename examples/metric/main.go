@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command metric measures something of its own whenever a run evaluates itself: how many of the backbone's features are
-// dead, which means 0 for every image of the probe. The number stands beside the built-in ones in metrics.jsonl and
-// TensorBoard.
+// Command metric adds a metric of its own to every evaluation of a run: how many of the backbone's features are dead,
+// that is, 0 for every image of the probe. metrics.jsonl and TensorBoard have the number beside the built-in ones.
 //
 //	go run ./examples/metric
 package main
@@ -18,7 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// dead is the share of the columns that hold nothing but 0.
+// dead is the share of the columns that are 0 in every row.
 var dead = probe.Metric{Name: "dead", Measure: func(r *probe.Rows) float64 {
 	if r.Of != run.OfBackbone {
 		return math.NaN() // the embeddings have no such metric
@@ -45,10 +44,11 @@ func main() {
 	}
 }
 
-// train trains by SimSiam for some steps in a new run directory.
+// train trains with SimSiam for the given number of steps in a new run directory.
 func train(ctx context.Context, dir string, steps int, watch func(run.Event)) error {
 	request := &pretrain.Request{Preset: "tiny-cpu", Settings: []pretrain.Setting{
-		pretrain.Set("method.name", "simsiam"), pretrain.Set("data.path", "synthetic:512"), pretrain.Set("data.size", 16),
+		pretrain.Set("method.name", "simsiam"),
+		pretrain.Set("data.path", "synthetic:512"), pretrain.Set("data.size", 16),
 		pretrain.Set("backbone.width", 8), pretrain.Set("train.batch", 64),
 		pretrain.Set("train.max_steps", steps), pretrain.Set("train.eval_every", 10),
 	}}

@@ -23,7 +23,7 @@ func TestDead(t *testing.T) {
 			t.Errorf("%v of the features are dead, want 0.5", got)
 		}
 		if got := dead.Measure(&probe.Rows{Of: run.OfEmbedding, Queries: h}); !math.IsNaN(got) {
-			t.Errorf("of embeddings %v was measured", got)
+			t.Errorf("embeddings: %v was measured", got)
 		}
 		return nil
 	}); err != nil {
@@ -31,7 +31,7 @@ func TestDead(t *testing.T) {
 	}
 }
 
-// Every evaluation has the metric, and so has the log.
+// Every evaluation and the log have the metric.
 func TestRun(t *testing.T) {
 	var at []int
 	dir := filepath.Join(t.TempDir(), "run")

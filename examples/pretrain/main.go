@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pretrain trains a small encoder by SimCLR on synthetic images. What it does not set follows from SimCLR's paper, a
-// preset for such images, and the machine; config.yaml in the run directory names the source of every value.
+// Command pretrain trains a small encoder with SimCLR on synthetic images. Settings that it does not give come from
+// SimCLR's paper, from a preset for such images and from the machine. config.yaml in the run directory names the source
+// of every value.
 //
 //	go run ./examples/pretrain
 package main
@@ -22,7 +23,7 @@ func main() {
 	}
 }
 
-// train makes a run of some steps in a new run directory.
+// train makes a run of the given number of steps in a new run directory.
 func train(ctx context.Context, dir string, steps int) error {
 	request := &pretrain.Request{Preset: "tiny-cpu", Settings: []pretrain.Setting{
 		pretrain.Set("method.name", "simclr"),
@@ -38,9 +39,11 @@ func train(ctx context.Context, dir string, steps int) error {
 	return nil
 }
 
-// show prints what an evaluation has found: the accuracy of nearest neighbours, and in how many directions features lie.
+// show prints the result of an evaluation: the accuracy of nearest neighbours, and how many directions the features
+// fill.
 func show(e run.Event) {
-	if e.Event == run.Eval && e.Of == run.OfBackbone && e.Metrics[run.KNN].Known {
-		fmt.Printf("step %3d  kNN %.1f %%  effective rank %.1f\n", e.Step, 100*e.Metrics[run.KNN].Value, e.Metrics[run.EffectiveRank].Value)
+	if m := e.Metrics; e.Event == run.Eval && e.Of == run.OfBackbone && m[run.KNN].Known {
+		fmt.Printf("step %3d  kNN %.1f %%  effective rank %.1f\n",
+			e.Step, 100*m[run.KNN].Value, m[run.EffectiveRank].Value)
 	}
 }

@@ -21,7 +21,7 @@ func TestTrain(t *testing.T) {
 	}
 	defer e.Close()
 	if d := e.Describe(); d.Method != "simclr" || d.Size != 16 || d.Width != 8 {
-		t.Errorf("the run has left %+v", d)
+		t.Errorf("the encoder is %+v", d)
 	}
 	if err := train(context.Background(), dir, 3); err == nil {
 		t.Error("a second run in the same directory is accepted")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command views draws views of one image with SimCLR's recipe and writes them side by side, the original first. It needs
-// no libtorch, and builds with CGO_ENABLED=0.
+// Command views makes views of one image with SimCLR's recipe and writes them side by side, the original first. It
+// needs no libtorch and builds with CGO_ENABLED=0.
 //
 //	go run ./examples/views [FOLDER OF IMAGES] > views.png
 package main
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// sheet writes a PNG of the first image of path and its views to out, and what was drawn for each to log.
+// sheet writes a PNG of the first image of path and its views to out, and the parameters drawn for each view to log.
 func sheet(out, log io.Writer, path string) error {
 	data, err := dataset.Open(path, dataset.Options{})
 	if err != nil {
@@ -50,10 +50,10 @@ func sheet(out, log io.Writer, path string) error {
 	recipe := augment.SimCLRRecipe(size)
 	row := []*augment.Image{augment.EvalRecipe(size).View(original, augment.ViewRand(seed, 0, 0, 0))}
 	for view := range count {
-		// A view is a function of seed, epoch, image and view number: this line makes the same one everywhere, always.
+		// A view is a function of seed, epoch, image and view number: these lines make the same view on every machine.
 		drawn := recipe.Draw(original.W, original.H, augment.ViewRand(seed, 0, 0, view))
 		row = append(row, augment.Replay(original, drawn))
-		for _, d := range drawn { // their exported fields are all there is to them
+		for _, d := range drawn { // exported fields hold all parameters
 			fields, err := json.Marshal(d)
 			if err != nil {
 				return err

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package guard is the hook that judges a run after every evaluation, by package collapse/guard, and carries out the
-// judgement: an alarm, a stop, or a return to the last good checkpoint.
+// Package guard is the training hook that judges a run after every evaluation, using package collapse/guard. It acts on
+// the verdict with an alarm, a stop, or a return to the last good checkpoint.
 package guard
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// Hook judges a run when it was evaluated. It comes after the hook that evaluates.
+// Hook judges a run after each evaluation. It must follow the evaluating hook in the trainer's list.
 type Hook struct {
 	*guard.Guard
 }
 
-// New returns the guard of a run of the method that entry lists. It is nil when nobody is to look.
+// New returns the guard of a run with the method of entry. With train.on_collapse off it returns nil.
 func New(c *config.Layered, entry method.Entry) (*Hook, error) {
 	if c.Train.OnCollapse == config.Off {
 		return nil, nil
@@ -37,9 +37,9 @@ func New(c *config.Layered, entry method.Entry) (*Hook, error) {
 	return &Hook{g}, err
 }
 
-// unusual names what of the settings that prevent collapse is not as in the paper, "" when there is none:
-// "method.stop_gradient (false, not true)". A number is named where it is what takes the prevention away: presets change
-// numbers for small images.
+// unusual names the collapse-preventing settings that differ from the paper's, for example "method.stop_gradient
+// (false, not true)"; "" for none. It names a number only if that number switches the prevention off, because presets
+// change numbers for small images.
 func unusual(e method.Entry, fields any) (string, error) {
 	have, err := config.Fields(fields)
 	if err != nil {
@@ -77,11 +77,11 @@ func unusual(e method.Entry, fields any) (string, error) {
 	return strings.Join(named, ", "), nil
 }
 
-// Replay gives the guard what the run in dir has said up to a step.
+// Replay gives the guard the events of the run in dir up to a step.
 func (g *Hook) Replay(dir string, step int) error {
 	f, err := os.Open(filepath.Join(dir, run.MetricsFile))
 	if errors.Is(err, fs.ErrNotExist) || step == 0 {
-		return nil // it begins anew
+		return nil // the run begins anew
 	}
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (g *Hook) Replay(dir string, step int) error {
 	defer f.Close()
 	for e, err := range run.ReadEvents(f) {
 		if err != nil {
-			continue // a torn line, which opening the log cuts off
+			continue // a torn line, which OpenLog cuts off
 		}
 		if e.Step <= step {
 			g.Add(e)
@@ -101,7 +101,7 @@ func (g *Hook) Replay(dir string, step int) error {
 // Name is "guard".
 func (g *Hook) Name() string { return "guard" }
 
-// After judges the run when it was evaluated.
+// After judges the run if it has just been evaluated.
 func (g *Hook) After(p *train.Progress) (train.Decision, error) {
 	v, ok := g.Verdict()
 	if !ok {
@@ -116,7 +116,9 @@ func (g *Hook) After(p *train.Progress) (train.Decision, error) {
 	f := v.Worst()
 	if v.Action == guard.GoBack {
 		why := fmt.Sprintf("%s at step %d", f.Class, p.Step)
-		return train.Rewind{Times: g.Rewound() + 1, Why: why + ": the learning rate is halved", Halve: "halved after " + why}, nil
+		return train.Rewind{
+			Times: g.Rewound() + 1, Why: why + ": the learning rate is halved", Halve: "halved after " + why,
+		}, nil
 	}
 	if e, ok := g.Judged(); ok && (p.Step == p.Of || v.Action == guard.Stop) {
 		if err := p.Emit(e); err != nil {

@@ -8,12 +8,12 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// Of a config the guard names the settings that prevent collapse and are not the paper's.
+// The guard names the collapse-preventing settings that differ from the paper's.
 func TestUnusual(t *testing.T) {
 	siamese, weighed, joint := method.NewSimSiam(), method.NewVICReg(), method.NewDeepClusterV2()
 	siamese.StopGradient, siamese.PredictorMode, siamese.Symmetric = false, "fixed", false
 	weighed.Variance, weighed.ViewCount = 0, 3
-	joint.Heads = 1 // few clusters, too, take the prevention away
+	joint.Heads = 1 // the prevention is off only with fewer clusters, too
 	for _, c := range []struct {
 		name   string
 		fields any
