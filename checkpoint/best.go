@@ -36,7 +36,7 @@ func ReadBest(dir string) (b Best, err error) {
 
 // Write records b as the best checkpoint of the run in dir.
 func (b Best) Write(dir string) error {
-	return run.WriteFile(filepath.Join(dir, run.BestFile), asJSON(b))
+	return run.WriteFile(filepath.Join(dir, run.BestFile), run.JSON(b))
 }
 
 // BeatenBy reports whether a checkpoint with this score takes b's place: whether the score is at most slack below the

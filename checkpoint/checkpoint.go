@@ -5,7 +5,6 @@ package checkpoint
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,7 +96,7 @@ func (c *Checkpoint) fill(folder string) error {
 	if c.Manifest, err = c.signed(); err != nil {
 		return err
 	}
-	return run.WriteFile(filepath.Join(folder, manifestFile), asJSON(c.Manifest))
+	return run.WriteFile(filepath.Join(folder, manifestFile), run.JSON(c.Manifest))
 }
 
 // Read reads the checkpoint in folder, of a run of the method. An error that wraps [ErrMisfit] concerns a whole
@@ -195,12 +194,4 @@ func Forget(dir, name string) error {
 		}
 	}
 	return nil
-}
-
-func asJSON(v any) func(io.Writer) error {
-	return func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
-	}
 }

@@ -55,7 +55,7 @@ func (a *assigner) After(p *train.Progress) (train.Decision, error) {
 		return nil, err
 	}
 	if p.Step == 0 {
-		if err := run.WriteFile(filepath.Join(a.dir, beforeFile), indented(q)); err != nil {
+		if err := run.WriteFile(filepath.Join(a.dir, beforeFile), run.JSON(q)); err != nil {
 			return nil, err
 		}
 	}
@@ -174,7 +174,7 @@ func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []in
 	source := a.session.Job.Source
 	for name, write := range map[string]func(io.Writer) error{
 		headFile:       func(w io.Writer) error { return nn.WriteStates(w, head, nil) },
-		assignmentFile: indented(result),
+		assignmentFile: run.JSON(result),
 		report.ClustersFile: func(w io.Writer) error {
 			c := csv.NewWriter(w)
 			_ = c.Write([]string{"path", "cluster", "confidence"}) // Error below returns its error

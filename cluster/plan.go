@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -82,15 +81,7 @@ func (p *Plan) Create(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return run.WriteFile(filepath.Join(dir, report.PlanFile), indented(p))
-}
-
-func indented(v any) func(io.Writer) error {
-	return func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
-	}
+	return run.WriteFile(filepath.Join(dir, report.PlanFile), run.JSON(p))
 }
 
 // Request is what the user asks for.

@@ -70,7 +70,7 @@ func (k *clustering) report(classes int, stages []string) (*Result, error) {
 	if err := run.WriteFile(filepath.Join(k.dir, report.ClustersFile), asIs); err != nil {
 		return nil, err
 	}
-	if err := run.WriteFile(filepath.Join(k.dir, report.File), indented(r)); err != nil {
+	if err := run.WriteFile(filepath.Join(k.dir, report.File), run.JSON(r)); err != nil {
 		return nil, err
 	}
 	if err := k.sheets(source, all, classes); err != nil {

@@ -375,7 +375,7 @@ func TestQuarantineFile(t *testing.T) {
 		if again > 0 {
 			t.Errorf("%d images were tried again", again)
 		}
-		if got := q.List(); len(got) != 6 || got[1] != (BadImage{501, "img501", "broken"}) || !q.Has(501) ||
+		if got := q.list(); len(got) != 6 || got[1] != (BadImage{501, "img501", "broken"}) || !q.Has(501) ||
 			q.Has(500) {
 			t.Errorf("quarantine %v", got)
 		}

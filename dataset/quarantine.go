@@ -183,13 +183,7 @@ func (q *Quarantine) Len() int {
 	return len(q.bad)
 }
 
-// List returns the bad images so far, by index.
-func (q *Quarantine) List() []BadImage {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.list()
-}
-
+// list returns the bad images so far, by index.
 func (q *Quarantine) list() []BadImage {
 	list := make([]BadImage, 0, len(q.bad))
 	for _, b := range q.bad {

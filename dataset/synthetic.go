@@ -37,11 +37,6 @@ func SyntheticFactors() []Factor {
 	}
 }
 
-// Values returns the five indices in the order of SyntheticFactors.
-func (f Factors) Values() [5]int {
-	return [5]int{f.Shape, f.Colour, f.Texture, f.Position, f.Background}
-}
-
 // Factors returns the factors of image i, and false for a source that is not synthetic.
 func (s *Source) Factors(i int) (Factors, bool) {
 	if s.factors == nil {

@@ -44,7 +44,7 @@ func TestSynthetic(t *testing.T) {
 			if !ok || f.Shape != s.Label(i) {
 				t.Fatalf("%s: factors %v, label %d", s.Name(i), f, s.Label(i))
 			}
-			for k, v := range f.Values() {
+			for k, v := range [5]int{f.Shape, f.Colour, f.Texture, f.Position, f.Background} {
 				count[k][v]++
 			}
 		}

@@ -4,6 +4,7 @@ package run
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,15 @@ func WriteFile(path string, write func(io.Writer) error) error {
 		return errors.Join(err, removed(temporary))
 	}
 	return err
+}
+
+// JSON writes v for [WriteFile], indented for people who look into the file.
+func JSON(v any) func(io.Writer) error {
+	return func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
 }
 
 // Rename durably gives a file or folder its final name in the same folder. The file must be complete and on disk. As

@@ -116,18 +116,18 @@ func (f *evalFlags) command(c *cobra.Command,
 		_, err = io.WriteString(c.OutOrStdout(), r.Text())
 		return err
 	}
-	fl := c.Flags()
-	fl.StringVar(&f.Run, "run", "", "the run's directory, or an encoder.safetensors")
+	fl, usual := c.Flags(), report.Defaults("")
+	fl.StringVar(&f.Run, "run", usual.Run, "the run's directory, or an encoder.safetensors")
 	fl.StringVar(&f.Data, "data", "", "images: a folder, an archive, or synthetic; default the run's own")
 	fl.StringVar(&f.Labels, "labels", "", "none, folders, or a CSV file of path,label; default by the data")
-	fl.StringVar(&f.Of, "of", report.OfBackbone,
+	fl.StringVar(&f.Of, "of", usual.Of,
 		"what to evaluate: backbone (features h) or embedding (z, the projector's output)")
-	fl.StringVar(&f.Checkpoint, "checkpoint", "last", "last, best (by the run's own evaluations), or a step")
-	fl.BoolVar(&f.Untrained, "untrained", true, "evaluate the network before training, too")
+	fl.StringVar(&f.Checkpoint, "checkpoint", usual.Checkpoint, "last, best (by the run's own evaluations), or a step")
+	fl.BoolVar(&f.Untrained, "untrained", usual.Untrained, "evaluate the network before training, too")
 	fl.IntVar(&f.Limit, "limit", 0,
 		"use at most this many images of each split, chosen as in the run's own evaluations; 0 for all")
-	fl.IntVar(&f.Resamples, "bootstrap", 1000, "resamples for each confidence interval")
-	fl.Uint64Var(&f.Seed, "seed", 1, "seed of the resamples, of the held-out images and of k-means")
+	fl.IntVar(&f.Resamples, "bootstrap", usual.Resamples, "resamples for each confidence interval")
+	fl.Uint64Var(&f.Seed, "seed", usual.Seed, "seed of the resamples, of the held-out images and of k-means")
 	fl.StringVar(&f.Device, "device", "", "cpu or cuda; default the run's")
 	fl.IntVar(&f.Threads, "threads", 0, "threads of the engine; default one per core")
 	fl.IntVar(&f.Workers, "workers", 0, "threads that read images; default one per core")

@@ -55,26 +55,26 @@ func TestReadsPython(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 		if want, ok := floats[name]; ok {
-			got, err := tensor.Float64s()
+			got, err := float64s(tensor)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: %s", name, diff)
 			}
-			if _, err := tensor.Int64s(); err == nil {
+			if _, err := int64s(tensor); err == nil {
 				t.Errorf("%s: floats came out as integers", name)
 			}
 			continue
 		}
-		got, err := tensor.Int64s()
+		got, err := int64s(tensor)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(ints[name], got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
-		if _, err := tensor.Float64s(); err == nil {
+		if _, err := float64s(tensor); err == nil {
 			t.Errorf("%s: integers came out as floats", name)
 		}
 	}

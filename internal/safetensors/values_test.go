@@ -8,8 +8,8 @@ import (
 	"math"
 )
 
-// Float64s returns the elements of a floating-point tensor (F64, F32, F16, BF16), which float64 holds exactly.
-func (t Tensor) Float64s() ([]float64, error) {
+// float64s returns the elements of a floating-point tensor (F64, F32, F16, BF16), which float64 holds exactly.
+func float64s(t Tensor) ([]float64, error) {
 	var one func([]byte) float64
 	switch t.DType {
 	case F64:
@@ -28,8 +28,8 @@ func (t Tensor) Float64s() ([]float64, error) {
 	return decode(t, one), nil
 }
 
-// Int64s returns the elements of an integer or boolean tensor.
-func (t Tensor) Int64s() ([]int64, error) {
+// int64s returns the elements of an integer or boolean tensor.
+func int64s(t Tensor) ([]int64, error) {
 	var one func([]byte) int64
 	switch t.DType {
 	case I64:
