@@ -3,6 +3,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,6 +48,7 @@ func TestAliases(t *testing.T) {
 	later(t, history{format: 2, aliases: []alias{
 		{"method.keep_grad", "method.stop_grad", map[string]string{"false": "true", "true": "false"}},
 		{"method.end", "method.ema.end", nil}, {"optim.rate", "optim.base_rate", nil}, {"method.gone", "method.away", nil},
+		{"optim.speed", "optim.base_rate", nil},
 	}})
 	// In the config of a run.
 	older := strings.Replace(whole, "  stop_grad: true ", "  keep_grad: true ", 1)
@@ -60,6 +62,14 @@ func TestAliases(t *testing.T) {
 	if got := encoded(t, back); strings.Contains(got, "keep_grad") || !strings.Contains(got, "stop_grad: false") {
 		t.Errorf("written again it is\n%s", got)
 	}
+	// In what a config says without its method: all but the names of hyperparameters.
+	values, err := Values([]byte("optim: {speed: 0.5}\nmethod: {name: contrast, keep_grad: true}\n"), "my.yaml")
+	must(t, err)
+	if want := []Value{{"optim.base_rate", "0.5"}, {"method.name", "contrast"}, {"method.keep_grad", "true"}}; !slices.Equal(values, want) {
+		t.Errorf("values %v, want %v", values, want)
+	}
+	_, err = Values([]byte("optim: {speed: 0.5, base_rate: 1}"), "my.yaml")
+	wantError(t, err, "my.yaml: line 1: key optim.speed is the old name of optim.base_rate, which is given, too: leave one out")
 	// In a file.
 	l := example(t)
 	must(t, l.Merge([]byte("method:\n  keep_grad: true\n  end: 0.25\n"), "my.yaml"))
@@ -96,7 +106,13 @@ func TestDecodersHaveShortNames(t *testing.T) {
 	} {
 		l := example(t)
 		l.Data.Decoder = old
-		back, err := Load([]byte(encoded(t, l)), new(contrast))
+		text := []byte(encoded(t, l))
+		values, err := Values(text, "config.yaml")
+		must(t, err)
+		if !slices.Contains(values, Value{"data.decoder", want}) {
+			t.Errorf("the values have no data.decoder %q", want)
+		}
+		back, err := Load(text, new(contrast))
 		must(t, err)
 		if back.Data.Decoder != want {
 			t.Errorf("data.decoder %q is read as %q, want %q", old, back.Data.Decoder, want)

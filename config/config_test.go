@@ -309,6 +309,43 @@ func TestNewRefusesFieldsThatAConfigCannotHold(t *testing.T) {
 	}
 }
 
+// What stands behind a value is its source, whatever the value itself holds.
+func TestComments(t *testing.T) {
+	for line, want := range map[string]string{
+		`a: "x # y" # one`:                                     "one",
+		`a: 'it''s # no' # two`:                                "two",
+		`a: "q\" # no" # three`:                                "three",
+		`a: x#y # four`:                                        "four",
+		`a: don't # five`:                                      "five",
+		`a: !!binary "abcd" # six`:                             "six",
+		`a: "日本 # 語"  # ä # 日本`:                                "ä # 日本",
+		`a: [1, "b # c", 'd'] # eight`:                         "eight",
+		`a: {p: 1, q: [1, 2]} # nine`:                          "nine",
+		`a: {} # ten`:                                          "ten",
+		`a: ["` + strings.Repeat(`x", "#`, 3000) + `"] # long`: "long",
+		`a: "` + strings.Repeat("y # ", 3000) + `" # longer`:   "longer",
+		`a: 1 #touching `:                                      "touching",
+		`a: 1`:                                                 "",
+		`a: "1 # none"`:                                        "",
+	} {
+		top, err := parse([]byte("# head\nb: 1 # other\n\n# above\n"+line+"\n# below\nc: 2 # another\n"), "c.yaml")
+		must(t, err)
+		behind := map[int]string{}
+		comments(top, behind)
+		if behind[2] != "other" || behind[5] != want || behind[7] != "another" {
+			t.Errorf("%.40s: behind it is %q, want %q; the others are %q and %q", line, behind[5], want, behind[2], behind[7])
+		}
+	}
+	// An op of a recipe has its source behind it, or a line for each of its fields.
+	top, err := parse([]byte("augment:\n  - - flip: {p: 1} # paper\n    - blur:\n        p: 0.5 # --set\n"), "c.yaml")
+	must(t, err)
+	behind := map[int]string{}
+	comments(top, behind)
+	if behind[2] != "paper" || behind[4] != "--set" {
+		t.Errorf("behind the ops is %v", behind)
+	}
+}
+
 func TestMethodOfAndValues(t *testing.T) {
 	l := example(t)
 	must(t, l.Set("augment.1.solarize.p", "0.3", "--set"))
@@ -319,13 +356,14 @@ func TestMethodOfAndValues(t *testing.T) {
 	}
 	values, err := Values(data, "config.yaml")
 	must(t, err)
-	got := map[string]Value{}
+	got := map[string]string{}
 	for _, v := range values {
-		got[v.Path] = v
+		got[v.Path] = v.Text
 	}
-	for _, want := range []Value{{"method.projector", "[512, 128]", "paper"}, {"augment.1.solarize.p", "0.3", "--set"}, {"augment.0.grayscale.p", "0.2", "paper"}, {"data.path", "photos:2024/summer", "flag --data"}} {
-		if got[want.Path] != want {
-			t.Errorf("value %+v, want %+v", got[want.Path], want)
+	for path, want := range map[string]string{"method.projector": "[512, 128]", "augment.1.solarize.p": "0.3",
+		"augment.0.grayscale.p": "0.2", "data.path": "photos:2024/summer"} {
+		if got[path] != want {
+			t.Errorf("%s is %q, want %q", path, got[path], want)
 		}
 	}
 }

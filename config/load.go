@@ -29,14 +29,15 @@ func Load(data []byte, fields any) (*Layered, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := strings.Split(string(data), "\n")
+	behind := map[int]string{}
+	comments(top, behind)
 	given := map[string]bool{}
 	if _, err := renamed(root, top); err != nil {
 		return nil, fmt.Errorf("%s: %w", File, err)
 	}
 	in := input{
 		l: l, root: root, format: formatOf(top),
-		source: func(y *yaml.Node) string { return comment(lines, y) },
+		source: func(y *yaml.Node) string { return behind[y.Line] },
 		at:     func(y *yaml.Node) string { return fmt.Sprintf("%s:%d", File, y.Line) },
 		seen:   func(path string) { given[path] = true },
 	}
@@ -80,40 +81,48 @@ func MethodOf(data []byte, file string) (string, error) {
 
 // A Value is one value of a config file as it is written there.
 type Value struct {
-	Path   string // "optim.rate", "augment.0.solarize.p"
-	Text   string // YAML on one line, text without its quotes
-	Source string // the comment behind it, "" for none
+	Path string // "optim.rate", "augment.0.solarize.p"
+	Text string // YAML on one line, text without its quotes
 }
 
-// Values lists what a config file says, in its order, without knowing the method or checking the keys: for showing a
-// run to someone. file stands in errors.
+// Values lists what a config file says, in its order, without knowing the method or checking the keys. Keys and values
+// have their present names; a renamed key comes last, and only the old names of a method's own hyperparameters stay,
+// since they are its method's to tell. file stands in errors.
 func Values(data []byte, file string) ([]Value, error) {
 	top, err := parse(data, file)
 	if err != nil || top == nil {
 		return nil, err
 	}
+	usual := Default()
+	root, err := tree(&usual)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := renamed(root, top); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	var all []Value
-	flatten(top, "", strings.Split(string(data), "\n"), &all)
+	flatten(top, "", &all)
 	return all, nil
 }
 
-func flatten(y *yaml.Node, path string, lines []string, all *[]Value) {
+func flatten(y *yaml.Node, path string, all *[]Value) {
 	join := func(key string) string { return strings.TrimPrefix(path+"."+key, ".") }
 	switch {
 	case y.Kind == yaml.MappingNode:
 		for i := 0; i < len(y.Content); i += 2 {
-			flatten(y.Content[i+1], join(y.Content[i].Value), lines, all)
+			flatten(y.Content[i+1], join(y.Content[i].Value), all)
 		}
 	case y.Kind == yaml.SequenceNode && (path == "augment" || strings.Count(path, ".") == 1 && strings.HasPrefix(path, "augment.")):
 		for i, item := range y.Content {
 			if path == "augment" {
-				flatten(item, join(strconv.Itoa(i)), lines, all)
+				flatten(item, join(strconv.Itoa(i)), all)
 			} else {
-				flatten(item, path, lines, all) // an op's name follows its view
+				flatten(item, path, all) // an op's name follows its view
 			}
 		}
 	default:
-		*all = append(*all, Value{Path: path, Text: plainText(y), Source: comment(lines, y)})
+		*all = append(*all, Value{Path: path, Text: plainText(y)})
 	}
 }
 
@@ -128,29 +137,13 @@ func plainText(y *yaml.Node) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// comment is the comment at the end of the line on which y begins. The YAML package hangs comments on nodes by rules of
-// its own, which differ for lists and mappings; the line is what the writer meant.
-func comment(lines []string, y *yaml.Node) string {
-	if y.Line < 1 || y.Line > len(lines) {
-		return ""
+// comments collects the comments behind values, by the line on which the value begins. The YAML package gives that of
+// a list or a mapping on one line to the whole, while its sources are asked for item by item: so by line, not by node.
+func comments(y *yaml.Node, of map[int]string) {
+	if y.LineComment != "" {
+		of[y.Line] = strings.TrimSpace(strings.TrimPrefix(y.LineComment, "#"))
 	}
-	line := lines[y.Line-1]
-	var quote byte // within a quoted scalar
-	for i := 0; i < len(line); i++ {
-		c := line[i]
-		switch {
-		case quote == '"' && c == '\\':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case i > 0 && !strings.ContainsRune(" \t[{,:-", rune(line[i-1])):
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
-			return strings.TrimSpace(line[i+1:])
-		}
+	for _, kid := range y.Content {
+		comments(kid, of)
 	}
-	return ""
 }
