@@ -4,19 +4,19 @@ package eval
 
 import "math"
 
-// assign solves the assignment problem for a square matrix of costs: it returns the column of every row, each used once,
-// such that their sum is smallest. Rows are added one at a time along a shortest augmenting path under the reduced costs
-// cost - u - v, in O(n³) together (Kuhn 1955; Jonker & Volgenant 1987, section 3).
+// assign solves the assignment problem for a square matrix of costs: it returns a column for every row, each used once,
+// with the smallest sum of costs. Rows are added one at a time along a shortest augmenting path under the reduced costs
+// cost - u - v, in O(n³) altogether (Kuhn 1955; Jonker & Volgenant 1987, section 3).
 func assign(cost [][]float64) []int {
 	n := len(cost)
 	u, v := make([]float64, n), make([]float64, n) // the dual prices of rows and columns
-	rowOf := make([]int, n)                        // of each column, -1 when free
+	rowOf := make([]int, n)                        // row of each column, -1 when free
 	for j := range rowOf {
 		rowOf[j] = -1
 	}
 	for start := range n {
 		distance := make([]float64, n) // of each column from start
-		before := make([]int, n)       // the column before it on the path, -1 for start itself
+		before := make([]int, n)       // the column before each on the path, -1 for start itself
 		final := make([]bool, n)
 		for j := range n {
 			distance[j], before[j] = math.Inf(1), -1

@@ -8,21 +8,21 @@ import (
 	"slices"
 )
 
-// Confidence is that of an [Interval]: so often it holds the value that all images of the kind would give.
+// Confidence is the coverage of an [Interval]: the chance that it holds the value over all images of the kind.
 const Confidence = 0.95
 
 // An Interval is a measured value and the bounds of its confidence interval.
 type Interval struct{ Value, Low, High float64 }
 
-// Bootstrap measures how much statistics of n rows depend on which rows there happened to be (Efron 1979): it draws n rows
-// with replacement, resamples times, and takes the percentiles that hold [Confidence] of the values. stat is given row
-// numbers and returns its statistics, always as many; all are of the same draws, so that the difference of two statistics
-// of one row, such as two networks' accuracy, may be one of them and is a paired comparison. The Value is that of the rows
-// as they are.
+// Bootstrap measures how much statistics of n rows depend on the choice of the rows (Efron 1979): it draws n rows with
+// replacement, resamples times, and takes the percentiles that hold [Confidence] of the values. stat is given row
+// numbers and returns its statistics, always equally many. All come from the same draws, so a statistic may be the
+// difference of two others, such as two networks' accuracy: a paired comparison. The Value is that of the rows
+// themselves.
 //
-// A statistic that is not a mean, such as a clustering's scores, differs systematically between a draw with its repeated
-// rows and the rows themselves; that difference is taken out of the bounds. n and resamples are at least 1. Equal states of
-// r give equal intervals.
+// A statistic that is not a mean, such as a clustering's scores, differs systematically between the rows and a draw
+// with repeated rows; the bounds are corrected for that difference. n and resamples are at least 1. Equal states of r
+// give equal intervals.
 func Bootstrap(n, resamples int, r *rand.Rand, stat func(rows []int) []float64) []Interval {
 	rows := make([]int, n)
 	for i := range rows {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// mean is the statistic that an accuracy is.
+// mean is a statistic like an accuracy.
 func mean(values []float64) func(rows []int) []float64 {
 	return func(rows []int) []float64 {
 		sum := 0.0
@@ -20,7 +20,7 @@ func mean(values []float64) func(rows []int) []float64 {
 	}
 }
 
-// Of 400 samples of 150 throws of a coin the interval holds the coin's probability in about 95 of 100 cases; three standard errors of
+// For 400 samples of 150 coin tosses, about 95 of 100 intervals hold the coin's probability. Three standard errors of
 // that share are 0.033, and the percentile interval is known to be a little too narrow.
 func TestBootstrapCoversBernoulliMeans(t *testing.T) {
 	r := rng()
@@ -55,7 +55,7 @@ func TestBootstrapIsPairedAndSeeded(t *testing.T) {
 	}
 	stat := func(rows []int) []float64 {
 		v := mean(a)(rows)[0]
-		return []float64{v, v + 0.25, 0.25} // two networks, one always better by as much
+		return []float64{v, v + 0.25, 0.25} // two networks, one always better by 0.25
 	}
 	got := Bootstrap(60, 200, rand.New(rand.NewPCG(1, 2)), stat)
 	if got[0].Value != 1 || got[2] != (Interval{0.25, 0.25, 0.25}) {
@@ -67,12 +67,13 @@ func TestBootstrapIsPairedAndSeeded(t *testing.T) {
 	if again := Bootstrap(60, 200, rand.New(rand.NewPCG(1, 2)), stat); !reflect.DeepEqual(got, again) {
 		t.Errorf("the same seed gives %+v and %+v", got, again)
 	}
-	if other := Bootstrap(60, 200, rand.New(rand.NewPCG(1, 3)), stat); other[0].Low == got[0].Low && other[0].High == got[0].High {
+	other := Bootstrap(60, 200, rand.New(rand.NewPCG(1, 3)), stat)
+	if other[0].Low == got[0].Low && other[0].High == got[0].High {
 		t.Error("another seed gives the same bounds")
 	}
 }
 
-// A clustering's scores are higher among draws with repeated rows. The interval is about the score nevertheless.
+// A clustering's scores are higher on draws with repeated rows. The interval is nevertheless about the score.
 func TestBootstrapTakesOutTheBiasOfDraws(t *testing.T) {
 	r := rng()
 	clusters, labels := make([]int, 150), make([]int, 150)

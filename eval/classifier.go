@@ -9,9 +9,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Labelled is a set of frozen features with their classes, of which a fifth is held out, so that a classifier's settings
-// can be chosen without looking at what it is then tested on. [Labelled.Ridge] and [Labelled.Softmax] fit classifiers to
-// it.
+// Labelled is a set of frozen features with their classes. A fifth is held out, so that a classifier's settings can be
+// chosen without looking at its test set. [Labelled.Ridge] and [Labelled.Softmax] fit classifiers to it.
 type Labelled struct {
 	h          torch.Tensor // N x D
 	labels     []int        // of every row of h
@@ -19,14 +18,15 @@ type Labelled struct {
 	classes    int
 }
 
-// NewLabelled takes features h (N x D) and their labels, of 0 ... classes-1; rows labelled -1 are left out, and at least two
+// NewLabelled takes features h (N x D) and their labels, 0 ... classes-1. Rows labelled -1 are left out; at least two
 // must be left. r draws which rows are held out. h is used until the last fit.
 func NewLabelled(h torch.Tensor, labels []int, classes int, r *rand.Rand) *Labelled {
 	const op = "Labelled"
 	matches(op, "features", h, labels, classes)
 	index, _ := labelled(labels)
 	if len(index) < 2 {
-		torch.Fail(op, "%d rows have a label: a linear classifier needs two, one to fit it to and one to choose its settings by", len(index))
+		torch.Fail(op, "%d rows have a label: a linear classifier needs two, one to fit it to and one to choose its "+
+			"settings by", len(index))
 	}
 	nested(func() { finite(op, "features", h) })
 	r.Shuffle(len(index), func(i, j int) { index[i], index[j] = index[j], index[i] })
@@ -37,7 +37,7 @@ func NewLabelled(h torch.Tensor, labels []int, classes int, r *rand.Rand) *Label
 	return l
 }
 
-// rows are some rows of h, in float64, and their labels.
+// rows returns the rows of index, in float64, and their labels.
 func (l *Labelled) rows(index []int) (torch.Tensor, []int) {
 	labels := make([]int, len(index))
 	for i, row := range index {
@@ -49,14 +49,14 @@ func (l *Labelled) rows(index []int) (torch.Tensor, []int) {
 // blockRows is how many rows of features are converted to float64 at a time.
 const blockRows = 4096
 
-// blocks calls f with the rows of index in blocks, each in a scope of its own.
+// blocks calls f with the rows of index in blocks, each in its own scope.
 func (l *Labelled) blocks(index []int, f func(h torch.Tensor, labels []int)) {
 	for block := range slices.Chunk(index, blockRows) {
 		nested(func() { f(l.rows(block)) })
 	}
 }
 
-// accuracy is a classifier's on some rows.
+// accuracy returns a classifier's accuracy on some rows.
 func (l *Labelled) accuracy(c Classifier, index []int) float64 {
 	right := 0
 	l.blocks(index, func(h torch.Tensor, labels []int) {
@@ -69,15 +69,15 @@ func (l *Labelled) accuracy(c Classifier, index []int) float64 {
 	return float64(right) / float64(len(index))
 }
 
-// A Fit is a classifier and how its setting was chosen.
+// A Fit is a classifier and the choice of its setting.
 type Fit struct {
 	Classifier
-	Chosen   float64   // the setting that is right for the most rows held out
-	Settings []float64 // all that were tried
-	HeldOut  []float64 // the accuracy of each on the rows held out
+	Chosen   float64   // the setting with the highest accuracy on the held-out rows
+	Settings []float64 // all settings tried
+	HeldOut  []float64 // the accuracy of each on the held-out rows
 }
 
-// choose notes the best setting; of several the last.
+// choose records the best setting, the last one if there are several.
 func (f *Fit) choose(settings, heldOut []float64) {
 	best := 0
 	for i, accuracy := range heldOut {
@@ -88,8 +88,8 @@ func (f *Fit) choose(settings, heldOut []float64) {
 	f.Chosen, f.Settings, f.HeldOut = settings[best], settings, heldOut
 }
 
-// A Classifier is linear: it scores the classes of a feature x by w·(x-mean)/scale + bias. Its tensors, in float64, live as
-// long as the scope it was made in.
+// A Classifier is linear: it scores the classes of a feature x by w·(x-mean)/scale + bias. Its tensors, in float64,
+// live as long as the scope it was made in.
 type Classifier struct {
 	mean, scale torch.Tensor // D
 	weight      torch.Tensor // classes x D
@@ -101,9 +101,9 @@ func (c Classifier) keep() Classifier {
 	return Classifier{c.mean.Keep(), c.scale.Keep(), c.weight.Keep(), c.bias.Keep()}
 }
 
-// Ranks returns where the right class of every row of h (N x D) stands among all classes by score: 0 is first, so that a
-// rank below 5 is right among five guesses. Of classes with equal scores the lower one stands first. A row labelled -1 has
-// rank -1.
+// Ranks returns the rank of the right class of every row of h (N x D) among all classes by score. Rank 0 is first, so
+// the right class is among five guesses if its rank is below 5. Of classes with equal scores the lower one comes first.
+// A row labelled -1 has rank -1.
 func (c Classifier) Ranks(h torch.Tensor, labels []int) (ranks []int) {
 	const op = "Ranks"
 	classes := c.bias.Size(0)

@@ -44,8 +44,8 @@ func solve(a, b [][]float64) [][]float64 {
 	return b
 }
 
-// ridgeScores are the scores of rows under ridge regression on standardised features, by its normal equations as loops. The
-// bias is one more feature, of ones, that nothing holds small.
+// ridgeScores are the scores of rows under ridge regression on standardised features, by its normal equations as loops.
+// The bias is one more feature, of ones, without regularisation.
 func ridgeScores(x [][]float64, labels []int, classes int, lambda float64, at [][]float64) [][]float64 {
 	n, d := float64(len(x)), len(x[0])
 	mean, deviation := make([]float64, d), make([]float64, d)
@@ -116,7 +116,7 @@ func TestRidgeSolvesTheNormalEquations(t *testing.T) {
 	in(t, func() {
 		r := rng()
 		h, labels := blobs(r, 120, 7)
-		// A constant feature, and one that is another's double: without λ there would be no solution.
+		// A constant feature, and one that is twice another: without λ there would be no solution.
 		h = torch.Cat(1, h, torch.Full(3, torch.F32, 120, 1), h.Narrow(1, 0, 1).Scale(2))
 		index, known := labelled(labels)
 		x := rowsOf(h.IndexSelect(0, torch.FromInts(index, len(index))))
@@ -139,12 +139,12 @@ func TestRidgeSolvesTheNormalEquations(t *testing.T) {
 	})
 }
 
-// λ is chosen by the rows held out, with a classifier that has not seen them.
+// λ is chosen on the held-out rows, with a classifier that has not seen them.
 func TestRidgeChoosesByWhatIsHeldOut(t *testing.T) {
 	in(t, func() {
 		r := rng()
 		v, labels := gaussian(r, 150*60), someLabels(r, 150, 3)
-		for i := range labels { // weak signs of the class among noise
+		for i := range labels { // weak class signals in noise
 			for j := range 6 {
 				if max(0, labels[i]) == j%3 {
 					v[i*60+j]++
@@ -234,10 +234,11 @@ func TestSoftmaxTriesRatesSideBySide(t *testing.T) {
 			t.Errorf("rate %g was chosen, held out %v", fit.Chosen, fit.HeldOut)
 		}
 		again := NewLabelled(h, labels, 3, rng()).Softmax(o, rand.New(rand.NewPCG(1, 1)))
-		if !reflect.DeepEqual(again.weight.Float64s(), fit.weight.Float64s()) || !reflect.DeepEqual(again.HeldOut, fit.HeldOut) {
+		if !reflect.DeepEqual(again.weight.Float64s(), fit.weight.Float64s()) ||
+			!reflect.DeepEqual(again.HeldOut, fit.HeldOut) {
 			t.Error("equal seeds give different classifiers")
 		}
-		// What it is tested on is not what it was fitted to.
+		// It is tested on other rows than it was fitted to.
 		at, of := blobs(rand.New(rand.NewPCG(8, 8)), 150, 6)
 		right, known := 0, 0
 		for i, rank := range fit.Ranks(at, of) {
@@ -260,7 +261,8 @@ func TestSoftmaxTriesRatesSideBySide(t *testing.T) {
 func TestRanks(t *testing.T) {
 	in(t, func() {
 		one := torch.Ones(torch.F64, 1)
-		c := Classifier{mean: torch.Zeros(torch.F64, 1), scale: one, weight: torch.FromFloat64([]float64{1, -1, 0, 0}, 4, 1), bias: torch.Zeros(torch.F64, 4)}
+		c := Classifier{mean: torch.Zeros(torch.F64, 1), scale: one,
+			weight: torch.FromFloat64([]float64{1, -1, 0, 0}, 4, 1), bias: torch.Zeros(torch.F64, 4)}
 		// Scores of x = 2 are 2, -2, 0, 0, and of x = 0 all equal.
 		h := torch.FromFloat32([]float32{2, 2, 2, 2, 0, 0, 5}, 7, 1)
 		if got, want := c.Ranks(h, []int{0, 1, 2, 3, 0, 3, -1}), []int{0, 3, 1, 2, 0, 3, -1}; !slices.Equal(got, want) {
@@ -269,7 +271,12 @@ func TestRanks(t *testing.T) {
 		fails(t, "width 2 for a classifier of width 1", func() { c.Ranks(torch.Zeros(torch.F32, 1, 2), []int{0}) })
 		fails(t, "not finite", func() { c.Ranks(torch.Full(math.NaN(), torch.F32, 1, 1), []int{0}) })
 		fails(t, "1 rows have a label", func() { NewLabelled(h, []int{-1, -1, -1, -1, -1, -1, 2}, 3, rng()) })
-		fails(t, "not finite", func() { NewLabelled(torch.Full(math.Inf(1), torch.F32, 3, 1), []int{0, 1, 0}, 2, rng()) })
-		fails(t, "0 rates", func() { NewLabelled(h, []int{0, 1, 0, 1, 0, 1, 0}, 2, rng()).Softmax(SGD{Epochs: 1, Batch: 1}, rng()) })
+		fails(t, "not finite", func() {
+			NewLabelled(torch.Full(math.Inf(1), torch.F32, 3, 1), []int{0, 1, 0}, 2, rng())
+		})
+		fails(t, "0 rates", func() {
+			NewLabelled(h, []int{0, 1, 0, 1, 0, 1, 0}, 2, rng()).
+				Softmax(SGD{Epochs: 1, Batch: 1}, rng())
+		})
 	})
 }

@@ -8,23 +8,24 @@ import (
 	"math"
 )
 
-// ClusterScores says how well clusters agree with classes; 1 is perfect.
+// ClusterScores measures how well clusters agree with classes; 1 is perfect.
 type ClusterScores struct {
-	// ACC is the share of rows whose cluster is matched to their class, under the best matching of each cluster to at most
-	// one class, in (0, 1].
+	// ACC is the share of rows whose cluster is matched to their class, under the best matching of each cluster to at
+	// most one class, in (0, 1].
 	ACC float64
-	// NMI is the mutual information over the arithmetic mean of the two entropies, in [0, 1]; as in scikit-learn, one cluster
-	// and one class score 1.
+	// NMI is the mutual information over the arithmetic mean of the two entropies, in [0, 1]. As in scikit-learn, one
+	// cluster and one class score 1.
 	NMI float64
 	// ARI is the adjusted Rand index (Hubert & Arabie 1985), in [-0.5, 1]; 0 is expected by chance.
 	ARI float64
 }
 
-// ScoreClusters compares cluster numbers with class labels, row by row. The numbers need not be consecutive; rows labelled
-// -1 are left out.
+// ScoreClusters compares cluster numbers with class labels, row by row. The numbers need not be consecutive. Rows
+// labelled -1 are left out.
 func ScoreClusters(clusters, labels []int) (ClusterScores, error) {
 	if len(clusters) != len(labels) {
-		return ClusterScores{}, fmt.Errorf("scoring clusters: %d cluster numbers for %d labels", len(clusters), len(labels))
+		return ClusterScores{}, fmt.Errorf("scoring clusters: %d cluster numbers for %d labels", len(clusters),
+			len(labels))
 	}
 	index, known := labelled(labels)
 	if len(known) == 0 {
@@ -120,7 +121,7 @@ func entropy(counts []float64, n float64) float64 {
 	return h
 }
 
-// adjustedRand counts pairs of rows: together in both partitions, in one of them, in none.
+// adjustedRand counts pairs of rows: together in both partitions, in one, in none.
 func adjustedRand(counts [][]float64) float64 {
 	rows, columns, n := margins(counts)
 	both := 0.0
@@ -128,7 +129,7 @@ func adjustedRand(counts [][]float64) float64 {
 		both += pairs(row...)
 	}
 	cluster, class, all := pairs(rows...), pairs(columns...), pairs(n)
-	if cluster == both && class == both { // equal partitions, n = 1 among them
+	if cluster == both && class == both { // equal partitions, including n = 1
 		return 1
 	}
 	expected := cluster * class / all

@@ -55,14 +55,17 @@ func TestClusterScores(t *testing.T) {
 		clusters, labels []int
 		want             ClusterScores
 	}{
-		"equal up to names":                {[]int{7, 7, -3, -3, 0}, []int{0, 0, 1, 1, 2}, ClusterScores{1, 1, 1}},
-		"one cluster, one class":           {[]int{4, 4}, []int{1, 1}, ClusterScores{1, 1, 1}},
-		"one row":                          {[]int{4}, []int{1}, ClusterScores{1, 1, 1}},
-		"one cluster":                      {[]int{0, 0, 0, 0}, []int{0, 0, 1, 1}, ClusterScores{0.5, 0, 0}},
-		"every row its own":                {[]int{0, 1, 2, 3}, []int{0, 0, 1, 1}, ClusterScores{0.5, ln2 / (1.5 * ln2), 0}},
-		"independent":                      {[]int{0, 1, 0, 1}, []int{0, 0, 1, 1}, ClusterScores{0.5, 0, -0.5}},
-		"a class in two clusters":          {[]int{0, 1, 2, 2}, []int{0, 0, 1, 1}, ClusterScores{0.75, ln2 / (1.25 * ln2), 4. / 7}},
-		"rows without a label do not vote": {[]int{5, 0, 1, 2, 2, 9}, []int{-1, 0, 0, 1, 1, -1}, ClusterScores{0.75, ln2 / (1.25 * ln2), 4. / 7}},
+		"equal up to names":      {[]int{7, 7, -3, -3, 0}, []int{0, 0, 1, 1, 2}, ClusterScores{1, 1, 1}},
+		"one cluster, one class": {[]int{4, 4}, []int{1, 1}, ClusterScores{1, 1, 1}},
+		"one row":                {[]int{4}, []int{1}, ClusterScores{1, 1, 1}},
+		"one cluster":            {[]int{0, 0, 0, 0}, []int{0, 0, 1, 1}, ClusterScores{0.5, 0, 0}},
+		"every row its own": {[]int{0, 1, 2, 3}, []int{0, 0, 1, 1},
+			ClusterScores{0.5, ln2 / (1.5 * ln2), 0}},
+		"independent": {[]int{0, 1, 0, 1}, []int{0, 0, 1, 1}, ClusterScores{0.5, 0, -0.5}},
+		"a class in two clusters": {[]int{0, 1, 2, 2}, []int{0, 0, 1, 1},
+			ClusterScores{0.75, ln2 / (1.25 * ln2), 4. / 7}},
+		"rows without a label do not vote": {[]int{5, 0, 1, 2, 2, 9}, []int{-1, 0, 0, 1, 1, -1},
+			ClusterScores{0.75, ln2 / (1.25 * ln2), 4. / 7}},
 	} {
 		got, err := ScoreClusters(c.clusters, c.labels)
 		if err != nil {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package eval asks what an encoder's features are good for: [KNN] by what a feature's neighbours are, [Linear] by a
-// classifier trained beside the encoder, [Labelled] by classifiers fitted to its frozen features, [KMeans] and
-// [ScoreClusters] by how clusters agree with classes. [Embed] makes the features, [Bootstrap] says how sure a score is.
+// Package eval measures the quality of an encoder's features: [KNN] by the neighbours of a feature, [Linear] by a
+// classifier trained along with the encoder, [Labelled] by classifiers fitted to frozen features, [KMeans] and
+// [ScoreClusters] by the agreement of clusters with classes. [Embed] computes the features; [Bootstrap] gives a score a
+// confidence interval.
 //
-// A label of -1 is unknown everywhere: its row takes no part. All but [ScoreClusters], [Purity] and [Bootstrap] is called
-// inside torch.Scope and outside torch.Autocast, and what takes tensors ends the scope with an error on shapes and labels
-// that do not fit.
+// A label of -1 means unknown everywhere: such a row takes no part. Call everything but [ScoreClusters], [Purity] and
+// [Bootstrap] inside torch.Scope and outside torch.Autocast. Functions that take tensors end the scope with an error if
+// shapes or labels do not fit.
 package eval

@@ -12,26 +12,26 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Batch is a batch of normalised images: Shape is N x 3 x H x W, and Pixels holds them in that order.
+// Batch is a batch of normalised images: Shape is N x 3 x H x W, and Pixels holds the values in that order.
 type Batch struct {
 	Pixels []float32
 	Shape  [4]int
 	Labels []int // one per image, -1 when unknown
 }
 
-// Features is what an encoder makes of images, row by row.
+// Features are an encoder's outputs for images, row by row.
 type Features struct {
 	H      torch.Tensor // N x D, float32: the backbone's features
 	Z      torch.Tensor // N x d, float32: the projector's embeddings; none for an encoder without projector
-	Labels []int        // of every row, -1 when unknown
+	Labels []int        // one per row, -1 when unknown
 }
 
-// Free frees the tensors, which live until then.
+// Free frees the tensors; they live until then.
 func (f Features) Free() { torch.Free(f.H, f.Z) }
 
-// Embed runs batches of images through an encoder as it would be used: with the running statistics of its batch norms and
-// without history; in bfloat16 where autocast says so. params is the tree the encoder was built in, whose training mode is
-// put back. Memory for one batch's activations is needed at a time. An error of the batches ends it.
+// Embed runs batches of images through an encoder as in use: with the running statistics of its batch norms, without
+// history, and in bfloat16 if autocast is true. params is the tree in which the encoder was built; Embed restores its
+// training mode. It needs memory for the activations of one batch. An error of the batches ends it.
 func Embed(enc parallax.Encoder, params *nn.Params, autocast bool, batches iter.Seq2[Batch, error]) (Features, error) {
 	defer params.Train(params.Training())
 	params.Train(false)
@@ -67,7 +67,7 @@ func Embed(enc parallax.Encoder, params *nn.Params, autocast bool, batches iter.
 	return f, nil
 }
 
-// each runs f on every batch, without history and in a scope of its own.
+// each runs f on every batch, without history and in its own scope.
 func each(batches iter.Seq2[Batch, error], f func(b Batch, x torch.Tensor)) error {
 	for b, err := range batches {
 		if err != nil {

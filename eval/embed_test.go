@@ -17,17 +17,18 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-const side = 4 // of the test's images
+const side = 4 // side of the test's images
 
-// tiny builds convolution, batch norm, ReLU and average pooling, a projector with batch norm, and a batch norm that neither
-// reaches.
+// tiny builds convolution, batch norm, ReLU and average pooling, a projector with batch norm, and a batch norm that is
+// on neither path.
 func tiny(p *nn.Params) parallax.Encoder {
 	q := p.Sub("backbone")
 	backbone := nn.Sequential{
 		nn.NewConv(q.Sub("conv"), 3, 6, 3, 1, 1), nn.NewBatchNorm(q.Sub("bn"), 6, true), nn.ReLU,
 		nn.Func(func(x torch.Tensor) torch.Tensor { return x.Mean(2, 3) }),
 	}
-	enc := parallax.Encoder{Backbone: backbone, Projector: nn.MLP{Widths: []int{5, 4}, BatchNorm: true}.Build(p.Sub("projector"), 6), Params: q, Features: 6}
+	enc := parallax.Encoder{Backbone: backbone, Params: q, Features: 6,
+		Projector: nn.MLP{Widths: []int{5, 4}, BatchNorm: true}.Build(p.Sub("projector"), 6)}
 	nn.NewBatchNorm(p.Sub("predictor"), 4, true)
 	return enc
 }
@@ -90,7 +91,8 @@ func TestEmbed(t *testing.T) {
 			t.Error("the features have a history")
 		}
 		// With running statistics, an image's features do not depend on the batch it is in.
-		alone, err := Embed(enc, p, false, sequence([]Batch{{batches[1].Pixels[:3*side*side], [4]int{1, 3, side, side}, []int{0}}}, nil))
+		first := Batch{batches[1].Pixels[:3*side*side], [4]int{1, 3, side, side}, []int{0}}
+		alone, err := Embed(enc, p, false, sequence([]Batch{first}, nil))
 		if err != nil {
 			t.Error(err)
 			return
@@ -105,7 +107,8 @@ func TestEmbed(t *testing.T) {
 			return
 		}
 		defer half.Free()
-		if d := differ(f.H.Float32s(), half.H.Float32s()); d == 0 || d > 0.1 || half.H.DType() != torch.F32 || half.Z.Defined() {
+		if d := differ(f.H.Float32s(), half.H.Float32s()); d == 0 || d > 0.1 || half.H.DType() != torch.F32 ||
+			half.Z.Defined() {
 			t.Errorf("in bfloat16 the features are %g away, %s (projector: %t)", d, half.H.DType(), half.Z.Defined())
 		}
 	})
@@ -129,7 +132,8 @@ func TestEmbedErrors(t *testing.T) {
 			_, embedding := Embed(enc, p, false, seq)
 			_, statistics := RecomputeStatistics(p, enc.Backbone, false, seq)
 			for _, err := range []error{embedding, statistics} {
-				if err == nil || !strings.Contains(err.Error(), want) && !(want == "no images" && strings.Contains(err.Error(), "no batch")) {
+				if err == nil || !strings.Contains(err.Error(), want) &&
+					!(want == "no images" && strings.Contains(err.Error(), "no batch")) {
 					t.Errorf("error %v, want one with %q", err, want)
 				}
 				if want == "stopped" && !errors.Is(err, stopped) {
@@ -143,7 +147,7 @@ func TestEmbedErrors(t *testing.T) {
 	})
 }
 
-// After recomputing them over one batch, the statistics of an iterative normalisation are that batch's own.
+// After recomputing over one batch, the statistics of an iterative normalisation are those of that batch.
 func TestRecomputeIterNorm(t *testing.T) {
 	in(t, func() {
 		p := nn.NewParams(3, torch.F32)
@@ -177,7 +181,8 @@ func TestRecomputeStatistics(t *testing.T) {
 		defer p.Free()
 		enc, batches := tiny(p), images(rng(), 8, 4, 1, 6)
 		layer := nn.Sequential{enc.Backbone, enc.Projector}
-		each(sequence(batches[:1], nil), func(_ Batch, x torch.Tensor) { layer.Forward(x) }) // statistics that are neither 0 nor 1
+		// Statistics that are neither 0 nor 1.
+		each(sequence(batches[:1], nil), func(_ Batch, x torch.Tensor) { layer.Forward(x) })
 		before := p.State()
 
 		restore, err := RecomputeStatistics(p, layer, false, sequence(batches, nil))
@@ -185,12 +190,13 @@ func TestRecomputeStatistics(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		// The first norm's statistics, by their definition: of each channel over images and space, weighted by images.
+		// The first norm's statistics, by their definition: for each channel over images and space, weighted by images.
 		conv, _ := p.Get("backbone.conv.weight")
 		mean, variance := make([]float64, 6), make([]float64, 6)
 		for _, b := range batches {
 			if n := b.Shape[0]; n > 1 {
-				x := torch.Conv2d(torch.FromFloat32(b.Pixels, b.Shape[:]...), conv.Detach(), torch.Tensor{}, 1, 1, 1).To(torch.F64)
+				x := torch.Conv2d(torch.FromFloat32(b.Pixels, b.Shape[:]...), conv.Detach(), torch.Tensor{}, 1, 1, 1).
+					To(torch.F64)
 				m, v := x.Mean(0, 2, 3).Float64s(), x.Var(1, 0, 2, 3).Float64s()
 				for i := range m {
 					mean[i] += m[i] * float64(n) / 18

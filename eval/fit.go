@@ -8,8 +8,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Fit trains the probe on frozen features h (N x features): passes over all rows in batches, in an order drawn from r. That
-// makes the probes of two encoders comparable, which what they observed while the encoders trained does not.
+// Fit trains the probe on frozen features h (N x features): passes over all rows in batches, in an order drawn from r.
+// Probes fitted this way are comparable between two encoders; probes that Observe trained along with them are not.
 func (l *Linear) Fit(h torch.Tensor, labels []int, passes, batch int, r *rand.Rand) {
 	for range passes {
 		order := r.Perm(len(labels))

@@ -11,23 +11,24 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// mostIterations bounds a run of k-means; it usually ends long before because no row changes its cluster.
+// mostIterations bounds a run of k-means; it usually ends long before that, when no row changes its cluster.
 const mostIterations = 300
 
-// Centroids are the means that k-means found. The tensor lives as long as the scope it was made in.
+// Centroids are the means that k-means found. The tensor lives as long as the scope in which it was made.
 type Centroids struct {
 	rows torch.Tensor // k x D, float32
-	mean torch.Tensor // D, of the data: taken off rows before they are compared, so that nothing large cancels
+	mean torch.Tensor // D, of the data: subtracted from rows before they are compared, so that nothing large cancels
 }
 
 // KMeans looks for the k centroids with the smallest sum of squared distances between rows (N x D) and their nearest
-// centroid (Lloyd 1982). It starts from rows drawn by k-means++ (Arthur & Vassilvitskii 2007), restarts times, and keeps the
-// best; a cluster that loses all its rows gets the row that is farthest from its centroid. k is from 1 to N. It computes in
-// float32 and holds a copy of the rows and 64 MiB of distances.
+// centroid (Lloyd 1982). It starts from rows drawn by k-means++ (Arthur & Vassilvitskii 2007), restarts times, and
+// keeps the best result. A cluster that loses all its rows gets the row that is farthest from its centroid. k is from 1
+// to N. It computes in float32 and holds a copy of the rows and 64 MiB of distances.
 func KMeans(rows torch.Tensor, k, restarts int, r *rand.Rand) (best Centroids) {
 	const op = "KMeans"
 	if shape := rows.Shape(); len(shape) != 2 || k < 1 || k > shape[0] || restarts < 1 {
-		torch.Fail(op, "%d clusters of rows of shape %v, %d times: want a matrix, from 1 cluster to as many as it has rows, and a restart", k, rows.Shape(), restarts)
+		torch.Fail(op, "%d clusters of rows of shape %v, %d times: want a matrix, 1 to as many clusters as it has "+
+			"rows, and at least 1 restart", k, rows.Shape(), restarts)
 	}
 	nested(func() {
 		mean := rows.Detach().To(torch.F64).Mean(0).To(torch.F32)
@@ -47,8 +48,8 @@ func KMeans(rows torch.Tensor, k, restarts int, r *rand.Rand) (best Centroids) {
 	return best
 }
 
-// plusPlus draws k rows: the first at random, the others with a probability proportional to the squared distance from the
-// nearest one drawn before.
+// plusPlus draws k rows: the first at random, the others with a probability proportional to the squared distance from
+// the nearest row drawn before.
 func plusPlus(x torch.Tensor, k int, r *rand.Rand) torch.Tensor {
 	n := x.Size(0)
 	drawn := []int{r.IntN(n)}
@@ -98,7 +99,7 @@ func lloyd(x, c torch.Tensor) (centroids torch.Tensor, inertia float64) {
 		for _, cluster := range clusters {
 			sizes[cluster]++
 		}
-		var farthest []int // rows, once needed
+		var farthest []int // rows, when first needed
 		for cluster, size := range sizes {
 			if size > 0 {
 				continue
@@ -118,8 +119,8 @@ func lloyd(x, c torch.Tensor) (centroids torch.Tensor, inertia float64) {
 	return c, inertia
 }
 
-// nearest returns the centroid next to each row and its squared distance. each, if any, is called with blocks of rows and
-// their centroids' numbers.
+// nearest returns the nearest centroid of each row and its squared distance. It calls each, if there is one, with
+// blocks of rows and their centroids' numbers.
 func nearest(x, c torch.Tensor, each func(rows, cluster torch.Tensor)) (clusters []int, distances []float64) {
 	n, length := x.Size(0), c.Square().Sum(1) // of every centroid
 	block := max(1, similarities/max(c.Size(0), c.Size(1)))
@@ -133,13 +134,14 @@ func nearest(x, c torch.Tensor, each func(rows, cluster torch.Tensor)) (clusters
 				each(rows, cluster)
 			}
 			apart := rows.Sub(c.IndexSelect(0, cluster)).Square().Sum(1)
-			clusters, distances = append(clusters, cluster.Ints()...), append(distances, apart.To(torch.F64).Float64s()...)
+			clusters = append(clusters, cluster.Ints()...)
+			distances = append(distances, apart.To(torch.F64).Float64s()...)
 		})
 	}
 	return clusters, distances
 }
 
-// Assign returns the nearest centroid of every row (N x D), and the sum of the squared distances.
+// Assign returns the nearest centroid of every row (N x D) and the sum of the squared distances.
 func (c Centroids) Assign(rows torch.Tensor) (clusters []int, inertia float64) {
 	const op = "Assign"
 	if shape := rows.Shape(); len(shape) != 2 || shape[1] != c.rows.Size(1) {
@@ -155,10 +157,10 @@ func (c Centroids) Assign(rows torch.Tensor) (clusters []int, inertia float64) {
 	return clusters, inertia
 }
 
-// Silhouette says how much nearer rows (N x D) are to their own cluster than to the next one (Rousseeuw 1987): the mean of
-// (b-a)/max(a, b), where a is the mean Euclidean distance to the other rows of a row's cluster and b that to the rows of
-// the nearest other one; 0 for a row alone in its cluster. It is in [-1, 1], and NaN with fewer than two clusters. Of more
-// than most rows, so many are drawn from r and compared with one another.
+// Silhouette measures how much nearer rows (N x D) are to their own cluster than to the next one (Rousseeuw 1987): the
+// mean of (b-a)/max(a, b). Here a is the mean Euclidean distance of a row to the other rows of its cluster, and b that
+// to the rows of the nearest other cluster; a row alone in its cluster counts 0. It is in [-1, 1], and NaN with fewer
+// than two clusters. If there are more than most rows, it draws most rows from r and compares them with one another.
 func Silhouette(rows torch.Tensor, clusters []int, most int, r *rand.Rand) float64 {
 	if n := rows.Size(0); n != len(clusters) {
 		torch.Fail("Silhouette", "%d cluster numbers for %d rows", len(clusters), n)
@@ -177,7 +179,7 @@ func Silhouette(rows torch.Tensor, clusters []int, most int, r *rand.Rand) float
 	for _, cluster := range of {
 		sizes[cluster]++
 	}
-	var sums []float64 // of the distances of every row to the rows of each cluster
+	var sums []float64 // distances of every row, summed over the rows of each cluster
 	nested(func() {
 		n := len(index)
 		x := finite("Silhouette", "features", rows).IndexSelect(0, torch.FromInts(index, n)).To(torch.F64)

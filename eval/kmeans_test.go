@@ -70,7 +70,7 @@ func TestKMeansFindsSeparatedBlobs(t *testing.T) {
 	})
 }
 
-// k-means++ begins with far rows, however few they are.
+// k-means++ begins with distant rows, however few they are.
 func TestPlusPlusDrawsFarRows(t *testing.T) {
 	in(t, func() {
 		v := make([]float32, 300)
@@ -127,7 +127,7 @@ func best(x [][]float64, group []int, at, k int) float64 {
 	return sum
 }
 
-// Points that are there many times, so that centroids coincide and clusters lose their rows.
+// Points occur many times, so that centroids coincide and clusters lose their rows.
 func TestKMeansOfRepeatedRows(t *testing.T) {
 	in(t, func() {
 		rows := torch.FromFloat32([]float32{0, 0, 0, 0, 0, 0, 1, 5}, 8, 1)
@@ -155,7 +155,8 @@ func TestSilhouette(t *testing.T) {
 			t.Errorf("silhouette %g, want %g", got, want)
 		}
 		// Rows 0 and 3 against 1 and 2: a 10, b 2.5; a 3, b 5; a 3, b 5; a 10, b 7.5.
-		if got, want := Silhouette(rows, []int{0, 1, 1, 0}, 100, rng()), (-0.75+0.4+0.4-0.25)/4; math.Abs(got-want) > 1e-12 {
+		want := (-0.75 + 0.4 + 0.4 - 0.25) / 4
+		if got := Silhouette(rows, []int{0, 1, 1, 0}, 100, rng()); math.Abs(got-want) > 1e-12 {
 			t.Errorf("silhouette %g, want %g", got, want)
 		}
 		if got := Silhouette(rows, []int{1, 1, 1, 1}, 100, rng()); !math.IsNaN(got) {
@@ -172,7 +173,7 @@ func TestSilhouette(t *testing.T) {
 	})
 }
 
-// Every setting of a grid gives the predictions that KNN gives alone.
+// Every setting of a grid gives the same predictions as KNN alone.
 func TestKNNGridIsKNN(t *testing.T) {
 	in(t, func() {
 		r := rng()
@@ -191,7 +192,7 @@ func TestKNNGridIsKNN(t *testing.T) {
 				t.Errorf("k %d, temperature %g: %v, want %v", v.K, v.Temperature, grid[i], alone)
 			}
 		}
-		// An infinite temperature is a majority: two far ones outvote the nearest.
+		// An infinite temperature is a majority vote: two distant neighbours outvote the nearest.
 		bank := torch.FromFloat32([]float32{1, 0, 0.8, 0.6, 0.6, 0.8}, 3, 2)
 		near := torch.FromFloat32([]float32{1, 0}, 1, 2)
 		got := KNNGrid(bank, []int{0, 1, 1}, near, []Vote{{3, 0.05}, {3, math.Inf(1)}}, 2)

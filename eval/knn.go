@@ -9,7 +9,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// similarities bounds how many cosines KNN holds at a time: 64 MiB of them.
+// similarities bounds how many cosines KNN holds at a time: 64 MiB.
 const similarities = 16 << 20
 
 // A Vote is a setting of the kNN classifier: the k nearest neighbours vote for their class with weight
@@ -20,13 +20,15 @@ type Vote struct {
 }
 
 // KNN predicts the class of every query (Q x D) from its k nearest rows of the bank (N x D) by cosine. Each neighbour
-// votes for its class, of 0 ... classes-1, with weight exp(cosine/temperature); the lowest class wins a tie. This is the
-// protocol of InstDisc (Wu et al. 2018, arXiv:1805.01978, section 3.4), for which k 20 or 200 and temperature 0.07 are usual.
+// votes for its class, 0 ... classes-1, with weight exp(cosine/temperature); the lowest class wins a tie. This is the
+// protocol of InstDisc (Wu et al. 2018, arXiv:1805.01978, section 3.4); k 20 or 200 and temperature 0.07 are usual.
 //
-// Rows of the bank labelled -1 are left out, and k is cut to the rows that are left. top1 is the share of right predictions
-// among the queries whose label in queryLabels is not -1, and NaN when there is none; queryLabels may be nil. It computes in
-// float32; beside the bank it holds a normalised copy of it and 64 MiB of cosines.
-func KNN(bank torch.Tensor, bankLabels []int, queries torch.Tensor, queryLabels []int, k int, temperature float64, classes int) (predictions []int, top1 float64) {
+// Rows of the bank labelled -1 are left out, and k is at most the number of the others. top1 is the share of right
+// predictions among the queries whose label in queryLabels is not -1, and NaN if there is none; queryLabels may be nil.
+// KNN computes in float32. It holds a normalised copy of the bank and 64 MiB of cosines.
+func KNN(bank torch.Tensor, bankLabels []int, queries torch.Tensor, queryLabels []int, k int, temperature float64,
+	classes int,
+) (predictions []int, top1 float64) {
 	if queryLabels == nil {
 		queryLabels = unknown(queries.Size(0))
 	}
@@ -35,9 +37,10 @@ func KNN(bank torch.Tensor, bankLabels []int, queries torch.Tensor, queryLabels 
 	return predictions, accuracy(predictions, queryLabels)
 }
 
-// KNNGrid is [KNN] for several settings at once: the predictions for all queries under each of the votes, to the bit those
-// of KNN. The cosines are computed once, and the neighbours once for settings of equal K that follow one another.
-func KNNGrid(bank torch.Tensor, bankLabels []int, queries torch.Tensor, votes []Vote, classes int) (predictions [][]int) {
+// KNNGrid is [KNN] for several settings at once: it returns the predictions for all queries under each of the votes,
+// bit-identical to KNN's. It computes the cosines once, and the neighbours once for consecutive settings of equal K.
+func KNNGrid(bank torch.Tensor, bankLabels []int, queries torch.Tensor, votes []Vote, classes int,
+) (predictions [][]int) {
 	const op = "KNN"
 	matches(op, "bank", bank, bankLabels, classes)
 	matches(op, "queries", queries, unknown(queries.Size(0)), classes)
@@ -86,7 +89,7 @@ func KNNGrid(bank torch.Tensor, bankLabels []int, queries torch.Tensor, votes []
 	return predictions
 }
 
-// nested runs f without history in a scope of its own; an error goes on to the scope around it.
+// nested runs f without history in its own scope; an error goes on to the scope around it.
 func nested(f func()) {
 	err := torch.Scope(func() error { torch.NoGrad(f); return nil })
 	if e := (*torch.Error)(nil); errors.As(err, &e) {
@@ -99,7 +102,7 @@ func unit(op, what string, rows torch.Tensor) torch.Tensor {
 	return finite(op, what, rows).To(torch.F32).Normalize(1)
 }
 
-// finite returns the rows without history, or ends the scope when one holds a NaN or an infinity.
+// finite returns the rows without history, or ends the scope if a value is NaN or infinite.
 func finite(op, what string, rows torch.Tensor) torch.Tensor {
 	if rows = rows.Detach(); rows.IsFinite().Not().To(torch.F32).Max().Item() != 0 {
 		torch.Fail(op, "the %s hold values that are not finite: the network that made them has diverged", what)
@@ -110,7 +113,8 @@ func finite(op, what string, rows torch.Tensor) torch.Tensor {
 // matches ends the scope unless rows is a matrix with one label of -1 ... classes-1 per row.
 func matches(op, what string, rows torch.Tensor, labels []int, classes int) {
 	if shape := rows.Shape(); len(shape) != 2 || shape[0] != len(labels) {
-		torch.Fail(op, "%s of shape %v with %d labels: one row of features per label is needed", what, shape, len(labels))
+		torch.Fail(op, "%s of shape %v with %d labels: one row of features per label is needed", what, shape,
+			len(labels))
 	}
 	for i, label := range labels {
 		if label < -1 || label >= classes {
@@ -137,7 +141,7 @@ func unknown(n int) []int {
 	return labels
 }
 
-// accuracy returns the share of predictions that are right among the rows with a label, NaN when there is none.
+// accuracy returns the share of right predictions among the rows with a label, NaN if there is none.
 func accuracy(predictions, labels []int) float64 {
 	right, of := 0, 0
 	for i, label := range labels {

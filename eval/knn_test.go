@@ -63,7 +63,8 @@ func TestKNNIsItsDefinition(t *testing.T) {
 		for _, k := range []int{1, 5, 20, 1000} {
 			for _, temperature := range []float64{0.07, 0.5, 0.002} {
 				want := naiveKNN(bank, labels, queries, d, k, temperature, classes)
-				got, top1 := KNN(torch.FromFloat32(bank, n, d), labels, torch.FromFloat32(queries, q, d), queryLabels, k, temperature, classes)
+				got, top1 := KNN(torch.FromFloat32(bank, n, d), labels, torch.FromFloat32(queries, q, d), queryLabels,
+					k, temperature, classes)
 				if !slices.Equal(got, want) {
 					t.Errorf("k %d, temperature %g: %v, want %v", k, temperature, got, want)
 				}
@@ -84,7 +85,7 @@ func TestKNNIsItsDefinition(t *testing.T) {
 	})
 }
 
-// More queries than fit one block of cosines give what each block gives.
+// More queries than fit one block of cosines give the same results as each block alone.
 func TestKNNInBlocks(t *testing.T) {
 	const n, d = 8192, 2
 	queries := similarities/n + 7

@@ -7,10 +7,10 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Linear is an online linear probe: a softmax regression on features h that is trained while the encoder is, one step per
-// batch, and never moves the encoder. Its accuracy follows what a linear classifier would reach on frozen features, some
-// way behind. Features are standardised by batch norm without affine parameters, as in He et al. 2022 (arXiv:2111.06377,
-// appendix A.1), so that one learning rate fits every encoder.
+// Linear is an online linear probe: a softmax regression on features h that is trained along with the encoder, one step
+// per batch, and never moves the encoder. Its accuracy follows, with some delay, what a linear classifier would reach
+// on frozen features. Features are standardised by batch norm without affine parameters, as in He et al. 2022
+// (arXiv:2111.06377, appendix A.1), so that one learning rate fits every encoder.
 //
 // Its state lives until [Linear.Free].
 type Linear struct {
@@ -19,11 +19,11 @@ type Linear struct {
 	weight, bias torch.Tensor
 	mean, square []torch.Tensor // Adam's moments of weight and bias
 	classes      int
-	steps        int // how many Observe has made
+	steps        int // steps that Observe has made
 }
 
-// NewLinear makes a probe from features h of the given width to classes 0 ... classes-1, both at least 1. Equal seeds give
-// equal initial weights.
+// NewLinear makes a probe from features h of the given width to classes 0 ... classes-1, both at least 1. Equal seeds
+// give equal initial weights.
 func NewLinear(features, classes int, seed uint64) *Linear {
 	if features < 1 || classes < 1 {
 		torch.Fail("Linear", "a probe from %d features to %d classes: both must be at least 1", features, classes)
@@ -35,15 +35,16 @@ func NewLinear(features, classes int, seed uint64) *Linear {
 	l.bias = p.Param("bias", nn.Constant(0), classes)
 	moments := func(name string) []torch.Tensor {
 		q := p.Sub(name)
-		return []torch.Tensor{q.Buffer("weight", torch.Zeros(torch.F32, classes, features)), q.Buffer("bias", torch.Zeros(torch.F32, classes))}
+		return []torch.Tensor{q.Buffer("weight", torch.Zeros(torch.F32, classes, features)),
+			q.Buffer("bias", torch.Zeros(torch.F32, classes))}
 	}
 	l.mean, l.square = moments("moment1"), moments("moment2")
 	return l
 }
 
-// Observe makes one step of Adam on the cross-entropy of a batch, h (N x features) with its labels. It neither reads nor
-// adds to the history of h. Rows labelled -1 are left out; with fewer than two others nothing happens, because one row has
-// no variance.
+// Observe makes one step of Adam on the cross-entropy of a batch, h (N x features) with its labels. It does not read or
+// extend the history of h. Rows labelled -1 are left out. With fewer than two others it does nothing, because one row
+// has no variance.
 func (l *Linear) Observe(h torch.Tensor, labels []int) {
 	l.check("Observe", h, labels)
 	index, known := labelled(labels)
@@ -68,11 +69,11 @@ func (l *Linear) Observe(h torch.Tensor, labels []int) {
 	})
 }
 
-// rate is Adam's learning rate. Adam moves every weight by about the rate, and a standardised feature is about 1, so this
-// one moves a logit by at most about 0.5 in a step whatever the number of features.
+// rate is Adam's learning rate. Adam moves every weight by about the rate, and a standardised feature is about 1. So
+// this rate moves a logit by at most about 0.5 in a step, whatever the number of features.
 func (l *Linear) rate() float64 { return 0.5 / float64(l.weight.Size(1)) }
 
-// Predict returns the class of every row of h (N x features), with the running statistics of what was observed.
+// Predict returns the class of every row of h (N x features), with the running statistics of the observed features.
 func (l *Linear) Predict(h torch.Tensor) []int {
 	l.check("Predict", h, unknown(h.Size(0)))
 	var predictions []int
@@ -85,8 +86,8 @@ func (l *Linear) Predict(h torch.Tensor) []int {
 	return predictions
 }
 
-// Accuracy returns the share of rows of h (N x features) whose class is predicted, among those whose label is not -1; NaN
-// when there is none.
+// Accuracy returns the share of rows of h (N x features) whose class is predicted, among those whose label is not -1;
+// NaN if there is none.
 func (l *Linear) Accuracy(h torch.Tensor, labels []int) float64 {
 	l.check("Accuracy", h, labels)
 	return accuracy(l.Predict(h), labels)
@@ -99,10 +100,10 @@ func (l *Linear) check(op string, h torch.Tensor, labels []int) {
 	}
 }
 
-// State copies out all that the probe is: weights, statistics and the optimiser's moments.
+// State copies out the whole probe: weights, statistics and the optimiser's moments.
 func (l *Linear) State() []nn.State { return l.params.State() }
 
-// Load puts a State back; training then goes on bit for bit. It is as strict as [nn.Params.Load].
+// Load restores a State; training then continues bit for bit. It is as strict as [nn.Params.Load].
 func (l *Linear) Load(states []nn.State) error {
 	if err := l.params.Load(states); err != nil {
 		return err

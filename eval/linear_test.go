@@ -12,7 +12,7 @@ import (
 )
 
 // blobs draws n rows of width d around one of three corners, far from the origin and in large units, with their labels;
-// some are unknown.
+// some labels are unknown.
 func blobs(r *rand.Rand, n, d int) (torch.Tensor, []int) {
 	v, labels := gaussian(r, n*d), someLabels(r, n, 3)
 	for i := range v {
@@ -65,7 +65,7 @@ func TestTheProbeLeavesTheEncoderAlone(t *testing.T) {
 	})
 }
 
-// The step is the gradient of the mean cross-entropy, as autograd finds it.
+// The step is the gradient of the mean cross-entropy, as autograd computes it.
 func TestTheProbesGradient(t *testing.T) {
 	in(t, func() {
 		r := rng()

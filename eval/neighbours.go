@@ -8,8 +8,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Neighbours returns, for every row of h (N x D), the k other rows with the largest cosine, nearest first; fewer where there
-// are not k others. It compares all rows with all, in blocks: beside h it holds a normalised copy of it and 64 MiB of
+// Neighbours returns, for every row of h (N x D), the k other rows with the largest cosine, nearest first; fewer if
+// there are not k others. It compares all rows with all, in blocks. It holds a normalised copy of h and 64 MiB of
 // cosines.
 func Neighbours(h torch.Tensor, k int) [][]int {
 	const op = "Neighbours"
@@ -41,8 +41,8 @@ func Neighbours(h torch.Tensor, k int) [][]int {
 	return near
 }
 
-// Purity returns the share of the first k neighbours that have the label of the row whose neighbours they are (SCAN, figure
-// 2), over rows and neighbours with a label; NaN when there is none.
+// Purity returns the share of the first k neighbours that have the same label as their row (SCAN, figure 2), over rows
+// and neighbours with a label; NaN if there is none.
 func Purity(near [][]int, labels []int, k int) float64 {
 	same, of := 0, 0
 	for i, row := range near {

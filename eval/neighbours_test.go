@@ -69,7 +69,7 @@ func TestPurity(t *testing.T) {
 	}
 }
 
-// A probe that is fitted to features in which a class is one direction finds it.
+// A probe fitted to features in which a class is one direction finds that direction.
 func TestFit(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	values, labels := make([]float32, 300*4), make([]int, 300)

@@ -8,13 +8,14 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Lambdas are the strengths of regularisation that Ridge chooses from.
+// Lambdas are the regularisation strengths from which Ridge chooses.
 var Lambdas = []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10}
 
-// Ridge fits linear regression on one-hot labels with weights held small, in closed form: features are standardised, and
-// W and b minimise the mean of |Wx + b - y|² + λ|W|². λ is the one of the given ones, smallest first, whose classifier of
-// the other rows is right for the most rows held out; of several the largest. The classifier is then fitted to all rows. It computes in
-// float64, and holds a D x D matrix for either part of the rows.
+// Ridge fits linear regression on one-hot labels with l2 regularisation, in closed form: features are standardised, and
+// W and b minimise the mean of |Wx + b - y|² + λ|W|². For each given λ, smallest first, a classifier is fitted to the
+// rows that are not held out. The λ with the highest accuracy on the held-out rows is chosen, the largest if there are
+// several; its classifier is then fitted to all rows. Ridge computes in float64, and holds a D x D matrix for either
+// part of the rows.
 func (l *Labelled) Ridge(lambdas []float64) (f Fit) {
 	nested(func() {
 		centre := l.centre()
@@ -29,7 +30,7 @@ func (l *Labelled) Ridge(lambdas []float64) (f Fit) {
 	return f
 }
 
-// centre is the mean of all rows: what is added up is what differs from it, so that nothing large cancels.
+// centre is the mean of all rows. Sums are over differences from it, so that nothing large cancels.
 func (l *Labelled) centre() torch.Tensor {
 	sum := torch.Zeros(torch.F64, l.h.Size(1))
 	for _, index := range [][]int{l.kept, l.held} {
@@ -38,14 +39,14 @@ func (l *Labelled) centre() torch.Tensor {
 	return sum.Scale(1 / float64(len(l.kept)+len(l.held)))
 }
 
-// moments are what ridge regression needs to know of rows x with targets y.
+// moments are the sums over rows x with targets y that ridge regression needs.
 type moments struct {
 	n      int
 	x, y   torch.Tensor // sums: D, classes
 	xx, xy torch.Tensor // sums of xxᵀ and xyᵀ: D x D, D x classes
 }
 
-// moments adds up the rows less the centre.
+// moments sums over the rows minus the centre.
 func (l *Labelled) moments(index []int, centre torch.Tensor) moments {
 	d := l.h.Size(1)
 	zeros := func(shape ...int) torch.Tensor { return torch.Zeros(torch.F64, shape...) }
@@ -75,7 +76,8 @@ func (m moments) ridge(lambda float64, centre torch.Tensor) Classifier {
 	system := covariance.Div(outer(scale, scale)).Add(torch.Eye(mean.Size(0), torch.F64).Scale(lambda))
 	factor, ok := system.Cholesky()
 	if !ok {
-		torch.Fail("Ridge", "the features' correlations plus %g on the diagonal are not positive definite: use a larger lambda", lambda)
+		torch.Fail("Ridge", "the features' correlations plus %g on the diagonal are not positive definite: "+
+			"use a larger lambda", lambda)
 	}
 	targets := m.xy.Scale(n).Sub(outer(mean, prior)).Div(scale.Unsqueeze(1))
 	weight := factor.T().SolveTriangular(factor.SolveTriangular(targets, false), true)

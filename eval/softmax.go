@@ -10,26 +10,27 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// SGD is how [Labelled.Softmax] trains: with momentum 0.9 and without weight decay, from weights of 0, the rate falling
-// from Rates to 0 along half a cosine.
+// SGD is how [Labelled.Softmax] trains: with momentum 0.9, without weight decay, from weights of 0. The rate falls from
+// one of Rates to 0 along half a cosine.
 type SGD struct {
-	Rates  []float64 // that are tried, smallest first, at batch 256; another batch scales them by batch/256
+	Rates  []float64 // rates to try, smallest first, at batch 256; another batch scales them by batch/256
 	Epochs int
 	Batch  int
 }
 
-// UsualSGD are the settings of the linear probe: rates that are each about three times the one before.
+// UsualSGD returns the settings of the linear probe. Each rate is about three times the one before.
 func UsualSGD() SGD {
 	return SGD{Rates: []float64{0.003, 0.01, 0.03, 0.1, 0.3, 1}, Epochs: 50, Batch: 256}
 }
 
-// Softmax trains a softmax regression by SGD on the frozen, standardised features. The rate is the one of those given whose
-// classifier of the other rows is right for the most rows held out; of several the largest. The classifier is then trained on all
-// rows. All rates are trained side by side, in one order of the rows drawn from r. It computes in float32 and holds a copy
-// of the features.
+// Softmax trains a softmax regression by SGD on the frozen, standardised features. For each given rate it trains a
+// classifier on the rows that are not held out, all side by side, in one order of the rows drawn from r. The rate with
+// the highest accuracy on the held-out rows is chosen, the largest if there are several; its classifier is then trained
+// on all rows. Softmax computes in float32 and holds a copy of the features.
 func (l *Labelled) Softmax(o SGD, r *rand.Rand) (f Fit) {
 	if len(o.Rates) == 0 || o.Epochs < 1 || o.Batch < 1 {
-		torch.Fail("Softmax", "%d rates, %d epochs and batches of %d: each must be at least 1", len(o.Rates), o.Epochs, o.Batch)
+		torch.Fail("Softmax", "%d rates, %d epochs and batches of %d: each must be at least 1", len(o.Rates), o.Epochs,
+			o.Batch)
 	}
 	nested(func() {
 		heldOut := make([]float64, len(o.Rates))
@@ -55,7 +56,7 @@ func (l *Labelled) descend(index []int, o SGD, rates []float64, r *rand.Rand) []
 		scaled[i] = rate * float64(batch) / 256
 	}
 	rate := torch.FromFloat64(scaled, k, 1, 1).To(torch.F32)
-	// What is trained, and its momentum: the weights and, as their last column, the bias.
+	// The trained parameters, and their momentum: the weights and, as their last column, the bias.
 	zeros := func() torch.Tensor { return torch.Zeros(torch.F32, k, l.classes, d+1) }
 	w, m := zeros(), zeros()
 	eye := torch.Eye(l.classes, torch.F32)
@@ -84,7 +85,7 @@ func (l *Labelled) descend(index []int, o SGD, rates []float64, r *rand.Rand) []
 	return classifiers
 }
 
-// spread is the mean and the standard deviation of each feature over some rows; 1 for one that is constant.
+// spread returns the mean and the standard deviation of each feature over some rows; 1 for a constant feature.
 func (l *Labelled) spread(index []int) (mean, scale torch.Tensor) {
 	d, n := l.h.Size(1), 1/float64(len(index))
 	sum, squares := torch.Zeros(torch.F64, d), torch.Zeros(torch.F64, d)
@@ -93,13 +94,14 @@ func (l *Labelled) spread(index []int) (mean, scale torch.Tensor) {
 	return sum, unlessConstant(squares.Sqrt(), sum)
 }
 
-// unlessConstant returns standard deviations, but 1 for those that are no more than rounding beside the values: a feature
-// that says nothing keeps its unit.
+// unlessConstant returns the standard deviations, but 1 for those that are no more than rounding relative to the
+// values: a feature without information keeps its unit.
 func unlessConstant(deviation, values torch.Tensor) torch.Tensor {
 	return deviation.Le(values.Abs().Scale(1e-12)).Where(torch.Ones(torch.F64), deviation)
 }
 
-// standardised is the rows of index as they are trained on, with a last column of ones for the bias, and their labels.
+// standardised returns the rows of index as they are trained on, with a last column of ones for the bias, and their
+// labels.
 func (l *Labelled) standardised(index []int, mean, scale torch.Tensor) (x, labels torch.Tensor) {
 	x = torch.Ones(torch.F32, len(index), l.h.Size(1)+1)
 	known, from := make([]int, 0, len(index)), 0

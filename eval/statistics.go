@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// running is one batch norm's running statistics and what the batches added up to.
+// running holds one batch norm's running statistics and their sums over the batches.
 type running struct {
 	mean, variance, seen torch.Tensor
 	before               [3]nn.State // of mean, variance, seen
@@ -21,17 +21,19 @@ type running struct {
 	rows                 int
 }
 
-// RecomputeStatistics sets the running mean and variance of every batch norm that layer goes through to the average over
-// the given batches, about 20 of them, of the batch's own (weighted by its images). With momentum 0.1 the running ones are
-// those of an untrained network for some 30 steps, and an embedding made with them looks collapsed when it is not: call
-// this before an early evaluation. params is the tree layer was built in; of it only the statistics change, and restore
-// puts them back to the bit. A batch of fewer than two images has no variance and is left out. On an error nothing has
-// changed.
+// RecomputeStatistics sets the running mean and variance of every batch norm on the layer's path to the average of the
+// batches' own statistics, weighted by their images; about 20 batches will do. With momentum 0.1 the running statistics
+// are those of an untrained network for some 30 steps, and an embedding made with them looks collapsed when it is not:
+// call this before an early evaluation. params is the tree in which layer was built. Only its statistics change, and
+// restore puts them back bit for bit. A batch of fewer than two images has no variance and is left out. On an error
+// nothing has changed.
 //
-// From statistics set to 0, one forward pass in training mode leaves momentum times the batch's statistics, whatever the
-// momentum: dividing it out is exact but for one rounding, where solving for it from other values is not. What the layer
-// does not reach counts no batch, and stays as it was.
-func RecomputeStatistics(params *nn.Params, layer nn.Layer, autocast bool, batches iter.Seq2[Batch, error]) (restore func() error, err error) {
+// From statistics set to 0, one forward pass in training mode leaves momentum times the batch's statistics, whatever
+// the momentum. Dividing by it is exact up to one rounding; solving for the statistics from other values is not. A norm
+// that is not on the layer's path counts no batch and does not change.
+func RecomputeStatistics(
+	params *nn.Params, layer nn.Layer, autocast bool, batches iter.Seq2[Batch, error],
+) (restore func() error, err error) {
 	var norms []*running
 	restore = func() error {
 		return torch.Scope(func() error {
@@ -80,7 +82,7 @@ func RecomputeStatistics(params *nn.Params, layer nn.Layer, autocast bool, batch
 // momentum is nn.BatchNorm's.
 const momentum = 0.1
 
-// findNorms finds the batch norms of a tree, and the iterative ones, by their buffers' names.
+// findNorms finds the batch norms of a tree, including iterative ones, by their buffers' names.
 func findNorms(params *nn.Params) []*running {
 	var norms []*running
 	for _, n := range params.All() {
@@ -90,11 +92,12 @@ func findNorms(params *nn.Params) []*running {
 		}
 		r := &running{mean: n.Tensor}
 		if r.variance, ok = params.Get(name + "running_var"); !ok {
-			r.variance, _ = params.Get(name + "running_wm") // nn.IterNorm's, as good as a variance for averaging
+			r.variance, _ = params.Get(name + "running_wm") // nn.IterNorm's; it can be averaged like a variance
 		}
 		r.seen, _ = params.Get(name + "num_batches_tracked")
 		r.before = [3]nn.State{nn.StateOf("", r.mean), nn.StateOf("", r.variance), nn.StateOf("", r.seen)}
-		r.sums = [2]torch.Tensor{torch.Zeros(torch.F64, r.mean.Shape()...), torch.Zeros(torch.F64, r.variance.Shape()...)}
+		r.sums = [2]torch.Tensor{torch.Zeros(torch.F64, r.mean.Shape()...),
+			torch.Zeros(torch.F64, r.variance.Shape()...)}
 		norms = append(norms, r)
 	}
 	return norms
@@ -107,7 +110,7 @@ func (r *running) clear() {
 	}
 }
 
-// add adds the statistics of a batch of the given number of rows, when there was one since clear.
+// add adds the statistics of a batch of the given number of rows, if there was a batch since clear.
 func (r *running) add(rows int) {
 	passes := r.seen.Item()
 	if passes == 0 {
@@ -119,7 +122,7 @@ func (r *running) add(rows int) {
 	r.rows += rows
 }
 
-// average sets the statistics to the average of what was added.
+// average sets the statistics to the average of the added ones.
 func (r *running) average() {
 	if r.rows == 0 {
 		return
@@ -128,7 +131,7 @@ func (r *running) average() {
 	r.sums[1].Scale(1 / float64(r.rows)).CopyInto(r.variance)
 }
 
-// restore puts back what the statistics were.
+// restore puts the old statistics back.
 func (r *running) restore() {
 	for i, t := range []torch.Tensor{r.mean, r.variance, r.seen} {
 		r.before[i].Tensor().CopyInto(t)

@@ -14,41 +14,41 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// What of an encoder's output is evaluated.
+// The outputs of an encoder that can be evaluated.
 const (
 	OfBackbone  = "backbone"  // features h
 	OfEmbedding = "embedding" // z, the projector's output
 )
 
-// FewestResamples give an interval whose bounds are not just the extremes.
+// FewestResamples give an interval whose bounds are more than the extremes.
 const FewestResamples = 100
 
-// Request says what is evaluated, and how. [Defaults] has the usual values.
+// Request says what to evaluate, and how. [Defaults] has the usual values.
 type Request struct {
 	Run        string // a run's directory, or an encoder.safetensors
 	Checkpoint string // of a run: "last", "best" (by its own evaluations), or a step
 	Data       string // images; "" for the run's own
-	Labels     string // "none", "folders" or a CSV file; "" for what the data shows
+	Labels     string // "none", "folders" or a CSV file; "" for the data's own
 	Of         string // OfBackbone or OfEmbedding
 	Device     string // "" for the run's
 	Clusters   int    // of k-means; 0 for as many as there are classes
 	Limit      int    // largest number of images of each split; 0 for all
-	Resamples  int    // of the bootstrap behind an interval
+	Resamples  int    // bootstrap resamples for an interval
 	Threads    int    // of the engine; 0 for one per core
 	Workers    int    // threads that read images; 0 for one per core
-	Seed       uint64 // of the resamples, of what is held out, of k-means
+	Seed       uint64 // of the resamples, the held-out images and k-means
 	Untrained  bool   // evaluate the network before training, too
-	// Progress is called while features are made, when it is not nil: done of so many images of a split are through a network.
-	// done is of when the split is finished.
+	// Progress, if not nil, is called while features are computed: done of `of` images of a split have gone through a
+	// network. done is of when the split is finished.
 	Progress func(network, split string, done, of int)
 }
 
-// Defaults are the usual settings of an evaluation of a run.
+// Defaults returns the usual settings for evaluating a run.
 func Defaults(run string) Request {
 	return Request{Run: run, Checkpoint: "last", Of: OfBackbone, Resamples: 1000, Seed: 1, Untrained: true}
 }
 
-// KNN votes: the class of every test image from those of its nearest neighbours, for a grid of votes.
+// KNN predicts the class of every test image from its nearest neighbours, for a grid of votes.
 func KNN(ctx context.Context, r Request) (*Report, error) { return r.evaluate(ctx, "knn", evalKNN) }
 
 // Linear fits linear classifiers to the frozen features.
@@ -56,18 +56,18 @@ func Linear(ctx context.Context, r Request) (*Report, error) {
 	return r.evaluate(ctx, "linear", evalLinear)
 }
 
-// KMeans clusters the features, and compares clusters with classes where there are labels.
+// KMeans clusters the features, and compares the clusters with the classes if there are labels.
 func KMeans(ctx context.Context, r Request) (*Report, error) {
 	return r.evaluate(ctx, "cluster", evalClusters)
 }
 
-// check says what is wrong with the request.
+// check returns what is wrong with the request.
 func (f *Request) check() error {
 	switch {
 	case f.Run == "":
 		return errors.New("no run given: add --run DIR, the directory of a run, or an encoder.safetensors")
 	case f.Of != OfBackbone && f.Of != OfEmbedding:
-		return fmt.Errorf("--of %s: it is %s or %s", f.Of, OfBackbone, OfEmbedding)
+		return fmt.Errorf("--of %s: it must be %s or %s", f.Of, OfBackbone, OfEmbedding)
 	case f.Resamples < FewestResamples:
 		return fmt.Errorf("--bootstrap %d: an interval needs %d resamples or more", f.Resamples, FewestResamples)
 	case f.Clusters < 0:
@@ -84,7 +84,7 @@ func (f *Request) check() error {
 	return nil
 }
 
-// evaluating is an evaluation at work.
+// evaluating is a running evaluation.
 type evaluating struct {
 	*Request
 	*probe.Sets
@@ -93,13 +93,13 @@ type evaluating struct {
 	networks []*embedded
 }
 
-// embedded is what one network makes of the images.
+// embedded is one network's features of the images.
 type embedded struct {
 	name         string
 	bank, tested eval.Features
 }
 
-// rows are what is evaluated of the features.
+// rows returns the features to evaluate.
 func (f *Request) rows(of eval.Features) torch.Tensor {
 	if f.Of == OfEmbedding {
 		return of.Z
@@ -107,8 +107,10 @@ func (f *Request) rows(of eval.Features) torch.Tensor {
 	return of.H
 }
 
-// evaluate opens what is evaluated and measures it.
-func (f *Request) evaluate(ctx context.Context, kind string, measure func(*evaluating) error) (report *Report, err error) {
+// evaluate opens the subject and measures it.
+func (f *Request) evaluate(
+	ctx context.Context, kind string, measure func(*evaluating) error,
+) (report *Report, err error) {
 	if err := f.check(); err != nil {
 		return nil, run.Invalid(err)
 	}
@@ -129,7 +131,7 @@ func (f *Request) evaluate(ctx context.Context, kind string, measure func(*evalu
 	if err != nil {
 		err = fmt.Errorf("opening a probe: %w", err)
 		if f.Data == "" && !s.file {
-			err = fmt.Errorf("%w (if the run's images have moved, say where to with --data)", err)
+			err = fmt.Errorf("%w (if the run's images have moved, give their new place with --data)", err)
 		}
 		return nil, err
 	}
@@ -160,7 +162,7 @@ func (f *Request) evaluate(ctx context.Context, kind string, measure func(*evalu
 	return e.report, nil
 }
 
-// images are those that are fitted to and those that are tested on; one loader where they are the same.
+// images returns the images to fit to and those to test on; both are one loader if they are the same.
 func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err error) {
 	p, source := e.Probes[0], e.Sources[0]
 	split := len(e.Sources) > 1
@@ -170,7 +172,8 @@ func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err erro
 	}
 	if kind == "cluster" {
 		if p.Classes == 0 && e.Clusters == 0 {
-			return nil, nil, run.Invalid(fmt.Errorf("%s has no labels that say how many clusters there are: give --k N, or labels by --labels FILE.csv of path,label or a folder for each class", p.Name))
+			return nil, nil, run.Invalid(fmt.Errorf("%s has no labels to count the clusters by: give --k N, or "+
+				"labels by --labels FILE.csv with the columns path,label or by a folder for each class", p.Name))
 		}
 		if split {
 			return p.Some, p.Queries, nil
@@ -185,11 +188,14 @@ func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err erro
 	}
 	switch {
 	case p.Classes == 0:
-		return nil, nil, fmt.Errorf("%s has no labels to compare with: give --labels FILE.csv of path,label, or a folder for each class (eval cluster works without)", p.Name)
+		return nil, nil, fmt.Errorf("%s has no labels to compare with: give --labels FILE.csv with the columns "+
+			"path,label, or a folder for each class (eval cluster works without labels)", p.Name)
 	case p.Classes == 1:
-		return nil, nil, fmt.Errorf("all images of %s are of the class %s: to tell classes apart two are needed", p.Name, source.Classes[0])
+		return nil, nil, fmt.Errorf("all images of %s are of the class %s: at least two classes are needed", p.Name,
+			source.Classes[0])
 	case !split && source.Len() < probe.HoldOut:
-		return nil, nil, fmt.Errorf("%s has %d images: to test on every fifth, %d are needed", p.Name, source.Len(), probe.HoldOut)
+		return nil, nil, fmt.Errorf("%s has %d images: testing on every fifth needs %d or more", p.Name, source.Len(),
+			probe.HoldOut)
 	}
 	return p.Bank, p.Queries, nil
 }
@@ -202,10 +208,11 @@ func (n *embedded) free() {
 	}
 }
 
-// needLabels says so when an evaluation lacks labels that it cannot do without.
+// needLabels returns an error if the evaluation needs labels and of has none.
 func (e *evaluating) needLabels(of ImageSet) error {
 	if of.Labelled == 0 {
-		return fmt.Errorf("none of the %d images of %s (%s) has a label: give --labels FILE.csv of path,label that names some", of.Images, e.Config.Data.Path, of.Split)
+		return fmt.Errorf("none of the %d images of %s (%s) has a label: give --labels FILE.csv with the columns "+
+			"path,label and some of the images", of.Images, e.Config.Data.Path, of.Split)
 	}
 	return nil
 }

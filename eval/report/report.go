@@ -12,7 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// Report is what an evaluation came to. Its JSON is what parallax eval --json prints.
+// Report is the result of an evaluation. Its JSON is what parallax eval --json prints.
 type Report struct {
 	Evaluation string     `json:"evaluation"` // knn, linear or cluster
 	Run        string     `json:"run"`
@@ -20,13 +20,13 @@ type Report struct {
 	Step       run.Number `json:"step,omitzero"` // absent for a file
 	Checkpoint string     `json:"checkpoint,omitempty"`
 	Of         string     `json:"of"`    // backbone or embedding
-	Width      int        `json:"width"` // of a row
-	Size       int        `json:"size"`  // of the images in pixels, as the network sees them
+	Width      int        `json:"width"` // of a row of features
+	Size       int        `json:"size"`  // side in pixels of the images that enter the network
 	Data       string     `json:"data"`
-	Bank       ImageSet   `json:"bank"`   // what neighbours, classifiers and centroids are from
-	Tested     ImageSet   `json:"tested"` // what the scores are of
+	Bank       ImageSet   `json:"bank"`   // images for neighbours, classifiers and centroids
+	Tested     ImageSet   `json:"tested"` // images for the scores
 	Classes    int        `json:"classes,omitempty"`
-	Largest    run.Number `json:"largest_class,omitzero"` // its share of the labelled images tested: the accuracy of always saying it
+	Largest    run.Number `json:"largest_class,omitzero"` // the accuracy of always answering the largest class
 	Clusters   int        `json:"clusters,omitempty"`
 	Confidence float64    `json:"confidence"`
 	Resamples  int        `json:"resamples"`
@@ -43,15 +43,15 @@ type ImageSet struct {
 	Labelled int    `json:"labelled"`
 }
 
-// Network is what one network scored.
+// Network holds the scores of one network.
 type Network struct {
-	Network string       `json:"network"` // trained, untrained, or "at the start" of a run that began with weights
+	Network string       `json:"network"` // trained, untrained, or "at the start" for a run that began with weights
 	KNN     []KNNScore   `json:"knn,omitempty"`
 	Linear  []FitScore   `json:"linear,omitempty"`
 	KMeans  *KMeansScore `json:"cluster,omitempty"`
 }
 
-// Score is a Score with its confidence interval.
+// Score is a score with its confidence interval.
 type Score struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
@@ -65,36 +65,36 @@ func (s Score) String() string {
 // half is half the width of the interval.
 func (s Score) half() float64 { return (s.High - s.Low) / 2 }
 
-// within cuts the interval to the values that there are.
+// within clips the interval to the possible values.
 func within(i eval.Interval, low, high float64) Score {
 	return Score{i.Value, max(i.Low, low), min(i.High, high)}
 }
 
-// Gain is what training gained in a score: a paired comparison on the same images.
+// Gain is the gain of training in a score: a paired comparison on the same images.
 type Gain struct {
 	Of string `json:"of"`
 	Score
 }
 
-// KNNScore is what a vote of the near neighbours reaches.
+// KNNScore is the accuracy of a vote of the nearest neighbours.
 type KNNScore struct {
 	K           int        `json:"k"`
-	Temperature run.Number `json:"temperature,omitzero"` // absent for a majority
+	Temperature run.Number `json:"temperature,omitzero"` // absent for a majority vote
 	Top1        Score      `json:"top1"`
 	Headline    bool       `json:"headline,omitempty"`
 }
 
-// FitScore is what a linear probe reaches.
+// FitScore is the accuracy of a linear classifier.
 type FitScore struct {
 	Fit     string  `json:"fit"` // ridge or sgd
 	Top1    Score   `json:"top1"`
 	Top5    *Score  `json:"top5,omitempty"` // with more than five classes
 	Setting string  `json:"setting"`        // lambda or rate
 	Chosen  float64 `json:"chosen"`
-	HeldOut float64 `json:"held_out"` // accuracy on the training images held out, by which it was chosen
+	HeldOut float64 `json:"held_out"` // accuracy on the held-out training images, by which the setting was chosen
 }
 
-// KMeansScore is how well k-means finds the classes.
+// KMeansScore measures how well k-means finds the classes.
 type KMeansScore struct {
 	ACC        *Score     `json:"acc,omitempty"`
 	NMI        *Score     `json:"nmi,omitempty"`
@@ -104,11 +104,12 @@ type KMeansScore struct {
 	Sizes      []int      `json:"sizes"`
 }
 
-// begin says what is evaluated.
+// begin starts the report with the subject of the evaluation.
 func (e *evaluating) begin(kind string) *Report {
 	s, c := e.subject, e.Config
 	r := &Report{
-		Evaluation: kind, Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.Of, Size: c.Data.Size, Data: c.Data.Path,
+		Evaluation: kind, Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.Of,
+		Size: c.Data.Size, Data: c.Data.Path,
 		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.Resamples, Seed: e.Seed, Notes: s.notes,
 	}
 	if !s.file {
@@ -116,12 +117,13 @@ func (e *evaluating) begin(kind string) *Report {
 	}
 	r.Notes = append(r.Notes, e.Sources[0].Notes...)
 	if side, err := e.Sources[0].ViewSize(); err == nil && side < c.Data.Size && side < 64 {
-		r.Notes = append(r.Notes, fmt.Sprintf("the images are of about %d px and the network was trained on %d: they are enlarged", side, c.Data.Size))
+		r.Notes = append(r.Notes, fmt.Sprintf("the images are about %d px wide and the network was trained on %d px: "+
+			"they are enlarged", side, c.Data.Size))
 	}
 	return r
 }
 
-// describe says what came of the images.
+// describe adds the images to the report.
 func (r *Report) describe(e *evaluating, bank, tested *dataset.Loader) {
 	n, unread := e.networks[0], 0
 	count := func(of *ImageSet, labels []int, from *dataset.Loader) {
@@ -139,7 +141,7 @@ func (r *Report) describe(e *evaluating, bank, tested *dataset.Loader) {
 		unread /= 2
 	}
 	if unread > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("left out, because they could not be read: %d images", unread))
+		r.Notes = append(r.Notes, fmt.Sprintf("images that could not be read and were left out: %d", unread))
 	}
 	r.Width = e.rows(n.bank).Size(1)
 	if r.Tested.Labelled > 0 {
@@ -153,7 +155,7 @@ func (r *Report) describe(e *evaluating, bank, tested *dataset.Loader) {
 	}
 }
 
-// Text is the report for reading.
+// Text returns the report as text for people.
 func (r *Report) Text() string {
 	var b strings.Builder
 	line := func(format string, values ...any) {
@@ -170,7 +172,8 @@ func (r *Report) Text() string {
 	line("%s: %s of width %d, images of %d px", subject, name, r.Width, r.Size)
 	images := fmt.Sprintf("%s: %d images (%s)", r.Data, r.Tested.Images, r.Tested.Split)
 	if r.Tested.Split != r.Bank.Split {
-		images = fmt.Sprintf("%s: tested on %d images (%s), with %d (%s) to learn from", r.Data, r.Tested.Images, r.Tested.Split, r.Bank.Images, r.Bank.Split)
+		images = fmt.Sprintf("%s: tested on %d images (%s), with %d (%s) to learn from", r.Data, r.Tested.Images,
+			r.Tested.Split, r.Bank.Images, r.Bank.Split)
 	}
 	if r.Tested.Labelled > 0 {
 		if r.Tested.Labelled < r.Tested.Images {
@@ -193,7 +196,8 @@ func (r *Report) Text() string {
 	}
 	if r.Tested.Labelled > 0 {
 		line("")
-		line("[low, high]: %.0f %% confidence, from %d bootstrap resamples of the images tested", 100*r.Confidence, r.Resamples)
+		line("[low, high]: %.0f %% confidence, from %d bootstrap resamples of the images tested", 100*r.Confidence,
+			r.Resamples)
 	}
 	return b.String()
 }
@@ -255,7 +259,8 @@ func (r *Report) linearText(line func(string, ...any)) {
 			if f.Top5 != nil {
 				second = f.Top5.String()
 			}
-			line("%-12s  %-5s  %-22s  %-22s  %s %g (%.3f)", n.Network, f.Fit, f.Top1, second, f.Setting, f.Chosen, f.HeldOut)
+			line("%-12s  %-5s  %-22s  %-22s  %s %g (%.3f)", n.Network, f.Fit, f.Top1, second, f.Setting, f.Chosen,
+				f.HeldOut)
 		}
 	}
 	for _, g := range r.Gain {
@@ -305,5 +310,5 @@ func (r *Report) clusterText(line func(string, ...any)) {
 	}
 }
 
-// mostSizes is how many sizes of clusters are printed; the JSON has all.
+// mostSizes is how many cluster sizes are printed; the JSON has all.
 const mostSizes = 20

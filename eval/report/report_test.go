@@ -19,11 +19,16 @@ func TestGrid(t *testing.T) {
 		ts     []float64
 		want   eval.Vote
 	}{
-		{eval.Vote{K: 20, Temperature: 0.07}, 1000, []int{1, 5, 10, 20, 50, 100, 200}, []float64{0.07, 0.1, 0.2, inf}, eval.Vote{K: 20, Temperature: 0.07}},
-		{eval.Vote{K: 20, Temperature: 0.07}, 20, []int{1, 5, 10, 20}, []float64{0.07, 0.1, 0.2, inf}, eval.Vote{K: 20, Temperature: 0.07}},
-		{eval.Vote{K: 20, Temperature: 0.07}, 12, []int{1, 5, 10, 12}, []float64{0.07, 0.1, 0.2, inf}, eval.Vote{K: 12, Temperature: 0.07}},
-		{eval.Vote{K: 7, Temperature: 0.5}, 60, []int{1, 5, 7, 10, 20, 50}, []float64{0.07, 0.1, 0.2, 0.5, inf}, eval.Vote{K: 7, Temperature: 0.5}},
-		{eval.Vote{K: 500, Temperature: 0.02}, 1, []int{1}, []float64{0.02, 0.07, 0.1, 0.2, inf}, eval.Vote{K: 1, Temperature: 0.02}},
+		{eval.Vote{K: 20, Temperature: 0.07}, 1000, []int{1, 5, 10, 20, 50, 100, 200}, []float64{0.07, 0.1, 0.2, inf},
+			eval.Vote{K: 20, Temperature: 0.07}},
+		{eval.Vote{K: 20, Temperature: 0.07}, 20, []int{1, 5, 10, 20}, []float64{0.07, 0.1, 0.2, inf},
+			eval.Vote{K: 20, Temperature: 0.07}},
+		{eval.Vote{K: 20, Temperature: 0.07}, 12, []int{1, 5, 10, 12}, []float64{0.07, 0.1, 0.2, inf},
+			eval.Vote{K: 12, Temperature: 0.07}},
+		{eval.Vote{K: 7, Temperature: 0.5}, 60, []int{1, 5, 7, 10, 20, 50}, []float64{0.07, 0.1, 0.2, 0.5, inf},
+			eval.Vote{K: 7, Temperature: 0.5}},
+		{eval.Vote{K: 500, Temperature: 0.02}, 1, []int{1}, []float64{0.02, 0.07, 0.1, 0.2, inf},
+			eval.Vote{K: 1, Temperature: 0.02}},
 	} {
 		var want []eval.Vote
 		for _, k := range c.ks {
@@ -38,7 +43,7 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// Accuracies and gains of two networks with two scores each, by hand; images without a label have no part in them.
+// Accuracies and gains of two networks with two scores each, by hand; images without a label do not count.
 func TestAccuracies(t *testing.T) {
 	labels := []int{0, -1, 1, 1, -1, 0}
 	predict := func(predictions ...int) []float64 {
@@ -48,7 +53,8 @@ func TestAccuracies(t *testing.T) {
 		t.Errorf("hits %v, want 1 0 1 0", got)
 	}
 	e := &evaluating{Request: &Request{Resamples: 200, Seed: 3}, networks: make([]*embedded, 2)}
-	right := [][]float64{predict(0, 0, 1, 1, 0, 0), predict(0, 0, 1, 1, 0, 1), predict(1, 0, 0, 0, 0, 1), predict(0, 0, 1, 0, 0, 1)}
+	right := [][]float64{predict(0, 0, 1, 1, 0, 0), predict(0, 0, 1, 1, 0, 1), predict(1, 0, 0, 0, 0, 1),
+		predict(0, 0, 1, 0, 0, 1)}
 	tops, gains := e.accuracies(right, 2, []int{1})
 	for i, want := range []float64{1, 0.75, 0, 0.5} {
 		if tops[i].Value != want || tops[i].Low > want || tops[i].High < want || tops[i].Low < 0 || tops[i].High > 1 {

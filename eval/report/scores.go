@@ -15,7 +15,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// What the grid of kNN tries, as far as there are neighbours; the run's own setting is added.
+// The grid of kNN, as far as there are neighbours; the run's own setting is added.
 var (
 	gridK           = []int{1, 5, 10, 20, 50, 100, 200}
 	gridTemperature = []float64{0.07, 0.1, 0.2}
@@ -26,7 +26,7 @@ const (
 	silhouetteImages = 2000 // all pairs are compared
 )
 
-// random is for one use of the seed.
+// random returns a generator for one use of the seed.
 func (f *Request) random(use uint64) *rand.Rand { return rand.New(rand.NewPCG(f.Seed, use)) }
 
 // The uses of the seed.
@@ -38,7 +38,7 @@ const (
 	forSilhouette
 )
 
-// grid lists the votes for a bank of so many labelled images, and which of them is the run's own.
+// grid lists the votes for a bank with this many labelled images, and the index of the run's own vote.
 func grid(own eval.Vote, images int) (votes []eval.Vote, headline int) {
 	own.K = min(own.K, images)
 	ks, temperatures := append([]int{own.K}, gridK...), append([]float64{own.Temperature}, gridTemperature...)
@@ -60,10 +60,11 @@ func evalKNN(e *evaluating) error {
 		return err
 	}
 	votes, own := grid(eval.Vote{K: e.Config.Probe.K, Temperature: e.Config.Probe.Temperature}, r.Bank.Labelled)
-	var right [][]float64 // of every network and vote
+	var right [][]float64 // one per network and vote
 	for _, n := range e.networks {
 		for _, predictions := range eval.KNNGrid(e.rows(n.bank), n.bank.Labels, e.rows(n.tested), votes, r.Classes) {
-			right = append(right, hits(n.tested.Labels, func(i int) bool { return predictions[i] == n.tested.Labels[i] }))
+			labels := n.tested.Labels
+			right = append(right, hits(labels, func(i int) bool { return predictions[i] == labels[i] }))
 		}
 	}
 	tops, gains := e.accuracies(right, len(votes), []int{own})
@@ -91,7 +92,7 @@ func evalLinear(e *evaluating) error {
 	if err := errors.Join(e.needLabels(r.Bank), e.needLabels(r.Tested)); err != nil {
 		return err
 	}
-	var right [][]float64 // of every network and classifier at first guess, and of five guesses
+	var right [][]float64 // one per network and classifier: right at the first guess, and among five guesses
 	for _, n := range e.networks {
 		data := eval.NewLabelled(e.rows(n.bank), n.bank.Labels, r.Classes, e.random(forHeldOut))
 		report := Network{Network: n.name}
@@ -107,7 +108,8 @@ func evalLinear(e *evaluating) error {
 				right = append(right, hits(n.tested.Labels, func(i int) bool { return ranks[i] < guesses }))
 			}
 			report.Linear = append(report.Linear, FitScore{
-				Fit: c.name, Setting: c.setting, Chosen: c.fit.Chosen, HeldOut: c.fit.HeldOut[slices.Index(c.fit.Settings, c.fit.Chosen)],
+				Fit: c.name, Setting: c.setting, Chosen: c.fit.Chosen,
+				HeldOut: c.fit.HeldOut[slices.Index(c.fit.Settings, c.fit.Chosen)],
 			})
 		}
 		r.Networks = append(r.Networks, report)
@@ -127,7 +129,7 @@ func evalLinear(e *evaluating) error {
 	return nil
 }
 
-// hits are 1 where right says so and 0 elsewhere, of the images with a label.
+// hits returns 1 for each labelled image that right accepts, and 0 for each other one.
 func hits(labels []int, right func(i int) bool) []float64 {
 	var all []float64
 	for i, label := range labels {
@@ -143,8 +145,8 @@ func hits(labels []int, right func(i int) bool) []float64 {
 	return all
 }
 
-// accuracies are the means with their intervals, each of the networks having so many, and the gains in some of them from
-// the last network to the first.
+// accuracies returns the means with their intervals, each of them per network, and the gains of the first network over
+// the last in the scores that of lists.
 func (e *evaluating) accuracies(right [][]float64, each int, of []int) (tops, gains []Score) {
 	networks := len(e.networks)
 	intervals := eval.Bootstrap(len(right[0]), e.Resamples, e.random(forResamples), func(rows []int) []float64 {
@@ -168,7 +170,7 @@ func (e *evaluating) accuracies(right [][]float64, each int, of []int) (tops, ga
 	return tops, gains
 }
 
-// differences are the first network's values less the second's.
+// differences returns the first network's values minus the second's.
 func differences(values []float64, each, networks int, of []int) (d []float64) {
 	if networks < 2 {
 		return nil
@@ -184,9 +186,10 @@ func evalClusters(e *evaluating) error {
 	r := e.report
 	r.Clusters = cmp.Or(e.Clusters, r.Classes)
 	if r.Clusters > r.Bank.Images {
-		return run.Invalid(fmt.Errorf("%d clusters of %d images: give --k %d or less", r.Clusters, r.Bank.Images, r.Bank.Images))
+		return run.Invalid(fmt.Errorf("%d clusters of %d images: give --k %d or less", r.Clusters, r.Bank.Images,
+			r.Bank.Images))
 	}
-	var clusters [][]int // of every network, of the labelled images
+	var clusters [][]int // of the labelled images, one list per network
 	var labels []int
 	for i, n := range e.networks {
 		bank, tested := e.rows(n.bank).Normalize(1), e.rows(n.tested).Normalize(1)

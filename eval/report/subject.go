@@ -30,20 +30,20 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// subject is what is evaluated: the networks of a run at a checkpoint, or a backbone in a file.
+// subject is the subject of an evaluation: the networks of a run at a checkpoint, or a backbone in a file.
 type subject struct {
 	path        string
 	file        bool
-	config      *config.Config // with the images to evaluate on; of a file it holds what its metadata says
+	config      *config.Config // with the images to evaluate on; for a file, from its metadata
 	step, steps int            // of a run
 	checkpoint  string         // folder
-	states      []nn.State     // all that the run's networks are, or the backbone's under its local names
+	states      []nn.State     // all tensors of the run's networks, or the backbone's under its local names
 	notes       []string
 
 	text []byte // the run's configuration
 }
 
-// openSubject reads what --run names.
+// openSubject reads the run or file of --run.
 func openSubject(f *Request) (*subject, error) {
 	info, err := os.Stat(f.Run)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,12 +78,13 @@ func openSubject(f *Request) (*subject, error) {
 	return s, nil
 }
 
-// openRun reads a run's configuration and a checkpoint. The run may be training.
+// openRun reads a run's configuration and a checkpoint. The run may still be training.
 func (s *subject) openRun(f *Request) error {
 	var err error
 	if s.text, err = run.ReadConfig(s.path); errors.Is(err, run.ErrNoRun) {
 		if _, missing := os.Stat(filepath.Join(s.path, clustered.PlanFile)); missing == nil {
-			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path, filepath.Join(s.path, clustered.Clustering))
+			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path,
+				filepath.Join(s.path, clustered.Clustering))
 		}
 		return fmt.Errorf("%w: give the directory of a run, such as runs/simclr-1, or an encoder.safetensors", err)
 	} else if err != nil {
@@ -103,7 +104,8 @@ func (s *subject) openRun(f *Request) error {
 	}
 	switch {
 	case running:
-		s.notes = append(s.notes, fmt.Sprintf("the run is still training: this is its checkpoint of step %d of %d", s.step, s.steps))
+		s.notes = append(s.notes, fmt.Sprintf("the run is still training: this is its checkpoint of step %d of %d",
+			s.step, s.steps))
 	case s.step < s.steps && f.Checkpoint == "last":
 		s.notes = append(s.notes, fmt.Sprintf("the run is not finished: this is step %d of %d", s.step, s.steps))
 	}
@@ -128,16 +130,16 @@ func (s *subject) method() (parallax.Method, *config.Config, error) {
 	return m, config.Config, nil
 }
 
-// read takes the weights of the checkpoint that is wanted: last, best, or of a step. A damaged last one is passed over.
+// read reads the weights of the wanted checkpoint: last, best, or that of a step. It skips a damaged last one.
 func (s *subject) read(want string) error {
 	found, err := checkpoint.List(s.path)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
-		remedy := fmt.Sprintf("wait for its first, or go on with it, parallax pretrain --resume %s", s.path)
+		remedy := "wait for the first, or resume the run: parallax pretrain --resume " + s.path
 		if _, err := os.Stat(filepath.Join(s.path, run.EncoderFile)); err == nil {
-			remedy = fmt.Sprintf("its backbone alone is --run %s", filepath.Join(s.path, run.EncoderFile))
+			remedy = "to evaluate its backbone alone, give --run " + filepath.Join(s.path, run.EncoderFile)
 		}
 		return fmt.Errorf("the run in %s has no checkpoint: %s", s.path, remedy)
 	}
@@ -153,7 +155,8 @@ func (s *subject) read(want string) error {
 				_, step, _ := strings.Cut(name, "-")
 				steps = append(steps, cmp.Or(strings.TrimLeft(step, "0"), "0"))
 			}
-			return fmt.Errorf("--checkpoint %s: the run in %s keeps no such checkpoint: it has those of step %s", want, s.path, strings.Join(steps, ", "))
+			return fmt.Errorf("--checkpoint %s: the run in %s keeps no such checkpoint: it has those of step %s", want,
+				s.path, strings.Join(steps, ", "))
 		}
 		found = []string{name}
 	}
@@ -166,28 +169,29 @@ func (s *subject) read(want string) error {
 		if errors.Is(err, checkpoint.ErrMisfit) {
 			return fmt.Errorf("reading the run in %s: %w", s.path, err)
 		}
-		s.notes = append(s.notes, fmt.Sprintf("passed over checkpoint %s, which is damaged (%v)", name, err))
+		s.notes = append(s.notes, fmt.Sprintf("skipped checkpoint %s, which is damaged (%v)", name, err))
 	}
 	return fmt.Errorf("no checkpoint of the run in %s can be read: %w", s.path, err)
 }
 
-// named is the folder of the checkpoint that is wanted.
+// named returns the folder of the wanted checkpoint.
 func (s *subject) named(want string) (string, error) {
 	if want != "best" {
 		step, err := strconv.Atoi(want)
 		if err != nil || step < 0 {
-			return "", run.Invalid(fmt.Errorf("--checkpoint %s: it is last, best or a step", want))
+			return "", run.Invalid(fmt.Errorf("--checkpoint %s: it must be last, best or a step", want))
 		}
 		return checkpoint.Name(step), nil
 	}
 	best, err := checkpoint.ReadBest(s.path)
 	if err != nil {
-		return "", fmt.Errorf("the run in %s does not say which checkpoint is its best (%w): use --checkpoint last", s.path, err)
+		return "", fmt.Errorf("the run in %s does not say which checkpoint is its best (%w): use --checkpoint last",
+			s.path, err)
 	}
 	return best.Checkpoint, nil
 }
 
-// openFile reads an encoder.safetensors: weights, and in the metadata which network they are of.
+// openFile reads an encoder.safetensors: weights, and metadata that describe their network.
 func (s *subject) openFile(f *Request) error {
 	states, metadata, err := nn.ReadStates(s.path)
 	if err != nil {
@@ -195,25 +199,28 @@ func (s *subject) openFile(f *Request) error {
 	}
 	switch {
 	case f.Of == OfEmbedding:
-		return run.Invalid(fmt.Errorf("%s holds a backbone alone, without the projector that makes embeddings: give the run's directory", s.path))
+		return run.Invalid(fmt.Errorf("%s holds a backbone alone, without the projector that makes embeddings: give "+
+			"the run's directory", s.path))
 	case f.Checkpoint != "last":
-		return run.Invalid(fmt.Errorf("--checkpoint %s: %s is a file, so give the run's directory", f.Checkpoint, s.path))
+		return run.Invalid(fmt.Errorf("--checkpoint %s: %s is a file: give the run's directory", f.Checkpoint, s.path))
 	case f.Data == "":
-		return run.Invalid(fmt.Errorf("no data given: %s does not say on which images to evaluate it, so add --data PATH", s.path))
+		return run.Invalid(fmt.Errorf("no data given: %s does not name images to evaluate on: add --data PATH", s.path))
 	}
 	about, err := checkpoint.ParseEncoder(metadata)
 	if err != nil {
-		return fmt.Errorf("%s does not say which network its weights are of, in its metadata: give an encoder.safetensors that Parallax wrote", s.path)
+		return fmt.Errorf("the metadata of %s does not name the network of its weights: give an encoder.safetensors "+
+			"that Parallax wrote", s.path)
 	}
 	c := config.Default()
 	c.Seed, c.Method.Name = f.Seed, about.Method
-	c.Backbone.Name, c.Backbone.Width, c.Backbone.Stem, c.Backbone.Norm = about.Architecture, about.Width, about.Stem, about.Norm
+	c.Backbone.Name, c.Backbone.Width = about.Architecture, about.Width
+	c.Backbone.Stem, c.Backbone.Norm = about.Stem, about.Norm
 	c.Data.Size, c.Data.Mean, c.Data.Std = about.Size, about.Mean, about.Std
 	s.config, s.states = &c, states
 	return nil
 }
 
-// build makes the networks: trained, or as they were before the first step.
+// build makes the networks: trained, or as before the first step.
 func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, error) {
 	body, err := pretrain.Network(s.config)
 	if err != nil {
@@ -231,7 +238,8 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 	if err != nil {
 		return parallax.Encoder{}, err
 	}
-	enc := m.Build(&parallax.Build{Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch, Images: c.Data.Images, Steps: s.steps})
+	enc := m.Build(&parallax.Build{Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch,
+		Images: c.Data.Images, Steps: s.steps})
 	if trained {
 		return enc, fits(params.Load(s.states))
 	}
@@ -245,7 +253,7 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 	return enc, fits(enc.Params.LoadLocal(initial))
 }
 
-// fits says what it means that weights could not be loaded.
+// fits explains an error of loading weights.
 func fits(err error) error {
 	if err != nil {
 		return fmt.Errorf("the weights do not fit the network: %w", err)
@@ -253,7 +261,7 @@ func fits(err error) error {
 	return nil
 }
 
-// embed makes the features of one network.
+// embed computes the features of one network.
 func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embedded, err error) {
 	n = &embedded{name: "untrained"}
 	if trained {
@@ -277,7 +285,8 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 		layers = append(layers, enc.Projector)
 	}
 	if !trained || !e.subject.file && e.subject.step < probe.Settled {
-		if _, err := eval.RecomputeStatistics(params, layers, e.Autocast(), probe.First(probe.SettleBatches, e.Batches(e.Probes[0].Some, 0))); err != nil {
+		some := probe.First(probe.SettleBatches, e.Batches(e.Probes[0].Some, 0))
+		if _, err := eval.RecomputeStatistics(params, layers, e.Autocast(), some); err != nil {
 			return nil, err
 		}
 	}
@@ -286,7 +295,8 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 	}
 	n.tested = n.bank
 	if tested != bank {
-		if n.tested, err = eval.Embed(enc, params, e.Autocast(), e.shown(n.name, e.report.Tested.Split, tested)); err != nil {
+		shown := e.shown(n.name, e.report.Tested.Split, tested)
+		if n.tested, err = eval.Embed(enc, params, e.Autocast(), shown); err != nil {
 			n.bank.Free()
 			return nil, err
 		}
@@ -294,7 +304,7 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 	return n, nil
 }
 
-// shown is a loader's batches, with a count of them for Progress.
+// shown yields a loader's batches and reports their number to Progress.
 func (e *evaluating) shown(network, split string, l *dataset.Loader) iter.Seq2[eval.Batch, error] {
 	batches := e.Batches(l, 0)
 	if e.Progress == nil {
@@ -313,7 +323,7 @@ func (e *evaluating) shown(network, split string, l *dataset.Loader) iter.Seq2[e
 	}
 }
 
-// visited is how many images a loader's pass through them takes up.
+// visited is the number of images that a loader's pass visits.
 func visited(l *dataset.Loader) int {
 	if l.Limit > 0 {
 		return min(l.Limit, l.Data.Len())
