@@ -13,17 +13,16 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// SCAN is not trained by one run: parallax cluster trains a pretext, here SimCLR, and clusters by its neighbours in a
-// second stage. So an arm of this method is that command, its trace that of the clustering stage, and what its report
-// says besides.
+// SCAN takes more than one run: parallax cluster trains a pretext, here SimCLR, and then clusters by its neighbours. An
+// arm of SCAN is that command. Its trace is that of the clustering stage, with numbers from the command's report.
 const (
 	clusterMethod  = "scan"
 	clusterPretext = "simclr"
-	usualClusters  = 10 // where the images have no labels that would say how many there are
+	usualClusters  = 10 // if the images have no labels, whose classes would give the number
 )
 
-// stages is how many runs the arm makes, one after the other: of a clustering the pretext, the clustering and
-// self-labelling.
+// stages returns the number of runs that the arm makes, one after the other. A clustering has three: the pretext, the
+// clustering and self-labelling.
 func (a Arm) stages() float64 {
 	if a.Method == clusterMethod {
 		return 3
@@ -31,7 +30,7 @@ func (a Arm) stages() float64 {
 	return 1
 }
 
-// command is what makes the job, with the arguments that depend on what it is.
+// command returns the command that makes the job, with the arguments that depend on its method.
 func (p Plan) command(j Job) []string {
 	if j.Arm.Method == clusterMethod {
 		classes := p.Classes
@@ -43,7 +42,7 @@ func (p Plan) command(j Job) []string {
 	return []string{"pretrain", "--data", p.Data, "--method", j.Arm.Method}
 }
 
-// resume is the command that goes on with the job in dir, nil when it was not begun.
+// resume returns the command that resumes the job in dir, or nil if the job was not begun.
 func (j Job) resume(dir string) []string {
 	command, file := "pretrain", run.ConfigFile
 	if j.Arm.Method == clusterMethod {
@@ -55,7 +54,7 @@ func (j Job) resume(dir string) []string {
 	return []string{command, "--resume", dir}
 }
 
-// finished says whether the job in dir has come to its end.
+// finished says whether the job in dir has ended.
 func (j Job) finished(dir string) bool {
 	if j.Arm.Method == clusterMethod {
 		_, err := os.Stat(filepath.Join(dir, report.File))
@@ -75,7 +74,7 @@ func (j Job) trace(dir string) (*Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It begins with the pretext's weights, so that features no better than at its start are no failure.
+	// The stage begins with the pretext's weights. Features that are no better than at its start are no failure.
 	r.Warm = true
 	t := &Trace{Run: r, Events: events, Curves: map[Metric][]XY{}}
 	all, err := report.Read(dir)
@@ -86,7 +85,7 @@ func (j Job) trace(dir string) (*Trace, error) {
 	return t, nil
 }
 
-// addReport adds the numbers of a clustering's report to the trace, at its last step.
+// addReport adds the numbers of a clustering's report to the trace, at the last step.
 func (t *Trace) addReport(r *report.Report) {
 	end := 0.0
 	if n := len(t.Events); n > 0 {
@@ -111,7 +110,7 @@ func (t *Trace) addReport(r *report.Report) {
 	}
 }
 
-// spread is the share of the largest size, and exp of the sizes' entropy; absent where all are 0.
+// spread returns the share of the largest size, and exp of the sizes' entropy. Both are absent if all sizes are 0.
 func spread(sizes []int) (largest, used run.Number) {
 	total, entropy, most := 0, 0.0, 0
 	for _, n := range sizes {

@@ -43,16 +43,17 @@ func TestReportOfAClustering(t *testing.T) {
 	if !trace.Run.Warm {
 		t.Error("the clustering stage begins with trained weights")
 	}
-	for m, want := range map[Metric]float64{Purity: 0.4, KNNBefore: 0.3, KNNAfter: 0.35, Matched: 0.6, LargestShare: 0.5,
-		ClustersUsed: 2} {
+	for m, want := range map[Metric]float64{
+		Purity: 0.4, KNNBefore: 0.3, KNNAfter: 0.35, Matched: 0.6, LargestShare: 0.5, ClustersUsed: 2,
+	} {
 		if got := trace.Last(m); math.Abs(got-want) > 1e-12 {
 			t.Errorf("%s is %v, want %v", m, got, want)
 		}
 	}
 	p := Plan{Data: "images", Steps: 200}
-	if got, want := strings.Join(p.Args(j, "out"),
-		" "), "cluster --data images --classes 10 --method simclr --preset lab --seed 3 --max-steps 200 --threads 1 --out "+
-		"out --set clustering.method.entropy_weight=0"; got != want {
+	want := "cluster --data images --classes 10 --method simclr --preset lab --seed 3 --max-steps 200 --threads 1 " +
+		"--out out --set clustering.method.entropy_weight=0"
+	if got := strings.Join(p.Args(j, "out"), " "); got != want {
 		t.Errorf("command\n%s\nwant\n%s", got, want)
 	}
 	p.Classes = 7

@@ -10,7 +10,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// Curve is the metric over the steps at which it was measured.
+// Curve returns the metric at every step at which it was measured.
 func (t *Trace) Curve(m Metric) []XY {
 	if c, known := t.Curves[m]; known {
 		return c
@@ -30,11 +30,13 @@ func (t *Trace) Curve(m Metric) []XY {
 		return t.between(func(e run.Event) run.Number { return e.Terms[m.Name()] }, average)
 	case m == PositiveCosine:
 		return t.evaluated(Alignment.Of(), func(e run.Event) run.Number {
-			return run.Number{Value: 1 - e.Metrics[run.Alignment].Value/2, Known: e.Metrics[run.Alignment].Known}
+			a := e.Metrics[run.Alignment]
+			return run.Number{Value: 1 - a.Value/2, Known: a.Known}
 		})
 	case m == AlignmentUniformity:
 		return t.evaluated(m.Of(), func(e run.Event) run.Number {
-			return run.Number{Value: e.Metrics[run.Alignment].Value + e.Metrics[run.Uniformity].Value, Known: e.Metrics[run.Alignment].Known && e.Metrics[run.Uniformity].Known}
+			a, u := e.Metrics[run.Alignment], e.Metrics[run.Uniformity]
+			return run.Number{Value: a.Value + u.Value, Known: a.Known && u.Known}
 		})
 	case m == ExplainedArea, m == Vanished, m == ExponentOff:
 		return t.evaluated(m.Of(), func(e run.Event) run.Number {
@@ -46,7 +48,8 @@ func (t *Trace) Curve(m Metric) []XY {
 		})
 	case m == RankShare:
 		return t.evaluated(RankShare.Of(), func(e run.Event) run.Number {
-			return run.Number{Value: e.Metrics[run.EffectiveRank].Value / float64(e.Dims), Known: e.Metrics[run.EffectiveRank].Known && e.Dims > 0}
+			r := e.Metrics[run.EffectiveRank]
+			return run.Number{Value: r.Value / float64(e.Dims), Known: r.Known && e.Dims > 0}
 		})
 	}
 	return t.evaluated(m.Of(), func(e run.Event) run.Number {
@@ -55,7 +58,7 @@ func (t *Trace) Curve(m Metric) []XY {
 	})
 }
 
-// evaluated is a number of the evaluations on the first probe.
+// evaluated returns a number of every evaluation on the first probe.
 func (t *Trace) evaluated(of string, number func(run.Event) run.Number) []XY {
 	var curve []XY
 	probe := ""
@@ -71,7 +74,7 @@ func (t *Trace) evaluated(of string, number func(run.Event) run.Number) []XY {
 	return curve
 }
 
-// between gathers a number of the logged steps from one evaluation to the next, and makes one of them.
+// between reduces a number of the logged steps from one evaluation to the next to one value.
 func (t *Trace) between(number func(run.Event) run.Number, of func([]float64) float64) []XY {
 	var curve []XY
 	var values []float64
@@ -91,8 +94,8 @@ func (t *Trace) between(number func(run.Event) run.Number, of func([]float64) fl
 	return curve
 }
 
-// ofSpectrum computes a metric of the singular values, largest first, of which the first is above 0, of rows of dims
-// columns. It is NaN where there are too few for it.
+// ofSpectrum computes a metric from the singular values, largest first, of rows of dims columns. The first must be
+// above 0. The result is NaN if there are too few of them.
 func ofSpectrum(m Metric, singular []float64, dims int) float64 {
 	switch m {
 	case ExplainedArea:
@@ -113,7 +116,7 @@ func ofSpectrum(m Metric, singular []float64, dims int) float64 {
 	return float64(vanished)
 }
 
-// average is NaN of nothing.
+// average returns the mean, and NaN without values.
 func average(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -125,8 +128,8 @@ func average(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// noise is the standard deviation of what remains when a slow trend is taken away: of differences of neighbours, over
-// √2. NaN Of fewer than ten values, which say little.
+// noise returns the standard deviation without a slow trend: the standard deviation of the differences of neighbours,
+// over √2. It is NaN with fewer than ten values, which say little.
 func noise(values []float64) float64 {
 	if len(values) < 10 {
 		return math.NaN()

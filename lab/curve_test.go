@@ -20,13 +20,16 @@ func TestCurvesBetweenEvaluations(t *testing.T) {
 	trace := &Trace{Curves: map[Metric][]XY{Purity: {{20, 0.5}}}}
 	evaluate := func(step int) {
 		trace.Events = append(trace.Events,
-			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Dims: 8, Metrics: map[string]run.Number{run.EffectiveRank: run.Num(2), run.KNN: run.Num(0.3)}},
-			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Metrics: map[string]run.Number{run.Alignment: run.Num(0.5), run.KNN: run.Num(0.2)}},
-			run.Event{Event: run.Eval, Step: step, Probe: "other", Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: run.Num(0.9)}})
+			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Dims: 8,
+				Metrics: map[string]run.Number{run.EffectiveRank: run.Num(2), run.KNN: run.Num(0.3)}},
+			run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding,
+				Metrics: map[string]run.Number{run.Alignment: run.Num(0.5), run.KNN: run.Num(0.2)}},
+			run.Event{Event: run.Eval, Step: step, Probe: "other", Of: run.OfBackbone,
+				Metrics: map[string]run.Number{run.KNN: run.Num(0.9)}})
 	}
 	evaluate(0)
 	for i := 1; i <= 20; i++ {
-		// A trend of 1 a step, and a noise of ±0.1 in turn: differences of 1 ± 0.2.
+		// A trend of 1 a step and an alternating noise of ±0.1: the differences are 1 ± 0.2.
 		trace.Events = append(trace.Events, logged(i, float64(i)+0.1*float64(1-2*(i%2)), float64(i)))
 		if i == 5 {
 			evaluate(i)
@@ -49,7 +52,8 @@ func TestCurvesBetweenEvaluations(t *testing.T) {
 			t.Errorf("%s is %v, want %v", c.m, got, c.want)
 		}
 	}
-	// 15 values from step 6 on, 14 differences, whose deviation is 0.2·√(14/13); before step 5 they are too few.
+	// From step 6 on there are 15 values and 14 differences, with a deviation of 0.2·√(14/13). Before step 5 there are
+	// too few.
 	got := trace.Curve(LossNoise)
 	if len(got) != 1 || got[0].X != 20 || math.Abs(got[0].Y-0.2*math.Sqrt(14./13)/math.Sqrt2) > 1e-9 {
 		t.Errorf("%s is %v", LossNoise, got)
@@ -60,7 +64,8 @@ func TestCurvesBetweenEvaluations(t *testing.T) {
 func TestNumbersOfASpectrum(t *testing.T) {
 	trace := &Trace{Events: []run.Event{
 		{Event: run.Eval, Of: run.OfBackbone, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}},
-		{Event: run.Eval, Of: run.OfEmbedding, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3}, Metrics: map[string]run.Number{run.Alignment: run.Num(0.5), run.Uniformity: run.Num(-3)}},
+		{Event: run.Eval, Of: run.OfEmbedding, Dims: 4, Spectrum: []float64{3, 3, 3, 2e-3},
+			Metrics: map[string]run.Number{run.Alignment: run.Num(0.5), run.Uniformity: run.Num(-3)}},
 		{Event: run.Eval, Of: run.OfEmbedding, Dims: 2, Step: 100, Spectrum: []float64{0, 0}},
 	}}
 	for m, want := range map[Metric]float64{ExplainedArea: (1.0/3 + 2.0/3 + 1 + 1) / 4, Vanished: 1,

@@ -9,12 +9,12 @@ import (
 	"github.com/parallax-ssl/parallax/lab/expect"
 )
 
-// An experiment of a program's own, judged on readings made by hand. Its rule is that one number lies between two others.
+// A program's own experiment, judged on readings made by hand. Its rule is that a number lies in a range.
 func ExampleExperiment_Judge() {
 	ratio := lab.Metric("gradients.ratio")
 	e := lab.Experiment{
 		ID: "MY-01", Method: "simsiam",
-		Question: "Is the gradient that a stop-gradient takes away the smaller part?",
+		Question: "Is the gradient that a stop-gradient removes the smaller part?",
 		Expect:   []lab.Expectation{expect.Holds(ratio, 0, 0.5)},
 	}
 	var seeds []lab.Sample
@@ -27,7 +27,7 @@ func ExampleExperiment_Judge() {
 	f := e.Judge(seeds, nil)
 	fmt.Printf("%s: %s\n", f.Verdict, f.Why)
 	// Output:
-	// gradients.ratio is from 0 to 0.5
-	// in 80 % of the seeds, of which 5 are asked for
+	// gradients.ratio is between 0 and 0.5
+	// in at least 80 % of the seeds; the verdict is preliminary with fewer than 5
 	// confirmed: 4 of 5 seeds agree
 }

@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 )
 
-// A Laboratory is what was made of a plan: it reads the runs that have ended, each once, because many experiments share
-// a run and verdicts are made anew whenever one ends. It is not for several goroutines at a time.
+// A Laboratory reads the runs of a plan that have ended. It reads each run once, because experiments share runs and all
+// verdicts are made anew when a run ends. It must not be used by several goroutines at a time.
 type Laboratory struct {
 	Plan        Plan
-	Experiments []Experiment // that the plan names
+	Experiments []Experiment // those that the plan names
 
 	dir    string
 	traces map[string]*Trace // by [Job.Dir]
@@ -30,8 +30,8 @@ func Open(dir string, known []Experiment) (*Laboratory, error) {
 	return &Laboratory{Plan: p, Experiments: experiments, dir: dir, traces: map[string]*Trace{}}, nil
 }
 
-// trace is what the job measured, nil when it has not ended. What cannot be read counts as not there: the runner says
-// so of a run that failed.
+// trace returns what the job measured, or nil if it has not ended or cannot be read. The runner reports runs that
+// failed.
 func (l *Laboratory) trace(j Job) *Trace {
 	at := j.Dir()
 	if t := l.traces[at]; t != nil {
@@ -49,8 +49,8 @@ func (l *Laboratory) trace(j Job) *Trace {
 	return t
 }
 
-// Samples are the measurements of an experiment, one for each seed of which all runs have ended, at the usual length or
-// at the longer one.
+// Samples returns the measurements of an experiment, one sample for each seed whose runs have all ended, at the usual
+// length or at the longer one.
 func (l *Laboratory) Samples(e Experiment, long bool) []Sample {
 	var all []Sample
 	for seed := 1; seed <= l.Plan.Seeds; seed++ {
@@ -76,7 +76,7 @@ func (l *Laboratory) Samples(e Experiment, long bool) []Sample {
 	return all
 }
 
-// Findings are the verdicts on the experiments, from the runs that have ended.
+// Findings returns the verdicts on the experiments, from the runs that have ended.
 func (l *Laboratory) Findings() []Finding {
 	all := make([]Finding, len(l.Experiments))
 	for i, e := range l.Experiments {

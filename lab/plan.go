@@ -15,16 +15,16 @@ import (
 	"github.com/parallax-ssl/parallax/preset"
 )
 
-// A Plan is what a laboratory was asked to do. It is kept in the output as lab.json, so that a broken-off laboratory
-// can go on and a report can be made of it without being told again.
+// A Plan is what a laboratory was asked to do. It is kept in the output as lab.json. From there an interrupted
+// laboratory resumes, and a report is made.
 type Plan struct {
 	Experiments []string `json:"experiments"` // their ids
 	Data        string   `json:"data"`
-	Seeds       int      `json:"seeds"` // 1, 2, ...
+	Seeds       int      `json:"seeds"` // number of seeds, which are 1, 2, ...
 	Steps       int      `json:"steps"` // the usual length of a run at batch 256
 	Longer      bool     `json:"longer"`
-	Set         []string `json:"set,omitempty"` // for all arms
-	Classes     int      `json:"classes"`       // Of the data's labels; 0 without labels
+	Set         []string `json:"set,omitempty"` // settings for all arms
+	Classes     int      `json:"classes"`       // number of classes of the data; 0 without labels
 	RuleVersion int      `json:"rule_version"`
 }
 
@@ -41,9 +41,9 @@ type Job struct {
 	Long bool
 }
 
-// Dir is where the run lies below the laboratory's output. The name is the arm's settings, not its experiment: an arm
-// that several experiments share runs once. It is also what the preset sets below them, so that another version of the
-// program, whose preset differs, does not take old runs for its own.
+// Dir returns the run's directory, relative to the laboratory's output. Its name is a hash of the arm's settings and
+// not of its experiment, so that an arm that several experiments share runs once. The hash includes the preset's
+// settings, so that another version of the program with another preset does not take old runs for its own.
 func (j Job) Dir() string {
 	sum := sha256.Sum256([]byte(j.Arm.Key() + presetFor(j.Arm.Method)))
 	name := j.Arm.Method + "-" + hex.EncodeToString(sum[:4])
@@ -57,8 +57,8 @@ func (j Job) Dir() string {
 // presetName is the preset of every run.
 const presetName = "lab"
 
-// presetFor is what the preset sets for a method's arms, as one text. It is parsed once: the verdicts are made anew,
-// from all runs, whenever one ends.
+// presetFor returns the preset's settings for a method's arms, as one text. It is kept, because all verdicts are made
+// anew when a run ends.
 func presetFor(method string) string {
 	if text, known := presetTexts.Load(method); known {
 		return text.(string)
@@ -81,9 +81,9 @@ func presetFor(method string) string {
 	return text.String()
 }
 
-var presetTexts sync.Map // a method to its text
+var presetTexts sync.Map // from a method to its text
 
-// Args is the command that makes the run, without the program's name: what a reader types to run it again.
+// Args returns the arguments of the command that makes the run. A reader can type them to make it again.
 func (p Plan) Args(j Job, out string) []string {
 	length := j.Arm.RelativeLength()
 	if j.Long {
@@ -97,7 +97,8 @@ func (p Plan) Args(j Job, out string) []string {
 	return args
 }
 
-// steps is the length of an arm's run in optimiser steps. Arms of another batch size see as many images.
+// steps returns the length of an arm's run in optimiser steps. Arms of another batch size see the same number of
+// images.
 func (p Plan) steps(a Arm, length float64) int {
 	steps := float64(p.Steps) * length
 	for _, s := range a.Set {
@@ -113,7 +114,7 @@ func (p Plan) steps(a Arm, length float64) int {
 // usualBatch is the batch size of the laboratory's preset.
 const usualBatch = 256
 
-// Look opens the data to see how many classes its labels tell apart.
+// Look opens the data and counts the classes of its labels.
 func (p *Plan) Look() error {
 	var o dataset.Options
 	for _, s := range p.Set {
@@ -132,8 +133,8 @@ func (p *Plan) Look() error {
 	return source.Close()
 }
 
-// Choose returns those of the known experiments that the plan names. One that cannot be tested on the plan's data says
-// so.
+// Choose returns the known experiments that the plan names. Those that need labels are marked as untestable if the data
+// have none.
 func (p Plan) Choose(known []Experiment) ([]Experiment, error) {
 	var all []Experiment
 	for _, id := range p.Experiments {
@@ -142,19 +143,19 @@ func (p Plan) Choose(known []Experiment) ([]Experiment, error) {
 			return nil, err
 		}
 		if e.NeedsLabels && p.Classes == 0 && e.Untestable == "" {
-			e.Untestable = "it needs labelled images, and these have no labels: add --set data.labels=folders, or a CSV file " +
-				"of path,label"
+			e.Untestable = "it needs labelled images, and these images have no labels: add --set " +
+				"data.labels=folders, or a CSV file of path,label"
 		}
 		all = append(all, e)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no experiment was named: parallax lab list prints all")
+		return nil, fmt.Errorf("no experiment was named: parallax lab list shows them all")
 	}
 	return all, nil
 }
 
-// Jobs lists the runs of the usual length, each once: all arms under the first seed, then all under the second, so that
-// every verdict grows at the same time.
+// Jobs lists the runs of the usual length, each once: all arms with the first seed, then all with the second, and so
+// on, so that all verdicts progress together.
 func (p Plan) Jobs(experiments []Experiment) []Job {
 	var all []Job
 	for seed := 1; seed <= p.Seeds; seed++ {

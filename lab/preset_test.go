@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A run's place depends on all that its command sets, the preset's values for the method and its pretext included.
+// A run's directory depends on all settings of its command, including the preset's for the method and its pretext.
 func TestRunsOfAnotherPresetAreOthers(t *testing.T) {
 	for method, part := range map[string]string{
 		"swav":        " method.epsilon=0.03",

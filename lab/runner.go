@@ -22,26 +22,25 @@ import (
 // A Runner makes the runs of a plan, in Out.
 type Runner struct {
 	Plan     Plan
-	Known    []Experiment // in which the plan's claims are looked up
+	Known    []Experiment // the experiments among which the plan's claims are looked up
 	Out      string
-	Parallel int // runs at a time
-	// Command is the parallax command with these arguments.
+	Parallel int // number of runs at a time
+	// Command returns the parallax command with these arguments.
 	Command func(ctx context.Context, args ...string) *exec.Cmd
-	// Watch is called, one call at a time, when a run has begun or ended.
+	// Watch is called when a run has begun or ended, one call at a time.
 	Watch func(s Status)
 }
 
-// Status is what a laboratory knows so far.
+// Status is the state of a laboratory.
 type Status struct {
-	Done, Of int       // runs
-	Running  []Job     //
-	Failed   []string  // one line for each run that could not be made
-	Findings []Finding // Of every experiment, from the seeds that are in
+	Done, Of int // runs that are done, of all
+	Running  []Job
+	Failed   []string  // one line for each run that failed
+	Findings []Finding // of every experiment, from the seeds that are complete
 }
 
-// Run makes what runs are missing and returns the findings. A run that was broken off goes on where it was; one that
-// fails is left out, and its seed with it. Only a context that ends, or an output that cannot be written, ends Run
-// early.
+// Run makes the missing runs and returns the findings. It resumes interrupted runs. If a run fails, its seed is left
+// out. Run ends early only if the context ends or the output cannot be written.
 func (r *Runner) Run(ctx context.Context) (Status, error) {
 	experiments, err := r.Plan.Choose(r.Known)
 	if err != nil {
@@ -54,7 +53,7 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	defer func() { _ = unlock() }() // ends with the process anyway
+	defer func() { _ = unlock() }() // the lock ends with the process anyway
 	if err := r.Plan.Write(r.Out); err != nil {
 		return Status{}, err
 	}
@@ -81,7 +80,7 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	return Status{Failed: failed, Findings: l.Findings()}, nil
 }
 
-// make makes the jobs that are not there yet, Parallel at a time, and says after each what the findings are. It adds to
+// make makes the jobs that are not finished, Parallel at a time, and reports the findings after each. It adds to
 // failed.
 func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings func() []Finding) ([]string, error) {
 	var lock sync.Mutex
@@ -112,7 +111,7 @@ func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings
 	}
 	for _, j := range jobs {
 		if ctx.Err() != nil {
-			break // select would still hand out jobs, in turn with the context's end
+			break // select may choose to hand out a job although the context has ended
 		}
 		if j.finished(filepath.Join(r.Out, j.Dir())) {
 			lock.Lock()
@@ -130,7 +129,7 @@ func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings
 	return s.Failed, ctx.Err()
 }
 
-// one makes one run, or goes on with it. The error is the command's last line.
+// one makes or resumes one run. Its error is the last line of the command's errors.
 func (r *Runner) one(ctx context.Context, j Job) error {
 	dir := filepath.Join(r.Out, j.Dir())
 	args := j.resume(dir)
@@ -149,10 +148,11 @@ func (r *Runner) one(ctx context.Context, j Job) error {
 	return nil
 }
 
-// planFile is what the laboratory was asked for, in its output.
+// planFile is the file of the plan in the laboratory's output.
 const planFile = "lab.json"
 
-// Write puts the plan into dir. A directory with another plan is refused, unless the new one only adds to it.
+// Write writes the plan to dir. It is an error if dir has a plan with other data, steps or settings. The experiments
+// and seeds of an earlier plan are kept.
 func (p Plan) Write(dir string) error {
 	old, err := ReadPlan(dir)
 	switch {
@@ -160,7 +160,8 @@ func (p Plan) Write(dir string) error {
 	case err != nil:
 		return err
 	case old.Data != p.Data || old.Steps != p.Steps || !slices.Equal(old.Set, p.Set):
-		return fmt.Errorf("%s holds a laboratory on %s with runs of %d steps: choose another --out", dir, old.Data, old.Steps)
+		return fmt.Errorf("%s has a laboratory with other data, steps or settings (%s, %d steps): choose another --out",
+			dir, old.Data, old.Steps)
 	}
 	for _, id := range old.Experiments {
 		if !slices.Contains(p.Experiments, id) {

@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/lab/claims"
 )
 
-// A laboratory that is stopped begins no further run.
+// A stopped laboratory begins no further run.
 func TestStoppedLaboratory(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var begun atomic.Int32
@@ -31,7 +31,7 @@ func TestStoppedLaboratory(t *testing.T) {
 	if _, err := r.Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Run returned %v", err)
 	}
-	// Two workers may each have one more in hand.
+	// Each of the two workers may already have one more.
 	if n := begun.Load(); n < 4 || n > 6 {
 		t.Errorf("%d runs were begun, want 4 and at most two more", n)
 	}

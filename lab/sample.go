@@ -10,23 +10,23 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// A Sample is what one seed's runs of an experiment measured: a trace for each of its arms, or of an experiment in
-// closed form the numbers that came out.
+// A Sample is what one seed of an experiment measured: a trace for each arm, or the values of an experiment in closed
+// form.
 type Sample struct {
 	Seed   int
 	Traces map[string]*Trace  // by the arm's name
-	Values map[Metric]float64 // Of an experiment in closed form
+	Values map[Metric]float64 // for an experiment in closed form
 }
 
 // A Trace is what one run measured.
 type Trace struct {
 	Run    collapse.Run
 	Events []run.Event
-	Curves map[Metric][]XY // what is of no event: of a clustering's report, or computed in closed form
+	Curves map[Metric][]XY // metrics that are in no event, such as those of a clustering's report
 }
 
-// Diagnosis is what the arm's run ended as. It is compared with the first arm of the same method, at the same share of
-// the run, unless it is that arm: ranks of different methods say nothing of one another.
+// Diagnosis diagnoses the end of the arm's run. The reference is the first arm of the same method, at the same share of
+// its run; that arm itself has none. Ranks of different methods cannot be compared.
 func (s Sample) Diagnosis(e Experiment, arm string) collapse.Diagnosis {
 	run := s.Traces[arm].Run
 	var reference *collapse.Run
@@ -37,7 +37,7 @@ func (s Sample) Diagnosis(e Experiment, arm string) collapse.Diagnosis {
 	return collapse.Diagnose(run, reference, collapse.Thresholds{})
 }
 
-// reference is the first arm of the method of the arm.
+// reference returns the first arm with the same method as the arm.
 func (e Experiment) reference(arm string) string {
 	method := ""
 	for _, a := range e.Arms {
@@ -53,8 +53,8 @@ func (e Experiment) reference(arm string) string {
 	return arm
 }
 
-// paced is the run as if it had taken that many steps: runs of other batch sizes, or of other lengths, are compared at
-// the same share of both.
+// paced returns the run as if it had taken that many steps. Runs with other batch sizes or of other lengths are thereby
+// compared at the same share of both.
 func paced(r collapse.Run, steps int) collapse.Run {
 	if r.Steps <= 0 || steps <= 0 || r.Steps == steps {
 		return r
@@ -67,9 +67,10 @@ func paced(r collapse.Run, steps int) collapse.Run {
 	return r
 }
 
-// ControlFailed says why the control cannot serve as one, "" when it can: it diverged, collapsed, has too few clusters,
-// was one point from the start, or was not measured. That its features are no better than the untrained network's after
-// so few steps does not count: the claims are of collapse, and those of accuracy compare arms.
+// ControlFailed says why the control cannot serve as one: it diverged, collapsed, uses too few clusters, was one point
+// from the start, or was not measured. It returns "" if the control is healthy. Features that are no better than the
+// untrained network's do not count as a failure in runs this short, because claims of collapse do not depend on them
+// and claims of accuracy compare arms.
 func (s Sample) ControlFailed(e Experiment) string {
 	if len(e.Arms) == 0 {
 		return ""
@@ -81,13 +82,13 @@ func (s Sample) ControlFailed(e Experiment) string {
 	return ""
 }
 
-// Undecided says of an embedding that it was not measured, or is one point as the network started, so that neither
-// collapse nor its absence can be laid to training.
+// Undecided says whether the embedding was not measured, or is one point as before training. Training then shows
+// neither collapse nor its absence.
 func Undecided(d collapse.Diagnosis) bool {
 	return d.Class == collapse.NotExpanded || d.Class == collapse.Unknown
 }
 
-// Gain is how much better the neighbours of the arm's features are than the untrained network's, NaN when not measured.
+// Gain returns by how much the arm's kNN accuracy exceeds the untrained network's, NaN if it was not measured.
 func (s Sample) Gain(arm string) float64 {
 	if s.Traces[arm] == nil {
 		return math.NaN()
@@ -95,8 +96,8 @@ func (s Sample) Gain(arm string) float64 {
 	return s.Traces[arm].Last(KNN) - s.Traces[arm].First(KNN)
 }
 
-// Foresight is Spearman's rank correlation over arms of a metric with the accuracy of their features' neighbours, NaN
-// when one was not measured.
+// Foresight returns Spearman's rank correlation, over arms, of a metric with the kNN accuracy. It is NaN if one of them
+// was not measured.
 func (s Sample) Foresight(m Metric, arms []string) float64 {
 	var by, quality []float64
 	for _, arm := range arms {
@@ -105,7 +106,7 @@ func (s Sample) Foresight(m Metric, arms []string) float64 {
 	return collapse.Spearman(by, quality)
 }
 
-// Floor is the share of the way from the first loss down to least that the arm's loss has left, NaN when not measured.
+// Floor returns the share that is left of the way from the arm's first loss to least, NaN if it was not measured.
 func (s Sample) Floor(arm string, least float64) float64 {
 	if s.Traces[arm] == nil {
 		return math.NaN()
@@ -120,7 +121,7 @@ func (s Sample) Floor(arm string, least float64) float64 {
 	return math.NaN()
 }
 
-// Value is a metric of an arm's last evaluation, NaN when it was not measured.
+// Value returns a metric of an arm's last evaluation, NaN if it was not measured.
 func (s Sample) Value(arm string, m Metric) float64 {
 	if s.Traces[arm] == nil {
 		return math.NaN()
@@ -128,7 +129,7 @@ func (s Sample) Value(arm string, m Metric) float64 {
 	return s.Traces[arm].Last(m)
 }
 
-// Last is the metric at the end of the run, NaN when it was not measured.
+// Last returns the metric at the end of the run, NaN if it was not measured.
 func (t *Trace) Last(m Metric) float64 {
 	if c := t.Curve(m); len(c) > 0 {
 		return c[len(c)-1].Y
@@ -136,7 +137,7 @@ func (t *Trace) Last(m Metric) float64 {
 	return math.NaN()
 }
 
-// First is the metric before training, NaN when it was not measured.
+// First returns the metric before training, NaN if it was not measured.
 func (t *Trace) First(m Metric) float64 {
 	if c := t.Curve(m); len(c) > 0 && c[0].X == 0 {
 		return c[0].Y
@@ -144,7 +145,7 @@ func (t *Trace) First(m Metric) float64 {
 	return math.NaN()
 }
 
-// Half is the metric at the middle of the run or at the last evaluation before it, NaN when that was before training.
+// Half returns the metric at the last evaluation in the first half of the run, NaN if there was none after the start.
 func (t *Trace) Half(m Metric) float64 {
 	half := math.NaN()
 	for _, p := range t.Curve(m) {
@@ -155,5 +156,5 @@ func (t *Trace) Half(m Metric) float64 {
 	return half
 }
 
-// XY is a point of a curve: optimiser steps, and a value.
+// XY is a point of a curve: optimiser steps and a value.
 type XY struct{ X, Y float64 }

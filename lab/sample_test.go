@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// An arm is compared with the control of its own method: a rank that is low beside SimSiam's may be SwAV's healthy one.
+// An arm is compared with the control of its own method: a rank that is low for SimSiam may be healthy for SwAV.
 func TestArmsAreComparedWithinTheirMethod(t *testing.T) {
 	e := lab.Experiment{Arms: []lab.Arm{{Name: "control", Method: "simsiam"}, {Name: "its own", Method: "swav"},
 		{Name: "other", Method: "swav"}}, Expect: []lab.Expectation{expect.Survives("other")}}
@@ -32,13 +32,13 @@ func TestArmsAreComparedWithinTheirMethod(t *testing.T) {
 	}
 }
 
-// Arms of other batch sizes see as many images in other numbers of steps: they are compared at the same share of the
-// run.
+// Arms with other batch sizes see the same number of images in other numbers of steps. They are compared at the same
+// share of the run.
 func TestArmsAreComparedAtTheSameShareOfTheRun(t *testing.T) {
 	early := labtest.Healthy
 	early.Rank = 20
 	s := lab.Sample{Traces: map[string]*lab.Trace{"control": labtest.Healthy.Trace(200), "other": early.Trace(50)}}
-	// At step 50 the control's rank is still 77, of which 20 is less than two fifths; at its end it is 38.
+	// At step 50 the control's rank is still 77, and 20 is less than two fifths of it. At the end it is 38.
 	if d := s.Diagnosis(labtest.Collapsing, "other"); d.Class != collapse.Healthy {
 		t.Errorf("a quarter of the steps: %s", d.Finding)
 	}
@@ -59,7 +59,8 @@ func TestFirstAndLastValues(t *testing.T) {
 	if first, last := trace.First(lab.Loss), trace.Last(lab.Loss); first != 0 || last != -0.83 {
 		t.Errorf("the loss is %g and %g", first, last)
 	}
-	late := &lab.Trace{Events: []run.Event{{Event: run.Eval, Step: 10, Probe: "p", Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: run.Num(0.5)}}}}
+	late := &lab.Trace{Events: []run.Event{{Event: run.Eval, Step: 10, Probe: "p", Of: run.OfBackbone,
+		Metrics: map[string]run.Number{run.KNN: run.Num(0.5)}}}}
 	if first := late.First(lab.KNN); !math.IsNaN(first) {
 		t.Errorf("the first evaluation is of step 10, and gave %g for the untrained network", first)
 	}

@@ -4,7 +4,7 @@ package lab
 
 import "testing"
 
-// Every expectation must hold in a seed for the seed to agree; one that is unclear makes it unclear.
+// A seed agrees only if every expectation holds in it. One unclear expectation makes the seed unclear.
 func TestSeedsAgreeWhenEveryExpectationHolds(t *testing.T) {
 	says := func(o Outcome) Expectation { return Expectation{Judge: func(Experiment, Sample) Outcome { return o }} }
 	for _, c := range []struct {

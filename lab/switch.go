@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Switches are what keeps embeddings apart, or is said to, in the order of the atlas's columns. An experiment turns one
-// of them.
+// Switches are the things that keep embeddings apart, or are said to, in the order of the atlas's columns. The arms of
+// an experiment differ in one of them.
 var Switches = []string{
 	"stop-gradient", "predictor", "momentum target", "negatives", "batch norm", "whitening", "variance and covariance",
 	"balanced clusters", "temperature", "positives", "views", "augmentation", "batch size", "head", "loss", "optimiser",
 	"network", "other",
 }
 
-// switchOf are the switches that settings belong to, by the beginning of the key; the first that fits.
+// switchOf maps settings to switches by a prefix of the key. The first prefix that matches counts.
 var switchOf = []struct{ prefix, is string }{
 	{"method.stop_gradient", "stop-gradient"},
 	{"method.predictor.norm", "batch norm"},
@@ -70,8 +70,8 @@ var switchOf = []struct{ prefix, is string }{
 	{"backbone.", "network"},
 }
 
-// Turns is the switch that the experiment turns: what it says, or the first that is not the control's among its arms'
-// settings; methods that are compared without any setting differ in "other".
+// Turns returns the switch in which the arms differ: Experiment.Switch, or else the switch of the first setting of an
+// arm that the control lacks. Methods that are compared without settings differ in "other".
 func (e Experiment) Turns() string {
 	if e.Switch != "" {
 		return e.Switch

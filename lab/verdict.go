@@ -16,27 +16,26 @@ type Verdict string
 // The verdicts.
 const (
 	Confirmed     Verdict = "confirmed"
-	Refuted       Verdict = "refuted"                      // the opposite was seen, at two lengths of training
-	NotReproduced Verdict = "not reproduced at this scale" // the opposite was seen, at one length
-	// seeds do not decide, or the control failed, or the effect is small
-	Inconclusive Verdict = "inconclusive"
-	NotTestable  Verdict = "not testable here"
+	Refuted       Verdict = "refuted"                      // the opposite was seen at two lengths of training
+	NotReproduced Verdict = "not reproduced at this scale" // the opposite was seen at one length
+	Inconclusive  Verdict = "inconclusive"                 // seeds do not decide, the control failed, or a small effect
+	NotTestable   Verdict = "not testable here"
 )
 
-// What the rule for a verdict asks for (versioned with [RuleVersion]).
+// The requirements of a verdict. A change of one, or of an experiment's rule, is a new [RuleVersion].
 const (
-	// since 1, what seeds do not decide is looked at in longer runs, and DIN-02's size is of the entropy that its claim is
-	// of
+	// RuleVersion 2: longer runs decide what seeds leave open, and DIN-02 requires an effect on the entropy that its
+	// claim is about.
 	RuleVersion   = 2
 	agreement     = 0.8 // share of the seeds that must agree: 4 of 5
-	effectSize    = 3   // pooled standard deviations of the deciding metric
-	FullSeeds     = 5   // a verdict from fewer is marked preliminary
-	LeastSeeds    = 2   // from fewer there is none
-	LargestEffect = 100 // that is told: it has no bound when no seed differs from another
-	LongerLength  = 5   // how many times as long the second length is, which a refutation asks for
+	effectSize    = 3   // required effect on the deciding metric, in pooled standard deviations
+	FullSeeds     = 5   // with fewer, a verdict is preliminary
+	LeastSeeds    = 2   // with fewer, there is no verdict
+	LargestEffect = 100 // largest effect that is reported; it has no bound when all seeds are equal
+	LongerLength  = 5   // the longer length, which a refutation requires, over the usual one
 )
 
-// An Outcome is what one seed says of an expectation.
+// An Outcome is what one seed says about an expectation.
 type Outcome int
 
 // The outcomes: the claim holds in this seed, the opposite does, or neither can be said.
@@ -46,28 +45,28 @@ const (
 	Opposes
 )
 
-// An Expectation is one thing that the claim predicts, judged in every seed on its own.
+// An Expectation is one prediction of a claim. Every seed is judged on its own.
 type Expectation struct {
 	Text  string // the rule as it is printed
 	Judge func(e Experiment, s Sample) Outcome
 }
 
-// An Effect is the difference of a metric between two arms whose size is asked for.
+// An Effect is a difference between two arms that must be large.
 type Effect struct {
 	Metric   Metric
-	Arm, Of  string // arm minus the other
-	LogScale bool   // Of the metric's logarithm: for ranks
-	Than     Metric // Of the other arm; "" is Metric
+	Arm, Of  string // the difference is Arm minus Of
+	LogScale bool   // compare logarithms, as is right for ranks
+	Than     Metric // the metric of Of; "" means Metric
 }
 
-// than is the other arm's metric.
+// than returns the other arm's metric.
 func (e *Effect) than() Metric { return cmp.Or(e.Than, e.Metric) }
 
-// A Finding is the answer and what it rests on.
+// A Finding is a verdict and what it rests on.
 type Finding struct {
 	ID          string  `json:"id"`
 	Verdict     Verdict `json:"verdict"`
-	Preliminary bool    `json:"preliminary"` // from fewer than five seeds
+	Preliminary bool    `json:"preliminary"` // from fewer than FullSeeds seeds
 	Seeds       int     `json:"seeds"`
 	Agree       int     `json:"agree"`
 	Oppose      int     `json:"oppose"`
@@ -77,13 +76,13 @@ type Finding struct {
 }
 
 // Judge gives the verdict on e from the samples of its seeds, at the usual length and, if those runs were made, at the
-// longer one. A seed agrees when every expectation holds in it. It opposes when none is unclear and at least one is
-// opposed.
+// longer one. A seed agrees if every expectation holds in it. It opposes if no expectation is unclear and at least one
+// is opposed.
 //
-// The verdict is that of the first of the [verdictRules] that applies. A claim is confirmed when the control is
-// healthy, four seeds of five agree, and the effect is at least three pooled standard deviations. The opposite in four
-// of five seeds refutes it if it was seen at both lengths. Where too many seeds say neither, and four of five do not
-// oppose, the longer runs decide alone. By the sign test, five seeds of five have p = 0.03, one-sided.
+// The first of [verdictRules] that applies gives the verdict. A claim is confirmed if the control is healthy, four of
+// five seeds agree, and the effect is at least three pooled standard deviations. It is refuted if four of five seeds
+// oppose it at both lengths. If unclear seeds could still make four of five agree, the longer runs alone decide. By the
+// sign test, five of five seeds have p = 0.03, one-sided.
 func (e Experiment) Judge(short, long []Sample) Finding {
 	c := evidence{Experiment: e}
 	if e.Untestable == "" {
@@ -95,7 +94,7 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 			continue
 		}
 		f.Verdict, f.Why = r.verdict, r.why(c)
-		if r.from == nil { // no seed was looked at
+		if r.from == nil { // no seed counts
 			break
 		}
 		from := r.from(c)
@@ -108,10 +107,10 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 	return f
 }
 
-// A tally is what the seeds of one length say.
+// A tally counts what the seeds of one length say.
 type tally struct {
 	agree, oppose, unclear, failed int
-	control                        string  // why the control failed, in the last seed in which it did
+	control                        string  // why the control failed, in the last seed that it failed in
 	effect                         float64 // see EffectSize
 }
 
@@ -123,49 +122,49 @@ func (t tally) opposes() bool { return most(t.oppose, t.seeds()) }
 // ill says whether the control failed in too many seeds.
 func (t tally) ill() bool { return t.failed > 0 && !most(t.seeds()-t.failed, t.seeds()) }
 
-// neither is how many seeds do not decide: the claim is unclear in them, or their control failed.
+// neither returns the number of seeds that do not decide: unclear ones, and those whose control failed.
 func (t tally) neither() int { return t.seeds() - t.agree - t.oppose }
 
-// undecided says whether enough of the seeds would agree if those that say neither did.
+// undecided says whether enough seeds would agree if the unclear ones did.
 func (t tally) undecided() bool { return !t.agrees() && most(t.agree+t.unclear, t.seeds()) }
 
-// evidence is what a verdict rests on.
+// evidence holds what a verdict rests on.
 type evidence struct {
 	Experiment
 	short, long tally
 }
 
-// small says whether the experiment asks for a larger effect than t has.
+// small says whether the experiment requires a larger effect than t has.
 func (c evidence) small(t tally) bool { return c.Effect != nil && !(t.effect >= effectSize) }
 
-// waited says whether the seeds leave open what the longer runs decide.
+// waited says whether the seeds leave the claim open and the longer runs can decide it.
 func (c evidence) waited() bool { return c.short.undecided() && c.long.enough() }
 
-// A verdictRule is a verdict, when it is given, and why.
+// A verdictRule is a verdict, the condition for it, and its explanation.
 type verdictRule struct {
 	verdict Verdict
 	when    func(c evidence) bool
 	why     func(c evidence) string
-	from    func(c evidence) tally // whose numbers the finding has; nil for none
-	sized   bool                   // the size of the effect among them
+	from    func(c evidence) tally // the source of the finding's numbers; nil for none
+	sized   bool                   // the finding has the size of the effect
 }
 
 func ofShort(c evidence) tally { return c.short }
 func ofLong(c evidence) tally  { return c.long }
 
-// verdictRules are all that a verdict depends on, in the order in which they are asked: the first that applies decides.
+// verdictRules decide the verdict. The first that applies counts.
 var verdictRules = []verdictRule{
-	// What no seed decides.
+	// No seed counts, or too many controls failed.
 	{NotTestable, func(c evidence) bool { return c.Untestable != "" },
 		func(c evidence) string { return c.Untestable }, nil, false},
 	{Inconclusive, func(c evidence) bool { return !c.short.enough() },
 		func(c evidence) string {
-			return fmt.Sprintf("%d seed is not enough for a verdict", c.short.seeds())
+			return fmt.Sprintf("a verdict needs at least %d seeds: %d complete", LeastSeeds, c.short.seeds())
 		}, ofShort, false},
 	{Inconclusive, func(c evidence) bool { return c.short.ill() },
 		func(c evidence) string {
-			return fmt.Sprintf("the control itself failed in %d of %d seeds: %s", c.short.failed, c.short.seeds(),
-				c.short.control)
+			return fmt.Sprintf("the control itself failed in %d of %d seeds: %s",
+				c.short.failed, c.short.seeds(), c.short.control)
 		}, ofShort, false},
 
 	// The seeds agree.
@@ -181,27 +180,28 @@ var verdictRules = []verdictRule{
 	// The seeds oppose.
 	{Refuted, func(c evidence) bool { return c.short.opposes() && c.Closed != nil },
 		func(c evidence) string {
-			return fmt.Sprintf("the opposite in %d of %d seeds, in closed form", c.short.oppose, c.short.seeds())
+			return fmt.Sprintf("%d of %d seeds show the opposite, in closed form", c.short.oppose, c.short.seeds())
 		}, ofShort, true},
 	{Refuted, func(c evidence) bool { return c.short.opposes() && c.long.enough() && c.long.opposes() },
 		func(c evidence) string {
-			return fmt.Sprintf("the opposite in %d of %d seeds, and in %d of %d when trained %d times as long",
+			return fmt.Sprintf("%d of %d seeds show the opposite, and %d of %d when trained %d times as long",
 				c.short.oppose, c.short.seeds(), c.long.oppose, c.long.seeds(), LongerLength)
 		}, ofShort, true},
 	{Inconclusive, func(c evidence) bool { return c.short.opposes() && c.long.enough() },
 		func(c evidence) string {
-			return fmt.Sprintf("the opposite in %d of %d seeds, but in only %d of %d when trained %d times as long",
+			return fmt.Sprintf("%d of %d seeds show the opposite, but only %d of %d when trained %d times as long",
 				c.short.oppose, c.short.seeds(), c.long.oppose, c.long.seeds(), LongerLength)
 		}, ofShort, true},
 	{NotReproduced, func(c evidence) bool { return c.short.opposes() },
 		func(c evidence) string {
-			return fmt.Sprintf("the opposite in %d of %d seeds at this length", c.short.oppose, c.short.seeds())
+			return fmt.Sprintf("%d of %d seeds show the opposite at this length", c.short.oppose, c.short.seeds())
 		}, ofShort, true},
 
-	// The seeds leave it open, and the longer runs decide.
+	// The seeds leave the claim open, and the longer runs decide.
 	{Inconclusive, func(c evidence) bool { return c.waited() && c.long.agrees() && c.small(c.long) },
 		func(c evidence) string {
-			return fmt.Sprintf("%s, %d of %d agree, but %s", c.openText(), c.long.agree, c.long.seeds(), c.smallText(c.long))
+			return fmt.Sprintf("%s, %d of %d agree, but %s", c.openText(),
+				c.long.agree, c.long.seeds(), c.smallText(c.long))
 		}, ofLong, true},
 	{Confirmed, func(c evidence) bool { return c.waited() && c.long.agrees() },
 		func(c evidence) string {
@@ -213,31 +213,32 @@ var verdictRules = []verdictRule{
 		}, ofLong, true},
 	{Inconclusive, func(c evidence) bool { return c.waited() },
 		func(c evidence) string {
-			return fmt.Sprintf("%s, %d agree, %d oppose, %d say neither", c.openText(), c.long.agree, c.long.oppose,
-				c.long.neither())
+			return fmt.Sprintf("%s, %s", c.openText(), c.long.openText())
 		}, ofLong, true},
 
 	// Nothing decides.
 	{Inconclusive, func(evidence) bool { return true },
-		func(c evidence) string {
-			return fmt.Sprintf("seeds do not decide: %d agree, %d oppose, %d say neither", c.short.agree, c.short.oppose,
-				c.short.neither())
-		}, ofShort, true},
+		func(c evidence) string { return "the seeds do not decide: " + c.short.openText() }, ofShort, true},
+}
+
+// openText counts the seeds of one length, which do not decide.
+func (t tally) openText() string {
+	return fmt.Sprintf("%d agree, %d oppose, %d unclear", t.agree, t.oppose, t.neither())
 }
 
 // openText says that the seeds of the usual length leave the claim open.
 func (c evidence) openText() string {
-	return fmt.Sprintf("%d of %d seeds say neither at this length; trained %d times as long", c.short.unclear,
-		c.short.seeds(), LongerLength)
+	return fmt.Sprintf("%d of %d seeds are unclear at this length; trained %d times as long",
+		c.short.unclear, c.short.seeds(), LongerLength)
 }
 
-// smallText says that the effect is smaller than asked for.
+// smallText says that the effect is smaller than required.
 func (c evidence) smallText(t tally) string {
-	return fmt.Sprintf("the effect on %s is %.1f pooled standard deviations and %d are asked for", c.Effect.Metric,
-		t.effect, effectSize)
+	return fmt.Sprintf("the effect on %s is %.1f pooled standard deviations, of the %d required",
+		c.Effect.Metric, t.effect, effectSize)
 }
 
-// effectText says how large the effect is, where the experiment asks for one.
+// effectText gives the size of the effect if the experiment requires one.
 func (c evidence) effectText(t tally) string {
 	if c.Effect == nil {
 		return ""
@@ -248,7 +249,7 @@ func (c evidence) effectText(t tally) string {
 	return fmt.Sprintf("; %s differs by %.1f pooled standard deviations", c.Effect.Metric, t.effect)
 }
 
-// WantsLonger says whether the verdict depends on runs at the longer length that have not been made.
+// WantsLonger says whether the verdict depends on runs of the longer length that have not been made.
 func (e Experiment) WantsLonger(short, long []Sample) bool {
 	if len(long) > 0 || e.Closed != nil || len(short) < LeastSeeds {
 		return false
@@ -275,8 +276,7 @@ func (e Experiment) tally(samples []Sample) (t tally) {
 	return t
 }
 
-// Outcome is what one seed says of all expectations together.
-// Outcome is what a sample says of the experiment's expectations, taken together.
+// Outcome returns what a sample says about all expectations of the experiment together.
 func (e Experiment) Outcome(s Sample) Outcome {
 	all := Agrees
 	for _, x := range e.Expect {
@@ -290,11 +290,11 @@ func (e Experiment) Outcome(s Sample) Outcome {
 	return all
 }
 
-// most says whether n of the seeds are enough of them.
+// most says whether n of the seeds are enough.
 func most(n, of int) bool { return float64(n) >= agreement*float64(of) }
 
-// EffectSize is the mean difference between the two arms over the root of their mean variance over seeds, signed so
-// that positive is what the claim says; at most largestEffect, 0 when it was not measured in every seed.
+// EffectSize returns the mean difference between the two arms over the root of their mean variance over seeds. It is
+// positive in the direction of the claim, at most LargestEffect, and 0 if a seed was not measured.
 func (e Experiment) EffectSize(samples []Sample) float64 {
 	if e.Effect == nil {
 		return 0

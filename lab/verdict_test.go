@@ -14,15 +14,26 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
+// Short names for the tables below.
+type ending = labtest.Ending
+
+var (
+	healthy, complete, flat, point = labtest.Healthy, labtest.Complete, labtest.Flat, labtest.Point
+	unseen, unlearnt, exploded     = labtest.Unseen, labtest.Unlearnt, labtest.Exploded
+	seeds, sampled, together       = labtest.Seeds, labtest.Sampled, labtest.Together
+	collapsing                     = labtest.Collapsing
+)
+
 func TestVerdicts(t *testing.T) {
-	ill := [2]labtest.Ending{labtest.Complete, labtest.Complete}
-	good, bad := [2]labtest.Ending{labtest.Healthy, labtest.Complete}, [2]labtest.Ending{labtest.Healthy, labtest.Healthy}
-	nothing := labtest.Collapsing
+	ill := [2]ending{complete, complete}
+	good, bad := [2]ending{healthy, complete}, [2]ending{healthy, healthy}
+	nothing := collapsing
 	nothing.Expect = []lab.Expectation{expect.Survives("other")}
 	closed := lab.Experiment{Closed: func(uint64) (lab.Sample, error) { return lab.Sample{}, nil },
 		Expect: []lab.Expectation{expect.Holds("x.error", 0, 0.1)}}
 	value := func(v float64) []lab.Sample {
-		return []lab.Sample{{Values: map[lab.Metric]float64{"x.error": v}}, {Values: map[lab.Metric]float64{"x.error": v}}}
+		return []lab.Sample{{Values: map[lab.Metric]float64{"x.error": v}},
+			{Values: map[lab.Metric]float64{"x.error": v}}}
 	}
 	for _, c := range []struct {
 		name        string
@@ -32,68 +43,59 @@ func TestVerdicts(t *testing.T) {
 		why         string
 		preliminary bool
 	}{
-		{"all agree", labtest.Collapsing, labtest.Seeds(5, labtest.Complete), nil, lab.Confirmed, "5 of 5", false},
-		{"one of five opposes", labtest.Collapsing, labtest.Together(labtest.Seeds(4, labtest.Flat),
-			labtest.Seeds(1, labtest.Healthy)), nil, lab.Confirmed, "4 of 5", false},
-		{"two of five oppose", labtest.Collapsing, labtest.Together(labtest.Seeds(3, labtest.Complete),
-			labtest.Seeds(2, labtest.Healthy)), nil, lab.Inconclusive, "3 agree, 2 oppose, 0 say neither", false},
-		{"one of three opposes", labtest.Collapsing, labtest.Together(labtest.Seeds(2, labtest.Complete),
-			labtest.Seeds(1, labtest.Healthy)), nil, lab.Inconclusive, "do not decide", true},
-		{"three agree", labtest.Collapsing, labtest.Seeds(3, labtest.Complete), nil, lab.Confirmed, "3 of 3", true},
-		{"one seed", labtest.Collapsing, labtest.Seeds(1, labtest.Complete), nil, lab.Inconclusive, "1 seed", true},
-		{"no seed", labtest.Collapsing, nil, nil, lab.Inconclusive, "0 seed", true},
-		{"the opposite at one length", labtest.Collapsing, labtest.Seeds(5, labtest.Healthy), nil, lab.NotReproduced,
-			"at this length", false},
-		{"the opposite at two lengths", labtest.Collapsing, labtest.Seeds(5, labtest.Healthy),
-			labtest.Seeds(5, labtest.Healthy), lab.Refuted, "5 times as long", false},
-		{"the opposite at two lengths, four of five", labtest.Collapsing,
-			labtest.Together(labtest.Seeds(1, labtest.Flat), labtest.Seeds(4, labtest.Healthy)),
-			labtest.Together(labtest.Seeds(1, labtest.Flat), labtest.Seeds(4, labtest.Healthy)), lab.Refuted, "4 of 5", false},
-		{"only slower", labtest.Collapsing, labtest.Seeds(5, labtest.Healthy), labtest.Seeds(5, labtest.Complete),
+		{"all agree", collapsing, seeds(5, complete), nil, lab.Confirmed, "5 of 5", false},
+		{"one of five opposes", collapsing, together(seeds(4, flat), seeds(1, healthy)), nil, lab.Confirmed, "4 of 5",
+			false},
+		{"two of five oppose", collapsing, together(seeds(3, complete), seeds(2, healthy)), nil, lab.Inconclusive,
+			"3 agree, 2 oppose, 0 unclear", false},
+		{"one of three opposes", collapsing, together(seeds(2, complete), seeds(1, healthy)), nil, lab.Inconclusive,
+			"do not decide", true},
+		{"three agree", collapsing, seeds(3, complete), nil, lab.Confirmed, "3 of 3", true},
+		{"one seed", collapsing, seeds(1, complete), nil, lab.Inconclusive, "1 complete", true},
+		{"no seed", collapsing, nil, nil, lab.Inconclusive, "0 complete", true},
+		{"the opposite at one length", collapsing, seeds(5, healthy), nil, lab.NotReproduced, "at this length", false},
+		{"the opposite at two lengths", collapsing, seeds(5, healthy), seeds(5, healthy), lab.Refuted,
+			"5 times as long", false},
+		{"the opposite at two lengths, four of five", collapsing, together(seeds(1, flat), seeds(4, healthy)),
+			together(seeds(1, flat), seeds(4, healthy)), lab.Refuted, "4 of 5", false},
+		{"only slower", collapsing, seeds(5, healthy), seeds(5, complete), lab.Inconclusive, "only 0 of 5", false},
+		{"one long seed", collapsing, seeds(5, healthy), seeds(1, healthy), lab.NotReproduced, "at this length", false},
+		{"long runs whose control failed", collapsing, seeds(5, healthy), sampled(ill, ill, ill, ill, ill),
 			lab.Inconclusive, "only 0 of 5", false},
-		{"one long seed", labtest.Collapsing, labtest.Seeds(5, labtest.Healthy), labtest.Seeds(1, labtest.Healthy),
-			lab.NotReproduced, "at this length", false},
-		{"long runs whose control failed", labtest.Collapsing, labtest.Seeds(5, labtest.Healthy),
-			labtest.Sampled(ill, ill, ill, ill, ill), lab.Inconclusive, "only 0 of 5", false},
-		{"unclear, and decided later", labtest.Collapsing, labtest.Together(labtest.Seeds(3, labtest.Point),
-			labtest.Seeds(2, labtest.Complete)), labtest.Seeds(5, labtest.Complete), lab.Confirmed,
-			"3 of 5 seeds say neither at this length; trained 5 times as long, 5 of 5 agree", false},
-		{"unclear, and opposed later", labtest.Collapsing, labtest.Seeds(5, labtest.Point), labtest.Seeds(5, labtest.Healthy),
-			lab.NotReproduced, "5 of 5 show the opposite", false},
-		{"unclear at both lengths", labtest.Collapsing, labtest.Seeds(5, labtest.Point), labtest.Seeds(5, labtest.Point),
-			lab.Inconclusive, "0 agree, 0 oppose, 5 say neither", false},
-		{"unclear, and two long seeds", labtest.Collapsing, labtest.Seeds(5, labtest.Point),
-			labtest.Seeds(2, labtest.Complete), lab.Confirmed, "2 of 2 agree", true},
-		{"opposed too often to be unclear", labtest.Collapsing, labtest.Together(labtest.Seeds(3, labtest.Point),
-			labtest.Seeds(2, labtest.Healthy)), labtest.Seeds(5, labtest.Complete), lab.Inconclusive,
-			"0 agree, 2 oppose, 3 say neither", false},
-		{"a failed control", labtest.Collapsing, labtest.Sampled(ill, ill, good, good, good), nil, lab.Inconclusive,
+		{"unclear, and decided later", collapsing, together(seeds(3, point), seeds(2, complete)), seeds(5, complete),
+			lab.Confirmed, "3 of 5 seeds are unclear at this length; trained 5 times as long, 5 of 5 agree", false},
+		{"unclear, and opposed later", collapsing, seeds(5, point), seeds(5, healthy), lab.NotReproduced,
+			"5 of 5 show the opposite", false},
+		{"unclear at both lengths", collapsing, seeds(5, point), seeds(5, point), lab.Inconclusive,
+			"0 agree, 0 oppose, 5 unclear", false},
+		{"unclear, and two long seeds", collapsing, seeds(5, point), seeds(2, complete), lab.Confirmed, "2 of 2 agree",
+			true},
+		{"opposed too often to be unclear", collapsing, together(seeds(3, point), seeds(2, healthy)),
+			seeds(5, complete), lab.Inconclusive, "0 agree, 2 oppose, 3 unclear", false},
+		{"a failed control", collapsing, sampled(ill, ill, good, good, good), nil, lab.Inconclusive,
 			"control itself failed in 2 of 5", false},
-		{"one failed control", labtest.Collapsing, labtest.Sampled(ill, good, good, good, good), nil, lab.Confirmed, "4 of 5",
+		{"one failed control", collapsing, sampled(ill, good, good, good, good), nil, lab.Confirmed, "4 of 5", false},
+		{"one failed control, and one that opposes", collapsing, sampled(ill, bad, good, good, good), nil,
+			lab.Inconclusive, "3 agree, 1 oppose, 1 unclear", false},
+		{"a control that began as one point", nothing, sampled([2]ending{point, healthy}, [2]ending{point, healthy}),
+			nil, lab.Inconclusive, "NOT_EXPANDED", true},
+		{"a control without measurements", nothing, sampled([2]ending{unseen, healthy}, [2]ending{unseen, healthy}),
+			nil, lab.Inconclusive, "UNKNOWN", true},
+		{"a control that has learnt nothing yet", collapsing,
+			sampled([2]ending{unlearnt, complete}, [2]ending{unlearnt, complete}), nil, lab.Confirmed, "2 of 2", true},
+		{"divergence is no collapse", collapsing, seeds(5, exploded), nil, lab.Inconclusive, "5 unclear", false},
+		{"nor its absence", nothing, seeds(5, exploded), nil, lab.Inconclusive, "5 unclear", false},
+		{"one point from the start is no collapse", collapsing, seeds(5, point), nil, lab.Inconclusive, "5 unclear",
 			false},
-		{"one failed control, and one that opposes", labtest.Collapsing, labtest.Sampled(ill, bad, good, good, good), nil,
-			lab.Inconclusive, "3 agree, 1 oppose, 1 say neither", false},
-		{"a control that began as one point", nothing, labtest.Sampled([2]labtest.Ending{labtest.Point, labtest.Healthy},
-			[2]labtest.Ending{labtest.Point, labtest.Healthy}), nil, lab.Inconclusive, "NOT_EXPANDED", true},
-		{"a control without measurements", nothing, labtest.Sampled([2]labtest.Ending{labtest.Unseen, labtest.Healthy},
-			[2]labtest.Ending{labtest.Unseen, labtest.Healthy}), nil, lab.Inconclusive, "UNKNOWN", true},
-		{"a control that has learnt nothing yet", labtest.Collapsing,
-			labtest.Sampled([2]labtest.Ending{labtest.Unlearnt, labtest.Complete},
-				[2]labtest.Ending{labtest.Unlearnt, labtest.Complete}), nil, lab.Confirmed, "2 of 2", true},
-		{"divergence is no collapse", labtest.Collapsing, labtest.Seeds(5, labtest.Exploded), nil, lab.Inconclusive,
-			"5 say neither", false},
-		{"nor its absence", nothing, labtest.Seeds(5, labtest.Exploded), nil, lab.Inconclusive, "5 say neither", false},
-		{"one point from the start is no collapse", labtest.Collapsing, labtest.Seeds(5, labtest.Point), nil,
-			lab.Inconclusive, "5 say neither", false},
-		{"nor its absence", nothing, labtest.Seeds(5, labtest.Point), nil, lab.Inconclusive, "5 say neither", false},
-		{"not measured", labtest.Collapsing, labtest.Seeds(5, labtest.Unseen), nil, lab.Inconclusive, "5 say neither", false},
-		{"nothing happens", nothing, labtest.Seeds(5, labtest.Healthy), nil, lab.Confirmed, "5 of 5", false},
-		{"something happens", nothing, labtest.Seeds(5, labtest.Flat), nil, lab.NotReproduced, "5 of 5", false},
-		{"untestable", lab.Experiment{Untestable: "it needs a cluster"}, nil, nil, lab.NotTestable, "it needs a cluster",
-			false},
+		{"nor its absence", nothing, seeds(5, point), nil, lab.Inconclusive, "5 unclear", false},
+		{"not measured", collapsing, seeds(5, unseen), nil, lab.Inconclusive, "5 unclear", false},
+		{"nothing happens", nothing, seeds(5, healthy), nil, lab.Confirmed, "5 of 5", false},
+		{"something happens", nothing, seeds(5, flat), nil, lab.NotReproduced, "5 of 5", false},
+		{"untestable", lab.Experiment{Untestable: "it needs a cluster"}, nil, nil, lab.NotTestable,
+			"it needs a cluster", false},
 		{"closed form", closed, value(0.05), nil, lab.Confirmed, "2 of 2", true},
 		{"closed form, wrong", closed, value(0.5), nil, lab.Refuted, "closed form", true},
-		{"closed form, not a number", closed, value(math.NaN()), nil, lab.Inconclusive, "2 say neither", true},
+		{"closed form, not a number", closed, value(math.NaN()), nil, lab.Inconclusive, "2 unclear", true},
 	} {
 		f := c.of.Judge(c.short, c.long)
 		if f.Verdict != c.want || !strings.Contains(f.Why, c.why) || f.Preliminary != c.preliminary {
@@ -108,16 +110,16 @@ func TestVerdicts(t *testing.T) {
 
 func TestEffects(t *testing.T) {
 	with := func(values ...float64) []lab.Sample { // of knn in the other arm; the control's is 0.70 and 0.72 in turn
-		var pairs [][2]labtest.Ending
+		var pairs [][2]ending
 		for i, v := range values {
-			control, other := labtest.Healthy, labtest.Complete
+			control, other := healthy, complete
 			control.KNN, other.KNN = 0.70+0.02*float64(i%2), v
-			pairs = append(pairs, [2]labtest.Ending{control, other})
+			pairs = append(pairs, [2]ending{control, other})
 		}
-		return labtest.Sampled(pairs...)
+		return sampled(pairs...)
 	}
 	of := func(effect lab.Effect) lab.Experiment {
-		e := labtest.Collapsing
+		e := collapsing
 		e.Effect = &effect
 		return e
 	}
@@ -129,7 +131,7 @@ func TestEffects(t *testing.T) {
 		effect float64
 		want   lab.Verdict
 	}{
-		// Means 0.71 and 0.61, both with a variance of 0.0002: 0.1/√0.0002.
+		// The means are 0.71 and 0.61, both with a variance of 0.0002.
 		{"large", knn, with(0.60, 0.62), 0.1 / math.Sqrt(0.0002), lab.Confirmed},
 		{"small", knn, with(0.66, 0.68), 0.04 / math.Sqrt(0.0002), lab.Inconclusive},
 		{"the wrong way", knn, with(0.80, 0.82), -0.1 / math.Sqrt(0.0002), lab.Inconclusive},
@@ -152,7 +154,7 @@ func TestEffects(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	equal := labtest.Seeds(2, labtest.Complete)
+	equal := seeds(2, complete)
 	for _, s := range equal { // all rows equal, so that the rank is 0
 		last := &s.Traces["other"].Events[len(s.Traces["other"].Events)-1]
 		last.Set(run.EffectiveRank, run.Num(0))
@@ -163,9 +165,9 @@ func TestEffects(t *testing.T) {
 	}
 }
 
-// A refutation needs the longer runs, and what seeds leave open without opposing; nothing else does.
+// Longer runs are needed for a refutation, and if seeds leave a claim open without opposing it.
 func TestWhatLongerRunsAreWantedFor(t *testing.T) {
-	closed := labtest.Collapsing
+	closed := collapsing
 	closed.Closed = func(uint64) (lab.Sample, error) { return lab.Sample{}, nil }
 	for _, c := range []struct {
 		name        string
@@ -173,17 +175,14 @@ func TestWhatLongerRunsAreWantedFor(t *testing.T) {
 		short, long []lab.Sample
 		want        bool
 	}{
-		{"confirmed", labtest.Collapsing, labtest.Seeds(5, labtest.Complete), nil, false},
-		{"opposed", labtest.Collapsing, labtest.Seeds(5, labtest.Healthy), nil, true},
-		{"opposed, and trained longer", labtest.Collapsing, labtest.Seeds(5, labtest.Healthy),
-			labtest.Seeds(5, labtest.Healthy), false},
-		{"unclear", labtest.Collapsing, labtest.Seeds(5, labtest.Point), nil, true},
-		{"unclear, and trained longer", labtest.Collapsing, labtest.Seeds(5, labtest.Point), labtest.Seeds(5, labtest.Point),
-			false},
-		{"unclear and opposed", labtest.Collapsing, labtest.Together(labtest.Seeds(3, labtest.Point),
-			labtest.Seeds(2, labtest.Healthy)), nil, false},
-		{"one seed", labtest.Collapsing, labtest.Seeds(1, labtest.Point), nil, false},
-		{"closed form", closed, labtest.Seeds(5, labtest.Healthy), nil, false},
+		{"confirmed", collapsing, seeds(5, complete), nil, false},
+		{"opposed", collapsing, seeds(5, healthy), nil, true},
+		{"opposed, and trained longer", collapsing, seeds(5, healthy), seeds(5, healthy), false},
+		{"unclear", collapsing, seeds(5, point), nil, true},
+		{"unclear, and trained longer", collapsing, seeds(5, point), seeds(5, point), false},
+		{"unclear and opposed", collapsing, together(seeds(3, point), seeds(2, healthy)), nil, false},
+		{"one seed", collapsing, seeds(1, point), nil, false},
+		{"closed form", closed, seeds(5, healthy), nil, false},
 	} {
 		if got := c.of.WantsLonger(c.short, c.long); got != c.want {
 			t.Errorf("%s: %v", c.name, got)

@@ -20,11 +20,11 @@ func ExampleAll() {
 	}
 	// Output:
 	// BYO-10 BYOL's paper argues that a good predictor gives the network no reason to collapse. Is the argument's mathematics right?
-	//   identity.error is from 0 to 1e-12
-	//   identity.increase is from -1e-12 to 1
+	//   identity.error is between 0 and 1e-12
+	//   identity.increase is between -1e-12 and 1
 	// DPR-09 Can weight decay alone make BYOL collapse?
-	//   threshold.least is from 0.98 to 1.02
-	//   threshold.most is from 0.98 to 1.02
+	//   threshold.least is between 0.98 and 1.02
+	//   threshold.most is between 0.98 and 1.02
 }
 
 // Ids are looked up in any case; "review" and "all" stand for many.

@@ -12,11 +12,11 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-// lost are the classes of an embedding that has collapsed, in whatever way.
+// lost are the classes of a collapsed embedding.
 var lost = []collapse.Class{collapse.Complete, collapse.Collapsing, collapse.Dimensional}
 
-// Collapses expects the arm to end in one of the classes, any kind of collapse when none is named. An arm that nothing
-// has befallen opposes, also one that has only learnt nothing.
+// Collapses expects the arm to end in one of the classes, or in any kind of collapse if none is named. An arm without
+// collapse opposes, even if it has learnt nothing.
 func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 	if len(classes) == 0 {
 		classes = lost
@@ -38,10 +38,10 @@ func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 	}
 }
 
-// Survives expects the arm not to have collapsed: not to end in one of the classes, in no kind of collapse when none is
-// named. One that has opposes.
+// Survives expects the arm not to end in one of the classes, or in any kind of collapse if none is named. An arm that
+// does opposes.
 func Survives(arm string, classes ...collapse.Class) lab.Expectation {
-	text := fmt.Sprintf("%q ends in no kind of collapse", arm)
+	text := fmt.Sprintf("%q does not collapse", arm)
 	if len(classes) > 0 {
 		text = fmt.Sprintf("%q does not end as %s", arm, join(classes))
 	}
@@ -61,8 +61,8 @@ func Survives(arm string, classes ...collapse.Class) lab.Expectation {
 	}
 }
 
-// Visible expects an arm that is known to collapse to have done so: only then does it say something that others have
-// not. When it has not, nothing can be said of the seed.
+// Visible expects an arm that is known to collapse to have done so. Only then does it mean something that other arms
+// have not collapsed; otherwise the seed is unclear.
 func Visible(arm string) lab.Expectation {
 	return lab.Expectation{
 		Text: fmt.Sprintf("collapse shows at this length: %q ends as %s", arm, join(lost)),
@@ -75,11 +75,11 @@ func Visible(arm string) lab.Expectation {
 	}
 }
 
-// Fails expects the arm to have collapsed, or to have learnt nothing: its features' neighbours are no better than those
-// of the untrained network. Features that are better, of an embedding that has not collapsed, oppose.
+// Fails expects the arm to have collapsed, or to have learnt nothing: its kNN accuracy is no better than that of the
+// untrained network. An arm that has not collapsed and has better features opposes.
 func Fails(arm string) lab.Expectation {
 	return lab.Expectation{
-		Text: fmt.Sprintf("%q ends as %s, or with %s not above that of the untrained network by more than %g", arm,
+		Text: fmt.Sprintf("%q ends as %s, or its %s is at most %g above that of the untrained network", arm,
 			join(lost), lab.KNN, KNNGain),
 		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
 			d, gain := s.Diagnosis(e, arm), s.Gain(arm)
@@ -94,12 +94,12 @@ func Fails(arm string) lab.Expectation {
 	}
 }
 
-// Stalls expects the arm's loss to have stayed near where it began, as a share of the way down to least, while the
-// control's has gone down most of it. One that went down as far opposes.
+// Stalls expects the arm's loss to have stayed near its start, relative to the way down to least, while the control's
+// has fallen most of the way. An arm whose loss has fallen as far as the control's opposes.
 func Stalls(arm string, least float64) lab.Expectation {
 	t := collapse.DefaultThresholds()
 	return lab.Expectation{
-		Text: fmt.Sprintf("the loss of %q has gone down less than %.0f %% of the way from its start to %g, and the "+
+		Text: fmt.Sprintf("the loss of %q has fallen less than %.0f %% of the way from its start to %g, and the "+
 			"control's more than %.0f %%", arm, 100*(1-t.HighFloor), least, 100*(1-t.LowFloor)),
 		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
 			left, control := s.Floor(arm, least), s.Floor(e.Arms[0].Name, least)
@@ -114,12 +114,12 @@ func Stalls(arm string, least float64) lab.Expectation {
 	}
 }
 
-// Solves expects the arm's loss to have come down to that of a constant embedding, which is the least there is. One
-// that keeps a fifth of the way opposes.
+// Solves expects the arm's loss to have fallen to its minimum, that of a constant embedding. An arm that has a fifth of
+// the way left opposes.
 func Solves(arm string, least float64) lab.Expectation {
 	t := collapse.DefaultThresholds()
 	return lab.Expectation{
-		Text: fmt.Sprintf("the loss of %q has gone down more than %.0f %% of the way from its start to %g, that of a "+
+		Text: fmt.Sprintf("the loss of %q has fallen more than %.0f %% of the way from its start to %g, the loss of a "+
 			"constant embedding", arm, 100*(1-t.TrivialFloor), least),
 		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 			switch left := s.Floor(arm, least); {
@@ -133,7 +133,8 @@ func Solves(arm string, least float64) lab.Expectation {
 	}
 }
 
-// More expects the metric of one arm to exceed the other's by more than by; less by as much opposes.
+// More expects the metric of one arm to exceed the other's by more than by. It opposes if it is below by more than
+// that.
 func More(m lab.Metric, arm, than string, by float64) lab.Expectation {
 	text := fmt.Sprintf("%s of %q is above that of %q", m, arm, than)
 	if by > 0 {
@@ -144,9 +145,10 @@ func More(m lab.Metric, arm, than string, by float64) lab.Expectation {
 	}}
 }
 
-// Near expects the metric of two arms to differ by less than within; twice as much opposes.
+// Near expects the metric of two arms to differ by less than within. A difference of more than twice that opposes.
 func Near(m lab.Metric, arm, to string, within float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q and of %q differ by less than %g", m, arm, to, within),
+	return lab.Expectation{
+		Text: fmt.Sprintf("%s of %q and of %q differ by less than %g", m, arm, to, within),
 		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 			switch off := math.Abs(s.Value(arm, m) - s.Value(to, m)); {
 			case off < within:
@@ -158,9 +160,10 @@ func Near(m lab.Metric, arm, to string, within float64) lab.Expectation {
 		}}
 }
 
-// NoLess expects the metric of one arm not to be below the other's by more than within; by twice as much opposes.
+// NoLess expects the metric of one arm to be at most within below the other's. More than twice that opposes.
 func NoLess(m lab.Metric, arm, than string, within float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is not below that of %q by more than %g", m, arm, than, within),
+	return lab.Expectation{
+		Text: fmt.Sprintf("%s of %q is at most %g below that of %q", m, arm, within, than),
 		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 			switch lack := s.Value(than, m) - s.Value(arm, m); {
 			case lack <= within:
@@ -172,51 +175,56 @@ func NoLess(m lab.Metric, arm, than string, within float64) lab.Expectation {
 		}}
 }
 
-// KNNGain is how much the accuracy of neighbours must have grown to count: two standard errors of the laboratory's
-// 2,000 queries, as in a diagnosis.
+// KNNGain is by how much the kNN accuracy must have grown to count: two standard errors of the laboratory's 2,000
+// queries, as in a diagnosis.
 var KNNGain = collapse.DefaultThresholds().KNNGain
 
-// Gains expects training to have raised the arm's kNN accuracy above the untrained network's, by more than by.
+// Gains expects training to have raised the arm's kNN accuracy above the untrained network's by more than by.
 func Gains(arm string, by float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is above that of the untrained network by more than %g", lab.KNN,
-		arm, by), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		return sign(s.Gain(arm), by)
+	return lab.Expectation{
+		Text:  fmt.Sprintf("%s of %q is more than %g above that of the untrained network", lab.KNN, arm, by),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome { return sign(s.Gain(arm), by) }}
+}
+
+// Holds expects a number that was computed in closed form to be in [from, to]. A number outside opposes.
+func Holds(m lab.Metric, from, to float64) lab.Expectation {
+	text := fmt.Sprintf("%s is %g", m, from)
+	if from != to {
+		text = fmt.Sprintf("%s is between %g and %g", m, from, to)
+	}
+	return lab.Expectation{Text: text, Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+		switch v, known := s.Values[m]; {
+		case !known || math.IsNaN(v):
+			return lab.Unclear
+		case from <= v && v <= to:
+			return lab.Agrees
+		}
+		return lab.Opposes
 	}}
 }
 
-// Holds expects a number that was computed in closed form to be in [from, to]. It opposes when it is not.
-func Holds(m lab.Metric, from, to float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s is from %g to %g", m, from, to),
-		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-			switch v, known := s.Values[m]; {
-			case !known || math.IsNaN(v):
-				return lab.Unclear
-			case from <= v && v <= to:
-				return lab.Agrees
-			}
-			return lab.Opposes
-		}}
-}
-
-// Above expects the metric of an arm to end above a limit; at or below it opposes.
+// Above expects the metric of an arm to end above a limit. A metric below it opposes.
 func Above(m lab.Metric, arm string, limit float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is above %g", m, arm, limit),
+	return lab.Expectation{
+		Text: fmt.Sprintf("%s of %q is above %g", m, arm, limit),
 		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 			return sign(s.Value(arm, m)-limit, 0)
 		}}
 }
 
-// Below expects the metric of an arm to end below a limit; above it opposes.
+// Below expects the metric of an arm to end below a limit. A metric above it opposes.
 func Below(m lab.Metric, arm string, limit float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q is below %g", m, arm, limit),
+	return lab.Expectation{
+		Text: fmt.Sprintf("%s of %q is below %g", m, arm, limit),
 		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 			return sign(limit-s.Value(arm, m), 0)
 		}}
 }
 
-// Declines expects the metric of an arm to end below what it was at half of the run; above it opposes.
+// Declines expects the metric of an arm to end below its value halfway through the run. A metric above it opposes.
 func Declines(m lab.Metric, arm string) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q ends below what it was at half of the run", m, arm),
+	return lab.Expectation{
+		Text: fmt.Sprintf("%s of %q ends below its value halfway through the run", m, arm),
 		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 			if s.Traces[arm] == nil {
 				return lab.Unclear
@@ -225,19 +233,20 @@ func Declines(m lab.Metric, arm string) lab.Expectation {
 		}}
 }
 
-// Rises expects the metric of an arm to end above what it was before training by more than by; below by as much
-// opposes.
+// Rises expects the metric of an arm to end more than by above its value before training. More than by below opposes.
 func Rises(m lab.Metric, arm string, by float64) lab.Expectation {
-	return lab.Expectation{Text: fmt.Sprintf("%s of %q ends above what it was before training by more than %g", m, arm,
-		by), Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
-		if s.Traces[arm] == nil {
-			return lab.Unclear
-		}
-		return sign(s.Value(arm, m)-s.Traces[arm].First(m), by)
-	}}
+	return lab.Expectation{
+		Text: fmt.Sprintf("%s of %q ends more than %g above its value before training", m, arm, by),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			if s.Traces[arm] == nil {
+				return lab.Unclear
+			}
+			return sign(s.Value(arm, m)-s.Traces[arm].First(m), by)
+		}}
 }
 
-// Exceeds expects one metric of an arm to exceed another of the same arm by more than by; less by as much opposes.
+// Exceeds expects one metric of an arm to exceed another of the same arm by more than by. It opposes if it is below by
+// more than that.
 func Exceeds(m, than lab.Metric, arm string, by float64) lab.Expectation {
 	text := fmt.Sprintf("%s of %q is above its %s", m, arm, than)
 	if by > 0 {
@@ -248,8 +257,8 @@ func Exceeds(m, than lab.Metric, arm string, by float64) lab.Expectation {
 	}}
 }
 
-// Foretells expects the order of arms by a metric to be that by the accuracy of their features' neighbours, where
-// better is 1, or the opposite, where it is -1: Spearman's rank correlation of both is then above a half. One below 0
+// Foretells expects a metric to order arms as their kNN accuracy does if better is 1, or in the opposite order if
+// better is -1: Spearman's rank correlation is above a half in that direction. A correlation below 0 in that direction
 // opposes.
 func Foretells(m lab.Metric, better float64, arms ...string) lab.Expectation {
 	const enough = 0.5
@@ -257,7 +266,7 @@ func Foretells(m lab.Metric, better float64, arms ...string) lab.Expectation {
 	if better < 0 {
 		what = "lower"
 	}
-	text := fmt.Sprintf("Spearman's rank correlation of %s, the %s the better, with %s is above %g over %q", m, what,
+	text := fmt.Sprintf("Spearman's rank correlation of %s (%s is better) with %s is above %g over %q", m, what,
 		lab.KNN, enough, arms)
 	return lab.Expectation{Text: text, Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 		switch r := better * s.Foresight(m, arms); {
@@ -270,10 +279,11 @@ func Foretells(m lab.Metric, better float64, arms ...string) lab.Expectation {
 	}}
 }
 
-// ForetellsBetter expects the order of arms by a metric, the higher the better, to be nearer to that by the accuracy of
-// their features' neighbours than the order by another metric is. One that is less near opposes.
+// ForetellsBetter expects one metric to order arms more like their kNN accuracy than another metric does, by Spearman's
+// rank correlation. A lower correlation opposes.
 func ForetellsBetter(m, than lab.Metric, arms ...string) lab.Expectation {
-	text := fmt.Sprintf("Spearman's rank correlation of %s with %s is above that of %s over %q", m, lab.KNN, than, arms)
+	text := fmt.Sprintf("Spearman's rank correlation with %s over %q is higher for %s than for %s",
+		lab.KNN, arms, m, than)
 	return lab.Expectation{Text: text, Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 		return sign(s.Foresight(m, arms)-s.Foresight(than, arms), 0)
 	}}
@@ -282,9 +292,9 @@ func ForetellsBetter(m, than lab.Metric, arms ...string) lab.Expectation {
 // A Step is from one arm to another.
 type Step struct{ From, To string }
 
-// Loses expects the metric to fall by more from one arm to another than from a third to a fourth; by less opposes.
+// Loses expects the metric to fall more from one arm to another than from a third to a fourth. A smaller fall opposes.
 func Loses(m lab.Metric, more, less Step) lab.Expectation {
-	text := fmt.Sprintf("%s falls by more from %q to %q than from %q to %q", m, more.From, more.To, less.From, less.To)
+	text := fmt.Sprintf("%s falls more from %q to %q than from %q to %q", m, more.From, more.To, less.From, less.To)
 	return lab.Expectation{Text: text, Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
 		fall := func(x Step) float64 { return s.Value(x.From, m) - s.Value(x.To, m) }
 		return sign(fall(more)-fall(less), 0)
@@ -293,10 +303,14 @@ func Loses(m lab.Metric, more, less Step) lab.Expectation {
 
 // ofClusters says whether a class is one of a clustering.
 func ofClusters(c collapse.Class) bool {
-	return slices.Contains([]collapse.Class{collapse.OneCluster, collapse.Uniform, collapse.FewClusters, collapse.Weak}, c)
+	switch c {
+	case collapse.OneCluster, collapse.Uniform, collapse.FewClusters, collapse.Weak:
+		return true
+	}
+	return false
 }
 
-// sign agrees above by, opposes below -by, and is unclear between, or when nothing was measured.
+// sign agrees above by, opposes below -by, and is unclear in between or if nothing was measured.
 func sign(difference, by float64) lab.Outcome {
 	switch {
 	case difference > by:

@@ -14,13 +14,13 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// What each expectation says of each way to end. The naive verdicts would be wrong in most rows: flat has the spread of
-// a healthy embedding, complete has its rank, point began as one, and the accuracy of complete is that of an untrained
+// The outcome of each expectation for each ending. Naive verdicts would be wrong in most rows: flat has the spread of a
+// healthy embedding, complete has its rank, point began as one point, and complete has the accuracy of an untrained
 // network.
 func TestExpectations(t *testing.T) {
 	fixed := labtest.Healthy
 	fixed.Loss = -0.5
-	// of a rank below two fifths of the control's
+	// a rank below two fifths of the control's
 	short := labtest.Ending{Loss: -0.83, Cosine: 0.05, Rank: 12, Participation: 3.2, KNN: 0.74}
 	barely := labtest.Unlearnt
 	barely.KNN = 0.66
@@ -123,7 +123,7 @@ func TestExpectations(t *testing.T) {
 	}
 }
 
-// A loss that stays high says nothing where that of the control does, too.
+// A loss that stays high says nothing if the control's does, too.
 func TestStallingIsRelativeToTheControl(t *testing.T) {
 	if got := expect.Stalls("other", -1).Judge(labtest.Collapsing,
 		labtest.Sampled([2]labtest.Ending{labtest.Stalled, labtest.Stalled})[0]); got != lab.Unclear {
@@ -147,7 +147,7 @@ func TestClosedForms(t *testing.T) {
 	}
 }
 
-// Classes of clusters agree as those of embeddings do, and say nothing where the assignments were not measured.
+// Classes of clusters agree as those of embeddings do. If the assignments were not measured, they are unclear.
 func TestClustersCollapse(t *testing.T) {
 	for _, c := range []struct {
 		perplexity float64
@@ -158,7 +158,8 @@ func TestClustersCollapse(t *testing.T) {
 			h := s.Traces[arm].Run.History
 			for i := range h {
 				if p > 0 {
-					h[i].Assignments = &collapse.Assignments{Rows: 2000, Clusters: 64, Perplexity: p, Marginal: math.Log(p),
+					h[i].Assignments = &collapse.Assignments{Rows: 2000, Clusters: 64, Perplexity: p,
+						Marginal:    math.Log(p),
 						Information: math.Log(p) / 2,
 						Individual:  math.Log(p) / 2, TopShare: 1 / p, Used: int(p)}
 				}
@@ -170,7 +171,7 @@ func TestClustersCollapse(t *testing.T) {
 	}
 }
 
-// Of four arms in the order of their accuracies; the untrained network's is no part of it.
+// Four arms in the order of their accuracies. The untrained network's accuracy does not count.
 func TestForetelling(t *testing.T) {
 	arms := []string{"a", "b", "c", "d"}
 	for _, c := range []struct {
@@ -198,7 +199,7 @@ func TestForetelling(t *testing.T) {
 	}
 }
 
-// Of two metrics that order four arms the one whose order is nearer to that by accuracy agrees.
+// Two metrics order four arms. The one whose order is closer to the order by accuracy agrees.
 func TestForetellingBetter(t *testing.T) {
 	arms := []string{"a", "b", "c", "d"}
 	right, near, wrong := []float64{10, 20, 30, 40}, []float64{10, 30, 20, 40}, []float64{40, 30, 20, 10}
@@ -213,8 +214,10 @@ func TestForetellingBetter(t *testing.T) {
 		s := lab.Sample{Traces: map[string]*lab.Trace{}}
 		for i, arm := range arms {
 			s.Traces[arm] = &lab.Trace{Events: []run.Event{
-				{Event: run.Eval, Step: 9, Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: run.Num(0.7 + 0.01*float64(i))}},
-				{Event: run.Eval, Step: 9, Of: run.OfEmbedding, Metrics: map[string]run.Number{run.LiDAR: run.Num(c.lidar[i]), run.RankMe: run.Num(c.rankme[i])}},
+				{Event: run.Eval, Step: 9, Of: run.OfBackbone,
+					Metrics: map[string]run.Number{run.KNN: run.Num(0.7 + 0.01*float64(i))}},
+				{Event: run.Eval, Step: 9, Of: run.OfEmbedding,
+					Metrics: map[string]run.Number{run.LiDAR: run.Num(c.lidar[i]), run.RankMe: run.Num(c.rankme[i])}},
 			}}
 		}
 		if got := expect.ForetellsBetter(lab.LiDAR, lab.RankMe, arms...).Judge(lab.Experiment{}, s); got != c.want {

@@ -14,7 +14,8 @@ import (
 
 func TestExpectationsOfNumbers(t *testing.T) {
 	at := func(knn, z float64) *lab.Trace {
-		return &lab.Trace{Curves: map[lab.Metric][]lab.XY{lab.KNN: {{X: 10, Y: knn}}, lab.EmbeddingKNN: {{X: 10, Y: z}}}}
+		return &lab.Trace{Curves: map[lab.Metric][]lab.XY{lab.KNN: {{X: 10, Y: knn}},
+			lab.EmbeddingKNN: {{X: 10, Y: z}}}}
 	}
 	s := lab.Sample{Traces: map[string]*lab.Trace{"a": at(0.5, 0.4), "b": at(0.3, 0.4), "c": at(0.5, 0.5),
 		"d": at(0.45, 0.5)}}
@@ -51,13 +52,15 @@ func TestClustersThatWereNotMeasuredDecideNothing(t *testing.T) {
 	}
 }
 
-// wellRun is a run whose embedding stays spread out, of that mean cosine.
+// wellRun returns a run whose embedding stays spread out, with this mean cosine.
 func wellRun(cosine float64) *lab.Trace {
 	var b history.Builder
 	b.Add(run.Event{Event: run.Start, Steps: 200})
 	for step := 0; step <= 200; step += 50 {
 		b.Add(run.Event{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Dims: 64, Rows: 2000,
-			Metrics: map[string]run.Number{run.MeanCosine: run.Num(cosine), run.Std: run.Num(0.9), run.StdRaw: run.Num(1), run.EffectiveRank: run.Num(40), run.RankMe: run.Num(40), run.ParticipationRatio: run.Num(10), run.TopShare: run.Num(0.2)}})
+			Metrics: map[string]run.Number{run.MeanCosine: run.Num(cosine), run.Std: run.Num(0.9),
+				run.StdRaw: run.Num(1), run.EffectiveRank: run.Num(40), run.RankMe: run.Num(40),
+				run.ParticipationRatio: run.Num(10), run.TopShare: run.Num(0.2)}})
 	}
 	return &lab.Trace{Run: b.Run}
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// An Ending is what a run of 200 steps came to. Between its start and its end everything goes along a straight line.
+// An Ending is the end of a fabricated run. From the start to the end all numbers change linearly.
 type Ending struct {
 	Loss, Cosine, Rank, Participation, KNN float64
 	firstLoss, firstCosine                 float64
-	nan                                    bool // the numbers are not measured
+	nan                                    bool // nothing was measured
 }
 
-// Endings as short runs have them.
+// Endings as in short runs.
 var (
 	Healthy = Ending{Loss: -0.83, Cosine: 0.05, Rank: 38, Participation: 3.2, KNN: 0.74}
-	// a rank as if nothing had happened
+	// one point with a high rank
 	Complete = Ending{Loss: -0.999, Cosine: 0.99, Rank: 30, Participation: 9, KNN: 0.65}
-	// a spread as if nothing had happened
+	// few dimensions with a healthy spread
 	Flat    = Ending{Loss: -0.95, Cosine: 0.07, Rank: 6.5, Participation: 1.4, KNN: 0.73}
 	Stalled = Ending{Loss: -0.18, Cosine: 0.04, Rank: 43, Participation: 3.3, KNN: 0.73}
 	Point   = Ending{Loss: -0.999, Cosine: 0.998, Rank: 40, Participation: 8, KNN: 0.63, firstCosine: 0.94,
@@ -35,7 +35,7 @@ var (
 	Unseen   = Ending{Loss: -0.8, nan: true}
 )
 
-// Trace is a run that ends so.
+// Trace returns a run of that many steps with this ending.
 func (e Ending) Trace(steps int) *lab.Trace {
 	start := Ending{Loss: e.firstLoss, Cosine: e.firstCosine, Rank: 90, Participation: 12, KNN: 0.65}
 	if e.firstCosine == 0 {
@@ -55,13 +55,17 @@ func (e Ending) Trace(steps int) *lab.Trace {
 		if i > 0 && math.IsNaN(e.Loss) {
 			loss = e.Loss
 		}
-		logged := run.Event{Event: run.StepEnd, Step: max(1, step), Metrics: map[string]run.Number{run.Loss: run.Num(loss)}}
+		logged := run.Event{Event: run.StepEnd, Step: max(1, step),
+			Metrics: map[string]run.Number{run.Loss: run.Num(loss)}}
 		evaluated := []run.Event{
-			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone, Metrics: map[string]run.Number{run.KNN: at(share, start.KNN, e.KNN)}},
+			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfBackbone,
+				Metrics: map[string]run.Number{run.KNN: at(share, start.KNN, e.KNN)}},
 			{Event: run.Eval, Step: step, Probe: "p", Of: run.OfEmbedding, Rows: 2000, Dims: 128,
-				Metrics: map[string]run.Number{run.MeanCosine: at(share, start.Cosine, e.Cosine), run.Std: at(share, 0.9, math.Sqrt(1-e.Cosine)), run.EffectiveRank: at(share, start.Rank, e.Rank), run.ParticipationRatio: at(share, start.Participation, e.Participation)}},
+				Metrics: map[string]run.Number{run.MeanCosine: at(share, start.Cosine, e.Cosine),
+					run.Std: at(share, 0.9, math.Sqrt(1-e.Cosine)), run.EffectiveRank: at(share, start.Rank, e.Rank),
+					run.ParticipationRatio: at(share, start.Participation, e.Participation)}},
 		}
-		if i == 0 { // the first loss is logged after the untrained network was evaluated
+		if i == 0 { // the untrained network is evaluated before the first loss is logged
 			t.Events = append(append(t.Events, evaluated...), logged)
 		} else {
 			t.Events = append(append(t.Events, logged), evaluated...)
@@ -75,7 +79,7 @@ func (e Ending) Trace(steps int) *lab.Trace {
 	return t
 }
 
-// Sampled are samples of an experiment with the arms control and other, one for each pair of endings.
+// Sampled returns samples of an experiment with the arms control and other, one for each pair of endings.
 func Sampled(pairs ...[2]Ending) []lab.Sample {
 	var all []lab.Sample
 	for i, p := range pairs {
@@ -85,7 +89,7 @@ func Sampled(pairs ...[2]Ending) []lab.Sample {
 	return all
 }
 
-// Seeds are that many samples with a healthy control and this other arm.
+// Seeds returns n samples with a healthy control and this ending of the other arm.
 func Seeds(n int, other Ending) []lab.Sample {
 	var pairs [][2]Ending
 	for range n {
@@ -94,6 +98,7 @@ func Seeds(n int, other Ending) []lab.Sample {
 	return Sampled(pairs...)
 }
 
+// Together joins samples.
 func Together(parts ...[]lab.Sample) []lab.Sample {
 	var all []lab.Sample
 	for _, p := range parts {

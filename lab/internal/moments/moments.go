@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package moments has the mean and the variance as the laboratory's numbers are computed. gonum/stat compensates for
-// rounding, so its last bits differ from those of published findings.
+// Package moments computes the mean and the variance of the laboratory's numbers. gonum/stat compensates for rounding,
+// so its last bits would differ from those of published findings.
 package moments
 
 import "math"
 
-// Of returns the mean and the unbiased variance, which is 0 for one value.
+// Of returns the mean and the unbiased variance. The variance of one value is 0.
 func Of(values []float64) (mean, variance float64) {
 	for _, v := range values {
 		mean += v / float64(len(values))
