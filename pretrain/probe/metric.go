@@ -13,39 +13,40 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Metric is a number of the rows that an evaluation has made. Adding one is a function that measures it, in package
-// collapse/measure or eval, and a line in builtIn; or an entry of [Options].Metrics for one of a program's own.
+// Metric is a number that is measured in every evaluation. A built-in metric is a function in package collapse/measure
+// or eval and a line in builtIn. A program adds metrics of its own to [Options].Metrics.
 type Metric struct {
-	Name   string // its key in metrics.jsonl, and the end of its tag in TensorBoard
-	Detail bool   // measured with probe.detail alone
-	// Measure is called inside a torch.Scope, for the features and for the embeddings. NaN leaves the metric out.
+	Name   string // the key in metrics.jsonl, and the end of the tag in TensorBoard
+	Detail bool   // measured only with probe.detail
+	// Measure is called inside a torch.Scope, once for the features and once for the embeddings. If it returns NaN, the
+	// metric is left out.
 	Measure func(r *Rows) float64
 }
 
-// Rows are what an encoder makes of a probe's images: its features h, or its embeddings z.
+// Rows hold an encoder's output for a probe's images: its features h or its embeddings z.
 type Rows struct {
 	Of      string       // run.OfBackbone or run.OfEmbedding
 	Queries torch.Tensor // n x d, float32
 	Labels  []int        // of the queries; -1 is unknown
 
-	Classes    int          // of the probe; 0 without labels
-	Bank       torch.Tensor // m x d: the neighbours; not defined without labels
+	Classes    int          // classes of the probe; 0 without labels
+	Bank       torch.Tensor // m x d: the neighbours; undefined without labels
 	BankLabels []int        // of the bank
-	Own        bool         // the probe is of the training data
+	Own        bool         // the probe's images are the training data
 
-	Views [2]torch.Tensor // k x d: two views of some of the queries; not defined for a method with one view
+	Views [2]torch.Tensor // k x d: two views of some of the queries; undefined for a method with one view
 }
 
-// labelled says whether the rows can be compared with labels.
+// labelled reports whether the rows can be compared with labels.
 func (r *Rows) labelled() bool { return r.Classes > 0 && slices.Max(r.BankLabels) >= 0 }
 
-// knn is the accuracy of a vote of the k nearest rows of the bank.
+// knn returns the accuracy of a vote of the k nearest rows of the bank.
 func (r *Rows) knn(k int, temperature float64) float64 {
 	_, top1 := eval.KNN(r.Bank, r.BankLabels, r.Queries, r.Labels, k, temperature, r.Classes)
 	return top1
 }
 
-// builtIn are the metrics besides those that package collapse diagnoses, which measure.Embedding takes together.
+// builtIn returns the built-in metrics, except those that package collapse needs: measure.Embedding measures these.
 func (e *Hook) builtIn() []Metric {
 	return []Metric{
 		{Name: run.Uniformity, Measure: func(r *Rows) float64 { return measure.Uniformity(r.Queries, 2) }},
@@ -53,7 +54,9 @@ func (e *Hook) builtIn() []Metric {
 		{Name: run.LiDAR, Detail: true, Measure: ofViews(func(a, b torch.Tensor) float64 {
 			return measure.LiDAR([]torch.Tensor{a, b})
 		})},
-		{Name: "hubness", Detail: true, Measure: func(r *Rows) float64 { return measure.Hubness(r.Queries, measure.HubNeighbours) }},
+		{Name: "hubness", Detail: true, Measure: func(r *Rows) float64 {
+			return measure.Hubness(r.Queries, measure.HubNeighbours)
+		}},
 		{Name: run.KNN, Measure: func(r *Rows) float64 {
 			if !r.labelled() {
 				return math.NaN()
@@ -64,7 +67,7 @@ func (e *Hook) builtIn() []Metric {
 			if r.Of != run.OfEmbedding || e.support == 0 || !r.Own || !r.labelled() {
 				return math.NaN()
 			}
-			// softmax(ẑ·Ŝᵀ/τ)·Y is the vote of all. Smoothing the labels does not move its maximum.
+			// softmax(ẑ·Ŝᵀ/τ)·Y is a vote of the whole bank. Smoothing the labels does not move its maximum.
 			return r.knn(len(r.BankLabels), e.support)
 		}},
 		{Name: run.Linear, Measure: func(r *Rows) float64 {
@@ -76,7 +79,7 @@ func (e *Hook) builtIn() []Metric {
 	}
 }
 
-// ofViews measures two views of the same images, where the method has two.
+// ofViews measures two views of the same images. For a method with one view the result is NaN.
 func ofViews(measure func(a, b torch.Tensor) float64) func(r *Rows) float64 {
 	return func(r *Rows) float64 {
 		if !r.Views[0].Defined() {
@@ -86,12 +89,13 @@ func ofViews(measure func(a, b torch.Tensor) float64) func(r *Rows) float64 {
 	}
 }
 
-// checkNames refuses metrics that would take another number's key.
+// checkNames refuses metrics whose name is empty or the key of another number.
 func checkNames(metrics []Metric) error {
 	seen := map[string]bool{}
 	for _, m := range metrics {
 		if m.Name == "" || run.Taken(m.Name) || seen[m.Name] {
-			return run.Invalid(fmt.Errorf("a metric is called %q, which is empty or taken: give it another name", m.Name))
+			return run.Invalid(fmt.Errorf("a metric is called %q, which is empty or taken: give it another name",
+				m.Name))
 		}
 		seen[m.Name] = true
 	}

@@ -25,47 +25,47 @@ import (
 
 const (
 	probeBatch     = 256      // images per forward pass of a probe
-	probeKept      = 64 << 20 // bytes of the pixels of a probe that are kept from one evaluation to the next: 5,000 images of 32 px
-	measured       = 2000     // rows whose spectrum is taken: a singular value decomposition of more costs seconds
+	probeKept      = 64 << 20 // bytes of a probe's pixels kept between evaluations: 5,000 images of 32 px
+	measured       = 2000     // rows whose spectrum is measured: the singular values of more rows cost seconds
 	predicted      = 1000     // rows of predictions that are measured
-	alignmentPairs = 1000     // images of which two views are compared, by alignment and LiDAR
-	pictured       = 200      // rows that are drawn in a plane, with probe.detail
+	alignmentPairs = 1000     // images of which alignment and LiDAR compare two views
+	pictured       = 200      // rows drawn in a plane, with probe.detail
 	watched        = 512      // images of the guard's sample
-	watchAtLeast   = 10       // steps between two looks at it, after the first few
-	watches        = 50       // looks in a run that is long enough
-	rankSlack      = 0.25     // without labels the best checkpoint is the newest whose RankMe is not further below the highest
+	watchAtLeast   = 10       // least number of steps between two evaluations of the sample, after the first few
+	watches        = 50       // evaluations of the sample in a long run
+	rankSlack      = 0.25     // slack of the RankMe score, a share of the highest; see quality
 )
 
-// Until step Settled, running batch-norm statistics are those of an untrained network. They are then estimated from
-// SettleBatches batches.
+// Until step Settled, the running batch-norm statistics still depend on the untrained network. Evaluations up to that
+// step estimate the statistics from SettleBatches batches instead.
 const (
 	Settled       = 50
 	SettleBatches = 20
 )
 
-// HoldOut is the share of the images that are queries where there is no test split: every fifth.
+// HoldOut says how many images are queries if there is no test split: every fifth.
 const HoldOut = 5
 
-// Hook evaluates a run on its probes, and looks at the guard's sample.
+// Hook evaluates a run on its probes and measures the guard's sample.
 type Hook struct {
 	*Sets
-	linear  *eval.Linear                      // nil when there are no labels, or nobody wants it
-	support float64                           // the temperature of the method's vote of labelled images, 0 for none
-	assign  func(z torch.Tensor) torch.Tensor // of embeddings to the method's clusters; nil without them
+	linear  *eval.Linear                      // nil without labels or without probe.linear
+	support float64                           // temperature of a Supporter's vote of labelled images, 0 for none
+	assign  func(z torch.Tensor) torch.Tensor // assigns embeddings to the method's clusters; nil without clusters
 	metrics []Metric
 }
 
-// Options say what a Hook is for.
+// Options are the parts of a run that a Hook needs.
 type Options struct {
 	Config   *config.Config
 	Method   parallax.Method
-	Features int             // the width of the backbone's features
+	Features int             // width of the backbone's features
 	Source   *dataset.Source // the training images
-	Metrics  []Metric        // measured beside the built-in ones
+	Metrics  []Metric        // metrics of a program's own
 }
 
-// New opens the probes of a run: the training data, or the paths that the configuration names. Images are read until ctx
-// ends. Close the hook after the run.
+// New opens the probes of a run: the paths of probe.paths, or the training data if there are none. Images are read
+// until ctx ends. Close the hook after the run.
 func New(ctx context.Context, o Options) (*Hook, error) {
 	e := &Hook{Sets: NewSets(ctx, o.Config)}
 	e.metrics = append(e.builtIn(), o.Metrics...)
@@ -111,7 +111,7 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 // Name is "probe".
 func (e *Hook) Name() string { return "probe" }
 
-// State is the linear probe's.
+// State returns the state of the linear probe.
 func (e *Hook) State() []nn.State {
 	if e.linear == nil {
 		return nil
@@ -119,7 +119,7 @@ func (e *Hook) State() []nn.State {
 	return e.linear.State()
 }
 
-// Load puts the linear probe's state back.
+// Load restores the state of the linear probe.
 func (e *Hook) Load(states []nn.State) error {
 	if e.linear == nil {
 		return nil
@@ -127,7 +127,7 @@ func (e *Hook) Load(states []nn.State) error {
 	return e.linear.Load(states)
 }
 
-// After trains the linear probe and evaluates when it is due.
+// After trains the linear probe, and evaluates when an evaluation is due.
 func (e *Hook) After(p *train.Progress) (train.Decision, error) {
 	if e.linear != nil && p.Features.Defined() {
 		e.linear.Observe(p.Features, p.Labels)
@@ -146,14 +146,16 @@ func (e *Hook) After(p *train.Progress) (train.Decision, error) {
 	if p.Encoder.Predictor != nil {
 		encoder = append(encoder, p.Encoder.Predictor)
 	}
-	restore, err := eval.RecomputeStatistics(p.Params, encoder, e.Autocast(), First(SettleBatches, e.Batches(images, 0)))
+	batches := First(SettleBatches, e.Batches(images, 0))
+	restore, err := eval.RecomputeStatistics(p.Params, encoder, e.Autocast(), batches)
 	if err != nil {
 		return nil, err
 	}
 	return nil, errors.Join(e.evaluate(p), restore())
 }
 
-// watchDue says whether the guard looks: often at the start, when an embedding can collapse within ten steps, then regularly.
+// watchDue reports whether the guard's sample is measured at this step: often at the start, because an embedding can
+// collapse within ten steps, then regularly.
 func (e *Hook) watchDue(p *train.Progress) bool {
 	switch {
 	case e.sample == nil:
@@ -183,7 +185,7 @@ func (e *Hook) evaluate(p *train.Progress) error {
 		return nil
 	}
 	if err := e.watch(p); err != nil {
-		return fmt.Errorf("looking at the guard's sample: %w", err)
+		return fmt.Errorf("measuring the guard's sample: %w", err)
 	}
 	return nil
 }
@@ -203,7 +205,7 @@ func (e *Hook) watch(p *train.Progress) error {
 		}
 		return nil
 	}); err != nil || infinite {
-		return err // the next step's loss, or the next checkpoint, will not be finite and end the run
+		return err // the check of the next loss or checkpoint will end the run
 	}
 	if err := p.Emit(event); err != nil {
 		return err
@@ -211,10 +213,11 @@ func (e *Hook) watch(p *train.Progress) error {
 	return e.assignments(p, run.GuardProbe, f.Z)
 }
 
-// mostAssigned bounds how many probabilities of assignments are looked at: 2,000 rows of 8,000 clusters, 256 of 65,536.
+// mostAssigned bounds the number of measured assignment probabilities: 2,000 rows of 8,000 clusters, 256 rows of
+// 65,536.
 const mostAssigned = 1 << 24
 
-// assignments measures how embeddings are assigned to the method's clusters, where it has some.
+// assignments measures how embeddings are assigned to the method's clusters, if it has any.
 func (e *Hook) assignments(p *train.Progress, probe string, z torch.Tensor) error {
 	if e.assign == nil {
 		return nil
@@ -226,8 +229,8 @@ func (e *Hook) assignments(p *train.Progress, probe string, z torch.Tensor) erro
 			a := measure.Assignments(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
 			event.Dims, event.Rows, event.Used = a.Clusters, a.Rows, a.Used
 			event.Metrics = map[string]run.Number{
-				run.Perplexity: run.Num(a.Perplexity), run.Information: run.Num(a.Information), run.Individual: run.Num(a.Individual),
-				run.TopShare: run.Num(a.TopShare),
+				run.Perplexity: run.Num(a.Perplexity), run.Information: run.Num(a.Information),
+				run.Individual: run.Num(a.Individual), run.TopShare: run.Num(a.TopShare),
 			}
 		})
 		return nil
@@ -237,8 +240,8 @@ func (e *Hook) assignments(p *train.Progress, probe string, z torch.Tensor) erro
 	return p.Emit(event)
 }
 
-// prediction measures what the method's predictor makes of embeddings, where it has one, and with probe.detail where the gradient
-// between two views goes.
+// prediction measures the predictions of the method's predictor, if it has one. With probe.detail it also measures the
+// ratio of the gradients with respect to the two views.
 func (e *Hook) prediction(p *train.Progress, probe string, z torch.Tensor, views [2]eval.Features) error {
 	if p.Encoder.Predictor == nil {
 		return nil
@@ -260,7 +263,7 @@ func (e *Hook) prediction(p *train.Progress, probe string, z torch.Tensor, views
 		})
 		if e.Config.Probe.Detail && views[0].Z.Defined() {
 			event.Set(run.GradientRatio, number.OrAbsent(measure.GradientRatio(predict, views[0].Z, views[1].Z)))
-			for _, n := range p.Params.Trainable() { // those of the step are spent
+			for _, n := range p.Params.Trainable() { // the step's own gradients have served
 				n.Tensor.SetGrad(torch.Tensor{})
 			}
 		}
@@ -271,7 +274,7 @@ func (e *Hook) prediction(p *train.Progress, probe string, z torch.Tensor, views
 	return p.Emit(event)
 }
 
-// align says how a predictor that is one square matrix lies to its inputs.
+// align measures how a predictor that is one square matrix relates to its inputs.
 func align(e *run.Event, z torch.Tensor, predictor nn.Layer) {
 	linear, ok := predictor.(*nn.Linear)
 	if !ok {
@@ -285,7 +288,7 @@ func align(e *run.Event, z torch.Tensor, predictor nn.Layer) {
 	}
 }
 
-// one evaluates one probe, and returns how good the encoder is.
+// one evaluates one probe and returns the encoder's score, with the slack of train.Progress.Score.
 func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err error) {
 	queries, err := eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(pr.Queries, 0))
 	if err != nil {
@@ -328,10 +331,10 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 	return score, slack, errors.Join(e.prediction(p, pr.Name, queries.Z, views), e.assignments(p, pr.Name, queries.Z))
 }
 
-// quality rates an encoder by an evaluation of its features: kNN accuracy with labels, RankMe of the features without
-// (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run). RankMe falls at the start of training and
-// then grows with the accuracy in most methods, but not in all: SimSiam's is flat, and noise. So what is within slack of the
-// highest counts as equal to it, and the newest of equals is the best.
+// quality scores an encoder by an evaluation of its features: by kNN accuracy with labels, by RankMe without labels
+// (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run). RankMe falls at the start of training
+// and then grows with the accuracy for most methods, but not for all: for SimSiam it is flat and noisy. A RankMe within
+// slack of the highest therefore counts as equal to the highest, and the newest of equals is the best.
 func quality(backbone run.Event) (score, slack float64) {
 	if knn := backbone.Metrics[run.KNN]; knn.Known {
 		return knn.Value, 0
@@ -339,7 +342,7 @@ func quality(backbone run.Event) (score, slack float64) {
 	return backbone.Metrics[run.RankMe].Value, rankSlack
 }
 
-// measure takes every metric of the rows, and with probe.detail what is drawn of them.
+// measure measures every metric of the rows. With probe.detail it adds the spectrum and the points of a plot.
 func (e *Hook) measure(probe string, r *Rows) (run.Event, error) {
 	event := run.Event{Event: run.Eval, Probe: probe, Of: r.Of}
 	err := torch.Scope(func() error {
@@ -361,8 +364,8 @@ func (e *Hook) measure(probe string, r *Rows) (run.Event, error) {
 	return event, err
 }
 
-// drawn rounds what is only looked at, in place: singular values to six digits, points to a thousandth. All their digits are most
-// of a log with probe.detail.
+// drawn rounds numbers that are only plotted, in place: singular values to six digits, points to a thousandth. With all
+// digits they would fill most of a log with probe.detail.
 func drawn(spectrum []float64, points [][2]float64) ([]float64, [][2]float64) {
 	for i, v := range spectrum {
 		spectrum[i] = scalar.RoundEven(v, 5-int(math.Floor(math.Log10(math.Max(v, 1e-300)))))
@@ -379,14 +382,16 @@ func drawn(spectrum []float64, points [][2]float64) ([]float64, [][2]float64) {
 func setMetrics(e *run.Event, m collapse.Metrics) {
 	e.Rows, e.Dims = m.Rows, m.Dims
 	for name, v := range map[string]float64{
-		run.Std: m.Std, run.StdRaw: m.StdRaw, run.MeanCosine: m.MeanCosine, run.EffectiveRank: m.EffectiveRank, run.RankMe: m.RankMe,
-		run.ParticipationRatio: m.ParticipationRatio, run.TopShare: m.TopShare, run.CorrelationOff: m.CorrelationOff,
+		run.Std: m.Std, run.StdRaw: m.StdRaw, run.MeanCosine: m.MeanCosine, run.EffectiveRank: m.EffectiveRank,
+		run.RankMe: m.RankMe, run.ParticipationRatio: m.ParticipationRatio, run.TopShare: m.TopShare,
+		run.CorrelationOff: m.CorrelationOff,
 	} {
 		e.Set(name, run.Num(v))
 	}
 }
 
-// views embeds two augmented views of some queries, for alignment and LiDAR. A method with one recipe has none.
+// views embeds two augmented views of some queries, for alignment and LiDAR. For a method with one recipe it returns
+// none.
 func (e *Hook) views(pr *Probe, p *train.Progress) (views [2]eval.Features, err error) {
 	if pr.pairs == nil {
 		return views, nil

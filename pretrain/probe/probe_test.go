@@ -18,7 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Only of a predictor that is one square matrix can be said how it lies to its inputs: the identity shares all eigenvectors.
+// Only a predictor that is one square matrix is compared with its inputs. The identity shares all eigenvectors.
 func TestPredictorsThatAreAligned(t *testing.T) {
 	if err := torch.Scope(func() error {
 		const d = 6
@@ -43,8 +43,9 @@ func TestPredictorsThatAreAligned(t *testing.T) {
 			if e.Metrics[run.Commutator].Known != c.want || e.Metrics[run.EigenCosine].Known != c.want {
 				t.Errorf("%s: measured %v, want %v", name, e.Metrics[run.Commutator].Known, c.want)
 			}
-			if got := e.Numbers()["eigenvector_cosine"]; c.want && (got < 1-1e-9 || e.Metrics[run.Commutator].Value > 1e-9) {
-				t.Errorf("the identity: cosine %v, commutator %v", got, e.Metrics[run.Commutator].Value)
+			cosine, commutator := e.Numbers()["eigenvector_cosine"], e.Metrics[run.Commutator].Value
+			if c.want && (cosine < 1-1e-9 || commutator > 1e-9) {
+				t.Errorf("the identity: cosine %v, commutator %v", cosine, commutator)
 			}
 		}
 		return nil
@@ -53,7 +54,8 @@ func TestPredictorsThatAreAligned(t *testing.T) {
 	}
 }
 
-// A file of labels for training images leaves the test images to their folders, if those have the file's names.
+// With a label file for the training images alone, test images take their labels from folders with the file's class
+// names.
 func TestQueriesTakeTheirLabelsFromFolders(t *testing.T) {
 	for _, c := range []struct {
 		name, csv string
@@ -61,11 +63,14 @@ func TestQueriesTakeTheirLabelsFromFolders(t *testing.T) {
 		want      []int
 	}{
 		{"for training alone", "train/0.png,cat\ntrain/1.png,dog\n", []string{"cat", "dog"}, []int{0, 1}},
-		{"for the test images, too", "train/0.png,cat\ntrain/1.png,dog\ntest/cat/0.png,dog\n", []string{"cat", "dog"}, []int{1, -1}},
+		{"for the test images, too", "train/0.png,cat\ntrain/1.png,dog\ntest/cat/0.png,dog\n",
+			[]string{"cat", "dog"}, []int{1, -1}},
 		{"of other names", "train/0.png,cat\ntrain/1.png,dog\n", []string{"cat", "horse"}, []int{-1, -1}},
 	} {
 		root := t.TempDir()
-		for i, name := range []string{"train/0.png", "train/1.png", "test/" + c.folders[0] + "/0.png", "test/" + c.folders[1] + "/0.png"} {
+		for i, name := range []string{
+			"train/0.png", "train/1.png", "test/" + c.folders[0] + "/0.png", "test/" + c.folders[1] + "/0.png",
+		} {
 			path := filepath.Join(root, name)
 			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 				t.Fatal(err)

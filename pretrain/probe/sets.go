@@ -16,17 +16,17 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// Sets opens and reads the images that encoders are evaluated on.
+// Sets opens and reads the images on which encoders are evaluated.
 type Sets struct {
 	Config  *config.Config
 	Probes  []*Probe
-	Sources []*dataset.Source // behind the probes; the queries of a split follow their bank
+	Sources []*dataset.Source // the probes' images; the queries of a split follow their bank
 
 	ctx    context.Context
-	sample *dataset.Loader // what the guard watches; nil without a guard
+	sample *dataset.Loader // the guard's sample; nil without a guard
 }
 
-// NewSets returns no probes yet; images are read until ctx ends.
+// NewSets returns Sets without probes. Images are read until ctx ends.
 func NewSets(ctx context.Context, c *config.Config) *Sets { return &Sets{ctx: ctx, Config: c} }
 
 // Probe is a set of images on which an encoder is evaluated: a bank of neighbours and queries.
@@ -34,14 +34,14 @@ type Probe struct {
 	Name    string
 	Bank    *dataset.Loader
 	Queries *dataset.Loader
-	Some    *dataset.Loader // images of the bank, labelled or not
+	Some    *dataset.Loader // all images of the bank, labelled or not
 	Classes int             // 0 without labels
 
-	pairs *dataset.Loader // two views of some of the queries
-	own   bool            // it is of the training data: the linear probe knows its classes
+	pairs *dataset.Loader // two views of some of the queries; nil for a method with one view
+	own   bool            // the images are the training data, whose classes the linear probe knows
 }
 
-// Add makes a probe of the images in bank, which was opened at path, and closes it in the end.
+// Add makes a probe of the images in bank, which was opened at path. [Sets.Close] closes bank.
 func (s *Sets) Add(path string, bank *dataset.Source) error {
 	c := s.Config
 	own, labels := path == c.Data.Path, ""
@@ -65,7 +65,7 @@ func (s *Sets) Add(path string, bank *dataset.Source) error {
 	}
 	p := &Probe{Name: path, own: own, Classes: len(bank.Classes)}
 	if path == run.GuardProbe {
-		p.Name = "./" + path // the name alone is that of the guard's sample
+		p.Name = "./" + path // the bare name is the name of the guard's sample
 	}
 	p.Some, p.Queries = s.Plain(bankData), s.Plain(queryData)
 	p.Bank = p.Some
@@ -84,8 +84,9 @@ func (s *Sets) Add(path string, bank *dataset.Source) error {
 	return nil
 }
 
-// selectQueries takes the split of a bank's data whose images are classified. A file of labels may be for the training images
-// alone: when it labels none of the others, their folders do, if those are named like the file's classes.
+// selectQueries opens the split of a bank's data that holds the queries. A label file may cover the training images
+// alone. If it labels no query, the queries take their labels from their folders, provided that the folders have the
+// names of the file's classes.
 func selectQueries(bank *dataset.Source, split, labels string) (*dataset.Source, error) {
 	queries, err := bank.Select(split, labels)
 	if err != nil || len(bank.Classes) == 0 {
@@ -98,12 +99,12 @@ func selectQueries(bank *dataset.Source, split, labels string) (*dataset.Source,
 	}
 	named, err := bank.Select(split, "folders")
 	if err != nil || !slices.Equal(named.Classes, bank.Classes) {
-		return queries, nil // images without folders of classes, which is no mistake
+		return queries, nil // images without class folders are no mistake
 	}
 	return named, nil
 }
 
-// Plain loads images without augmentation.
+// Plain returns a loader of images without augmentation.
 func (s *Sets) Plain(d dataset.Dataset) *dataset.Loader {
 	c := s.Config
 	return &dataset.Loader{
@@ -112,7 +113,7 @@ func (s *Sets) Plain(d dataset.Dataset) *dataset.Loader {
 	}
 }
 
-// Batches are one view of a loader's images as package eval wants them.
+// Batches yields one view of a loader's images in the form that package eval takes.
 func (s *Sets) Batches(l *dataset.Loader, view int) iter.Seq2[eval.Batch, error] {
 	return func(yield func(eval.Batch, error) bool) {
 		for b, err := range l.Sequential(s.ctx) {
@@ -121,9 +122,9 @@ func (s *Sets) Batches(l *dataset.Loader, view int) iter.Seq2[eval.Batch, error]
 				return
 			}
 			v := b.Views[view]
-			goOn := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)
+			more := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)
 			b.Release()
-			if !goOn {
+			if !more {
 				return
 			}
 		}
@@ -142,7 +143,7 @@ func (s *Sets) Close() error {
 	return err
 }
 
-// part is some of the images of a data set.
+// part is a subset of the images of a data set.
 type part struct {
 	dataset.Dataset
 	rows []int
@@ -152,7 +153,8 @@ func (p part) Len() int                            { return len(p.rows) }
 func (p part) Image(i int) (*augment.Image, error) { return p.Dataset.Image(p.rows[i]) }
 func (p part) Label(i int) int                     { return p.Dataset.Label(p.rows[i]) }
 
-// labelled is the images that have a label, and whether they are some: neither none nor all.
+// labelled returns the images that have a label. some reports whether they are some of the images: neither none nor
+// all.
 func labelled(d dataset.Dataset) (images dataset.Dataset, some bool) {
 	p := part{Dataset: d}
 	for i := range d.Len() {
@@ -163,7 +165,7 @@ func labelled(d dataset.Dataset) (images dataset.Dataset, some bool) {
 	return p, len(p.rows) > 0 && len(p.rows) < d.Len()
 }
 
-// hold splits data without a test split: every fifth image is a query.
+// hold splits data without a test split: every fifth image is a query, the rest are the bank.
 func hold(d dataset.Dataset) (bank, queries dataset.Dataset) {
 	b, q := part{Dataset: d}, part{Dataset: d}
 	for i := range d.Len() {
@@ -179,7 +181,7 @@ func hold(d dataset.Dataset) (bank, queries dataset.Dataset) {
 	return b, q
 }
 
-// First ends a sequence after n values.
+// First yields the first n values of a sequence.
 func First[T any](n int, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		left := n
