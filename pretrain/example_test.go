@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// A program trains SimCLR on images drawn on the spot, and then trains the same run for longer.
+// A program trains SimCLR on synthetic images, and then trains the same run for longer.
 func Example() {
 	folder, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -14,17 +14,18 @@ import (
 	"github.com/parallax-ssl/parallax/config"
 )
 
-// What a thread of a server's processor from 2022 did in training runs on a quiet machine, within a factor of two:
-// multiplications and additions a second, by precision.
+// Multiply-adds per second and thread, by precision, within a factor of two: measured in training runs on an idle
+// server processor of 2022.
 const (
 	paceBF16    = 50e9
 	paceFloat32 = 25e9
 )
 
-// long is the time from which somebody should be told before a run begins on a CPU with a preset that nobody asked for.
+// long is the duration of a run from which Slow warns.
 const long = 20 * time.Minute
 
-// Slow warns of a run that takes long on a CPU only because a preset for GPUs was chosen, and names the other one.
+// Slow returns a warning if the run takes long on a CPU with a preset that was chosen for it, not asked for. It names
+// the preset for CPUs. For other runs it returns "".
 func (j *Job) Slow() string {
 	c := j.Config
 	if j.Chosen == "" || c.Train.Device != "cpu" {
@@ -42,12 +43,13 @@ func (j *Job) Slow() string {
 	tiny := c.Backbone
 	tiny.Name, tiny.Width = "resnet18", 16 // as in the preset
 	tiny.Stem = string(backbone.StemFor(c.Data.Size))
-	return fmt.Sprintf("on this CPU that is roughly %s images/s and %s in all; --preset tiny-cpu, a smaller network for 5 epochs, makes roughly %s images/s",
+	return fmt.Sprintf("on this CPU the run processes roughly %s images/s and takes %s; --preset tiny-cpu, "+
+		"a smaller network for 5 epochs, processes roughly %s images/s",
 		digit(rate), about(takes), digit(pace(c.Config, tiny)))
 }
 
-// pace estimates how many images a second a CPU trains on; 0 where the network is not known here. A step costs about three
-// forward passes of every view.
+// pace estimates how many images per second a CPU trains on; 0 if operations does not know the network. A step costs
+// about three forward passes of every view.
 func pace(c *config.Config, b config.Backbone) float64 {
 	views := 0.
 	for _, recipe := range c.Augment {
@@ -70,9 +72,9 @@ func pace(c *config.Config, b config.Backbone) float64 {
 	return speed * float64(c.Train.Threads) / cost
 }
 
-// operations are the multiplications and additions of a forward pass of one image. The networks' papers give them for 224
-// pixels (a wide ResNet's for 32), and all but the first layer's grow with the square of width and side. A stem for small
-// images keeps four times the resolution, one with a stride twice.
+// operations returns the multiply-adds of a forward pass of one image of size x size pixels. The networks' papers give
+// them for 224 pixels, or 32 pixels for a wide ResNet. Except in the first layer they grow with the squares of width
+// and side. The stem for small images keeps four times the resolution of the ImageNet stem, the strided stem twice.
 func operations(b config.Backbone, size int) float64 {
 	of := map[string]float64{
 		"resnet18": 1.8e9, "resnet34": 3.6e9, "resnet50": 4.1e9, "resnet101": 7.8e9, "wrn28": 0.83e9,
@@ -89,12 +91,13 @@ func operations(b config.Backbone, size int) float64 {
 			of *= 16 / p * 16 / p
 		}
 	} else if b.Name != "wrn28" {
-		of *= map[backbone.Stem]float64{backbone.Small: 16, backbone.Strided: 4, backbone.ImageNet: 1}[backbone.Stem(b.Stem)]
+		more := map[backbone.Stem]float64{backbone.Small: 16, backbone.Strided: 4, backbone.ImageNet: 1}
+		of *= more[backbone.Stem(b.Stem)]
 	}
 	return of
 }
 
-// digit writes a number with one digit that counts.
+// digit writes a number with one significant digit.
 func digit(v float64) string {
 	if v < 1 {
 		return strconv.FormatFloat(v, 'g', 1, 64)
@@ -103,7 +106,7 @@ func digit(v float64) string {
 	return strconv.FormatFloat(math.Round(v/power)*power, 'f', -1, 64)
 }
 
-// about writes a duration as somebody would say it.
+// about writes a duration roughly, as "3 hours".
 func about(d time.Duration) string {
 	for _, u := range []struct {
 		unit time.Duration

@@ -39,7 +39,9 @@ func TestPaceCountsWhatViewsCost(t *testing.T) {
 	c.Data.Size, c.Train.Threads, c.Backbone.Stem = 224, 1, "imagenet"
 	c.Augment = []augment.Recipe{augment.SimCLRRecipe(224), augment.SimCLRRecipe(224)}
 	two := pace(&c, c.Backbone)
-	c.Augment = append(c.Augment, augment.SimCLRRecipe(112), augment.SimCLRRecipe(112), augment.SimCLRRecipe(112), augment.SimCLRRecipe(112))
+	for range 4 {
+		c.Augment = append(c.Augment, augment.SimCLRRecipe(112))
+	}
 	if three := pace(&c, c.Backbone); two/three < 1.49 || two/three > 1.51 {
 		t.Errorf("four quarter views make the pace %g of %g, want two thirds", three, two)
 	}
@@ -51,7 +53,9 @@ func TestDigitAndAbout(t *testing.T) {
 			t.Errorf("%v is written %s, want %s", v, got, want)
 		}
 	}
-	for d, want := range map[time.Duration]string{90 * time.Minute: "90 minutes", 3 * time.Hour: "3 hours", 80 * time.Hour: "3 days", 30 * time.Second: "30s"} {
+	for d, want := range map[time.Duration]string{
+		90 * time.Minute: "90 minutes", 3 * time.Hour: "3 hours", 80 * time.Hour: "3 days", 30 * time.Second: "30s",
+	} {
 		if got := about(d); got != want {
 			t.Errorf("%v is written %s, want %s", d, got, want)
 		}
@@ -66,7 +70,8 @@ func TestSlowNamesTinyCPU(t *testing.T) {
 		change(&c)
 		return &Job{Config: &config.Layered{Config: &c}, Chosen: "preset imagenet100"}
 	}
-	want := "on this CPU that is roughly 5 images/s and 2 hours in all; --preset tiny-cpu, a smaller network for 5 epochs, makes roughly 70 images/s"
+	want := "on this CPU the run processes roughly 5 images/s and takes 2 hours; --preset tiny-cpu, " +
+		"a smaller network for 5 epochs, processes roughly 70 images/s"
 	if got := job(func(*config.Config) {}).Slow(); got != want {
 		t.Errorf("100 photographs: %q, want %q", got, want)
 	}

@@ -24,20 +24,20 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// Options say how a run is made, beside its configuration. The zero value trains in silence into runs/METHOD-N.
+// Options say how a run is made, beside its configuration. The zero value trains silently in runs/METHOD-N.
 type Options struct {
-	Out   string            // the run directory, which must not exist yet; "" is the first vacant runs/METHOD-N
-	Watch []func(run.Event) // called with every event, after it is written
-	Note  func(text string) // called with sentences for whoever started the run, such as a damaged checkpoint passed over
+	Out   string            // the run directory, which must be new or empty; "": the first free runs/METHOD-N
+	Watch []func(run.Event) // called with every event, after the event was written
+	Note  func(text string) // called with messages for the user, for example about a damaged checkpoint
 	Begin func(*Session)    // called before the first step
 	// Prepare may add to the trainer's options before the networks are built.
 	Prepare func(*Session, *train.Options) error
-	Stage   bool           // the run is one of several: its method may be one that cannot be begun on its own
-	Methods []method.Entry // for Resume: objectives beside the built-in ones
-	Metrics []probe.Metric // measured in evaluations beside the built-in ones
+	Stage   bool           // the run is one stage of several: its method may be a parallax.Stager
+	Methods []method.Entry // for Resume: objectives of a program's own
+	Metrics []probe.Metric // metrics of a program's own, measured in every evaluation
 }
 
-// note tells whoever started the run something.
+// note passes a message to the user.
 func (o *Options) note(text string) {
 	if o.Note != nil {
 		o.Note(text)
@@ -49,22 +49,24 @@ type Session struct {
 	*train.Trainer
 	Job   *Job
 	Probe *probe.Hook
-	Guard *guard.Hook // nil when nobody is to look
+	Guard *guard.Hook // nil with train.on_collapse off
 }
 
-// Result is what a run came to.
+// Result is the result of a run.
 type Result struct {
 	Dir        string    // the run directory
 	Steps      int       // optimiser steps done
-	Trained    bool      // false for a run that was finished before
-	Judged     run.Event // what the guard says of the run at its end; its Class is empty when it says nothing
+	Trained    bool      // false for a run that was finished already
+	Judged     run.Event // the guard's verdict at the end of the run; Class is empty without a verdict
 	Unreadable int       // images that could not be read; quarantine.jsonl names them
 }
 
-// Run makes a new run and trains it to its end, or until ctx ends: then it writes a checkpoint first, and the error is
-// context.Cause(ctx). The error of a run that collapsed and was to stop wraps [train.ErrCollapsed]; that of a loss that is
-// not finite [train.ErrNonFinite]; that of a mistake in the request is a [*run.InvalidError], and then nothing is left
-// behind. The result is nil unless training has begun.
+// Run makes a new run and trains it to its end, or until ctx ends. The result is nil unless training has begun. Errors:
+//
+//   - When ctx ends the run, it writes a checkpoint and the error is context.Cause(ctx).
+//   - A run that the guard stopped has an error that wraps [train.ErrCollapsed].
+//   - A loss that is not finite has an error that wraps [train.ErrNonFinite].
+//   - A mistake in the request is a [*run.InvalidError]; then no run directory is made.
 func Run(ctx context.Context, r *Request, o Options) (result *Result, err error) {
 	j, err := Resolve(ctx, r)
 	if err != nil {
@@ -92,8 +94,9 @@ func Run(ctx context.Context, r *Request, o Options) (result *Result, err error)
 	return s.train(ctx, &o)
 }
 
-// Resume goes on with the run in dir from its newest whole checkpoint, with new settings where they do not change what the
-// run is. A finished run ends at once, unless a setting makes it longer. Errors are those of [Run].
+// Resume continues the run in dir from its newest undamaged checkpoint. settings may change the length of the run, how
+// often and on what it is evaluated, and where its data is; see [config.Refused]. A finished run ends at once, unless a
+// setting makes it longer. The errors are those of [Run].
 func Resume(ctx context.Context, dir string, settings []Setting, o Options) (result *Result, err error) {
 	d, err := run.Open(dir)
 	if err != nil {
@@ -121,7 +124,8 @@ func Resume(ctx context.Context, dir string, settings []Setting, o Options) (res
 	}
 	if s.Done() {
 		if !o.Stage {
-			o.note(fmt.Sprintf("the run in %s is finished after %d steps: give more --epochs or --max-steps to go on", d, s.Step()))
+			o.note(fmt.Sprintf("the run in %s is finished after %d steps: to train longer, "+
+				"give more --epochs or --max-steps", d, s.Step()))
 		}
 		return &Result{Dir: dir, Steps: s.Step()}, nil
 	}
@@ -131,7 +135,7 @@ func Resume(ctx context.Context, dir string, settings []Setting, o Options) (res
 	return s.train(ctx, &o)
 }
 
-// reopen describes the run in a directory once more, with new settings, and refuses what a resume must not change.
+// reopen makes the Job of the run in a directory, with new settings. It refuses settings that a resume must not change.
 func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	text, err := run.ReadConfig(dir)
 	if err != nil {
@@ -151,8 +155,8 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	}
 	j := &Job{Method: entry.New(), entry: entry}
 	if m, ok := parallax.As[parallax.Stager](j.Method); ok && !o.Stage {
-		return nil, run.Invalid(fmt.Errorf("the run in %s is a stage of several: go on with  parallax %s --resume %s",
-			dir, m.Command(), filepath.Dir(dir)))
+		return nil, run.Invalid(fmt.Errorf("the run in %s is one stage of several: "+
+			"resume them with  parallax %s --resume %s", dir, m.Command(), filepath.Dir(dir)))
 	}
 	if j.Config, err = config.Load(text, j.Method); err != nil {
 		return nil, err
@@ -172,15 +176,16 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 		return nil, run.Invalid(err)
 	}
 	d := &j.Config.Data
-	j.Source, err = dataset.Open(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size, Decoder: d.Decoder})
+	j.Source, err = dataset.Open(d.Path,
+		dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size, Decoder: d.Decoder})
 	if errors.Is(err, dataset.ErrDecoder) {
-		return nil, fmt.Errorf("the run in %s goes on with the decoder it began with: %w", dir, err)
+		return nil, fmt.Errorf("the run in %s must keep the decoder with which it began: %w", dir, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w (if the data has moved, say where to with --data)", err)
+		return nil, fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
 	}
 	j.facts()
-	if !j.Source.JPEG() { // then no pixel depends on it
+	if !j.Source.JPEG() { // without JPEG no pixel depends on the decoder
 		d.Decoder = before.Data.Decoder
 	}
 	if err := errors.Join(j.identify(), run.Invalid(j.complete())); err != nil {
@@ -196,17 +201,17 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	return j, nil
 }
 
-// refuse is the error of a resume with changes that it must not make.
+// refuse returns the error of a resume with forbidden changes.
 func refuse(dir string, changes ...config.Change) error {
 	var lines []string
 	for _, c := range changes {
 		lines = append(lines, c.String())
 	}
-	return run.Invalid(fmt.Errorf("the run in %s cannot go on with other settings: %s; undo these, or begin a new run with --out",
-		dir, strings.Join(lines, "; ")))
+	return run.Invalid(fmt.Errorf("the run in %s cannot be resumed with other settings: %s; undo these changes, "+
+		"or begin a new run with --out", dir, strings.Join(lines, "; ")))
 }
 
-// lengthByEpochs lets train.epochs extend a run whose length was given in steps.
+// lengthByEpochs lets a new train.epochs replace a length that was given in steps.
 func (j *Job) lengthByEpochs(settings []Setting) error {
 	for _, s := range slices.Backward(settings) {
 		switch s.Path {
@@ -219,8 +224,8 @@ func (j *Job) lengthByEpochs(settings []Setting) error {
 	return nil
 }
 
-// prepare opens the probes and builds the networks, but makes no directory: what cannot begin leaves none behind. resumed
-// is the directory of a run that goes on.
+// prepare opens the probes and builds the networks. It makes no directory, so that a run that cannot begin leaves none
+// behind. resumed is the directory of a resumed run, "" for a new one.
 func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session, error) {
 	var initial []nn.State
 	saved := false
@@ -232,14 +237,15 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 		saved = len(entries) > 0
 	}
 	var err error
-	if path := j.Config.Backbone.Init; path != "" && !saved { // a checkpoint holds the weights of a run that goes on
+	if path := j.Config.Backbone.Init; path != "" && !saved { // a saved run has its weights in its checkpoint
 		if initial, err = InitialWeights(path); err != nil {
 			return nil, err
 		}
 	}
 	s := &Session{Job: j}
 	if s.Probe, err = probe.New(ctx, probe.Options{
-		Config: j.Config.Config, Method: j.Method, Features: j.Backbone.Features(), Source: j.Source, Metrics: o.Metrics,
+		Config: j.Config.Config, Method: j.Method, Features: j.Backbone.Features(), Source: j.Source,
+		Metrics: o.Metrics,
 	}); err != nil {
 		return nil, err
 	}
@@ -262,7 +268,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	return s, nil
 }
 
-// train runs to the end, and says what came of it.
+// train trains to the end and returns the result.
 func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 	quarantine, err := dataset.NewQuarantine(s.Job.Source.Len(), s.Dir.Path(run.QuarantineFile))
 	if err != nil {
@@ -282,8 +288,8 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 
 func (s *Session) close() error { return errors.Join(s.Trainer.Close(), s.Probe.Close()) }
 
-// InitialWeights reads a backbone's weights from a file such as another run's encoder.safetensors, under the backbone's
-// local names. A classifier ("fc.") in the file is ignored.
+// InitialWeights reads a backbone's weights from a file, such as another run's encoder.safetensors. The weights have
+// the backbone's local names. A classifier ("fc.") in the file is ignored.
 func InitialWeights(path string) ([]nn.State, error) {
 	states, _, err := nn.ReadStates(path)
 	if err != nil {

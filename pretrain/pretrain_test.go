@@ -15,7 +15,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// tiny asks for a run of some milliseconds a step.
+// tiny requests a SimCLR run whose steps take a few milliseconds.
 func tiny(more ...Setting) *Request {
 	return of("simclr", more...)
 }
@@ -27,7 +27,7 @@ func of(method string, more ...Setting) *Request {
 	}, more...)}
 }
 
-// A mistake in the request is an InvalidError that names the setting, and nothing is left behind.
+// A mistake in the request is an InvalidError that names the setting, and no run directory is made.
 func TestMistakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		request *Request
@@ -53,7 +53,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// own is SimCLR under another name: an objective that the list of built-in ones does not have.
+// own is SimCLR under another name, which is not in the list of built-in objectives.
 func own() method.Entry {
 	e, err := method.Find("simclr")
 	if err != nil {
@@ -71,7 +71,7 @@ func live(t *testing.T) (n int) {
 	return n
 }
 
-// A run of a method of the caller's own stops when its context ends, and goes on from there.
+// A run of a program's own method stops when its context ends, and is resumed.
 func TestOwnMethodStopsAndGoesOn(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -87,13 +87,15 @@ func TestOwnMethodStopsAndGoesOn(t *testing.T) {
 	if !errors.Is(err, stop) || result == nil || result.Steps != 2 || !result.Trained {
 		t.Fatalf("%+v, %v; want 2 steps and the context's cause", result, err)
 	}
-	if _, err := Resume(context.Background(), out, nil, Options{}); err == nil || !strings.Contains(err.Error(), `unknown method "own"`) {
+	_, err = Resume(context.Background(), out, nil, Options{})
+	if err == nil || !strings.Contains(err.Error(), `unknown method "own"`) {
 		t.Errorf("without the method: %v", err)
 	}
 	var began bool
-	result, err = Resume(context.Background(), out, nil, Options{Methods: []method.Entry{own()}, Begin: func(s *Session) {
-		began = s.Job.Method != nil && s.Step() == 2
-	}})
+	result, err = Resume(context.Background(), out, nil, Options{
+		Methods: []method.Entry{own()},
+		Begin:   func(s *Session) { began = s.Job.Method != nil && s.Step() == 2 },
+	})
 	if err != nil || result.Steps != 4 || !began {
 		t.Fatalf("%+v, %v, begun %v; want 4 steps", result, err, began)
 	}
@@ -104,8 +106,9 @@ func TestOwnMethodStopsAndGoesOn(t *testing.T) {
 	if err != nil || result.Trained || len(notes) != 1 || !strings.Contains(notes[0], "finished after 4 steps") {
 		t.Errorf("a finished run: %+v, %v, %q", result, err, notes)
 	}
-	if _, err := Resume(context.Background(), out, []Setting{Set("optim.base_rate", 9)}, Options{Methods: []method.Entry{own()}}); err == nil ||
-		!strings.Contains(err.Error(), "cannot go on with other settings") {
+	other := []Setting{Set("optim.base_rate", 9)}
+	_, err = Resume(context.Background(), out, other, Options{Methods: []method.Entry{own()}})
+	if err == nil || !strings.Contains(err.Error(), "cannot be resumed with other settings") {
 		t.Errorf("another rate: %v", err)
 	}
 	if after := live(t); after != before {

@@ -12,8 +12,8 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// Recipes are the recipes of the method called name for the images, one for each view, with changes; and the side of a
-// view, which is the images' own where size is 0.
+// Recipes returns the recipes of the method called name for the images, one per view, with the settings applied, and
+// the side of a view in pixels. If size is 0, the side follows from the images.
 func Recipes(s *dataset.Source, name string, size int, settings []Setting) ([]augment.Recipe, int, error) {
 	entry, err := method.Find(name)
 	if err != nil {

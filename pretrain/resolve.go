@@ -23,13 +23,13 @@ import (
 	"github.com/parallax-ssl/parallax/train"
 )
 
-// Job is a run that is fully described but not begun. Close it when it is not handed to [Job.Prepare].
+// Job is a run that is fully described but not begun. Close it after use.
 type Job struct {
 	Config   *config.Layered
 	Method   parallax.Method
 	Backbone parallax.Backbone
 	Source   *dataset.Source // the training images
-	Chosen   string          // why this preset, when none was named
+	Chosen   string          // the preset and why it was chosen; "" if the request named one
 
 	entry method.Entry
 }
@@ -37,25 +37,25 @@ type Job struct {
 // Close closes the images.
 func (j *Job) Close() error { return j.Source.Close() }
 
-// Request is what the caller asks for: settings over a config file. What it leaves open follows from the method's paper, a
-// preset, the images and the machine.
+// Request is what the user asks for: a config file, and settings that override it. Other values follow from the
+// method's paper, a preset, the images and the machine.
 type Request struct {
 	File     string         // name of the config file, for messages and sources; "" for none
-	Text     []byte         // its content
-	Preset   string         // "" to choose by the images
-	Settings []Setting      // over the file; a later one over an earlier one
-	Stage    bool           // one of several: the method may be one that cannot be begun on its own
-	Methods  []method.Entry // objectives beside the built-in ones, which they take precedence over
+	Text     []byte         // content of the config file
+	Preset   string         // "": chosen by the images
+	Settings []Setting      // override the file; a later setting overrides an earlier one
+	Stage    bool           // the run is one stage of several: the method may be a parallax.Stager
+	Methods  []method.Entry // objectives of a program's own; they take precedence over built-in ones
 }
 
-// Setting is one value by its path, such as "optim.base_rate", with where it comes from ("flag --batch"), for messages and
-// for config.yaml. The value is written as in the file.
+// Setting is one value of the configuration. Path is for example "optim.base_rate". Value is written as in the file.
+// Source says where the value comes from, for example "flag --batch", in messages and in config.yaml.
 type Setting struct{ Path, Value, Source string }
 
-// Set is a setting made by a program: a number, a truth value or text; a list as in the file, "[0.2, 1]".
+// Set returns a setting made by a program. value is a number, a bool, text, or a list as in the file: "[0.2, 1]".
 func Set(path string, value any) Setting { return Setting{path, fmt.Sprint(value), "program"} }
 
-// find is the method of a name.
+// find returns the method called name. Methods in own come first.
 func find(name string, own []method.Entry) (method.Entry, error) {
 	for _, e := range own {
 		if e.Name == name {
@@ -65,7 +65,7 @@ func find(name string, own []method.Entry) (method.Entry, error) {
 	return method.Find(name)
 }
 
-// value is what the request says of one path, the command line before the file; nil when it says nothing.
+// value returns the request's value of a path, from the settings or else from the file; nil if there is none.
 func (r *Request) value(path string) (*Setting, error) {
 	for _, s := range slices.Backward(r.Settings) {
 		if s.Path == path {
@@ -81,8 +81,9 @@ func (r *Request) value(path string) (*Setting, error) {
 	return nil, err
 }
 
-// Resolve gives every value of the configuration, each from the last of these layers that says something: defaults, the
-// method's paper, a preset, a config file, the command line; and what follows from data and machine.
+// Resolve determines every value of the configuration. A value comes from the last of these layers that gives it:
+// defaults, the method's paper, a preset, the config file, the settings. Values that no layer gives follow from data
+// and machine.
 func Resolve(ctx context.Context, r *Request) (*Job, error) {
 	named, err := r.value("method.name")
 	if err != nil {
@@ -98,7 +99,8 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 	}
 	j := &Job{Method: entry.New(), entry: entry}
 	if s, ok := parallax.As[parallax.Stager](j.Method); ok && !r.Stage {
-		return nil, run.Invalid(fmt.Errorf("%s comes in stages, after a pretext task: parallax %s --data PATH --classes K runs them all", name, s.Command()))
+		return nil, run.Invalid(fmt.Errorf("%s is one stage of several: run them all with  "+
+			"parallax %s --data PATH --classes K", name, s.Command()))
 	}
 	c := config.Default()
 	c.Method = config.MethodConfig{Name: name, Fields: j.Method}
@@ -117,7 +119,7 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 	return j, run.Invalid(j.complete())
 }
 
-// openData opens the images and settles the size of a view, on which recipes and presets depend.
+// openData opens the images and determines the size of a view, on which recipes and presets depend.
 func (j *Job) openData(r *Request) error {
 	c := j.Config
 	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed"} {
@@ -137,7 +139,7 @@ func (j *Job) openData(r *Request) error {
 	}
 	labels := c.Data.Labels
 	if c.Sources["data.labels"] == "default" {
-		labels = "" // whatever the data shows
+		labels = "" // take labels if the data has any
 	}
 	var err error
 	j.Source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size})
@@ -153,7 +155,7 @@ func (j *Job) openData(r *Request) error {
 	return nil
 }
 
-// layer lays paper, preset, file and command line over the defaults.
+// layer lays the paper, the preset, the file and the settings over the defaults.
 func (j *Job) layer(r *Request) error {
 	c := j.Config
 	name, auto := r.Preset, ""
@@ -181,7 +183,8 @@ func (j *Job) layer(r *Request) error {
 	if err := views(c, j.Method, append(given, r.Settings...)); err != nil {
 		return err
 	}
-	if err := errors.Join(c.Mark("augment", "paper"), c.Mark("method", "paper"), c.Mark("method.name", "--method")); err != nil {
+	err = errors.Join(c.Mark("augment", "paper"), c.Mark("method", "paper"), c.Mark("method.name", "--method"))
+	if err != nil {
 		return err
 	}
 	for _, s := range settings {
@@ -202,8 +205,8 @@ func (j *Job) layer(r *Request) error {
 	return nil
 }
 
-// views gives the configuration the method's recipes. How many they are may depend on the method's settings, so these are
-// made first; what is wrong with one is found when it is made once more.
+// views puts the method's recipes into the configuration. Their number may depend on the method's settings, so views
+// applies these first and ignores their errors: layer applies the settings again and reports the errors.
 func views(c *config.Layered, m parallax.Method, given []Setting) error {
 	for _, s := range given {
 		if strings.HasPrefix(s.Path, "method.") && s.Path != "method.name" {
@@ -219,7 +222,7 @@ func views(c *config.Layered, m parallax.Method, given []Setting) error {
 	return nil
 }
 
-// detect fills in what data and machine say and nobody set.
+// detect fills in the values that follow from data and machine, where no layer gave them.
 func (j *Job) detect(ctx context.Context) error {
 	c := j.Config
 	j.facts()
@@ -272,7 +275,7 @@ func (j *Job) detect(ctx context.Context) error {
 	return nil
 }
 
-// facts sets what is a fact of data and machine, whatever anybody says.
+// facts sets the facts of the data, which override any setting.
 func (j *Job) facts() {
 	c := j.Config
 	c.Data.Images, c.Data.Fingerprint = j.Source.Len(), j.Source.Fingerprint
@@ -281,18 +284,20 @@ func (j *Job) facts() {
 	}
 }
 
-// complete settles what follows from other values and checks the whole.
+// complete sets the values that follow from other values, and checks the whole configuration.
 func (j *Job) complete() error {
 	c := j.Config
 	if c.Train.Batch < 2 {
-		return fmt.Errorf("the batch is %d: a method compares images with one another, so use --batch 2 or more", c.Train.Batch)
+		return fmt.Errorf("the batch is %d: a method compares images with one another, so use --batch 2 or more",
+			c.Train.Batch)
 	}
 	unasked := c.Sources["train.batch"] == "default" || strings.HasPrefix(c.Sources["train.batch"], "preset ")
 	if n := j.Source.Len(); c.Train.Batch > n && unasked {
 		c.Train.Batch, c.Sources["train.batch"] = n, "as many as there are images"
 	}
 	if c.Train.Batch > j.Source.Len() {
-		return fmt.Errorf("the batch of %d images is larger than the data set, which has %d: use --batch %d or less", c.Train.Batch, j.Source.Len(), j.Source.Len())
+		return fmt.Errorf("the batch of %d images is larger than the data set, which has %d: use --batch %d or less",
+			c.Train.Batch, j.Source.Len(), j.Source.Len())
 	}
 	if c.Train.Accumulate > 0 {
 		perEpoch := j.Source.Len() / c.Train.Batch
@@ -300,11 +305,13 @@ func (j *Job) complete() error {
 		epoch := max(1, perEpoch/c.Train.Accumulate)
 		if c.Sources["optim.warmup_steps"] == "default" {
 			if c.Optim.WarmupSteps = min(10*epoch, steps/10); c.Optim.WarmupSteps == 1 {
-				c.Optim.WarmupSteps = 0 // one step of warm-up would be a step at warmup_start and nothing else
+				c.Optim.WarmupSteps = 0 // a warm-up of one step would only be a step at warmup_start
 			}
 			c.Sources["optim.warmup_steps"] = "the smaller of 10 epochs and a tenth of the run"
 		}
-		for path, every := range map[string]*int{"train.eval_every": &c.Train.EvalEvery, "train.save_every": &c.Train.SaveEvery} {
+		for path, every := range map[string]*int{
+			"train.eval_every": &c.Train.EvalEvery, "train.save_every": &c.Train.SaveEvery,
+		} {
 			if *every == 0 {
 				*every, c.Sources[path] = epoch, "one epoch"
 			}
@@ -323,27 +330,31 @@ func (j *Job) complete() error {
 		}
 	}
 	if m, ok := parallax.As[parallax.Supervised](j.Method); ok && len(j.Source.Classes) == 0 {
-		return fmt.Errorf("%s %s and the images have no labels: give --labels FILE.csv of path,label, or a folder for each class", c.Method.Name, m.Supervised())
+		return fmt.Errorf("%s %s and the images have no labels: give --labels FILE.csv of path,label, "+
+			"or a folder for each class", c.Method.Name, m.Supervised())
 	}
 	if got, want := len(c.Augment), len(j.Method.Views(c.Data.Size)); got != want {
-		return fmt.Errorf("augment has recipes for %d views and %s takes %d: list one recipe per view", got, c.Method.Name, want)
+		return fmt.Errorf("augment has recipes for %d views and %s takes %d: list one recipe per view",
+			got, c.Method.Name, want)
 	}
 	var err error
 	j.Backbone, err = Network(c.Config)
 	return err
 }
 
-// Network is the backbone that a config describes.
+// Network returns the backbone that a config describes.
 func Network(c *config.Config) (parallax.Backbone, error) {
 	b := c.Backbone
-	s := backbone.Spec{Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), ZeroInit: b.ZeroInit, Size: c.Data.Size}
+	s := backbone.Spec{
+		Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), ZeroInit: b.ZeroInit, Size: c.Data.Size,
+	}
 	if err := s.Norm.UnmarshalText([]byte(b.Norm)); err != nil {
 		return nil, fmt.Errorf("backbone.norm: %w", err)
 	}
 	return s.New()
 }
 
-// identify notes which engine computes. It is apart because it needs the engine.
+// identify sets the engine that computes. It is separate from detect because it loads the engine.
 func (j *Job) identify() error {
 	return torch.Scope(func() error {
 		facts := torch.Describe()
@@ -353,7 +364,7 @@ func (j *Job) identify() error {
 	})
 }
 
-// loader reads the training images.
+// loader returns the loader of the training images.
 func (j *Job) loader() *dataset.Loader {
 	c := j.Config
 	return &dataset.Loader{
@@ -362,7 +373,7 @@ func (j *Job) loader() *dataset.Loader {
 	}
 }
 
-// precision is bf16 where the device computes it in hardware.
+// precision returns bf16 if the device computes it in hardware, else float32.
 func precision(device string) string {
 	if machine.FastBF16(device) {
 		return config.BF16
@@ -370,7 +381,7 @@ func precision(device string) string {
 	return config.Float32
 }
 
-// round keeps four digits: statistics of a sample are not known better, and the config file reads better.
+// round keeps four decimals: a sample's statistics are not more accurate, and the config file is easier to read.
 func round(v float32) float64 {
 	r, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'f', 4, 64), 64)
 	return r
