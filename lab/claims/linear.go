@@ -62,11 +62,11 @@ var jng03 = lab.Experiment{
 		"tenth, and with ten times, the variance of the data.",
 	Shows: []lab.Metric{vanishedStrong, vanishedWeak},
 	Expect: []lab.Expectation{expect.Holds(vanishedWeak, 0, 0),
-		expect.Holds(vanishedStrong, theory.ToyDims/2, theory.ToyDims/2)},
+		expect.Holds(vanishedStrong, theory.LinearDims/2, theory.LinearDims/2)},
 	Closed: remembered(func(seed uint64) (lab.Sample, error) {
 		return lab.Sample{Values: map[lab.Metric]float64{
-			vanishedWeak:   theory.Vanished(theory.TrainToy(1, 0.1, 1, seed), 1e-3),
-			vanishedStrong: theory.Vanished(theory.TrainToy(1, 10, 1, seed), 1e-3),
+			vanishedWeak:   theory.Vanished(theory.TrainLinear(1, 0.1, 1, seed), 1e-3),
+			vanishedStrong: theory.Vanished(theory.TrainLinear(1, 10, 1, seed), 1e-3),
 		}}, nil
 	}),
 }
@@ -87,12 +87,12 @@ var jng04 = lab.Experiment{
 	Scale: "Computed from the loss's exact gradient, without images: 16 dimensions, weak noise in eight of them, " +
 		"weights that begin small.",
 	Shows:  []lab.Metric{vanishedOfTwo, vanishedOfOne},
-	Expect: []lab.Expectation{expect.Holds(vanishedOfOne, 0, 1), expect.Holds(vanishedOfTwo, 3, theory.ToyDims)},
+	Expect: []lab.Expectation{expect.Holds(vanishedOfOne, 0, 1), expect.Holds(vanishedOfTwo, 3, theory.LinearDims)},
 	Closed: remembered(func(seed uint64) (lab.Sample, error) {
 		const noise, scale, share = 0.1, 0.3, 0.01
 		return lab.Sample{Values: map[lab.Metric]float64{
-			vanishedOfOne: theory.Vanished(theory.TrainToy(1, noise, scale, seed), share),
-			vanishedOfTwo: theory.Vanished(theory.TrainToy(2, noise, scale, seed), share),
+			vanishedOfOne: theory.Vanished(theory.TrainLinear(1, noise, scale, seed), share),
+			vanishedOfTwo: theory.Vanished(theory.TrainLinear(2, noise, scale, seed), share),
 		}}, nil
 	}),
 }

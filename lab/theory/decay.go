@@ -9,28 +9,29 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// A Motion is the gradient flow of a linear network W and its linear predictor W_p under BYOL's loss without
-// normalising, with weight decay η, inputs of unit variance, and a target of τW:
+// A Motion is the gradient flow of a linear network W and its linear predictor W_p. The loss is BYOL's without
+// normalisation, with weight decay η, inputs of unit variance and the target τW:
 //
 //	Ẇ_p = α G Wᵀ - ηW_p,  Ẇ = W_pᵀ G - ηW,  G = -(1+σ²) W_p W + τW
 //
-// (mode by mode the paper's equations 11 and 12). With P for W_p, half of d‖W‖²/dt is tr Wᵀ(τ(P+Pᵀ)/2 - (1+σ²)PᵀP -
-// η)W, and whatever P is, τ(P+Pᵀ)/2 - (1+σ²)PᵀP is τ²/(4(1+σ²)) less a square: above that decay ‖W‖ goes to 0.
-type Motion struct{ Tau, Sigma, Rate float64 } // Sigma is σ², rate is α
+// For each mode these are equations 11 and 12 of Tian, Chen & Ganguli 2021 (arXiv:2102.06810). With P for W_p, half of
+// d‖W‖²/dt is tr Wᵀ(τ(P+Pᵀ)/2 - (1+σ²)PᵀP - η)W. For every P, τ(P+Pᵀ)/2 - (1+σ²)PᵀP is τ²/(4(1+σ²)) minus a square. So
+// ‖W‖ goes to 0 when η exceeds τ²/(4(1+σ²)), the critical decay.
+type Motion struct{ Tau, Sigma, Rate float64 } // Sigma is σ², Rate is α
 
 const (
 	motionDims  = 8
 	motionTime  = 400
 	motionStep  = 0.1
-	motionNoise = 0.05 // of the start, over the entries that it is added to
+	motionNoise = 0.05 // noise of the start, relative to the entries that it is added to
 )
 
-// critical is the decay above which collapse is unavoidable.
+// critical returns the decay above which collapse is unavoidable.
 func (m Motion) critical() float64 { return m.Tau * m.Tau / (4 * (1 + m.Sigma)) }
 
-// Left is what is left of the network's least and largest singular value under a decay given over the critical one. It
-// begins with W_p = τ/(1+σ²), where G = 0, and W/√α a rotation of as much, for αWWᵀ - W_p² goes to 0 whatever else
-// happens; both with noise.
+// Left returns the shares of the network's smallest and largest singular value that are left under a decay, which is
+// given relative to the critical one. W_p begins at τ/(1+σ²), where G = 0. W begins at 1/√α times a rotation of that
+// size, because αWWᵀ - W_p² always goes to 0. Both begin with noise.
 func (m Motion) Left(decay float64, seed uint64) (least, most float64) {
 	const d = motionDims
 	r := rand.New(rand.NewPCG(seed, 0x647072))
@@ -78,7 +79,8 @@ func (m Motion) Left(decay float64, seed uint64) (least, most float64) {
 	return values[d-1] / whole, values[0] / whole
 }
 
-// Threshold is the least decay that leaves no singular value of the network, over the critical one, found by halving.
+// Threshold returns the smallest decay that leaves no singular value of the network, relative to the critical one. It
+// is found by bisection.
 func (m Motion) Threshold(seed uint64) float64 {
 	const lost = 0.01
 	low, high := 0.5, 1.5

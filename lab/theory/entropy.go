@@ -8,14 +8,15 @@ import (
 )
 
 const (
-	assignedImages = 60 // images
+	assignedImages = 60
 	clusterCount   = 5
 )
 
 type assignment [clusterCount]float64
 
-// ClimbEntropy climbs one of the two entropies from assignments that begin certain, and returns what they then say of
-// the image.
+// ClimbEntropy maximises an entropy of assignments, which begin almost certain, by gradient ascent: the entropy of the
+// mean assignment if mean is true, else the mean of the assignments' entropies. It returns the information of the final
+// assignments about the image, in units of ln K.
 func ClimbEntropy(mean bool, seed uint64) float64 {
 	const steps, rate = 2000, 10
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -47,11 +48,12 @@ func ClimbEntropy(mean bool, seed uint64) float64 {
 			}
 		}
 	}
-	return math.Max(0, entropy(balance(p[:]))-meanEntropy(p[:])) / math.Log(clusterCount) // rounding may take it below
+	information := entropy(balance(p[:])) - meanEntropy(p[:])
+	return math.Max(0, information) / math.Log(clusterCount) // rounding may make it negative
 }
 
-// climb is the gradient by an image's logits of the entropy of q, to which its assignment p contributes: Σ_k p_k (δ_jk
-// - p_j) · (-ln q_k).
+// climb returns the gradient of the entropy of q in the logits of an image whose assignment p contributes to q: Σ_k p_k
+// (δ_jk - p_j) · (-ln q_k).
 func climb(p, q assignment) (up assignment) {
 	expected := 0.0
 	for k := range p {
@@ -75,7 +77,7 @@ func softmax(logits assignment) (p assignment) {
 	return p
 }
 
-// balance is the mean assignment.
+// balance returns the mean assignment.
 func balance(p []assignment) (mean assignment) {
 	for i := range p {
 		for k := range mean {

@@ -9,14 +9,15 @@ import (
 	"github.com/parallax-ssl/parallax/lab/internal/moments"
 )
 
-// Recovery moves the two views' embeddings of 256 images, 8 numbers each, down the gradient of VICReg's invariance and
-// variance terms. It returns the norm of the variance term's gradient at the start, for one view, and the number of
-// steps after which the standard deviation has come from std to 0.5; 10,000 when it has not.
+// Recovery moves the embeddings of two views of 256 images, 8 numbers each, by gradient descent on VICReg's invariance
+// and variance terms. The variance term uses the variance in place of the standard deviation if ofVariance is true.
+// Recovery returns the norm of the variance term's gradient at the start, for one view, and the number of steps after
+// which the standard deviation has grown from std to 0.5, or 10,000 if it has not.
 func Recovery(std float64, ofVariance bool, seed uint64) (slope, steps float64) {
 	const (
 		images, dims, most = 256, 8, 10000
 		weight, eps, rate  = 25., 1e-4, 1e-3
-		difference         = 0.5 // of the views, as a share of the deviation
+		difference         = 0.5 // difference of the views, relative to the deviation
 	)
 	r := rand.New(rand.NewPCG(seed, 0x766963))
 	var z [2][images][dims]float64
@@ -60,7 +61,7 @@ func Recovery(std float64, ofVariance bool, seed uint64) (slope, steps float64) 
 		}
 		for i := range images {
 			for k := range dims {
-				apart := 2 * (z[0][i][k] - z[1][i][k]) // the gradient of the invariance, in the same unit
+				apart := 2 * (z[0][i][k] - z[1][i][k]) // the gradient of the invariance term, in the same unit
 				z[0][i][k] += rate * weight * (push[0][i][k] - apart)
 				z[1][i][k] += rate * weight * (push[1][i][k] + apart)
 			}

@@ -9,27 +9,27 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// The linear networks of Jing et al. 2022, arXiv:2110.09348, sections 4 and 5, trained by plain gradient descent on
-// their InfoNCE, equation 2, of squared distances without normalising:
+// The linear networks of Jing et al. 2022, arXiv:2110.09348, sections 4 and 5, are trained by plain gradient descent on
+// InfoNCE of squared distances without normalisation (equation 2):
 //
 //	L = -Σᵢ log( exp(-|zᵢ-z'ᵢ|²/2) / ( Σ_{j≠i} exp(-|zᵢ-zⱼ|²/2) + exp(-|zᵢ-z'ᵢ|²/2) ) )
 //
-// Data are Gaussian with variance 1 in every dimension, and a view is an image plus Gaussian noise of the given
-// variance in the last half of its dimensions: the paper's toy model, figure 3.
+// Images are Gaussian with variance 1 in every dimension. A view is an image plus Gaussian noise of the given variance
+// in the second half of its dimensions. This is the paper's toy model, figure 3.
 const (
-	ToyDims   = 16
-	toyImages = 64
-	toyRate   = 0.15
-	toySteps  = 200
+	LinearDims   = 16
+	linearImages = 64
+	linearRate   = 0.15
+	linearSteps  = 200
 )
 
-// toyBatch draws images and what augmentation adds to them, toyImages x toyDims.
-func toyBatch(noise float64, r *rand.Rand) (x, added *mat.Dense) {
-	x, added = mat.NewDense(toyImages, ToyDims, nil), mat.NewDense(toyImages, ToyDims, nil)
-	for i := range toyImages {
-		for k := range ToyDims {
+// linearBatch draws images and the noise that augmentation adds to them, both linearImages x LinearDims.
+func linearBatch(noise float64, r *rand.Rand) (x, added *mat.Dense) {
+	x, added = mat.NewDense(linearImages, LinearDims, nil), mat.NewDense(linearImages, LinearDims, nil)
+	for i := range linearImages {
+		for k := range LinearDims {
 			x.Set(i, k, r.NormFloat64())
-			if k >= ToyDims/2 {
+			if k >= LinearDims/2 {
 				added.Set(i, k, math.Sqrt(noise)*r.NormFloat64())
 			}
 		}
@@ -37,10 +37,10 @@ func toyBatch(noise float64, r *rand.Rand) (x, added *mat.Dense) {
 	return x, added
 }
 
-// toyPull is X of lemma 2, over the number of images: the gradient of the loss in W is -WX. With the softmax αᵢⱼ of
-// -|zᵢ-zⱼ|²/2 it is Σᵢⱼ αᵢⱼ(xᵢ-xⱼ)(xᵢ-xⱼ)ᵀ - Σᵢ(1-αᵢᵢ)(x'ᵢ-xᵢ)(x'ᵢ-xᵢ)ᵀ.
-func toyPull(w, x, added *mat.Dense) *mat.Dense {
-	n := toyImages
+// linearPull returns X of lemma 2 divided by the number of images. The gradient of the loss in W is -WX. With αᵢⱼ, the
+// softmax of -|zᵢ-zⱼ|²/2, X is Σᵢⱼ αᵢⱼ(xᵢ-xⱼ)(xᵢ-xⱼ)ᵀ - Σᵢ(1-αᵢᵢ)(x'ᵢ-xᵢ)(x'ᵢ-xᵢ)ᵀ.
+func linearPull(w, x, added *mat.Dense) *mat.Dense {
+	n := linearImages
 	var z, moved mat.Dense
 	z.Mul(x, w.T())
 	moved.Mul(added, w.T())
@@ -69,11 +69,11 @@ func toyPull(w, x, added *mat.Dense) *mat.Dense {
 				sums[j] += row[j]
 			}
 		}
-		for k := range ToyDims {
+		for k := range LinearDims {
 			weighted.Set(i, k, added.At(i, k)*(1-row[i]))
 		}
 	}
-	// Σᵢⱼ αᵢⱼ(xᵢ-xⱼ)(xᵢ-xⱼ)ᵀ = xᵀ(D - α - αᵀ)x, D the diagonal of the sums.
+	// Σᵢⱼ αᵢⱼ(xᵢ-xⱼ)(xᵢ-xⱼ)ᵀ = xᵀ(D - α - αᵀ)x, where D is the diagonal matrix of the sums.
 	laplacian := mat.NewDense(n, n, nil)
 	laplacian.Add(alpha, alpha.T())
 	laplacian.Scale(-1, laplacian)
@@ -89,7 +89,7 @@ func toyPull(w, x, added *mat.Dense) *mat.Dense {
 	return &data
 }
 
-// squared is |a-b|², of a alone when b is nil.
+// squared returns |a-b|², or |a|² if b is nil.
 func squared(a, b []float64) (sum float64) {
 	for k, v := range a {
 		if b != nil {
@@ -100,23 +100,24 @@ func squared(a, b []float64) (sum float64) {
 	return sum
 }
 
-// toyWeights is a random matrix whose entries have the variance of common initialisations, scaled.
-func toyWeights(scale float64, r *rand.Rand) *mat.Dense {
-	w := mat.NewDense(ToyDims, ToyDims, nil)
-	for i := range ToyDims {
-		for k := range ToyDims {
-			w.Set(i, k, scale*r.NormFloat64()/math.Sqrt(ToyDims))
+// linearWeights returns a random matrix whose entries have scale times the deviation of common initialisations.
+func linearWeights(scale float64, r *rand.Rand) *mat.Dense {
+	w := mat.NewDense(LinearDims, LinearDims, nil)
+	for i := range LinearDims {
+		for k := range LinearDims {
+			w.Set(i, k, scale*r.NormFloat64()/math.Sqrt(LinearDims))
 		}
 	}
 	return w
 }
 
-// TrainToy trains W, or W₂W₁ with layers of 2, and returns the singular values of the whole map, largest first.
-func TrainToy(layers int, noise, scale float64, seed uint64) []float64 {
+// TrainLinear trains a linear network, W for 1 layer or W₂W₁ for 2, under augmentation noise of the given variance,
+// from random weights of the given scale. It returns the singular values of the whole map, largest first.
+func TrainLinear(layers int, noise, scale float64, seed uint64) []float64 {
 	r := rand.New(rand.NewPCG(seed, 0x6a6e67))
 	w := make([]*mat.Dense, layers)
 	for i := range w {
-		w[i] = toyWeights(scale, r)
+		w[i] = linearWeights(scale, r)
 	}
 	whole := func() *mat.Dense {
 		if layers == 1 {
@@ -126,12 +127,12 @@ func TrainToy(layers int, noise, scale float64, seed uint64) []float64 {
 		product.Mul(w[1], w[0])
 		return &product
 	}
-	for range toySteps {
-		x, added := toyBatch(noise, r)
+	for range linearSteps {
+		x, added := linearBatch(noise, r)
 		all := whole()
 		var down mat.Dense // WX, minus the gradient in the whole map
-		down.Mul(all, toyPull(all, x, added))
-		down.Scale(toyRate, &down)
+		down.Mul(all, linearPull(all, x, added))
+		down.Scale(linearRate, &down)
 		if layers == 1 {
 			w[0].Add(w[0], &down)
 			continue

@@ -14,20 +14,20 @@ const (
 	stepInputs  = 12
 	StepOutputs = 6
 	stepImages  = 1000
-	stepRatio   = 1.5 // of the variance of one input to the next one's
-	stepNoise   = 0.5 // variance that augmentation adds, as a share of the input's
+	stepRatio   = 1.5 // ratio of the variances of one input and the next
+	stepNoise   = 0.5 // variance that augmentation adds, relative to the input's
 	stepRate    = 0.03
-	stepNumber  = 2000 // of gradient descent: twice as many as the sixth dimension takes from small weights
+	stepNumber  = 2000 // steps of gradient descent: twice as many as the sixth dimension takes from small weights
 )
 
-// The simplified Barlow Twins of Simon et al.: without standardising features, and with on- and off-diagonal weighted
-// alike,
+// stepGradient returns the gradient of the simplified Barlow Twins loss of Simon et al. 2023 (arXiv:2303.15438).
+// Features are not standardised, and diagonal and off-diagonal elements have the same weight:
 //
 //	L = ‖C - I‖²_F  with  C = (1/2n) Σᵢ f(xᵢ)f(x'ᵢ)ᵀ + f(x'ᵢ)f(xᵢ)ᵀ = WΓWᵀ  for f(x) = Wx,
 //
-// where Γ is the same of the views themselves. Since Γ is symmetric, dL = 4 tr(ΓWᵀ(C-I) dW): the gradient is 4(C-I)WΓ.
-// A direction of Γ with the eigenvalue γ that W sees alone has λ = γ|Wv|² in C, with dλ/dt = 8γλ(1-λ): from a small λ₀
-// it is half learnt at t = ln(1/λ₀ - 1)/8γ.
+// where Γ is the same matrix for the views themselves. Γ is symmetric, so dL = 4 tr(ΓWᵀ(C-I) dW), and the gradient is
+// 4(C-I)WΓ. If W sees only a direction v of Γ with the eigenvalue γ, C has the eigenvalue λ = γ|Wv|², and dλ/dt =
+// 8γλ(1-λ). From a small λ₀, the direction is half learnt at t = ln(1/λ₀ - 1)/8γ.
 func stepGradient(w, gamma *mat.Dense) *mat.Dense {
 	off := stepCorrelation(w, gamma)
 	for k := range StepOutputs {
@@ -40,7 +40,7 @@ func stepGradient(w, gamma *mat.Dense) *mat.Dense {
 	return &g
 }
 
-// stepCorrelation is C = WΓWᵀ.
+// stepCorrelation returns C = WΓWᵀ.
 func stepCorrelation(w, gamma *mat.Dense) *mat.Dense {
 	var seen, c mat.Dense
 	seen.Mul(w, gamma)
@@ -69,19 +69,19 @@ func stepViews(r *rand.Rand) *mat.Dense {
 	return &gamma
 }
 
-// Steps are what came of a training.
+// Steps is the result of a training.
 type Steps struct {
 	Gamma  []float64 // Γ's eigenvalues, largest first
-	Times  []float64 // the step at which γ|Wv|² of each has come to a half, NaN when it has not
-	AtOnce float64   // the most eigenvalues of C between 0.1 and 0.9 at once
+	Times  []float64 // for each of them, the step at which γ|Wv|² has reached a half; NaN if it has not
+	AtOnce float64   // the largest number of eigenvalues of C that were between 0.1 and 0.9 at the same time
 }
 
-// Beyond counts the directions that were learnt although the embedding has no room for them: all but the largest.
+// Beyond counts the directions that were learnt although the embedding has room only for the largest.
 func (s Steps) Beyond() float64 {
 	return float64(stepInputs - StepOutputs - count(s.Times[StepOutputs:], math.IsNaN))
 }
 
-// Stepwise trains a linear network that begins with weights of that scale.
+// Stepwise trains a linear network from random weights of the given scale.
 func Stepwise(scale float64, seed uint64) Steps {
 	r := rand.New(rand.NewPCG(seed, 0x737470))
 	gamma := stepViews(r)
@@ -111,7 +111,7 @@ func Stepwise(scale float64, seed uint64) Steps {
 	return s
 }
 
-// eigen are the eigenvalues of a symmetric matrix, largest first, and the vectors of each as columns.
+// eigen returns the eigenvalues of a symmetric matrix, largest first, and their eigenvectors as columns.
 func eigen(a *mat.Dense) ([]float64, *mat.Dense) {
 	n, _ := a.Dims()
 	var e mat.EigenSym
@@ -126,7 +126,7 @@ func eigen(a *mat.Dense) ([]float64, *mat.Dense) {
 	return values, vectors
 }
 
-// count is how many of the values are so.
+// count returns the number of values for which so is true.
 func count(values []float64, so func(float64) bool) (n int) {
 	for _, v := range values {
 		if so(v) {

@@ -10,38 +10,38 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// toyLoss is equation 2 of Jing et al., written as it stands there, over the number of images.
-func toyLoss(w, x, added *mat.Dense) float64 {
+// linearLoss returns equation 2 of Jing et al. as it is printed, divided by the number of images.
+func linearLoss(w, x, added *mat.Dense) float64 {
 	var z, views, sum mat.Dense
 	z.Mul(x, w.T())
 	sum.Add(x, added)
 	views.Mul(&sum, w.T())
 	loss := 0.0
-	for i := range toyImages {
+	for i := range linearImages {
 		positive := math.Exp(-squared(z.RawRowView(i), views.RawRowView(i)) / 2)
 		all := positive
-		for j := range toyImages {
+		for j := range linearImages {
 			if j != i {
 				all += math.Exp(-squared(z.RawRowView(i), z.RawRowView(j)) / 2)
 			}
 		}
-		loss -= math.Log(positive/all) / toyImages
+		loss -= math.Log(positive/all) / linearImages
 	}
 	return loss
 }
 
-func TestToyPullIsTheGradient(t *testing.T) {
+func TestLinearPullIsTheGradient(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	x, added := toyBatch(0.5, r)
-	w := toyWeights(0.3, r)
+	x, added := linearBatch(0.5, r)
+	w := linearWeights(0.3, r)
 	var down mat.Dense
-	down.Mul(w, toyPull(w, x, added))
+	down.Mul(w, linearPull(w, x, added))
 	const h = 1e-5
 	for _, at := range [][2]int{{0, 0}, {3, 12}, {15, 8}, {7, 1}} {
 		moved := func(by float64) float64 {
 			m := mat.DenseCopyOf(w)
 			m.Set(at[0], at[1], m.At(at[0], at[1])+by)
-			return toyLoss(m, x, added)
+			return linearLoss(m, x, added)
 		}
 		want := -(moved(h) - moved(-h)) / (2 * h)
 		if got := down.At(at[0], at[1]); math.Abs(got-want) > 1e-6*math.Max(1, math.Abs(want)) {
@@ -50,8 +50,8 @@ func TestToyPullIsTheGradient(t *testing.T) {
 	}
 }
 
-// A linear network that stays has the larger root of p(τ - (1+σ²)p) = η, p over τ/(1+σ²) being (1 + √(1-η/η'))/2, η'
-// the critical decay.
+// A linear network that does not collapse ends at the larger root p of p(τ - (1+σ²)p) = η. Relative to τ/(1+σ²) it is
+// (1 + √(1-η/η'))/2, where η' is the critical decay.
 func TestWeightDecayOfTheLinearNetwork(t *testing.T) {
 	m := Motion{Tau: 0.9, Sigma: 0.5, Rate: 2}
 	for _, decay := range []float64{0.2, 0.5, 0.9} {
@@ -62,8 +62,8 @@ func TestWeightDecayOfTheLinearNetwork(t *testing.T) {
 	}
 }
 
-// The simplified Barlow Twins of STP-01 by differences, and one direction alone against the logistic curve that it
-// follows.
+// STP-01: the gradient of the simplified Barlow Twins loss against finite differences, and one direction alone against
+// its logistic curve.
 func TestStepGradientIsTheGradient(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 3))
 	gamma, w := stepViews(r), mat.NewDense(StepOutputs, stepInputs, nil)
@@ -121,19 +121,19 @@ func TestVanished(t *testing.T) {
 	}
 }
 
-// The first steps of the recovery in numbers: the slope of √(s²+ε) over n-1 rows, and of s²+ε.
+// The gradients at the start of the recovery: of √(s²+ε) and of s²+ε.
 func TestSlopesOfTheHinges(t *testing.T) {
 	for _, std := range []float64{0.1, 0.01} {
 		slope, _ := Recovery(std, false, 1)
 		weak, _ := Recovery(std, true, 1)
-		want := 1 / (2 * math.Sqrt(std*std+1e-4)) // of one to the other, but for what the sample's deviations are off std
+		want := 1 / (2 * math.Sqrt(std*std+1e-4)) // the ratio of both, if the sample's deviations were exactly std
 		if got := slope / weak; math.Abs(got/want-1) > 0.1 {
 			t.Errorf("from %v the slopes have a ratio of %v, want about %v", std, got, want)
 		}
 	}
 }
 
-// The gradient that SCN-03 climbs is that of the entropy, by differences.
+// SCN-03: the gradient of the entropy against finite differences.
 func TestClimbIsTheGradient(t *testing.T) {
 	logits := []assignment{{0.3, -1, 2, 0, 0.5}, {1, 0, 0, -2, 0.1}}
 	for _, mean := range []bool{true, false} {

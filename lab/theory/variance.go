@@ -8,25 +8,25 @@ import (
 )
 
 const (
-	outcomeCount = 60 // values that embedding and target have together, each with its probability
+	outcomeCount = 60 // joint values of embedding and target, each with its probability
 	codeCount    = 8  // values of the embedding z
-	targetDims   = 3  // of the target z'
-	trialCount   = 20 // predictors, and ways to merge values of z
+	targetDims   = 3  // dimensions of the target z'
+	trialCount   = 20 // random predictors, and random ways to merge values of z
 )
 
-// A Decomposition compares both sides of the identity of Grill et al. 2020, arXiv:2006.07733, appendix H,
+// A Decomposition tests the identity of Grill et al. 2020, arXiv:2006.07733, appendix H,
 //
 //	min over q of E‖q(z) - z'‖² = E Σᵢ Var(z'ᵢ | z),
 //
 // on random variables z and z' with finitely many values. All numbers are relative to the variance of z'.
 type Decomposition struct {
-	Error    float64 // of the identity for a given predictor, the largest over random ones
-	Increase float64 // by which the error grows when values of z are merged, the least over random ways
-	Constant float64 // by which it grows when z is constant
-	Gradient float64 // the difference of the gradient under the best predictor, held still, and that of the least error
+	Error    float64 // largest error of the identity for a given predictor, over random predictors
+	Increase float64 // smallest increase of the prediction error when values of z are merged, over random ways to merge
+	Constant float64 // increase of the prediction error when z is constant
+	Gradient float64 // difference between the gradients under the fixed best predictor and of the smallest error
 }
 
-// ConditionalVariance draws random variables and evaluates the identity on them.
+// ConditionalVariance draws random variables and tests the identity on them.
 func ConditionalVariance(seed uint64) Decomposition {
 	r := rand.New(rand.NewPCG(seed, 10))
 	p, target := make([]float64, outcomeCount), make([][targetDims]float64, outcomeCount)
@@ -41,7 +41,7 @@ func ConditionalVariance(seed uint64) Decomposition {
 	for i := range p {
 		p[i] /= sum
 	}
-	// squares is E‖a - b‖² of what two functions give for each outcome.
+	// squares returns E‖a - b‖² for two functions of the outcome.
 	squares := func(a, b func(i int) [targetDims]float64) (e float64) {
 		for i := range p {
 			x, y := a(i), b(i)
@@ -52,7 +52,7 @@ func ConditionalVariance(seed uint64) Decomposition {
 		return e
 	}
 	is := func(i int) [targetDims]float64 { return target[i] }
-	// mean is E[z' | code of z].
+	// mean returns E[z' | code of z].
 	mean := func(code []int) func(i int) [targetDims]float64 {
 		var total [codeCount]float64
 		var means [codeCount][targetDims]float64
@@ -91,12 +91,14 @@ func ConditionalVariance(seed uint64) Decomposition {
 		least = math.Min(least, (squares(mean(merged), is)-left)/variance)
 	}
 	return Decomposition{
-		Error: worst, Increase: least, Constant: (variance - left) / variance, Gradient: envelope(r, p, target) / variance,
+		Error: worst, Increase: least, Constant: (variance - left) / variance,
+		Gradient: envelope(r, p, target) / variance,
 	}
 }
 
-// envelope is the largest difference between two gradients by θ of the error of predicting the target from z = θ·x
-// linearly: under the best predictor, held still, and of the least error itself, by central differences.
+// envelope compares two gradients in θ of the error of predicting the target linearly from z = θ·x: that under the best
+// predictor, which is held fixed, and that of the smallest error itself, by central differences. It returns the largest
+// difference.
 func envelope(r *rand.Rand, p []float64, target [][targetDims]float64) (worst float64) {
 	x, theta := make([][targetDims]float64, len(p)), [targetDims]float64{}
 	for c := range theta {
@@ -105,7 +107,7 @@ func envelope(r *rand.Rand, p []float64, target [][targetDims]float64) (worst fl
 			x[i][c] = r.NormFloat64() + target[i][c]
 		}
 	}
-	// best is the best predictor's slopes, and its error.
+	// best returns the slopes and the error of the best predictor.
 	best := func(theta [targetDims]float64) (slope [targetDims]float64, e float64) {
 		zz, zt := 0.0, [targetDims]float64{}
 		for i := range x {
