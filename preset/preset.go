@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package preset holds settings that go together: an optimiser, its rate, head widths and a length that suit an image
-// size and a machine. A preset is plain data, one YAML file of config paths per preset: a section "all" and one for
-// each method. The comment behind a section's name says where its values are from.
+// size and a machine. A preset is plain data, one YAML file of config paths: a section "all" and one for each method.
+// The comment beside a section's name gives the source of its values.
 package preset
 
 import (
@@ -19,9 +19,9 @@ var files embed.FS
 // A Setting is one value of the configuration, by its path, as YAML text.
 type Setting struct{ Path, Value string }
 
-// Names lists the presets. "imagenet" is for many large images, "imagenet100" for fewer, "cifar" for small ones,
-// "tiny-cpu" a small network that learns in minutes on two CPU cores, "lab" a tiny one for experiments of half a
-// minute.
+// Names lists the presets: "imagenet" for many large images, "imagenet100" for fewer, "cifar" for small images,
+// "tiny-cpu" for a small network that learns in minutes on two CPU cores, "lab" for a tiny one and experiments of half
+// a minute.
 var Names = []string{"imagenet", "imagenet100", "cifar", "tiny-cpu", "lab"}
 
 const (
@@ -29,8 +29,8 @@ const (
 	many  = 400000 // images: on a logarithmic scale half-way from ImageNet-100's 127,000 to ImageNet's 1,280,000
 )
 
-// For returns the preset that is used when none is named, and why: by the side of the images in pixels, and for large
-// ones by their number. It never is tiny-cpu or lab, which are for the machine and not for the images.
+// For returns the preset to use if none is named, and why. It goes by the side of the images in pixels, and for large
+// images by their number. It never returns tiny-cpu or lab, which suit the machine and not the images.
 func For(size, images int) (name, why string) {
 	switch {
 	case size <= small:
@@ -41,8 +41,8 @@ func For(size, images int) (name, why string) {
 	return "imagenet", fmt.Sprintf("views of %d px, %d images or more", size, many)
 }
 
-// Settings returns what a preset sets for a method: first what it sets for all methods, then what for this one.
-// A preset that does not know the method sets only the former.
+// Settings returns a preset's settings for a method: first those for all methods, then those for this one. If the
+// preset does not know the method, it returns only the former.
 func Settings(name, method string) ([]Setting, error) {
 	sections, err := read(name)
 	if err != nil {
@@ -62,21 +62,21 @@ func Settings(name, method string) ([]Setting, error) {
 	return all, nil
 }
 
-// About returns where a preset's values are from, in a sentence or two.
+// About returns the source of a preset's values, in a sentence or two.
 func About(name string) (string, error) {
 	sections, err := read(name)
 	return sections[everything].source, err
 }
 
-// Source returns where the values are from that a preset has for a method alone, and whether it has any. It is empty
-// where there is nothing to say beside [About].
+// Source returns the source of a preset's values for one method, and whether it has any. The source is empty if [About]
+// says it all.
 func Source(name, method string) (source string, known bool, err error) {
 	sections, err := read(name)
 	s, known := sections[method]
 	return s.source, known, err
 }
 
-// everything is the section of what holds for all methods. The comment above it is the preset's.
+// everything is the section for all methods. The comment above it is the preset's.
 const everything = "all"
 
 type section struct {
@@ -107,7 +107,7 @@ func read(name string) (map[string]section, error) {
 		if values.Kind == yaml.AliasNode {
 			values = values.Alias
 		}
-		// The comment behind a value is for who reads the file.
+		// A comment beside a value is for readers of the file.
 		for _, v := range values.Content {
 			v.LineComment, v.HeadComment, v.FootComment = "", "", ""
 		}

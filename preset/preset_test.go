@@ -61,7 +61,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("cifar is about %q, %v", about, err)
 	}
 	if source, known, err := Source("cifar", "byol"); err != nil || !known ||
-		source != "solo-learn's; published with it: 92.58" {
+		source != "solo-learn; published accuracy 92.58" {
 		t.Errorf("BYOL's values are from %q, %v, %v", source, known, err)
 	}
 }

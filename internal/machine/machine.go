@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package machine says what a program may use of the machine it runs on.
+// Package machine says which resources of the machine a program may use.
 package machine
 
 import (
@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// Threads is the number of threads for the engine: what OMP_NUM_THREADS says, as for any program that computes with
-// OpenMP, else one per core.
+// Threads returns the number of threads for the engine: OMP_NUM_THREADS, as for any program with OpenMP, else one per
+// core.
 func Threads() int {
 	if n, err := strconv.Atoi(os.Getenv("OMP_NUM_THREADS")); err == nil && n > 0 {
 		return n

@@ -38,7 +38,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s was read as %v, error %v; want %v", text, back.V, err, c.back)
 		}
 	}
-	// Absent outside an omitted field, as in a list: it cannot be told from one that is not finite.
+	// Absent in a list, where no field can be omitted: it looks like a value that is not finite.
 	if text, err := json.Marshal([]number.Number{{}}); err != nil || string(text) != `[null]` {
 		t.Errorf("an absent number in a list is %s, error %v", text, err)
 	}

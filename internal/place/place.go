@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package place says where the libraries that are opened at run time lie.
+// Package place finds the folders of the libraries that are opened at run time.
 package place
 
 import (
@@ -11,8 +11,8 @@ import (
 
 const module = "module github.com/parallax-ssl/parallax\n"
 
-// Libraries returns the folders to look in, in order: the program's own, bin/ of the module that the working directory
-// is inside of (go run, go test), and parallax/ in the user's cache folder.
+// Libraries returns the folders to look in, in order: the program's own, bin/ of the module that holds the working
+// directory (go run, go test), and parallax/ in the user's cache folder.
 func Libraries() []string {
 	var folders []string
 	if exe, err := os.Executable(); err == nil {
@@ -32,8 +32,8 @@ func Libraries() []string {
 	return folders
 }
 
-// SetUp is the program that brings libtorch, where a library lies in bin/ of an unpacked archive of make dist; "" for
-// one that was built in a checkout.
+// SetUp returns the program that brings libtorch if library lies in bin/ of an unpacked archive of make dist, and "" if
+// it was built in a checkout.
 func SetUp(library string) string {
 	root := filepath.Dir(filepath.Dir(library))
 	for _, name := range []string{"setup", "scripts/libtorch.py"} {
@@ -44,7 +44,7 @@ func SetUp(library string) string {
 	return filepath.Join(root, "setup")
 }
 
-// moduleRoot is the folder of this module when dir is inside it, else "".
+// moduleRoot returns the folder of this module if dir is inside it, else "".
 func moduleRoot(dir string) string {
 	for {
 		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {

@@ -45,7 +45,7 @@ func (d DType) check() error {
 	return fmt.Errorf("dtype %s is not one of the format's", quote(string(d)))
 }
 
-// quote quotes a string out of a file for an error message, in one line and not longer than a line.
+// quote quotes a string from a file for an error message, shortened to one line.
 func quote(s string) string {
 	const most = 80
 	if len(s) > most {

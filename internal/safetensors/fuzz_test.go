@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzParse holds that any bytes are either refused or describe a file that covers its data exactly and survives being
+// FuzzParse checks that any bytes are either refused or describe a file that covers its data exactly and survives being
 // written again.
 func FuzzParse(f *testing.F) {
 	paths, err := filepath.Glob("testdata/*.safetensors")

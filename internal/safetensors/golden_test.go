@@ -88,7 +88,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// What Python wrote and we read, we write byte for byte as Python did, in whatever order it is given.
+// A file of Python's is written back byte for byte, whatever the order of its tensors in the call.
 func TestWritesAsPython(t *testing.T) {
 	for _, name := range []string{"all", "names", "none"} {
 		path := "testdata/" + name + ".safetensors"

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on what a header may hold. MaxHeader is the reference's; the others are ours, far above any real file (PyTorch
-// and NumPy stop at 64 dimensions), and keep the memory of a hostile header near the header's own length.
+// Limits on a header. MaxHeader is the reference's. The others are ours, far above any real file (PyTorch and NumPy
+// stop at 64 dimensions); they keep the memory for a hostile header near the header's own length.
 const (
 	MaxHeader   = 100_000_000 // bytes
 	MaxRank     = 64          // dimensions of a tensor
@@ -73,8 +73,8 @@ func header(text []byte, data int64) ([]entry, map[string]string, error) {
 	return entries, metadata, nil
 }
 
-// places sorts the entries by where they lie and checks that they fill the data exactly: no hole, no overlap, nothing
-// beyond the end. Tensors without elements may share an offset.
+// places sorts the entries by position and checks that they fill the data exactly: no hole, no overlap, nothing beyond
+// the end. Tensors without elements may share an offset.
 func places(entries []entry, data int64) error {
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	for i := 1; i < len(entries); i++ {
@@ -104,7 +104,7 @@ func places(entries []entry, data int64) error {
 		at = e.end
 	}
 	if at != data {
-		return fmt.Errorf("the tensors end at byte %d of the data, and %d bytes follow that belong to none", at,
+		return fmt.Errorf("the tensors end at byte %d of the data, and the %d bytes after that belong to none", at,
 			data-at)
 	}
 	return nil
@@ -180,7 +180,7 @@ func (s *scanner) entry(name string) (entry, error) {
 	return e, nil
 }
 
-// size returns the bytes of a tensor, or an error where they do not fit in 63 bits.
+// size returns the bytes of a tensor, or an error if they do not fit in 63 bits.
 func size(d DType, shape []int) (int64, error) {
 	n := uint64(sizes[d])
 	for _, side := range shape {

@@ -17,7 +17,7 @@ func file(header, data string) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header+data...)
 }
 
-// claim is a file whose first eight bytes say length.
+// claim is a file whose first eight bytes claim length.
 func claim(length uint64, rest string) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, length), rest...)
 }
@@ -48,10 +48,10 @@ var hostile = []struct {
 	{"a pickle", append(claim(4, ""), "\x80\x02}q"...), "does not start with '{'"},
 	{"invalid UTF-8", file("{\"\xff\":"+four+"}", "1234"), "UTF-8"},
 	{"invalid UTF-8, overlong slash", file("{\"\xc0\xaf\":"+four+"}", "1234"), "UTF-8"},
-	{"breaks off", file(`{"a"`, ""), "breaks off"},
-	{"breaks off in a string", file(`{"a`, ""), "breaks off"},
-	{"breaks off in an escape", file(`{"a\`, ""), "breaks off"},
-	{"breaks off in a number", file(`{"a":{"shape":[1`, ""), "breaks off"},
+	{"breaks off", file(`{"a"`, ""), "the header ends at byte"},
+	{"breaks off in a string", file(`{"a`, ""), "the header ends at byte"},
+	{"breaks off in an escape", file(`{"a\`, ""), "the header ends at byte"},
+	{"breaks off in a number", file(`{"a":{"shape":[1`, ""), "the header ends at byte"},
 	{"trailing comma", file(`{"a":`+four+`,}`, "1234"), "a string"},
 	{"two documents", file(`{}{}`, ""), "nothing more"},
 	{"NUL after the document", file("{}\x00", ""), "nothing more"},
@@ -160,8 +160,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// A header that claims much in a short file, or lists much, takes memory in proportion to the file and not to the
-// claim.
+// For a header that claims much or lists much in a short file, memory follows the file and not the claim.
 func TestMemory(t *testing.T) {
 	var many strings.Builder
 	many.WriteString(`{"__metadata__":{"x":""`)

@@ -21,7 +21,7 @@ type info struct {
 // File is a safetensors file whose header has been checked. Its methods may be called from several goroutines.
 type File struct {
 	Names    []string          // in the order of the data
-	Metadata map[string]string // empty where the file has none
+	Metadata map[string]string // empty if the file has none
 
 	label  string
 	infos  map[string]info
@@ -51,7 +51,7 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Parse checks the header of a file of the given size in bytes and returns its contents; tensors are read from r when
+// Parse checks the header of a file of the given size in bytes and returns its contents; it reads tensors from r when
 // they are asked for.
 func Parse(r io.ReaderAt, size int64) (*File, error) {
 	if size < 8 {
@@ -91,7 +91,7 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// Tensor reads one tensor whole.
+// Tensor reads one whole tensor.
 func (f *File) Tensor(name string) (Tensor, error) {
 	info, ok := f.infos[name]
 	if !ok {

@@ -11,9 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// scanner reads the little of JSON that a header is made of: objects, strings and lists of natural numbers. Nothing in
-// it recurses, so no header can be nested too deep; and encoding/json would let duplicate keys, lone surrogates and
-// 1e3 as a length pass. The text is valid UTF-8. Strings without escapes are slices of it.
+// scanner reads the little JSON of a header: objects, strings and lists of natural numbers. It does not recurse, so no
+// header can be nested too deep. encoding/json would let duplicate keys, lone surrogates and 1e3 as a length pass. The
+// text is valid UTF-8. Strings without escapes are slices of it.
 type scanner struct {
 	text string
 	at   int
@@ -36,10 +36,10 @@ func (s *scanner) peek() byte {
 
 func (s *scanner) fail(want string) error {
 	if s.at >= len(s.text) {
-		return fmt.Errorf("the header breaks off at byte %d, where %s should follow", s.at, want)
+		return fmt.Errorf("the header ends at byte %d, where %s should follow", s.at, want)
 	}
 	r, _ := utf8.DecodeRuneInString(s.text[s.at:])
-	return fmt.Errorf("the header has %q at byte %d, where %s should stand", r, s.at, want)
+	return fmt.Errorf("the header has %q at byte %d instead of %s", r, s.at, want)
 }
 
 func (s *scanner) expect(c byte, want string) error {
@@ -50,7 +50,7 @@ func (s *scanner) expect(c byte, want string) error {
 	return nil
 }
 
-// object reads an object and calls value after each key, to read what belongs to it.
+// object reads an object and calls value after each key to read that key's value.
 func (s *scanner) object(value func(key string) error) error {
 	if err := s.expect('{', "an object"); err != nil {
 		return err

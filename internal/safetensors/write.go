@@ -22,9 +22,9 @@ type Tensor struct {
 	Data  []byte
 }
 
-// Write writes a file. The order of tensors does not matter: they are laid out as the reference does it, larger
-// elements first (so that each is aligned), then by name, and the header's keys are sorted. Equal content gives equal
-// bytes, the same as Python's safetensors writes.
+// Write writes a file. The order of tensors does not matter. As in the reference, larger elements come first (so that
+// each is aligned), then names in order, and the header's keys are sorted. Equal content gives equal bytes, the same as
+// those of Python's safetensors.
 func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	order := slices.Clone(tensors)
 	slices.SortFunc(order, func(a, b Tensor) int {
@@ -56,7 +56,7 @@ var ranks = []DType{Bool, U8, I8, I16, F16, BF16, I32, F32, F64, I64}
 
 func (d DType) rank() int { return slices.Index(ranks, d) }
 
-// describe returns the header of tensors that are already in order, padded with spaces to a multiple of 8 bytes.
+// describe returns the header of tensors in order, padded with spaces to a multiple of 8 bytes.
 func describe(order []Tensor, metadata map[string]string) (string, error) {
 	var b strings.Builder
 	b.WriteByte('{')
@@ -104,7 +104,7 @@ func describe(order []Tensor, metadata map[string]string) (string, error) {
 	return b.String(), nil
 }
 
-// check refuses a tensor that could not be read back. names holds those before it.
+// check refuses a tensor that could not be read back. names holds the names before it.
 func (t Tensor) check(names map[string]bool) error {
 	switch {
 	case t.Name == metadataKey:

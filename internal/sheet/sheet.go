@@ -15,10 +15,11 @@ import (
 
 const (
 	Gap     = 4  // pixels between the pictures of a sheet
-	visible = 96 // pixels that the side of a picture has at least: smaller views are drawn several times as large
+	visible = 96 // least side of a picture in pixels: smaller views are enlarged by a whole factor
 )
 
-// New is a sheet for pictures of a side, and what puts one into its place; after is added behind the first column.
+// New returns a sheet for pictures of the given side, and a function that puts a picture into its place. after is extra
+// space behind the first column.
 func New(rows, columns, side, after int) (*image.RGBA, func(row, column int, img *augment.Image)) {
 	cell := side * ((visible + side - 1) / side)
 	sheet := image.NewRGBA(image.Rect(0, 0, columns*(cell+Gap)+Gap+after, rows*(cell+Gap)+Gap))
@@ -30,7 +31,7 @@ func New(rows, columns, side, after int) (*image.RGBA, func(row, column int, img
 		}
 		w, h := img.W*cell/max(img.W, img.H), img.H*cell/max(img.W, img.H)
 		x, y = x+(cell-w)/2, y+(cell-h)/2
-		scaler := xdraw.Interpolator(xdraw.NearestNeighbor) // enlarged, the pixels are to be seen
+		scaler := xdraw.Interpolator(xdraw.NearestNeighbor) // enlarged, the single pixels should be visible
 		if w < img.W {
 			scaler = xdraw.CatmullRom
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package spelling finds what somebody who mistyped a name meant.
+// Package spelling finds the intended name for a mistyped one.
 package spelling
 
 import (
@@ -9,8 +9,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Nearest is the candidate with the smallest edit distance to name, capitals aside, the first of equals, or "" without
-// candidates. It is what an error about an unknown key, method or flag suggests.
+// Nearest returns the candidate with the smallest edit distance to name, ignoring case: the first of equals, or ""
+// without candidates. Errors about an unknown key, method or flag suggest it.
 func Nearest(name string, candidates []string) string {
 	best, distance := "", -1
 	for _, c := range candidates {

@@ -4,7 +4,7 @@
 //
 // A file is a sequence of TFRecords: the length (uint64), its masked CRC-32C, the bytes, their masked CRC-32C, all
 // little-endian (tensorflow/core/lib/io/record_writer.h). The bytes are an Event of tensorflow/core/util/event.proto.
-// Only what scalars need of that message is written, field by field.
+// Only the fields that scalars need are written.
 package tfevents
 
 import (
@@ -38,18 +38,18 @@ const (
 
 // A Scalar is one value of one step.
 type Scalar struct {
-	Tag   string // "loss"; TensorBoard groups tags by what precedes the first slash
+	Tag   string // "loss"; TensorBoard groups tags by the part before the first slash
 	Value float32
 }
 
-// Writer writes the events of one file. Each is one Write of the io.Writer beneath.
+// Writer writes the events of one file, each by one Write of its io.Writer.
 type Writer struct {
 	w   io.Writer
 	now func() time.Time
 }
 
-// NewWriter begins a file. With purge >= 0 TensorBoard forgets what earlier files of the folder say of step purge and
-// later ones.
+// NewWriter begins a file. With purge >= 0 TensorBoard drops the values of step purge and later ones from earlier files
+// of the folder.
 func NewWriter(w io.Writer, purge int) (*Writer, error) {
 	return newWriter(w, purge, time.Now)
 }
@@ -69,7 +69,7 @@ func newWriter(w io.Writer, purge int, now func() time.Time) (*Writer, error) {
 	return t, t.event(purge, protowire.AppendBytes(body, session))
 }
 
-// Scalars writes values of one step, in the order of their tags. None is no event.
+// Scalars writes values of one step, in the order of their tags. Without values it writes no event.
 func (t *Writer) Scalars(step int, scalars []Scalar) error {
 	if len(scalars) == 0 {
 		return nil
@@ -88,7 +88,7 @@ func (t *Writer) Scalars(step int, scalars []Scalar) error {
 	return t.event(step, protowire.AppendBytes(body, summary))
 }
 
-// event writes one event whose other fields are in body.
+// event writes one event with the other fields in body.
 func (t *Writer) event(step int, body []byte) error {
 	seconds := float64(t.now().UnixNano()) / 1e9
 	e := protowire.AppendTag(nil, eventWallTime, protowire.Fixed64Type)
@@ -111,7 +111,7 @@ func record(data []byte) []byte {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// masked is the CRC-32C rotated right by 15 bits plus a constant, so that the checksum of data that holds checksums
+// masked is the CRC-32C rotated right by 15 bits plus a constant, so that the checksum of data with checksums in it
 // stays a good one.
 func masked(b []byte) uint32 {
 	c := crc32.Checksum(b, castagnoli)
@@ -120,8 +120,8 @@ func masked(b []byte) uint32 {
 
 const prefix = "events.out.tfevents."
 
-// NextName is a name for a new event file in a folder with files of these names. TensorBoard reads them in the order of
-// their names, which begin with the time: the new one comes last even when the clock was set back.
+// NextName returns a name for a new event file in a folder with files of these names. TensorBoard reads files in the
+// order of their names, which begin with the time; the new name comes last even if the clock was set back.
 func NextName(names []string) string {
 	return nextName(names, time.Now())
 }

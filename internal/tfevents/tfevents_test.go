@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestGolden compares with a file whose tags, steps and values TensorBoard 2.21.0's EventAccumulator reads as they are
-// written here, and after whose start (purge 3) it drops steps 3 and later of a file before it.
+// TestGolden compares with a file whose tags, steps and values TensorBoard 2.21.0's EventAccumulator reads as written
+// here. Because of its start (purge 3), it drops steps 3 and later of a file before it.
 func TestGolden(t *testing.T) {
 	var b bytes.Buffer
 	clock := func() time.Time { return time.Unix(1700000000, 250_000_000) }

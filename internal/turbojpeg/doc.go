@@ -2,14 +2,13 @@
 
 // Package turbojpeg decodes JPEG with libjpeg-turbo, opened at run time.
 //
-// Nothing of the library is needed to build: its functions are looked up by name in the shared library of the
-// TurboJPEG API 2.0 or newer. The library is the one that $LIBTURBOJPEG names, else the one beside the program or in
-// bin/ (make setup puts it there), else the system's (Debian and Ubuntu: libturbojpeg0; Homebrew: jpeg-turbo). Decoding
-// uses the accurate integer DCT and the smooth chroma upsampling, which are also Pillow's settings, so that the pixels
-// equal Pillow's to the bit.
+// The library is not needed to build: its functions are looked up by name in the shared library of the TurboJPEG API
+// 2.0 or newer. The library is the one that $LIBTURBOJPEG names, else the one beside the program or in bin/ (make setup
+// puts it there), else the system's (Debian and Ubuntu: libturbojpeg0; Homebrew: jpeg-turbo). Decoding uses Pillow's
+// settings, the accurate integer DCT and the smooth chroma upsampling, so that the pixels equal Pillow's exactly.
 //
-// Without cgo, on a system that has no dlopen, or where the library is not installed, Available returns an error that
-// says so, and the caller decodes by other means.
+// Without cgo, on a system without dlopen, or if the library is not installed, Available returns an error that says so,
+// and the caller decodes by other means.
 package turbojpeg
 
 import (
@@ -29,7 +28,7 @@ type Image struct {
 
 func checkSize(w, h, maxPixels int) error {
 	if w <= 0 || h <= 0 {
-		return fmt.Errorf("JPEG header says %dx%d pixels", w, h)
+		return fmt.Errorf("the JPEG header says %dx%d pixels", w, h)
 	}
 	if maxPixels > 0 && w > maxPixels/h {
 		return fmt.Errorf("%dx%d pixels, more than the limit of %d: %w", w, h, maxPixels, ErrTooLarge)

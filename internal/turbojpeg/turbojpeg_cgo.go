@@ -16,7 +16,7 @@ typedef int (*header_function)(void *, const unsigned char *, unsigned long, int
 typedef int (*decompress_function)(void *, const unsigned char *, unsigned long, unsigned char *, int, int, int, int,
                                    int);
 
-// The functions of the TurboJPEG API 2.x used here, with the types its manual gives them.
+// The functions of the TurboJPEG API 2.x used here, with the types of its manual.
 static struct {
 	void *(*init)(void);
 	header_function header;
@@ -26,7 +26,7 @@ static struct {
 	int (*destroy)(void *);
 } api;
 
-// plx_open loads the library called name. It returns NULL, or why it could not, for the caller to free.
+// plx_open loads the library called name. It returns NULL, or what went wrong, for the caller to free.
 static char *plx_open(const char *name, char *path, int path_size) {
 	void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (lib == NULL) {
@@ -51,8 +51,8 @@ static char *plx_open(const char *name, char *path, int path_size) {
 static void *plx_new(void) { return api.init(); }
 static void plx_free(void *h) { api.destroy(h); }
 
-// plx_fail copies the handle's message. It returns 1 for a warning (the picture is complete as far as it goes) and 2
-// for an error.
+// plx_fail copies the handle's message. It returns 1 for a warning (the picture is there, as far as the file goes) and
+// 2 for an error.
 static int plx_fail(void *h, char *msg, int msg_size) {
 	snprintf(msg, msg_size, "%s", api.message(h));
 	return api.code(h) == 0 ? 1 : 2;
@@ -108,7 +108,7 @@ var library struct {
 	path string
 }
 
-// libraryNames lists what to open, the first that exists: a path is a file, a bare name is looked up by the system.
+// libraryNames lists the libraries to try, in order. A path is a file; the system looks up a bare name.
 func libraryNames() []string {
 	if given := os.Getenv("LIBTURBOJPEG"); given != "" {
 		return []string{given}
@@ -154,7 +154,8 @@ func open(name string) (path string, err error) {
 	return C.GoString(&buffer[0]), nil
 }
 
-// Available opens the library at the first call and returns nil, or why it cannot be used. Safe for concurrent use.
+// Available opens the library at the first call and returns nil, or why the library cannot be used. Safe for concurrent
+// use.
 func Available() error {
 	library.Do(load)
 	return library.err
@@ -162,8 +163,8 @@ func Available() error {
 
 var versionText = regexp.MustCompile(`libjpeg-turbo version (\d+(?:\.\d+)+)`)
 
-// Version is the library's version, such as "2.1.5", or "" where it cannot be told. The API has no call for it: the
-// text is looked for in the library's file.
+// Version returns the library's version, such as "2.1.5", or "" if it is unknown. The API has no call for it, so
+// Version looks for the text in the library's file.
 func Version() string {
 	if Available() != nil {
 		return ""
@@ -212,9 +213,9 @@ func putHandle(h unsafe.Pointer) {
 	}
 }
 
-// Decode decodes a whole JPEG file. The size in its header is checked against maxPixels (0 = no limit) before any
-// memory is taken for pixels. Data that is cut short or damaged is an error even where the library would fill the gap
-// with grey, as Pillow has it. Safe for concurrent use.
+// Decode decodes a whole JPEG file. It checks the size in the header against maxPixels (0 = no limit) before it takes
+// memory for pixels. As in Pillow, data that is cut short or damaged is an error even if the library would fill the gap
+// with grey. Safe for concurrent use.
 func Decode(data []byte, maxPixels int) (Image, error) {
 	if err := Available(); err != nil {
 		return Image{}, err
@@ -226,8 +227,8 @@ func Decode(data []byte, maxPixels int) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	// After a failure the library may leave a decompressor in the middle of a segment, and the next image would fail
-	// in it: only a handle that has done all its work is kept.
+	// After a failure the library may leave a decompressor in the middle of a segment, where the next image would fail:
+	// only a handle that finished its work is kept.
 	sound := false
 	defer func() {
 		if sound {
@@ -261,8 +262,8 @@ func Decode(data []byte, maxPixels int) (Image, error) {
 	return img, nil
 }
 
-// harmless tells the warnings after which every pixel is still right. The library keeps only the first warning, so a
-// file that has one of these must also be seen to end: its last scan is followed by an end-of-image marker.
+// harmless reports whether every pixel is right in spite of the warning. The library keeps only the first warning, so a
+// file with a harmless one must also end properly: an end-of-image marker follows its last scan.
 func harmless(text string, data []byte) bool {
 	switch {
 	case strings.Contains(text, "extraneous bytes before marker"),

@@ -6,12 +6,12 @@ package turbojpeg
 
 import "errors"
 
-var errNotBuilt = errors.New("libturbojpeg: this program was built without cgo, which is needed to open it")
+var errNotBuilt = errors.New("libturbojpeg: this program was built without cgo, which it needs to open the library")
 
 // Available returns why the library cannot be used: this build has no cgo.
 func Available() error { return errNotBuilt }
 
-// Version is empty: this build cannot open the library.
+// Version returns "": this build cannot open the library.
 func Version() string { return "" }
 
 // Decode always returns Available's error in this build.

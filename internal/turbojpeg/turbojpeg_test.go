@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// sample is a JPEG of one grey, which every decoder gets exactly.
+// sample is a JPEG of one grey, which every decoder decodes exactly.
 func sample(t *testing.T, w, h int) []byte {
 	t.Helper()
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
