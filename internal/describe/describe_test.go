@@ -60,7 +60,7 @@ func TestFields(t *testing.T) {
 		t.Errorf("fields are %q, the config's keys %q", settable, want)
 	}
 	if f := byName["projector.widths"]; f.Default != "[2048, 128]" ||
-		!strings.HasPrefix(f.Comment, "of every layer's output") {
+		!strings.HasPrefix(f.Comment, "output width of every layer") {
 		t.Errorf("projector.widths is %+v", f)
 	}
 	if f, ok := byName["projector"]; !ok || f.Default != "" || !strings.HasPrefix(f.Comment, "g;") {
