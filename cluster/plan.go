@@ -250,7 +250,7 @@ func ofStage(path string) (stage, rest string, err error) {
 		}
 	}
 	section, _, _ := strings.Cut(path, ".")
-	if slices.Contains([]string{"method", "augment", "optim"}, section) {
+	if slices.Contains([]string{"method", "variant", "augment", "optim"}, section) {
 		return "", "", fmt.Errorf("%s differs between stages: name the stage, --set %s.%s=..., or with %s or %s",
 			path, report.Pretext, path, report.Clustering, report.SelfLabel)
 	}

@@ -25,20 +25,43 @@ type addition struct {
 	value  string // of older runs
 }
 
-// alias is the old name of a key. It goes on working in files, in --set and in the configs of runs, except in a config that
-// has a key of that name: another method's hyperparameter.
+// alias is the old name of a key, or of a section with all its keys. It goes on working in files, in --set and in the
+// configs of runs, except in a config that has a key of that name: another method's hyperparameter.
 type alias struct {
 	old, new string            // paths; the same where only values have new names
 	values   map[string]string // from old to new ones, where these differ; "TEXT *" stands for TEXT and whatever follows it
+	methods  []string          // that had the key; empty: a key of all
 }
 
 // keys is the history of the keys.
 var keys = history{
-	format: 1,
-	aliases: []alias{
-		{"data.decoder", "data.decoder", map[string]string{
-			"libturbojpeg *": "turbojpeg", "libjpeg-turbo *": "turbojpeg", "Go image/jpeg *": "go", "image/jpeg *": "go"}},
+	format: 2,
+	added: []addition{
+		{"variant.untied", 2, "false"},
+		{"variant.asymmetric.stop_gradient", 2, "false"},
+		{"variant.asymmetric.predictor_mode", 2, "none"},
+		{"variant.asymmetric.predictor.widths", 2, "[8192, 8192]"},
+		{"variant.asymmetric.predictor.batch_norm", 2, "true"},
+		{"variant.asymmetric.predictor.output_norm", 2, "false"},
+		{"variant.asymmetric.predictor.output_affine", 2, "false"},
+		{"variant.asymmetric.predictor.norm", 2, "batch"},
 	},
+	aliases: []alias{
+		{old: "data.decoder", new: "data.decoder", values: map[string]string{
+			"libturbojpeg *": "turbojpeg", "libjpeg-turbo *": "turbojpeg", "Go image/jpeg *": "go", "image/jpeg *": "go"}},
+		{old: "method.shared_weights", new: "variant.untied", values: opposite, methods: []string{"simclr", "vicreg", "barlowtwins"}},
+		{old: "method.stop_gradient", new: "variant.asymmetric.stop_gradient", methods: []string{"barlowtwins"}},
+		{old: "method.predictor_mode", new: "variant.asymmetric.predictor_mode", methods: []string{"barlowtwins"}},
+		{old: "method.predictor", new: "variant.asymmetric.predictor", methods: []string{"barlowtwins"}},
+	},
+}
+
+// opposite are the values of a switch that has become its contrary.
+var opposite = map[string]string{"true": "false", "false": "true"}
+
+// of says whether the config of a method had the alias.
+func (a alias) of(method string) bool {
+	return len(a.methods) == 0 || slices.Contains(a.methods, method)
 }
 
 // value is the new name of an old value.
@@ -51,13 +74,15 @@ func (a alias) value(old string) string {
 	return old
 }
 
-// Original is a setting as the oldest format had it: what a name or a hash that was made from settings must go on using.
-func Original(path, value string) (oldPath, oldValue string) {
+// Original is a setting of a method as the oldest format had it: what a name or a hash that was made from settings must go
+// on using.
+func Original(method, path, value string) (oldPath, oldValue string) {
 	for _, a := range slices.Backward(keys.aliases) {
-		if a.new != path {
+		rest, ok := strings.CutPrefix(path, a.new)
+		if !ok || rest != "" && rest[0] != '.' || !a.of(method) {
 			continue
 		}
-		path = a.old
+		path = a.old + rest
 		for from, to := range a.values {
 			if to == value && !strings.HasSuffix(from, " *") {
 				value = from
@@ -86,15 +111,20 @@ func older(path string, format int) (value string, ok bool) {
 // renamed gives the old keys and values beneath the mapping at the top of a config their new names. It says whether
 // there were any. root is the config that top is to be read into.
 func renamed(root *node, top *yaml.Node) (found bool, err error) {
+	method := methodNamed(root, top)
 	for _, a := range keys.aliases {
 		path := strings.Split(a.old, ".")
 		section, at := lookup(top, path)
-		if section == nil || a.old != a.new && (root.holds(a.old) || !root.holds(a.new)) {
+		if section == nil || !a.of(method) || a.old != a.new && (root.holds(a.old) || !root.holds(a.new)) {
 			continue
 		}
 		key, value := section.Content[at], section.Content[at+1]
 		if value.Kind == yaml.ScalarNode && len(a.values) > 0 {
-			if to := a.value(value.Value); to != value.Value {
+			old := value.Value
+			if value.ShortTag() == "!!bool" {
+				old = strings.ToLower(old) // YAML has True and TRUE, too
+			}
+			if to := a.value(old); to != old {
 				value.Value, value.Tag, value.Style = to, "", 0
 				found = true
 			}
@@ -110,6 +140,17 @@ func renamed(root *node, top *yaml.Node) (found bool, err error) {
 		found = true
 	}
 	return found, nil
+}
+
+// methodNamed is the method that a config is of, or that the mapping at its top names.
+func methodNamed(root *node, top *yaml.Node) string {
+	if named, err := root.find(root, "method.name"); err == nil && named[0].value.String() != "" {
+		return named[0].value.String()
+	}
+	if section, at := lookup(top, []string{"method", "name"}); section != nil {
+		return section.Content[at+1].Value
+	}
+	return ""
 }
 
 // lookup is the mapping beneath top that holds the last key of path, and where in its Content; nil when there is none.

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ func later(t *testing.T, h history) {
 // A config of format 1 lacks what format 2 has added, which then is what older runs did.
 func TestLoadFillsInWhatItsFormatLacks(t *testing.T) {
 	whole := encoded(t, example(t))
+	whole = strings.Replace(whole, "format: 2", "format: 1", 1)
 	older := strings.Replace(whole, ", hue: 0.1}", "}", 1)
 	older = strings.Replace(older, "  log_every: 10", "  #", 1)
 	later(t, history{format: 2, added: []addition{
@@ -46,9 +48,9 @@ func TestLoadFillsInWhatItsFormatLacks(t *testing.T) {
 func TestAliases(t *testing.T) {
 	whole := encoded(t, example(t))
 	later(t, history{format: 2, aliases: []alias{
-		{"method.keep_grad", "method.stop_grad", map[string]string{"false": "true", "true": "false"}},
-		{"method.end", "method.ema.end", nil}, {"optim.rate", "optim.base_rate", nil}, {"method.gone", "method.away", nil},
-		{"optim.speed", "optim.base_rate", nil},
+		{old: "method.keep_grad", new: "method.stop_grad", values: opposite},
+		{old: "method.end", new: "method.ema.end"}, {old: "optim.rate", new: "optim.base_rate"}, {old: "method.gone", new: "method.away"},
+		{old: "optim.speed", new: "optim.base_rate"},
 	}})
 	// In the config of a run.
 	older := strings.Replace(whole, "  stop_grad: true ", "  keep_grad: true ", 1)
@@ -92,8 +94,58 @@ func TestAliases(t *testing.T) {
 	for _, c := range [][4]string{
 		{"method.stop_grad", "true", "method.keep_grad", "false"}, {"method.ema.end", "0.5", "method.end", "0.5"}, {"seed", "1", "seed", "1"},
 	} {
-		if path, value := Original(c[0], c[1]); path != c[2] || value != c[3] {
+		if path, value := Original("contrast", c[0], c[1]); path != c[2] || value != c[3] {
 			t.Errorf("%s=%s was %s=%s, want %s=%s", c[0], c[1], path, value, c[2], c[3])
+		}
+	}
+}
+
+// twins has a hyperparameter of a name that another method's had once.
+type twins struct {
+	Projector    []int
+	StopGradient bool
+}
+
+// What a run of format 1 had as hyperparameters of a method is a variant; a method that has such a hyperparameter keeps it.
+func TestVariantsWereHyperparameters(t *testing.T) {
+	read := func(name string, fields any, text string) (*Layered, error) {
+		c := Default()
+		c.Method = MethodConfig{name, fields}
+		l, err := New(&c)
+		must(t, err)
+		return l, l.Merge([]byte(text), "f.yaml")
+	}
+	type projector struct{ Projector []int }
+	const old = "format: 1\nmethod:\n  shared_weights: False\n  stop_gradient: true\n  predictor_mode: fixed\n  predictor: {widths: [3, 4], norm: group}\n"
+	l, err := read("barlowtwins", new(projector), old)
+	must(t, err)
+	want := Variant{Untied: true, Asymmetric: Asymmetric{
+		StopGradient: true, PredictorMode: "fixed", Predictor: Head{Widths: []int{3, 4}, BatchNorm: true, Norm: "group"},
+	}}
+	if !reflect.DeepEqual(l.Variant, want) || l.Sources["variant.untied"] != "config f.yaml:3" {
+		t.Errorf("read %+v with the sources %v", l.Variant, l.Sources)
+	}
+	must(t, l.Set("method.predictor.widths", "[5]", "--set"))
+	must(t, l.Set("method.shared_weights", "true", "--set"))
+	if l.Variant.Untied || !reflect.DeepEqual(l.Variant.Asymmetric.Predictor.Widths, []int{5}) {
+		t.Errorf("set %+v", l.Variant)
+	}
+	_, err = read("vicreg", new(projector), "method: {stop_gradient: true}")
+	wantError(t, err, "f.yaml:1: unknown key method.stop_gradient: did you mean variant.asymmetric.stop_gradient?")
+	l, err = read("barlowtwins", new(twins), "method: {stop_gradient: true}")
+	must(t, err)
+	if !l.Method.Fields.(*twins).StopGradient || l.Variant.Asymmetric.StopGradient {
+		t.Error("a method's own hyperparameter is taken for the old name of a variant")
+	}
+	for _, c := range [][5]string{
+		{"barlowtwins", "variant.untied", "true", "method.shared_weights", "false"},
+		{"barlowtwins", "variant.asymmetric.predictor.widths", "[3]", "method.predictor.widths", "[3]"},
+		{"barlowtwins", "variant.asymmetric.predictor_mode", "fixed", "method.predictor_mode", "fixed"},
+		{"simsiam", "variant.asymmetric.stop_gradient", "true", "variant.asymmetric.stop_gradient", "true"},
+		{"simsiam", "variant.untied", "true", "variant.untied", "true"},
+	} {
+		if path, value := Original(c[0], c[1], c[2]); path != c[3] || value != c[4] {
+			t.Errorf("%s: %s=%s was %s=%s, want %s=%s", c[0], c[1], c[2], path, value, c[3], c[4])
 		}
 	}
 }

@@ -10,6 +10,7 @@ import "github.com/parallax-ssl/parallax/augment"
 type Config struct {
 	Seed     uint64 // all randomness is a function of it, the step or epoch, and the image
 	Method   MethodConfig
+	Variant  Variant
 	Data     Data
 	Backbone Backbone
 	Augment  []augment.Recipe // one recipe per view, in the method's order
@@ -127,7 +128,10 @@ const (
 // default (the method, the data) is empty, what is detected is zero. The optimiser's constants are PyTorch's.
 func Default() Config {
 	return Config{
-		Seed:     1,
+		Seed: 1,
+		Variant: Variant{Asymmetric: Asymmetric{
+			PredictorMode: "none", Predictor: Head{Widths: []int{8192, 8192}, BatchNorm: true, Norm: "batch"},
+		}},
 		Data:     Data{Labels: "none"},
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,

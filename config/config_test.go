@@ -199,7 +199,7 @@ func TestSetChangesOneViewOfASharedRecipe(t *testing.T) {
 func TestSetErrors(t *testing.T) {
 	for _, c := range []struct{ path, value, want string }{
 		{"optim.base_rat", "1", "--set: unknown key optim.base_rat: did you mean optim.base_rate? optim holds: name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate"},
-		{"optimm.rate", "1", "--set: unknown key optimm: did you mean optim? the config holds: seed, method, data, backbone, augment, optim, train, probe, engine"},
+		{"optimm.rate", "1", "--set: unknown key optimm: did you mean optim? the config holds: seed, method, variant, data, backbone, augment, optim, train, probe, engine"},
 		{"stop_grad", "1", "--set: unknown key stop_grad: did you mean method.stop_grad?"},
 		{"method.ema.strt", "1", "--set: unknown key method.ema.strt: did you mean method.ema.start? method.ema holds: start, end"},
 		{"seed.x", "1", "--set: unknown key seed.x: seed is a single value"},
@@ -270,7 +270,7 @@ func TestMergeErrors(t *testing.T) {
 		"train: &a {batch: 1}\nprobe: *a\n": "f.yaml: line 2: aliases (*a) are not read: write the value out",
 		"- a\n":                             "f.yaml:1: a config is a mapping of sections, this is a list of 1",
 		"train.batch: 3\n":                  `f.yaml:1: key "train.batch": nest the keys, one section per line`,
-		"format: 2\n":                       `f.yaml:1: the config has format "2", this parallax reads 1: use the parallax that wrote it`,
+		"format: 3\n":                       `f.yaml:1: the config has format "3", this parallax reads 1 to 2: use the parallax that wrote it`,
 		"method: {name: byol}":              `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
 		"augment:\n- - solarise: {p: 1}\n":  `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout`,
 		"augment:\n- - solarize: {p: 1}\n":  "f.yaml:2: augment.0.solarize lacks threshold: a recipe in a list gives every field of its ops",
@@ -288,7 +288,7 @@ func TestLoadErrors(t *testing.T) {
 	whole := encoded(t, example(t))
 	_, err := Load([]byte(strings.Replace(whole, "  log_every: ", "  #", 1)), new(contrast))
 	wantError(t, err, "reading config.yaml: it lacks train.log_every: a run's config holds every value"+otherVersion)
-	_, err = Load([]byte(strings.Replace(whole, "format: 1", "", 1)), new(contrast))
+	_, err = Load([]byte(strings.Replace(whole, "format: 2", "", 1)), new(contrast))
 	wantError(t, err, "reading config.yaml: it lacks format: a run's config holds every value"+otherVersion)
 	_, err = Load([]byte(whole), nil)
 	if err == nil || !strings.Contains(err.Error(), "unknown key method.temperature") {

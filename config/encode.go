@@ -13,6 +13,7 @@ import (
 // The line above each section of the file.
 var sectionComments = map[string]string{
 	"method":   "The method and its hyperparameters.",
+	"variant":  "What an experiment changes around the method.",
 	"data":     "The images and how they are read.",
 	"backbone": "The network that is trained and exported.",
 	"augment":  "One recipe per view, its ops in order.",

@@ -30,6 +30,9 @@ func (c *Config) Validate() error {
 		}
 	}
 	hold(c.Method.Name != "", "method.name", `""`, "a method: choose with --method NAME")
+	if mode := c.Variant.Asymmetric.PredictorMode; mode != "" {
+		oneOf("variant.asymmetric.predictor_mode", mode, "none", "trained", "fixed")
+	}
 	hold(c.Data.Path != "", "data.path", `""`, "a folder or file of images: --data PATH")
 	hold(c.Data.Size >= 8 && c.Data.Size <= 4096, "data.size", c.Data.Size, "8 to 4096 pixels")
 	hold(c.Data.Images >= 0, "data.images", c.Data.Images, "0 or more")

@@ -11,6 +11,7 @@ import (
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -30,6 +31,9 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 	m := entry.New()
 	c, err := config.Load(text, m)
 	if err != nil {
+		return err
+	}
+	if m, err = variant.Wrap(m, c.Config); err != nil {
 		return err
 	}
 	saved, err := newest(dir, name)

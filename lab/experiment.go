@@ -47,7 +47,7 @@ func (a Arm) Key() string {
 	parts := []string{a.Method, fmt.Sprint(a.RelativeLength())}
 	for _, setting := range a.Set {
 		if path, value, ok := strings.Cut(setting, "="); ok {
-			path, value = config.Original(path, value) // so that a renamed key loses no finished run
+			path, value = config.Original(a.Method, path, value) // so that a renamed key loses no finished run
 			setting = path + "=" + value
 		}
 		parts = append(parts, setting)

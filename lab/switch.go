@@ -18,6 +18,8 @@ var Switches = []string{
 // switchOf maps settings to switches by a prefix of the key. The first prefix that matches counts.
 var switchOf = []struct{ prefix, is string }{
 	{"method.stop_gradient", "stop-gradient"},
+	{"variant.asymmetric.stop_gradient", "stop-gradient"},
+	{"variant.asymmetric.predictor", "predictor"},
 	{"method.predictor.norm", "batch norm"},
 	{"method.predictor.batch_norm", "batch norm"},
 	{"method.predictor.output_norm", "batch norm"},

@@ -40,16 +40,7 @@ type BarlowTwins struct {
 	ViewCount  int         // more than 2: the mean over all pairs
 	Projector  nn.MLP      // the paper's three layers; the official last one has no bias, which centring takes away anyhow
 
-	// What breaks the symmetry, in experiments alone (table 6): nothing does in the method.
-	StopGradient  bool           // the later view of a pair gets no gradient
-	PredictorMode part.Predictor // none; trained, on the earlier view of a pair; fixed at its initialisation
-	Predictor     nn.MLP         // two layers, batch norm on the hidden one
-	// one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table
-	// 5)
-	SharedWeights bool
-
-	branches  part.Branches
-	predictor nn.Layer
+	encoder parallax.Encoder
 }
 
 // Correlation says by which standard deviation Barlow Twins divides: biased, with ε = 1e-5 (batch norm, as in the
@@ -66,10 +57,6 @@ func NewBarlowTwins() *BarlowTwins {
 		Deviation:  "biased",
 		ViewCount:  2,
 		Projector:  nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
-
-		PredictorMode: "none",
-		Predictor:     nn.MLP{Widths: []int{8192, 8192}, BatchNorm: true},
-		SharedWeights: true,
 	}
 }
 
@@ -82,7 +69,6 @@ func (m *BarlowTwins) Validate() error {
 		part.OneOf("deviation", m.Deviation, "biased", "unbiased"),
 		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
-		part.Matching(m.PredictorMode, m.Predictor, m.Projector),
 	)
 }
 
@@ -92,35 +78,20 @@ func (m *BarlowTwins) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, one, other)
 }
 
-// Build makes the encoder, or one for each branch, and the predictor where there is one.
+// Build makes the encoder.
 func (m *BarlowTwins) Build(b *parallax.Build) parallax.Encoder {
-	m.branches = part.NewBranches(b, m.Projector, m.SharedWeights)
-	m.predictor = part.NewPredictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	return part.Predicting(m.branches.Encoder, m.predictor, m.PredictorMode)
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
+	return m.encoder
 }
 
-// Forward returns z of every view, and with a predictor then p of every view.
-func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor {
-	z := m.branches.Embed(s.Views)
-	if m.PredictorMode == "none" {
-		return z
-	}
-	return append(z, parallax.Each(m.predictor, z)...)
-}
+// Forward returns z of every view.
+func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is equation 1. The official code once scaled it, which under LARS mattered to the biases and norms alone: commit
 // 046eec3 of facebookresearch/barlowtwins gives these a learning rate of their own instead.
 func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z = part.Gather(s, z)
-	p := z
-	if m.PredictorMode != "none" {
-		z, p = part.Halves(z)
-	}
 	var on, off []torch.Tensor
-	total := part.Directions(p, z, false, func(a, b torch.Tensor) torch.Tensor {
-		if m.StopGradient {
-			b = b.Detach()
-		}
+	total := part.Pairwise(part.Gather(s, z), func(a, b torch.Tensor) torch.Tensor {
 		c := m.CrossCorrelation(a, b)
 		i := len(on)
 		on = append(on, c.Diagonal().Shift(-1).Square().Sum()) // Σᵢ (1 - Cᵢᵢ)²
@@ -154,7 +125,7 @@ func (m *BarlowTwins) standardized(z torch.Tensor) torch.Tensor {
 // Collapsed is every feature's (1 - 0)², since nothing correlates with a constant; without centring all correlations
 // are 1 or -1.
 func (m *BarlowTwins) Collapsed(int) parallax.Collapsed {
-	d := float64(m.Projector.Out(m.branches.Features))
+	d := float64(m.Projector.Out(m.encoder.Features))
 	loss := m.OnDiagonal * d
 	if !m.Centring {
 		loss = m.Lambda * d * (d - 1)

@@ -50,7 +50,7 @@ func TestCollapsed(t *testing.T) {
 	for _, s := range subjects() {
 		t.Run(s.name, func(t *testing.T) {
 			with(t, s.new(), torch.F64, collapsedBatch, func(b built) {
-				m, ok := b.Method.(parallax.Collapser)
+				m, ok := parallax.As[parallax.Collapser](b.Method)
 				if !ok {
 					t.Error("it does not say what it is like when it has collapsed")
 					return
@@ -109,7 +109,7 @@ func TestCollapsedLevels(t *testing.T) {
 func TestAssign(t *testing.T) {
 	for _, s := range subjects() {
 		with(t, s.new(), torch.F64, 4, func(b built) {
-			m, ok := b.Method.(parallax.Assigner)
+			m, ok := parallax.As[parallax.Assigner](b.Method)
 			if !ok {
 				return
 			}

@@ -92,22 +92,23 @@ func TestPredictorOfAnotherWidth(t *testing.T) {
 	}
 }
 
-// Branches that share no weights have starts of their own, learn both, and the first is evaluated; shared, there is no
-// second.
-func TestBranches(t *testing.T) {
+// Networks that share no weights have starts of their own, learn both, and the first is evaluated; without the variant
+// there is no second.
+func TestUntied(t *testing.T) {
 	for _, name := range []string{"simclr", "barlowtwins", "vicreg"} {
-		for _, shared := range []bool{true, false} {
+		for _, apart := range []bool{true, false} {
 			e, err := method.Find(name)
 			if err != nil {
 				t.Fatal(err)
 			}
 			m := shrink(e.New())
-			reflect.ValueOf(m).Elem().FieldByName("SharedWeights").SetBool(shared)
-			with(t, m, torch.F64, 6, func(b built) {
+			c := small(name, m)
+			c.Variant.Untied = apart
+			with(t, wrap(m, &c), torch.F64, 6, func(b built) {
 				b.loss(b.step(0, 6, 1)).Backward()
 				first, second := b.params.Sub("backbone"), b.params.Sub("second").Trainable()
-				if want := len(b.params.Trainable()); shared && len(second) > 0 || !shared && 2*len(second) != want {
-					t.Errorf("%s, shared %v: %d of %d tensors are of a second network", name, shared, len(second), want)
+				if want := len(b.params.Trainable()); !apart && len(second) > 0 || apart && 2*len(second) != want {
+					t.Errorf("%s, untied %v: %d of %d tensors are of a second network", name, apart, len(second), want)
 				}
 				if at := b.encoder.Params.Prefix(); at != first.Prefix() {
 					t.Errorf("%s: what is evaluated is at %q", name, at)

@@ -153,8 +153,8 @@ func TestSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := shrink(e.New())
-			c := config.Default()
-			c.Method = config.MethodConfig{Name: name, Fields: m}
+			c := small(name, m)
+			usual := fields(t, &c)
 			l, err := config.New(&c)
 			if err != nil {
 				t.Fatal(err)
@@ -168,30 +168,31 @@ func TestSettings(t *testing.T) {
 			if err := m.(parallax.Validator).Validate(); err != nil {
 				t.Fatal(err)
 			}
-			usual := shrink(e.New())
-			with(t, m, torch.F64, 6, func(b built) {
+			with(t, wrap(m, &c), torch.F64, 6, func(b built) {
 				loss := b.loss(b.step(0, 6, 1)).Item()
 				if math.IsNaN(loss) || math.IsInf(loss, 0) {
 					t.Errorf("the loss is %v", loss)
 				}
 			})
-			if fields(t, m) == fields(t, usual) {
+			if fields(t, &c) == usual {
 				t.Error("nothing is changed by it")
 			}
 		})
 	}
 }
 
-// fields are a method's hyperparameters as text.
-func fields(t *testing.T, m parallax.Method) string {
+// fields are a method's hyperparameters and variants as text.
+func fields(t *testing.T, c *config.Config) string {
 	t.Helper()
-	all, err := config.Fields(m)
-	if err != nil {
-		t.Error(err)
-	}
 	var b strings.Builder
-	for _, f := range all {
-		b.WriteString(f.Path + "=" + f.Text + "\n")
+	for _, part := range []any{c.Method.Fields, &c.Variant} {
+		all, err := config.Fields(part)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, f := range all {
+			b.WriteString(f.Path + "=" + f.Text + "\n")
+		}
 	}
 	return b.String()
 }

@@ -36,11 +36,7 @@ type SimCLR struct {
 	ViewCount   int     // views of an image; 2 in the paper
 	Projector   nn.MLP  // g; batch norm in the hidden layer as in the official code
 
-	// one network for all views; off: every second view goes through another one, with weights of its own (VICReg, table
-	// 5)
-	SharedWeights bool
-
-	branches part.Branches
+	encoder parallax.Encoder
 }
 
 // NewSimCLR returns SimCLR with the paper's hyperparameters.
@@ -50,8 +46,6 @@ func NewSimCLR() *SimCLR {
 		Negatives:   true,
 		ViewCount:   2,
 		Projector:   nn.MLP{Widths: []int{2048, 128}, BatchNorm: true},
-
-		SharedWeights: true,
 	}
 }
 
@@ -69,14 +63,14 @@ func (m *SimCLR) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, augment.SimCLRRecipe(size))
 }
 
-// Build makes f and g, or a pair of them for each branch.
+// Build makes f and g.
 func (m *SimCLR) Build(b *parallax.Build) parallax.Encoder {
-	m.branches = part.NewBranches(b, m.Projector, m.SharedWeights)
-	return m.branches.Encoder
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
+	return m.encoder
 }
 
 // Forward returns z of every view.
-func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return m.branches.Embed(s.Views) }
+func (m *SimCLR) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is NT-Xent (equation 1), averaged over all views as anchors. With more than two views, all views of the anchor's
 // image are positives and their exponentials are summed.

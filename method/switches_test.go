@@ -93,8 +93,6 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.scale", barlow(func(m *method.BarlowTwins) { m.Scale = 0 })},
 		{"method.deviation", barlow(func(m *method.BarlowTwins) { m.Deviation = "" })},
 		{"method.view_count", barlow(func(m *method.BarlowTwins) { m.ViewCount = 1 })},
-		{"method.predictor_mode", barlow(func(m *method.BarlowTwins) { m.PredictorMode = "" })},
-		{"method.predictor", barlow(func(m *method.BarlowTwins) { m.PredictorMode, m.Predictor.Widths = "trained", []int{8192, 8} })},
 		{"method.view_count", &method.SimCLR{Temperature: 1, ViewCount: 1}},
 		{"method.temperature", supervised(func(m *method.SupCon) { m.Temperature = 0 })},
 		{"method.form", supervised(func(m *method.SupCon) { m.Form = "both" })},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/optim"
@@ -65,7 +66,6 @@ var switches = map[string][]struct {
 		{"no projector", func(m parallax.Method) { m.(*method.SimCLR).Projector = nn.MLP{} }, properties{}},
 		{"no negatives", func(m parallax.Method) { m.(*method.SimCLR).Negatives = false }, properties{}},
 		{"3 views", func(m parallax.Method) { m.(*method.SimCLR).ViewCount = 3 }, properties{}},
-		{"weights apart", func(m parallax.Method) { m.(*method.SimCLR).SharedWeights = false }, properties{asymmetric: "a network for each view"}},
 		{"4 views, no negatives", func(m parallax.Method) {
 			m.(*method.SimCLR).ViewCount, m.(*method.SimCLR).Negatives = 4, false
 		}, properties{}},
@@ -157,15 +157,6 @@ var switches = map[string][]struct {
 		{"no redundancy term, 3 views", func(m parallax.Method) {
 			m.(*method.BarlowTwins).Lambda, m.(*method.BarlowTwins).ViewCount = 0, 3
 		}, properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{"weights apart", func(m parallax.Method) { m.(*method.BarlowTwins).SharedWeights = false }, properties{
-			asymmetric: "a network for each view", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{"stop-gradient", func(m parallax.Method) { m.(*method.BarlowTwins).StopGradient = true },
-			properties{held: []int{1}, scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{"predictor", func(m parallax.Method) { m.(*method.BarlowTwins).PredictorMode = "trained" }, properties{held: []int{0, 3},
-			asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{"stop-gradient and predictor", func(m parallax.Method) {
-			m.(*method.BarlowTwins).StopGradient, m.(*method.BarlowTwins).PredictorMode = true, "trained"
-		}, properties{held: []int{0, 1, 3}, asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
 	},
 	"vicreg": {
 		{"the paper's form", func(m parallax.Method) {
@@ -175,11 +166,6 @@ var switches = map[string][]struct {
 			properties{scaled: "variance", turned: "each feature has its own variance"}},
 		{"hinge on the variance", func(m parallax.Method) { m.(*method.VICReg).Hinge = "variance" },
 			properties{scaled: "variance", turned: "each feature has its own variance"}},
-		{"weights apart", func(m parallax.Method) {
-			m.(*method.VICReg).SharedWeights = false
-			weights(1, 1, 0.04)(m.(*method.VICReg))
-		},
-			properties{asymmetric: "a network for each view", scaled: "variance", turned: "each feature has its own variance"}},
 		{"no covariance term, 3 views", func(m parallax.Method) {
 			m.(*method.VICReg).Covariance, m.(*method.VICReg).ViewCount = 0, 3
 		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
@@ -284,6 +270,49 @@ var switches = map[string][]struct {
 	},
 }
 
+// variants are what an experiment may change around a method.
+var variants = map[string][]varied{
+	"simclr": {
+		{name: "untied", vary: untied, properties: properties{asymmetric: "a network for each view"}},
+		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"),
+			properties: properties{held: []int{0, 1, 3}, asymmetric: "one view is predicted"}},
+	},
+	"barlowtwins": {
+		{name: "untied", vary: untied, properties: properties{
+			asymmetric: "a network for each view", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{name: "stop-gradient", vary: asymmetric(true, "none"), properties: properties{
+			held: []int{0, 1, 3}, scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{name: "predictor", vary: asymmetric(false, "trained"), properties: properties{held: []int{0, 3},
+			asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"), properties: properties{held: []int{0, 1, 3},
+			asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{name: "untied, fixed predictor", vary: func(v *config.Variant) { untied(v); asymmetric(false, "fixed")(v) },
+			properties: properties{held: []int{0, 3},
+				asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+	},
+	"vicreg": {
+		{name: "untied", vary: untied, set: func(m parallax.Method) { weights(1, 1, 0.04)(m.(*method.VICReg)) },
+			properties: properties{asymmetric: "a network for each view", scaled: "variance", turned: "each feature has its own variance"}},
+		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"),
+			set: func(m parallax.Method) { weights(1, 1, 0.04)(m.(*method.VICReg)) }, properties: properties{held: []int{0, 1, 3},
+				asymmetric: "one view is predicted", scaled: "variance", turned: "each feature has its own variance"}},
+	},
+}
+
+// varied is a variant of a method.
+type varied struct {
+	name string
+	vary func(*config.Variant)
+	set  func(parallax.Method) // a switch of the method's own; nil for none
+	properties
+}
+
+func untied(v *config.Variant) { v.Untied = true }
+
+func asymmetric(stop bool, mode string) func(*config.Variant) {
+	return func(v *config.Variant) { v.Asymmetric.StopGradient, v.Asymmetric.PredictorMode = stop, mode }
+}
+
 func byolNorm(m parallax.Method, n nn.Norm) {
 	m.(*method.BYOL).Projector.Norm, m.(*method.BYOL).Predictor.Norm = n, n
 }
@@ -327,7 +356,7 @@ func checkEntry(t *testing.T, s subject) {
 		t.Error("New gives the same method twice")
 	}
 	for _, m := range []parallax.Method{s.New(), s.new()} {
-		if v, ok := m.(parallax.Validator); ok {
+		if v, ok := parallax.As[parallax.Validator](m); ok {
 			if err := v.Validate(); err != nil {
 				t.Errorf("its own hyperparameters are refused: %v", err)
 			}
@@ -587,11 +616,11 @@ func (b built) train(o *optim.Optimizer, n int, s *parallax.Step) []float64 {
 			losses = append(losses, loss.Item())
 			loss.Backward()
 			var groups []nn.Group
-			if g, ok := b.Method.(parallax.Grouper); ok {
+			if g, ok := parallax.As[parallax.Grouper](b.Method); ok {
 				groups = g.Groups(s)
 			}
 			o.Step(0.05, 0.05, groups)
-			if u, ok := b.Method.(parallax.Updater); ok {
+			if u, ok := parallax.As[parallax.Updater](b.Method); ok {
 				u.Update(s)
 			}
 			return nil

@@ -12,7 +12,9 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -76,19 +78,20 @@ func shrinkFields(v reflect.Value) {
 	}
 }
 
-// subject is a method of the list, perhaps with a switch set.
+// subject is a method of the list, perhaps with a switch set, perhaps with a variant around it.
 type subject struct {
 	name string
 	method.Entry
-	set func(parallax.Method)
+	set  func(parallax.Method)
+	vary func(*config.Variant)
 	properties
 }
 
-// subjects are all methods as they come, and then with their switches.
+// subjects are all methods as they come, and then with their switches and variants.
 func subjects() []subject {
 	var all []subject
 	for _, e := range method.All {
-		all = append(all, subject{e.Name, e, func(parallax.Method) {}, declared[e.Name]})
+		all = append(all, subject{e.Name, e, nil, nil, declared[e.Name]})
 		all = append(all, switched(e)...)
 	}
 	for _, e := range method.Later { // what they come with is for networks that are trained
@@ -99,7 +102,10 @@ func subjects() []subject {
 
 func switched(e method.Entry) (all []subject) {
 	for _, s := range switches[e.Name] {
-		all = append(all, subject{e.Name + "/" + s.name, e, s.set, s.properties})
+		all = append(all, subject{e.Name + "/" + s.name, e, s.set, nil, s.properties})
+	}
+	for _, v := range variants[e.Name] {
+		all = append(all, subject{e.Name + "/" + v.name, e, v.set, v.vary, v.properties})
 	}
 	return all
 }
@@ -107,8 +113,31 @@ func switched(e method.Entry) (all []subject) {
 // new returns the subject's method, small.
 func (s subject) new() parallax.Method {
 	m := shrink(s.New())
-	s.set(m)
-	return m
+	if s.set != nil {
+		s.set(m)
+	}
+	c := small(s.Name, m)
+	if s.vary != nil {
+		s.vary(&c.Variant)
+	}
+	return wrap(m, &c)
+}
+
+// small is the config of a shrunk method, its variants shrunk, too.
+func small(name string, m parallax.Method) config.Config {
+	c := config.Default()
+	c.Method = config.MethodConfig{Name: name, Fields: m}
+	c.Variant.Asymmetric.Predictor.Widths = []int{7, width}
+	return c
+}
+
+// wrap is the method with the config's variants.
+func wrap(m parallax.Method, c *config.Config) parallax.Method {
+	wrapped, err := variant.Wrap(m, c)
+	if err != nil {
+		panic(err) // a mistake in a table
+	}
+	return wrapped
 }
 
 // built is a method with its networks.
@@ -125,7 +154,7 @@ func build(m parallax.Method, dtype torch.DType, n int) built {
 	p := nn.NewParams(3, dtype)
 	e := m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: n, Images: n, Steps: steps})
 	b := built{m, p, e}
-	if s, ok := m.(parallax.Starter); ok {
+	if s, ok := parallax.As[parallax.Starter](m); ok {
 		if err := s.Start(b.epoch(0, n)); err != nil {
 			torch.Fail("Start", "%v", err)
 		}
@@ -156,7 +185,7 @@ func (b built) step(at, n int, seed uint64) *parallax.Step {
 	for i := range n {
 		s.Index, s.Labels = append(s.Index, i), append(s.Labels, i%3)
 	}
-	if m, ok := b.Method.(parallax.Supporter); ok {
+	if m, ok := parallax.As[parallax.Supporter](b.Method); ok {
 		spec := m.Support()
 		s.Support = &parallax.Support{Classes: 3}
 		for i := range 3 * spec.PerClass {

@@ -38,10 +38,7 @@ type VICReg struct {
 	ViewCount int    // more than 2: the means over pairs and over views
 	Projector nn.MLP // the paper's expander h; the official last layer has no bias, to which the loss is blind anyhow
 
-	// one network for all views; off: every second view goes through another one, with weights of its own (table 5)
-	SharedWeights bool
-
-	branches part.Branches
+	encoder parallax.Encoder
 }
 
 // VICTerms are what VICReg's three terms weigh, and what the variance term is made of.
@@ -69,8 +66,6 @@ func NewVICReg() *VICReg {
 		Form:      "official",
 		ViewCount: 2,
 		Projector: nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
-
-		SharedWeights: true,
 	}
 }
 
@@ -100,14 +95,14 @@ func (m *VICReg) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, augment.VICRegRecipe(size))
 }
 
-// Build makes the encoder, or one for each branch.
+// Build makes the encoder.
 func (m *VICReg) Build(b *parallax.Build) parallax.Encoder {
-	m.branches = part.NewBranches(b, m.Projector, m.SharedWeights)
-	return m.branches.Encoder
+	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
+	return m.encoder
 }
 
 // Forward returns z of every view.
-func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return m.branches.Embed(s.Views) }
+func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is equation 6. The official code (main_vicreg.py of facebookresearch/vicreg) has other factors than the
 // equations: its invariance is a mean over features too, so d times smaller, and its variance a mean over the two

@@ -17,6 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -338,6 +339,9 @@ func (j *Job) complete() error {
 			got, c.Method.Name, want)
 	}
 	var err error
+	if j.Method, err = variant.Wrap(j.Method, c.Config); err != nil {
+		return err
+	}
 	j.Backbone, err = Network(c.Config)
 	return err
 }

@@ -48,7 +48,11 @@ func methodsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				descriptions[i] = description{e.Name, e.Title, e.Date, e.Paper, e.Equation, e.Collapse, prevents(e), fields}
+				variants, err := describe.Variants(e)
+				if err != nil {
+					return err
+				}
+				descriptions[i] = description{e.Name, e.Title, e.Date, e.Paper, e.Equation, e.Collapse, prevents(e), fields, variants}
 			}
 			out := c.OutOrStdout()
 			switch {
@@ -81,6 +85,7 @@ type description struct {
 	Collapse        string           `json:"collapse"`
 	Prevents        []prevention     `json:"prevents"`
 	Hyperparameters []describe.Field `json:"hyperparameters"`
+	Variants        []describe.Field `json:"variants,omitempty"`
 }
 
 // prevention is a change of the settings that takes away what prevents collapse.
@@ -99,8 +104,17 @@ func prevents(e method.Entry) []prevention {
 
 func explain(w io.Writer, d description) error {
 	fmt.Fprintf(w, "%s (%s)\n\nDate       %s\nPaper      %s\nLoss       %s\nCollapse   is prevented by %s\n\nHyperparameters, with the paper's values (--set method.NAME=VALUE):\n", d.Title, d.Name, d.Date, d.Paper, d.Equation, d.Collapse)
+	if err := tabulate(w, d.Hyperparameters); err != nil || len(d.Variants) == 0 {
+		return err
+	}
+	fmt.Fprintf(w, "\nVariants, for experiments (--set variant.NAME=VALUE):\n")
+	return tabulate(w, d.Variants)
+}
+
+// tabulate writes settings as a table of names, values and comments.
+func tabulate(w io.Writer, fields []describe.Field) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, f := range d.Hyperparameters {
+	for _, f := range fields {
 		name, value := f.Name, f.Default
 		for _, line := range wrap(f.Comment, 80) {
 			fmt.Fprintf(table, "  %s\t%s\t%s\n", name, value, line)

@@ -22,6 +22,7 @@ import (
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/pretrain/probe"
@@ -127,7 +128,8 @@ func (s *subject) method() (parallax.Method, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return m, config.Config, nil
+	m, err = variant.Wrap(m, config.Config)
+	return m, config.Config, err
 }
 
 // read reads the weights of the wanted checkpoint: last, best, or that of a step. It skips a damaged last one.

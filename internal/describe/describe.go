@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package describe says what the hyperparameters of a method are: their keys, their defaults, and the comments that
-// stand beside the fields in the source. The program prints it and the methods' pages are made from it. The comments
+// Package describe says what the hyperparameters of a method are, and the variants that go with it: their keys, their
+// defaults, and the comments that stand beside the fields in the source. The program prints it and the methods' pages are made from it. The comments
 // are in a generated table.
 package describe
 
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/variant"
 )
 
 //go:generate go run ./table ../.. comments.go
@@ -35,6 +38,24 @@ func Fields(e method.Entry) ([]Field, error) {
 		defaults[f.Path] = f.Text
 	}
 	return fields(reflect.TypeOf(m).Elem(), "", defaults), nil
+}
+
+// Variants lists what an experiment may change around a method, by the keys below "variant.".
+func Variants(e method.Entry) ([]Field, error) {
+	v := config.Default().Variant
+	leaves, err := config.Fields(&v)
+	if err != nil {
+		return nil, fmt.Errorf("describing variants: %w", err)
+	}
+	defaults := map[string]string{}
+	for _, f := range leaves {
+		defaults[f.Path] = f.Text
+	}
+	keys := variant.Keys(e.New())
+	return slices.DeleteFunc(fields(reflect.TypeOf(v), "", defaults), func(f Field) bool {
+		key, _, _ := strings.Cut(f.Name, ".")
+		return !slices.Contains(keys, key)
+	}), nil
 }
 
 // fields walks a struct as a config does: exported fields, those of an embedded struct as its own.

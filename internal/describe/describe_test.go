@@ -19,7 +19,11 @@ func TestEveryHyperparameterHasAComment(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		for _, f := range fields {
+		variants, err := Variants(e)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, f := range append(fields, variants...) {
 			switch {
 			case f.Comment == "":
 				t.Errorf("%s: %s has no comment: write one beside the field", e.Name, f.Name)
@@ -27,6 +31,22 @@ func TestEveryHyperparameterHasAComment(t *testing.T) {
 				t.Errorf("%s: the comment of %s is printed as it is, in tables too: write %q without links and bars",
 					e.Name, f.Name, f.Comment)
 			}
+		}
+	}
+}
+
+func TestVariants(t *testing.T) {
+	for name, want := range map[string]string{"vicreg": "untied", "dino": ""} {
+		e, err := method.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields, err := Variants(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := append(fields, Field{})[0]; got.Name != want || got.Name != "" && (got.Default != "false" || got.Comment == "") {
+			t.Errorf("the first variant of %s is %+v", name, got)
 		}
 	}
 }

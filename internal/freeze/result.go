@@ -20,6 +20,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/parallax-ssl/parallax/config"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -28,7 +30,7 @@ type result struct {
 	Hashes map[string]string // SHA-256 of encoder, checkpoint, metrics and the like
 	Losses []string          // of every step, as metrics.jsonl has them: where a difference begins
 	Words  []string          // texts of events, which are left out of the metrics' hash
-	Config map[string]string // the run's configuration, but for what says where and by what it was computed
+	Config map[string]string // the run's configuration by its oldest names, but for what says where and by what it was computed
 }
 
 // A command is a build of parallax.
@@ -139,19 +141,30 @@ func (r *result) read(dir, prefix string, engine map[string]string) error {
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return fmt.Errorf("reading %s: %w", dir, err)
 	}
-	config := map[string]string{}
-	if err := flatten("", document.Content[0], config); err != nil {
+	values := map[string]string{}
+	if err := flatten("", document.Content[0], values); err != nil {
 		return err
 	}
 	for _, key := range []string{"cpu", "version"} {
-		engine[key] = strings.Trim(config["engine."+key], `"`)
+		engine[key] = strings.Trim(values["engine."+key], `"`)
 	}
-	for key, value := range config {
-		if key != "format" && key != "data.decoder" && !strings.HasPrefix(key, "engine.") {
-			r.Config[prefix+key] = value
+	for key, value := range values {
+		if key == "format" || key == "data.decoder" || strings.HasPrefix(key, "engine.") {
+			continue
 		}
+		if old, was := original(values["method.name"], key, value); values[old] == "" {
+			key, value = old, was
+		}
+		r.Config[prefix+key] = value
 	}
 	return nil
+}
+
+// original is a setting by the names that it had at [base]; all three are JSON.
+func original(method, key, value string) (oldKey, oldValue string) {
+	text := strings.Trim(value, `"`)
+	oldKey, oldText := config.Original(strings.Trim(method, `"`), key, text)
+	return oldKey, strings.Replace(value, text, oldText, 1)
 }
 
 // flatten adds the values of a node of YAML by their dotted paths. Lists are values.

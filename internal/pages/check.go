@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/backbone"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/preset"
 )
 
@@ -68,7 +70,7 @@ func checkHeadings(p page) error {
 
 var (
 	// A key of the configuration, perhaps of one stage of parallax cluster, and perhaps its value.
-	key    = regexp.MustCompile(`(?:^|[^\w./-])(?:(pretext|clustering|selflabel)\.)?((?:method|augment|optim|backbone|train|probe|data)\.[a-z0-9_][a-z0-9_.#]*)(?:=(\[[^\]]*\]|\{[^}]*\}|[^\s` + "`" + `|]+))?`)
+	key    = regexp.MustCompile(`(?:^|[^\w./-])(?:(pretext|clustering|selflabel)\.)?((?:method|variant|augment|optim|backbone|train|probe|data)\.[a-z0-9_][a-z0-9_.#]*)(?:=(\[[^\]]*\]|\{[^}]*\}|[^\s` + "`" + `|]+))?`)
 	chosen = regexp.MustCompile(`--(method|preset|backbone)[ =]([\w-]+)`)
 	notKey = regexp.MustCompile(`\.(go|md|py|yaml)$`)
 )
@@ -195,8 +197,11 @@ func checkRun(of, name string, given []preset.Setting) error {
 	if err != nil {
 		return err
 	}
-	if m, ok := l.Method.Fields.(interface{ Validate() error }); ok {
-		return m.Validate()
+	if m, ok := l.Method.Fields.(parallax.Validator); ok {
+		if err := m.Validate(); err != nil {
+			return err
+		}
 	}
-	return nil
+	_, err = variant.Wrap(l.Method.Fields.(parallax.Method), l.Config)
+	return err
 }

@@ -56,6 +56,16 @@ func settings(e method.Entry) (string, error) {
 		}
 		b.WriteString(row(cells...))
 	}
+	variants, err := describe.Variants(e)
+	if err != nil {
+		return "", err
+	}
+	if len(variants) > 0 {
+		b.WriteString("\nVariants, for experiments:\n\n" + row("setting", "meaning", "value") + rule(3))
+	}
+	for _, f := range variants {
+		b.WriteString(row(code("variant."+f.Name), f.Comment, code(f.Default)))
+	}
 	b.WriteString("\n" + row("preset", "network", "optimiser", "rate at batch 256", "weight decay", "batch", "epochs", "also") + rule(8))
 	for _, name := range presets {
 		c := configs[name]

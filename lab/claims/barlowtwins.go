@@ -61,8 +61,8 @@ var bar02 = lab.Experiment{
 }
 
 var (
-	barlowStopped   = []string{"method.stop_gradient=true"}
-	barlowPredicted = []string{"method.predictor_mode=trained", "method.predictor.widths=[256, 256]"}
+	barlowStopped   = []string{"variant.asymmetric.stop_gradient=true"}
+	barlowPredicted = []string{"variant.asymmetric.predictor_mode=trained", "variant.asymmetric.predictor.widths=[256, 256]"}
 )
 
 var bar03 = lab.Experiment{

@@ -236,7 +236,7 @@ var vic11 = lab.Experiment{
 		expect.Visible("invariance alone")},
 }
 
-var weightsApart = []string{"method.shared_weights=false"}
+var weightsApart = []string{"variant.untied=true"}
 
 var vic12 = lab.Experiment{
 	ID: "VIC-12", Method: "vicreg", Switch: "network",

@@ -4,10 +4,12 @@ package variant
 
 import (
 	"maps"
-	"slices"
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
@@ -25,29 +27,91 @@ func (small) Build(p *nn.Params) nn.Layer {
 	}
 }
 
-// step is what one step of a method gives: its terms, its loss and every gradient, by name.
-func step(t *testing.T, m parallax.Method, views int) (all map[string][]float64) {
+// inputs are the views of six images, made of no random numbers.
+func inputs(views int) []torch.Tensor {
+	var all []torch.Tensor
+	for v := range views {
+		values := make([]float64, 6*3*8*8)
+		for i := range values {
+			values[i] = float64((i*i*7+i*(v+3)*13)%101)/50 - 1
+		}
+		all = append(all, torch.FromFloat64(values, 6, 3, 8, 8))
+	}
+	return all
+}
+
+var heads = nn.MLP{Widths: []int{7, 5}, BatchNorm: true}
+
+// configured is a config whose predictor fits the heads.
+func configured(name string, set func(*config.Variant)) *config.Config {
+	c := config.Default()
+	c.Method.Name = name
+	c.Variant.Asymmetric.Predictor.Widths = heads.Widths
+	set(&c.Variant)
+	return &c
+}
+
+func vicreg() *method.VICReg {
+	m := method.NewVICReg()
+	m.Projector, m.ViewCount = heads, 3
+	return m
+}
+
+func barlow() *method.BarlowTwins {
+	m := method.NewBarlowTwins()
+	m.Projector, m.Scale = heads, 0.3
+	return m
+}
+
+// wrapped is m with the variants of a config.
+func wrapped(t *testing.T, m parallax.Method, set func(*config.Variant)) parallax.Method {
 	t.Helper()
+	w, err := Wrap(m, configured("some", set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// A config that asks for nothing leaves the method as it is: the one that comes, and one that is empty.
+func TestNothingIsChanged(t *testing.T) {
+	for _, c := range []*config.Config{configured("vicreg", func(*config.Variant) {}), {}} {
+		m := vicreg()
+		if w, err := Wrap(m, c); w != m || err != nil {
+			t.Errorf("it is %T, %v", w, err)
+		}
+	}
+}
+
+// Each view of two networks gives what it gives in a network of its own that is built under that name.
+func TestUntiedIsTwoNetworks(t *testing.T) {
+	const views = 3
 	err := torch.Scope(func() error {
 		p := nn.NewParams(1, torch.F64)
 		defer p.Free()
-		all = map[string][]float64{}
-		m.Build(&parallax.Build{Params: p, Backbone: small{}, Size: 8, Batch: 6, Images: 6, Steps: 4})
-		s := parallax.NewStep(0, 4)
-		for v := range views {
-			values := make([]float64, 6*3*8*8)
-			for i := range values {
-				values[i] = float64((i*i*7+i*(v+3)*13)%101)/50 - 1
+		m := wrapped(t, vicreg(), func(v *config.Variant) { v.Untied = true })
+		b := parallax.Build{Params: p, Backbone: small{}, Size: 8, Batch: 6, Images: 6, Steps: 4}
+		m.Build(&b)
+		s := parallax.NewStep(0, 4, inputs(views)...)
+		z := m.Forward(s)
+		for i, from := range []string{"", "second."} {
+			alone := nn.NewParams(2, torch.F64)
+			defer alone.Free()
+			b.Params = alone
+			one := vicreg()
+			one.Build(&b)
+			for _, n := range alone.All() {
+				of, ok := p.Get(from + n.Name)
+				if !ok {
+					t.Errorf("there is no %s%s", from, n.Name)
+					return nil
+				}
+				of.CopyInto(n.Tensor.Detach())
 			}
-			s.Views = append(s.Views, torch.FromFloat64(values, 6, 3, 8, 8))
-		}
-		s.Report = func(term string, v torch.Tensor) { all["term "+term] = v.Detach().To(torch.F64).Float64s() }
-		loss := m.Loss(s, m.Forward(s))
-		loss.Backward()
-		all["loss"] = []float64{loss.Item()}
-		for _, n := range p.Trainable() {
-			if g := n.Tensor.Grad(); g.Defined() {
-				all[n.Name] = g.Float64s()
+			for v, want := range one.Forward(s) {
+				if v%2 == i && z[v].Sub(want).Abs().Max().Item() > 1e-12 {
+					t.Errorf("view %d does not go through network %d", v, i+1)
+				}
 			}
 		}
 		return nil
@@ -55,62 +119,92 @@ func step(t *testing.T, m parallax.Method, views int) (all map[string][]float64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
 }
 
-var heads = nn.MLP{Widths: []int{7, 5}, BatchNorm: true}
-
-func vicreg(shared bool) *method.VICReg {
-	m := method.NewVICReg()
-	m.Projector, m.SharedWeights, m.ViewCount = heads, shared, 3
-	return m
-}
-
-func barlow(set func(*method.BarlowTwins)) *method.BarlowTwins {
-	m := method.NewBarlowTwins()
-	m.Projector, m.Predictor, m.Scale = heads, heads, 0.5
-	set(m)
-	return m
-}
-
-func plain(*method.BarlowTwins) {}
-
-// A wrapped method is, to the bit, the method with the switch of its own.
-func TestWrappersAreTheSwitches(t *testing.T) {
-	trained := func(m *method.BarlowTwins) { m.StopGradient, m.PredictorMode = true, "trained" }
-	both := func(m *method.BarlowTwins) { trained(m); m.SharedWeights = false }
-	for name, c := range map[string]struct {
-		wrapped, switched parallax.Method
-		views             int
-	}{
-		"untied VICReg": {&Untied{vicreg(true), vicreg(true)}, vicreg(false), 3},
-		"asymmetric Barlow Twins": {
-			&Asymmetric{Method: barlow(plain), StopGradient: true, PredictorMode: "trained", Predictor: heads, Width: 5},
-			barlow(trained), 2,
-		},
-		"both": {
-			&Asymmetric{
-				Method:       &Untied{barlow(plain), barlow(plain)},
-				StopGradient: true, PredictorMode: "trained", Predictor: heads, Width: 5,
-			},
-			barlow(both), 2,
-		},
-	} {
-		want, got := step(t, c.switched, c.views), step(t, c.wrapped, c.views)
-		if w, g := slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got)); !slices.Equal(w, g) {
-			t.Errorf("%s: it has %q, want %q", name, g, w)
+// The predictor stands before the earlier view, and the stop-gradient before the later one, of every pair; the loss and its
+// terms are means over the pairs.
+func TestAsymmetricLoss(t *testing.T) {
+	err := torch.Scope(func() error {
+		z := inputs(6)
+		for i := range z {
+			z[i] = z[i].Mean(2, 3).RequireGrad(true) // N x 3
 		}
-		for k := range want {
-			if !slices.Equal(want[k], got[k]) {
-				t.Errorf("%s: %s differs", name, k)
+		m := wrapped(t, barlow(), func(v *config.Variant) { v.Asymmetric.StopGradient, v.Asymmetric.PredictorMode = true, "trained" })
+		terms := map[string]float64{}
+		s := parallax.NewStep(0, 1)
+		s.Report = func(term string, v torch.Tensor) { terms[term] += v.Item() }
+		got := m.Loss(s, z)
+		got.Backward()
+		reported := maps.Clone(terms)
+		clear(terms)
+		want, plain := 0.0, barlow()
+		for _, pair := range [][2]int{{0, 1}, {0, 2}, {1, 2}} {
+			want += plain.Loss(s, []torch.Tensor{z[3+pair[0]].Detach(), z[pair[1]].Detach()}).Item() / 3
+		}
+		near(t, "the loss", got.Item(), want)
+		for name, sum := range terms {
+			near(t, name, reported[name], sum/3)
+		}
+		for i := range z {
+			if has := z[i].Grad().Defined(); has != (i == 3 || i == 4) {
+				t.Errorf("tensor %d gets a gradient: %v", i, has)
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= 1e-12*math.Max(1, math.Abs(want))) || want == 0 {
+		t.Errorf("%s is %v, want %v", what, got, want)
+	}
+}
+
+// What does not fit is refused in one line that names the key.
+func TestMisfits(t *testing.T) {
+	trained := func(v *config.Variant) { v.Asymmetric.PredictorMode = "trained" }
+	for name, c := range map[string]struct {
+		method parallax.Method
+		set    func(*config.Variant)
+		want   string
+	}{
+		"another method": {method.NewDINO(), func(v *config.Variant) { v.Untied = true },
+			"variant.untied does not go with some: leave it out, or train barlowtwins, simclr or vicreg"},
+		"another method, predicted": {method.NewDINO(), trained,
+			"variant.asymmetric does not go with some: leave it out, or train barlowtwins, simclr or vicreg"},
+		"widths": {vicreg(), func(v *config.Variant) { trained(v); v.Asymmetric.Predictor.Widths = []int{7, 6} },
+			"variant.asymmetric.predictor ends with width 6 and method.projector with 5: they are compared, so set them equal"},
+		"no width": {vicreg(), func(v *config.Variant) { trained(v); v.Asymmetric.Predictor.Widths = []int{0, 5} },
+			"variant.asymmetric.predictor.widths is [0 5]: every width must be at least 1"},
+		"norm": {vicreg(), func(v *config.Variant) { v.Asymmetric.Predictor.Norm = "bacth" },
+			`variant.asymmetric.predictor.norm is "bacth": unknown norm "bacth": it must be one of batch, group, layer, none, tuned`},
+	} {
+		if _, err := Wrap(c.method, configured("some", c.set)); err == nil || err.Error() != c.want {
+			t.Errorf("%s: error %v, want %s", name, err, c.want)
+		}
+	}
+	// Without a projector the width is the backbone's.
+	bare := vicreg()
+	bare.Projector.Widths = nil
+	m := wrapped(t, bare, trained)
+	err := torch.Scope(func() error {
+		p := nn.NewParams(1, torch.F64)
+		defer p.Free()
+		m.Build(&parallax.Build{Params: p, Backbone: small{}, Size: 8, Batch: 6, Images: 6, Steps: 4})
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "end variant.asymmetric.predictor.widths with 8") {
+		t.Errorf("error %v", err)
 	}
 }
 
 // What a wrapper does not change is found in the method inside.
 func TestAs(t *testing.T) {
-	m := &Asymmetric{Method: &Untied{vicreg(true), vicreg(true)}}
+	m := &Asymmetric{Method: &Untied{vicreg(), vicreg()}}
 	if v, ok := parallax.As[*method.VICReg](m); !ok || v.ViewCount != 3 {
 		t.Error("the method inside is not found")
 	}

@@ -20,8 +20,8 @@ import (
 	"strings"
 )
 
-// sources are the packages whose structs hold hyperparameters, below the module's root.
-var sources = []string{"method", "method/internal/part", "nn"}
+// sources are the files whose structs hold hyperparameters and variants, below the module's root.
+var sources = []string{"method/*.go", "method/internal/part/*.go", "nn/*.go", "config/variant.go"}
 
 func main() {
 	if len(os.Args) != 3 {
@@ -42,7 +42,7 @@ func main() {
 func table(root string) ([]byte, error) {
 	found := map[string]string{}
 	for _, source := range sources {
-		names, err := filepath.Glob(filepath.Join(root, source, "*.go"))
+		names, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(source)))
 		if err != nil {
 			return nil, err
 		}

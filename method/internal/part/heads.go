@@ -23,36 +23,6 @@ func Embed(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
 	return parallax.Each(e.Projector, parallax.Each(e.Backbone, views))
 }
 
-// Branches are the encoders that the views go through in turn: one for all, or two that share no weights (VICReg, table
-// 5).
-type Branches struct {
-	parallax.Encoder                   // what is evaluated
-	second           *parallax.Encoder // of every second view; nil where weights are shared
-}
-
-// NewBranches builds one encoder and, unless weights are shared, another under "second", with a start of its own.
-func NewBranches(b *parallax.Build, projector nn.MLP, shared bool) Branches {
-	all := Branches{Encoder: NewEncoder(b, b.Params, projector)}
-	if !shared {
-		second := NewEncoder(b, b.Params.Sub("second"), projector)
-		all.second = &second
-	}
-	return all
-}
-
-// Embed returns z for every view.
-func (all Branches) Embed(views []torch.Tensor) []torch.Tensor {
-	if all.second == nil {
-		return Embed(all.Encoder, views)
-	}
-	z := make([]torch.Tensor, len(views))
-	for i := range views {
-		e := []parallax.Encoder{all.Encoder, *all.second}[i%2]
-		z[i] = e.Projector.Forward(e.Backbone.Forward(views[i]))
-	}
-	return z
-}
-
 // BySize applies layer to what was made of every view. That of views of one size goes through together, in the order of
 // the first of each size, so that batch norm sees it together (the official codes of PAWS and, for the projector,
 // W-MSE).
