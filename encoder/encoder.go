@@ -62,7 +62,8 @@ func BatchSize(n int) Option { return func(e *Encoder) { e.batch = n } }
 func Methods(own ...method.Entry) Option { return func(e *Encoder) { e.own = append(e.own, own...) } }
 
 // Open reads an encoder from an encoder.safetensors, or from the directory of a run: the encoder that the run exported
-// when it ended or was interrupted or, while there is none, the encoder of the newest whole checkpoint.
+// when it ended or was interrupted or, while there is none, the encoder of the newest whole checkpoint. A resumed run
+// removes its exported encoder with its next checkpoint, so Open never returns weights older than a checkpoint.
 func Open(path string, options ...Option) (*Encoder, error) {
 	e := &Encoder{batch: DefaultBatchSize}
 	for _, o := range options {
@@ -93,10 +94,10 @@ func (e *Encoder) open(path string) error {
 		return fmt.Errorf("%w: give the directory of a run, or an encoder.safetensors", err)
 	}
 	file := filepath.Join(path, run.EncoderFile)
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return e.openCheckpoint(path, text)
+	if err := e.openFile(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return e.openFile(file)
+	return e.openCheckpoint(path, text)
 }
 
 // openFile reads an encoder.safetensors.

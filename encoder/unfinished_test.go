@@ -18,6 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 // A killed run has checkpoints and no encoder.safetensors. Its encoder is that of the newest whole checkpoint: DINO's
@@ -99,6 +100,64 @@ func TestUnfinished(t *testing.T) {
 			t.Errorf("%s: without a checkpoint: %v", c.name, err)
 		}
 	}
+}
+
+// A resumed run has the encoder of its earlier end until it saves a checkpoint, and then that checkpoint's.
+func TestResumed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := pretrain.Run(context.Background(), &pretrain.Request{
+		Preset: "tiny-cpu", Settings: []pretrain.Setting{
+			pretrain.Set("method.name", "simclr"), pretrain.Set("data.path", "synthetic:32"),
+			pretrain.Set("data.size", 16), pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 16),
+			pretrain.Set("train.threads", 1), pretrain.Set("train.max_steps", 4), pretrain.Set("train.save_every", 2),
+		},
+	}, pretrain.Options{Out: dir}); err != nil {
+		t.Fatal(err)
+	}
+	export := filepath.Join(dir, run.EncoderFile)
+	for _, c := range []struct{ fails, step int }{{5, 0}, {7, 6}} {
+		_, err := pretrain.Resume(context.Background(), dir, []pretrain.Setting{pretrain.Set("train.max_steps", 8)},
+			pretrain.Options{Prepare: func(_ *pretrain.Session, o *train.Options) error {
+				o.Hooks = append(o.Hooks, failing(c.fails))
+				return nil
+			}})
+		if !errors.Is(err, errFailing) {
+			t.Fatalf("the run failed with %v", err)
+		}
+		if _, err := os.Stat(export); (c.step == 0) != (err == nil) {
+			t.Errorf("after a failure in step %d: the exported encoder: %v", c.fails, err)
+		}
+		e, err := encoder.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if about := e.Describe(); about.Step != c.step {
+			t.Errorf("after a failure in step %d: opened %+v, want step %d", c.fails, about, c.step)
+		}
+		e.Close()
+	}
+	if _, err := pretrain.Resume(context.Background(), dir, nil, pretrain.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := encoder.Open(dir); err != nil || e.Describe().Path != export {
+		t.Errorf("of the finished run it opened %+v (%v)", e, err)
+	} else {
+		e.Close()
+	}
+}
+
+// failing is a hook that fails in a step, as a full disk or a lost machine would.
+type failing int
+
+var errFailing = errors.New("failing")
+
+func (f failing) Name() string { return "failing" }
+
+func (f failing) After(p *train.Progress) (train.Decision, error) {
+	if p.Step == int(f) {
+		return nil, errFailing
+	}
+	return nil, nil
 }
 
 // damage flips one bit of a checkpoint's networks.

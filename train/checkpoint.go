@@ -24,7 +24,8 @@ type rating struct {
 	known        bool
 }
 
-// save writes a checkpoint of the current step, unless there is one, and removes old checkpoints.
+// save writes a checkpoint of the current step, unless there is one. It removes old checkpoints, and an exported encoder
+// that is older than the new one.
 func (t *Trainer) save() error {
 	if t.saved == t.step {
 		return nil
@@ -42,6 +43,11 @@ func (t *Trainer) save() error {
 	t.saved = t.step
 	if !t.doubted {
 		t.sound = name
+	}
+	// A resumed run has an encoder that its earlier end exported. From here on it would be older than the checkpoint.
+	old := t.Dir.Path(run.EncoderFile)
+	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the encoder of an earlier step: %w", err)
 	}
 	isBest := !t.doubted && t.step > 0 && t.rating.known && t.best.BeatenBy(t.rating.score, t.rating.slack)
 	if isBest {

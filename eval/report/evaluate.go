@@ -123,10 +123,9 @@ func (f *Request) evaluate(
 	}
 	e := &evaluating{Request: f, Sets: probe.NewSets(ctx, s.config), subject: s}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	d := s.config.Data
-	source, err := dataset.Open(d.Path, dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels})
+	source, err := s.images()
 	if err == nil {
-		err = e.Add(d.Path, source)
+		err = e.Add(s.config.Data.Path, source)
 	}
 	if err != nil {
 		err = fmt.Errorf("opening a probe: %w", err)
