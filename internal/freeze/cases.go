@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// settings is the configuration of every method's plain run: every step is logged, an evaluation comes in the middle
-// and at the end, and an epoch has 6 steps, so that 12 steps see what methods do between epochs.
+// settings is the configuration of every method's plain run. Every step is logged, and there is an evaluation in the
+// middle and one at the end. An epoch has 6 steps, so that 12 steps include what methods do between epochs.
 const settings = `data: {path: "synthetic:96", size: 16}
 backbone: {width: 4}
 train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precision: float32,
@@ -17,7 +17,7 @@ train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precisio
 probe: {limit: 32}
 `
 
-// brief is that of the other cases: a smaller network, and no guard.
+// brief is the configuration of the other cases: a smaller network, and no guard.
 const brief = `data: {path: "synthetic:96", size: 16}
 backbone: {name: resnet8, width: 4}
 train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precision: float32,
@@ -25,23 +25,24 @@ train: {batch: 16, max_steps: 12, threads: 1, workers: 1, log_every: 1, precisio
 probe: {limit: 32}
 `
 
-// A testCase is one run: a method and what of the command line differs from the others'.
+// A testCase is one run: a method and the parts of the command line that differ from the other cases.
 type testCase struct {
-	name   string   // the method, and behind a slash what is special
+	name   string   // the method and, after a slash, the difference
 	sets   []string // --set
 	flags  []string // further arguments
-	stages bool     // of parallax cluster
+	stages bool     // run parallax cluster
 	status int      // the expected exit status
 }
 
 // method is the first part of the name.
 func (c testCase) method() string { return strings.SplitN(c.name, "/", 2)[0] }
 
-// arguments is the command line, for a folder that holds the settings.
+// arguments is the command line, for a folder with the settings.
 func (c testCase) arguments() []string {
 	if c.stages {
 		return []string{"cluster", "--config", "settings.yaml", "--preset", "tiny-cpu", "--data", "synthetic:300",
-			"--classes", "7", "--set", "clustering.method.heads=3", "--set", "selflabel.method.threshold=0.2", "--out", "run"}
+			"--classes", "7", "--set", "clustering.method.heads=3", "--set",
+			"selflabel.method.threshold=0.2", "--out", "run"}
 	}
 	config := "settings.yaml"
 	if len(c.sets) > 0 {
@@ -54,8 +55,8 @@ func (c testCase) arguments() []string {
 	return append(a, c.flags...)
 }
 
-// switches are what the plain runs leave untouched: each is written as method: key=value ..., without the "method." in
-// front of the key, or with a dot in front of a key of another section.
+// switches are settings that the plain runs do not touch. Each is written as method: key=value ..., without the
+// "method." before the key, or with a dot before the key of another section.
 var switches = []string{
 	"mocov1: queue=40 symmetric=true",
 	"simclr: negatives=false",

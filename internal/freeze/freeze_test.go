@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// now builds today's command, once for all tests, and returns it.
+// now builds today's command, once for all tests, and returns its path.
 func now(t *testing.T) (root string, c command) {
 	t.Helper()
 	root, err := moduleRoot()
@@ -51,8 +51,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// Every run gives the bits that it gave at base. On a machine whose kernels are not those of the record, base is built
-// and run beside; a clone without that commit skips, and says how to get it.
+// Every run gives the same bits as at base. On a machine with other kernels than the record's, base is built and run
+// for comparison; a clone without that commit skips, and says how to get it.
 func TestRunsAreAsBefore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a hundred runs take a minute")

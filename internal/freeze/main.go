@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command freeze holds training to what it was at one commit, [base], before the packages were laid out anew. It runs
-// the command parallax as a child process, by every method and by every switch of consequence, and compares the
+// Command freeze checks that training still gives what it gave at one commit, [base], before the packages were laid out
+// anew. It runs the command parallax as a child process, with every method and every important switch, and compares the
 // exported encoder, the last checkpoint's tensors, the metrics and the configuration with testdata/golden.
 // scripts/golden calls it.
 //
 //	freeze [CASE...]                compare today's command; a method's name stands for all its cases
-//	freeze -against PATH [CASE...]  compare with another build of the command instead, and the engine library beside it
-//	freeze -record [CASE...]        write the record for what this processor can do
-//	freeze -words [CASE...]         write the texts of the events anew; all else must be equal
-//	freeze -texts                   write testdata/golden/texts anew: help, lists and what mistakes are answered
+//	freeze -against PATH [CASE...]  compare with another build of the command and the engine library beside it
+//	freeze -record [CASE...]        write the record for this processor
+//	freeze -words [CASE...]         rewrite the texts of the events; all else must be equal
+//	freeze -texts                   rewrite testdata/golden/texts: help, lists and the errors for mistakes
 package main
 
 import (
@@ -34,10 +34,10 @@ func run() error {
 	program := flag.String("parallax", "", "the command to run; default: build it")
 	other := flag.String("against", "", "another build of the command to compare with, instead of the record")
 	record := flag.Bool("record", false, "write the record")
-	words := flag.Bool("words", false, "write the texts of the record's events anew")
-	texts := flag.Bool("texts", false, "write the texts of help, lists and mistakes anew, and run nothing else")
+	words := flag.Bool("words", false, "rewrite the texts of the record's events")
+	texts := flag.Bool("texts", false, "rewrite the texts of help, lists and mistakes, and run nothing else")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "runs at a time")
-	as := flag.String("as", "", "let the engine believe that the processor can do no more: AVX2")
+	as := flag.String("as", "", "make the engine treat the processor as one with fewer features: AVX2")
 	flag.Parse()
 	root, err := moduleRoot()
 	if err != nil {
@@ -128,8 +128,8 @@ func build(root, to string) error {
 	return nil
 }
 
-// environment is the environment of the runs: one thread, the engine library of this tree unless PARALLAX_SHIM names
-// another, and, for as, a processor that can do no more than that. oneDNN and MKL choose their kernels by themselves.
+// environment is the environment of the runs: one thread, and the engine library of this tree unless PARALLAX_SHIM
+// names another. With as, the processor looks like one with fewer features. oneDNN and MKL choose their own kernels.
 func environment(root, as string) []string {
 	env := append(os.Environ(), "OMP_NUM_THREADS=1")
 	if os.Getenv("PARALLAX_SHIM") == "" {
@@ -142,7 +142,7 @@ func environment(root, as string) []string {
 	return env
 }
 
-// library is where make shim puts the engine library.
+// library is the path of the engine library that make shim builds.
 func library(root string) string {
 	extension := ".so"
 	if runtime.GOOS == "darwin" {

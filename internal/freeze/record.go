@@ -15,12 +15,12 @@ import (
 	"strings"
 )
 
-// base is the commit that the records are of.
+// base is the commit whose behaviour the records hold.
 const base = "3880be36580303f7ab745b75b469c8732ba5b439"
 
-// A record is testdata/golden/CAPABILITY.json. The same kernels give the same bits; which they are follows from the
-// capability and, in oneDNN and MKL, from the model of the processor. So equality is demanded on the machines that are
-// listed, and elsewhere a difference is judged by a build of base on the spot.
+// A record is testdata/golden/CAPABILITY.json. The same kernels give the same bits. The capability determines the
+// kernels and, in oneDNN and MKL, the processor's model does. So results must be equal on the listed machines;
+// elsewhere a build of base, made on the spot, judges a difference.
 type record struct {
 	Commit   string
 	Libtorch string
@@ -28,10 +28,10 @@ type record struct {
 	Runs     map[string]measured
 }
 
-// measured is a result without what no processor changes, which is in config.json.
+// measured is a result without the configuration, which is the same on every processor and lies in config.json.
 type measured struct {
 	Hashes map[string]string
-	Losses string   `json:",omitempty"` // with blanks between them
+	Losses string   `json:",omitempty"` // separated by blanks
 	Words  []string `json:",omitempty"`
 }
 
@@ -39,7 +39,7 @@ func recordFile(root, capability string) string {
 	return filepath.Join(root, "testdata", "golden", capability+".json")
 }
 
-// configFile holds the configuration of every run: of a method's plain run all of it, of the others what differs.
+// configFile holds the configuration of every run: a method's plain run has all of it, the others the differences.
 func configFile(root string) string { return filepath.Join(root, "testdata", "golden", "config.json") }
 
 func readJSON(name string, into any) error {
@@ -61,7 +61,7 @@ func writeJSON(name string, value any) error {
 	return os.WriteFile(name, append(text, '\n'), 0o666)
 }
 
-// recorded returns the results that are stored for a capability; an error that is fs.ErrNotExist when there are none.
+// recorded returns the stored results for a capability; if there are none, the error is fs.ErrNotExist.
 func recorded(root, capability string) (map[string]result, record, error) {
 	var r record
 	if err := readJSON(recordFile(root, capability), &r); err != nil {
@@ -80,8 +80,8 @@ func recorded(root, capability string) (map[string]result, record, error) {
 	return results, r, nil
 }
 
-// write stores the results, beside those of other cases. With wordsOnly the texts of the events are replaced, and
-// nothing else may differ from what is stored.
+// write stores the results beside those of other cases. With wordsOnly it replaces the texts of the events, and nothing
+// else may differ from what is stored.
 func (c collection) write(root string, wordsOnly bool) error {
 	stored, r, err := recorded(root, c.Capability)
 	switch {
@@ -110,7 +110,7 @@ func (c collection) write(root string, wordsOnly bool) error {
 	if err := readJSON(configFile(root), &configs); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Runs)) { // a method's plain run comes before the others
+	for _, name := range slices.Sorted(maps.Keys(c.Runs)) { // a method's plain run comes before its others
 		got := c.Runs[name]
 		r.Runs[name] = measured{got.Hashes, strings.Join(got.Losses, " "), got.Words}
 		config := maps.Clone(got.Config)
@@ -127,8 +127,8 @@ func (c collection) write(root string, wordsOnly bool) error {
 	return writeJSON(recordFile(root, c.Capability), r)
 }
 
-// differences says, in one line each, where got is not what is wanted. Of the configuration got may have more: a
-// setting that is new since.
+// differences lists the differences of got from want, one line each. got's configuration may have more settings: those
+// that were added later.
 func differences(want, got map[string]result) []string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(got)) {
@@ -140,9 +140,11 @@ func differences(want, got map[string]result) []string {
 		}
 		for _, key := range slices.Sorted(maps.Keys(w.Config)) {
 			if have, ok := g.Config[key]; !ok {
-				lines = append(lines, fmt.Sprintf("%s: the configuration lacks %s, which was %s", name, key, w.Config[key]))
+				lines = append(lines, fmt.Sprintf("%s: the configuration lacks %s, which was %s", name, key,
+					w.Config[key]))
 			} else if have != w.Config[key] {
-				lines = append(lines, fmt.Sprintf("%s: the configuration's %s is %s, and was %s", name, key, have, w.Config[key]))
+				lines = append(lines, fmt.Sprintf("%s: the configuration's %s is %s, and was %s", name, key, have,
+					w.Config[key]))
 			}
 		}
 		for i := range max(len(w.Losses), len(g.Losses)) {
@@ -168,7 +170,7 @@ func differences(want, got map[string]result) []string {
 	return lines
 }
 
-// at returns an element, or a word for that there is none.
+// at returns an element, or words for a missing one.
 func at(list []string, i int) string {
 	if i < len(list) {
 		return list[i]
@@ -178,21 +180,21 @@ func at(list []string, i int) string {
 
 // A verdict is the outcome of a comparison.
 type verdict struct {
-	lines []string // what differs
+	lines []string // the differences
 	notes []string
-	with  string // what the runs were compared with
+	with  string // the record or build that the runs were compared with
 }
 
-// errNoBase says that base cannot be built here, so there is nothing to compare with.
+// errNoBase means that base cannot be built here, so there is nothing to compare with.
 var errNoBase = errors.New("commit " + base[:7] + " is not in this clone (git fetch --unshallow brings it)")
 
-// compare judges results by the record and, where that cannot judge, by a build of base.
+// compare judges results by the record and, if that cannot judge, by a build of base.
 func compare(root string, c command, got collection, list []testCase, dir string, jobs int) (verdict, error) {
 	want, r, err := recorded(root, got.Capability)
 	var v verdict
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		v.notes = append(v.notes, "nothing is recorded for a processor with "+got.Capability)
+		v.notes = append(v.notes, "there is no record for a processor with "+got.Capability)
 	case err != nil:
 		return v, err
 	default:
@@ -201,7 +203,8 @@ func compare(root string, c command, got collection, list []testCase, dir string
 		if len(v.lines) == 0 || slices.Contains(r.Machines, got.Machine) && r.Libtorch == got.Libtorch {
 			return v, nil
 		}
-		v.notes = append(v.notes, fmt.Sprintf("%d differences from the record, which is of other processors", len(v.lines)))
+		v.notes = append(v.notes, fmt.Sprintf("%d differences from the record, which is for other processors",
+			len(v.lines)))
 	}
 	old, err := buildBase(root, filepath.Join(dir, "base"), c.env)
 	if err != nil {
@@ -211,13 +214,13 @@ func compare(root string, c command, got collection, list []testCase, dir string
 	if err != nil {
 		return v, fmt.Errorf("running %s: %w", base[:7], err)
 	}
-	v.notes = append(v.notes, "so "+base[:7]+" was built and run beside")
+	v.notes = append(v.notes, "so "+base[:7]+" was built and run for comparison")
 	v.with, v.lines = base[:7]+", built here", differences(built.Runs, got.Runs)
 	return v, nil
 }
 
-// buildBase builds base in a folder, with an engine library of its own: the table of today's is another one. Both are
-// built with the same libtorch.
+// buildBase builds base in a folder, with its own engine library, since today's has another table. Both are built with
+// the same libtorch.
 func buildBase(root, dir string, env []string) (command, error) {
 	git := func(arguments ...string) *exec.Cmd {
 		return exec.Command("git", append([]string{"-C", root}, arguments...)...)
@@ -241,7 +244,7 @@ func buildBase(root, dir string, env []string) (command, error) {
 			return command{}, err
 		}
 	}
-	// What its make shim does, without its set-up, which could fetch a libtorch.
+	// The steps of its make shim, without its set-up, which could fetch a libtorch.
 	for _, words := range [][]string{
 		{"python3", "scripts/libtorch.py", "flags", "bin/obj/libtorch.mk"},
 		{"make", "--no-print-directory", "-f", "scripts/shim.mk"},
@@ -249,7 +252,8 @@ func buildBase(root, dir string, env []string) (command, error) {
 		c := exec.Command(words[0], words[1:]...)
 		c.Dir = tree
 		if out, err := c.CombinedOutput(); err != nil {
-			return command{}, fmt.Errorf("building the engine library of %s: %s: %w\n%s", base[:7], strings.Join(words, " "), err, out)
+			return command{}, fmt.Errorf("building the engine library of %s: %s: %w\n%s", base[:7],
+				strings.Join(words, " "), err, out)
 		}
 	}
 	old := command{path: filepath.Join(dir, "parallax"), env: append(slices.Clone(env), "PARALLAX_SHIM="+library(tree))}
@@ -260,7 +264,7 @@ func buildBase(root, dir string, env []string) (command, error) {
 		"--batch", "4", "--max-steps", "1", "--out", filepath.Join(dir, "trial"))
 	trial.Env = old.env
 	if out, err := trial.CombinedOutput(); err != nil {
-		return command{}, fmt.Errorf("%s was built and does not run here: %w\n%s", base[:7], err, out)
+		return command{}, fmt.Errorf("%s was built but does not run here: %w\n%s", base[:7], err, out)
 	}
 	return old, nil
 }

@@ -25,12 +25,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A result is what is compared of a run. Of a clustering the names have the stage in front.
+// A result is what is compared of a run. For a clustering, names begin with the stage.
 type result struct {
-	Hashes map[string]string // SHA-256 of encoder, checkpoint, metrics and the like
-	Losses []string          // of every step, as metrics.jsonl has them: where a difference begins
-	Words  []string          // texts of events, which are left out of the metrics' hash
-	Config map[string]string // the run's configuration by its oldest names, but for what says where and by what it was computed
+	Hashes map[string]string // SHA-256 of encoder, checkpoint, metrics and others
+	Losses []string          // of every step, as in metrics.jsonl: they show where a difference begins
+	Words  []string          // texts of events, which the metrics' hash leaves out
+	Config map[string]string // the run's configuration by its oldest names, without where and with what it was computed
 }
 
 // A command is a build of parallax.
@@ -41,13 +41,13 @@ type command struct {
 
 // A collection is the results of several runs of one command.
 type collection struct {
-	Capability string // of the processor, as the engine says it
+	Capability string // of the processor, as the engine names it
 	Libtorch   string
 	Machine    string
 	Runs       map[string]result
 }
 
-// runAll runs the cases, each in a folder of its own below dir, some at a time.
+// runAll runs the cases, each in its own folder below dir, some at a time.
 func (c command) runAll(list []testCase, dir string, jobs int) (collection, error) {
 	got := collection{Machine: c.machine(), Runs: map[string]result{}}
 	var failed []error
@@ -74,7 +74,7 @@ func (c command) runAll(list []testCase, dir string, jobs int) (collection, erro
 	return got, errors.Join(failed...)
 }
 
-// run runs one case in a folder and reads what it left.
+// run runs one case in a folder and reads its results.
 func (c command) run(one testCase, folder string) (result, map[string]string, error) {
 	r := result{Hashes: map[string]string{}, Config: map[string]string{}}
 	if err := os.MkdirAll(folder, 0o777); err != nil {
@@ -111,7 +111,7 @@ func (c command) run(one testCase, folder string) (result, map[string]string, er
 	return r, engine, nil
 }
 
-// read adds a run directory to the result, under names with the prefix, and to engine what computed it.
+// read adds a run directory to the result, under names with the prefix, and adds the engine's settings to engine.
 func (r *result) read(dir, prefix string, engine map[string]string) error {
 	hash, err := hashFile(filepath.Join(dir, "encoder.safetensors"))
 	if err != nil {
@@ -160,14 +160,14 @@ func (r *result) read(dir, prefix string, engine map[string]string) error {
 	return nil
 }
 
-// original is a setting by the names that it had at [base]; all three are JSON.
+// original returns a setting under its names at [base]; method, key and value are JSON.
 func original(method, key, value string) (oldKey, oldValue string) {
 	text := strings.Trim(value, `"`)
 	oldKey, oldText := config.Original(strings.Trim(method, `"`), key, text)
 	return oldKey, strings.Replace(value, text, oldText, 1)
 }
 
-// flatten adds the values of a node of YAML by their dotted paths. Lists are values.
+// flatten adds the values of a YAML node by their dotted paths. Lists are values.
 func flatten(path string, node *yaml.Node, into map[string]string) error {
 	if node.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(node.Content); i += 2 {
@@ -197,7 +197,7 @@ var (
 	loss  = regexp.MustCompile(`,"loss":([^,}]*)`)
 )
 
-// readMetrics adds the lines of metrics.jsonl, without times and later metrics, and apart from them the texts and the losses.
+// readMetrics adds the lines of metrics.jsonl, without times and later metrics. Texts and losses are kept separately.
 func (r *result) readMetrics(text []byte, prefix string) error {
 	for _, found := range words.FindAllSubmatch(text, -1) {
 		var s string
@@ -219,7 +219,7 @@ func hashFile(name string) (string, error) {
 	return fmt.Sprintf("%x", sha256.Sum256(data)), err
 }
 
-// hashCheckpoint hashes the tensors of the newest checkpoint: of every file, in the order of their names, each one's
+// hashCheckpoint hashes the tensors of the newest checkpoint: for every file, in the order of names, each tensor's
 // name, type, shape and bytes.
 func hashCheckpoint(dir string) (string, error) {
 	folders, err := filepath.Glob(filepath.Join(dir, "step-*"))
@@ -245,7 +245,7 @@ func hashCheckpoint(dir string) (string, error) {
 	return fmt.Sprintf("%x", sha256.Sum256(all.Bytes())), nil
 }
 
-// tensors writes what hashCheckpoint hashes of one file.
+// tensors writes the parts of one file that hashCheckpoint hashes.
 func tensors(data []byte, to *bytes.Buffer) error {
 	if len(data) < 8 || binary.LittleEndian.Uint64(data) > uint64(len(data)-8) {
 		return errors.New("it is cut short")
@@ -275,8 +275,8 @@ func tensors(data []byte, to *bytes.Buffer) error {
 	return nil
 }
 
-// machine names the processor as far as kernels are chosen by it: libtorch, oneDNN and MKL ask for its model and its
-// features, of which the environment may hide some.
+// machine names the processor as far as it determines the kernels: libtorch, oneDNN and MKL ask for its model and its
+// features, some of which the environment may hide.
 func (c command) machine() string {
 	var parts []string
 	hide := []string{"ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"}

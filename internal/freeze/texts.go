@@ -34,10 +34,10 @@ views
 doctor
 version`, "\n")
 
-// lists are the commands that print what Parallax has; the explanation of every method comes beside them.
+// lists are the commands that list what Parallax has; the explanations of every method are added to them.
 var lists = []string{"methods", "methods --json", "lab list", "lab list --json"}
 
-// mistakes are command lines that are refused, in a folder that holds the files of [prepare].
+// mistakes are command lines that are refused, run in a folder with the files of [prepare].
 var mistakes = strings.Split(strings.TrimSpace(`
 pretrian
 help pretrian
@@ -153,14 +153,14 @@ lab list --method simsim
 lab report nowhere
 lab report`), "\n")
 
-// resumes are changes that a resume refuses.
+// resumes are changes that resuming refuses.
 var resumes = strings.Split(strings.TrimSpace(`
 pretrain --resume run --method byol --max-steps 30
 pretrain --resume run --set backbone.width=8 --max-steps 30
 pretrain --resume run --batch 32 --max-steps 30
 pretrain --resume run --set method.temperature=0.3 --max-steps 30`), "\n")
 
-// prepare fills a folder with what the mistakes need: a run of an earlier version, and files with errors in them.
+// prepare fills a folder with the files that the mistakes need: a run of an earlier version, and files with errors.
 func prepare(root, dir string) error {
 	for name, text := range map[string]string{
 		"tiny.yaml": "data: {path: \"synthetic:96\", size: 16}\nbackbone: {width: 4}\n" +
@@ -191,11 +191,11 @@ func prepare(root, dir string) error {
 	return os.WriteFile(cut, []byte("cut"), 0o666)
 }
 
-// here is what texts hold of this machine.
+// here matches the parts of texts that depend on this machine.
 var here = regexp.MustCompile(`engine\.(cpu|version): "?[\w.]+"? -> "?[\w.]+"?(; )?|` +
 	`data\.decoder: "[^"]*" -> "[^"]*"(; )?`)
 
-// texts runs the commands whose words are frozen and returns them by the name of their file.
+// texts runs the commands whose texts are frozen and returns the texts by file name.
 func (c command) texts(root, dir string) (map[string]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (c command) texts(root, dir string) (map[string]string, error) {
 			group.Go(func() {
 				slots <- true
 				defer func() { <-slots }()
-				own := filepath.Join(dir, name, strconv.Itoa(i)) // a run is locked while it is looked at
+				own := filepath.Join(dir, name, strconv.Itoa(i)) // reading a run locks it
 				if wrong[i] = prepare(root, own); wrong[i] == nil {
 					said[i] = c.said(own, line)
 				}
@@ -265,10 +265,10 @@ func (c command) said(dir, line string) string {
 	return here.ReplaceAllString(text, "")
 }
 
-// textFolder is where the texts are kept.
+// textFolder is the folder of the texts.
 func textFolder(root string) string { return filepath.Join(root, "testdata", "golden", "texts") }
 
-// writeTexts keeps the texts of a command.
+// writeTexts writes the texts of a command.
 func (c command) writeTexts(root, dir string) error {
 	texts, err := c.texts(root, dir)
 	if err != nil {

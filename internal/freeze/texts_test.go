@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Help, lists and the answers to mistakes are what testdata/golden/texts has. A change that is meant is written by
-// scripts/golden --texts.
+// Help, lists and the errors for mistakes equal testdata/golden/texts. After an intended change, scripts/golden --texts
+// rewrites them.
 func TestTextsAreAsBefore(t *testing.T) {
 	root, c := now(t)
 	texts, err := c.texts(root, t.TempDir())
@@ -29,7 +29,7 @@ func TestTextsAreAsBefore(t *testing.T) {
 			had, ok := want[line]
 			delete(want, line)
 			if strings.HasSuffix(line, "--json") && ok && holds(parsed(t, had), parsed(t, said)) {
-				continue // programs read it: what is there stays, and more may come
+				continue // programs read it: what is there stays, and more may be added
 			}
 			if said != had {
 				t.Errorf("%s: %s\n%s", name, line, firstDifference(had, said))
@@ -43,7 +43,7 @@ func TestTextsAreAsBefore(t *testing.T) {
 	}
 }
 
-// commands splits a file of texts into the command lines and what each printed.
+// commands splits a file of texts into the command lines and their outputs.
 func commands(text string) map[string]string {
 	all := map[string]string{}
 	for _, part := range strings.Split("\n"+text, "\n$ ")[1:] {
@@ -53,7 +53,7 @@ func commands(text string) map[string]string {
 	return all
 }
 
-// parsed is the JSON that a command printed, behind the line with its exit status.
+// parsed is a command's JSON output, after the line with its exit status.
 func parsed(t *testing.T, said string) any {
 	t.Helper()
 	_, text, _ := strings.Cut(said, "\n")
@@ -64,7 +64,7 @@ func parsed(t *testing.T, said string) any {
 	return value
 }
 
-// holds reports whether everything in want is in got, where objects may have more keys.
+// holds reports whether everything in want is in got; objects in got may have more keys.
 func holds(want, got any) bool {
 	switch w := want.(type) {
 	case map[string]any:

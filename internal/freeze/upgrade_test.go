@@ -15,17 +15,17 @@ import (
 	"testing"
 )
 
-// A folder with copies of what an earlier version wrote, testdata/upgrade, and the command to use on them.
+// A folder with copies of testdata/upgrade, which an earlier version wrote, and the command to use on them.
 type workplace struct {
 	*testing.T
 	command
 	dir   string
-	facts map[string]string // what doctor says
+	facts map[string]string // output of doctor
 }
 
-// upgraded copies runs of testdata/upgrade. Another version of libtorch or other kernels would rightly keep a run from
-// going on, since its sums would change in the middle. What is tested here is whether the files are understood, so the
-// copies say that they were made on this machine.
+// upgraded copies runs of testdata/upgrade. With another libtorch or other kernels a run would rightly not resume,
+// since its sums would change in the middle. This tests whether the files are understood, so the copies claim to come
+// from this machine.
 func upgraded(t *testing.T, names ...string) workplace {
 	t.Helper()
 	root, c := now(t)
@@ -54,7 +54,7 @@ func upgraded(t *testing.T, names ...string) workplace {
 	return w
 }
 
-// replace changes what matches in a file.
+// replace replaces matches in a file.
 func (w workplace) replace(file, pattern, by string) {
 	w.Helper()
 	text, err := os.ReadFile(file)
@@ -70,7 +70,7 @@ func (w workplace) replace(file, pattern, by string) {
 	}
 }
 
-// does runs parallax, wants an exit status, and returns what it printed.
+// does runs parallax, expects an exit status, and returns the output.
 func (w workplace) does(status int, arguments ...string) string {
 	w.Helper()
 	child := exec.Command(w.path, arguments...)
@@ -84,7 +84,7 @@ func (w workplace) does(status int, arguments ...string) string {
 	return stdout.String()
 }
 
-// says fails the test unless the text has a line that matches.
+// says fails the test unless a line of the text matches.
 func (w workplace) says(text, pattern string) {
 	w.Helper()
 	if !regexp.MustCompile(`(?m)` + pattern).MatchString(text) {
@@ -104,11 +104,12 @@ func recordedHere(t *testing.T, facts map[string]string) bool {
 		slices.Contains(r.Machines, c.machine())
 }
 
-// A run that an earlier version was stopped in goes on to its end, and ends as if it had never stopped.
+// A run that an earlier version left interrupted resumes to its end, as if it had never stopped.
 func TestUpgradeResumesInterrupted(t *testing.T) {
 	w := upgraded(t, "mocov2")
 	// It has no JPEG images, so a decoder that this machine may lack does not matter.
-	w.replace(filepath.Join(w.dir, "mocov2", "config.yaml"), `(?m)^  decoder: "[^"]*"`, `  decoder: "libturbojpeg 2.1.5"`)
+	w.replace(filepath.Join(w.dir, "mocov2", "config.yaml"), `(?m)^  decoder: "[^"]*"`,
+		`  decoder: "libturbojpeg 2.1.5"`)
 	said := w.does(0, "pretrain", "--resume", "mocov2")
 	w.says(said, `^resumed after step 10$`)
 	w.says(said, `^step 24/24 `)
@@ -138,7 +139,7 @@ func TestUpgradeResumesInterrupted(t *testing.T) {
 	}
 }
 
-// One that had ended says so, and goes on when it is made longer.
+// A finished run says so, and resumes when it is made longer.
 func TestUpgradeResumesFinished(t *testing.T) {
 	w := upgraded(t, "simclr", "byol")
 	w.says(w.does(0, "pretrain", "--resume", "simclr"), `^the run in simclr is finished after 24 steps: `)
@@ -175,7 +176,7 @@ func TestUpgradeEvaluates(t *testing.T) {
 	}
 }
 
-// Its encoder is clustered by, and a clustering that was stopped goes on.
+// Its encoder serves a clustering, and an interrupted clustering resumes.
 func TestUpgradeClusters(t *testing.T) {
 	w := upgraded(t, "simclr", "clusters")
 	said := w.does(0, "cluster", "--resume", "clusters")
@@ -190,7 +191,7 @@ func TestUpgradeClusters(t *testing.T) {
 	w.says(said, `^96 images in [1-3] clusters$`)
 }
 
-// The verdicts on a laboratory of an earlier version are what they were, and its runs are found: none is made again.
+// The verdicts on a laboratory of an earlier version stay the same, and its runs are found: none is run again.
 func TestUpgradeReportsLaboratory(t *testing.T) {
 	root, c := now(t)
 	w := workplace{T: t, command: c, dir: t.TempDir()}
@@ -205,7 +206,8 @@ func TestUpgradeReportsLaboratory(t *testing.T) {
 	if said := w.does(0, "lab", "report", "lab", "--json"); said != string(want) {
 		t.Errorf("lab report:\n%s", firstDifference(string(want), said))
 	}
-	said := w.does(0, "lab", "run", "SIM-01", "CLR-04", "VIC-13", "--data", "synthetic:600", "--steps", "20", "--seeds", "2",
+	said := w.does(0, "lab", "run", "SIM-01", "CLR-04", "VIC-13", "--data", "synthetic:600", "--steps", "20", "--seeds",
+		"2",
 		"--longer=false", "--out", "lab", "--json")
 	if said != string(want) {
 		t.Errorf("lab run:\n%s", firstDifference(string(want), said))

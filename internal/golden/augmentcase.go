@@ -4,8 +4,8 @@ package golden
 
 import "github.com/parallax-ssl/parallax/internal/golden/views"
 
-// RunAugment runs every augmentation case of dir/manifest.json that is not for reference only. The error says that the
-// manifest itself could not be read.
+// RunAugment runs every augmentation case of dir/manifest.json except those for reference. It returns an error if the
+// manifest itself cannot be read.
 func RunAugment(dir string) ([]Result, error) {
 	cases, err := views.Cases(dir)
 	if err != nil {

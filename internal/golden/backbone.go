@@ -10,8 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// runBackbone runs a network on a batch with running statistics, then with the batch's, which moves the running mean of
-// its first batch norm.
+// runBackbone runs a network on a batch, first with running statistics, then with the batch's, which moves the running
+// mean of its first batch norm.
 func runBackbone(c *Case) error {
 	arch := c.Text("arch")
 	stem := backbone.ImageNet

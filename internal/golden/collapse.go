@@ -9,8 +9,8 @@ import (
 	"github.com/parallax-ssl/parallax/collapse/measure"
 )
 
-// runCollapse checks what is measured of an embedding. The case's std lacks the factor √d, and its singular values are
-// those of the matrix as it is.
+// runCollapse checks the measures of an embedding. The case's std lacks the factor √d, and its singular values are
+// those of the uncentred matrix.
 func runCollapse(c *Case) error {
 	z := c.In("z")
 	m := measure.Embedding(z)

@@ -12,8 +12,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// runLoss compares a method's loss and its gradients. An input that the case gives no gradient for must get none: that
-// is the stop-gradient.
+// runLoss compares a method's loss and its gradients. An input without a gradient in the case must get none: that is
+// the stop-gradient.
 func runLoss(c *Case) error {
 	if special := prototypeLosses[c.Text("method")]; special != nil {
 		return special(c)
@@ -23,7 +23,7 @@ func runLoss(c *Case) error {
 		return err
 	}
 	names := c.lossInputs(m)
-	inputs := map[string]torch.Tensor{} // a name that stands twice is one tensor
+	inputs := map[string]torch.Tensor{} // a name that occurs twice is one tensor
 	if rows, ok := c.queue(); ok {
 		defer withQueue(m, c.In(names[0]).Size(0), rows).Free()
 	}
@@ -44,7 +44,7 @@ func runLoss(c *Case) error {
 	if c.Has("in.labels") {
 		step.Labels = c.In("labels").Ints()
 	}
-	// A method may put other tensors into the slice it is given.
+	// A method may put other tensors into the slice.
 	var loss torch.Tensor
 	if w, ok := m.(*method.WMSE); ok { // the partition is the case's
 		loss = w.LossOf(step, z, [][]int{c.In("perm").Ints()})
@@ -66,7 +66,7 @@ func runLoss(c *Case) error {
 	return all(wrong...)
 }
 
-// gradient compares the gradient with respect to the input called name, which is 0 where there is none.
+// gradient compares the gradient with respect to the input called name; a missing one counts as 0.
 func (c *Case) gradient(name string, got, want torch.Tensor) error {
 	if !got.Defined() {
 		got = torch.Zeros(torch.F64, want.Shape()...)
@@ -74,7 +74,7 @@ func (c *Case) gradient(name string, got, want torch.Tensor) error {
 	return c.near("gradient of "+name, got, want)
 }
 
-// lossInputs names what m's Loss takes, in its order.
+// lossInputs names the arguments of m's Loss, in order.
 func (c *Case) lossInputs(m parallax.Method) []string {
 	switch m := m.(type) {
 	case *method.MoCo, *method.ReSSL:
@@ -98,8 +98,8 @@ func (c *Case) lossInputs(m parallax.Method) []string {
 	return c.views("z")
 }
 
-// predicted names the embeddings and the predictions: z0, z1 ... and p0, p1 ..., and for one direction at least z1 and
-// p0, or z and p.
+// predicted names the embeddings and the predictions: z0, z1 ... and p0, p1 ...; for one direction at least z1 and p0,
+// or z and p.
 func (c *Case) predicted(symmetric bool) []string {
 	switch {
 	case symmetric || c.Has("in.z0") && c.Has("in.p1"):
@@ -126,7 +126,7 @@ func (c *Case) views(letter string) []string {
 	return names
 }
 
-// terms compares what a case expects beside the loss: parts of it, most of them reported by the method, for inputs z.
+// terms compares the case's other expected values, parts of the loss that the method mostly reports, for inputs z.
 func (c *Case) terms(m parallax.Method, z []torch.Tensor, reported map[string]torch.Tensor) error {
 	var wrong []error
 	check := func(name string, got torch.Tensor) {
@@ -149,7 +149,7 @@ func (c *Case) terms(m parallax.Method, z []torch.Tensor, reported map[string]to
 		check("consistency", reported["consistency"])
 		check("entropy", reported["entropy"])
 	case *method.SelfLabel:
-		if c.Has("out.confident") { // of every row whether it is, against their share
+		if c.Has("out.confident") { // one per row, compared with the reported share
 			wrong = append(wrong, c.near("confident", reported["confident"], c.Out("confident").To(torch.F64).Mean()))
 		}
 	case *method.PAWS:
@@ -159,12 +159,12 @@ func (c *Case) terms(m parallax.Method, z []torch.Tensor, reported map[string]to
 	return all(wrong...)
 }
 
-// method returns the case's method, its hyperparameters set from the parameters.
+// method returns the case's method, with hyperparameters from the parameters.
 func (c *Case) method() (parallax.Method, error) {
 	name := c.Text("method")
 	switch name {
 	case "moco":
-		name = "mocov2" // its loss is that of all three
+		name = "mocov2" // all three have its loss
 	case "scan_selflabel":
 		name = "scan-selflabel"
 	}
@@ -219,7 +219,7 @@ func (c *Case) method() (parallax.Method, error) {
 		m.Symmetric = c.TruthOr("symmetric", !c.Has("in.p"))
 	case *method.BarlowTwins:
 		if c.Kind == "trajectory" {
-			m.Lambda, m.Scale = 5e-3, 0.1 // it says so in its note alone
+			m.Lambda, m.Scale = 5e-3, 0.1 // only the case's note says so
 		}
 		m.Lambda, m.Scale = c.NumberOr("lambda", m.Lambda), c.NumberOr("scale", m.Scale)
 	case *method.VICReg:

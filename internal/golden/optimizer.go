@@ -40,8 +40,7 @@ func runOptimizer(c *Case) error {
 	return all(wrong...)
 }
 
-// rule returns the optimiser that the parameters describe; what they leave out is as in torch.optim and in solo-learn's
-// LARS.
+// rule returns the optimiser that the parameters describe; defaults are those of torch.optim and of solo-learn's LARS.
 func (c *Case) rule() (optim.Rule, error) {
 	usual := 0.0
 	if c.Text("name") == "adamw" {

@@ -17,8 +17,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// A Case is one entry of an engine manifest: inputs, and what an independent implementation computed from them. A value
-// passes when |got - want| <= ATol + RTol·|want|.
+// A Case is one entry of an engine manifest: inputs, and values that an independent implementation computed from them.
+// A value passes when |got - want| <= ATol + RTol·|want|.
 type Case struct {
 	ID, Kind, Source, Note, File string
 	Params                       map[string]any
@@ -29,7 +29,7 @@ type Case struct {
 	used    map[string]bool // names of tensors that the runner has read, and of parameters as "param.NAME"
 }
 
-// runners holds what runs a case, by its kind. A runner is called in a Scope of its own.
+// runners holds the function that runs a case, by kind. A runner is called in its own Scope.
 var runners = map[string]func(*Case) error{
 	"backbone":   runBackbone,
 	"clustering": runClustering,
@@ -42,12 +42,12 @@ var runners = map[string]func(*Case) error{
 	"trajectory": runTrajectory,
 }
 
-// A skip is the error of a runner that does not know what the case is about.
+// A skip is the error of a runner that does not know the case's subject.
 type skip string
 
 func (s skip) Error() string { return string(s) }
 
-// Run runs every case of dir/manifest.json. The error says that the manifest itself could not be read.
+// Run runs every case of dir/manifest.json. It returns an error if the manifest itself cannot be read.
 func Run(dir string) ([]Result, error) {
 	cases, err := Cases(dir)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *Case) Run(dir string) Result {
 // run runs a case of a known kind whose tensors have been read.
 func (c *Case) run() (result Result) {
 	result.ID = c.ID
-	// A case of a form that nobody thought of must not take the others with it.
+	// A case of an unexpected form must not stop the others.
 	defer func() {
 		if r := recover(); r != nil {
 			line, _, _ := strings.Cut(fmt.Sprint(r), "\n")
@@ -138,8 +138,7 @@ func (c *Case) covered() error {
 	return errors.New("nothing was compared: the case has no expected value that is known here")
 }
 
-// unused returns the names of the tensors, or of the parameters, with that prefix that the runner has not read, in
-// order.
+// unused returns the names of the tensors, or parameters, with that prefix that the runner has not read, in order.
 func (c *Case) unused(prefix string) []string {
 	var left []string
 	for name := range c.tensors {
@@ -175,8 +174,8 @@ func (c *Case) load(dir string) error {
 	return nil
 }
 
-// In returns the input called name, floating ones as float64; Has tells whether there is one. Like all that follow, it
-// ends the running Scope with an error where the case lacks it.
+// In returns the input called name, floating-point ones as float64; Has reports whether it exists. Like the following
+// methods, In ends the running Scope with an error if the case lacks it.
 func (c *Case) In(name string) torch.Tensor { return c.tensor("in." + name) }
 
 // Out returns the expected value called name.
@@ -237,7 +236,7 @@ func (c *Case) Int(name string) int {
 	return int(v)
 }
 
-// NumberOr returns the parameter called name, or otherwise where the case lacks it.
+// NumberOr returns the parameter called name, or otherwise if the case lacks it.
 func (c *Case) NumberOr(name string, otherwise float64) float64 {
 	if !c.HasParam(name) {
 		return otherwise
@@ -288,7 +287,7 @@ func param[T any](c *Case, name string) T {
 	return v
 }
 
-// near compares got with what the case wants of it, by the case's tolerances.
+// near compares got with the expected value, within the case's tolerances.
 func (c *Case) near(what string, got, want torch.Tensor) error {
 	return compare(what, got, want, c.RTol, c.ATol)
 }
@@ -305,7 +304,7 @@ func compare(what string, got, want torch.Tensor, rtol, atol float64) error {
 	return compareSlices(what, got.Float64s(), want.Float64s(), rtol, atol)
 }
 
-// compareSlices is compare for numbers that are out of libtorch already.
+// compareSlices is compare for numbers outside libtorch.
 func compareSlices(what string, got, want []float64, rtol, atol float64) error {
 	if len(got) != len(want) {
 		return fmt.Errorf("%s: %d values, want %d", what, len(got), len(want))
@@ -336,7 +335,7 @@ func compareSlices(what string, got, want []float64, rtol, atol float64) error {
 		"allowed", what, differ, len(got), at, got[at], want[at], worst)
 }
 
-// all joins what is wrong into one line.
+// all joins several errors into one line.
 func all(errs ...error) error {
 	var lines []string
 	for _, err := range errs {
@@ -350,8 +349,8 @@ func all(errs ...error) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-// flat reports whether dir/manifest.json itself is one of augmentation cases, whose entries have an op in the place of
-// a kind.
+// flat reports whether dir/manifest.json itself is a manifest of augmentation cases, whose entries have an op instead
+// of a kind.
 func flat(dir string) (bool, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 	if err != nil {

@@ -49,7 +49,7 @@ func TestOracles(t *testing.T) {
 	}
 }
 
-// TestEveryRunnerCanFail moves what each case expects by more than it allows: a runner that still passes checks
+// TestEveryRunnerCanFail moves every expected value by more than the tolerance: a runner that still passes checks
 // nothing.
 func TestEveryRunnerCanFail(t *testing.T) {
 	dir := oracles()
@@ -61,7 +61,7 @@ func TestEveryRunnerCanFail(t *testing.T) {
 	for _, c := range cases {
 		kind := fmt.Sprint(c.Kind, " ", c.Params["method"], c.Params["name"])
 		if runners[c.Kind] == nil || tried[kind] || tried[c.Kind] && (c.Kind == "trajectory" || c.Kind == "backbone") {
-			continue // these two take their time
+			continue // these two take long
 		}
 		if err := c.load(dir); err != nil {
 			t.Fatal(err)
@@ -108,7 +108,7 @@ func TestWhatIsNotKnownIsSkippedByName(t *testing.T) {
 	}
 }
 
-// TestOtherCasesOfTheSameForm changes committed cases: what still can be compared passes, and nothing passes
+// TestOtherCasesOfTheSameForm changes committed cases: the values that can still be compared pass, and nothing passes
 // uncompared.
 func TestOtherCasesOfTheSameForm(t *testing.T) {
 	dir := filepath.Join("..", "..", "testdata", "oracles")
@@ -136,7 +136,7 @@ func TestOtherCasesOfTheSameForm(t *testing.T) {
 	for _, test := range []struct {
 		id     string
 		change func(*Case)
-		want   string // of the error, the skip or the note; "" passes
+		want   string // part of the error, the skip or the note; "" passes
 	}{
 		{"loss/simclr/views2_tau0.1", without("grad."), ""},
 		{"loss/simclr/views2_tau0.1", without("grad.z1"), "gradient of z1"},
@@ -187,7 +187,7 @@ func TestOtherCasesOfTheSameForm(t *testing.T) {
 	}
 }
 
-// TestAManifestWithAnOddEntry reads the others.
+// TestAManifestWithAnOddEntry reads the other entries.
 func TestAManifestWithAnOddEntry(t *testing.T) {
 	dir := t.TempDir()
 	manifest := `{"cases": [5, {"id": "a", "kind": "loss", "rtol": "small"}, {"id": "b", "kind": "teleport", "more": [1]}]}`
@@ -200,7 +200,7 @@ func TestAManifestWithAnOddEntry(t *testing.T) {
 	}
 }
 
-// TestTheFolderAugmentItself runs as what it is.
+// TestTheFolderAugmentItself runs the folder augment as such.
 func TestTheFolderAugmentItself(t *testing.T) {
 	results, err := RunAll(filepath.Join("..", "..", "testdata", "oracles", "augment"))
 	if err != nil || len(results) == 0 {

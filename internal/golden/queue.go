@@ -10,8 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// queue returns what the method's queue is to hold: for a case that gives the nearest neighbours themselves these, each
-// of which is then its own nearest one, else the case's queue.
+// queue returns the content of the method's queue. If the case gives the nearest neighbours themselves, the queue holds
+// these, each of which is then its own nearest one; otherwise it is the case's queue.
 func (c *Case) queue() (rows torch.Tensor, ok bool) {
 	for _, name := range []string{"nn", "queue"} {
 		if c.Has("in." + name) {
@@ -21,8 +21,8 @@ func (c *Case) queue() (rows torch.Tensor, ok bool) {
 	return rows, false
 }
 
-// withQueue builds the method for batches of n images, so that it has a queue, and fills that with rows. Free what is
-// returned.
+// withQueue builds the method for batches of n images, so that it has a queue, and fills the queue with rows. Free the
+// result.
 func withQueue(m parallax.Method, n int, rows torch.Tensor) *nn.Params {
 	params := nn.NewParams(0, torch.F64)
 	m.Build(&parallax.Build{Params: params, Backbone: tiny{}, Size: 16, Batch: n, Images: n, Steps: 1})
@@ -40,7 +40,7 @@ func fillQueues(params *nn.Params, rows torch.Tensor) {
 }
 
 // ripple is n rows of width d of sin(0.9 i), i counting all elements, the last row first: a queue drops its first rows
-// first, and the trajectories' theirs the last ones.
+// first, the trajectories' drops its last ones.
 func ripple(n, d int) torch.Tensor {
 	rows := torch.Arange(n*d).To(torch.F64).Scale(0.9).Sin().Reshape(n, d)
 	order := make([]int, n)

@@ -31,7 +31,7 @@ func (tiny) Build(p *nn.Params) nn.Layer {
 	}
 }
 
-// runTrajectory trains the tiny network by a method for some steps of SGD and compares every loss, and the first
+// runTrajectory trains the tiny network with a method for some steps of SGD. It compares every loss, and the first
 // convolution at the end.
 func runTrajectory(c *Case) error {
 	if net := c.Text("net"); net != tinyNet {

@@ -15,7 +15,7 @@ import (
 
 var sine = regexp.MustCompile(`sin\(([0-9.]+) i \+ ([0-9.]+) k\)`)
 
-// wave returns the two frequencies of the parameter weights, the rule that fill follows.
+// wave returns the two frequencies in the parameter weights, the rule of fill.
 func (c *Case) wave() (i, k float64, err error) {
 	found := sine.FindStringSubmatch(c.Text("weights"))
 	if found == nil {
@@ -28,8 +28,8 @@ func (c *Case) wave() (i, k float64, err error) {
 	return i, k, err
 }
 
-// fill gives the floating tensors of a network the oracles' weights: for element i of the k-th one b = sin(0.7 i + 1.3
-// k), or with the case's own two frequencies, scaled by what the tensor is.
+// fill gives the floating-point tensors of a network the oracles' weights: element i of tensor k is b = sin(0.7 i + 1.3
+// k), or has the case's own two frequencies, scaled according to the tensor.
 func (c *Case) fill(tensors []nn.Named) error {
 	ofElement, ofTensor, err := c.wave()
 	if err != nil {

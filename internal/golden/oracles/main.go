@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command oracles runs every case of $PARALLAX_ORACLES/manifest.json and of its augment/manifest.json, by default the
-// committed copies in testdata/oracles. It names what fails, what is skipped and what passed cases expect that is not
-// compared here, and ends with the counts; its exit status is 1 if anything failed or nothing passed.
+// committed copies in testdata/oracles. It names the failures, the skipped cases, and expected values of passed cases
+// that were not compared. It ends with the counts; its exit status is 1 if anything failed or nothing passed.
 package main
 
 import (

@@ -85,7 +85,7 @@ func parseNPY(data []byte) (*array, error) {
 		return nil, fmt.Errorf("values of type %q; only |u1 and <f4 are read", descr[1])
 	}
 	if len(body) != width*count {
-		return nil, fmt.Errorf("%d bytes of values where shape (%s) of %s needs %d", len(body), dims[1], descr[1],
+		return nil, fmt.Errorf("%d bytes of values, but shape (%s) of %s needs %d", len(body), dims[1], descr[1],
 			width*count)
 	}
 	if width == 1 {

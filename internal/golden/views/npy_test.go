@@ -45,7 +45,7 @@ func TestParseNPY(t *testing.T) {
 	}
 }
 
-// FuzzParseNPY feeds the reader bytes from outside: it may refuse them, but not panic.
+// FuzzParseNPY feeds the reader arbitrary bytes: it may refuse them, but not panic.
 func FuzzParseNPY(f *testing.F) {
 	f.Add(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1, 2, 3), }\n", "abcdef"))
 	f.Add([]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"))

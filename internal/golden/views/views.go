@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package views runs the augmentation cases of the oracle files: images that Pillow and torchvision made, against ours.
-// It is apart from its parent package so that package augment can be tested without the engine.
+// Package views runs the augmentation cases of the oracle files: it compares our images with those of Pillow and
+// torchvision. It is separate from its parent package so that package augment can be tested without the engine.
 package views
 
 import (
@@ -57,10 +57,10 @@ type Case struct {
 // ID names the case: an op with its parameters, an input and a backend.
 func (c *Case) ID() string { return c.Name + "/" + c.Input + "/" + c.Backend }
 
-// reference are the backends that are there for comparison: torchvision's tensor kernels and an older Pillow.
+// reference are the backends that are only for comparison: torchvision's tensor kernels and an older Pillow.
 var reference = []string{"tensor_u8", "tensor_f32", "pil_hfirst"}
 
-// Cases reads the cases of dir/manifest.json but for those of the backends that are there for reference.
+// Cases reads the cases of dir/manifest.json, without those of the reference backends.
 func Cases(dir string) ([]*Case, error) {
 	path := filepath.Join(dir, "manifest.json")
 	data, err := os.ReadFile(path)
@@ -82,9 +82,9 @@ func Cases(dir string) ([]*Case, error) {
 	return cases, nil
 }
 
-// Run runs the case. skip says why it does not apply here; err how the values differ or what failed.
+// Run runs the case. skip says why the case does not apply here; err says how the values differ or what failed.
 func (c *Case) Run() (skip string, err error) {
-	// A case of a form that nobody thought of must not take the others with it.
+	// A case of an unexpected form must not stop the others.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("running the case: panic: %v", r)
@@ -118,7 +118,7 @@ func (c *Case) Run() (skip string, err error) {
 	return "", c.compareFloats(got, want)
 }
 
-// drawn returns the case's operations for an image of w by h pixels, or why there are none.
+// drawn returns the case's operations for an image of w by h pixels, or why it has none.
 func (c *Case) drawn() (drawn func(w, h int) []augment.Drawn, skip string) {
 	p := &c.Params
 	threshold := 128
@@ -181,7 +181,7 @@ func (c *Case) drawn() (drawn func(w, h int) []augment.Drawn, skip string) {
 	return nil, fmt.Sprintf("op %q is not known here", c.Op)
 }
 
-// view returns the operations of a whole view, in solo-learn's order, or what in Order is not known.
+// view returns the operations of a whole view, in solo-learn's order, or an unknown name in Order.
 func (p *params) view(threshold int) (drawn []augment.Drawn, unknown string) {
 	width, height := p.OutW, p.OutH
 	if p.Out != 0 {
