@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package archtest holds the module to its architecture: which package may import which, where C is allowed, and what
-// every file has. It has tests only; docs/architecture.md says the reasons.
+// Package archtest checks the module's architecture: which package may import which, where C is allowed, and what every
+// file must have. It has only tests; docs/architecture.md gives the reasons.
 package archtest

@@ -17,7 +17,7 @@ import (
 
 const license = "// SPDX-License-Identifier: Apache-2.0"
 
-// files calls visit with every file of the module's tree that belongs to it, by its slash-separated path.
+// files calls visit with the slash-separated path of every file that belongs to the module.
 func files(t *testing.T, visit func(name string, text []byte)) {
 	t.Helper()
 	dir := root(t)
@@ -38,7 +38,7 @@ func files(t *testing.T, visit func(name string, text []byte)) {
 			}
 			return nil
 		}
-		if !entry.Type().IsRegular() || name == ".git" { // of a linked work tree, .git is a file
+		if !entry.Type().IsRegular() || name == ".git" { // in a linked work tree, .git is a file
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -92,7 +92,7 @@ func TestGoFiles(t *testing.T) {
 	}
 }
 
-// says reports whether a file holds the package's comment: "Package name ..." or, of a program, any.
+// says reports whether a file has the package's comment: "Package name ..." or, for a program, any comment.
 func says(file *ast.File) bool {
 	if file.Doc == nil {
 		return false
@@ -102,7 +102,7 @@ func says(file *ast.File) bool {
 		strings.TrimSpace(text) != ""
 }
 
-// home matches a path that is only on somebody's machine.
+// home matches a path that exists only on somebody's machine.
 var home = regexp.MustCompile(`(^|[^\w.$}~-])/(work|tmp|root|home|Users)/\w`)
 
 func TestNoMachinePaths(t *testing.T) {
@@ -121,8 +121,9 @@ func TestNoMachinePaths(t *testing.T) {
 func TestHome(t *testing.T) {
 	slash := "/"
 	for text, want := range map[string]bool{
-		slash + "work/x": true, "in " + slash + "tmp/a.png": true, `"` + slash + "home/me": true, "=" + slash + "root/x": true,
-		"a/work/b": false, "$HOME/work/x": false, "./tmp/x": false, "LIBTORCH=/path": false, "/homework/x": false,
+		slash + "work/x": true, "in " + slash + "tmp/a.png": true, `"` + slash + "home/me": true,
+		"=" + slash + "root/x": true,
+		"a/work/b":             false, "$HOME/work/x": false, "./tmp/x": false, "LIBTORCH=/path": false, "/homework/x": false,
 	} {
 		if got := home.MatchString(text); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)

@@ -23,17 +23,19 @@ const module = "github.com/parallax-ssl/parallax"
 var anything = []string{"*"}
 
 // may is the import table: the packages of the module that each may import, by their path below the module's root (the
-// root itself is "."). A line ending in /... stands for the packages below it. Packages under an internal/ may be imported
-// wherever Go allows it, and count as part of the package that imports them: nothing is reached through them that is not allowed.
+// root itself is "."). A line ending in /... stands for the packages below it. Packages under an internal/ may be
+// imported wherever Go allows it. They count as part of the package that imports them: through them it may reach only
+// what it may import itself.
 var may = map[string][]string{
-	"torch":            {},
-	"nn":               {"torch"},
-	"augment":          {},
-	".":                {"nn", "augment", "torch"},
-	"method":           {".", "nn", "augment", "torch"},
-	"method/variant":   {".", "nn", "augment", "torch", "config", "method"},
-	"backbone":         {".", "nn", "augment", "torch"},
-	"eval/report":      {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "method/variant", "pretrain", "pretrain/probe", "checkpoint", "config", "run", "train"},
+	"torch":          {},
+	"nn":             {"torch"},
+	"augment":        {},
+	".":              {"nn", "augment", "torch"},
+	"method":         {".", "nn", "augment", "torch"},
+	"method/variant": {".", "nn", "augment", "torch", "config", "method"},
+	"backbone":       {".", "nn", "augment", "torch"},
+	"eval/report": {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "method/variant",
+		"pretrain", "pretrain/probe", "checkpoint", "config", "run", "train"},
 	"eval":             {".", "nn", "augment", "torch"},
 	"dataset":          {"augment"},
 	"collapse":         {},
@@ -44,24 +46,28 @@ var may = map[string][]string{
 	"run":              {"collapse", "config"},
 	"checkpoint":       {"nn", "torch", "run"},
 	"train":            {".", "nn", "augment", "torch", "collapse", "dataset", "optim", "checkpoint", "config", "run"},
-	"encoder":          {".", "nn", "augment", "torch", "backbone", "checkpoint", "config", "method", "method/variant", "run"},
-	"dashboard":        {"config", "run"},
-	"pretrain":         {".", "nn", "augment", "torch", "backbone", "dataset", "method", "method/variant", "preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},
-	"pretrain/guard":   {"collapse/guard", "method", "config", "run", "train"},
-	"pretrain/probe":   {".", "nn", "augment", "torch", "collapse", "collapse/measure", "dataset", "eval", "config", "run", "train"},
-	"cluster":          {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "preset", "pretrain", "pretrain/probe", "config", "run", "train"},
-	"cluster/report":   {"run"},
-	"preset":           {}, // plain data; only the packages that wire things together see it
-	"lab":              {"collapse", "collapse/history", "cluster/report", "config", "dataset", "preset", "run"},
-	"lab/expect":       {"lab", "collapse"},
-	"lab/theory":       {}, // numbers alone
-	"lab/claims":       {"lab", "lab/expect", "lab/theory", "collapse"},
-	"lab/report":       {"lab", "lab/claims", "collapse", "config", "method", "run"},
-	"cmd/...":          anything,
-	"examples/...":     anything,
+	"encoder": {".", "nn", "augment", "torch", "backbone", "checkpoint", "config", "method", "method/variant",
+		"run"},
+	"dashboard": {"config", "run"},
+	"pretrain": {".", "nn", "augment", "torch", "backbone", "dataset", "method", "method/variant", "preset",
+		"pretrain/guard", "pretrain/probe", "config", "run", "train"},
+	"pretrain/guard": {"collapse/guard", "method", "config", "run", "train"},
+	"pretrain/probe": {".", "nn", "augment", "torch", "collapse", "collapse/measure", "dataset", "eval", "config",
+		"run", "train"},
+	"cluster": {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "preset",
+		"pretrain", "pretrain/probe", "config", "run", "train"},
+	"cluster/report": {"run"},
+	"preset":         {}, // plain data; only the packages that wire things together see it
+	"lab":            {"collapse", "collapse/history", "cluster/report", "config", "dataset", "preset", "run"},
+	"lab/expect":     {"lab", "collapse"},
+	"lab/theory":     {}, // numbers alone
+	"lab/claims":     {"lab", "lab/expect", "lab/theory", "collapse"},
+	"lab/report":     {"lab", "lab/claims", "collapse", "config", "method", "run"},
+	"cmd/...":        anything,
+	"examples/...":   anything,
 }
 
-// listed is what go list says of a package.
+// listed is go list's description of a package.
 type listed struct {
 	ImportPath        string
 	Imports, CgoFiles []string
@@ -70,7 +76,7 @@ type listed struct {
 	Error             *struct{ Err string }
 }
 
-// list runs go list in the module's root with more in the environment.
+// list runs go list in the module's root with additions to the environment.
 func list(t *testing.T, env []string, arguments ...string) []listed {
 	t.Helper()
 	command := exec.Command("go", append([]string{"list", "-e", "-json"}, arguments...)...)
@@ -109,7 +115,7 @@ func root(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// below turns an import path of the module into the table's form; ok is false for packages of others.
+// below turns an import path of the module into the table's form; ok is false for packages of other modules.
 func below(importPath string) (short string, ok bool) {
 	if importPath == module {
 		return ".", true
@@ -134,7 +140,7 @@ func allowed(table map[string][]string, short string) ([]string, bool) {
 	return nil, false
 }
 
-// violations returns one line for each import that the table does not have. imports holds each package's imports, all
+// violations returns one line for each import that the table does not allow. imports holds each package's imports, all
 // in the table's form.
 func violations(table, imports map[string][]string) []string {
 	var lines []string
@@ -144,7 +150,8 @@ func violations(table, imports map[string][]string) []string {
 		}
 		list, ok := allowed(table, short)
 		if !ok {
-			lines = append(lines, fmt.Sprintf("package %s is not in the import table: decide what it may import and add it to the table in internal/archtest and to docs/architecture.md", short))
+			lines = append(lines, fmt.Sprintf("package %s is not in the import table: decide what it may import "+
+				"and add it to the table in internal/archtest and to docs/architecture.md", short))
 			continue
 		}
 		seen := map[string]bool{}
@@ -160,7 +167,8 @@ func violations(table, imports map[string][]string) []string {
 					walk(to, way+" -> "+to)
 				case slices.Equal(list, anything) && to != "dashboard":
 				case !slices.Contains(list, to):
-					lines = append(lines, fmt.Sprintf("%s -> %s: the import table allows %s only %v", way, to, short, list))
+					lines = append(lines, fmt.Sprintf("%s -> %s: the import table allows %s only %v", way, to, short,
+						list))
 				}
 			}
 		}
@@ -188,15 +196,17 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// The rule itself is tested on made-up modules.
+// The rule itself is tested on invented modules.
 func TestViolations(t *testing.T) {
 	for name, c := range map[string]struct {
 		imports map[string][]string
 		want    int
 	}{
-		"as it should be":       {map[string][]string{"method": {".", "torch"}, ".": {"nn", "torch"}, "nn": {"torch"}, "torch": {"internal/x"}}, 0},
-		"a method sees train":   {map[string][]string{"method": {"train"}}, 1},
-		"through an internal":   {map[string][]string{"method": {"internal/x"}, "internal/x": {"internal/y"}, "internal/y": {"dataset", "torch"}}, 1},
+		"as it should be": {map[string][]string{"method": {".", "torch"}, ".": {"nn", "torch"}, "nn": {"torch"},
+			"torch": {"internal/x"}}, 0},
+		"a method sees train": {map[string][]string{"method": {"train"}}, 1},
+		"through an internal": {map[string][]string{"method": {"internal/x"}, "internal/x": {"internal/y"},
+			"internal/y": {"dataset", "torch"}}, 1},
 		"upwards":               {map[string][]string{"torch": {"nn"}, "augment": {"dataset"}, "nn": {"."}}, 3},
 		"a command":             {map[string][]string{"cmd/parallax": {"train", "eval", "run"}}, 0},
 		"a command's page":      {map[string][]string{"cmd/parallax": {"dashboard"}}, 1},
@@ -209,7 +219,7 @@ func TestViolations(t *testing.T) {
 	}
 }
 
-// C is called in two places: libtorch's shim and libjpeg-turbo, both opened at run time.
+// C is called in two places, for libtorch's shim and for libjpeg-turbo, both opened at run time.
 func TestCgo(t *testing.T) {
 	places := []string{"torch", "internal/turbojpeg"}
 	for _, p := range list(t, []string{"CGO_ENABLED=1"}, "./...") {
@@ -222,7 +232,8 @@ func TestCgo(t *testing.T) {
 func TestPureGo(t *testing.T) {
 	var patterns []string
 	for _, pattern := range []string{
-		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "run/...", "dashboard/...",
+		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "run/...",
+		"dashboard/...",
 	} {
 		if _, err := os.Stat(path.Join(root(t), strings.TrimSuffix(pattern, "/..."))); err == nil {
 			patterns = append(patterns, "./"+pattern)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// outside is the table of modules of others: the packages of this module whose code may import each. Tests may import what
-// their package may, and what forTests names. Why a module was taken stands in the decisions.
+// outside is the table of third-party modules: the packages of this module whose code may import each. Tests may import
+// what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein": {"internal/spelling"},
 	"github.com/bep/imagemeta":        {"dataset"},
@@ -22,9 +22,10 @@ var outside = map[string][]string{
 	"golang.org/x/image":              {"dataset", "internal/sheet"},
 	"golang.org/x/sys":                {"cmd/parallax", "dataset", "internal/machine"},
 	"golang.org/x/term":               {"cmd/parallax"},
-	"gonum.org/v1/gonum":              {"collapse", "collapse/measure", "internal/curves", "lab/claims", "lab/theory", "pretrain/probe"},
-	"gonum.org/v1/plot":               {"internal/curves"},
-	"google.golang.org/protobuf":      {"internal/tfevents"},
+	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab/claims", "lab/theory",
+		"pretrain/probe"},
+	"gonum.org/v1/plot":          {"internal/curves"},
+	"google.golang.org/protobuf": {"internal/tfevents"},
 }
 
 // forTests are the modules that only tests import.
@@ -35,7 +36,7 @@ var forTests = map[string][]string{
 	"gonum.org/v1/gonum":              {"method"},
 }
 
-// foreign returns a line for each import of a module of others that table does not let short have.
+// foreign returns a line for each import of a third-party module that table does not allow short.
 func foreign(short string, imports []string, tables ...map[string][]string) (lines []string) {
 	for _, path := range imports {
 		first, _, _ := strings.Cut(path, "/")
@@ -53,8 +54,8 @@ func foreign(short string, imports []string, tables ...map[string][]string) (lin
 			return false
 		}
 		if !slices.ContainsFunc(tables, allowed) {
-			lines = append(lines, fmt.Sprintf("%s imports %s: add the package to the module's line in the table in internal/archtest, "+
-				"and if the module is new, say in a decision what it was compared with", short, path))
+			lines = append(lines, fmt.Sprintf("%s imports %s: add the package to the module's line in the table in "+
+				"internal/archtest; for a new module, write a decision that compares it with others", short, path))
 		}
 	}
 	return lines
@@ -92,8 +93,10 @@ func TestForeign(t *testing.T) {
 		short, path string
 		want        int
 	}{
-		{"run", "example.org/a", 0}, {"run", "example.org/a/deep", 0}, {"train", "example.org/a", 1}, {"train", "example.org/ab", 1},
-		{"train", "example.org/b/c", 0}, {"run", "fmt", 0}, {"run", "net/http", 0}, {"run", module + "/config", 0}, {"run", "example.org/c", 1},
+		{"run", "example.org/a", 0}, {"run", "example.org/a/deep", 0}, {"train", "example.org/a", 1},
+		{"train", "example.org/ab", 1},
+		{"train", "example.org/b/c", 0}, {"run", "fmt", 0}, {"run", "net/http", 0}, {"run", module + "/config", 0},
+		{"run", "example.org/c", 1},
 	} {
 		if got := foreign(c.short, []string{c.path}, table); len(got) != c.want {
 			t.Errorf("%s imports %s: %q, want %d lines", c.short, c.path, got, c.want)

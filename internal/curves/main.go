@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command curves draws how runs went: the standard deviation, the effective rank and the kNN accuracy over the steps,
-// one line per run, from their metrics.jsonl; and prints the last values as a Markdown table. With -out "" it only
-// prints.
+// Command curves plots runs from their metrics.jsonl: the standard deviation, the effective rank and the kNN accuracy
+// over the steps, one line per run. It also prints the last values as a Markdown table. With -out "" it only prints.
 //
 //	curves -out curves.png runs/simclr runs/simsiam
 package main
@@ -37,7 +36,7 @@ var panels = []panel{
 	{"kNN accuracy of the backbone", run.OfBackbone, run.KNN},
 }
 
-// colours are Okabe and Ito's, which colour-blind readers tell apart.
+// colours are Okabe and Ito's, which colour-blind readers can tell apart.
 var colours = []color.RGBA{{0, 114, 178, 255}, {0, 158, 115, 255}, {230, 159, 0, 255}, {213, 94, 0, 255},
 	{204, 121, 167, 255}, {86, 180, 233, 255}}
 
@@ -121,7 +120,7 @@ func row(dir string, events []run.Event) {
 	var rates []float64
 	for _, e := range events {
 		switch {
-		case e.Probe == run.GuardProbe: // few images
+		case e.Probe == run.GuardProbe: // it measures few images
 		case e.Event == run.StepEnd && e.Step > 1:
 			rates = append(rates, e.Metrics[run.ImagesPerSecond].Value)
 		case e.Event == run.Eval && e.Of == run.OfEmbedding:

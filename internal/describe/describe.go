@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package describe says what the hyperparameters of a method are, and the variants that go with it: their keys, their
-// defaults, and the comments that stand beside the fields in the source. The program prints it and the methods' pages are made from it. The comments
-// are in a generated table.
+// Package describe lists the hyperparameters of a method and its variants: their keys, their defaults, and the comments
+// beside the fields in the source. The command prints them, and the methods' pages have them. The comments come from a
+// generated table.
 package describe
 
 import (
@@ -18,15 +18,15 @@ import (
 
 //go:generate go run ./table ../.. comments.go
 
-// A Field is one hyperparameter, or a part of a method that has hyperparameters of its own, such as its projector. A
-// part stands before them and has no default.
+// A Field is one hyperparameter, or a part of a method with its own hyperparameters, such as its projector. A part
+// comes before its hyperparameters and has no default.
 type Field struct {
 	Name    string `json:"name"`              // its key below "method.": "temperature", "projector", "projector.widths"
-	Default string `json:"default,omitempty"` // as the config file would write it
-	Comment string `json:"comment"`           // what it means
+	Default string `json:"default,omitempty"` // as in the config file
+	Comment string `json:"comment"`           // its meaning
 }
 
-// Fields lists a method's hyperparameters in the order in which a config has them.
+// Fields lists a method's hyperparameters in the order of a config.
 func Fields(e method.Entry) ([]Field, error) {
 	m := e.New()
 	leaves, err := config.Fields(m)
@@ -40,7 +40,7 @@ func Fields(e method.Entry) ([]Field, error) {
 	return fields(reflect.TypeOf(m).Elem(), "", defaults), nil
 }
 
-// Variants lists what an experiment may change around a method, by the keys below "variant.".
+// Variants lists the changes that an experiment may make around a method, by their keys below "variant.".
 func Variants(e method.Entry) ([]Field, error) {
 	v := config.Default().Variant
 	leaves, err := config.Fields(&v)
@@ -58,7 +58,7 @@ func Variants(e method.Entry) ([]Field, error) {
 	}), nil
 }
 
-// fields walks a struct as a config does: exported fields, those of an embedded struct as its own.
+// fields walks a struct as a config does: exported fields, with those of an embedded struct as its own.
 func fields(t reflect.Type, prefix string, defaults map[string]string) []Field {
 	var all []Field
 	for i := range t.NumField() {

@@ -11,8 +11,8 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// What the program and the pages say of a hyperparameter is the comment beside it, so every one has a comment, and it
-// is written for a reader who does not see the source.
+// The command and the pages describe a hyperparameter by the comment beside it. So every one has a comment, written for
+// a reader who does not see the source.
 func TestEveryHyperparameterHasAComment(t *testing.T) {
 	for _, e := range slices.Concat(method.All, method.Later) {
 		fields, err := Fields(e)
@@ -45,7 +45,8 @@ func TestVariants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := append(fields, Field{})[0]; got.Name != want || got.Name != "" && (got.Default != "false" || got.Comment == "") {
+		if got := append(fields, Field{})[0]; got.Name != want ||
+			got.Name != "" && (got.Default != "false" || got.Comment == "") {
 			t.Errorf("the first variant of %s is %+v", name, got)
 		}
 	}
@@ -86,7 +87,7 @@ func TestFields(t *testing.T) {
 	if f, ok := byName["projector"]; !ok || f.Default != "" || !strings.HasPrefix(f.Comment, "g;") {
 		t.Errorf("projector is %+v", f)
 	}
-	// What is embedded counts as the method's own.
+	// Embedded fields count as the method's own.
 	e, err = method.Find("swav")
 	if err != nil {
 		t.Fatal(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// A program in another module pretrains for 20 steps by an objective of its own, the one of examples/method, with a metric of
-// its own, opens the encoder and embeds 100 images. It sees what is exported and nothing else, and needs no network.
+// A program in another module pretrains for 20 steps with its own objective, that of examples/method, and its own
+// metric. It opens the encoder and embeds 100 images. It sees only exported identifiers, and needs no network.
 func TestProgram(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -40,12 +40,13 @@ func TestProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	module := "module example.com/outside\n\n" + string(language.Find(ours)) + "\n\nrequire github.com/parallax-ssl/parallax v0.0.0\n\n" +
+	module := "module example.com/outside\n\n" + string(language.Find(ours)) +
+		"\n\nrequire github.com/parallax-ssl/parallax v0.0.0\n\n" +
 		"replace github.com/parallax-ssl/parallax => " + root + "\n"
 	if err := os.WriteFile(filepath.Join(folder, "go.mod"), []byte(module), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	// The engine is in this module's bin, where a program elsewhere does not look.
+	// The engine is in this module's bin, where a program of another module does not look.
 	if err := torch.Load(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/parallax-ssl/parallax/preset"
 )
 
-// headings are those of a method's page, in their order. The one in optional may be left out.
+// headings are the headings of a method's page, in order. The one in optional may be left out.
 var (
 	headings = []string{
 		"The idea", "The loss", "What gets a gradient", "Why it does not collapse", "What the review says", "Settings",
@@ -24,7 +24,7 @@ var (
 	optional = "What the review says"
 )
 
-// mistakes are what pages say that is not so. Links are checked by scripts/docs.py.
+// mistakes lists wrong statements on pages. scripts/docs.py checks the links.
 func mistakes(all []page) (wrong []error) {
 	for _, p := range all {
 		if p.entry != nil {
@@ -69,7 +69,7 @@ func checkHeadings(p page) error {
 }
 
 var (
-	// A key of the configuration, perhaps of one stage of parallax cluster, and perhaps its value.
+	// A configuration key, possibly of one stage of parallax cluster, and possibly its value.
 	key    = regexp.MustCompile(`(?:^|[^\w./-])(?:(pretext|clustering|selflabel)\.)?((?:method|variant|augment|optim|backbone|train|probe|data)\.[a-z0-9_][a-z0-9_.#]*)(?:=(\[[^\]]*\]|\{[^}]*\}|[^\s` + "`" + `|]+))?`)
 	chosen = regexp.MustCompile(`--(method|preset|backbone)[ =]([\w-]+)`)
 	notKey = regexp.MustCompile(`\.(go|md|py|yaml)$`)
@@ -78,7 +78,7 @@ var (
 // stages are the methods that parallax cluster runs after a pretext.
 var stages = map[string]string{"clustering": "scan", "selflabel": "scan-selflabel"}
 
-// checkSettings resolves every key that a page mentions, with its value where it gives one, as a run would.
+// checkSettings resolves every key that a page mentions, with its value if the page gives one, as a run would.
 func checkSettings(p page) (wrong []error) {
 	at := 0
 	for _, line := range strings.Split(strings.ReplaceAll(p.text, "\\\n", "\\\x00"), "\n") {
@@ -114,7 +114,7 @@ func checkLine(p page, line string) error {
 	if own == "" && p.entry != nil {
 		own = p.entry.Name
 	}
-	together := map[string][]preset.Setting{} // by method: what a command sets at once
+	together := map[string][]preset.Setting{} // by method: the settings of one command
 	for _, found := range key.FindAllStringSubmatch(line, -1) {
 		of, path, value := own, strings.TrimRight(found[2], "."), strings.TrimRight(found[3], ".,;:)")
 		if notKey.MatchString(path) || path == "method.name" {
@@ -170,7 +170,7 @@ func checkKey(of, path, value string) error {
 	return nil
 }
 
-// checkAny resolves a key that is said of methods at large: one has it.
+// checkAny resolves a key in a statement about methods in general: one of them must have it.
 func checkAny(path, value string) (err error) {
 	for _, e := range method.All {
 		if err = checkKey(e.Name, path, value); err == nil {
@@ -180,7 +180,7 @@ func checkAny(path, value string) (err error) {
 	return err
 }
 
-// checkRun lays what a command sets over its preset and lets the method judge the whole.
+// checkRun lays a command's settings over its preset and lets the method check the result.
 func checkRun(of, name string, given []preset.Setting) error {
 	e, err := method.Find(of)
 	if err != nil {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Pages fills in what the methods' pages, docs/methods/*.md, have from the code: between the lines
+// Pages fills in the parts of the methods' pages, docs/methods/*.md, that come from the code: the text of block NAME
+// goes between the lines
 //
 //	<!-- generated: NAME -->
 //	<!-- end -->
 //
-// stands what block NAME makes. All else in a page is written by hand. A page of a method has the blocks summary, gradient
-// and settings, README.md there has table. With -check nothing is written, and a page that would change, or says what is
-// not so, is an error.
+// The rest of a page is written by hand. A method's page has the blocks summary, gradient and settings; README.md there
+// has table. With -check it writes nothing, and a page that would change, or has a wrong statement, is an error.
 //
-// The blocks gradient and table are found by running a training step of every method, so they need the engine; without it
-// they are left as they are.
+// For the blocks gradient and table it runs a training step of every method, which needs the engine. Without the engine
+// it leaves them as they are.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "change nothing: fail when a page is not as it should be")
+	check := flag.Bool("check", false, "change nothing; fail if a page is stale or wrong")
 	flag.Parse()
 	if err := pages(*check); err != nil {
 		fmt.Fprintln(os.Stderr, "pages: "+strings.ReplaceAll(err.Error(), "\n", "\npages: "))
@@ -54,7 +54,7 @@ func pages(check bool) error {
 		}
 		changed++
 		if check {
-			fmt.Fprintf(os.Stderr, "pages: %s is not what the code says: refresh it with \"make pages\"\n", p.path)
+			fmt.Fprintf(os.Stderr, "pages: %s is stale: refresh it with \"make pages\"\n", p.path)
 			continue
 		}
 		if err := os.WriteFile(filepath.Join(root, p.path), []byte(text), 0o666); err != nil {
@@ -62,7 +62,8 @@ func pages(check bool) error {
 		}
 	}
 	if !g.engine {
-		fmt.Fprintln(os.Stderr, "pages: there is no engine here (\"make build\" makes it), so the blocks gradient and table were left as they are")
+		fmt.Fprintln(os.Stderr, "pages: there is no engine here (\"make build\" builds it), "+
+			"so the blocks gradient and table were left as they are")
 	}
 	fmt.Printf("pages: %d pages, %d %s\n", len(all), changed, map[bool]string{true: "stale", false: "refreshed"}[check])
 	if !check {
@@ -75,7 +76,7 @@ func pages(check bool) error {
 	return errors.Join(mistakes...)
 }
 
-// moduleRoot is the folder of go.mod, at or above the working folder.
+// moduleRoot returns the folder of go.mod, at or above the working folder.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

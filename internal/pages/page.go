@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// folder is where the pages lie, below the module's root.
+// folder is the folder of the pages, below the module's root.
 const folder = "docs/methods"
 
 // overview is the page that compares the methods.
@@ -22,11 +22,11 @@ const overview = "README.md"
 // page is a file of the folder.
 type page struct {
 	path  string        // below the root, with slashes
-	text  string        // as it is
-	entry *method.Entry // whose page it is; nil: the overview
+	text  string        // the page's current text
+	entry *method.Entry // the page's method; nil: the overview
 }
 
-// read reads all pages, in the order of the list, the overview first.
+// read reads all pages, the overview first, then in the order of the list.
 func read(root string) ([]page, error) {
 	files, err := os.ReadDir(filepath.Join(root, folder))
 	if err != nil {
@@ -43,7 +43,8 @@ func read(root string) ([]page, error) {
 	for i, p := range want {
 		at := slices.Index(found, p.path)
 		if at < 0 {
-			return nil, fmt.Errorf("%s has no %s: write it, from the blocks and headings of the others", folder, p.path)
+			return nil, fmt.Errorf("%s has no %s: write it, with the blocks and headings of the other pages", folder,
+				p.path)
 		}
 		found = slices.Delete(found, at, at+1)
 		want[i].path = folder + "/" + p.path
@@ -54,7 +55,7 @@ func read(root string) ([]page, error) {
 		want[i].text = string(text)
 	}
 	if len(found) > 0 {
-		return nil, fmt.Errorf("%s has %s, which is the page of no method", folder, strings.Join(found, ", "))
+		return nil, fmt.Errorf("%s has %s, which is not the page of a method", folder, strings.Join(found, ", "))
 	}
 	return want, nil
 }
@@ -70,7 +71,7 @@ var (
 	end       = "<!-- end -->"
 )
 
-// blocksOf are the blocks of a page, in their order.
+// blocksOf returns the blocks of a page, in order.
 func blocksOf(p page) []string {
 	if p.entry == nil {
 		return []string{"table"}
@@ -78,7 +79,7 @@ func blocksOf(p page) []string {
 	return []string{"summary", "gradient", "settings"}
 }
 
-// fill returns the page with its blocks made anew.
+// fill returns the page with new blocks.
 func (g *generator) fill(p page) (string, error) {
 	lines := strings.Split(p.text, "\n")
 	var out, found []string
@@ -96,7 +97,8 @@ func (g *generator) fill(p page) (string, error) {
 		}
 		found = append(found, name[1])
 		if !slices.Contains(blocksOf(p), name[1]) {
-			return "", fmt.Errorf("%s:%d: there is no block %s here: the blocks are %s", p.path, at+1, name[1], strings.Join(blocksOf(p), ", "))
+			return "", fmt.Errorf("%s:%d: there is no block %s here: the blocks are %s", p.path, at+1, name[1],
+				strings.Join(blocksOf(p), ", "))
 		}
 		if g.needsEngine(name[1]) && !g.engine {
 			out = append(out, lines[at+1:stop]...)
@@ -134,13 +136,13 @@ func (g *generator) block(name string, p page) (string, error) {
 	return g.table()
 }
 
-// row is a line of a Markdown table.
+// row returns a line of a Markdown table.
 func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
 
-// rule is the line below a table's head.
+// rule returns the line below a table's head.
 func rule(columns int) string { return strings.Repeat("| --- ", columns) + "|\n" }
 
-// code marks text as such, where there is some.
+// code marks text as code, unless it is empty.
 func code(text string) string {
 	if text == "" {
 		return ""

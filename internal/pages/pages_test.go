@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// The pages are what the code says, and say nothing that is not so.
+// The pages agree with the code, and have no wrong statements.
 func TestPages(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -41,7 +41,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// A step shows the same twice.
+// A step gives the same facts twice.
 func TestFactsAreDeterministic(t *testing.T) {
 	if err := torch.Load(); err != nil {
 		t.Skip(err)
@@ -65,7 +65,7 @@ func TestFactsAreDeterministic(t *testing.T) {
 	}
 }
 
-// What is known of these methods is seen.
+// The known facts of these methods are found.
 func TestFacts(t *testing.T) {
 	if err := torch.Load(); err != nil {
 		t.Skip(err)
@@ -73,7 +73,8 @@ func TestFacts(t *testing.T) {
 	for name, want := range map[string]string{
 		"byol": "backbone:the optimiser projector:the optimiser predictor:the optimiser " +
 			"target.backbone:`Update`, after the optimiser's step target.projector:`Update`, after the optimiser's step held 2 of 4",
-		"simsiam": "backbone:the optimiser projector:the optimiser predictor:the optimiser, at a constant rate held 2 of 4",
+		"simsiam": "backbone:the optimiser projector:the optimiser predictor:the optimiser, at a constant rate " +
+			"held 2 of 4",
 		"swav": "backbone:the optimiser projector:the optimiser " +
 			"prototypes:the optimiser, but not in the first epochs; `Update`, after the optimiser's step held 2 of 4",
 		"barlowtwins": "backbone:the optimiser projector:the optimiser held 0 of 2",
@@ -109,7 +110,8 @@ func ofSimCLR(t *testing.T, text string) page {
 	return page{path: "simclr.md", text: text, entry: &e}
 }
 
-const blocks = "<!-- generated: summary -->\n<!-- end -->\n<!-- generated: gradient -->\nold\n<!-- end -->\n<!-- generated: settings -->\nold\n<!-- end -->\n"
+const blocks = "<!-- generated: summary -->\n<!-- end -->\n<!-- generated: gradient -->\nold\n<!-- end -->\n" +
+	"<!-- generated: settings -->\nold\n<!-- end -->\n"
 
 func TestFill(t *testing.T) {
 	g := generator{}
@@ -118,9 +120,10 @@ func TestFill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"a\n<!-- generated: summary -->\nChen, Kornblith", "[arXiv:2002.05709](https://arxiv.org/abs/2002.05709)", "First public in 2020-02.",
+		"a\n<!-- generated: summary -->\nChen, Kornblith", "[arXiv:2002.05709](https://arxiv.org/abs/2002.05709)",
+		"First public in 2020-02.",
 		"Collapse is prevented by negatives", "\n    parallax pretrain --data photos --method simclr\n",
-		"\nWhat takes the prevention away:\n\n- `method.negatives=false`: ",
+		"\nSettings that remove the prevention:\n\n- `method.negatives=false`: ",
 		"<!-- generated: gradient -->\nold\n<!-- end -->\n", // without the engine
 		"| `method.temperature` | τ; ", "| `0.1` |", "<!-- end -->\nb\n",
 	} {
@@ -190,7 +193,7 @@ func TestCheckSettings(t *testing.T) {
 			t.Errorf("%q: %v, want an error of line 2 with %q", line, wrong, because)
 		}
 	}
-	// The overview speaks of methods at large.
+	// The overview is about methods in general.
 	at := page{path: overview}
 	for line, ok := range map[string]bool{"`method.negatives=false`": true, "`method.sinkhorn`": true, "`method.nonsense`": false} {
 		at.text = line

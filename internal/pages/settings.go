@@ -14,10 +14,11 @@ import (
 	"github.com/parallax-ssl/parallax/preset"
 )
 
-// presets are those that a page shows: for training on images. "lab" is for experiments of half a minute.
+// presets are the presets on a page: those for training on images. "lab" is for experiments of half a minute.
 var presets = slices.DeleteFunc(slices.Clone(preset.Names), func(name string) bool { return name == "lab" })
 
-// settings are two tables, of the hyperparameters and of what else the presets set, and where the presets' values are from.
+// settings returns two tables, of the hyperparameters and of the presets' other settings, and the sources of the
+// presets' values.
 func settings(e method.Entry) (string, error) {
 	fields, err := describe.Fields(e)
 	if err != nil {
@@ -43,7 +44,7 @@ func settings(e method.Entry) (string, error) {
 		}
 	}
 	var b strings.Builder
-	b.WriteString("Values of a preset are given where they differ from the paper's.\n\n")
+	b.WriteString("A preset's values are shown only if they differ from the paper's.\n\n")
 	b.WriteString(row(append([]string{"setting", "meaning", "paper"}, presets...)...) + rule(3+len(presets)))
 	for _, f := range fields {
 		cells := []string{code("method." + f.Name), f.Comment, code(f.Default)}
@@ -66,7 +67,8 @@ func settings(e method.Entry) (string, error) {
 	for _, f := range variants {
 		b.WriteString(row(code("variant."+f.Name), f.Comment, code(f.Default)))
 	}
-	b.WriteString("\n" + row("preset", "network", "optimiser", "rate at batch 256", "weight decay", "batch", "epochs", "also") + rule(8))
+	b.WriteString("\n" + row("preset", "network", "optimiser", "rate at batch 256", "weight decay", "batch", "epochs",
+		"also") + rule(8))
 	for _, name := range presets {
 		c := configs[name]
 		network := c.Backbone.Name
@@ -80,7 +82,7 @@ func settings(e method.Entry) (string, error) {
 		b.WriteString(row(code(name), network, c.Optim.Name, number(c.Optim.BaseRate), number(c.Optim.WeightDecay),
 			strconv.Itoa(c.Train.Batch), strconv.Itoa(c.Train.Epochs), also))
 	}
-	b.WriteString("\nWhere the presets' values are from:\n\n")
+	b.WriteString("\nSources of the presets' values:\n\n")
 	for _, name := range presets {
 		source, _, err := preset.Source(name, e.Name)
 		if err != nil {
@@ -98,13 +100,14 @@ func settings(e method.Entry) (string, error) {
 	return b.String(), nil
 }
 
-// inTable are the settings that have a column.
+// inTable are the settings with a column.
 var inTable = map[string]bool{
-	"backbone.name": true, "backbone.width": true, "optim.name": true, "optim.base_rate": true, "optim.weight_decay": true,
-	"train.batch": true, "train.epochs": true,
+	"backbone.name": true, "backbone.width": true, "optim.name": true, "optim.base_rate": true,
+	"optim.weight_decay": true,
+	"train.batch":        true, "train.epochs": true,
 }
 
-// others are what a preset sets beside hyperparameters and what has a column.
+// others returns a preset's settings that are neither hyperparameters nor have a column.
 func others(name, method string) (string, error) {
 	given, err := preset.Settings(name, method)
 	var all []string
@@ -121,7 +124,8 @@ func number(v float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(v, 'g', -1, 64), "e-0", "e-")
 }
 
-// configured is the config of a method with some values set: those of the method first, as the recipes may depend on them.
+// configured returns the config of a method with some values set: the method's own first, since recipes may depend on
+// them.
 func configured(e method.Entry, given []preset.Setting) (*config.Layered, error) {
 	c := config.Default()
 	m := e.New()
@@ -146,5 +150,5 @@ func configured(e method.Entry, given []preset.Setting) (*config.Layered, error)
 	return l, nil
 }
 
-// size is that of the views in pixels, where none is said.
+// size is the side of the views in pixels if none is given.
 const size = 224

@@ -19,12 +19,12 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// What a step is taken with: a small network, few small images, random pixels. Only which tensors move is looked at.
+// The step's inputs: a small network, few small images, random pixels. Only which tensors move matters.
 const (
 	pixels = 16
 	images = 8
 	at, of = 10, 100 // the step
-	late   = 1000    // an epoch in which nothing is frozen any more
+	late   = 1000    // an epoch when nothing is frozen any more
 )
 
 // part is a subtree of the parameters, or of the buffers.
@@ -32,8 +32,8 @@ type part struct {
 	name     string
 	buffer   bool
 	gradient bool
-	moved    []string // by what
-	rate     string   // what is special about its learning rate
+	moved    []string // what moves it
+	rate     string   // its learning rate, if it is special
 }
 
 // What moves a tensor, in the order of a step.
@@ -45,14 +45,14 @@ const (
 	byUpdate    = "`Update`, after the optimiser's step"
 )
 
-// facts are what a training step shows of a method.
+// facts are the facts about a method that a training step shows.
 type facts struct {
 	parts      []part
 	statistics []string // the parts with running statistics
-	held, all  int      // how many of the tensors that Loss gets are behind a stop-gradient, of how many
+	held, all  int      // the tensors passed to Loss that are behind a stop-gradient, and all of them
 }
 
-// facts takes a step of a method, once.
+// facts runs one step of a method, once.
 func (g *generator) facts(e method.Entry) (*facts, error) {
 	if f := g.seen[e.Name]; f != nil {
 		return f, nil
@@ -75,7 +75,7 @@ func (g *generator) facts(e method.Entry) (*facts, error) {
 	return f, nil
 }
 
-// small is a method with its paper's settings but for widths and numbers of things, which become few.
+// small returns a method with its paper's settings, except that widths and counts are small.
 func small(e method.Entry) (parallax.Method, error) {
 	m := e.New()
 	fields, err := config.Fields(m)
@@ -108,9 +108,10 @@ func small(e method.Entry) (parallax.Method, error) {
 	return l.Method.Fields.(parallax.Method), nil
 }
 
-// observe builds a method and takes a step.
+// observe builds a method and runs a step.
 func (f *facts) observe(m parallax.Method) error {
-	b, err := backbone.Spec{Name: "resnet18", Width: 4, Stem: backbone.Small, Norm: nn.BatchStatistics, Size: pixels}.New()
+	b, err := backbone.Spec{Name: "resnet18", Width: 4, Stem: backbone.Small, Norm: nn.BatchStatistics,
+		Size: pixels}.New()
 	if err != nil {
 		return err
 	}
@@ -120,10 +121,11 @@ func (f *facts) observe(m parallax.Method) error {
 	w := watch{values: map[string][]float64{}, moved: map[string][]string{}, params: p}
 	w.look("")
 	if s, ok := parallax.As[parallax.Starter](m); ok {
-		epoch := &parallax.Epoch{Number: late, Rand: rand.New(rand.NewPCG(1, 1)), Visit: func(visit func(*parallax.Step)) error {
-			torch.NoGrad(func() { visit(step(m, late)) })
-			return nil
-		}}
+		epoch := &parallax.Epoch{Number: late, Rand: rand.New(rand.NewPCG(1, 1)),
+			Visit: func(visit func(*parallax.Step)) error {
+				torch.NoGrad(func() { visit(step(m, late)) })
+				return nil
+			}}
 		if err := s.Start(epoch); err != nil {
 			return err
 		}
@@ -154,7 +156,7 @@ func (f *facts) observe(m parallax.Method) error {
 	return nil
 }
 
-// groups are the method's parameter groups in an epoch.
+// groups returns the method's parameter groups in an epoch.
 func groups(m parallax.Method, epoch int) []nn.Group {
 	g, ok := parallax.As[parallax.Grouper](m)
 	if !ok {
@@ -163,7 +165,7 @@ func groups(m parallax.Method, epoch int) []nn.Group {
 	return g.Groups(&parallax.Step{At: at, Of: of, Epoch: epoch})
 }
 
-// step is one of random pixels.
+// step returns a step of random pixels.
 func step(m parallax.Method, epoch int) *parallax.Step {
 	r := rand.New(rand.NewPCG(1, uint64(epoch)))
 	s := parallax.NewStep(at, of)
@@ -200,14 +202,14 @@ func random(r *rand.Rand, shape ...int) torch.Tensor {
 	return torch.FromFloat32(values, shape...)
 }
 
-// watch notes which tensors changed.
+// watch records which tensors changed.
 type watch struct {
 	params *nn.Params
 	values map[string][]float64
 	moved  map[string][]string
 }
 
-// look compares every tensor with what it was at the last look, and notes by what it changed.
+// look compares every tensor with its value at the last look, and records what changed it.
 func (w *watch) look(by string) {
 	for _, n := range w.params.All() {
 		now := n.Tensor.Detach().To(torch.F64).Float64s()
@@ -218,7 +220,7 @@ func (w *watch) look(by string) {
 	}
 }
 
-// partOf is the subtree that a tensor is shown under: the first part of its name, of a target's the second, too.
+// partOf returns the subtree that shows a tensor: the first part of its name, or the first two for a target's.
 func partOf(name string) string {
 	parts := strings.Split(name, ".")
 	if parts[0] == "target" && len(parts) > 2 {
@@ -227,7 +229,7 @@ func partOf(name string) string {
 	return parts[0]
 }
 
-// collect joins what was seen of the tensors of each part. Buffers of a part that has parameters are running statistics.
+// collect joins the observations of the tensors of each part. Buffers of a part with parameters are running statistics.
 func (f *facts) collect(p *nn.Params, gradient map[string]bool, moved map[string][]string, first, then []nn.Group) {
 	trained := map[string]bool{}
 	for _, n := range p.All() {
@@ -260,7 +262,7 @@ func (f *facts) collect(p *nn.Params, gradient map[string]bool, moved map[string
 	}
 }
 
-// rate says what is special about a part's learning rate.
+// rate describes a part's learning rate if it is special.
 func rate(name string, first, then []nn.Group) (what string) {
 	of := func(groups []nn.Group) (g nn.Group, ok bool) {
 		i := slices.IndexFunc(groups, func(g nn.Group) bool { return strings.HasPrefix(name+".", g.Prefix) })
@@ -281,7 +283,7 @@ func rate(name string, first, then []nn.Group) (what string) {
 	return what
 }
 
-// hold counts the tensors that Loss gets no gradient for.
+// hold counts the tensors passed to Loss that get no gradient.
 func (f *facts) hold(m parallax.Method, s *parallax.Step, z []torch.Tensor) {
 	leaves := make([]torch.Tensor, len(z))
 	for i := range z {
@@ -296,7 +298,7 @@ func (f *facts) hold(m parallax.Method, s *parallax.Step, z []torch.Tensor) {
 	}
 }
 
-// gradients are a table of the parts.
+// gradients returns a table of the parts.
 func (f *facts) gradients() string {
 	var b strings.Builder
 	b.WriteString(row("part", "gets a gradient", "what moves it") + rule(3))
@@ -321,11 +323,12 @@ func (f *facts) gradients() string {
 	case 1:
 		held = "one gets no gradient: it is behind a stop-gradient"
 	}
-	fmt.Fprintf(&b, "\nSeen in one training step of the code. Of the %d tensors that `Loss` is given, %s.\n", f.all, held)
+	fmt.Fprintf(&b, "\nObserved in one training step of the code. Of the %d tensors passed to `Loss`, %s.\n", f.all,
+		held)
 	return b.String()
 }
 
-// movedBy is all that moves a part, in the order of a step.
+// movedBy returns everything that moves a part, in the order of a step.
 func (p part) movedBy() string {
 	var all []string
 	for _, by := range []string{byStart, byForward, byLoss, byOptimiser, byUpdate} {

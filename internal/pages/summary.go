@@ -13,12 +13,12 @@ import (
 
 var arXiv = regexp.MustCompile(`arXiv:(\d{4}\.\d{5})`)
 
-// cited is a citation with a link for its arXiv number.
+// cited returns a citation with a link for its arXiv number.
 func cited(paper string) string {
 	return arXiv.ReplaceAllString(paper, "[arXiv:$1](https://arxiv.org/abs/$1)")
 }
 
-// command is what runs a method on a folder of photographs.
+// command returns the command that runs a method on a folder of photographs.
 func command(e method.Entry) string {
 	switch m := e.New().(type) {
 	case parallax.Stager:
@@ -29,14 +29,14 @@ func command(e method.Entry) string {
 	return fmt.Sprintf("parallax pretrain --data photos --method %s", e.Name)
 }
 
-// summary says what the list says of a method.
+// summary returns a method's entry in the list, for its page.
 func summary(e method.Entry) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s. First public in %s.\n\n", cited(e.Paper), e.Date)
 	fmt.Fprintf(&b, "```text\n%s\n```\n\n", e.Equation)
 	fmt.Fprintf(&b, "Collapse is prevented by %s.\n\n", e.Collapse)
 	fmt.Fprintf(&b, "    %s\n", command(e))
-	b.WriteString("\nWhat takes the prevention away:\n\n")
+	b.WriteString("\nSettings that remove the prevention:\n\n")
 	for _, s := range e.Prevents {
 		fmt.Fprintf(&b, "- `%s`: %s.\n", strings.Join(s.Set, "`, `"), s.Why)
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// table compares all methods.
+// table returns a comparison of all methods.
 func (g *generator) table() (string, error) {
 	var b strings.Builder
-	b.WriteString(row("method", "date", "how is collapse prevented?", "negatives", "predictor", "moving target", "stop-gradient",
-		"clusters", "statistics", "memory", "labels") + rule(11))
+	b.WriteString(row("method", "date", "how is collapse prevented?", "negatives", "predictor", "moving target",
+		"stop-gradient", "clusters", "statistics", "memory", "labels") + rule(11))
 	for _, e := range method.All {
 		f, err := g.facts(e)
 		if err != nil {
@@ -36,13 +36,13 @@ func (g *generator) table() (string, error) {
 		b.WriteString(row(cells...))
 	}
 	b.WriteString(`
-Each with its paper's settings. *Negatives*: other images are pushed away because they are other images. *Moving
-target*: a second network, which follows the first without a gradient. *Stop-gradient*: some of what the loss compares
-gets no gradient, be it the target's output or the method's own. *Clusters*: images are distributed over groups,
-prototypes or classes. *Statistics*: the loss looks at the variance, covariance, whitening or distribution of a batch's
-embeddings. *Memory*: something of earlier batches is kept: a queue, a centre, a bank. Predictor, target, stop-gradient
-and memory are seen in a training step of the code; negatives, clusters and statistics are what each method's entry
-declares.
+Each method has its paper's settings. *Negatives*: other images are pushed away because they are other images. *Moving
+target*: a second network follows the first without a gradient. *Stop-gradient*: some inputs of the loss get no
+gradient, either the target's output or the method's own. *Clusters*: images are distributed over groups, prototypes or
+classes. *Statistics*: the loss uses the variance, covariance, whitening or distribution of a batch's embeddings.
+*Memory*: state of earlier batches is kept, such as a queue, a centre or a bank. Predictor, target, stop-gradient and
+memory are observed in a training step of the code; negatives, clusters and statistics are declared in each method's
+entry.
 `)
 	return b.String(), nil
 }
@@ -52,12 +52,12 @@ func (f *facts) has(name string) bool {
 	return slices.ContainsFunc(f.parts, func(p part) bool { return p.name == name && !p.buffer })
 }
 
-// follows reports whether parameters that get no gradient are moved.
+// follows reports whether parameters without a gradient move.
 func (f *facts) follows() bool {
 	return slices.ContainsFunc(f.parts, func(p part) bool { return !p.buffer && !p.gradient && len(p.moved) > 0 })
 }
 
-// remembers reports whether there is state beside the networks.
+// remembers reports whether the method has state besides the networks.
 func (f *facts) remembers() bool {
 	return slices.ContainsFunc(f.parts, func(p part) bool { return p.buffer })
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command table writes internal/describe/comments.go: what the comments beside the fields of all structs that hold
-// hyperparameters say.
+// Command table writes internal/describe/comments.go: the comments beside the fields of all structs with
+// hyperparameters.
 //
 //	go generate ./internal/describe
 package main
@@ -70,7 +70,7 @@ func table(root string) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-// read adds the comments of a file's exported structs: what stands at the end of a field's line, or else above it.
+// read adds the comments of a file's exported structs: the one at the end of a field's line, or else the one above it.
 func read(file *ast.File, found map[string]string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)

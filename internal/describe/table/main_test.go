@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The table in the repository is the one that the comments give.
+// The table in the repository is up to date with the comments.
 func TestFresh(t *testing.T) {
 	want, err := table("../../..")
 	if err != nil {

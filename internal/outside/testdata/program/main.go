@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command outside is a program that is not part of Parallax. It pretrains an encoder by an objective of its own, measures it on
-// the way, and embeds images with what came of it. It prints what it did.
+// Command outside is a program outside Parallax. It pretrains an encoder with its own objective, measures it during
+// training, and embeds images with it. It prints what it did.
 package main
 
 import (
@@ -35,7 +35,8 @@ func pretrainAndEmbed(ctx context.Context, dir string) error {
 		Methods: []method.Entry{entry}, // alignuniform.go
 		Preset:  "tiny-cpu",
 		Settings: []pretrain.Setting{
-			pretrain.Set("method.name", entry.Name), pretrain.Set("data.path", "synthetic:128"), pretrain.Set("data.size", 16),
+			pretrain.Set("method.name", entry.Name), pretrain.Set("data.path", "synthetic:128"),
+			pretrain.Set("data.size", 16),
 			pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 32), pretrain.Set("train.threads", 1),
 			pretrain.Set("train.max_steps", 20), pretrain.Set("train.eval_every", 10),
 		},
