@@ -45,6 +45,7 @@ var keys = history{
 		{"variant.asymmetric.predictor.output_norm", 2, "false"},
 		{"variant.asymmetric.predictor.output_affine", 2, "false"},
 		{"variant.asymmetric.predictor.norm", 2, "batch"},
+		{"method.base_temperature", 2, "0"}, // of supcon
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

@@ -82,7 +82,9 @@ func TestContrastValues(t *testing.T) {
 			z      []torch.Tensor
 			want   float64
 		}{
-			"SupCon":             {supervised(func(m *method.SupCon) { m.Temperature = 0.1 }), []torch.Tensor{z1, z2}, 8.7020020003},
+			"SupCon": {supervised(func(m *method.SupCon) { m.Temperature = 0.1 }), []torch.Tensor{z1, z2}, 8.7020020003},
+			"SupCon, official": {supervised(func(m *method.SupCon) { m.Temperature, m.BaseTemperature = 0.1, 0.07 }), []torch.Tensor{z1, z2},
+				8.7020020003 * 0.1 / 0.07},
 			"SupCon, in":         {supervised(func(m *method.SupCon) { m.Temperature, m.Form = 0.1, "in" }), []torch.Tensor{z1, z2}, 0.2759029890},
 			"DCL, one direction": {decoupled(func(m *method.DCL) { m.Symmetric = false }), []torch.Tensor{z1, z2}, -2.4575000249},
 			"MoCo v3":            {keyed(func(m *method.MoCoV3) { m.Temperature = 0.2 }), []torch.Tensor{z1, z2, z1, z2}, 0.2682394165},

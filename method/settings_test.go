@@ -60,6 +60,7 @@ var settings = []string{
 	"simclr shared_weights=false",
 	"supcon negatives=false",
 	"supcon form=in view_count=3",
+	"supcon base_temperature=0.07",
 	"dcl negatives=false",
 	"dcl symmetric=false",
 	"dclw view_count=3",

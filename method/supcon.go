@@ -30,11 +30,13 @@ var supConEntry = Entry{
 // SupCon draws together the views of all images of one class. It is supervised: an image whose label is unknown has
 // only its own views to be drawn to, and without any label the method is SimCLR.
 type SupCon struct {
-	Temperature float64    // τ; 0.1 in the paper, 0.07 in the official code
-	Form        SupConForm // out, the sum over positives outside the logarithm, or in, inside
-	Negatives   bool       // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
-	ViewCount   int        // views of an image; 2 in the paper
-	Projector   nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
+	Temperature float64 // τ; 0.1 in the paper, 0.07 in the official code
+	// the official code multiplies the loss by τ over it and sets it to 0.07; 0: the loss is not multiplied
+	BaseTemperature float64
+	Form            SupConForm // out, the sum over positives outside the logarithm, or in, inside
+	Negatives       bool       // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
+	ViewCount       int        // views of an image; 2 in the paper
+	Projector       nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
 
 	encoder parallax.Encoder
 }
@@ -59,6 +61,7 @@ func NewSupCon() *SupCon {
 func (m *SupCon) Validate() error {
 	return part.First(
 		part.Positive("temperature", m.Temperature),
+		part.NonNegative("base_temperature", m.BaseTemperature),
 		part.OneOf("form", m.Form, "out", "in"),
 		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
@@ -84,8 +87,8 @@ func (m *SupCon) Build(b *parallax.Build) parallax.Encoder {
 func (m *SupCon) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is equation 2 or 3, averaged over all views as anchors where the paper sums. The paper multiplies it by τ
-// (section 4.5), the official code by τ/0.07 whatever τ is; here neither is done, so that τ does not change the
-// learning rate that suits.
+// (section 4.5), the official code by τ over a base temperature of 0.07. By default neither is done, so that τ does not
+// change the learning rate that suits.
 func (m *SupCon) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := part.NewContrast(s, z, m.Temperature)
 	p := c.Positives.Maximum(sameClass(s, len(z)).Minimum(c.Others)) // P(i)
@@ -96,9 +99,17 @@ func (m *SupCon) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		attraction = c.LogSum(p)
 	}
 	if !m.Negatives {
-		return attraction.Mean().Neg()
+		return attraction.Mean().Scale(-m.scale())
 	}
-	return c.LogSum(c.Others).Sub(attraction).Mean()
+	return c.LogSum(c.Others).Sub(attraction).Mean().Scale(m.scale())
+}
+
+// scale is what the loss is multiplied by.
+func (m *SupCon) scale() float64 {
+	if m.BaseTemperature == 0 {
+		return 1
+	}
+	return m.Temperature / m.BaseTemperature
 }
 
 // sameClass tells, VN x VN, which rows of views views have the same label, unknown ones apart.
@@ -113,6 +124,7 @@ func sameClass(s *parallax.Step, views int) torch.Tensor {
 // of ten classes had a participation ratio of 1.9 on CIFAR-10.
 func (m *SupCon) Collapsed(batch int) parallax.Collapsed {
 	c := part.Contrastive(math.Log(float64(m.ViewCount*batch-1)), m.Negatives, m.Temperature)
+	c.Loss *= m.scale()
 	c.Known = m.Form == "out" || !m.Negatives
 	c.FewDirections = true
 	return c

@@ -95,6 +95,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.view_count", barlow(func(m *method.BarlowTwins) { m.ViewCount = 1 })},
 		{"method.view_count", &method.SimCLR{Temperature: 1, ViewCount: 1}},
 		{"method.temperature", supervised(func(m *method.SupCon) { m.Temperature = 0 })},
+		{"method.base_temperature", supervised(func(m *method.SupCon) { m.BaseTemperature = -1 })},
 		{"method.form", supervised(func(m *method.SupCon) { m.Form = "both" })},
 		{"method.view_count", supervised(func(m *method.SupCon) { m.ViewCount = 1 })},
 		{"method.sigma", decoupled(func(m *method.DCL) { m.Sigma = -1 })},

@@ -72,6 +72,7 @@ var switches = map[string][]struct {
 	},
 	"supcon": {
 		{"in", func(m parallax.Method) { m.(*method.SupCon).Form = "in" }, properties{}},
+		{"base temperature", func(m parallax.Method) { m.(*method.SupCon).BaseTemperature = 0.07 }, properties{}},
 		{"no negatives", func(m parallax.Method) { m.(*method.SupCon).Negatives = false }, properties{}},
 		{"3 views", func(m parallax.Method) { m.(*method.SupCon).ViewCount = 3 }, properties{}},
 	},

@@ -203,6 +203,7 @@ var comments = map[string]string{
 	"SimSiam.Variance":              "of VICReg's variance term on every view's z, beside the loss: 1 in VICReg's experiment (arXiv:2105.04906, table 4); 0 is SimSiam",
 	"SimSiam.ViewCount":             "2 in the paper; more: the mean over all ordered pairs of views",
 	"State.Bytes":                   "little-endian, row-major",
+	"SupCon.BaseTemperature":        "the official code multiplies the loss by τ over it and sets it to 0.07; 0: the loss is not multiplied",
 	"SupCon.Form":                   "out, the sum over positives outside the logarithm, or in, inside",
 	"SupCon.Negatives":              "off: only the positives' mean -cos/τ is left, which a constant embedding minimises",
 	"SupCon.Projector":              "the paper's one hidden layer of 2,048, without batch norm as in the official code",
