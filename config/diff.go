@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// A Change is one value that differs between two configs, as the file writes it; "" where one has no such value.
+// A Change is a value that differs between two configs. Old and New are written as in the file; "" means that a config
+// has no such value.
 type Change struct{ Path, Old, New string }
 
-// String is "optim.rate: 0.3 -> 0.1".
+// String returns for example "optim.rate: 0.3 -> 0.1".
 func (c Change) String() string {
 	shown := func(s string) string {
 		if s == "" {
@@ -22,7 +23,7 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s: %s -> %s", c.Path, shown(c.Old), shown(c.New))
 }
 
-// Diff lists what differs, in the order of the file; what only b has comes last.
+// Diff lists the differences in the order of the file. Values that only b has come last.
 func Diff(a, b *Config) ([]Change, error) {
 	old, err := tree(a)
 	if err != nil {
@@ -49,7 +50,7 @@ func Diff(a, b *Config) ([]Change, error) {
 	return changes, nil
 }
 
-// flat is every value beneath n as the Old of a Change, and of every view the order of its ops.
+// flat returns every value beneath n as the Old of a Change, and for every view the order of its ops.
 func (n *node) flat() []Change {
 	if n.kind == leaf {
 		return []Change{{Path: n.path, Old: text(n.value)}}
@@ -64,15 +65,16 @@ func (n *node) flat() []Change {
 	return all
 }
 
-// mayChange are the values, or with a dot at the end the sections, that a resume may change: the length of the run, and
-// what is watched and kept, none of which enters a weight before the step it takes effect.
+// mayChange are the values that a resume may change, or sections if a dot ends the name. They change the length of the
+// run and what is evaluated, logged and kept. None of them affects a weight before the step from which it holds.
 var mayChange = []string{
-	"train.epochs", "train.max_steps", "train.workers", "train.eval_every", "train.eval_early", "train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.",
+	"train.epochs", "train.max_steps", "train.workers", "train.eval_every", "train.eval_early", "train.save_every",
+	"train.log_every", "train.keep", "train.on_collapse", "probe.",
 }
 
-// Refused is what a resume of a run with config a under config b would have to refuse: the changes other than of the
-// run's length, its workers, and how often and on what it is watched. The data may have moved when the fingerprint
-// says that it is the same.
+// Refused lists the changes that a resume of a run with config a under config b must refuse. A resume may change the
+// length of the run, the number of workers, what is kept, and how often and on what the run is evaluated. It may change
+// the path of the data if the fingerprint shows the same data.
 func Refused(a, b *Config) ([]Change, error) {
 	changes, err := Diff(a, b)
 	if err != nil {

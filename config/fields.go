@@ -9,13 +9,13 @@ import (
 
 // A Field is one configurable value of a struct.
 type Field struct {
-	Path string // its key, "temperature"; of a struct within, the keys joined by dots
-	Text string // its value as the config file would write it
+	Path string // the key, for example "temperature"; in a nested struct the keys joined by dots
+	Text string // the value as the config file writes it
 	Kind string // "number", "whole number", "true or false", "text" or "list"
 }
 
-// Fields lists the exported fields of the struct that v points to, as they stand in a config: what a method's
-// hyperparameters are, and with a fresh method their defaults.
+// Fields lists the exported fields of the struct that v points to, as a config has them. For a new method it lists the
+// hyperparameters with their defaults.
 func Fields(v any) ([]Field, error) {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() || p.Elem().Kind() != reflect.Struct {

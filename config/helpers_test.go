@@ -29,7 +29,10 @@ func newContrast() *contrast {
 
 func recipes() []augment.Recipe {
 	r := augment.Recipe{
-		augment.RandomResizedCrop{P: 1, Size: 32, Scale: [2]float64{0.2, 1}, Ratio: [2]float64{3. / 4, 4. / 3}, Interpolation: augment.Bicubic},
+		augment.RandomResizedCrop{
+			P: 1, Size: 32, Scale: [2]float64{0.2, 1}, Ratio: [2]float64{3. / 4, 4. / 3},
+			Interpolation: augment.Bicubic,
+		},
 		augment.ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.2, Hue: 0.1},
 		augment.Grayscale{P: 0.2},
 		augment.HorizontalFlip{P: 0.5},
@@ -43,18 +46,18 @@ func example(t testing.TB) *Layered {
 	c := Default()
 	c.Method = MethodConfig{Name: "contrast", Fields: newContrast()}
 	c.Augment = recipes()
-	c.Data = Data{Path: "photos:2024/summer", Labels: "none", Split: "train", Size: 32, Mean: [3]float64{0.4914, 0.4822, 0.4465},
-		Std: [3]float64{0.247, 0.2435, 0.2616}, Images: 50000, Fingerprint: "sha256:0123", Decoder: "turbojpeg"}
+	c.Data = Data{Path: "photos:2024/summer", Labels: "none", Split: "train", Size: 32, Images: 50000,
+		Mean: [3]float64{0.4914, 0.4822, 0.4465}, Std: [3]float64{0.247, 0.2435, 0.2616},
+		Fingerprint: "sha256:0123", Decoder: "turbojpeg"}
 	c.Backbone.Stem, c.Backbone.Norm = "small", "batch"
 	c.Train.Threads, c.Train.Workers = 2, 2
 	c.Engine = Engine{Version: "2.11.0", CPU: "AVX512"}
 	l, err := New(&c)
 	must(t, err)
-	for path, source := range map[string]string{"method": "paper", "method.name": "flag --method", "augment": "paper", "data": "detected",
-		"data.path": "flag --data", "engine": "detected"} {
-		if path != "method.name" && path != "data.path" {
-			must(t, l.Mark(path, source))
-		}
+	for path, source := range map[string]string{
+		"method": "paper", "augment": "paper", "data": "detected", "engine": "detected",
+	} {
+		must(t, l.Mark(path, source))
 	}
 	must(t, l.Mark("method.name", "flag --method"))
 	must(t, l.Mark("data.path", "flag --data"))

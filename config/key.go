@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// Key is the config key of an exported Go field: snake_case, with a run of capitals as one word
-// (FinalRate is final_rate, KNN is knn, PILBlur is pil_blur, Beta1 is beta1).
+// Key returns the config key of an exported Go field. It is in snake_case, with a run of capitals as one word:
+// FinalRate is final_rate, KNN is knn, PILBlur is pil_blur, Beta1 is beta1.
 func Key(field string) string {
 	runes := []rune(field)
 	var b strings.Builder

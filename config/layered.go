@@ -16,26 +16,26 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Layered is a Config that remembers where each value came from. The Config may be changed directly, followed by
-// [Layered.Mark]; or by path with [Layered.Set] and [Layered.Merge], which check keys and types.
+// Layered is a Config that remembers where each value came from. Change the Config by path, with [Layered.Set] and
+// [Layered.Merge], which check keys and types. Or change it directly and then call [Layered.Mark].
 //
-// A path is the keys from the top joined by dots: "optim.base_rate", "method.temperature". Within augment a view is its
-// number from 0 and an op its name; without the number a path means every view that has the op, so
-// "augment.color_jitter.p" is that of all views and "augment.1.solarize.p" the second view's. Where a recipe has an op
-// twice, "solarize" is both and "solarize#2" the second.
+// A path joins the keys from the top with dots: "optim.base_rate", "method.temperature". Within augment a view has its
+// number as its key, from 0, and an op has its name. Without the number a path means every view that has the op:
+// "augment.color_jitter.p" means all views, "augment.1.solarize.p" the second view only. If a recipe has an op twice,
+// "solarize" means both and "solarize#2" the second.
 type Layered struct {
 	*Config
 	Sources map[string]string // path of a leaf to its source: "default", "paper", "flag --batch", "config FILE:12", ...
 }
 
-// New is c with every value's source "default". It fails where the method's hyperparameters or an op's fields are of
-// types that a config cannot hold, which is a mistake in the program.
+// New returns c with the source "default" for every value. It fails if the method's hyperparameters or an op's fields
+// have types that a config cannot hold, which is a mistake in the program.
 func New(c *Config) (*Layered, error) {
 	l := &Layered{Config: c, Sources: map[string]string{}}
 	return l, l.Mark("", "default")
 }
 
-// Mark gives every value at path and beneath it ("" for all) the source.
+// Mark sets the source of every value at and beneath path; "" means all values.
 func (l *Layered) Mark(path, source string) error {
 	root, err := tree(l.Config)
 	if err != nil {
@@ -57,8 +57,8 @@ func (l *Layered) mark(found []*node, source string) {
 	}
 }
 
-// Set reads value into what path names and notes the source, with which an error begins. Text is taken as it stands,
-// anything else as YAML: 0.2, true, [0.2, 1]. A section takes a mapping: {base_rate: 0.1, momentum: 0}.
+// Set sets the values at path and their source. Errors begin with the source. A text value is taken as it is; other
+// values are YAML: 0.2, true, [0.2, 1]. A section takes a mapping: {base_rate: 0.1, momentum: 0}.
 func (l *Layered) Set(path, value, source string) error {
 	if path == "" {
 		return fmt.Errorf("%s: no key given: say section.key=value", source)
@@ -69,7 +69,8 @@ func (l *Layered) Set(path, value, source string) error {
 		return err
 	}
 	y, parsing := parseValue(value)
-	in := input{l: l, root: root, source: func(*yaml.Node) string { return source }, at: func(*yaml.Node) string { return source }, format: keys.format}
+	from := func(*yaml.Node) string { return source }
+	in := input{l: l, root: root, source: from, at: from, format: keys.format}
 	if top := nested(path, y); top != nil && parsing == nil {
 		aliased, err := renamed(root, top)
 		if err != nil {
@@ -98,7 +99,7 @@ func (l *Layered) Set(path, value, source string) error {
 	return nil
 }
 
-// ownRecipes makes the recipes l's own: a method may use one slice for several views, of which only one is to change.
+// ownRecipes copies the recipes. A method may share one slice between views of which only one is to change.
 func (l *Layered) ownRecipes() {
 	l.Augment = slices.Clone(l.Augment)
 	for i, r := range l.Augment {
@@ -109,16 +110,16 @@ func (l *Layered) ownRecipes() {
 func parseValue(value string) (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(value), &doc); err != nil || len(doc.Content) != 1 {
-		// Text such as "a: b: c" is no YAML but may be the value of a text key, which ignores this node.
+		// Text such as "a: b: c" is not YAML, but it may be the value of a text key, which ignores this node.
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}, nil
 	}
 	return doc.Content[0], check(doc.Content[0])
 }
 
-// Merge lays a config file over l. file names it in errors and sources. Unknown keys, keys given twice, wrong types,
-// anchors and a method other than l's are errors with the line. A list of recipes under augment replaces the recipes
-// and must give every field of its ops; a mapping there changes the recipes in place, as the paths of Set do.
-// After an error l is partly changed.
+// Merge lays a config file over l. file is its name in errors and sources. Unknown keys, keys given twice, wrong types,
+// YAML aliases and a method other than l's are errors that name the line. Under augment, a list replaces the recipes
+// and must give every field of its ops; a mapping changes the recipes in place, like the paths of Set. After an error l
+// is partly changed.
 func (l *Layered) Merge(data []byte, file string) error {
 	return l.merge(data, file, func(y *yaml.Node) string { return fmt.Sprintf("config %s:%d", file, y.Line) })
 }
@@ -143,11 +144,12 @@ func (l *Layered) merge(data []byte, file string, source func(*yaml.Node) string
 	return in.into(root, top)
 }
 
-// parse is the mapping at the top of a config file, nil when the file holds nothing.
+// parse returns the mapping at the top of a config file, nil if the file is empty.
 func parse(data []byte, file string) (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("reading config %s: %s", file, strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " "))
+		why := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
+		return nil, fmt.Errorf("reading config %s: %s", file, why)
 	}
 	if len(doc.Content) == 0 {
 		return nil, nil
@@ -162,7 +164,7 @@ func parse(data []byte, file string) (*yaml.Node, error) {
 	return top, nil
 }
 
-// check refuses what a config has no use for: aliases (a value has one home) and keys given twice.
+// check refuses YAML that a config must not have: aliases and keys given twice.
 func check(y *yaml.Node) error {
 	if y.Kind == yaml.AliasNode {
 		return fmt.Errorf("line %d: aliases (*%s) are not read: write the value out", y.Line, y.Value)
@@ -188,13 +190,13 @@ func check(y *yaml.Node) error {
 	return nil
 }
 
-// input carries YAML values into the nodes of a config.
+// input sets the nodes of a config from YAML values.
 type input struct {
 	l      *Layered
 	root   *node
-	source func(*yaml.Node) string // of a leaf's value
-	at     func(*yaml.Node) string // what an error begins with
-	seen   func(leafPath string)   // told of every leaf that was set; may be nil
+	source func(*yaml.Node) string // the source of a leaf's value
+	at     func(*yaml.Node) string // the beginning of an error
+	seen   func(leafPath string)   // called for every leaf that was set; may be nil
 	format int                     // of the file
 }
 
@@ -211,7 +213,8 @@ func (in *input) into(n *node, y *yaml.Node) error {
 		if name == "" {
 			name = "the config"
 		}
-		return fmt.Errorf("%s: %s is %s, want a mapping with some of the keys %s", in.at(y), name, shown(y), strings.Join(n.keys(), ", "))
+		return fmt.Errorf("%s: %s is %s, want a mapping with some of the keys %s",
+			in.at(y), name, shown(y), strings.Join(n.keys(), ", "))
 	}
 	for i := 0; i < len(y.Content); i += 2 {
 		key, value := y.Content[i], y.Content[i+1]
@@ -239,8 +242,8 @@ func (in *input) into(n *node, y *yaml.Node) error {
 
 func (in *input) intoLeaf(n *node, y *yaml.Node) error {
 	if m := &in.l.Config.Method; n.path == "method.name" && m.Name != "" && y.Value != m.Name {
-		return fmt.Errorf("%s: method.name is %s, but the method of this run is %s: choose with --method %s, or leave the key out",
-			in.at(y), shown(y), m.Name, y.Value)
+		return fmt.Errorf("%s: method.name is %s, but the method of this run is %s: choose with --method %s, "+
+			"or leave the key out", in.at(y), shown(y), m.Name, y.Value)
 	}
 	if err := assign(n.value, n.path, y); err != nil {
 		return fmt.Errorf("%s: %w", in.at(y), err)
@@ -264,7 +267,8 @@ func (in *input) replace(y *yaml.Node) error {
 		}
 		for _, item := range view.Content {
 			if item.Kind != yaml.MappingNode || len(item.Content) != 2 {
-				return fmt.Errorf("%s: an op of view %d of augment is %s, want one op: {its fields}", in.at(item), i, shown(item))
+				return fmt.Errorf("%s: an op of view %d of augment is %s, want one op: {its fields}",
+					in.at(item), i, shown(item))
 			}
 			op, err := opNamed(item.Content[0].Value)
 			if err != nil {
@@ -294,7 +298,8 @@ func (in *input) replace(y *yaml.Node) error {
 				return err
 			}
 			if len(missing) > 0 {
-				return fmt.Errorf("%s: %s lacks %s: a recipe in a list gives every field of its ops", in.at(fields), op.path, strings.Join(missing, ", "))
+				return fmt.Errorf("%s: %s lacks %s: a recipe in a list gives every field of its ops",
+					in.at(fields), op.path, strings.Join(missing, ", "))
 			}
 			if err := in.into(op, fields); err != nil {
 				return err
@@ -304,8 +309,8 @@ func (in *input) replace(y *yaml.Node) error {
 	return nil
 }
 
-// fill gives the keys of an op that its fields lack, and whose format lacks, the value of older runs. It returns the keys
-// that are still missing.
+// fill adds the keys of an op that its fields lack because the file's format lacks them, with the values of older runs.
+// It returns the keys that are still missing.
 func (in *input) fill(op *node, fields *yaml.Node) (missing []string, err error) {
 	for _, key := range without(op.keys(), fields) {
 		value, ok := older(op.path+"."+key, in.format)
@@ -318,12 +323,13 @@ func (in *input) fill(op *node, fields *yaml.Node) (missing []string, err error)
 			return nil, err
 		}
 		y.Line = fields.Line
-		fields.Content = append(fields.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key, Line: fields.Line}, y)
+		name := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key, Line: fields.Line}
+		fields.Content = append(fields.Content, name, y)
 	}
 	return missing, nil
 }
 
-// without is which of keys the mapping y has not.
+// without returns those of keys that the mapping y lacks.
 func without(keys []string, y *yaml.Node) []string {
 	has := map[string]bool{}
 	for i := 0; i < len(y.Content); i += 2 {
@@ -346,10 +352,11 @@ func opNamed(name string) (augment.Op, error) {
 		}
 		names = append(names, op.Name())
 	}
-	return nil, fmt.Errorf("unknown op %q: did you mean %s? the ops are: %s", name, spelling.Nearest(name, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown op %q: did you mean %s? the ops are: %s",
+		name, spelling.Nearest(name, names), strings.Join(names, ", "))
 }
 
-// formatKey is the version of the file's form, so that a later parallax can tell what it reads.
+// formatKey is the key of the file's format number, by which a later parallax recognises the format.
 const formatKey = "format"
 
 func checkFormat(y *yaml.Node) error {
@@ -359,7 +366,8 @@ func checkFormat(y *yaml.Node) error {
 		if keys.format > 1 {
 			reads = "1 to " + reads
 		}
-		return errors.New("the config has format " + shown(y) + ", this parallax reads " + reads + ": use the parallax that wrote it")
+		return errors.New("the config has format " + shown(y) + ", this parallax reads " + reads +
+			": use the parallax that wrote it")
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 const File = "config.yaml"
 
 // Load reads a config file that [Layered.Encode] wrote, with its sources. fields is a pointer to the method's
-// hyperparameters, which it fills (nil when the method has none); [MethodOf] says beforehand which method it is. It is
-// strict: unknown keys and missing ones are errors, but for the keys that an older format names otherwise or lacks.
+// hyperparameters, which Load fills; nil if the method has none. [MethodOf] tells the method beforehand. Load is
+// strict: unknown and missing keys are errors, except for keys that an older format names differently or lacks.
 func Load(data []byte, fields any) (*Layered, error) {
 	top, err := parse(data, File)
 	if err != nil {
@@ -59,13 +59,15 @@ func Load(data []byte, fields any) (*Layered, error) {
 		}
 	}
 	if missing = append(missing, without([]string{formatKey, "augment"}, top)...); len(missing) > 0 {
-		return nil, fmt.Errorf("reading %s: it lacks %s: a run's config holds every value. Another version of parallax wrote it, or someone has edited it; the run's encoder.safetensors can be evaluated all the same", File, strings.Join(missing, ", "))
+		return nil, fmt.Errorf("reading %s: it lacks %s, but a run's config holds every value: another version of "+
+			"parallax wrote it, or it was edited; the run's encoder.safetensors can still be evaluated",
+			File, strings.Join(missing, ", "))
 	}
 	return l, nil
 }
 
-// MethodOf is the method that a config file names, "" when it names none; the rest of the file is not looked at.
-// file stands in errors.
+// MethodOf returns the method that a config file names, "" if it names none. The keys of the file are not checked. file
+// is its name in errors.
 func MethodOf(data []byte, file string) (string, error) {
 	values, err := Values(data, file)
 	if err != nil {
@@ -79,15 +81,15 @@ func MethodOf(data []byte, file string) (string, error) {
 	return "", nil
 }
 
-// A Value is one value of a config file as it is written there.
+// A Value is one value of a config file as the file has it.
 type Value struct {
 	Path string // "optim.rate", "augment.0.solarize.p"
 	Text string // YAML on one line, text without its quotes
 }
 
-// Values lists what a config file says, in its order, without knowing the method or checking the keys. Keys and values
-// have their present names; a renamed key comes last, and only the old names of a method's own hyperparameters stay,
-// since they are its method's to tell. file stands in errors.
+// Values lists the values of a config file in the order of the file. It neither needs the method nor checks the keys.
+// Old names of keys and values are replaced by the present ones, and a renamed key comes last. Old names of a method's
+// own hyperparameters stay, because only the method knows them. file is the file's name in errors.
 func Values(data []byte, file string) ([]Value, error) {
 	top, err := parse(data, file)
 	if err != nil || top == nil {
@@ -113,7 +115,8 @@ func flatten(y *yaml.Node, path string, all *[]Value) {
 		for i := 0; i < len(y.Content); i += 2 {
 			flatten(y.Content[i+1], join(y.Content[i].Value), all)
 		}
-	case y.Kind == yaml.SequenceNode && (path == "augment" || strings.Count(path, ".") == 1 && strings.HasPrefix(path, "augment.")):
+	case y.Kind == yaml.SequenceNode &&
+		(path == "augment" || strings.Count(path, ".") == 1 && strings.HasPrefix(path, "augment.")):
 		for i, item := range y.Content {
 			if path == "augment" {
 				flatten(item, join(strconv.Itoa(i)), all)
@@ -137,8 +140,9 @@ func plainText(y *yaml.Node) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// comments collects the comments behind values, by the line on which the value begins. The YAML package gives that of
-// a list or a mapping on one line to the whole, while its sources are asked for item by item: so by line, not by node.
+// comments collects the comments that follow values, by the line on which the value begins. The YAML package attaches
+// the comment of a list or mapping on one line to the whole, but sources are looked up for each item. The key is
+// therefore the line, not the node.
 func comments(y *yaml.Node, of map[int]string) {
 	if y.LineComment != "" {
 		of[y.Line] = strings.TrimSpace(strings.TrimPrefix(y.LineComment, "#"))

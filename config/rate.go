@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// scaledBy begins the source of a rate that ScaleRate worked out.
+// scaledBy begins the source of a rate that ScaleRate computed.
 const scaledBy = "base_rate "
 
-// ScaleRate sets optim.rate = base_rate x batch x accumulate / 256 (Goyal et al. 2017, arXiv:1706.02677, section 2.1)
-// and returns the arithmetic, which also becomes the source. Where someone gave optim.rate itself (its source is
-// neither "default" nor an earlier arithmetic) the rate stays and base_rate follows from it.
+// ScaleRate sets optim.rate = base_rate x batch x accumulate / 256 (Goyal et al. 2017, arXiv:1706.02677, section 2.1).
+// It returns the calculation as text, which also becomes the source of optim.rate. If optim.rate was given (its source
+// is neither "default" nor an earlier calculation), the rate stays and base_rate follows from it.
 func (l *Layered) ScaleRate() string {
 	short := func(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
 	factor := float64(l.Train.Batch*l.Train.Accumulate) / 256
@@ -26,13 +26,14 @@ func (l *Layered) ScaleRate() string {
 		return fmt.Sprintf("rate %s (%s)", short(o.Rate), source)
 	}
 	o.Rate = o.BaseRate * factor
-	arithmetic := fmt.Sprintf(scaledBy+"%s x batch %d x accumulate %d / 256", short(o.BaseRate), l.Train.Batch, l.Train.Accumulate)
+	arithmetic := fmt.Sprintf(scaledBy+"%s x batch %d x accumulate %d / 256",
+		short(o.BaseRate), l.Train.Batch, l.Train.Accumulate)
 	l.Sources["optim.rate"] = arithmetic
 	return fmt.Sprintf("rate %s = %s", short(o.Rate), arithmetic)
 }
 
-// HalveRate halves the learning rate, and what the schedule begins and ends with. why becomes part of the source of the value
-// that the rate comes from.
+// HalveRate halves the learning rate, and the rates at which the schedule begins and ends. why is added to the source
+// of optim.rate if that was given, else to the source of optim.base_rate.
 func (l *Layered) HalveRate(why string) {
 	o := &l.Optim
 	for _, rate := range []*float64{&o.Rate, &o.BaseRate, &o.WarmupStart, &o.FinalRate} {

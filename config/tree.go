@@ -14,27 +14,28 @@ import (
 	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
-// kind of a node of the tree that a Config is for reading, writing and comparing.
+// kind is the kind of a node.
 type kind int
 
 const (
 	leaf    kind = iota // one value
-	section             // keys in a fixed order
-	views               // the recipes: a list, one kid per view
-	recipe              // one view's recipe: a list, one kid per op
+	section             // named values and sections, in a fixed order
+	views               // the recipes: a list with one kid per view
+	recipe              // one view's recipe: a list with one kid per op
 )
 
-// A node is a value or a group of values of a Config, seen through reflection.
+// A node is a value or a group of values of a Config, accessed by reflection. Reading, writing and comparing configs
+// work on trees of nodes.
 type node struct {
 	kind   kind
-	key    string // within its parent; an op that a recipe has already is "solarize#2"
+	key    string // within the parent; the second solarize of a recipe is "solarize#2"
 	path   string // from the root
 	value  reflect.Value
 	kids   []*node
-	commit func() // after value was set; nil when value is the Config's own memory
+	commit func() // call it after setting value; nil if value is the Config's own memory
 }
 
-// tree is the Config as nodes. Values set through it reach c at once.
+// tree returns the Config as a tree of nodes. Values set through the tree change c at once.
 func tree(c *Config) (*node, error) {
 	root := &node{kind: section}
 	v := reflect.ValueOf(c).Elem()
@@ -66,7 +67,8 @@ func methodNode(key string, m *MethodConfig) (*node, error) {
 	}
 	v := reflect.ValueOf(m.Fields)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return nil, fmt.Errorf("reading the hyperparameters of method %q: want a pointer to a struct, have %T", m.Name, m.Fields)
+		return nil, fmt.Errorf("reading the hyperparameters of method %q: want a pointer to a struct, have %T",
+			m.Name, m.Fields)
 	}
 	kids, err := structNodes(key, v.Elem(), nil)
 	if err != nil {
@@ -74,7 +76,8 @@ func methodNode(key string, m *MethodConfig) (*node, error) {
 	}
 	for _, k := range kids {
 		if k.key == "name" {
-			return nil, fmt.Errorf("reading the hyperparameters of method %q: a field of %T is called Name, the key of the method itself: rename the field", m.Name, m.Fields)
+			return nil, fmt.Errorf("reading the hyperparameters of method %q: a field of %T is called Name, "+
+				"the key of the method itself: rename the field", m.Name, m.Fields)
 		}
 	}
 	n.kids = append(n.kids, kids...)
@@ -118,7 +121,8 @@ func valueNode(key, path string, v reflect.Value, commit func()) (*node, error) 
 		return &node{kind: section, key: key, path: path, kids: kids}, err
 	}
 	if !plain(v.Type()) {
-		return nil, fmt.Errorf("reading %s: a config holds numbers, bools, strings and lists of them, not a %s: leave the field unexported", path, v.Type())
+		return nil, fmt.Errorf("reading %s: a config holds numbers, bools, strings and lists of them, not a %s: "+
+			"leave the field unexported", path, v.Type())
 	}
 	return &node{key: key, path: path, value: v, commit: commit}, nil
 }
@@ -173,7 +177,7 @@ func plain(t reflect.Type) bool {
 	return hasText(t)
 }
 
-// leaves are the values beneath n, in the order of the file.
+// leaves returns the values beneath n in the order of the file.
 func (n *node) leaves() []*node {
 	if n.kind == leaf {
 		return []*node{n}
@@ -193,7 +197,8 @@ func (n *node) keys() []string {
 	return keys
 }
 
-// find is the nodes that path (relative to n) names: one, or within the recipes one per view and op that matches.
+// find returns the nodes at path, relative to n. There is one node, or within the recipes one for each matching view
+// and op.
 func (n *node) find(root *node, path string) ([]*node, error) {
 	if path == "" {
 		return []*node{n}, nil
@@ -206,7 +211,8 @@ func (n *node) find(root *node, path string) ([]*node, error) {
 	case views:
 		if at, err := strconv.Atoi(key); err == nil {
 			if at < 0 || at >= len(n.kids) {
-				return nil, fmt.Errorf("unknown view %s.%s: the method has %d views, counted from 0", n.path, key, len(n.kids))
+				return nil, fmt.Errorf("unknown view %s.%s: the method has %d views, counted from 0",
+					n.path, key, len(n.kids))
 			}
 			return n.kids[at].find(root, rest)
 		}
@@ -250,7 +256,7 @@ func opName(key string) string {
 	return name
 }
 
-// unknown is the error for a key that n has not: the nearest that exists, and what n holds.
+// unknown returns the error for a key that n lacks. It names the nearest existing key and the keys of n.
 func (n *node) unknown(root *node, key string) error {
 	where, full := n.path, key
 	if n.path != "" {
@@ -262,7 +268,8 @@ func (n *node) unknown(root *node, key string) error {
 		holds = n.opNames()
 		for _, op := range augment.Ops() {
 			if op.Name() == key {
-				return fmt.Errorf("no op %s in %s, which has: %s: to add one, list the recipes in a config file", key, where, strings.Join(holds, ", "))
+				return fmt.Errorf("no op %s in %s, which has: %s: to add one, list the recipes in a config file",
+					key, where, strings.Join(holds, ", "))
 			}
 		}
 	case section:
@@ -282,10 +289,11 @@ func (n *node) unknown(root *node, key string) error {
 	if n.path != "" {
 		near = n.path + "." + near
 	}
-	return fmt.Errorf("unknown key %s: did you mean %s? %s holds: %s", full, near, where, strings.Join(holds, ", "))
+	return fmt.Errorf("unknown key %s: did you mean %s? %s holds: %s",
+		full, near, where, strings.Join(holds, ", "))
 }
 
-// opNames are the ops of a view, or of all views, each once.
+// opNames returns the names of the ops of a view or of all views, each once.
 func (n *node) opNames() []string {
 	var names []string
 	for _, k := range n.kids {
@@ -302,7 +310,7 @@ func (n *node) opNames() []string {
 	return names
 }
 
-// keyOf is the key of root's kid of the kind k.
+// keyOf returns the key of the first kid of kind k, "" if there is none.
 func (n *node) keyOf(k kind) string {
 	for _, kid := range n.kids {
 		if kid.kind == k {

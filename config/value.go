@@ -15,12 +15,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// text is a leaf's value as YAML on one line, in the shortest form that reads back as the same value.
+// text returns a leaf's value as YAML on one line, in the shortest form that reads back as the same value.
 func text(v reflect.Value) string {
 	if hasText(v.Type()) {
 		b, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		if err != nil {
-			// A value with no name is written as what it is; reading it back says which names there are.
+			// A value without a name is written as it is. Reading it back fails with the list of names.
 			return quote(fmt.Sprint(v.Interface()))
 		}
 		return quote(string(b))
@@ -36,7 +36,7 @@ func text(v reflect.Value) string {
 		return floatText(v.Float(), v.Type().Bits())
 	case reflect.String:
 		return quote(v.String())
-	default: // plain admits no other kinds than lists here
+	default: // a list: plain admits no other kind
 		parts := make([]string, v.Len())
 		for i := range parts {
 			parts[i] = text(v.Index(i))
@@ -59,10 +59,10 @@ func floatText(f float64, bits int) string {
 	return strconv.FormatFloat(f, 'g', -1, bits)
 }
 
-// quote is s as a YAML scalar: bare where nothing in it can be misread, else in double quotes.
+// quote returns s as a YAML scalar: bare if YAML cannot misread it, else in double quotes.
 func quote(s string) string {
 	if !utf8.ValidString(s) {
-		return `!!binary "` + base64.StdEncoding.EncodeToString([]byte(s)) + `"` // a Unix path may be any bytes
+		return `!!binary "` + base64.StdEncoding.EncodeToString([]byte(s)) + `"` // a Unix path may have any bytes
 	}
 	if bare(s) {
 		return s
@@ -74,7 +74,8 @@ func quote(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r < 0x20 || r == 0x7f || 0x80 <= r && r <= 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || 0xfff0 <= r && r <= 0xffff:
+		case r < 0x20 || r == 0x7f || 0x80 <= r && r <= 0xa0 ||
+			r == 0x2028 || r == 0x2029 || r == 0xfeff || 0xfff0 <= r && r <= 0xffff:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r)
@@ -95,7 +96,7 @@ func bare(s string) bool {
 	return s != "" && n.ShortTag() == "!!str"
 }
 
-// assign sets a leaf from its YAML form. The error says what was found and what is wanted.
+// assign sets a leaf from its YAML form. The error names the value that was found and what is allowed.
 func assign(v reflect.Value, path string, y *yaml.Node) error {
 	wrong := func(want string) error {
 		return fmt.Errorf("%s is %s, want %s", path, shown(y), want)
@@ -180,7 +181,8 @@ func assignList(v reflect.Value, path string, y *yaml.Node, wrong func(string) e
 	return nil
 }
 
-// decode lets the YAML package read a number or bool whose tag fits; what it still refuses (a range) is wrong.
+// decode lets the YAML package read a number or bool whose tag fits. It returns wrong if the package refuses the value,
+// for example because it is out of the type's range.
 func decode(y *yaml.Node, v reflect.Value, wrong error) error {
 	if err := y.Decode(v.Addr().Interface()); err != nil {
 		return wrong
@@ -188,7 +190,7 @@ func decode(y *yaml.Node, v reflect.Value, wrong error) error {
 	return nil
 }
 
-// shown is a YAML value for an error message: short, on one line.
+// shown returns a YAML value in short form for an error message, on one line.
 func shown(y *yaml.Node) string {
 	switch y.Kind {
 	case yaml.MappingNode:
