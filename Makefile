@@ -33,10 +33,10 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 	rm -rf runs/demo
 	bin/parallax pretrain --config examples/demo.yaml --preset tiny-cpu --eval-every 156 --out runs/demo
 
-# Tests run side by side and their networks are tiny: more threads than one would only wait for each other.
+# Tests run in parallel and their networks are tiny: more than one thread each would only wait for the others.
 test oracles golden docs pages: export OMP_NUM_THREADS = 1
 
-test: build vet ## Run every test: Go's, the race detector, without cgo, the oracles, and the linters
+test: build vet ## Run every test: Go, race detector, without cgo, the oracles, and the linters
 	go test ./...
 	go test -tags parallax_debug ./torch
 	go test -race $(PURE) ./encoder
@@ -51,10 +51,10 @@ oracles: build ## Check against the reference values in $PARALLAX_ORACLES (defau
 	@go build -o bin/oracles ./internal/golden/oracles
 	@PARALLAX_ORACLES='$(ORACLES)' bin/oracles
 
-golden: build ## See that training gives the bits that it gave at the commit of testdata/golden
+golden: build ## Check that training is bit-identical to the commit of testdata/golden
 	scripts/golden
 
-dist: build ## Pack dist/parallax-VERSION-SYSTEM.tar.gz: the command, its libraries, and a set-up that brings libtorch
+dist: build ## Pack dist/parallax-VERSION-SYSTEM.tar.gz: the command, its libraries, and a set-up that fetches libtorch
 	@$(MAKE) --no-print-directory -f scripts/shim.mk archive
 	@$(PYTHON) scripts/dist.py
 
@@ -69,7 +69,7 @@ vet:
 	if [ -n "$$files" ]; then echo "not formatted; run gofmt -w on:"; echo "$$files"; exit 1; fi
 	go vet ./...
 
-# The linter is a tool of a module of its own, so that its dependencies are not ours. It is built once, in two minutes.
+# The linter is a tool of a separate module, so that its dependencies are not ours. It is built once, in two minutes.
 lint: vet bin/golangci-lint ## Check formatting and run go vet and the linters of .golangci.yml
 	bin/golangci-lint run ./...
 
@@ -77,27 +77,27 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 	@mkdir -p bin
 	go build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-docs: ## Check the pages: links lead somewhere, settings exist, generated parts are what the code says
+docs: ## Check the pages: links work, settings exist, generated parts are up to date
 	$(PYTHON) scripts/docs.py
 	go run ./internal/pages -check
 
 pages: ## Refresh the generated parts of the methods' pages
 	go run ./internal/pages
 
-# Experiments of hours: DATA is an archive or a folder of images, of CIFAR-10 say. What was broken off goes on.
-methods: build data ## Pretrain by every method on $DATA and print how good each is: ten hours
+# Experiments of hours. DATA is an archive or a folder of images, for example CIFAR-10. Interrupted ones resume.
+methods: build data ## Pretrain with every method on $DATA and print the scores: ten hours
 	scripts/methods $(DATA)
 
-lab: build data ## Put what the review reports to the test on $DATA, with five seeds: four hours
+lab: build data ## Test the review's claims on $DATA, with five seeds: four hours
 	bin/parallax lab run review --data $(DATA) --out runs/lab
 
-guard: build data ## See on $DATA that the guard finds every sabotaged run, and no other: two to four hours
+guard: build data ## Check on $DATA that the guard finds every sabotaged run, and no other: two to four hours
 	scripts/guard $(DATA)
 
 data:
-	@test -n "$(DATA)" || { echo "no images were named: make $(MAKECMDGOALS) DATA=cifar10.tar.gz" >&2; exit 1; }
+	@test -n "$(DATA)" || { echo "no images given: make $(MAKECMDGOALS) DATA=cifar10.tar.gz" >&2; exit 1; }
 
-fuzz: ## Fuzz every decoder of foreign bytes, $FUZZTIME each (default 10s)
+fuzz: ## Fuzz every decoder of untrusted bytes, $FUZZTIME each (default 10s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 clean: ## Remove what was built; libtorch and the runs stay

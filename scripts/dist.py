@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Pack dist/parallax-VERSION-SYSTEM.tar.gz: the command, its libraries, the licences, and a set-up that brings libtorch.
+"""Pack dist/parallax-VERSION-SYSTEM.tar.gz: the command, its libraries, licences, and a set-up that fetches libtorch.
 
-make dist calls it, after it has linked the engine library. The same sources and tools give the same bytes: names are
+make dist calls it after linking the engine library. The same sources and tools give the same bytes: names are
 sorted, and times and owners are fixed.
 """
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OBJECTS = ROOT / "bin" / "obj"
 LICENCE = re.compile(r"(UN)?LICEN[CS]E|NOTICE|COPYING|PATENTS|AUTHORS", re.IGNORECASE)
 THIRD_PARTY = "THIRD_PARTY_LICENSES"
-# 2020-01-01: files from 1970 look broken, and every build has the same.
+# 2020-01-01, the same for every build; files from 1970 look broken.
 TIME = 1577836800
 
 
@@ -30,14 +30,14 @@ def output(*command):
 
 
 def build():
-    """Build the command without what is this machine's, and return its path."""
+    """Build the command without paths of this machine, and return its path."""
     to = OBJECTS / "parallax"
     output("go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(to), "./cmd/parallax")
     return to
 
 
 def modules():
-    """Return what the command is linked from: {module and version: folders, the module's own first}."""
+    """Return the modules that the command links: {module and version: folders, the module's own first}."""
     form = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}\t{{$.Dir}}{{end}}{{end}}"
     found = {}
     for line in output("go", "list", "-deps", "-f", form, "./cmd/parallax").splitlines():
@@ -66,11 +66,11 @@ def notices():
     """Return licenses/go.txt: the licences of Go and of every module in the command."""
     goroot = Path(output("go", "env", "GOROOT").strip())
     found = {f"Go's standard library {output('go', 'env', 'GOVERSION').strip()}": [goroot], **modules()}
-    parts = ["What is linked into the command parallax and is not ours, with its licences.\n"]
+    parts = ["The third-party code that is linked into the command parallax, with its licences.\n"]
     for name, folders in sorted(found.items()):
         licences = texts(folders)
         if not any(re.match(r"(UN)?LICEN[CS]E|COPYING", Path(n).name, re.IGNORECASE) for n in licences):
-            sys.exit(f"dist: {name} in {folders[0]} has no file with its licence: find it, and let scripts/dist.py read it")
+            sys.exit(f"dist: {name} in {folders[0]} has no licence file: make scripts/dist.py read its licence")
         parts.append("=" * 100 + f"\n{name}\n")
         parts += [f"--- {n}\n\n{text.strip()}\n" for n, text in sorted(licences.items())]
     return "\n".join(parts).encode()
@@ -80,7 +80,7 @@ def contents(command):
     """Return the files of the archive: {name: (bytes, executable)}."""
     built = re.match(r"# libtorch (\S+);", (OBJECTS / "libtorch.mk").read_text())
     if not built or built[1] != TESTED:
-        sys.exit(f"dist: the engine library is built with libtorch {built and built[1]}, and the set-up of the archive brings "
+        sys.exit(f"dist: the engine library was built with libtorch {built and built[1]}, but the archive's set-up fetches "
                  f"{TESTED}: unset LIBTORCH, or name a libtorch {TESTED}")
     engine = "libparallax_shim." + ("dylib" if sys.platform == "darwin" else "so")
     jpeg = ROOT / "bin" / jpeg_name()
@@ -94,7 +94,7 @@ def contents(command):
 
 
 def pack(name, files):
-    """Return a .tar.gz whose only folder has the given name."""
+    """Return a .tar.gz with one folder of the given name."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path, (data, executable) in sorted(files.items()):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Check that every relative link and picture in the repository's Markdown pages leads to a file, and every #anchor to a heading."""
+"""Check the repository's Markdown pages: relative links and pictures lead to files, and #anchors to headings."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 
 
 def anchors(text):
-    """Return the anchors a page's headings get, as the usual hosts form them."""
+    """Return the anchors of a page's headings, as the usual hosts form them."""
     found = {}
     for heading in re.findall(r"^#+\s+(.*?)\s*#*$", FENCE.sub("", text), re.M):
         slug = re.sub(r"[^\w\- ]", "", re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading).lower()).replace(" ", "-")

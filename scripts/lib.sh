@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
-# What scripts/methods and scripts/guard share. They source it, with data and runs set: the images and the folder for the runs.
+# Functions for scripts/methods and scripts/guard, which source it with data (the images) and runs (their folder) set.
 
-# every_method [METHOD...] prints those, or all methods that can be begun on their own.
+# every_method [METHOD...] prints those, or all methods that can start on their own.
 every_method() {
 	if [ $# -gt 0 ]; then
 		printf '%s\n' "$@"
 	else
-		bin/parallax methods | awk 'NR > 1 && $1 != "scan" {print $1}' # scan is the command cluster
+		bin/parallax methods | awk 'NR > 1 && $1 != "scan" {print $1}' # scan needs the command cluster
 	fi
 }
 
-# some_labels prints a file of labels for 40 training images of each class.
+# some_labels prints a label file for 40 training images of each class.
 some_labels() {
 	if [ -d "$data" ]; then (cd "$data" && find train -type f); else tar -tf "$data"; fi |
 		sed 's,^\./,,' | grep '^train/.*[^/]$' | sort | awk -F/ 'BEGIN {print "path,label"} n[$2]++ < 40 {print $0 "," $2}'
 }
 
-# pretrain NAME METHOD [FLAG...] trains on one thread in the folder NAME of the runs, or goes on with what was begun there.
-# Labels are for measuring alone, but for PAWS, which gets some.
+# pretrain NAME METHOD [FLAG...] trains on one thread in the folder NAME of the runs, or resumes the run there. Labels
+# are only for measuring, except for PAWS, which gets some.
 pretrain() {
 	local out="$runs/$1" more=()
 	if [ -e "$out/config.yaml" ]; then

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find or fetch libtorch and libjpeg-turbo, and tell make how to compile the shim against libtorch.
 
-    scripts/libtorch.py check       what the machine lacks, each with its remedy
+    scripts/libtorch.py check       print what the machine lacks, each with its remedy
     scripts/libtorch.py setup       check, then fetch libtorch and libjpeg-turbo into .libtorch/ unless they are there
     scripts/libtorch.py flags FILE  write the make variables of scripts/shim.mk to FILE
-    scripts/libtorch.py runtime     fetch libtorch alone, for the command of an unpacked archive: what its ./setup calls
+    scripts/libtorch.py runtime     fetch only libtorch, for the command of an unpacked archive; its ./setup calls this
 
 LIBTORCH=/path uses an installed libtorch instead of fetching one: an unpacked libtorch archive, or a Python
 environment (or its site-packages, or its torch folder). LIBTURBOJPEG=/path/libturbojpeg.so.0 does the same for
@@ -32,12 +32,12 @@ JPEG = HOME / "turbojpeg"
 JPEG_REQUIREMENTS = ROOT / "requirements-libjpeg-turbo.txt"
 GO = (1, 26)
 TESTED = "2.11.0"
-# An unpacked archive of make dist has no Makefile: there ./setup is what the user runs.
+# An unpacked archive of make dist has no Makefile: there the user runs ./setup.
 AGAIN, START = ("make", "make setup") if (ROOT / "Makefile").is_file() else ("./setup", "./setup")
 GIB = 1 << 30
 
-# What is kept of the wheels: member of a wheel -> folder of .libtorch. The arm64 build of libtorch_cpu.so needs
-# Arm's and NVIDIA's CPU kernels beside it; everything about CUDA but the two libraries it links to is dropped.
+# The kept parts of the wheels: member of a wheel -> folder of .libtorch. The arm64 build of libtorch_cpu.so needs Arm's
+# and NVIDIA's CPU kernels beside it. Everything of CUDA is dropped except the two libraries that it links to.
 KEEP = [
     (re.compile(r"torch/lib/(lib(torch_cpu|c10|gomp(-\w+)?|omp|arm_compute(_graph)?|gfortran|nvpl_\w+)\.(so|dylib)[.\d]*)"), "lib"),
     (re.compile(r"nvidia/cu13/lib/(lib(cudart|cupti)\.so\.13)"), "lib"),
@@ -45,11 +45,11 @@ KEEP = [
     (re.compile(r"((?:torch|nvidia)[^/]*\.dist-info/(?:licenses/)?(?:LICENSE|License|NOTICE)[^/]*)"), "licenses"),
 ]
 
-# libjpeg-turbo's library in its wheel, and the machines that have such a wheel.
+# libjpeg-turbo's library in its wheel, and the machines with such a wheel.
 JPEG_MEMBER = re.compile(r"turbojpeg\.(libs|dylibs)/libturbojpeg[^/]*")
 JPEG_MACHINES = [("Linux", "x86_64"), ("Darwin", "arm64")]
 
-# Tags of the wheels for each machine, newest first: pip wants them spelled out when it fetches for another Python.
+# Tags of the wheels for each machine, newest first: pip needs them in full when it fetches for another Python.
 PLATFORMS = {
     ("Linux", "x86_64"): ["manylinux_2_28_x86_64", "manylinux_2_25_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
     ("Linux", "aarch64"): ["manylinux_2_28_aarch64", "manylinux_2_25_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"],
@@ -62,7 +62,7 @@ class Missing(Exception):
 
 
 def output(*command):
-    """Return a command's output, or None when it is absent or fails."""
+    """Return a command's output, or None if it is absent or fails."""
     try:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     except OSError:
@@ -71,7 +71,7 @@ def output(*command):
 
 
 def debian(package, other):
-    """Say how to install something: Debian's way where there is apt-get, else in words."""
+    """Return how to install something: with apt-get if there is one, else in words."""
     return f"apt-get install {package}" if shutil.which("apt-get") else other
 
 
@@ -106,7 +106,7 @@ def check_compiler():
         raise Missing(f"{words[0]} does not compile C++17: install g++ 9 or newer, or set CXX")
     cc = shlex.split(os.environ.get("CC", ""))
     if not shutil.which(cc[0] if cc else (output("go", "env", "CC") or "gcc").split()[0]):
-        raise Missing("no C compiler, which Go needs to call C: " + debian("gcc", "install gcc or clang"))
+        raise Missing("no C compiler, which cgo needs: " + debian("gcc", "install gcc or clang"))
 
 
 def check_pip():
@@ -130,7 +130,7 @@ def check():
 
 
 def pins():
-    """Return the text that .libtorch's stamp must hold: it changes when the pinned versions or this script do."""
+    """Return the text of an up-to-date stamp in .libtorch: it changes with the pinned versions and with KEEP."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() + repr(KEEP).encode()).hexdigest()
     return f"{digest} {platform.system()} {platform.machine()}\n"
 
@@ -141,7 +141,7 @@ def ready():
 
 @contextlib.contextmanager
 def alone():
-    """Hold a lock, so that two makes at once fetch libtorch once."""
+    """Hold a lock, so that two concurrent makes fetch libtorch once."""
     import fcntl
     with open(ROOT / ".libtorch.lock", "w") as lock:
         try:
@@ -153,13 +153,13 @@ def alone():
 
 
 def modern(libc):
-    """Say whether platform.libc_ver() is a glibc that the wheels (manylinux_2_28) run on."""
+    """Return whether platform.libc_ver() is a glibc that the wheels (manylinux_2_28) run on."""
     name, number = libc
     return name == "glibc" and tuple(int(part) for part in re.findall(r"\d+", number)) >= (2, 28)
 
 
 def fetch():
-    """Fetch the pinned wheels with pip and unpack what is kept of them into .libtorch/, whole or not at all."""
+    """Fetch the pinned wheels with pip and unpack their kept parts into .libtorch/, whole or not at all."""
     machine = (platform.system(), platform.machine())
     tags = PLATFORMS.get(machine)
     if tags is None:
@@ -169,7 +169,7 @@ def fetch():
                       f"set LIBTORCH=/path to a libtorch {TESTED} built for it")
     free = shutil.disk_usage(ROOT).free
     if free < 2 * GIB:
-        raise Missing(f"only {free / GIB:.1f} GiB free in {ROOT}: fetching libtorch needs 2 GiB (0.5 GiB stay)")
+        raise Missing(f"only {free / GIB:.1f} GiB free in {ROOT}: fetching libtorch needs 2 GiB (0.5 GiB in the end)")
 
     part = ROOT / ".libtorch.part"
     shutil.rmtree(part, ignore_errors=True)
@@ -179,7 +179,7 @@ def fetch():
     print(f"setup: fetching libtorch {TESTED} for {' '.join(machine)} (once; about 0.5 GB) ...", flush=True)
     if not download(REQUIREMENTS, wheels, tags):
         raise Missing("pip could not fetch libtorch (its message is above): check the network or the proxy and run "
-                      f"{AGAIN} again, or set LIBTORCH=/path to a libtorch already installed")
+                      f"{AGAIN} again, or set LIBTORCH=/path to an installed libtorch")
     for wheel in sorted(wheels.glob("*.whl")):
         unpack(wheel, tree)
         wheel.unlink()
@@ -194,7 +194,7 @@ def fetch():
 
 
 def download(requirements, wheels, tags):
-    """Fetch pinned wheels with pip into the folder wheels; say whether it worked."""
+    """Fetch pinned wheels with pip into the folder wheels; return whether it worked."""
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--require-hashes", "--no-deps",
                "--only-binary=:all:", "--implementation", "cp", "--python-version", "3.11", "--abi", "cp311",
                "--dest", str(wheels), "--requirement", str(requirements)]
@@ -212,7 +212,7 @@ def jpeg_pins():
 
 
 def jpeg_ready():
-    """Say whether libjpeg-turbo is there, or not to be fetched for this machine."""
+    """Return whether libjpeg-turbo is there or cannot be fetched for this machine."""
     if os.environ.get("LIBTURBOJPEG") or (platform.system(), platform.machine()) not in JPEG_MACHINES:
         return True
     stamp = JPEG / "stamp"
@@ -229,7 +229,7 @@ def setup_jpeg():
             raise Missing(f"LIBTURBOJPEG={given} is not a file: name libjpeg-turbo's {jpeg_name()}, or unset it to fetch one")
     elif (platform.system(), platform.machine()) not in JPEG_MACHINES:
         print(f"setup: there is no libjpeg-turbo wheel for {platform.system()} {platform.machine()}: "
-              f"{debian('libturbojpeg0', 'install libjpeg-turbo')}, else JPEG is decoded by Go, slower and not as Pillow does")
+              f"{debian('libturbojpeg0', 'install libjpeg-turbo')}, else Go decodes JPEG, more slowly and not as Pillow does")
         return
     else:
         if not jpeg_ready():
@@ -248,7 +248,7 @@ def setup_jpeg():
 
 
 def fetch_jpeg():
-    """Fetch the pinned libjpeg-turbo into .libtorch/turbojpeg/; say whether it is there."""
+    """Fetch the pinned libjpeg-turbo into .libtorch/turbojpeg/; return whether it is there."""
     tags = PLATFORMS[platform.system(), platform.machine()]
     HOME.mkdir(exist_ok=True)
     part = HOME / "turbojpeg.part"
@@ -259,9 +259,9 @@ def fetch_jpeg():
         shutil.rmtree(part)
         why = (f"pip could not fetch libjpeg-turbo (its message is above): check the network or the proxy and run make again, "
                f"or set LIBTURBOJPEG=/path to an installed {jpeg_name()}")
-        # Whoever brings libtorch may have no network. The system's library may be there, and doctor says what is used.
+        # A machine with its own libtorch may have no network. The system may have the library; doctor says which.
         if os.environ.get("LIBTORCH"):
-            print(f"setup: {why}; going on without")
+            print(f"setup: {why}; continuing without")
             return False
         raise Missing(why)
     wheel = next(part.glob("*.whl"))
@@ -308,10 +308,10 @@ def layout(root):
 
 
 def installed(given):
-    """Return the folder with lib/ and include/ that LIBTORCH means."""
+    """Return the folder with lib/ and include/ that LIBTORCH names."""
     base = Path(given).expanduser()
     if not base.is_dir():
-        raise Missing(f"LIBTORCH={given} is not a folder: point it at a libtorch folder or a Python environment with torch, or unset it")
+        raise Missing(f"LIBTORCH={given} is not a folder: set it to a libtorch folder or a Python environment with torch, or unset it")
     base = base.resolve()
     places = [base, base / "torch", base / "libtorch"]
     for packages in ("lib/python3*/site-packages/torch", "lib/python3*/dist-packages/torch", "lib64/python3*/site-packages/torch"):
@@ -320,19 +320,19 @@ def installed(given):
         if (place / "lib").is_dir() and library(place / "lib", "torch_cpu"):
             layout(place)
             return place
-    raise Missing(f"LIBTORCH={given} holds no libtorch (no lib/libtorch_cpu): point it at an unpacked libtorch archive, "
+    raise Missing(f"LIBTORCH={given} holds no libtorch (no lib/libtorch_cpu): set it to an unpacked libtorch archive, "
                   "a Python environment with torch, or its site-packages/torch; or unset it to fetch one")
 
 
 def version(root):
-    """Return libtorch's version, as its headers say it."""
+    """Return libtorch's version from its headers."""
     header = root / "include/torch/headeronly/version.h"
     if not header.is_file():
         header = root / "include/torch/csrc/api/include/torch/version.h"
     text = header.read_text() if header.is_file() else ""
     parts = [re.search(rf"#define TORCH_VERSION_{part} (\d+)", text) for part in ("MAJOR", "MINOR", "PATCH")]
     if not all(parts):
-        raise Missing(f"{root} does not say its version in {header.relative_to(root)}: use libtorch {TESTED}")
+        raise Missing(f"{root} does not state its version in {header.relative_to(root)}: use libtorch {TESTED}")
     return tuple(int(part[1]) for part in parts)
 
 
@@ -343,7 +343,7 @@ def runtime():
         root = installed(given)
         number = ".".join(map(str, version(root)))
         if number != TESTED:
-            raise Missing(f"libtorch in {root} is {number}, and the engine library here was built with {TESTED}: "
+            raise Missing(f"libtorch in {root} is {number}, but the engine library here was built with {TESTED}: "
                           f"set LIBTORCH=/path to a libtorch {TESTED}, or unset it to fetch one")
         lib = root / "lib"
         if (HOME / "lib").resolve() != lib:
@@ -368,7 +368,7 @@ def setup():
     if given:
         root = installed(given)
         number = ".".join(map(str, version(root)))
-        note = "" if number == TESTED else f", where {TESTED} is the version this was tested with"
+        note = "" if number == TESTED else f"; Parallax was tested with {TESTED}"
         print(f"setup: using libtorch {number} in {root}{note}")
     elif not ready():
         with alone():
@@ -383,28 +383,28 @@ def memory():
 
 
 def flags(target):
-    """Write make variables for scripts/shim.mk; leave the file alone when nothing changed, so that nothing is rebuilt."""
+    """Write make variables for scripts/shim.mk; do not touch an unchanged file, so that nothing is rebuilt."""
     given = os.environ.get("LIBTORCH")
     root = installed(given) if given else HOME
     layout(root)
     number = version(root)
     lib = root / "lib"
     mac = sys.platform == "darwin"
-    # A fetched libtorch moves with the checkout; one that is installed stays where it is.
+    # A fetched libtorch moves with the checkout; an installed one stays where it is.
     beside = "@loader_path/../.libtorch/lib" if mac else "$ORIGIN/../.libtorch/lib"
     paths = [str(lib)] if given else [beside, str(lib)]
     link = [f"-L{lib}"]
     if not mac:
         link += ["-Wl,--disable-new-dtags", "-Wl,--no-as-needed"]
     libraries = ["-ltorch_cpu", "-lc10"]
-    # libtorch's own OpenMP, so that the process has one pool of threads and not two.
+    # libtorch's own OpenMP, so that the process has only one pool of threads.
     libraries += [f"-l:{path.name}" for path in sorted(lib.glob("libgomp*.so*"))[:1]]
     cuda = ["-ltorch_cuda", "-lc10_cuda"] if library(lib, "torch_cuda") and library(lib, "c10_cuda") else []
     lines = {
         "CXX": quote(compiler()),
-        # Newer headers than 2.11's use C++20.
+        # Headers newer than 2.11's use C++20.
         "CXXFLAGS": quote(["-std=c++20" if number > (2, 11, 99) else "-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall",
-                           # Messages of libtorch's headers name files: the same ones wherever it was built.
+                           # Messages of libtorch's headers name files: the same names wherever it is built.
                            *(f"-ffile-prefix-map={path}=libtorch" for path in dict.fromkeys([root, root.resolve()])),
                            "-isystem", str(root / "include"), "-isystem", str(root / "include/torch/csrc/api/include")]),
         "LDFLAGS": quote(["-shared", *link]),
@@ -425,7 +425,7 @@ def flags(target):
 
 
 def quote(words):
-    """Quote words for a recipe of make: for the shell, and then make's own dollar and hash."""
+    """Quote words for a recipe of make: first for the shell, then make's dollar and hash."""
     return " ".join(map(shlex.quote, words)).replace("$", "$$").replace("#", "\\#")
 
 
@@ -452,4 +452,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(f"setup: interrupted; {START} starts it again")
     except OSError as err:
-        sys.exit(f"setup: {err}: free space or change the permissions, then {START} again")
+        sys.exit(f"setup: {err}: free space or change the permissions, then run {START} again")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Compiles torch/shim/*.cpp into bin/libparallax_shim: objects under bin/obj, rebuilt when a source, a header of ours or
-# the libtorch changes. Called by the Makefile; bin/obj/libtorch.mk is written by scripts/libtorch.py flags.
+# Compiles torch/shim/*.cpp into bin/libparallax_shim: objects under bin/obj, rebuilt when a source, one of our headers
+# or libtorch changes. The Makefile calls it; scripts/libtorch.py flags writes bin/obj/libtorch.mk.
 include bin/obj/libtorch.mk
 
 sources := $(wildcard torch/shim/*.cpp)
@@ -9,7 +9,7 @@ ifeq ($(sources),)
 $(error torch/shim holds no .cpp file: the checkout is incomplete)
 endif
 
-# One library for every machine; a second one where this libtorch has CUDA, for Go to choose when it runs.
+# One library for every machine, and a second one if this libtorch has CUDA; Go chooses at run time.
 shims := bin/libparallax_shim.$(SUFFIX) $(if $(CUDALIBS),bin/libparallax_shim_cuda.$(SUFFIX))
 
 .PHONY: all archive
@@ -22,7 +22,7 @@ bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
 	@echo "  c++  $<"
 	@$(CXX) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
-# Written under another name first: an interrupted link leaves no half a library, and a running program keeps its own.
+# Linked under another name first: an interrupted link leaves no broken library, and a running program keeps its own.
 bin/libparallax_shim.$(SUFFIX): $(objects)
 	@echo "  link $@"
 	@$(CXX) $(LDFLAGS) $(RPATH) -o $@.part $^ $(LIBS) && mv -f $@.part $@

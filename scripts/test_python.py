@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Check with the real PyTorch, torchvision, safetensors and TensorBoard that they read what Parallax writes.
+"""Check that the real PyTorch, torchvision, safetensors and TensorBoard read what Parallax writes.
 
-Called by `make test-python`. Makes a virtual environment from requirements-python.txt on its first run; PYTHON_TESTS=/path/to/python
-uses an interpreter that has those packages already.
+Called by `make test-python`. Makes a virtual environment from requirements-python.txt on its first run.
+PYTHON_TESTS=/path/to/python uses an interpreter that already has those packages.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ INSIDE = "--inside"
 
 
 def interpreter():
-    """Return a Python that has the packages, after making its virtual environment where there is none."""
+    """Return a Python with the packages; make its virtual environment if there is none."""
     given = os.environ.get("PYTHON_TESTS")
     if given:
         return given
@@ -36,14 +36,14 @@ def interpreter():
 
 
 def pretrain(out, *more):
-    """Run a short pretraining into out."""
+    """Run a short pretraining with the output in out."""
     subprocess.run([str(PARALLAX), "pretrain", "--data", "synthetic:80", "--method", "simsiam", "--batch", "16", "--max-steps", "2", "--set", "probe.limit=32",
                     "--seed", "1", "--threads", "1", "--out", str(out), *more], check=True, stdout=subprocess.DEVNULL)
     return out
 
 
 def check_safetensors(folder):
-    """Python's safetensors reads the file, and writes the same tensors as the same bytes."""
+    """Python's safetensors reads the file, and writes the same bytes for the same tensors."""
     from safetensors import safe_open
     from safetensors.numpy import save_file
     import ml_dtypes  # noqa: F401 (gives NumPy bfloat16)
@@ -69,7 +69,7 @@ def check_equal_runs(folder):
 
 
 def check_torchvision(folder):
-    """torchvision's own networks load the exported encoders, key for key."""
+    """torchvision's networks load the exported encoders, key for key."""
     import torch
     import torchvision
     from safetensors.torch import load_file
@@ -99,7 +99,7 @@ def check_tensorboard(folder):
 
 
 def inside():
-    """Run every check, in a Python that has the packages."""
+    """Run every check, in a Python with the packages."""
     failed = 0
     checks = [check_safetensors, check_equal_runs, check_torchvision, check_tensorboard]
     for check in checks:
