@@ -8,8 +8,8 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-// Review are the ids of the claims that a review of the field reports (SimCLR, SCAN, MoCo, SwAV, BYOL, W-MSE, Barlow
-// Twins, SimSiam, VICReg, PAWS, ReSSL and NNCLR), and of those that its conclusions ask about.
+// Review lists the claims that a review of the field reports (of SimCLR, SCAN, MoCo, SwAV, BYOL, W-MSE, Barlow Twins,
+// SimSiam, VICReg, PAWS, ReSSL and NNCLR), and the claims that its conclusions raise.
 var Review = []string{
 	"SIM-01", "SIM-02", "SIM-03", "SIM-05", "SIM-06", "SIM-07", "SIM-08", "SIM-10", "SIM-11",
 	"BYO-01", "BYO-02", "BYO-03", "BYO-08", "BYO-09", "BYO-10", "BYG-01", "BYG-02", "BYG-03",
@@ -18,8 +18,7 @@ var Review = []string{
 	"SWA-01", "SWA-04", "SCN-01", "SCN-04", "PAW-01", "RSL-01", "RSL-02", "NNC-01", "VIW-01",
 }
 
-// All lists every experiment, in the order in which reports have them. Adding one is a file in this package and a line
-// here.
+// All lists every experiment, in the order of reports.
 var All = []lab.Experiment{
 	sim01,
 	sim02,
@@ -148,11 +147,11 @@ var All = []lab.Experiment{
 	stb01,
 }
 
-// Quick are the claims of a quick look: the clearest of several kinds, which share arms, and three in closed form.
+// Quick lists the claims of a quick look: the clearest of several kinds, which share arms, and three in closed form.
 var Quick = []string{"SIM-01", "SIM-02", "CLR-04", "VIC-04", "SWA-01", "JNG-03", "BYO-10", "VIC-13"}
 
-// Select returns the ids of what was asked for, each once: an id in any case, "review" for [Review], or "all" for
-// [All].
+// Select returns the ids of the claims that are asked for, each once. It takes ids in upper or lower case, "review" for
+// [Review], and "all" for [All].
 func Select(asked ...string) ([]string, error) {
 	var all []string
 	for _, id := range asked {

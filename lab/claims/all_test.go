@@ -14,17 +14,15 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// published is how many claims there are on the project's list of what was published, by the paper's letters; they are
-// numbered from 1. The laboratory has others besides.
+// published is the number of claims on the project's list of published claims, by the paper's letters. They are
+// numbered from 1. The laboratory has further claims.
 var published = map[string]int{
 	"SIM": 15, "BYO": 7, "BYG": 3, "DPR": 11, "VIC": 12, "BAR": 7, "WMS": 4, "DBN": 3, "CLR": 4, "AU": 2, "TMP": 1,
-	"MOC": 3, "MO3": 1, "JNG": 5,
-	"DCL": 1, "SUP": 1, "NNC": 1, "SWA": 5, "DIN": 7, "SCN": 3, "PAW": 2, "MSN": 2, "RSL": 2, "CAP": 3, "ZHG": 2, "STB": 1,
-	"STP": 1, "RKM": 1,
-	"LID": 1, "ARQ": 1, "CLD": 1,
+	"MOC": 3, "MO3": 1, "JNG": 5, "DCL": 1, "SUP": 1, "NNC": 1, "SWA": 5, "DIN": 7, "SCN": 3, "PAW": 2, "MSN": 2,
+	"RSL": 2, "CAP": 3, "ZHG": 2, "STB": 1, "STP": 1, "RKM": 1, "LID": 1, "ARQ": 1, "CLD": 1,
 }
 
-// Every published claim has an experiment, be it one that says why it cannot be tested.
+// Every published claim has an experiment. Some only say why the claim cannot be tested.
 func TestEveryPublishedClaimIsThere(t *testing.T) {
 	for letters, count := range published {
 		for n := 1; n <= count; n++ {
@@ -36,7 +34,7 @@ func TestEveryPublishedClaimIsThere(t *testing.T) {
 	}
 }
 
-// What every experiment must say, before it runs.
+// What every experiment must have.
 func TestExperimentsAreComplete(t *testing.T) {
 	form, quoted := regexp.MustCompile(`^[A-Z][A-Z0-9]{1,2}-\d\d$`), regexp.MustCompile(`"[^"]*"`)
 	seen := map[string]bool{}
@@ -50,7 +48,7 @@ func TestExperimentsAreComplete(t *testing.T) {
 			fail("%v", err)
 		}
 		if !strings.HasSuffix(e.Question, "?") || strings.Contains(e.Question, "\n") {
-			fail("the question %q is none", e.Question)
+			fail("%q is no question", e.Question)
 		}
 		for name, text := range map[string]string{"claim": e.Claim, "source": e.Source, "reported": e.Reported} {
 			if strings.TrimSpace(text) == "" {
@@ -64,7 +62,7 @@ func TestExperimentsAreComplete(t *testing.T) {
 			continue
 		}
 		if len(e.Expect) == 0 || len(e.Shows) == 0 {
-			fail("nothing is expected, or shown")
+			fail("nothing is expected, or nothing is shown")
 		}
 		if e.Closed == nil == (len(e.Arms) == 0) {
 			fail("%d arms, and a closed form: %v", len(e.Arms), e.Closed != nil)
@@ -102,7 +100,7 @@ func TestExperimentsAreComplete(t *testing.T) {
 			fail("an effect between %q and %q, which are not both arms", f.Arm, f.Of)
 		}
 		if rule := strings.Join(e.Rule(), " "); strings.Contains(rule, string(lab.KNN)) && !e.NeedsLabels {
-			fail("labels decide, and it does not say that it needs them")
+			fail("labels decide, but NeedsLabels is false")
 		}
 		for _, m := range e.Shows {
 			if !measures(t, e, m) {
@@ -132,15 +130,23 @@ func measures(t *testing.T, e lab.Experiment, m lab.Metric) bool {
 	default:
 		return false
 	}
-	n := run.Num(0.5)
+	metrics := map[string]run.Number{}
+	for _, name := range []string{
+		run.KNN, run.Linear, run.Support, run.Std, run.MeanCosine, run.EffectiveRank, run.RankMe,
+		run.ParticipationRatio, run.TopShare, run.StdRaw, run.CorrelationOff, run.Alignment, run.Uniformity,
+		run.Perplexity, run.Information, run.Individual, run.Commutator, run.EigenCosine, run.SpectrumRank,
+		run.LiDAR, run.GradientRatio,
+	} {
+		metrics[name] = run.Num(0.5)
+	}
 	trace := &lab.Trace{Events: []run.Event{{
-		Event: run.Eval, Of: m.Of(), Dims: 16, Rows: 32, Used: 2, Metrics: map[string]run.Number{run.KNN: n, run.Linear: n, run.Support: n, run.Std: n, run.MeanCosine: n, run.EffectiveRank: n, run.RankMe: n, run.ParticipationRatio: n, run.TopShare: n, run.StdRaw: n, run.CorrelationOff: n, run.Alignment: n, run.Uniformity: n, run.Perplexity: n, run.Information: n, run.Individual: n, run.Commutator: n, run.EigenCosine: n, run.SpectrumRank: n, run.LiDAR: n, run.GradientRatio: n},
+		Event: run.Eval, Of: m.Of(), Dims: 16, Rows: 32, Used: 2, Metrics: metrics,
 		Spectrum: []float64{3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
 	}}}
 	return len(trace.Curve(m)) > 0
 }
 
-// An arm that two experiments have runs once only if its settings are written the same way in both.
+// Two experiments share an arm's runs only if both write its settings in the same way.
 func TestEqualArmsAreOneRun(t *testing.T) {
 	keys := map[string]string{}
 	for _, e := range All {
@@ -148,15 +154,15 @@ func TestEqualArmsAreOneRun(t *testing.T) {
 			sorted := a
 			sorted.Set = slices.Sorted(slices.Values(a.Set))
 			if old, known := keys[sorted.Key()]; known && old != a.Key() {
-				t.Errorf("%s: %q runs apart from an equal arm of another experiment, because the order of %v differs", e.ID, a.Name,
-					a.Set)
+				t.Errorf("%s: %q does not share the run of an equal arm, because the order of %v differs",
+					e.ID, a.Name, a.Set)
 			}
 			keys[sorted.Key()] = a.Key()
 		}
 	}
 }
 
-// The control is what the others take something away from, so it sets no more than any other arm of its method.
+// The other arms change something in the control, so the control sets no more than any other arm of its method.
 func TestTheControlComesFirst(t *testing.T) {
 	for _, e := range All {
 		for i, a := range e.Arms {
@@ -167,7 +173,7 @@ func TestTheControlComesFirst(t *testing.T) {
 	}
 }
 
-// Every question on which papers differ has experiments to show, and lists only what there is, each once.
+// Every dispute has at least two claims. All of them exist, and each is listed once.
 func TestDisputesHaveExperiments(t *testing.T) {
 	for _, d := range Disputes {
 		seen := map[string]bool{}
@@ -183,7 +189,7 @@ func TestDisputesHaveExperiments(t *testing.T) {
 	}
 }
 
-// Claims are named by ids in any case, and by the names of groups; each is tested once.
+// Claims are selected by ids in upper or lower case, and by the names of groups. Each is selected once.
 func TestSelect(t *testing.T) {
 	for _, c := range []struct {
 		asked []string

@@ -8,7 +8,7 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-// remembered computes what is asked for once for every seed: findings are made anew whenever a run ends.
+// remembered calls compute once for every seed and keeps the result, because findings are made anew when a run ends.
 func remembered(compute func(seed uint64) (lab.Sample, error)) func(seed uint64) (lab.Sample, error) {
 	type result struct {
 		lab.Sample

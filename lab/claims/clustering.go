@@ -22,27 +22,28 @@ var (
 
 var swa01 = lab.Experiment{
 	ID: "SWA-01", Method: "swav",
-	Question: "What becomes of SwAV when the prototypes need not be used equally?",
-	Claim: "Without the equal partition of the batch, which Sinkhorn and Knopp's iterations make, every image gets the " +
-		"same code.",
+	Question: "What happens to SwAV if its prototypes need not be used equally?",
+	Claim:    "Without the equal partition of the batch by Sinkhorn-Knopp, every image gets the same code.",
 	Source:   "Caron et al. 2020, arXiv:2006.09882, section 3.1",
-	Reported: "an argument, no number",
+	Reported: "an argument, without numbers",
 	Arms: []lab.Arm{
 		swav,
 		{Name: "without equal partition", Method: "swav", Set: []string{"method.sinkhorn=false"}},
 	},
-	Shows:  []lab.Metric{lab.Perplexity, lab.Information, lab.MeanCosine, "terms.prototypes_in_use", lab.Loss},
-	Expect: []lab.Expectation{expect.Collapses("without equal partition", collapse.OneCluster, collapse.FewClusters)},
+	Shows: []lab.Metric{lab.Perplexity, lab.Information, lab.MeanCosine, "terms.prototypes_in_use", lab.Loss},
+	Expect: []lab.Expectation{
+		expect.Collapses("without equal partition", collapse.OneCluster, collapse.FewClusters),
+	},
 	Effect: &lab.Effect{Metric: lab.Perplexity, Arm: "SwAV", Of: "without equal partition", LogScale: true},
 }
 
 var swa02 = lab.Experiment{
 	ID: "SWA-02", Method: "swav", NeedsLabels: true,
 	Question: "Does the number of SwAV's prototypes matter?",
-	Claim:    "It hardly matters how many prototypes there are, as long as there are enough.",
+	Claim:    "It hardly matters, as long as there are enough.",
 	Source:   "Caron et al. 2020, arXiv:2006.09882, appendix C.1",
-	Reported: "3,000 to 100,000 prototypes: at most 0.3 apart (ImageNet, ResNet-50, linear)",
-	Scale:    "16, 64 and 256 prototypes for data of some ten classes, against 300 and more for 1,000.",
+	Reported: "3,000 to 100,000 prototypes: within 0.3 points (ImageNet, ResNet-50, linear)",
+	Scale:    "16, 64 and 256 prototypes for data of about ten classes, instead of 300 and more for 1,000 classes.",
 	Arms: []lab.Arm{
 		swav,
 		{Name: "16 prototypes", Method: "swav", Set: []string{"method.prototypes=16"}},
@@ -58,26 +59,26 @@ var swa02 = lab.Experiment{
 var swa03 = lab.Experiment{
 	ID: "SWA-03", Method: "swav", NeedsLabels: true,
 	Question: "Must SwAV's prototypes be trained?",
-	Claim:    "Hardly: prototypes that stay at random are nearly as good.",
-	Source:   "Caron et al. 2020, arXiv:2006.09882, ablations; figures from memory",
+	Claim:    "Hardly: fixed random prototypes are nearly as good.",
+	Source:   "Caron et al. 2020, arXiv:2006.09882, ablations; numbers from memory",
 	Reported: "73.1 with random prototypes, 73.9 with trained ones",
 	Arms: []lab.Arm{
 		swav,
-		{Name: "prototypes at random", Method: "swav", Set: []string{"method.freeze_epochs=1000000"}},
+		{Name: "random prototypes", Method: "swav", Set: []string{"method.freeze_epochs=1000000"}},
 	},
 	Shows: []lab.Metric{lab.KNN, lab.Perplexity, lab.Information, lab.EffectiveRank},
 	Expect: []lab.Expectation{
-		expect.Survives("prototypes at random"),
-		expect.Near(lab.KNN, "prototypes at random", "SwAV", 0.03),
+		expect.Survives("random prototypes"),
+		expect.Near(lab.KNN, "random prototypes", "SwAV", 0.03),
 	},
 }
 
 var swa04 = lab.Experiment{
 	ID: "SWA-04", Method: "swav", NeedsLabels: true,
 	Question: "How exact must SwAV's codes be?",
-	Claim:    "Three iterations towards equal parts are enough, and soft codes are better than hard ones.",
+	Claim:    "Three Sinkhorn-Knopp iterations are enough, and soft codes are better than hard ones.",
 	Source:   "Caron et al. 2020, arXiv:2006.09882, section 3.1",
-	Reported: "three iterations in all experiments; hard codes worse, no number in the text",
+	Reported: "three iterations in all experiments; hard codes are worse, without numbers in the text",
 	Arms: []lab.Arm{
 		swav,
 		{Name: "ten iterations", Method: "swav", Set: []string{"method.sinkhorn_iterations=10"}},
@@ -96,42 +97,46 @@ var swavSmall = lab.Arm{Name: "batch 32", Method: "swav", Set: []string{"train.b
 
 var swa05 = lab.Experiment{
 	ID: "SWA-05", Method: "swav", Switch: "balanced clusters",
-	Question: "What must be done where SwAV's batch is smaller than the number of its prototypes?",
-	Claim:    "Keep the prototypes as they are for the first steps, and make codes with a queue of earlier embeddings.",
-	Source: "Caron et al. 2020, arXiv:2006.09882, section 3.1, and the scripts of facebookresearch/swav for batches of " +
-		"256",
-	Reported: "a recipe: 5,005 steps with 3,000 prototypes frozen, 313 in batches of 4,096; a queue of 3,840 " +
-		"embeddings, fifteen batches, from epoch 15 on",
-	Scale: "Batches of 32 for 64 prototypes, at as many images as in batches of 256. Prototypes are frozen for a tenth " +
-		"of the run, and the queue, of fifteen batches, is used from its first filling on.",
+	Question: "What does SwAV need if its batch is smaller than the number of prototypes?",
+	Claim:    "Prototypes that are frozen for the first steps, and a queue of earlier embeddings for the codes.",
+	Source: "Caron et al. 2020, arXiv:2006.09882, section 3.1, and the scripts of facebookresearch/swav for batches " +
+		"of 256",
+	Reported: "a recipe: 3,000 prototypes, frozen for 5,005 steps, or for 313 with batches of 4,096; a queue of " +
+		"3,840 embeddings, fifteen batches, from epoch 15 on",
+	Scale: "Batches of 32 for 64 prototypes, with as many images seen as in batches of 256. Prototypes are frozen " +
+		"for a tenth of the run. The queue holds fifteen batches, and is used as soon as it is full.",
 	Arms: []lab.Arm{
-		swav, swavSmall,
-		{Name: "prototypes frozen at first", Method: "swav", Set: append(slices.Clone(swavSmall.Set),
-			"method.freeze_steps=160")},
-		{Name: "with a queue", Method: "swav", Set: append(slices.Clone(swavSmall.Set), "method.queue=480",
-			"method.queue_from=0")},
+		swav,
+		swavSmall,
+		{Name: "prototypes frozen at the start", Method: "swav",
+			Set: append(slices.Clone(swavSmall.Set), "method.freeze_steps=160")},
+		{Name: "with a queue", Method: "swav",
+			Set: append(slices.Clone(swavSmall.Set), "method.queue=480", "method.queue_from=0")},
 	},
 	Shows: []lab.Metric{lab.Perplexity, lab.Information, lab.EffectiveRank, lab.KNN},
 	Expect: []lab.Expectation{
-		expect.Survives("prototypes frozen at first"), expect.Survives("with a queue"),
-		expect.More(lab.Information, "prototypes frozen at first", "batch 32", 0),
+		expect.Survives("prototypes frozen at the start"),
+		expect.Survives("with a queue"),
+		expect.More(lab.Information, "prototypes frozen at the start", "batch 32", 0),
 		expect.More(lab.Information, "with a queue", "batch 32", 0),
 	},
 }
 
 var scn01 = lab.Experiment{
 	ID: "SCN-01", Method: "scan", Switch: "balanced clusters",
-	Question: "What becomes of SCAN when nothing asks for balanced clusters?",
-	Claim:    "Without the entropy of the mean assignment all images end up in one cluster.",
+	Question: "What happens to SCAN if nothing favours balanced clusters?",
+	Claim:    "Without the entropy of the mean assignment, all images end up in one cluster.",
 	Source:   "Van Gansbeke et al. 2020, arXiv:2005.12320, section 2.2",
 	Reported: "an argument; the weight is 5 in the published settings",
-	Scale: "The pretext is SimCLR, trained for as long as any arm here; the clustering that follows takes as many " +
+	Scale: "The pretext is SimCLR, trained as long as any arm here. The clustering stage takes the same number of " +
 		"steps.",
 	Arms: []lab.Arm{
 		scan,
 		{Name: "without the entropy", Method: "scan", Set: []string{"clustering.method.entropy_weight=0"}},
 	},
-	Shows: []lab.Metric{lab.ClustersUsed, lab.LargestShare, "terms.entropy", "terms.consistency", lab.Matched},
+	Shows: []lab.Metric{
+		lab.ClustersUsed, lab.LargestShare, "terms.entropy", "terms.consistency", lab.Matched,
+	},
 	Expect: []lab.Expectation{
 		expect.Below(lab.ClustersUsed, "without the entropy", 1.5),
 		expect.Above(lab.ClustersUsed, "SCAN", 3),
@@ -141,16 +146,15 @@ var scn01 = lab.Experiment{
 
 var scn02 = lab.Experiment{
 	ID: "SCN-02", Method: "scan", Switch: "balanced clusters",
-	Question: "How well does SCAN tell the classes apart?",
-	Claim:    "On CIFAR-10 it finds most of them, and self-labelling makes it better by several points.",
+	Question: "How well do SCAN's clusters match the classes?",
+	Claim:    "On CIFAR-10 they match most of them, and self-labelling adds several points.",
 	Source:   "Van Gansbeke et al. 2020, arXiv:2005.12320, and the README of its code",
-	Reported: "accuracy / NMI / ARI 81.6 / 71.5 / 66.5, with self-labelling 88.3 / 79.7 / 77.2",
-	Untestable: "it is a number at the end of 500 epochs of a pretext task and 250 of clustering, which clusters of a " +
-		"run of minutes are far from",
+	Reported: "accuracy / NMI / ARI 81.6 / 71.5 / 66.5; with self-labelling 88.3 / 79.7 / 77.2",
+	Untestable: "the numbers come after 500 epochs of a pretext task and 250 of clustering; clusters from a run of " +
+		"minutes are far from that",
 }
 
-// What SCN-03 computes of assignments: the mutual information of image and cluster as a share of the log of their
-// number.
+// The numbers of SCN-03: the mutual information of image and cluster, relative to the log of the number of clusters.
 const (
 	ofTheMean lab.Metric = "entropy of the mean.information"
 	ofEach    lab.Metric = "mean of the entropies.information"
@@ -158,13 +162,13 @@ const (
 
 var scn03 = lab.Experiment{
 	ID: "SCN-03", Method: "scan", Switch: "balanced clusters",
-	Question: "SCAN's loss rewards the entropy of the mean assignment. Would the mean of the entropies do?",
-	Claim: "No, it has the opposite effect: the entropy of the mean asks for balanced clusters and leaves each image to " +
-		"be certain of its own, the mean of the entropies makes every image uncertain.",
+	Question: "SCAN's loss rewards the entropy of the mean assignment. Would the mean of the entropies also do?",
+	Claim: "No, it has the opposite effect. The entropy of the mean favours balanced clusters and lets each image be " +
+		"certain of its own. The mean of the entropies makes every image uncertain.",
 	Source:   "Van Gansbeke et al. 2020, arXiv:2005.12320, equation 2, and its code; a derivation",
-	Reported: "nothing: the code has the former",
-	Scale: "Computed from the exact gradients on the assignments of 60 images to five clusters, without images. They " +
-		"begin certain, half of them of the same cluster.",
+	Reported: "nothing; the code has the former",
+	Scale: "Computed from the exact gradients on the assignments of 60 images to five clusters, without images. The " +
+		"assignments begin almost certain, half of them to the same cluster.",
 	Shows:  []lab.Metric{ofTheMean, ofEach},
 	Expect: []lab.Expectation{expect.Holds(ofTheMean, 0.1, 1), expect.Holds(ofEach, 0, 0.01)},
 	Closed: remembered(func(seed uint64) (lab.Sample, error) {
@@ -175,14 +179,14 @@ var scn03 = lab.Experiment{
 
 var scn04 = lab.Experiment{
 	ID: "SCN-04", Method: "scan", NeedsLabels: true, Switch: "positives",
-	Question: "Are an image's neighbours of its own kind, and does clustering by them make the features better?",
-	Claim: "Most of the nearest neighbours by a pretext's features show the same class, so that SCAN's encoder, trained " +
+	Question: "Do an image's neighbours have its class, and does clustering by them improve the features?",
+	Claim: "Most nearest neighbours in a pretext's features have the same class. So SCAN's encoder, which is trained " +
 		"on them, becomes better than its pretext.",
 	Source: "Van Gansbeke et al. 2020, arXiv:2005.12320, section 2.1",
-	Reported: "a figure of the neighbours; after clustering 81.6 % of CIFAR-10 are in the cluster of their class " +
+	Reported: "a figure of the neighbours; after clustering, 81.6 % of CIFAR-10 are in the cluster of their class " +
 		"(README of the code)",
-	Scale: "The pretext of the paper trains for hundreds of epochs. After a run of minutes its neighbours are of " +
-		"another class more often, and clustering teaches their mistakes.",
+	Scale: "The paper's pretext trains for hundreds of epochs. After a run of minutes, more neighbours are of other " +
+		"classes, and clustering learns from these mistakes.",
 	Arms:  []lab.Arm{scan},
 	Shows: []lab.Metric{lab.KNNAfter, lab.KNNBefore, lab.Purity, lab.Matched},
 	Expect: []lab.Expectation{
@@ -194,17 +198,18 @@ var scn04 = lab.Experiment{
 
 var paw01 = lab.Experiment{
 	ID: "PAW-01", Method: "paws", NeedsLabels: true,
-	Question: "What keeps PAWS's predictions from becoming all alike?",
-	Claim: "Sharpened targets, with as many labelled images of each class, exclude that all embeddings are equal; " +
-		"without sharpening predictions may be flat, and nothing makes them certain.",
+	Question: "What keeps PAWS's predictions from becoming equal?",
+	Claim: "With sharpened targets and equally many labelled images of each class, the embeddings cannot all be " +
+		"equal. Without sharpening, predictions may be uniform, and nothing makes them certain.",
 	Source:   "Assran et al. 2021, arXiv:2104.13963, proposition 1",
 	Reported: "a proof",
-	Scale: "The term that spreads the mean prediction is left out of the last arm, too, because it rewards certain " +
+	Scale: "The last arm also lacks the term that spreads the mean prediction, because that term rewards certain " +
 		"predictions itself once they are balanced.",
 	Arms: []lab.Arm{
 		paws,
 		{Name: "without sharpening", Method: "paws", Set: []string{"method.sharpen=1"}},
-		{Name: "without sharpening and mean entropy", Method: "paws", Set: []string{"method.sharpen=1", "method.me_max=0"}},
+		{Name: "without sharpening and mean entropy", Method: "paws",
+			Set: []string{"method.sharpen=1", "method.me_max=0"}},
 	},
 	Shows: []lab.Metric{"terms.cross_entropy", "terms.mean_entropy", lab.MeanCosine, lab.KNN},
 	Expect: []lab.Expectation{
@@ -217,10 +222,11 @@ var paw01 = lab.Experiment{
 var paw02 = lab.Experiment{
 	ID: "PAW-02", Method: "paws", NeedsLabels: true, Switch: "balanced clusters",
 	Question: "What does PAWS's term for the mean prediction do?",
-	Claim:    "Without it the classes are predicted less evenly.",
+	Claim:    "Without it, the classes are predicted less evenly.",
 	Source:   "Assran et al. 2021, arXiv:2104.13963, ablation; from memory",
-	Reported: "small, with the default weight of 1 from the code",
-	Scale:    "The entropy of a batch's mean prediction, which is too low by the batch's size in both arms alike.",
+	Reported: "a small effect, with the default weight of 1 from the code",
+	Scale: "The metric is the entropy of a batch's mean prediction. The small batch makes it too low, equally in " +
+		"both arms.",
 	Arms: []lab.Arm{
 		paws,
 		{Name: "without mean entropy", Method: "paws", Set: []string{"method.me_max=0"}},
@@ -232,19 +238,19 @@ var paw02 = lab.Experiment{
 
 var msn01 = lab.Experiment{
 	ID: "MSN-01", Method: "paws",
-	Question: "What keeps masked Siamese networks from using few prototypes?",
-	Claim: "Maximising the entropy of the mean prediction, alone if its weight is large enough, or with Sinkhorn's " +
+	Question: "What keeps masked Siamese networks from using only a few prototypes?",
+	Claim: "Maximising the entropy of the mean prediction: with a large weight on its own, or with Sinkhorn " +
 		"normalisation of the targets.",
 	Source:     "Assran et al. 2022, arXiv:2204.07141, table 11",
-	Reported:   "66.4 with both at a weight of 1; without Sinkhorn 60.8 at a weight of 1, 67.2 at 5",
-	Untestable: "MSN, which follows PAWS, is no method of this program",
+	Reported:   "66.4 with both at a weight of 1; without Sinkhorn 60.8 at a weight of 1, and 67.2 at 5",
+	Untestable: "MSN, a successor of PAWS, is not implemented",
 }
 
 var msn02 = lab.Experiment{
 	ID: "MSN-02", Method: "paws",
 	Question:   "How many prototypes do masked Siamese networks need?",
-	Claim:      "About as many as there are classes; more do not help.",
+	Claim:      "About as many as there are classes. More do not help.",
 	Source:     "Assran et al. 2022, arXiv:2204.07141, table 12",
 	Reported:   "67.6, 69.5 and 69.5 with 512, 1,024 and 2,048",
-	Untestable: "MSN, which follows PAWS, is no method of this program",
+	Untestable: "MSN, a successor of PAWS, is not implemented",
 }

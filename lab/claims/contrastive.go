@@ -15,35 +15,40 @@ import (
 // Arms of SimCLR and NNCLR that several experiments share: each runs once.
 var (
 	simclr            = lab.Arm{Name: "SimCLR", Method: "simclr"} // τ is 0.2, the batch 256
-	simclrNoNegatives = lab.Arm{Name: "without negatives", Method: "simclr", Set: []string{"method.negatives=false"}}
-	simclrCold        = lab.Arm{Name: "temperature 0.05", Method: "simclr", Set: []string{"method.temperature=0.05"}}
-	simclrWarm        = lab.Arm{Name: "temperature 1", Method: "simclr", Set: []string{"method.temperature=1"}}
-	simclrLinear      = lab.Arm{Name: "linear projector", Method: "simclr", Set: []string{"method.projector.widths=[128]"}}
-	simclrNoProjector = lab.Arm{Name: "without projector", Method: "simclr", Set: []string{"method.projector.widths=[]"}}
-	simclrNoColour    = lab.Arm{Name: "crops without colours", Method: "simclr", Set: noColour}
-	simclrNoCrop      = lab.Arm{Name: "colours without crops", Method: "simclr", Set: noCrop}
-	simclrSmall       = lab.Arm{Name: "SimCLR, batch 64", Method: "simclr", Set: []string{"train.batch=64"}}
+	simclrNoNegatives = lab.Arm{Name: "without negatives", Method: "simclr",
+		Set: []string{"method.negatives=false"}}
+	simclrCold = lab.Arm{Name: "temperature 0.05", Method: "simclr",
+		Set: []string{"method.temperature=0.05"}}
+	simclrWarm   = lab.Arm{Name: "temperature 1", Method: "simclr", Set: []string{"method.temperature=1"}}
+	simclrLinear = lab.Arm{Name: "linear projector", Method: "simclr",
+		Set: []string{"method.projector.widths=[128]"}}
+	simclrNoProjector = lab.Arm{Name: "without projector", Method: "simclr",
+		Set: []string{"method.projector.widths=[]"}}
+	simclrNoColour = lab.Arm{Name: "crops without colours", Method: "simclr", Set: noColour}
+	simclrNoCrop   = lab.Arm{Name: "colours without crops", Method: "simclr", Set: noCrop}
+	simclrSmall    = lab.Arm{Name: "SimCLR, batch 64", Method: "simclr", Set: []string{"train.batch=64"}}
 
 	nnclr = lab.Arm{Name: "NNCLR", Method: "nnclr"}
 )
 
-// Settings that take a part of the usual augmentation away, of every view. The crop that remains is the whole image.
+// Settings that remove a part of the usual augmentation from every view. Without crops, the whole image remains.
 var (
 	noColour = []string{"augment.color_jitter.p=0", "augment.grayscale.p=0"}
 	noCrop   = []string{"augment.random_resized_crop.scale=[1, 1]", "augment.random_resized_crop.ratio=[1, 1]"}
 
-	cropsAlone = append([]string{"augment.solarize.p=0"}, noColour...) // of a recipe that solarizes, too
+	cropsAlone = append([]string{"augment.solarize.p=0"}, noColour...) // for a recipe that also solarizes
 )
 
 var clr01 = lab.Experiment{
 	ID: "CLR-01", Method: "simclr", NeedsLabels: true,
-	Question: "Is there a best temperature for SimCLR, between hot and cold?",
-	Claim: "Features are best at a temperature between the extremes, although the positive is found more often the " +
-		"lower it is.",
-	Source:   "Chen et al. 2020, arXiv:2002.05709, table 5",
-	Reported: "τ 0.05 / 0.1 / 0.5 / 1: 59.7 / 64.4 / 60.7 / 58.0, the positive found in 90.5 / 87.8 / 68.2 / 59.1 %",
-	Arms:     []lab.Arm{simclr, simclrCold, simclrWarm},
-	Shows:    []lab.Metric{lab.KNN, lab.EffectiveRank, lab.Uniformity},
+	Question: "Does SimCLR have a best temperature between low and high?",
+	Claim: "Features are best at an intermediate temperature, although a lower temperature makes the positive easier " +
+		"to identify.",
+	Source: "Chen et al. 2020, arXiv:2002.05709, table 5",
+	Reported: "τ 0.05 / 0.1 / 0.5 / 1: 59.7 / 64.4 / 60.7 / 58.0; the positive is identified in 90.5 / 87.8 / 68.2 / " +
+		"59.1 %",
+	Arms:  []lab.Arm{simclr, simclrCold, simclrWarm},
+	Shows: []lab.Metric{lab.KNN, lab.EffectiveRank, lab.Uniformity},
 	Expect: []lab.Expectation{
 		expect.More(lab.KNN, "SimCLR", "temperature 0.05", 0),
 		expect.More(lab.KNN, "SimCLR", "temperature 1", 0),
@@ -54,13 +59,13 @@ var clr01 = lab.Experiment{
 var clr02 = lab.Experiment{
 	ID: "CLR-02", Method: "simclr", NeedsLabels: true,
 	Question: "Does SimCLR need large batches?",
-	Claim: "At the same number of epochs larger batches, which hold more negatives, give better features, and the gap " +
-		"closes in longer training.",
+	Claim: "With the same number of epochs, larger batches, which hold more negatives, give better features. Longer " +
+		"training closes the gap.",
 	Source: "Chen et al. 2020, arXiv:2002.05709, figure 9 and section 5.2",
-	Reported: "a figure: larger batches have a significant advantage at 100 epochs, and the gaps become smaller or " +
-		"vanish in longer training",
-	Scale: "Batches of 64 and 256 see the same images, so the small one takes four times as many steps, and in a run of " +
-		"minutes the number of steps may count for more than that of negatives.",
+	Reported: "a figure: larger batches have a significant advantage at 100 epochs, and the gaps shrink or vanish in " +
+		"longer training",
+	Scale: "Batches of 64 and 256 see the same images, so the small one takes four times as many steps. In a run of " +
+		"minutes, steps may count for more than negatives.",
 	Arms: []lab.Arm{
 		simclr,
 		simclrSmall,
@@ -78,12 +83,12 @@ var clr02 = lab.Experiment{
 
 var clr03 = lab.Experiment{
 	ID: "CLR-03", Method: "simclr", NeedsLabels: true,
-	Question: "What is SimCLR's projector good for?",
-	Claim: "With a projector of two layers the backbone's features are better than with a linear one, and with that " +
-		"better than without any.",
+	Question: "What does SimCLR's projector contribute?",
+	Claim: "The backbone's features are better with a projector of two layers than with a linear one, and better " +
+		"with a linear one than with none.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, figure 8 and section 4.2",
-	Reported: "two layers 3 % above linear, and more than 10 % above none",
-	Scale:    "After so few steps the head has less to protect the features from.",
+	Reported: "two layers are 3 % above linear, and more than 10 % above none",
+	Scale:    "In runs this short, the projector has less to protect the features from.",
 	Arms:     []lab.Arm{simclr, simclrLinear, simclrNoProjector},
 	Shows:    []lab.Metric{lab.KNN, lab.FeatureRank, lab.EffectiveRank},
 	Expect: []lab.Expectation{
@@ -95,11 +100,11 @@ var clr03 = lab.Experiment{
 
 var clr04 = lab.Experiment{
 	ID: "CLR-04", Method: "simclr",
-	Question: "What becomes of SimCLR without negatives?",
-	Claim:    "When positives are only drawn together, all embeddings become one point.",
+	Question: "What happens to SimCLR without negatives?",
+	Claim:    "If positives are only drawn together, all embeddings become one point.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, section 2; Wang & Isola 2020, arXiv:2005.10242",
 	Reported: "an argument; Grill et al. 2020, arXiv:2006.07733, table 5b, report 0.1 without predictor, target and " +
-		"negatives, and 69.4 with the negatives",
+		"negatives, and 69.4 with negatives",
 	Arms:   []lab.Arm{simclr, simclrNoNegatives},
 	Shows:  []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},
 	Expect: []lab.Expectation{expect.Collapses("without negatives", collapse.Complete, collapse.Collapsing)},
@@ -109,11 +114,11 @@ var clr04 = lab.Experiment{
 var clr05 = lab.Experiment{
 	ID: "CLR-05", Method: "simclr", NeedsLabels: true,
 	Question: "Which augmentations does SimCLR need?",
-	Claim: "Neither crops nor colours alone suffice: both together give far better features than either, or than " +
+	Claim: "Neither crops nor colour distortion suffice alone. Both together give far better features than either or " +
 		"neither.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, figure 5 and section 3.1",
 	Reported: "a figure; \"no single transformation suffices\", and crops with colours stand out",
-	Scale: "Flips remain in all arms, blur is left out of small images by the paper, too. In gray images colours are " +
+	Scale: "All arms keep flips. Blur is not used for small images, as in the paper. In grey images, colours are " +
 		"brightness and contrast.",
 	Arms: []lab.Arm{
 		simclr,
@@ -132,11 +137,11 @@ var clr05 = lab.Experiment{
 
 var clr06 = lab.Experiment{
 	ID: "CLR-06", Method: "simclr", NeedsLabels: true, Switch: "head",
-	Question: "Which is the better feature, what the backbone says or what the loss sees?",
-	Claim:    "The backbone's features h, before the projector, are far better than the embeddings z behind it.",
+	Question: "Which are the better features, those of the backbone or those that the loss sees?",
+	Claim:    "The backbone's features h, before the projector, are far better than the embeddings z after it.",
 	Source:   "Chen et al. 2020, arXiv:2002.05709, section 4.2",
 	Reported: "h more than 10 % above z",
-	Scale:    "By nearest neighbours here, which ask for less than a linear classifier.",
+	Scale:    "Measured by kNN accuracy, which demands less than a linear classifier.",
 	Arms:     []lab.Arm{simclr},
 	Shows:    []lab.Metric{lab.KNN, lab.EmbeddingKNN, lab.FeatureRank, lab.EffectiveRank},
 	Expect:   []lab.Expectation{expect.Exceeds(lab.KNN, lab.EmbeddingKNN, "SimCLR", 0)},
@@ -145,13 +150,13 @@ var clr06 = lab.Experiment{
 
 var au01 = lab.Experiment{
 	ID: "AU-01", Method: "simclr",
-	Question: "Are alignment and uniformity the two things that a contrastive loss does?",
-	Claim: "Aligned positives alone are solved by one point, with no uniformity; a contrastive loss raises alignment " +
-		"and uniformity together.",
+	Question: "Does a contrastive loss improve two things, alignment and uniformity?",
+	Claim: "One point solves the alignment of positives alone, without uniformity. A contrastive loss improves " +
+		"alignment and uniformity together.",
 	Source:   "Wang & Isola 2020, arXiv:2005.10242, abstract",
-	Reported: "a theorem on the limit of many negatives, no number",
-	Scale: "The two losses of the paper are not trained here: SimCLR's attraction stands for alignment, its repulsion " +
-		"for uniformity.",
+	Reported: "a theorem on the limit of many negatives, without numbers",
+	Scale: "The paper's two losses are not trained here. SimCLR's attraction stands for alignment, its repulsion for " +
+		"uniformity.",
 	Arms:  []lab.Arm{simclr, simclrNoNegatives},
 	Shows: []lab.Metric{lab.Uniformity, lab.Alignment, lab.MeanCosine},
 	Expect: []lab.Expectation{
@@ -164,13 +169,12 @@ var au01 = lab.Experiment{
 
 var au02 = lab.Experiment{
 	ID: "AU-02", Method: "simclr", NeedsLabels: true, Switch: "other",
-	Question: "Do alignment and uniformity tell how good features are?",
-	Claim:    "Over many encoders, those whose embeddings are well aligned and uniform at once have the better features.",
+	Question: "Do alignment and uniformity predict how good features are?",
+	Claim:    "Among many encoders, those whose embeddings are both well aligned and uniform have the better features.",
 	Source:   "Wang & Isola 2020, arXiv:2005.10242, abstract",
-	Reported: "strong agreement between both metrics and downstream performance; no number in the abstract",
+	Reported: "strong agreement between both metrics and downstream performance, without numbers in the abstract",
 	Scale: "The sum of both, which the paper also trains on, ranks eight runs of SimCLR. Alignment is measured under " +
-		"each run's own augmentation, which makes it easier " +
-		"for those that lack some of it.",
+		"each run's own augmentation, which favours runs that lack some of it.",
 	Arms:   contrastiveSweep,
 	Shows:  []lab.Metric{lab.AlignmentUniformity, lab.Alignment, lab.Uniformity, lab.KNN},
 	Expect: []lab.Expectation{expect.Foretells(lab.AlignmentUniformity, -1, names(contrastiveSweep)...)},
@@ -183,10 +187,11 @@ var tmp01 = lab.Experiment{
 	Question: "What does the temperature do to the embeddings?",
 	Claim:    "The lower the temperature, the more uniformly the embeddings are spread.",
 	Source:   "Wang & Liu 2021, arXiv:2012.09740",
-	Reported: "curves, no number",
-	Scale:    "At 0.05 the gradient is of the nearest few negatives alone, and spreading takes longer than a short run.",
-	Arms:     []lab.Arm{simclr, simclrCold, simclrWarm},
-	Shows:    []lab.Metric{lab.Uniformity, lab.MeanCosine, lab.EffectiveRank},
+	Reported: "curves, without numbers",
+	Scale: "At 0.05 the gradient comes from the nearest few negatives alone, and spreading takes longer than a short " +
+		"run.",
+	Arms:  []lab.Arm{simclr, simclrCold, simclrWarm},
+	Shows: []lab.Metric{lab.Uniformity, lab.MeanCosine, lab.EffectiveRank},
 	Expect: []lab.Expectation{
 		expect.More(lab.Uniformity, "SimCLR", "temperature 0.05", 0),
 		expect.More(lab.Uniformity, "temperature 1", "SimCLR", 0),
@@ -196,11 +201,11 @@ var tmp01 = lab.Experiment{
 
 var dcl01 = lab.Experiment{
 	ID: "DCL-01", Method: "dcl", NeedsLabels: true, Switch: "loss",
-	Question: "Does it help small batches to leave the positive out of the denominator?",
+	Question: "In small batches, does it help to leave the positive out of the denominator?",
 	Claim:    "In small batches DCL, whose denominator has negatives only, gives better features than SimCLR.",
-	Source:   "Yeh et al. 2022, arXiv:2110.06848; figures of raminnakhli/Decoupled-Contrastive-Learning",
-	Reported: "CIFAR-10, ResNet-18, 100 epochs, linear: DCL / SimCLR 84.6 / 78.3 with batches of 32, 85.6 / 81.5 with " +
-		"64, 85.4 / 83.3 with 256",
+	Source:   "Yeh et al. 2022, arXiv:2110.06848; numbers of raminnakhli/Decoupled-Contrastive-Learning",
+	Reported: "CIFAR-10, ResNet-18, 100 epochs, linear: DCL / SimCLR 84.6 / 78.3 with batches of 32, 85.6 / 81.5 " +
+		"with 64, 85.4 / 83.3 with 256",
 	Arms: []lab.Arm{
 		simclrSmall,
 		{Name: "DCL, batch 64", Method: "dcl", Set: []string{"train.batch=64"}},
@@ -215,9 +220,9 @@ var dcl01 = lab.Experiment{
 
 var sup01 = lab.Experiment{
 	ID: "SUP-01", Method: "supcon", NeedsLabels: true, Switch: "loss",
-	Question: "Is the sum over the images of a class to stand outside the logarithm or inside?",
-	Claim:    "Outside gives the better features.",
-	Source:   "Khosla et al. 2020, arXiv:2004.11362, equations 2 and 3; figures from memory",
+	Question: "Should the sum over the images of a class be outside or inside the logarithm?",
+	Claim:    "Outside gives better features.",
+	Source:   "Khosla et al. 2020, arXiv:2004.11362, equations 2 and 3; numbers from memory",
 	Reported: "78.7 outside, 67.4 inside (ImageNet, ResNet-50)",
 	Arms: []lab.Arm{
 		{Name: "SupCon, outside", Method: "supcon"},
@@ -231,18 +236,18 @@ var sup01 = lab.Experiment{
 var nnc01 = lab.Experiment{
 	ID: "NNC-01", Method: "nnclr", NeedsLabels: true,
 	Question: "Is an image's nearest neighbour a better positive than its other view?",
-	Claim: "With the neighbour as the positive the features are better than with the view itself, and lose less when " +
-		"crops are the only augmentation.",
+	Claim: "With the neighbour as the positive, features are better than with the other view, and lose less if crops " +
+		"are the only augmentation.",
 	Source:   "Dwibedi et al. 2021, arXiv:2104.14548, abstract",
-	Reported: "75.6 from 71.7 (ImageNet, ResNet-50, linear); 2.1 % less, relative, with crops alone",
-	Scale: "Early on, an image's nearest neighbour may be of another class, and the queue holds 2,048 embeddings, not " +
-		"98,304.",
+	Reported: "75.6 instead of 71.7 (ImageNet, ResNet-50, linear); a relative loss of 2.1 % with crops alone",
+	Scale: "Early on, an image's nearest neighbour may be of another class. The queue holds 2,048 embeddings instead " +
+		"of 98,304.",
 	Arms: []lab.Arm{
 		nnclr,
 		{Name: "the view itself", Method: "nnclr", Set: []string{"method.neighbour=false"}},
 		{Name: "NNCLR, crops alone", Method: "nnclr", Set: cropsAlone},
-		{Name: "the view itself, crops alone", Method: "nnclr", Set: slices.Concat([]string{"method.neighbour=false"},
-			cropsAlone)},
+		{Name: "the view itself, crops alone", Method: "nnclr",
+			Set: slices.Concat([]string{"method.neighbour=false"}, cropsAlone)},
 	},
 	Shows: []lab.Metric{lab.KNN, lab.EffectiveRank, lab.Loss},
 	Expect: []lab.Expectation{

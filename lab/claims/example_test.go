@@ -19,7 +19,7 @@ func ExampleAll() {
 		}
 	}
 	// Output:
-	// BYO-10 BYOL's paper argues that a good predictor gives the network no reason to collapse. Is the argument's mathematics right?
+	// BYO-10 BYOL's paper argues that with a good predictor there is no reason to collapse. Is its mathematics right?
 	//   identity.error is between 0 and 1e-12
 	//   identity.increase is between -1e-12 and 1
 	// DPR-09 Can weight decay alone make BYOL collapse?
@@ -27,14 +27,14 @@ func ExampleAll() {
 	//   threshold.most is between 0.98 and 1.02
 }
 
-// Ids are looked up in any case; "review" and "all" stand for many.
+// Ids may be in upper or lower case. "review" and "all" stand for many.
 func ExampleSelect() {
 	ids, err := claims.Select("sim-01", "byo-10", "SIM-01")
 	fmt.Println(ids, err)
 	// Output: [SIM-01 BYO-10] <nil>
 }
 
-// A claim in closed form needs no runs: it is judged from what it computes under each seed.
+// A claim in closed form needs no runs. It is judged from what it computes for each seed.
 func Example() {
 	e, err := lab.Find(claims.All, "BYO-10")
 	if err != nil {

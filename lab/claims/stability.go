@@ -11,12 +11,13 @@ import (
 
 var stb01 = lab.Experiment{
 	ID: "STB-01", Method: "simclr", Switch: "other",
-	Question: "What have all the methods in common that do not collapse?",
-	Claim:    "Every method keeps the mean of all embeddings short while the mean of one image's views stays long.",
+	Question: "What do all methods that do not collapse have in common?",
+	Claim: "Every method keeps the mean of all embeddings short, while the mean of the views of one " +
+		"image stays long.",
 	Source:   "Jha et al. 2024, arXiv:2402.14957, abstract",
 	Reported: "a common mechanism; curves of the mean's length",
-	Scale: "Squared lengths: the mean cosine of different images, and that of two views of one image. The first is to " +
-		"be the smaller by 0.2, in all of nine methods.",
+	Scale: "Squared lengths are compared: the mean cosine of different images and that of two views of one image. " +
+		"The first must be smaller by 0.2, for all of nine methods.",
 	Arms:  []lab.Arm{simsiam, byol, simclr, moco, swav, dino, vicreg, barlow, wmse},
 	Shows: []lab.Metric{lab.MeanCosine, lab.PositiveCosine},
 	Expect: []lab.Expectation{
