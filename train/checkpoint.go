@@ -24,8 +24,8 @@ type rating struct {
 	known        bool
 }
 
-// save writes a checkpoint of the current step, unless there is one. It removes old checkpoints, and an exported encoder
-// that is older than the new one.
+// save writes a checkpoint of the current step, unless there is one. It removes old checkpoints, and an exported
+// encoder that is older than the new one.
 func (t *Trainer) save() error {
 	if t.saved == t.step {
 		return nil

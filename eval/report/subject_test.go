@@ -16,7 +16,7 @@ import (
 	"github.com/parallax-ssl/parallax/dataset"
 )
 
-// JPEG images are decoded as the run decoded them. Without its decoder they are decoded all the same, and a note says so.
+// JPEG images are decoded as the run decoded them. Without its decoder another one is used, and a note says so.
 func TestDecoderOfTheRun(t *testing.T) {
 	folder := t.TempDir()
 	picture := image.NewRGBA(image.Rect(0, 0, 31, 17))
@@ -49,7 +49,8 @@ func TestDecoderOfTheRun(t *testing.T) {
 		c.Data.Path, c.Data.Decoder = folder, decoder
 		s := &subject{config: &c}
 		got := pixels(s.images())
-		if want := pixels(dataset.Open(folder, dataset.Options{Size: c.Data.Size, Decoder: as})); !bytes.Equal(got, want) {
+		want := pixels(dataset.Open(folder, dataset.Options{Size: c.Data.Size, Decoder: as}))
+		if !bytes.Equal(got, want) {
 			t.Errorf("a run of decoder %q: the pixels are not those of %s", decoder, as)
 		}
 		if decoder != "lost" {
@@ -58,7 +59,8 @@ func TestDecoderOfTheRun(t *testing.T) {
 			}
 			continue
 		}
-		if len(s.notes) != 1 || !strings.HasPrefix(s.notes[0], "the run decoded JPEG with lost and this evaluation decodes it with "+as) {
+		note := "the run decoded JPEG with lost and this evaluation decodes it with " + as
+		if len(s.notes) != 1 || !strings.HasPrefix(s.notes[0], note) {
 			t.Errorf("decoder %q: noted %q", decoder, s.notes)
 		}
 	}
