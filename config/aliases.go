@@ -46,14 +46,29 @@ var keys = history{
 		{"variant.asymmetric.predictor.output_affine", 2, "false"},
 		{"variant.asymmetric.predictor.norm", 2, "batch"},
 		{"method.base_temperature", 2, "0"}, // of supcon
+		{"variant.predictor_form", 2, "own"},
+		{"variant.direct.rho", 2, "0.3"},
+		{"variant.direct.epsilon", 2, "0.1"},
+		{"variant.direct.constant", 2, "0"},
+		{"variant.direct.every", 2, "1"},
+		{"variant.direct.centred", 2, "false"},
+		{"variant.direct.isotropic", 2, "false"},
+		{"variant.variance", 2, "0"},
+		{"variant.covariance", 2, "0"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{
 			"libturbojpeg *": "turbojpeg", "libjpeg-turbo *": "turbojpeg", "Go image/jpeg *": "go", "image/jpeg *": "go"}},
-		{old: "method.shared_weights", new: "variant.untied", values: opposite, methods: []string{"simclr", "vicreg", "barlowtwins"}},
+		{old: "method.shared_weights", new: "variant.untied", values: opposite,
+			methods: []string{"simclr", "vicreg", "barlowtwins"}},
 		{old: "method.stop_gradient", new: "variant.asymmetric.stop_gradient", methods: []string{"barlowtwins"}},
 		{old: "method.predictor_mode", new: "variant.asymmetric.predictor_mode", methods: []string{"barlowtwins"}},
 		{old: "method.predictor", new: "variant.asymmetric.predictor", methods: []string{"barlowtwins"}},
+		{old: "method.predictor_form", new: "variant.predictor_form", values: map[string]string{"mlp": "own"},
+			methods: []string{"byol", "simsiam"}},
+		{old: "method.direct", new: "variant.direct", methods: []string{"byol"}},
+		{old: "method.variance", new: "variant.variance", methods: []string{"simsiam"}},
+		{old: "method.covariance", new: "variant.covariance", methods: []string{"simsiam"}},
 	},
 }
 

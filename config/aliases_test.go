@@ -119,11 +119,12 @@ func TestVariantsWereHyperparameters(t *testing.T) {
 	const old = "format: 1\nmethod:\n  shared_weights: False\n  stop_gradient: true\n  predictor_mode: fixed\n  predictor: {widths: [3, 4], norm: group}\n"
 	l, err := read("barlowtwins", new(projector), old)
 	must(t, err)
-	want := Variant{Untied: true, Asymmetric: Asymmetric{
+	want := Default().Variant
+	want.Untied, want.Asymmetric = true, Asymmetric{
 		StopGradient: true, PredictorMode: "fixed", Predictor: Head{Widths: []int{3, 4}, BatchNorm: true, Norm: "group"},
-	}}
+	}
 	if !reflect.DeepEqual(l.Variant, want) || l.Sources["variant.untied"] != "config f.yaml:3" {
-		t.Errorf("read %+v with the sources %v", l.Variant, l.Sources)
+		t.Errorf("read %+v with the sources %v", l.Variant, l.Sources["variant.untied"])
 	}
 	must(t, l.Set("method.predictor.widths", "[5]", "--set"))
 	must(t, l.Set("method.shared_weights", "true", "--set"))
@@ -132,6 +133,16 @@ func TestVariantsWereHyperparameters(t *testing.T) {
 	}
 	_, err = read("vicreg", new(projector), "method: {stop_gradient: true}")
 	wantError(t, err, "f.yaml:1: unknown key method.stop_gradient: did you mean variant.asymmetric.stop_gradient?")
+	l, err = read("byol", new(projector), "method:\n  predictor_form: direct\n  direct: {epsilon: 0.5}\n")
+	must(t, err)
+	if l.Variant.PredictorForm != "direct" || l.Variant.Direct != (Direct{Rho: 0.3, Epsilon: 0.5, Every: 1}) {
+		t.Errorf("read %+v", l.Variant)
+	}
+	l, err = read("simsiam", new(projector), "method: {predictor_form: mlp, variance: 2, covariance: 3}")
+	must(t, err)
+	if v := l.Variant; v.PredictorForm != "own" || v.Variance != 2 || v.Covariance != 3 {
+		t.Errorf("read %+v", v)
+	}
 	l, err = read("barlowtwins", new(twins), "method: {stop_gradient: true}")
 	must(t, err)
 	if !l.Method.Fields.(*twins).StopGradient || l.Variant.Asymmetric.StopGradient {
@@ -143,6 +154,9 @@ func TestVariantsWereHyperparameters(t *testing.T) {
 		{"barlowtwins", "variant.asymmetric.predictor_mode", "fixed", "method.predictor_mode", "fixed"},
 		{"simsiam", "variant.asymmetric.stop_gradient", "true", "variant.asymmetric.stop_gradient", "true"},
 		{"simsiam", "variant.untied", "true", "variant.untied", "true"},
+		{"simsiam", "variant.predictor_form", "own", "method.predictor_form", "mlp"},
+		{"byol", "variant.direct.rho", "0.5", "method.direct.rho", "0.5"},
+		{"byol", "variant.variance", "0.5", "variant.variance", "0.5"},
 	} {
 		if path, value := Original(c[0], c[1], c[2]); path != c[3] || value != c[4] {
 			t.Errorf("%s: %s=%s was %s=%s, want %s=%s", c[0], c[1], c[2], path, value, c[3], c[4])

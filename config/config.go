@@ -131,7 +131,7 @@ func Default() Config {
 		Seed: 1,
 		Variant: Variant{Asymmetric: Asymmetric{
 			PredictorMode: "none", Predictor: Head{Widths: []int{8192, 8192}, BatchNorm: true, Norm: "batch"},
-		}},
+		}, PredictorForm: "own", Direct: Direct{Rho: 0.3, Epsilon: 0.1, Every: 1}},
 		Data:     Data{Labels: "none"},
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,

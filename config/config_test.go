@@ -457,6 +457,16 @@ func TestValidate(t *testing.T) {
 		{"train.on_collapse", "halt", `train.on_collapse is "halt": did you mean warn? the choices are: warn, stop, rewind, off`},
 		{"train.epochs", "0", "train.epochs and train.max_steps is 0 and 0, want a length: --epochs N or --max-steps N"},
 		{"train.precision", "bf61", `train.precision is "bf61": did you mean bf16? the choices are: bf16, float32`},
+		{"variant.predictor_form", "square",
+			`variant.predictor_form is "square": did you mean linear? the choices are: own, linear, symmetric, symmetric_mlp, direct, bias`},
+		{"variant.asymmetric.predictor_mode", "train",
+			`variant.asymmetric.predictor_mode is "train": did you mean trained? the choices are: none, trained, fixed`},
+		{"variant.direct.rho", "1.1", "variant.direct.rho is 1.1, want 0 to 1"},
+		{"variant.direct.epsilon", "-1", "variant.direct.epsilon is -1, want 0 or more"},
+		{"variant.direct.constant", "1", "variant.direct.constant is 1, want below 1"},
+		{"variant.direct.every", "0", "variant.direct.every is 0, want 1 or more steps"},
+		{"variant.variance", "-1", "variant.variance is -1, want 0 or more"},
+		{"variant.covariance", "-1", "variant.covariance is -1, want 0 or more"},
 		{"data.std", "[1, 0, 1]", "data.std[1] is 0, want above 0, at most 1"},
 		{"probe.temperature", "0", "probe.temperature is 0, want above 0"},
 		{"augment.1.solarize.p", "2", "augment.1.solarize.p is 2: a probability must be between 0 and 1"},
@@ -465,6 +475,9 @@ func TestValidate(t *testing.T) {
 		must(t, l.Set(c.path, c.value, "--set"))
 		wantError(t, l.Validate(), c.want)
 	}
+	l := example(t)
+	l.Variant = Variant{} // asks for nothing
+	must(t, l.Validate())
 }
 
 func FuzzLoad(f *testing.F) {

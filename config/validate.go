@@ -30,9 +30,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	hold(c.Method.Name != "", "method.name", `""`, "a method: choose with --method NAME")
-	if mode := c.Variant.Asymmetric.PredictorMode; mode != "" {
-		oneOf("variant.asymmetric.predictor_mode", mode, "none", "trained", "fixed")
-	}
+	c.Variant.validate(hold, oneOf)
 	hold(c.Data.Path != "", "data.path", `""`, "a folder or file of images: --data PATH")
 	hold(c.Data.Size >= 8 && c.Data.Size <= 4096, "data.size", c.Data.Size, "8 to 4096 pixels")
 	hold(c.Data.Images >= 0, "data.images", c.Data.Images, "0 or more")
@@ -93,4 +91,24 @@ func (c *Config) Validate() error {
 	hold(c.Probe.K >= 1, "probe.k", c.Probe.K, "1 or more neighbours")
 	hold(c.Probe.Temperature > 0, "probe.temperature", c.Probe.Temperature, "above 0")
 	return errors.Join(errs...)
+}
+
+// validate checks the variants; what is empty asks for none.
+func (v *Variant) validate(
+	hold func(ok bool, path string, have any, want string), oneOf func(path, have string, want ...string),
+) {
+	if mode := v.Asymmetric.PredictorMode; mode != "" {
+		oneOf("variant.asymmetric.predictor_mode", mode, "none", "trained", "fixed")
+	}
+	if form := v.PredictorForm; form != "" {
+		oneOf("variant.predictor_form", form, "own", "linear", "symmetric", "symmetric_mlp", "direct", "bias")
+	}
+	hold(v.Variance >= 0, "variant.variance", v.Variance, "0 or more")
+	hold(v.Covariance >= 0, "variant.covariance", v.Covariance, "0 or more")
+	if d := v.Direct; d != (Direct{}) || v.PredictorForm == "direct" {
+		hold(d.Rho >= 0 && d.Rho <= 1, "variant.direct.rho", d.Rho, "0 to 1")
+		hold(d.Epsilon >= 0, "variant.direct.epsilon", d.Epsilon, "0 or more")
+		hold(d.Constant < 1, "variant.direct.constant", d.Constant, "below 1")
+		hold(d.Every >= 1, "variant.direct.every", d.Every, "1 or more steps")
+	}
 }

@@ -37,11 +37,6 @@ type BYOL struct {
 	Projector           nn.MLP         // g, two layers
 	Predictor           nn.MLP         // q, of the projector's shape
 	PredictorMode       part.Predictor // trained, fixed at its initialisation, or none
-	// mlp; linear: one layer without bias in its place; symmetric: that, whose weights W become (W + Wᵀ)/2 after every
-	// step; symmetric_mlp: two layers, whose W₁ and W₂ᵀ become their mean; direct: one layer that is set, not trained
-	// (DirectPred, arXiv:2102.06810)
-	PredictorForm string
-	Direct        Direct // how that one is set
 	// of the predictor's learning rate: 10 for a target without moving average (table 21)
 	PredictorRateFactor float64
 	// of the projector's: without moving average it must be below the predictor's (table 22)
@@ -55,8 +50,6 @@ type BYOL struct {
 	encoder   parallax.Encoder
 	target    part.Target
 	predictor nn.Layer
-	tied      part.Tied // of a symmetric predictor
-	direct    direct    // of one that is set
 }
 
 // NewBYOL returns BYOL with the paper's hyperparameters.
@@ -68,8 +61,6 @@ func NewBYOL() *BYOL {
 		Projector:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		Predictor:           nn.MLP{Widths: []int{4096, 256}, BatchNorm: true},
 		PredictorMode:       "trained",
-		PredictorForm:       "mlp",
-		Direct:              Direct{Rho: 0.3, Epsilon: 0.1, Every: 1},
 		PredictorRateFactor: 1,
 		ProjectorRateFactor: 1,
 		EncoderDecay:        true,
@@ -87,9 +78,6 @@ func (m *BYOL) Validate() error {
 		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		part.Matching(m.PredictorMode, m.Predictor, m.Projector),
-		part.OneOf("predictor_form", m.PredictorForm, "mlp", "linear", "symmetric", "symmetric_mlp", "direct"),
-		part.Tieable(m.PredictorForm, m.Predictor),
-		m.Direct.Validate(),
 		part.Positive("predictor_rate_factor", m.PredictorRateFactor),
 		part.Positive("projector_rate_factor", m.ProjectorRateFactor),
 	)
@@ -104,21 +92,14 @@ func (m *BYOL) Views(size int) []augment.Recipe {
 // Build makes the online network θ (encoder and predictor) and the target ξ (encoder).
 func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
-	var form part.Shape = m.Predictor
-	if m.PredictorForm == "linear" || m.PredictorForm == "symmetric" || m.PredictorForm == "direct" {
-		form = part.Square{}
-	}
-	m.predictor = part.NewPredictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
-	m.tied = part.Tie(b.Params, m.PredictorForm)
-	m.tied.Mean()
-	m.direct = m.Direct.set(b.Params, m.PredictorForm, m.PredictorMode)
+	m.predictor = part.NewPredictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	m.target = part.NewTarget(b, m.Projector, m.TargetMode)
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
 // Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ...
 func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
-	p := m.direct.predict(s, m.predictor, part.Embed(m.encoder, s.Views))
+	p := parallax.Each(m.predictor, part.Embed(m.encoder, s.Views))
 	return append(m.target.Embed(s.Views), p...)
 }
 
@@ -147,11 +128,8 @@ func (m *BYOL) Groups(*parallax.Step) []nn.Group {
 	}
 }
 
-// Update sets what of the predictor is set, and moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its
-// cosine.
+// Update moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
 func (m *BYOL) Update(s *parallax.Step) {
-	m.tied.Mean()
-	m.direct.update(s)
 	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 

@@ -25,7 +25,7 @@ func TestBYOLPredictor(t *testing.T) {
 		form   string
 		factor float64
 	}{{"linear", 1}, {"symmetric", 1}, {"linear", 3}} {
-		m := shrink(byolWith(func(m *method.BYOL) { m.PredictorForm, m.PredictorRateFactor = c.form, c.factor })).(*method.BYOL)
+		m := vary(shrink(byolWith(func(m *method.BYOL) { m.PredictorRateFactor = c.factor })), form(c.form))
 		with(t, m, torch.F64, 6, func(b built) {
 			if n := len(b.params.Sub("predictor").All()); n != 1 {
 				t.Errorf("%s: the predictor has %d tensors, want its weights alone", c.form, n)
@@ -60,7 +60,7 @@ func TestBYOLPredictor(t *testing.T) {
 
 // A symmetric predictor of two layers has W₂ = W₁ᵀ from the start, and after steps that change both.
 func TestBYOLSymmetricLayers(t *testing.T) {
-	m := shrink(byolWith(func(m *method.BYOL) { m.PredictorForm = "symmetric_mlp" })).(*method.BYOL)
+	m := vary(shrink(method.NewBYOL()), form("symmetric_mlp"))
 	with(t, m, torch.F64, 6, func(b built) {
 		first, _ := b.params.Get("predictor.0.linear.weight")
 		last, _ := b.params.Get("predictor.1.linear.weight")

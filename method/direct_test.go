@@ -8,14 +8,18 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/internal/part"
+	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/optim"
 	"github.com/parallax-ssl/parallax/torch"
 	"gonum.org/v1/gonum/mat"
 )
 
-func directWith(set func(*method.Direct)) *method.BYOL {
-	return shrink(byolWith(func(m *method.BYOL) { m.PredictorForm = "direct"; set(&m.Direct) })).(*method.BYOL)
+func directWith(set func(*config.Direct)) *variant.Predictor {
+	m := vary(shrink(method.NewBYOL()), func(v *config.Variant) { v.PredictorForm = "direct"; set(&v.Direct) })
+	return m.(*variant.Predictor)
 }
 
 // embeddings are z of the step's views.
@@ -54,12 +58,12 @@ func moment(views []torch.Tensor, centred bool) *mat.SymDense {
 // Of two steps, F is the average and W has its eigenvectors, with √max(s_j/s_max - c, 0) + ε for eigenvalues, against
 // loops and gonum's eigenvectors.
 func TestPredictorIsSetFromStatistics(t *testing.T) {
-	for name, set := range map[string]func(*method.Direct){
-		"as it comes":  func(*method.Direct) {},
-		"c above 0":    func(d *method.Direct) { d.Constant, d.Epsilon = 0.1, 0 },
-		"c below 0":    func(d *method.Direct) { d.Constant, d.Epsilon = -0.1, 0 },
-		"centred":      func(d *method.Direct) { d.Centred, d.Rho = true, 0.8 },
-		"without past": func(d *method.Direct) { d.Rho = 0 },
+	for name, set := range map[string]func(*config.Direct){
+		"as it comes":  func(*config.Direct) {},
+		"c above 0":    func(d *config.Direct) { d.Constant, d.Epsilon = 0.1, 0 },
+		"c below 0":    func(d *config.Direct) { d.Constant, d.Epsilon = -0.1, 0 },
+		"centred":      func(d *config.Direct) { d.Centred, d.Rho = true, 0.8 },
+		"without past": func(d *config.Direct) { d.Rho = 0 },
 	} {
 		m := directWith(set)
 		with(t, m, torch.F64, 6, func(b built) {
@@ -100,7 +104,7 @@ func TestPredictorIsSetFromStatistics(t *testing.T) {
 
 // The optimiser leaves W alone, and between the steps in which it is due it stays.
 func TestPredictorIsSetWhenItIsDue(t *testing.T) {
-	m := directWith(func(d *method.Direct) { d.Every = 2 })
+	m := directWith(func(d *config.Direct) { d.Every = 2 })
 	with(t, m, torch.F64, 6, func(b built) {
 		for _, p := range b.params.Trainable() {
 			if strings.HasPrefix(p.Name, "predictor") {
@@ -133,7 +137,7 @@ func TestPredictorIsSetWhenItIsDue(t *testing.T) {
 
 // Embeddings that are all 0 have no eigenvectors: what remains is ε.
 func TestPredictorOfNothing(t *testing.T) {
-	with(t, directWith(func(*method.Direct) {}), torch.F32, 6, func(b built) {
+	with(t, directWith(func(*config.Direct) {}), torch.F32, 6, func(b built) {
 		for _, p := range b.params.Sub("projector").Trainable() {
 			p.Tensor.Detach().ScaleInto(0)
 		}
@@ -147,12 +151,12 @@ func TestPredictorOfNothing(t *testing.T) {
 
 // A fixed predictor is not set, nor one that is trained, and neither keeps statistics.
 func TestOtherPredictorsAreNotSet(t *testing.T) {
-	for _, set := range []func(*method.BYOL){
-		func(m *method.BYOL) { m.PredictorForm, m.PredictorMode = "direct", "fixed" },
-		func(m *method.BYOL) { m.PredictorForm, m.PredictorMode = "direct", "none" },
-		func(m *method.BYOL) { m.PredictorForm = "linear" },
-	} {
-		with(t, shrink(byolWith(set)), torch.F64, 6, func(b built) {
+	for _, c := range []struct {
+		form string
+		mode part.Predictor
+	}{{"direct", "fixed"}, {"direct", "none"}, {"linear", "trained"}} {
+		m := vary(shrink(byolWith(func(m *method.BYOL) { m.PredictorMode = c.mode })), form(c.form))
+		with(t, m, torch.F64, 6, func(b built) {
 			s := b.step(0, 6, 1)
 			w, there := b.params.Get("predictor.0.linear.weight")
 			b.Forward(s)
@@ -172,7 +176,7 @@ func TestOtherPredictorsAreNotSet(t *testing.T) {
 
 // IsoLoss is the authors': z·z'/(‖p‖‖z'‖) - ½(p·z')zᵀWz/(‖p‖³‖z'‖), all but the z before and both z behind held still.
 func TestIsotropicGradient(t *testing.T) {
-	with(t, directWith(func(d *method.Direct) { d.Isotropic = true }), torch.F64, 6, func(b built) {
+	with(t, directWith(func(d *config.Direct) { d.Isotropic = true }), torch.F64, 6, func(b built) {
 		s := b.step(1, 6, 1)
 		b.Forward(s)
 		b.Method.(parallax.Updater).Update(s) // W is symmetric from here on

@@ -169,9 +169,9 @@ func TestSimSiamWithVICRegsTerms(t *testing.T) {
 			return m.Loss(parallax.NewStep(0, 1), z).Item()
 		}
 		plain := loss(siamese(func(*method.SimSiam) {}), z...)
-		terms := vicreg(func(m *method.VICReg) { m.Form, m.Invariance, m.Variance, m.Covariance = "paper", 0, 3, 0.7 })
-		want := plain + loss(terms, z[:2]...)
-		near(t, "the loss", loss(siamese(func(m *method.SimSiam) { m.Variance, m.Covariance = 3, 0.7 }), z...), want, 1e-12)
+		beside := vicreg(func(m *method.VICReg) { m.Form, m.Invariance, m.Variance, m.Covariance = "paper", 0, 3, 0.7 })
+		want := plain + loss(beside, z[:2]...)
+		near(t, "the loss", loss(vary(siamese(func(*method.SimSiam) {}), spread(3, 0.7)), z...), want, 1e-12)
 		if want == plain {
 			t.Error("the terms are nothing")
 		}

@@ -35,18 +35,13 @@ type SimSiam struct {
 	Projector     nn.MLP         // the end of the paper's f: three layers, batch norm after each, the last without affine
 	Predictor     nn.MLP         // the paper's h: a bottleneck of two layers, batch norm on the hidden one
 	PredictorMode part.Predictor // trained; fixed at its initialisation (table 1b); none (table 1a)
-	PredictorForm string         // mlp; bias: p = z/‖z‖ + b, a trained vector alone (Zhang et al. 2022, arXiv:2203.16262)
 	PredictorRate part.Rate      // constant: the predictor's learning rate does not decay (table 1c, official default)
 	StopGradient  bool           // sg; without it the method collapses (section 4.1)
 	// k steps between two renewals of the network that gives the targets (section 5.2: 10, 100); 1: there is none apart
 	TargetEvery int
 	Symmetric   bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
 	Similarity  Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
-	// of VICReg's variance term on every view's z, beside the loss: 1 in VICReg's experiment (arXiv:2105.04906, table 4);
-	// 0 is SimSiam
-	Variance   float64
-	Covariance float64 // of its covariance term: 0.01 there
-	ViewCount  int     // 2 in the paper; more: the mean over all ordered pairs of views
+	ViewCount   int        // 2 in the paper; more: the mean over all ordered pairs of views
 
 	encoder   parallax.Encoder
 	target    part.Target // where TargetEvery is more than 1
@@ -62,7 +57,6 @@ func NewSimSiam() *SimSiam {
 		Projector:     nn.MLP{Widths: []int{2048, 2048, 2048}, BatchNorm: true, OutputNorm: true},
 		Predictor:     nn.MLP{Widths: []int{512, 2048}, BatchNorm: true},
 		PredictorMode: "trained",
-		PredictorForm: "mlp",
 		PredictorRate: "constant",
 		StopGradient:  true,
 		TargetEvery:   1,
@@ -75,7 +69,6 @@ func NewSimSiam() *SimSiam {
 // Validate checks the hyperparameters.
 func (m *SimSiam) Validate() error {
 	return part.First(
-		part.OneOf("predictor_form", m.PredictorForm, "mlp", "bias"),
 		part.OneOf("predictor_rate", m.PredictorRate, "constant", "scheduled"),
 		part.OneOf("similarity", m.Similarity, "cosine", "cross_entropy"),
 		part.AtLeast("target_every", m.TargetEvery, 1),
@@ -83,8 +76,6 @@ func (m *SimSiam) Validate() error {
 		part.AtLeast("view_count", m.ViewCount, 2),
 		m.Projector.Validate("method.projector"),
 		part.Matching(m.PredictorMode, m.Predictor, m.Projector),
-		part.NonNegative("variance", m.Variance),
-		part.NonNegative("covariance", m.Covariance),
 	)
 }
 
@@ -99,11 +90,7 @@ func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 	if m.TargetEvery > 1 {
 		m.target = part.NewTarget(b, m.Projector, "ema")
 	}
-	var form part.Shape = m.Predictor
-	if m.PredictorForm == "bias" {
-		form = part.Offset{}
-	}
-	m.predictor = part.NewPredictor(b, form, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
+	m.predictor = part.NewPredictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
@@ -127,15 +114,11 @@ func (m *SimSiam) Update(s *parallax.Step) {
 	}
 }
 
-// Loss is equation 2, and beside it what [SimSiam.spread] weighs.
+// Loss is equation 2.
 func (m *SimSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := part.Halves(z)
 	s.Report("cosine", part.Cosine(p[0].Detach(), z[1].Detach()))
-	loss := part.Directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
-	if m.Variance == 0 && m.Covariance == 0 {
-		return loss
-	}
-	return loss.Add(m.spread(s, z))
+	return part.Directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
 }
 
 // d is D(p, sg(z)), averaged over the batch.
@@ -151,32 +134,18 @@ func (m *SimSiam) d(p, z torch.Tensor) torch.Tensor {
 
 // alternating refuses what asks for a gradient through targets, where an older network gives them.
 func (m *SimSiam) alternating() error {
-	if m.TargetEvery > 1 && (!m.StopGradient || m.Variance != 0 || m.Covariance != 0) {
-		return fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave method.stop_gradient "+
-			"on, and method.variance and method.covariance at 0", m.TargetEvery)
+	if m.TargetEvery > 1 && !m.StopGradient {
+		return fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave method.stop_gradient on",
+			m.TargetEvery)
 	}
 	return nil
 }
 
-// spread is µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)), VICReg's terms without its invariance. Their gradient goes through
-// both views.
-func (m *SimSiam) spread(s *parallax.Step, z []torch.Tensor) torch.Tensor {
-	z = part.Gather(s, z)
-	variance, covariance := part.Over(z, vicTerms.lacking).Scale(2), part.Over(z, covarianceOf).Scale(2)
-	s.Report("variance", variance)
-	s.Report("covariance", covariance)
-	return variance.Scale(m.Variance).Add(covariance.Scale(m.Covariance))
-}
-
-// vicTerms has what VICReg's variance term is made of in its own experiments.
-var vicTerms = NewVICReg().VICTerms
-
-// Collapsed is the minimum of cosines, and the variance term of a constant where there is one; of a cross-entropy
-// between softmaxes it is that of any one-hot softmax, which is never reached.
+// Collapsed is the minimum of cosines; of a cross-entropy between softmaxes it is that of any one-hot softmax, which is
+// never reached.
 func (m *SimSiam) Collapsed(int) parallax.Collapsed {
-	loss := 2 * m.Variance * vicTerms.lackingOfConstant()
-	c := part.Minimum(loss-1, "no stop-gradient (method.stop_gradient), no predictor (method.predictor_mode), or one "+
+	c := part.Minimum(-1, "no stop-gradient (method.stop_gradient), no predictor (method.predictor_mode), or one "+
 		"that learns more slowly than the encoder (method.predictor_rate)")
-	c.Known, c.Minimum, c.SeesLength = m.Similarity == "cosine", loss == 0, loss != 0
+	c.Known = m.Similarity == "cosine"
 	return c
 }

@@ -15,7 +15,7 @@ import (
 
 // A bias as predictor is one vector, 0 at the start, so that p is z/‖z‖; its gradient is that of -cos(z/‖z‖ + b, z').
 func TestSimSiamBias(t *testing.T) {
-	m := shrink(siamese(func(m *method.SimSiam) { m.PredictorForm, m.Symmetric = "bias", false })).(*method.SimSiam)
+	m := vary(shrink(siamese(func(m *method.SimSiam) { m.Symmetric = false })), form("bias"))
 	with(t, m, torch.F64, 6, func(b built) {
 		if n := len(b.params.Sub("predictor").All()); n != 1 {
 			t.Errorf("the predictor has %d tensors, want a vector alone", n)

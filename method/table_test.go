@@ -101,12 +101,6 @@ var switches = map[string][]struct {
 		}, properties{held: []int{0, 1}}},
 		{"no predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorMode = "none" }, properties{held: []int{0, 1}}},
 		{"target trained by gradient", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "gradient" }, properties{}},
-		{"symmetric linear predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric" }, properties{held: []int{0, 1}}},
-		{"symmetric predictor of two layers", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "symmetric_mlp" }, properties{held: []int{0, 1}}},
-		{"predictor that is set", func(m parallax.Method) { m.(*method.BYOL).PredictorForm = "direct" }, properties{held: []int{0, 1}}},
-		{"predictor that is set, isotropic, centred", func(m parallax.Method) {
-			m.(*method.BYOL).PredictorForm, m.(*method.BYOL).Direct.Isotropic, m.(*method.BYOL).Direct.Centred = "direct", true, true
-		}, properties{held: []int{0, 1}}},
 		{"fixed target", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
 		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
@@ -264,8 +258,6 @@ var switches = map[string][]struct {
 		{"fixed predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
 		{"targets of an older network", func(m parallax.Method) { m.(*method.SimSiam).TargetEvery = 10 }, properties{held: []int{0, 1}}},
 		{"scheduled predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorRate = "scheduled" }, properties{held: []int{0, 1}}},
-		{"VICReg's terms", func(m parallax.Method) { m.(*method.SimSiam).Variance, m.(*method.SimSiam).Covariance = 1, 0.01 },
-			properties{stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
 		{"cross-entropy", func(m parallax.Method) { m.(*method.SimSiam).Similarity = "cross_entropy" },
 			properties{held: []int{0, 1}, scaled: "softmax", turned: "softmax"}},
 	},
@@ -273,6 +265,24 @@ var switches = map[string][]struct {
 
 // variants are what an experiment may change around a method.
 var variants = map[string][]varied{
+	"byol": {
+		{name: "linear predictor", vary: form("linear"), properties: properties{held: []int{0, 1}}},
+		{name: "symmetric linear predictor", vary: form("symmetric"), properties: properties{held: []int{0, 1}}},
+		{name: "symmetric predictor of two layers", vary: form("symmetric_mlp"), properties: properties{held: []int{0, 1}}},
+		{name: "predictor that is set", vary: form("direct"), properties: properties{held: []int{0, 1}}},
+		{name: "predictor that is set, isotropic, centred", vary: func(v *config.Variant) {
+			v.PredictorForm, v.Direct.Isotropic, v.Direct.Centred = "direct", true, true
+		}, properties: properties{held: []int{0, 1}}},
+		{name: "a vector as predictor", vary: form("bias"), properties: properties{held: []int{0, 1}}},
+	},
+	"simsiam": {
+		{name: "a vector as predictor", vary: form("bias"), properties: properties{held: []int{0, 1}}},
+		{name: "predictor that is set", vary: form("direct"), properties: properties{held: []int{0, 1}}},
+		{name: "VICReg's terms", vary: spread(1, 0.01), properties: properties{
+			stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
+		{name: "VICReg's terms, symmetric predictor", vary: func(v *config.Variant) { form("symmetric")(v); spread(1, 0.01)(v) },
+			properties: properties{stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
+	},
 	"simclr": {
 		{name: "untied", vary: untied, properties: properties{asymmetric: "a network for each view"}},
 		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"),
@@ -312,6 +322,14 @@ func untied(v *config.Variant) { v.Untied = true }
 
 func asymmetric(stop bool, mode string) func(*config.Variant) {
 	return func(v *config.Variant) { v.Asymmetric.StopGradient, v.Asymmetric.PredictorMode = stop, mode }
+}
+
+func form(name string) func(*config.Variant) {
+	return func(v *config.Variant) { v.PredictorForm = name }
+}
+
+func spread(variance, covariance float64) func(*config.Variant) {
+	return func(v *config.Variant) { v.Variance, v.Covariance = variance, covariance }
 }
 
 func byolNorm(m parallax.Method, n nn.Norm) {

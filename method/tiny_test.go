@@ -131,6 +131,13 @@ func small(name string, m parallax.Method) config.Config {
 	return c
 }
 
+// vary is a shrunk method with a variant.
+func vary(m parallax.Method, set func(*config.Variant)) parallax.Method {
+	c := small("", m)
+	set(&c.Variant)
+	return wrap(m, &c)
+}
+
 // wrap is the method with the config's variants.
 func wrap(m parallax.Method, c *config.Config) parallax.Method {
 	wrapped, err := variant.Wrap(m, c)

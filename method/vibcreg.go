@@ -88,12 +88,12 @@ func (m *VIbCReg) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m
 // Loss is the sum of the three terms with the factors of the authors' code: the invariance is a mean over features too.
 func (m *VIbCReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = part.Gather(s, z)
-	covarianceTerm := covarianceOf
+	covarianceTerm := CovarianceTerm
 	if m.NormalizedCovariance {
 		covarianceTerm = correlationOf
 	}
 	invariance := part.Pairwise(z, part.MeanSquare)
-	variance := part.Over(z, m.lacking).Scale(2)        // v(z₁) + v(z₂)
+	variance := part.Over(z, m.VarianceTerm).Scale(2)   // v(z₁) + v(z₂)
 	covariance := part.Over(z, covarianceTerm).Scale(2) // c(z₁) + c(z₂)
 	return m.weighed(s, invariance, variance, covariance)
 }
@@ -106,7 +106,7 @@ func correlationOf(z torch.Tensor) torch.Tensor {
 
 // Collapsed is VICReg's in the paper's form.
 func (m *VIbCReg) Collapsed(int) parallax.Collapsed {
-	c := part.LeastAtZero(2*m.Variance*m.lackingOfConstant(), vicCauses)
+	c := part.LeastAtZero(2*m.Variance*m.VarianceOfConstant(), vicCauses)
 	c.SeesLength = true
 	return c
 }

@@ -110,9 +110,9 @@ func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.
 // variance, which is the form official with µ twice as large.
 func (m *VICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = part.Gather(s, z)
-	invariance := part.Pairwise(z, part.MeanSquare)   // 1/(N·d) Σ ‖a - b‖²
-	variance := part.Over(z, m.lacking)               // (v(z₁) + v(z₂))/2
-	covariance := part.Over(z, covarianceOf).Scale(2) // c(z₁) + c(z₂)
+	invariance := part.Pairwise(z, part.MeanSquare)     // 1/(N·d) Σ ‖a - b‖²
+	variance := part.Over(z, m.VarianceTerm)            // (v(z₁) + v(z₂))/2
+	covariance := part.Over(z, CovarianceTerm).Scale(2) // c(z₁) + c(z₂)
 	if m.Form == "paper" {
 		invariance = invariance.Scale(float64(z[0].Size(1))) // 1/N Σ ‖a - b‖²
 		variance = variance.Scale(2)                         // v(z₁) + v(z₂)
@@ -120,8 +120,8 @@ func (m *VICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return m.weighed(s, invariance, variance, covariance)
 }
 
-// lacking is v: the mean over features of what their standard deviation, or variance, lacks of γ (equations 1 and 2).
-func (t *VICTerms) lacking(z torch.Tensor) torch.Tensor {
+// VarianceTerm is v: the mean over features of what their standard deviation, or variance, lacks of γ (equations 1 and 2).
+func (t *VICTerms) VarianceTerm(z torch.Tensor) torch.Tensor {
 	spread := z.Var(1, 0).Shift(t.Eps) // over N-1
 	if t.Hinge == "std" {
 		spread = spread.Sqrt()
@@ -129,9 +129,9 @@ func (t *VICTerms) lacking(z torch.Tensor) torch.Tensor {
 	return spread.Neg().Shift(t.Gamma).ReLU().Mean()
 }
 
-// covarianceOf is c: the squares of the covariances of different features, over N-1, summed and divided by d (equations
+// CovarianceTerm is c: the squares of the covariances of different features, over N-1, summed and divided by d (equations
 // 3, 4).
-func covarianceOf(z torch.Tensor) torch.Tensor {
+func CovarianceTerm(z torch.Tensor) torch.Tensor {
 	n, d := float64(z.Size(0)), float64(z.Size(1))
 	z = z.Sub(z.MeanKeep(0))
 	return z.T().MatMul(z).Scale(1 / (n - 1)).OffDiagonal().Square().Sum().Scale(1 / d)
@@ -150,8 +150,8 @@ func (t *VICTerms) weighed(s *parallax.Step, invariance, variance, covariance to
 const vicCauses = "no variance term (method.variance), or one on the variance itself (method.hinge), whose slope " +
 	"vanishes near collapse; without the covariance term dimensions repeat each other"
 
-// lackingOfConstant is v of a constant.
-func (t *VICTerms) lackingOfConstant() float64 {
+// VarianceOfConstant is v of a constant.
+func (t *VICTerms) VarianceOfConstant() float64 {
 	if t.Hinge == "variance" {
 		return math.Max(0, t.Gamma-t.Eps)
 	}
@@ -160,7 +160,7 @@ func (t *VICTerms) lackingOfConstant() float64 {
 
 // Collapsed is the variance term of a constant: 25·0.99, and twice that in the paper's form.
 func (m *VICReg) Collapsed(int) parallax.Collapsed {
-	loss := m.Variance * m.lackingOfConstant()
+	loss := m.Variance * m.VarianceOfConstant()
 	if m.Form == "paper" {
 		loss *= 2
 	}

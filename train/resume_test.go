@@ -17,6 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -80,9 +81,12 @@ func TestResumeIsExact(t *testing.T) {
 
 // The statistics from which a predictor is set survive a stop, even between the steps at which it is set.
 func TestResumeOfAPredictorThatIsSet(t *testing.T) {
-	j := job{method: "byol", set: func(c *config.Config) {
-		m := c.Method.Fields.(*method.BYOL)
-		m.PredictorForm, m.Direct.Every, m.Direct.Rho = "direct", 3, 0.8
+	j := job{method: "byol", wrap: func(m parallax.Method) parallax.Method {
+		var c config.Config
+		c.Variant.PredictorForm, c.Variant.Direct = "direct", config.Direct{Every: 3, Rho: 0.8, Epsilon: 0.1}
+		m, err := variant.Wrap(m, &c)
+		must(t, err)
+		return m
 	}}
 	want := j.whole(t)
 	got := filepath.Join(t.TempDir(), "resumed")

@@ -15,9 +15,9 @@ import (
 
 var (
 	byolLinear = lab.Arm{Name: "linear predictor", Method: "byol",
-		Set: []string{"method.predictor_form=linear"}}
+		Set: []string{"variant.predictor_form=linear"}}
 	byolSymmetric = lab.Arm{Name: "symmetric predictor", Method: "byol",
-		Set: []string{"method.predictor_form=symmetric"}}
+		Set: []string{"variant.predictor_form=symmetric"}}
 	byolSymmetricNoMomentum = lab.Arm{Name: "symmetric predictor, without momentum", Method: "byol",
 		Set: slices.Concat(byolSymmetric.Set, byolNoMomentum.Set)}
 )
@@ -50,7 +50,7 @@ var dpr01 = lab.Experiment{
 }
 
 var byolSymmetricLayers = lab.Arm{Name: "symmetric predictor", Method: "byol",
-	Set: []string{"method.predictor_form=symmetric_mlp"}}
+	Set: []string{"variant.predictor_form=symmetric_mlp"}}
 
 var dpr02 = lab.Experiment{
 	ID: "DPR-02", Method: "byol", NeedsLabels: true, Switch: "momentum target",
@@ -132,7 +132,7 @@ var dpr04 = lab.Experiment{
 		Of: "symmetric predictor, without momentum", LogScale: true},
 }
 
-var byolDirect = lab.Arm{Name: "DirectPred", Method: "byol", Set: []string{"method.predictor_form=direct"}}
+var byolDirect = lab.Arm{Name: "DirectPred", Method: "byol", Set: []string{"variant.predictor_form=direct"}}
 
 var dpr05 = lab.Experiment{
 	ID: "DPR-05", Method: "byol", NeedsLabels: true, Switch: "predictor",
@@ -159,7 +159,7 @@ var dpr06 = lab.Experiment{
 	Source:   "Tian, Chen & Ganguli 2021, arXiv:2102.06810, table 6",
 	Reported: "STL-10, linear accuracy 76.8, 77.1, 77.9 and 75.1 for 0, 0.01, 0.1 and 0.5",
 	Untestable: "the differences are one to three points of accuracy, and the two standard errors of 200 steps of a " +
-		"small network and 2,000 queries are two points; method.direct.epsilon is available for longer runs",
+		"small network and 2,000 queries are two points; variant.direct.epsilon is available for longer runs",
 }
 
 var dpr07 = lab.Experiment{
@@ -174,9 +174,9 @@ var dpr07 = lab.Experiment{
 		"in short runs. So variance that is left in it does not show that the direction is of use.",
 	Arms: []lab.Arm{
 		{Name: "√(s + 0.1)", Method: "byol",
-			Set: []string{"method.predictor_form=direct", "method.direct.epsilon=0", "method.direct.constant=-0.1"}},
+			Set: []string{"variant.predictor_form=direct", "variant.direct.epsilon=0", "variant.direct.constant=-0.1"}},
 		{Name: "√max(s - 0.1, 0)", Method: "byol",
-			Set: []string{"method.predictor_form=direct", "method.direct.epsilon=0", "method.direct.constant=0.1"}},
+			Set: []string{"variant.predictor_form=direct", "variant.direct.epsilon=0", "variant.direct.constant=0.1"}},
 	},
 	Shows:  []lab.Metric{lab.EffectiveRank, lab.Loss, lab.KNN},
 	Expect: []lab.Expectation{expect.More(lab.EffectiveRank, "√(s + 0.1)", "√max(s - 0.1, 0)", 0)},
@@ -253,7 +253,7 @@ var dpr10 = lab.Experiment{
 	Scale:    "Every batch is centred by its own mean.",
 	Arms: []lab.Arm{
 		byolDirect,
-		{Name: "centred", Method: "byol", Set: append(slices.Clone(byolDirect.Set), "method.direct.centred=true")},
+		{Name: "centred", Method: "byol", Set: append(slices.Clone(byolDirect.Set), "variant.direct.centred=true")},
 	},
 	Shows:  []lab.Metric{lab.KNN, lab.EffectiveRank, lab.MeanCosine},
 	Expect: []lab.Expectation{expect.More(lab.KNN, "DirectPred", "centred", 0)},
@@ -263,9 +263,9 @@ var dpr10 = lab.Experiment{
 // The authors' values for both losses, with momentum and without (scripts/pretrain of fmi-basel/implicit-var-reg at
 // 2e8d364).
 var (
-	direct          = []string{"method.predictor_form=direct", "method.direct.rho=0.5", "method.direct.epsilon=0"}
+	direct          = []string{"variant.predictor_form=direct", "variant.direct.rho=0.5", "variant.direct.epsilon=0"}
 	directNoTarget  = slices.Concat(direct, byolNoMomentum.Set)
-	directIsotropic = append(slices.Clone(directNoTarget), "method.direct.isotropic=true")
+	directIsotropic = append(slices.Clone(directNoTarget), "variant.direct.isotropic=true")
 )
 
 var dpr11 = lab.Experiment{

@@ -351,7 +351,7 @@ var zhg02 = lab.Experiment{
 		"to one point opposes the claim: a centre that is held back says nothing about directions.",
 	Arms: []lab.Arm{
 		simsiam,
-		{Name: "a vector as predictor", Method: "simsiam", Set: []string{"method.predictor_form=bias"}},
+		{Name: "a vector as predictor", Method: "simsiam", Set: []string{"variant.predictor_form=bias"}},
 		simsiamNoPredictor,
 	},
 	Shows: []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},

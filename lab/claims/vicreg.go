@@ -130,9 +130,9 @@ var vic06 = lab.Experiment{
 		simsiam,
 		simsiamBare,
 		{Name: "with the variance term", Method: "simsiam",
-			Set: append(slices.Clone(simsiamBare.Set), "method.variance=1")},
+			Set: append(slices.Clone(simsiamBare.Set), "variant.variance=1")},
 		{Name: "with both terms", Method: "simsiam",
-			Set: append(slices.Clone(simsiamBare.Set), "method.variance=1", "method.covariance=0.01")},
+			Set: append(slices.Clone(simsiamBare.Set), "variant.variance=1", "variant.covariance=0.01")},
 	},
 	Shows: []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.RawStd, lab.KNN},
 	Expect: []lab.Expectation{

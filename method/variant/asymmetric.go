@@ -9,8 +9,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Asymmetric breaks the symmetry of a loss between pairs of views (Barlow Twins, table 6): the earlier view of a pair goes
-// through a predictor, the later one gets no gradient.
+// Asymmetric breaks the symmetry of a loss between pairs of views (Barlow Twins, table 6): the earlier view of a pair
+// goes through a predictor, the later one gets no gradient.
 type Asymmetric struct {
 	parallax.Method
 	StopGradient  bool           // the later view of a pair gets no gradient

@@ -166,6 +166,8 @@ func near(t *testing.T, what string, got, want float64) {
 
 // What does not fit is refused in one line that names the key.
 func TestMisfits(t *testing.T) {
+	older, three := method.NewSimSiam(), method.NewBYOL()
+	older.TargetEvery, three.Predictor.Widths = 5, []int{3, 4, 5}
 	trained := func(v *config.Variant) { v.Asymmetric.PredictorMode = "trained" }
 	for name, c := range map[string]struct {
 		method parallax.Method
@@ -176,6 +178,12 @@ func TestMisfits(t *testing.T) {
 			"variant.untied does not go with some: leave it out, or train barlowtwins, simclr or vicreg"},
 		"another method, predicted": {method.NewDINO(), trained,
 			"variant.asymmetric does not go with some: leave it out, or train barlowtwins, simclr or vicreg"},
+		"no predictor to replace": {vicreg(), func(v *config.Variant) { v.PredictorForm = "bias" },
+			"variant.predictor_form does not go with some: leave it out, or train byol or simsiam"},
+		"an older network's targets": {older, func(v *config.Variant) { v.Covariance = 1 },
+			"method.target_every is 5: an older network gives the targets, so leave variant.variance and variant.covariance at 0"},
+		"three layers": {three, func(v *config.Variant) { v.PredictorForm = "symmetric_mlp" }, `variant.predictor_form is ` +
+			`"symmetric_mlp" and method.predictor.widths is [3 4 5]: set two widths, for one layer is made the other's transpose`},
 		"widths": {vicreg(), func(v *config.Variant) { trained(v); v.Asymmetric.Predictor.Widths = []int{7, 6} },
 			"variant.asymmetric.predictor ends with width 6 and method.projector with 5: they are compared, so set them equal"},
 		"no width": {vicreg(), func(v *config.Variant) { trained(v); v.Asymmetric.Predictor.Widths = []int{0, 5} },

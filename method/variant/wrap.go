@@ -13,23 +13,29 @@ import (
 	"github.com/parallax-ssl/parallax/nn"
 )
 
-// Wrap returns m, the method of a config, with the variants that the config asks for around it: m itself where it asks for
-// none. m has all its hyperparameters, and its networks are not built yet.
+// Wrap returns m, the method of a config, with the variants that the config asks for around it: m itself where it asks
+// for none. m has all its hyperparameters, and its networks are not built yet.
 func Wrap(m parallax.Method, c *config.Config) (parallax.Method, error) {
-	asymmetric, err := newAsymmetric(m, &c.Variant.Asymmetric)
+	v := &c.Variant
+	asymmetric, err := newAsymmetric(m, &v.Asymmetric)
 	if err != nil {
 		return nil, err
 	}
+	own := v.PredictorForm == "" || v.PredictorForm == "own"
 	known := Keys(m)
-	for _, v := range []struct {
-		key string
-		is  bool
-	}{{"untied", c.Variant.Untied}, {"asymmetric", asymmetric != nil}} {
-		if v.is && !slices.Contains(known, v.key) {
-			return nil, fmt.Errorf("variant.%s does not go with %s: leave it out, or train %s", v.key, c.Method.Name, goesWith[v.key])
+	for _, key := range []struct {
+		name string
+		set  bool
+	}{
+		{"untied", v.Untied}, {"asymmetric", asymmetric != nil}, {"predictor_form", !own},
+		{"variance", v.Variance != 0}, {"covariance", v.Covariance != 0},
+	} {
+		if key.set && !slices.Contains(known, key.name) {
+			return nil, fmt.Errorf("variant.%s does not go with %s: leave it out, or train %s",
+				key.name, c.Method.Name, goesWith[key.name])
 		}
 	}
-	if c.Variant.Untied {
+	if v.Untied {
 		second, _ := twin(m)
 		m = &Untied{m, second}
 	}
@@ -37,25 +43,66 @@ func Wrap(m parallax.Method, c *config.Config) (parallax.Method, error) {
 		asymmetric.Method = m
 		m = asymmetric
 	}
+	terms := v.Variance != 0 || v.Covariance != 0
+	if s, ok := m.(*method.SimSiam); ok && terms && s.TargetEvery > 1 {
+		return nil, fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave "+
+			"variant.variance and variant.covariance at 0", s.TargetEvery)
+	}
+	if !own {
+		if m, err = newPredictor(m, v); err != nil {
+			return nil, err
+		}
+	}
+	if terms {
+		m = &WithVICReg{m, v.Variance, v.Covariance}
+	}
 	return m, nil
 }
 
 // Keys are those below "variant." that go with a method.
-func Keys(m parallax.Method) (keys []string) {
-	if second, _ := twin(m); second != nil {
-		keys = append(keys, "untied", "asymmetric")
+func Keys(m parallax.Method) []string {
+	switch m.(type) {
+	case *method.SimCLR, *method.BarlowTwins, *method.VICReg:
+		return []string{"untied", "asymmetric"}
+	case *method.SimSiam:
+		return []string{"predictor_form", "direct", "variance", "covariance"}
+	case *method.BYOL:
+		return []string{"predictor_form", "direct"}
 	}
-	return keys
+	return nil
 }
 
 // goesWith are the methods that a key goes with, in words.
 var goesWith = map[string]string{
-	"untied":     "barlowtwins, simclr or vicreg",
-	"asymmetric": "barlowtwins, simclr or vicreg",
+	"untied":         "barlowtwins, simclr or vicreg",
+	"asymmetric":     "barlowtwins, simclr or vicreg",
+	"predictor_form": "byol or simsiam",
+	"variance":       "simsiam",
+	"covariance":     "simsiam",
 }
 
-// twin is another method with the hyperparameters of m, and m's projector, where the loss of m is between the embeddings
-// that one network gives of the views. It is nil for all others, which have no symmetry to break.
+// newPredictor is the wrapper with another predictor, around a copy of m that has none.
+func newPredictor(m parallax.Method, v *config.Variant) (parallax.Method, error) {
+	p := &Predictor{Form: v.PredictorForm, Direct: v.Direct}
+	switch m := m.(type) {
+	case *method.BYOL:
+		p.Mode, p.Layers, p.Projector = m.PredictorMode, m.Predictor, m.Projector
+		bare := *m
+		bare.PredictorMode, p.Method = "none", &bare
+	case *method.SimSiam:
+		p.Mode, p.Layers, p.Projector = m.PredictorMode, m.Predictor, m.Projector
+		bare := *m
+		bare.PredictorMode, p.Method = "none", &bare
+	}
+	if n := p.Layers.Widths; p.Form == "symmetric_mlp" && len(n) != 2 {
+		return nil, fmt.Errorf("variant.predictor_form is %q and method.predictor.widths is %v: set two widths, for one "+
+			"layer is made the other's transpose", p.Form, n)
+	}
+	return p, nil
+}
+
+// twin is another method with the hyperparameters of m, and m's projector, where the loss of m is between the
+// embeddings that one network gives of the views. It is nil for all others, which have no symmetry to break.
 func twin(m parallax.Method) (parallax.Method, nn.MLP) {
 	switch m := m.(type) {
 	case *method.SimCLR:
@@ -93,8 +140,8 @@ func newAsymmetric(m parallax.Method, c *config.Asymmetric) (*Asymmetric, error)
 	}
 	p, z := a.Predictor.Out(0), projector.Out(0)
 	if a.PredictorMode != "none" && len(projector.Widths) > 0 && len(a.Predictor.Widths) > 0 && p != z {
-		return nil, fmt.Errorf("%s ends with width %d and method.projector with %d: they are compared, so set them equal",
-			name, p, z)
+		return nil, fmt.Errorf("%s ends with width %d and method.projector with %d: they are compared, so set them "+
+			"equal", name, p, z)
 	}
 	return a, a.Predictor.Validate(name)
 }

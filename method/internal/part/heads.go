@@ -52,28 +52,10 @@ func BySize(layer nn.Layer, xs, views []torch.Tensor) []torch.Tensor {
 // Predictor says what becomes of a predictor: trained, fixed at its initialisation, or none.
 type Predictor string
 
-// Shape is what a predictor may be: an [nn.MLP], a square linear layer without bias, or a bias alone.
+// Shape is what a predictor may be: an [nn.MLP], or what a variant puts in its place.
 type Shape interface {
 	Out(in int) int
 	Build(p *nn.Params, in int) nn.Layer
-}
-
-type Square struct{}
-
-func (Square) Out(in int) int { return in }
-
-func (Square) Build(p *nn.Params, in int) nn.Layer {
-	return nn.NewLinear(p.Sub("0.linear"), in, in, false)
-}
-
-// Offset adds one trained vector, which begins as 0, to embeddings of length 1.
-type Offset struct{}
-
-func (Offset) Out(in int) int { return in }
-
-func (Offset) Build(p *nn.Params, in int) nn.Layer {
-	bias := p.Sub("0.offset").Param("bias", nn.Constant(0), in)
-	return nn.Func(func(z torch.Tensor) torch.Tensor { return z.Normalize(1).Add(bias) })
 }
 
 // NewPredictor builds a predictor for inputs of width in under "predictor", frozen or left out as mode says. It fails

@@ -1,53 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package method
+package variant
 
 import (
 	"math"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method/internal/part"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Direct says how a linear predictor is set from what it is given, instead of trained: W shares the eigenvectors u_j of
-// the moving average F of E[zzᵀ], and has the eigenvalues p_j = √max(s_j/s_max - c, 0) + ε, s_j those of F (DirectPred:
-// Tian, Chen & Ganguli 2021, arXiv:2102.06810, section 4; compute_w_corr of facebookresearch/luckmatters at 671fca5,
-// whose balance_type is boost_scale. There eigenvalues are held above 0.01 with a constant, above 0.0001 with ε, and
-// the constant's sign is the other one).
-type Direct struct {
-	Rho     float64 // ρ of F ← ρF + (1-ρ)E(zzᵀ) in every step, whose eigenvectors become W's; 0.3 in table 6
-	Epsilon float64 // ε: 0.1 is the best of table 6, 0.01 the authors' command
-	// c of W's eigenvalues √max(s/s_max - c, 0) + ε, s those of F: above 0, directions are given up (table 7)
-	Constant float64
-	Every    int  // steps from one W to the next
-	Centred  bool // F of z less its mean, which the paper advises against (section 4)
-	// the loss's gradient in p is taken for that in z, without W, which gives every direction the same rate (IsoLoss:
-	// Halvagal, Laborieux & Zenke 2023, arXiv:2212.04858)
-	Isotropic bool
-}
-
-// Validate checks the hyperparameters.
-func (d Direct) Validate() error {
-	return part.First(
-		part.Fraction("direct.rho", d.Rho),
-		part.NonNegative("direct.epsilon", d.Epsilon),
-		part.AtLeast("direct.every", d.Every, 1),
-		part.Below("direct.constant", d.Constant, 1),
-	)
-}
-
-// direct is a predictor that is set; nothing is done to another one.
+// direct sets a linear predictor from the embeddings that it is given, instead of training it: W shares the
+// eigenvectors u_j of the moving average F of E[zzᵀ], and has the eigenvalues p_j = √max(s_j/s_max - c, 0) + ε, s_j
+// those of F (DirectPred: Tian, Chen & Ganguli 2021, arXiv:2102.06810, section 4; compute_w_corr of
+// facebookresearch/luckmatters at 671fca5, whose balance_type is boost_scale. There eigenvalues are held above 0.01
+// with a constant, above 0.0001 with ε, and the constant's sign is the other one). Nothing is done to another
+// predictor.
 type direct struct {
-	Direct
+	config.Direct
 	weight             torch.Tensor // W, undefined where the predictor is not set
 	correlation, batch torch.Tensor // F, and E[zzᵀ] of the step
 }
 
-// set takes a predictor out of training that was built to be set. It is not where there is none, or one that stays as
-// it began.
-func (d Direct) set(params *nn.Params, form string, mode part.Predictor) direct {
+// newDirect takes a predictor out of training that was built to be set. It is not where there is none, or one that
+// stays as it began.
+func newDirect(c config.Direct, params *nn.Params, form string, mode part.Predictor) direct {
 	if form != "direct" || mode != "trained" {
 		return direct{}
 	}
@@ -56,7 +35,7 @@ func (d Direct) set(params *nn.Params, form string, mode part.Predictor) direct 
 	buffer := func(name string) torch.Tensor {
 		return params.Sub("direct").Buffer(name, torch.Zeros(params.DType(), w.Shape()...))
 	}
-	return direct{d, w, buffer("correlation"), buffer("batch_correlation")}
+	return direct{c, w, buffer("correlation"), buffer("batch_correlation")}
 }
 
 // predict applies the predictor to every view's z, and keeps E[zzᵀ] over all of them for update: of a step that
