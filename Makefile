@@ -37,7 +37,7 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 test oracles golden docs pages: export OMP_NUM_THREADS = 1
 
 test: build vet ## Run every test: Go, race detector, without cgo, the oracles, and the linters
-	go test ./...
+	go test -timeout 30m ./...
 	go test -tags parallax_debug ./torch
 	go test -race $(PURE) ./encoder
 	CGO_ENABLED=0 go build $(PURE)
