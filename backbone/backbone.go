@@ -55,7 +55,7 @@ func Find(name string) (Entry, error) {
 		}
 		names = append(names, e.Name)
 	}
-	return Entry{}, fmt.Errorf("unknown backbone %q: did you mean %q? (there are %s)", name,
+	return Entry{}, fmt.Errorf("unknown backbone %q: did you mean %q? (the backbones are %s)", name,
 		spelling.Nearest(name, names), strings.Join(names, ", "))
 }
 

@@ -102,7 +102,7 @@ type Request struct {
 func NewPlan(ctx context.Context, r Request) (*Plan, error) {
 	p := &Plan{Data: r.Data, Pretext: r.Pretext, Method: r.Method, Preset: r.Preset}
 	if p.Preset != "" && !slices.Contains(preset.Names, p.Preset) {
-		return nil, run.Invalid(fmt.Errorf("unknown preset %q: there are %s",
+		return nil, run.Invalid(fmt.Errorf("unknown preset %q: the presets are %s",
 			p.Preset, strings.Join(preset.Names, ", ")))
 	}
 	if err := p.setMethod(r.Chosen); err != nil {

@@ -65,9 +65,10 @@ func NewBalanced(l *Loader, classes, perClass int) (*Balanced, error) {
 	}
 	switch {
 	case len(b.classes) < 2:
-		return nil, errors.New("drawing labelled images: there is only one class: label images of at least two")
+		return nil, errors.New("drawing labelled images: there is only one class: label images of at least two classes")
 	case b.sampled < 2 || b.sampled > len(b.classes):
-		return nil, fmt.Errorf("drawing labelled images of %d classes: there are %d", b.sampled, len(b.classes))
+		return nil, fmt.Errorf("drawing labelled images of %d classes: at least 2 are needed, and the data has %d",
+			b.sampled, len(b.classes))
 	case perClass < 1:
 		return nil, fmt.Errorf("drawing %d labelled images per class: the number must be at least 1", perClass)
 	}

@@ -134,8 +134,8 @@ func TestBalancedErrors(t *testing.T) {
 		{[]int{-1, -1}, 0, 1, "none of the images has a label"},
 		{[]int{0, 2, 0}, 0, 1, "class 1 has no image"},
 		{[]int{0, 0, -1}, 0, 1, "only one class"},
-		{[]int{0, 1, 2}, 4, 1, "there are 3"},
-		{[]int{0, 1, 2}, 1, 1, "there are 3"},
+		{[]int{0, 1, 2}, 4, 1, "the data has 3"},
+		{[]int{0, 1, 2}, 1, 1, "the data has 3"},
 		{[]int{0, 1, 2}, 0, 0, "at least 1"},
 	} {
 		_, err := NewBalanced(loaderOf(labelled{marked{n: len(c.labels)}, c.labels}, 1, 1), c.classes, c.perClass)

@@ -160,7 +160,7 @@ func decodeGo(f format, data []byte, maxPixels int) (*augment.Image, error) {
 	}
 	b := img.Bounds()
 	if b.Dx() <= 0 || b.Dy() <= 0 || b.Dx() > c.Width || b.Dy() > c.Height {
-		return nil, fmt.Errorf("the header says %dx%d pixels and the image has %dx%d", c.Width, c.Height, b.Dx(),
+		return nil, fmt.Errorf("the header says %dx%d pixels, but the image has %dx%d", c.Width, c.Height, b.Dx(),
 			b.Dy())
 	}
 	if f == formatGIF {

@@ -14,7 +14,7 @@ import (
 
 // The decoders of JPEG, whose pixels differ by some grey levels.
 const (
-	DecoderTurbo = "turbojpeg" // libjpeg-turbo, as Pillow has it
+	DecoderTurbo = "turbojpeg" // libjpeg-turbo, as in Pillow
 	DecoderGo    = "go"        // the standard library's image/jpeg
 )
 
@@ -55,7 +55,7 @@ func checkDecoder(w *whole, o Options) error {
 	if !w.jpeg() {
 		return nil
 	}
-	return fmt.Errorf("%w: there is none called %q: the decoders are %s and %s", ErrDecoder, o.Decoder, DecoderTurbo,
+	return fmt.Errorf("%w: there is no decoder %q: the decoders are %s and %s", ErrDecoder, o.Decoder, DecoderTurbo,
 		DecoderGo)
 }
 

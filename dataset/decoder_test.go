@@ -72,7 +72,7 @@ func TestOptionsNameTheDecoder(t *testing.T) {
 		}
 		s.Close()
 	}
-	if _, err := Open(dir, Options{Decoder: "mozjpeg"}); !errors.Is(err, ErrDecoder) || !strings.HasSuffix(err.Error(), `there is none called "mozjpeg": the decoders are turbojpeg and go`) {
+	if _, err := Open(dir, Options{Decoder: "mozjpeg"}); !errors.Is(err, ErrDecoder) || !strings.HasSuffix(err.Error(), `there is no decoder "mozjpeg": the decoders are turbojpeg and go`) {
 		t.Errorf("error %v", err)
 	}
 }

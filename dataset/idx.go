@@ -212,10 +212,10 @@ func readIDX(r io.Reader, magic []byte) (dims []int, data []byte, err error) {
 	case err != nil:
 		return nil, nil, fmt.Errorf("after %d bytes: %w (download it again)", len(data), err)
 	case int64(len(data)) < want:
-		return nil, nil, fmt.Errorf("its header says %d bytes (%v) and there are %d: download it again", want, dims,
+		return nil, nil, fmt.Errorf("its header says %d bytes (%v), but there are %d: download it again", want, dims,
 			len(data))
 	case int64(len(data)) > want:
-		return nil, nil, fmt.Errorf("its header says %d bytes (%v) and there are more", want, dims)
+		return nil, nil, fmt.Errorf("its header says %d bytes (%v), but there are more", want, dims)
 	}
 	return dims, data, nil
 }

@@ -192,7 +192,7 @@ func readCSV(name string, r io.Reader) ([]labelRow, error) {
 		}
 		line, _ := c.FieldPos(0)
 		if len(record) != 2 {
-			return nil, fmt.Errorf("labels %s, line %d: %d columns where there must be two, path,label", name, line,
+			return nil, fmt.Errorf("labels %s, line %d: %d columns, but there must be two, path,label", name, line,
 				len(record))
 		}
 		path, label := strings.TrimSpace(record[0]), strings.TrimSpace(record[1])

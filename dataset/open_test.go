@@ -409,7 +409,7 @@ func TestOpenErrors(t *testing.T) {
 		{at("bad.tar.gz", []byte("\x1f\x8bxxxxxxxxxxxxxxxx")), Options{}, "gzip"},
 		{images, Options{Split: "test"}, "has no split test"},
 		{images, Options{Split: "tset"}, "train, val, test or all"},
-		{split, Options{Split: "val"}, "there is train"},
+		{split, Options{Split: "val"}, "its splits are train"},
 		{images, Options{Labels: "folders"}, "no image lies in a folder"},
 		{images, Options{Labels: "floders"}, "no such file"},
 		{images + ":../x", Options{}, "must be a folder below"},

@@ -83,11 +83,11 @@ func chooseSplit(want string, s *Source) (string, error) {
 	case want == SplitAll || s.HasSplit(want):
 		return want, nil
 	case !isSplit(want):
-		return "", fmt.Errorf("unknown split %q: it is train, val, test or all", want)
+		return "", fmt.Errorf("unknown split %q: it must be train, val, test or all", want)
 	case len(s.Splits) == 0:
 		return "", fmt.Errorf("it has no split %s: there are no top-level folders train, val or test", want)
 	}
-	return "", fmt.Errorf("it has no split %s: there is %s", want, strings.Join(s.Splits, ", "))
+	return "", fmt.Errorf("it has no split %s: its splits are %s", want, strings.Join(s.Splits, ", "))
 }
 
 // fingerprint hashes what Source.Fingerprint documents. Labels go in by name, since a number alone means nothing.

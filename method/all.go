@@ -90,6 +90,6 @@ func Find(name string) (Entry, error) {
 		}
 		names = append(names, e.Name)
 	}
-	return Entry{}, fmt.Errorf("unknown method %q: did you mean %q? (there are %s)",
+	return Entry{}, fmt.Errorf("unknown method %q: did you mean %q? (the methods are %s)",
 		name, spelling.Nearest(name, names), strings.Join(names, ", "))
 }

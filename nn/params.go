@@ -196,7 +196,7 @@ func (p *Params) Load(states []State) error {
 			return fmt.Errorf("tensor %q is missing", n.Name)
 		}
 		if want := n.Tensor.Shape(); fmt.Sprint(s.Shape) != fmt.Sprint(want) {
-			return fmt.Errorf("tensor %q has shape %v where the network has %v", n.Name, s.Shape, want)
+			return fmt.Errorf("tensor %q has shape %v, but the network has %v", n.Name, s.Shape, want)
 		}
 		delete(byName, n.Name)
 	}

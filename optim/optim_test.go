@@ -417,11 +417,11 @@ func TestClipNorm(t *testing.T) {
 func TestLoadIsStrict(t *testing.T) {
 	for name, change := range map[string]func([]nn.State) []nn.State{
 		`"momentum.backbone.bias" is missing`: func(s []nn.State) []nn.State { s[3].Name = "momentum.other"; return s },
-		"11 optimiser states where 10": func(s []nn.State) []nn.State {
+		"11 optimiser states instead of 10": func(s []nn.State) []nn.State {
 			return append(s,
 				nn.State{Name: "more"})
 		},
-		"shape [35] where the network has":  func(s []nn.State) []nn.State { s[1].Shape = []int{35}; return s },
+		"shape [35], but the network has":   func(s []nn.State) []nn.State { s[1].Shape = []int{35}; return s },
 		"has 3 bytes":                       func(s []nn.State) []nn.State { s[1].Bytes = s[1].Bytes[:3]; return s },
 		`"step.backbone.weight" is not one`: func(s []nn.State) []nn.State { s[0].Bytes = s[0].Bytes[:4]; return s },
 		"a negative number of steps": func(s []nn.State) []nn.State {

@@ -61,7 +61,7 @@ func (o *Optimizer) Load(states []nn.State) error {
 		}
 	}
 	if want := len(o.entries) * (1 + len(o.rule.Slots())); len(states) != want {
-		return fmt.Errorf("%d optimiser states where %d are expected: they belong to another optimiser or network",
+		return fmt.Errorf("%d optimiser states instead of %d: they belong to another optimiser or network",
 			len(states), want)
 	}
 	for k, e := range o.entries {
@@ -79,7 +79,7 @@ func find(byName map[string]nn.State, name string, shape []int) (nn.State, error
 		return s, fmt.Errorf("optimiser state %q is missing: the states belong to another optimiser or network", name)
 	}
 	if fmt.Sprint(s.Shape) != fmt.Sprint(shape) {
-		return s, fmt.Errorf("optimiser state %q has shape %v where the network has %v", name, s.Shape, shape)
+		return s, fmt.Errorf("optimiser state %q has shape %v, but the network has %v", name, s.Shape, shape)
 	}
 	return s, nil
 }

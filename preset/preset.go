@@ -87,7 +87,7 @@ type section struct {
 func read(name string) (map[string]section, error) {
 	text, err := files.ReadFile(name + ".yaml")
 	if err != nil {
-		return nil, fmt.Errorf("unknown preset %q: there are %s", name, strings.Join(Names, ", "))
+		return nil, fmt.Errorf("unknown preset %q: the presets are %s", name, strings.Join(Names, ", "))
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {

@@ -53,7 +53,8 @@ func TestSettings(t *testing.T) {
 	if others, err := Settings("imagenet", "none such"); err != nil || len(others) != 1 {
 		t.Errorf("a method that the preset does not know gets %v, %v", others, err)
 	}
-	if _, err := Settings("imagnet", "byol"); err == nil || !strings.Contains(err.Error(), "there are imagenet, ") {
+	if _, err := Settings("imagnet", "byol"); err == nil || !strings.Contains(err.Error(),
+		"the presets are imagenet, ") {
 		t.Errorf("an unknown preset: %v", err)
 	}
 	about, err := About("cifar")

@@ -99,7 +99,7 @@ func checkLine(p page, line string) error {
 		names[c[1]] = c[2]
 		switch {
 		case c[1] == "preset" && !slices.Contains(preset.Names, c[2]):
-			return fmt.Errorf("there is no preset %s: there are %s", c[2], strings.Join(preset.Names, ", "))
+			return fmt.Errorf("unknown preset %q: the presets are %s", c[2], strings.Join(preset.Names, ", "))
 		case c[1] == "backbone":
 			if _, err := backbone.Find(c[2]); err != nil {
 				return err

@@ -167,19 +167,20 @@ func TestCheckHeadings(t *testing.T) {
 
 func TestCheckSettings(t *testing.T) {
 	for line, because := range map[string]string{
-		"`method.temperature` and `--set method.negatives=false`, `augment.color_jitter.p=0`, `backbone.norm=none`.":           "",
-		"`augment.1.random_resized_crop.scale=[0.2, 1]`, `method.projector`, (method.projector.widths=[64, 32])":               "",
-		"[`method/simclr.go`](../../method/simclr.go), the method. A sentence; method.go; nn/method.x":                         "",
-		"`--method byol --set method.target_momentum=0`":                                                                       "",
-		"parallax cluster --data x --classes 10 --set clustering.method.entropy_weight=0 --set selflabel.method.threshold=0.5": "",
-		"parallax pretrain --data x --method simclr --preset cifar --set method.view_count=3":                                  "",
+		"`method.temperature` and `--set method.negatives=false`, `augment.color_jitter.p=0`, `backbone.norm=none`.": "",
+		"`augment.1.random_resized_crop.scale=[0.2, 1]`, `method.projector`, (method.projector.widths=[64, 32])":     "",
+		"[`method/simclr.go`](../../method/simclr.go), the method. A sentence; method.go; nn/method.x":               "",
+		"`--method byol --set method.target_momentum=0`":                                                             "",
+		"parallax cluster --data x --classes 10 --set clustering.method.entropy_weight=0 " +
+			"--set selflabel.method.threshold=0.5": "",
+		"parallax pretrain --data x --method simclr --preset cifar --set method.view_count=3": "",
 		"`method.temprature`":                                    "did you mean method.temperature?",
 		"`--set method.negatives=fals`":                          "true or false",
 		"`method.target_momentum=0`":                             "method.target_momentum",
 		"`augment.equalize.p=0.2`":                               "equalize",
 		"`optim.rat=1`":                                          "did you mean",
 		"`--method simcl`":                                       "unknown method",
-		"`--preset imagnet`":                                     "there is no preset imagnet",
+		"`--preset imagnet`":                                     "unknown preset",
 		"`--backbone resnet19`":                                  "unknown backbone",
 		"`clustering.method.temperature=1`":                      "method.temperature",
 		"parallax pretrain --data x --set method.temperature=-1": "method.temperature",
@@ -189,7 +190,8 @@ func TestCheckSettings(t *testing.T) {
 		switch {
 		case because == "" && len(wrong) > 0:
 			t.Errorf("%q: %v", line, wrong)
-		case because != "" && (len(wrong) == 0 || !strings.Contains(wrong[0].Error(), because) || !strings.HasPrefix(wrong[0].Error(), "simclr.md:2: ")):
+		case because != "" && (len(wrong) == 0 || !strings.Contains(wrong[0].Error(), because) ||
+			!strings.HasPrefix(wrong[0].Error(), "simclr.md:2: ")):
 			t.Errorf("%q: %v, want an error of line 2 with %q", line, wrong, because)
 		}
 	}
