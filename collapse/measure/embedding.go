@@ -4,8 +4,9 @@
 // and judges the numbers.
 //
 // Each file measures one kind of thing. embedding.go, with spectrum.go (ranks) and correlation.go, has the metrics of
-// every evaluation. sphere.go compares pairs of rows, and lidar.go several views of each image. assignments.go is for
-// methods with prototypes, predictor.go and gradient.go for predictors. plane.go gives the points of pictures.
+// every evaluation. sphere.go and hubness.go compare pairs of rows, lidar.go several views of each image.
+// assignments.go is for methods with prototypes, predictor.go and gradient.go for predictors. plane.go gives the points
+// of pictures.
 //
 // All functions but [GradientRatio] compute in float64, because a collapsed embedding's variances are differences of
 // nearly equal numbers, and record nothing for backward. Call them inside torch.Scope. Rows that are not finite end the

@@ -13,17 +13,18 @@ import (
 // HubNeighbours is the usual k of [Hubness].
 const HubNeighbours = 10
 
-// Hubness returns the skewness of N_k, which is how often a row of z (n x d) is among the k nearest other rows of a row, by
-// cosine (Radovanović, Nanopoulos & Ivanović 2010, JMLR 11, equation 1). It is near 0 when every row is as often a
-// neighbour as any other, and large when a few rows, the hubs, are everybody's neighbours: a search then finds the hubs.
-// Of more than [PairRows] rows it takes that many, evenly spaced. NaN for k rows or fewer, and when N_k does not vary.
+// Hubness returns the skewness of N_k: how often a row of z (n x d) is among the k nearest other rows of a row, by
+// cosine (Radovanović, Nanopoulos & Ivanović 2010, JMLR 11, equation 1). It is near 0 when all rows are neighbours
+// equally often. It is large when a few rows, the hubs, are neighbours of almost all; a search then finds the hubs. If
+// there are more than [PairRows] rows, it uses that many, evenly spaced. It is NaN for k rows or fewer, and if N_k does
+// not vary.
 func Hubness(z torch.Tensor, k int) float64 {
 	hubness := math.NaN()
 	torch.NoGrad(func() {
 		unit := spacedRows(rows("Hubness", z).Normalize(1))
 		n := unit.Size(0)
 		if k < 1 {
-			torch.Fail("Hubness", "%d neighbours: ask for at least 1, usually %d", k, HubNeighbours)
+			torch.Fail("Hubness", "%d neighbours: at least 1 is needed, and %d are usual", k, HubNeighbours)
 		}
 		if n <= k {
 			return

@@ -22,12 +22,12 @@ func TestHubness(t *testing.T) {
 		if got := measure.Hubness(matrix(circle, 2), 2); !math.IsNaN(got) {
 			t.Errorf("a circle, where N_k does not vary: %v", got)
 		}
-		// Rows e₁ ... e₅ and their mean: the mean is the nearest of the five, and one of the five is the mean's. The counts of
-		// N_1 are 5 for the mean, 1 for that one, 0 for the others.
+		// Rows e₁ ... e₅ and their mean. The mean is the nearest row of all five, and one of the five is the mean's. So
+		// N_1 is 5 for the mean, 1 for that row, and 0 for the others.
 		star := torch.Cat(0, torch.Eye(5, torch.F64), torch.Ones(torch.F64, 1, 5))
 		near(t, "a star", measure.Hubness(star, 1), skewness(5, 1, 0, 0, 0, 0), 1e-12)
 
-		// In many dimensions hubs appear near the mean (the paper, section 4). Scaling moves nothing, and neither does the order.
+		// In many dimensions, hubs appear near the mean (the paper, section 4). Scale and order do not matter.
 		r := rng()
 		low, high := matrix(gaussian(r, 1000, 3), 3).Shift(1), matrix(gaussian(r, 1000, 100), 100).Shift(1)
 		if a, b := measure.Hubness(low, 10), measure.Hubness(high, 10); b < a+0.5 {

@@ -65,7 +65,8 @@ var bar02 = lab.Experiment{
 
 var (
 	barlowStopped   = []string{"variant.asymmetric.stop_gradient=true"}
-	barlowPredicted = []string{"variant.asymmetric.predictor_mode=trained", "variant.asymmetric.predictor.widths=[256, 256]"}
+	barlowPredicted = []string{"variant.asymmetric.predictor_mode=trained",
+		"variant.asymmetric.predictor.widths=[256, 256]"}
 )
 
 var bar03 = lab.Experiment{

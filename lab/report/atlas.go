@@ -11,12 +11,11 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// An atlas is the table of methods against switches, of which each cell has the experiments that turn this switch of
-// this method.
+// An atlas is a table of methods and switches. Each cell has the experiments that change this switch in this method.
 type atlas struct {
-	Columns []string // switches that some experiment turns
+	Columns []string // switches of the experiments
 	Rows    []atlasRow
-	Without []string // methods of which no experiment asks
+	Without []string // methods without an experiment
 }
 
 type atlasRow struct {
@@ -29,7 +28,7 @@ type atlasCell struct {
 	Sections []*section
 }
 
-// newAtlas arranges the sections, methods by the date of their papers.
+// newAtlas arranges the sections. Methods are in the order of their papers' dates.
 func newAtlas(sections []*section) atlas {
 	var a atlas
 	for _, s := range lab.Switches {
@@ -65,7 +64,7 @@ func newAtlas(sections []*section) atlas {
 
 type titled struct{ name, title string }
 
-// methodsOf lists the sections' methods, those that are none of the list last.
+// methodsOf lists the sections' methods. Those that are not in method.All come last.
 func methodsOf(sections []*section) []titled {
 	var all []titled
 	for _, e := range method.All {
@@ -81,7 +80,7 @@ func methodsOf(sections []*section) []titled {
 	return all
 }
 
-// methodTitle is what the paper calls the method.
+// methodTitle returns the method's name in its paper.
 func methodTitle(name string) string {
 	for _, e := range method.All {
 		if e.Name == name {
@@ -91,13 +90,13 @@ func methodTitle(name string) string {
 	return name
 }
 
-// A dispute is those claims on one question that were put to the test.
+// A dispute has the claims on one question that were tested.
 type dispute struct {
 	Question, Note string
 	Sections       []*section
 }
 
-// newDisputes lists the disputes of which the sections have at least two claims.
+// newDisputes lists the disputes that have at least two claims among the sections.
 func newDisputes(sections []*section) []dispute {
 	var all []dispute
 	for _, d := range claims.Disputes {

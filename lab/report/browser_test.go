@@ -23,7 +23,7 @@ import (
 // browsers are the names under which Chromium is installed.
 var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
 
-// A browser shows one page, and collects what the page complains of and asks for.
+// A browser shows one page, and collects its errors and requests.
 type browser struct {
 	context.Context
 	lock       sync.Mutex
@@ -31,7 +31,7 @@ type browser struct {
 	requests   []string
 }
 
-// openInBrowser shows the HTML in a headless Chromium until the test ends. The test is skipped where there is none.
+// openInBrowser shows the HTML in a headless Chromium until the test ends. Without Chromium the test is skipped.
 func openInBrowser(t *testing.T, html string) *browser {
 	t.Helper()
 	program := ""
@@ -67,7 +67,7 @@ func openInBrowser(t *testing.T, html string) *browser {
 	return b
 }
 
-// listen collects what the page says and asks for.
+// listen collects the page's errors and requests.
 func (b *browser) listen(event any) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
@@ -90,7 +90,7 @@ func (b *browser) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// evaluate is the value of an expression on the page.
+// evaluate returns the value of an expression on the page.
 func evaluate[T any](t *testing.T, b *browser, expression string) T {
 	t.Helper()
 	v, err := chromedp.Run(b, chromedp.Evaluate[T](expression))
@@ -110,24 +110,23 @@ func (b *browser) scheme(t *testing.T, name string) {
 }
 
 const (
-	// fold and unfold are scripts for all parts that fold.
+	// fold and unfold are scripts that close and open all details.
 	fold   = `document.querySelectorAll("details").forEach(d => d.open = false)`
 	unfold = `document.querySelectorAll("details").forEach(d => d.open = true)`
-	// tooWide lists what has to be scrolled to the side to be read. What is clipped away is for screen readers.
+	// tooWide lists elements that readers must scroll sideways. Clipped elements are for screen readers.
 	tooWide = `[document.documentElement, ...document.body.querySelectorAll("*")].filter(e =>
 		e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1 && !e.closest("svg") &&
 			!["inline", "none"].includes(getComputedStyle(e).display) ||
 		e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + "." + e.className + ": " + e.textContent.slice(0, 60))`
-	// noSize counts the drawings, curves and texts that cannot be seen.
+	// noSize counts the drawings, curves and texts that are invisible.
 	noSize = `[...document.querySelectorAll("svg, .chart g path, svg text")].filter(e => { const r = e.getBoundingClientRect(); return r.width < 1 && r.height < 1 }).length`
-	// outside lists texts that leave their drawing.
+	// outside lists texts that extend beyond their drawing.
 	outside = `[...document.querySelectorAll("svg text")].filter(e => {
 		const r = e.getBoundingClientRect(), s = e.closest("svg").getBoundingClientRect();
 		return r.right > s.right + 1 || r.left < s.left - 1 || r.top < s.top - 2 || r.bottom > s.bottom + 2 }).map(e => e.textContent)`
 )
 
-// TestReportInABrowser looks at the page as a reader does: on a phone and on a screen, in both colour schemes, and
-// printed.
+// TestReportInABrowser views the page as readers do: on a phone and on a screen, in both colour schemes, and in print.
 func TestReportInABrowser(t *testing.T) {
 	b := openInBrowser(t, pageText(t, fabricatedPage(12, 3)))
 	for _, width := range []int64{390, 1280} {
@@ -158,7 +157,9 @@ func TestReportInABrowser(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(pdf, []byte("%PDF-")) || len(pdf) < 50_000 {
 		t.Errorf("printing gives %d bytes that begin with %.8q: %v", len(pdf), pdf, err)
 	}
-	if n := evaluate[int](t, b, `dispatchEvent(new Event("beforeprint")), document.querySelectorAll("details:not([open])").length`); n > 0 {
+	n := evaluate[int](t, b, `dispatchEvent(new Event("beforeprint")),
+		document.querySelectorAll("details:not([open])").length`)
+	if n > 0 {
 		t.Errorf("%d folded parts would not be printed", n)
 	}
 	b.lock.Lock()

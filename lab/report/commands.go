@@ -11,7 +11,7 @@ import (
 	"github.com/parallax-ssl/parallax/lab/claims"
 )
 
-// labCommand is the command that puts the claims to the test.
+// labCommand returns the command that tests the claims.
 func labCommand(p lab.Plan, ids []string) string {
 	args := append([]string{"lab", "run"}, ids...)
 	if len(ids) == len(claims.All) && len(ids) > 1 {
@@ -26,7 +26,7 @@ func labCommand(p lab.Plan, ids []string) string {
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
 
-// shell is the parallax command with the arguments, as a shell reads it.
+// shell returns the parallax command with the arguments, quoted for a shell.
 func shell(args []string) string {
 	words := []string{"parallax"}
 	for _, a := range args {

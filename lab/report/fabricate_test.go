@@ -20,7 +20,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// A fate is what becomes of a fabricated run.
+// A fate is what happens to a fabricated run.
 type fate int
 
 const (
@@ -29,11 +29,11 @@ const (
 	onAPlane               // few directions are left, the spread stays
 	notAtAll               // nothing moves
 	runsToInf              // the loss grows beyond bounds
-	fateNumber             // of fates
+	fateNumber             // the number of fates
 )
 
-// fabricated is what a run of 200 steps at that fate could have logged: the shapes of curves, spectra and points are
-// those of real runs of the laboratory's network, the numbers invented.
+// fabricated returns the events that a run with this fate could have logged. The shapes of curves, spectra and points
+// are those of real runs of the laboratory's network; the numbers are invented.
 func fabricated(f fate, seed int, steps int) []run.Event {
 	r := rand.New(rand.NewPCG(uint64(seed), uint64(f)))
 	constant := &collapse.ConstantLoss{Value: run.Num(-1), Minimum: true}
@@ -79,7 +79,8 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 		knn := 0.62 + 0.12*learnt
 		switch f {
 		case onePoint:
-			cosine, rank, ratio, std = cosine+(0.99-cosine)*lost, rank-(rank-6)*lost, ratio-(ratio-2)*lost, std*(1-0.97*lost)
+			cosine, rank = cosine+(0.99-cosine)*lost, rank-(rank-6)*lost
+			ratio, std = ratio-(ratio-2)*lost, std*(1-0.97*lost)
 			spread *= 1 - 0.985*lost
 			knn -= 0.1 * lost
 		case onAPlane:
@@ -107,7 +108,8 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 		}
 		for i := range images {
 			label := i % classes
-			at := [2]float64{(centres[label][0] + 0.12*noise[i][0]) * spread, (centres[label][1] + 0.12*noise[i][1]) * spread}
+			x, y := centres[label][0]+0.12*noise[i][0], centres[label][1]+0.12*noise[i][1]
+			at := [2]float64{x * spread, y * spread}
 			if f == onAPlane {
 				at[1] *= 1 - lost
 				at[0] += math.Copysign(0.4*lost, at[0])
@@ -123,7 +125,7 @@ func fabricated(f fate, seed int, steps int) []run.Event {
 	return append(events, run.Event{Event: run.End, Step: steps, Reason: run.Finished})
 }
 
-// trace is a run of that fate as it is read.
+// trace returns the trace of a run with this fate.
 func fabricatedTrace(f fate, seed, steps int) *lab.Trace {
 	var b history.Builder
 	t := &lab.Trace{Events: fabricated(f, seed, steps)}
@@ -134,7 +136,7 @@ func fabricatedTrace(f fate, seed, steps int) *lab.Trace {
 	return t
 }
 
-// fabricatedSamples are an experiment's, whose arms have these fates.
+// fabricatedSamples returns samples of an experiment whose arms have these fates.
 func fabricatedSamples(e lab.Experiment, seeds int, fates ...fate) []lab.Sample {
 	var all []lab.Sample
 	for seed := 1; seed <= seeds; seed++ {
@@ -147,7 +149,7 @@ func fabricatedSamples(e lab.Experiment, seeds int, fates ...fate) []lab.Sample 
 	return all
 }
 
-// writeRuns writes the runs of a plan's experiments into dir, arms of which the fate is not given as controls.
+// writeRuns writes the runs of a plan's experiments to dir. Arms without a given fate are like controls.
 func writeRuns(t *testing.T, dir string, p lab.Plan, fates map[string]fate) {
 	t.Helper()
 	experiments, err := p.Choose(claims.All)
@@ -162,8 +164,8 @@ func writeRuns(t *testing.T, dir string, p lab.Plan, fates map[string]fate) {
 		if err := os.MkdirAll(at, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		config := fmt.Sprintf("format: 1\nseed: %d\nmethod:\n  name: %s\ndata:\n  images: 2000\n  size: 32\nbackbone:\n  "+
-			"name: resnet8\n  width: 16\ntrain:\n  batch: 256\n", j.Seed, j.Arm.Method)
+		config := fmt.Sprintf("format: 1\nseed: %d\nmethod:\n  name: %s\ndata:\n  images: 2000\n  size: 32\n"+
+			"backbone:\n  name: resnet8\n  width: 16\ntrain:\n  batch: 256\n", j.Seed, j.Arm.Method)
 		var lines strings.Builder
 		for _, e := range fabricated(fates[j.Arm.Name], j.Seed, p.Steps) {
 			text, err := json.Marshal(e)
@@ -180,7 +182,7 @@ func writeRuns(t *testing.T, dir string, p lab.Plan, fates map[string]fate) {
 	}
 }
 
-// fabricatedPage is a report of n invented experiments of two to four arms, of which some have every verdict.
+// fabricatedPage returns a report of n invented experiments with two to four arms. Every verdict occurs.
 func fabricatedPage(n, seeds int) *page {
 	methods := []string{"simsiam", "byol", "vicreg", "mocov2", "swav", "dino", "simclr", "barlowtwins", "wmse"}
 	ids := []string{"SIM-01", "SIM-02", "BYO-01", "BYO-02", "VIC-04", "BAR-01", "SIM-07", "BYG-01", "CLR-02", "SIM-06",
@@ -199,21 +201,22 @@ func fabricatedPage(n, seeds int) *page {
 		}
 		e := lab.Experiment{
 			ID: id, Method: methods[i%len(methods)],
-			Question: "What happens to the embeddings without the part of the method that is asked about here?",
-			Claim: "Without it the outputs become constant: the loss reaches its minimum of -1 and the standard deviation " +
-				"goes to 0.",
-			Source: "Chen & He 2021, arXiv:2011.10566, figure 2", Reported: "linear accuracy 67.7 with it and 0.1 without; " +
-				"std near 1/√d, and 0",
-			Scale: "The collapse takes some hundred steps.",
-			Shows: []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},
+			Question: "What happens to the embeddings without the part of the method that is in question here?",
+			Claim: "Without it the outputs become constant: the loss reaches its minimum of -1 and the standard " +
+				"deviation goes to 0.",
+			Source:   "Chen & He 2021, arXiv:2011.10566, figure 2",
+			Reported: "linear accuracy 67.7 with it and 0.1 without; std near 1/√d, and 0",
+			Scale:    "The collapse takes some hundred steps.",
+			Shows:    []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},
 		}
 		if i%3 == 1 {
 			e.Shows = []lab.Metric{lab.KNN, lab.Participation, lab.Std}
 		}
 		arms := 2 + i%3
 		if i == 4 { // as much as an experiment can show
-			arms, e.Shows = 8, []lab.Metric{lab.Perplexity, lab.Information, "terms.mean_entropy_of_outputs", lab.MeanCosine,
-				lab.KNN, lab.Loss}
+			arms, e.Shows = 8, []lab.Metric{
+				lab.Perplexity, lab.Information, "terms.mean_entropy_of_outputs", lab.MeanCosine, lab.KNN, lab.Loss,
+			}
 		}
 		for a := range arms {
 			arm := lab.Arm{Name: []string{"as published", "without it", "with half of it and a longer name",
@@ -231,7 +234,8 @@ func fabricatedPage(n, seeds int) *page {
 		if i%11 == 10 {
 			e.Untestable = "it needs a network of a size that is not trained here"
 		}
-		outcomes[e.ID] = []fate{well, []fate{onePoint, onAPlane, onePoint, well, notAtAll, runsToInf}[i%6], onAPlane, well}
+		second := []fate{onePoint, onAPlane, onePoint, well, notAtAll, runsToInf}[i%6]
+		outcomes[e.ID] = []fate{well, second, onAPlane, well}
 		all = append(all, e)
 	}
 	p := lab.Plan{Data: "cifar10.tar.gz", Seeds: seeds, Steps: 200}

@@ -12,8 +12,8 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// curves are the drawings of metrics over the steps of training, every seed and arm. A metric that was measured once
-// has none.
+// curves draws metrics over the steps of training, for every seed and arm. Metrics that were measured only once are
+// left out.
 func curves(arms []string, samples []lab.Sample, metrics []lab.Metric) []figure {
 	var all []figure
 	for _, m := range metrics {
@@ -49,7 +49,7 @@ func curves(arms []string, samples []lab.Sample, metrics []lab.Metric) []figure 
 	return all
 }
 
-// heading begins with a capital letter, unless its first word has one elsewhere.
+// heading makes the first letter a capital, unless the first word has a capital elsewhere.
 func heading(text string) string {
 	first, _, _ := strings.Cut(text, " ")
 	if first != strings.ToLower(first) || first == "" {
@@ -58,7 +58,7 @@ func heading(text string) string {
 	return strings.ToUpper(first[:1]) + text[1:]
 }
 
-// wide says whether values are all positive and spread over so many orders of magnitude that a linear axis hides the
+// wide says whether all values are positive and span so many orders of magnitude that a linear axis would hide the
 // small ones.
 func wide(curves []curve) bool {
 	least, most := math.Inf(1), 0.0
@@ -72,16 +72,16 @@ func wide(curves []curve) bool {
 	return least > 0 && most > 300*least
 }
 
-// What is drawn of a spectrum: so many of its values, and down to this share of the largest.
+// The drawing of a spectrum.
 const (
-	spectrumPoints = 20
-	spectrumFloor  = 1e-6
+	spectrumPoints = 20   // number of values
+	spectrumFloor  = 1e-6 // smallest value, relative to the largest
 )
 
-// spectra is the drawing of the singular values of z at the end, as shares of the largest.
+// spectra draws the singular values of z at the end of training, relative to the largest.
 func spectra(arms []string, samples []lab.Sample) (figure, bool) {
 	c := chart{X: "direction, largest first", Log: true, Names: arms,
-		Title: "Singular values of the embeddings at the end of training, over the largest. "}
+		Title: "Singular values of the embeddings at the end of training, relative to the largest. "}
 	for i, name := range arms {
 		for _, s := range samples {
 			e, ok := lastDetail(s.Traces[name])
@@ -98,18 +98,19 @@ func spectra(arms []string, samples []lab.Sample) (figure, bool) {
 					above++
 				}
 			}
-			c.Curve = append(c.Curve, curve{i, fmt.Sprintf("%s, seed %d: %d of %d above 1 %% of the largest", letter(i), s.Seed,
-				above, len(e.Spectrum)), points})
+			text := fmt.Sprintf("%s, seed %d: %d of %d above 1 %% of the largest",
+				letter(i), s.Seed, above, len(e.Spectrum))
+			c.Curve = append(c.Curve, curve{i, text, points})
 		}
 	}
 	if len(c.Curve) == 0 {
 		return figure{}, false
 	}
 	return figure{Arm: -1, Caption: "Spectrum of embeddings z at the end",
-		Note: "singular values over the largest, logarithmic", SVG: c.SVG()}, true
+		Note: "singular values relative to the largest, logarithmic", SVG: c.SVG()}, true
 }
 
-// lastDetail is the last evaluation of the embeddings that has a spectrum.
+// lastDetail returns the last evaluation of the embeddings that has points or a spectrum.
 func lastDetail(t *lab.Trace) (run.Event, bool) {
 	all := details(t)
 	if len(all) == 0 {
@@ -118,7 +119,7 @@ func lastDetail(t *lab.Trace) (run.Event, bool) {
 	return all[len(all)-1], true
 }
 
-// details are the evaluations of the embeddings on the first probe that have points, in order.
+// details returns the evaluations of the embeddings on the first probe that have points or a spectrum, in order.
 func details(t *lab.Trace) []run.Event {
 	if t == nil {
 		return nil
@@ -137,7 +138,7 @@ func details(t *lab.Trace) []run.Event {
 	return all
 }
 
-// thinned are n of the numbers from 0 below total, closer to one another where they are small.
+// thinned returns n of the numbers from 0 to total-1. Small ones are closer together.
 func thinned(total, n int) []int {
 	if total <= n {
 		n = total
@@ -153,7 +154,8 @@ func thinned(total, n int) []int {
 	return all
 }
 
-// pictures are the embeddings of the first seed at some steps, for every arm to one scale, and a note on what is drawn.
+// pictures draws the embeddings of the first seed at some steps, on one scale for all arms. It also returns a note on
+// the pictures.
 func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 	if len(samples) == 0 {
 		return nil, ""
@@ -175,14 +177,14 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 			labelled = labelled || slices.ContainsFunc(e.Labels, func(l int) bool { return l >= 0 })
 		}
 	}
-	limit = max(0.25, math.Ceil(limit*4)/4) // few scales, so that experiments share pictures
+	limit = max(0.25, math.Ceil(limit*4)/4) // few different scales, so that experiments share pictures
 	var figures []figure
 	for i, events := range all {
 		if len(events) == 0 {
 			continue
 		}
-		p := picture{Limit: limit, Title: fmt.Sprintf("Embeddings of %s in two dimensions at %d steps of training", arms[i],
-			len(events))}
+		p := picture{Limit: limit,
+			Title: fmt.Sprintf("Embeddings of %s in two dimensions at %d steps of training", arms[i], len(events))}
 		for _, e := range events {
 			p.Frames = append(p.Frames, frame{e.Step, e.Points, e.Labels})
 		}
@@ -191,16 +193,16 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 	if len(figures) == 0 {
 		return nil, ""
 	}
-	note := fmt.Sprintf("Seed %d: images as points, their embeddings scaled to length 1, in the two directions of their "+
-		"largest spread. Every square reaches from %s to %s in both, so that a collapsed embedding is one point.",
+	note := fmt.Sprintf("Seed %d. Each point is an image: its embedding, scaled to length 1, in the two directions of "+
+		"largest spread. Every square reaches from %s to %s in both directions, so a collapsed embedding is one point.",
 		samples[0].Seed, number(-limit), number(limit))
 	if labelled {
-		note += " Colours are classes of images."
+		note += " Colours are classes."
 	}
 	return figures, note
 }
 
-// frames chooses the evaluations that a picture has squares for: the first, the last, and others evenly between on a
+// frames chooses the evaluations for the squares of a picture: the first, the last, and others evenly in between on a
 // logarithmic scale.
 func frames(events []run.Event) []int {
 	if len(events) <= squares {
@@ -209,11 +211,12 @@ func frames(events []run.Event) []int {
 	last := math.Log1p(float64(events[len(events)-1].Step))
 	chosen := []int{0}
 	for i := 1; i < squares; i++ {
-		// The first steps look alike: begin at a quarter of the scale.
+		// The first steps look the same, so begin at a quarter of the scale.
 		want := last * (0.25 + 0.75*float64(i)/(squares-1))
+		off := func(k int) float64 { return math.Abs(math.Log1p(float64(events[k].Step)) - want) }
 		best := chosen[len(chosen)-1] + 1
 		for k := best; k < len(events)-(squares-1-i); k++ {
-			if math.Abs(math.Log1p(float64(events[k].Step))-want) < math.Abs(math.Log1p(float64(events[best].Step))-want) {
+			if off(k) < off(best) {
 				best = k
 			}
 		}

@@ -11,13 +11,13 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-// short is a coordinate to a tenth of a unit.
+// short formats a coordinate to a tenth of a unit.
 func short(v float64) string {
 	text := strconv.FormatFloat(v, 'f', 1, 64)
 	return strings.TrimSuffix(text, ".0")
 }
 
-// number is a value as it is read: three digits, no exponent where it can be avoided.
+// number formats a value for readers: three digits, and an exponent only for very large or small values.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v):
@@ -41,13 +41,13 @@ func number(v float64) string {
 	return minus(strconv.FormatFloat(signed(v), 'g', 3, 64))
 }
 
-// signed drops what three digits would round away.
+// signed rounds to six decimals.
 func signed(v float64) float64 { return math.Round(v*1e6) / 1e6 }
 
-// minus writes a negative number's sign as one.
+// minus replaces hyphens with minus signs.
 func minus(text string) string { return strings.ReplaceAll(text, "-", "−") }
 
-// wrap breaks the text into at most that many lines of some characters, and cuts off what is left.
+// wrap breaks the text into at most that many lines of width characters, and cuts off the rest.
 func wrap(text string, width, lines int) []string {
 	var all []string
 	at := ""
@@ -73,13 +73,12 @@ func wrap(text string, width, lines int) []string {
 	return all
 }
 
-// letter names an arm in drawings.
+// letter returns the letter of an arm in drawings.
 func letter(arm int) string { return string(rune('A' + arm%26)) }
 
 func same(v float64) float64 { return v }
 
-// finite says whether a value can be drawn: that of a run which diverges on its way to infinity would flatten all
-// others.
+// finite says whether a value can be drawn. The huge values of a diverging run would flatten all others.
 func finite(v float64) bool { return math.Abs(v) < 1e9 }
 
 func lastFinite(points []lab.XY) (float64, bool) {

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// A picture is an embedding at some steps of one run, a square for each, all to one scale.
+// A picture is an embedding at some steps of one run. Each step has a square, and all squares have one scale.
 type picture struct {
 	Title  string
-	Limit  float64 // the squares reach from -Limit to Limit in both directions
+	Limit  float64 // squares reach from -Limit to Limit in both directions
 	Frames []frame
 }
 
@@ -29,12 +29,12 @@ const (
 	squares     = 5
 	squareSide  = 67
 	squareGap   = 6
-	squareUnits = 200 // that points are rounded to
+	squareUnits = 200 // points are rounded to these units
 	pointsShown = 90
 	pointStyles = 10
 )
 
-// SVG is the drawing: of each frame's first points, those of one label in one colour.
+// SVG draws each frame's first points. Points of one label have one colour.
 func (p picture) SVG() template.HTML {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="picture" viewBox="0 0 %d %d" role="img" aria-label="%s">`,
@@ -71,7 +71,7 @@ func (p picture) SVG() template.HTML {
 			if dy >= 0 {
 				byLabel[label].WriteByte(' ')
 			}
-			fmt.Fprintf(byLabel[label], "%dz", dy) // of no length, and round at its ends
+			fmt.Fprintf(byLabel[label], "%dz", dy) // a line of no length with round ends is a dot
 			at[label] = to
 		}
 		for label := -1; label < pointStyles; label++ {
@@ -89,7 +89,7 @@ func (p picture) SVG() template.HTML {
 	return template.HTML(b.String())
 }
 
-// place is where a coordinate lies in a square.
+// place returns the place of a coordinate in a square.
 func place(v, limit float64) int {
 	return int(math.Round((min(max(v/limit, -1), 1) + 1) / 2 * squareUnits))
 }

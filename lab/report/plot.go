@@ -14,36 +14,36 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-// The measures of a drawing, in the units of its view box, which are pixels on a phone.
+// The measures of a drawing, in units of its view box, which are pixels on a phone.
 const (
 	plotWidth   = 360
 	plotHeight  = 206
 	plotLeft    = 40
 	plotTop     = 8
-	plotBottom  = 172 // the axis of x
-	plotRight   = 240 // what is right of it names the curves
+	plotBottom  = 172 // the x axis
+	plotRight   = 240 // the names of the curves are to the right
 	labelHeight = 13
 	nameWidth   = 15 // characters
-	armStyles   = 8  // that the style sheet has
+	armStyles   = 8  // styles in the style sheet
 )
 
-// A chart draws curves: those of one arm in one colour, and the arm's name where they end.
+// A chart draws curves. The curves of an arm have one colour, and its name is at their end.
 type chart struct {
-	Title string // for those who cannot see it
-	X     string // what its axis counts
-	Steps bool   // x is optimiser steps, drawn as log(1+x), since most happens in the first ones
+	Title string // for readers who cannot see the chart
+	X     string // what the x axis counts
+	Steps bool   // x is optimiser steps, drawn as log(1+x), because most happens in the first steps
 	Log   bool   // y is logarithmic
 	Curve []curve
-	Names []string // of the arms; one that no curve is of is left out
+	Names []string // of the arms; arms without a curve are left out
 }
 
 type curve struct {
 	Arm    int
-	Title  string // shown where the pointer is
+	Title  string // shown under the pointer
 	Points []lab.XY
 }
 
-// SVG is the drawing, of which the page's style sheet gives the colours.
+// SVG draws the chart. The page's style sheet gives the colours.
 func (c chart) SVG() template.HTML {
 	x, y := c.scales()
 	var b strings.Builder
@@ -88,7 +88,7 @@ func (c chart) SVG() template.HTML {
 	return template.HTML(b.String())
 }
 
-// names writes each arm's letter and name beside the end of its curves, moved apart where they would cover one another.
+// names writes each arm's letter and name at the end of its curves, and moves names apart that would overlap.
 func (c chart) names(b *strings.Builder, y scale) {
 	type name struct {
 		arm   int
@@ -109,7 +109,7 @@ func (c chart) names(b *strings.Builder, y scale) {
 			all, height = append(all, n), height+len(n.lines)
 		}
 	}
-	for lines := 2; height*labelHeight > plotBottom-plotTop && lines > 0; lines-- { // too much to stand there whole
+	for lines := 2; height*labelHeight > plotBottom-plotTop && lines > 0; lines-- { // too many lines: shorten names
 		height = 0
 		for i, n := range all {
 			all[i].lines = wrap(letter(n.arm)+" "+c.Names[n.arm], nameWidth, lines)
@@ -142,9 +142,9 @@ func (c chart) names(b *strings.Builder, y scale) {
 
 // A scale maps values to places along an axis.
 type scale struct {
-	from, to  float64 // values, as transform makes them
+	from, to  float64 // transformed values
 	start     float64 // place of from
-	length    float64 // and how far to is from there
+	length    float64 // distance of the place of to from start
 	transform func(float64) float64
 	ticks     []float64
 }
@@ -171,12 +171,13 @@ func (c chart) scales() (x, y scale) {
 	}
 	if c.Steps {
 		x.transform, x.from, x.to = math.Log1p, 0, math.Log1p(max(1, slices.Max(xs)))
-		x.ticks = apart(x, []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000},
-			slices.Max(xs), 22)
+		round := []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000}
+		x.ticks = apart(x, round, slices.Max(xs), 22)
 	} else {
 		x.ticks = append([]float64{x.from}, linear(x.from+(x.to-x.from)/9, x.to, 4)...)
 	}
-	y = scale{start: plotBottom, length: plotTop - plotBottom, transform: same, from: slices.Min(ys), to: slices.Max(ys)}
+	y = scale{start: plotBottom, length: plotTop - plotBottom, transform: same,
+		from: slices.Min(ys), to: slices.Max(ys)}
 	if c.Log {
 		y.transform, y.from, y.to = math.Log10, math.Floor(math.Log10(y.from)+1e-9), math.Ceil(math.Log10(y.to)-1e-9)
 		if y.from == y.to {
@@ -194,14 +195,14 @@ func (c chart) scales() (x, y scale) {
 	pad := (y.to - y.from) * 0.04
 	low, high := y.from, y.to
 	y.from, y.to = y.from-pad, y.to+pad
-	if low >= 0 && low < high/3 { // lengths of what is never negative are compared from 0 on
+	if low >= 0 && low < high/3 { // quantities that are never negative are compared from 0
 		y.from = 0
 	}
 	y.ticks = linear(y.from, y.to, 5)
 	return x, y
 }
 
-// apart keeps the ticks up to last that are at least gap from the one kept before, and the last of all.
+// apart keeps the ticks below last that are at least gap apart, and adds last.
 func apart(s scale, ticks []float64, last, gap float64) []float64 {
 	var kept []float64
 	for _, t := range ticks {
@@ -212,7 +213,7 @@ func apart(s scale, ticks []float64, last, gap float64) []float64 {
 	return append(kept, last)
 }
 
-// linear chooses about n round values between two.
+// linear chooses about n round values between from and to.
 func linear(from, to float64, n int) []float64 {
 	rough := (to - from) / float64(n)
 	unit := math.Pow(10, math.Floor(math.Log10(rough)))
@@ -224,12 +225,13 @@ func linear(from, to float64, n int) []float64 {
 	}
 	var ticks []float64
 	for k := math.Ceil(from/unit - 1e-9); k*unit <= to+1e-9*unit; k++ {
-		ticks = append(ticks, math.Round(k)*unit+0) // and not -0
+		ticks = append(ticks, math.Round(k)*unit+0) // +0 turns -0 into 0
 	}
 	return ticks
 }
 
-// line is the path through the points in tenths of a unit, each from the one before; what is not finite leaves a gap.
+// line returns the path through the points, in tenths of a unit, each relative to the one before. Values that are not
+// finite leave a gap.
 func line(points []lab.XY, x, y scale) string {
 	var b strings.Builder
 	var atX, atY float64
@@ -251,7 +253,7 @@ func line(points []lab.XY, x, y scale) string {
 	return strings.TrimSuffix(b.String(), "l")
 }
 
-// pair writes two numbers behind what was written, with a space only where a path needs one.
+// pair returns two numbers to append to a path, with spaces only where the path needs them. behind is the path so far.
 func pair(x, y float64, behind string) string {
 	text := ""
 	for _, v := range []float64{x, y} {

@@ -15,8 +15,8 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-// TestLine reads paths back: every point is where its value says, to half a tenth of a unit, however far it is from the
-// one before.
+// TestLine reads paths back. Every point is at its value's place to half a tenth of a unit, however far it is from the
+// previous point.
 func TestLine(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	x := scale{from: 0, to: 100, start: plotLeft, length: plotRight - plotLeft, transform: same}
@@ -37,7 +37,7 @@ func TestLine(t *testing.T) {
 			}
 		}
 	}
-	// What is not finite leaves a gap.
+	// Values that are not finite leave a gap.
 	text := line([]lab.XY{{X: 0, Y: 0}, {X: 10, Y: 0.5}, {X: 20, Y: math.NaN()}, {X: 30, Y: math.Inf(1)}, {X: 40, Y: 0},
 		{X: 50, Y: 0}}, x, y)
 	if n := strings.Count(text, "M"); n != 2 || strings.Contains(text, "N") {
@@ -48,7 +48,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// readPath is the places that a path of M and l leads to.
+// readPath returns the points of a path of M and l.
 func readPath(t *testing.T, text string) []lab.XY {
 	t.Helper()
 	var all []lab.XY
@@ -97,7 +97,7 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-// signedTo rounds away what the sum of ticks leaves.
+// signedTo rounds away the rounding errors of ticks.
 func signedTo(v float64) float64 { return math.Round(v*1e9) / 1e9 }
 
 func TestNumber(t *testing.T) {
@@ -109,12 +109,13 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// TestChartsOfOddValues draws what runs can come to: nothing, one point, constants, values out of all bounds.
+// TestChartsOfOddValues draws what runs can give: nothing, one point, constants, and huge values.
 func TestChartsOfOddValues(t *testing.T) {
 	for name, points := range map[string][]lab.XY{
 		"none": nil, "one": {{X: 5, Y: 3}}, "constant": {{X: 0, Y: 0.5}, {X: 200, Y: 0.5}},
 		"nowhere":   {{X: 0, Y: math.NaN()}, {X: 1, Y: math.Inf(-1)}},
-		"diverging": {{X: 0, Y: 1}, {X: 1, Y: 1e300}, {X: 2, Y: math.Inf(1)}}, "tiny": {{X: 0, Y: 1e-30}, {X: 1, Y: 2e-30}},
+		"diverging": {{X: 0, Y: 1}, {X: 1, Y: 1e300}, {X: 2, Y: math.Inf(1)}},
+		"tiny":      {{X: 0, Y: 1e-30}, {X: 1, Y: 2e-30}},
 	} {
 		for _, log := range []bool{false, true} {
 			text := string(chart{Title: name, X: "steps", Steps: true, Log: log, Names: []string{"arm"},
@@ -124,13 +125,16 @@ func TestChartsOfOddValues(t *testing.T) {
 			}
 		}
 	}
-	p := picture{Limit: 1, Frames: []frame{{0, [][2]float64{{0, 0}, {math.NaN(), 1}, {9, -9}}, []int{3}}, {1, nil, nil}}}
+	p := picture{Limit: 1, Frames: []frame{
+		{0, [][2]float64{{0, 0}, {math.NaN(), 1}, {9, -9}}, []int{3}},
+		{1, nil, nil},
+	}}
 	if text := string(p.SVG()); strings.Contains(text, "NaN") || !strings.Contains(text, `class="p3"`) {
 		t.Errorf("a picture with what is no point is %s", text)
 	}
 }
 
-// TestNamesDoNotCover has every arm end at the same value: names stand below one another, within the drawing.
+// TestNamesDoNotCover has every arm end at the same value. The names must be below one another, within the drawing.
 func TestNamesDoNotCover(t *testing.T) {
 	for arms := 1; arms <= 8; arms++ {
 		c := chart{X: "steps"}
@@ -139,7 +143,8 @@ func TestNamesDoNotCover(t *testing.T) {
 			c.Curve = append(c.Curve, curve{Arm: a, Points: []lab.XY{{X: 0, Y: 0}, {X: 1, Y: 1}}})
 		}
 		last := -math.MaxFloat64
-		for _, m := range regexp.MustCompile(`class="n\d" x="\d+" y="([-\d.]+)"`).FindAllStringSubmatch(string(c.SVG()), -1) {
+		name := regexp.MustCompile(`class="n\d" x="\d+" y="([-\d.]+)"`)
+		for _, m := range name.FindAllStringSubmatch(string(c.SVG()), -1) {
 			y, err := strconv.ParseFloat(m[1], 64)
 			if err != nil || y < last+labelHeight-0.2 || y < 5 || y > plotHeight {
 				t.Errorf("with %d arms a name is at %s, the one before at %g", arms, m[1], last)

@@ -19,7 +19,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// File is where the report lies in a laboratory's output.
+// File is the name of the report in a laboratory's output.
 const File = "report.html"
 
 //go:embed report.tmpl.html
@@ -31,7 +31,7 @@ var reportStyle string
 var reportTemplate = template.Must(template.New("report").Parse(reportText))
 
 // Write writes the report of the laboratory in dir to w: one HTML file that needs no network. It covers the runs that
-// have ended, so it can be made while others go on. The plan's claims are looked up in known.
+// have ended, so it can be written while others are in progress. The plan's claims are looked up in known.
 func Write(w io.Writer, dir string, known []lab.Experiment) error {
 	l, err := lab.Open(dir, known)
 	if err != nil {
@@ -40,13 +40,13 @@ func Write(w io.Writer, dir string, known []lab.Experiment) error {
 	return reportTemplate.Execute(w, newPage(l.Plan, setup(l.Plan, dir, l.Experiments), l.Experiments, l.Samples))
 }
 
-// WriteFile writes the report of the laboratory in dir to file, by default [File] beside its runs, and returns where.
+// WriteFile writes the report of the laboratory in dir to file, by default [File] in dir, and returns the file's path.
 func WriteFile(dir, file string, known []lab.Experiment) (string, error) {
 	if file == "" {
 		file = filepath.Join(dir, File)
 	}
 	if _, err := lab.ReadPlan(dir); err != nil {
-		return "", err // before anything is written
+		return "", err // so that no file is written without a laboratory
 	}
 	err := run.WriteFile(file, func(w io.Writer) error { return Write(w, dir, known) })
 	if err != nil {
@@ -55,14 +55,14 @@ func WriteFile(dir, file string, known []lab.Experiment) (string, error) {
 	return file, nil
 }
 
-// A page is what the report says, in the order in which it does.
+// A page is the content of the report, in its order.
 type page struct {
 	Style       template.CSS
 	Facts       []word
 	Command     string
 	Moved       bool // paths in commands were shortened
 	Tally       []tally
-	Preliminary int // verdicts that are
+	Preliminary int // number of preliminary verdicts
 	Sections    []*section
 	Atlas       atlas
 	Disputes    []dispute
@@ -71,13 +71,13 @@ type page struct {
 	Metrics     []word
 }
 
-// A tally is how many claims have a verdict.
+// A tally is the number of claims with one verdict.
 type tally struct {
 	Look  verdictLook
 	Count int
 }
 
-// A section is what the report says of one experiment.
+// A section is the part of the report on one experiment.
 type section struct {
 	ID, Anchor, Method, MethodTitle, Switch    string
 	Question, Claim, Reported, Scale, Measured string
@@ -85,10 +85,10 @@ type section struct {
 	Finding                                    lab.Finding
 	Look                                       verdictLook
 	Arms                                       []armRow
-	Columns                                    []string // of the measured values
+	Columns                                    []string // the metrics
 	Rule                                       []ruleLine
 	Figures                                    []figure
-	Longer                                     []figure // of the runs at the longer length
+	Longer                                     []figure // of the runs of the longer length
 	Pictures                                   []figure
 	PictureNote                                string
 	Diagnoses                                  []diagnosis
@@ -96,33 +96,33 @@ type section struct {
 	Lab                                        string // the command for the whole experiment
 }
 
-// A span is a piece of text, with the address that it links to or "".
+// A span is a piece of text. Link is the address that it links to, or "".
 type span struct{ Text, Link string }
 
-// An armRow is an arm with what it ended at.
+// An armRow is an arm and its results.
 type armRow struct {
 	Index   int // of its style
 	Letter  string
 	Name    string
 	Method  string
 	Set     []string
-	Length  string // when it is not the others'
+	Length  string // if it is not the usual one
 	Control bool
 	Ended   []ended
 	Values  []value
 }
 
-// ended is how many of an arm's runs ended in a class.
+// ended is the number of an arm's runs that ended in one class.
 type ended struct {
 	Class string
 	Count int
 	Bad   bool
 }
 
-// A value is a metric's median over seeds, with its least and largest, and the median before training.
+// A value is a metric's median over seeds, its range, and its median before training.
 type value struct{ Column, Median, Range, Start string }
 
-// A ruleLine is one sentence of a rule and what the seeds said of it.
+// A ruleLine is one sentence of a rule and what the seeds say about it.
 type ruleLine struct {
 	Text  string
 	Marks []mark
@@ -131,31 +131,31 @@ type ruleLine struct {
 
 type mark struct{ Class, Sign, Title string }
 
-// A figure is a drawing with what is written above it.
+// A figure is a drawing with its caption.
 type figure struct {
-	Arm           int // whose it is, -1 for all
+	Arm           int // the arm that is drawn, -1 for all
 	Caption, Note string
 	SVG           template.HTML
 }
 
-// A diagnosis is a class that runs of an arm ended in, and the numbers that decided in each of them.
+// A diagnosis is a class in which runs of an arm ended, and the numbers that decided in each run.
 type diagnosis struct {
 	Arm            int
 	Letter, Name   string
 	Class, Meaning string
 	Bad            bool
-	Seeds          []word // and the numbers
+	Seeds          []word // each seed and its numbers
 }
 
-// again is how one run is made again.
+// again is the command that repeats one run.
 type again struct{ Letter, Name, Command string }
 
-// newPage arranges what read finds of the experiments.
+// newPage makes the page from the samples that read returns.
 func newPage(p lab.Plan, facts []word, experiments []lab.Experiment,
 	read func(e lab.Experiment, long bool) []lab.Sample) *page {
 	shown := p
 	if filepath.IsAbs(p.Data) {
-		shown.Data = filepath.Base(p.Data) // where it lay on one machine helps nobody on another
+		shown.Data = filepath.Base(p.Data) // the folder means nothing on another machine
 	}
 	g := &page{Style: template.CSS(reportStyle), Facts: facts, Moved: shown.Data != p.Data, Looks: verdictLooks,
 		Classes: classWords}
@@ -192,9 +192,9 @@ func newPage(p lab.Plan, facts []word, experiments []lab.Experiment,
 	return g
 }
 
-// sharePictures leaves of equal pictures only the first: many experiments have the same control.
+// sharePictures draws equal pictures once, because many experiments have the same control.
 func sharePictures(sections []*section) {
-	drawn := map[string]string{} // what is within the svg element, and its id
+	drawn := map[string]string{} // from the content of an svg element to its id
 	for _, s := range sections {
 		for i, f := range s.Pictures {
 			head, body, _ := strings.Cut(strings.TrimSuffix(string(f.SVG), "</svg>"), ">")
@@ -215,7 +215,8 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 	f := e.Judge(short, long)
 	f.Why = readable(f.Why)
 	s := &section{
-		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methodTitle(e.Method), Switch: e.Turns(),
+		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methodTitle(e.Method),
+		Switch:   e.Turns(),
 		Question: e.Question, Claim: e.Claim, Source: spans(e.Source), Reported: e.Reported, Scale: e.Scale,
 		Finding: f, Look: lookOf(f.Verdict), Lab: labCommand(p, []string{e.ID}),
 	}
@@ -227,7 +228,7 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 		s.Columns = append(s.Columns, title(m))
 	}
 	if len(short) > 0 {
-		s.Measured = fmt.Sprintf("At the end of training, median over %d seeds, least to largest.", len(short))
+		s.Measured = fmt.Sprintf("At the end of training: median over %d seeds, and smallest to largest.", len(short))
 		if len(short) == 1 {
 			s.Measured = "At the end of training, one seed."
 		}
@@ -253,7 +254,7 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 	return s
 }
 
-// armNames are the names of what was measured: the arms, or of a closed form whatever it has numbers of.
+// armNames returns the names of what was measured: the arms, or the parts of a closed form.
 func armNames(e lab.Experiment, samples []lab.Sample) []string {
 	var names []string
 	for _, a := range e.Arms {
@@ -274,7 +275,7 @@ func armNames(e lab.Experiment, samples []lab.Sample) []string {
 	return names
 }
 
-// measured is a metric of an arm at the end of a seed's run, or as a closed form gives it.
+// measured returns a metric of an arm at the end of a seed's run, or the value of a closed form.
 func measured(s lab.Sample, arm string, m lab.Metric) float64 {
 	if v, known := s.Values[m]; known && s.Traces[arm] == nil {
 		return v
@@ -331,7 +332,8 @@ func newArmRow(e lab.Experiment, i int, name string, samples []lab.Sample) armRo
 	return row
 }
 
-// Changed are the classes that most runs of the arms other than the control ended in, each once: what the switch did.
+// Changed returns the effect of the switch: for each arm but the control, the class in which most runs ended, each
+// class once.
 func (s *section) Changed() []string {
 	var all []string
 	for _, a := range s.Arms {
@@ -342,7 +344,7 @@ func (s *section) Changed() []string {
 	return all
 }
 
-// ruleLines are the rule's sentences, those that are judged in every seed with a mark for each.
+// ruleLines returns the rule's sentences. Those that are judged in every seed have a mark for each seed.
 func ruleLines(e lab.Experiment, samples []lab.Sample) []ruleLine {
 	var all []ruleLine
 	for i, text := range e.Rule() {
@@ -369,11 +371,11 @@ func newMark(e lab.Experiment, expectation int, s lab.Sample) mark {
 	}
 	switch e.Expect[expectation].Judge(e, s) {
 	case lab.Agrees:
-		return mark{"yes", "✓", fmt.Sprintf("seed %d: so", s.Seed)}
+		return mark{"yes", "✓", fmt.Sprintf("seed %d agrees", s.Seed)}
 	case lab.Opposes:
-		return mark{"no", "✗", fmt.Sprintf("seed %d: the opposite", s.Seed)}
+		return mark{"no", "✗", fmt.Sprintf("seed %d opposes", s.Seed)}
 	}
-	return mark{"open", "?", fmt.Sprintf("seed %d: neither", s.Seed)}
+	return mark{"open", "?", fmt.Sprintf("seed %d is unclear", s.Seed)}
 }
 
 // diagnoses lists what the runs of every arm ended as.
@@ -383,8 +385,7 @@ func diagnoses(e lab.Experiment, samples []lab.Sample) []diagnosis {
 		first := len(all)
 		add := func(seed int, f collapse.Finding) {
 			at := first + slices.IndexFunc(all[first:], func(d diagnosis) bool {
-				return d.Class == string(f.Class) &&
-					d.Meaning == f.Meaning
+				return d.Class == string(f.Class) && d.Meaning == f.Meaning
 			})
 			if at < first {
 				at = len(all)

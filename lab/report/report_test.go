@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/report.outline anew; look at the difference")
 
-// pageText is the page as it is written.
+// pageText returns the page's HTML.
 func pageText(t *testing.T, g *page) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -34,8 +34,8 @@ func pageText(t *testing.T, g *page) string {
 	return b.String()
 }
 
-// TestReportOutline compares what a reader who cannot see finds in the report: headings, captions, table headers and
-// what drawings say of themselves, with their nesting. That the page parses as XML shows that nothing is left open.
+// TestReportOutline compares what a blind reader finds in the report: headings, captions, table headers and the texts
+// of drawings, with their nesting. The page parses as XML, so no element is left open.
 func TestReportOutline(t *testing.T) {
 	text := pageText(t, fabricatedPage(6, 3))
 	var outline strings.Builder
@@ -95,7 +95,8 @@ func TestReportOutline(t *testing.T) {
 // TestReportNeedsNoNetwork looks for every way in which a page can load something.
 func TestReportNeedsNoNetwork(t *testing.T) {
 	text := pageText(t, fabricatedPage(12, 2))
-	for _, m := range regexp.MustCompile(`(?i)(src|href|srcset|action|poster|data|xlink:href)\s*=\s*"([^"]*)"`).FindAllStringSubmatch(text, -1) {
+	link := regexp.MustCompile(`(?i)(src|href|srcset|action|poster|data|xlink:href)\s*=\s*"([^"]*)"`)
+	for _, m := range link.FindAllStringSubmatch(text, -1) {
 		switch {
 		case strings.HasPrefix(m[2], "#") && strings.Contains(text, `id="`+m[2][1:]+`"`):
 		case strings.HasPrefix(m[2], "https://arxiv.org/abs/"):
@@ -126,7 +127,7 @@ func TestReportIsSmall(t *testing.T) {
 	t.Logf("%d bytes", len(text))
 }
 
-// TestReportOfADirectory reads runs as they lie on disk, some of which are missing.
+// TestReportOfADirectory reads runs from disk, some of which are missing.
 func TestReportOfADirectory(t *testing.T) {
 	dir := t.TempDir()
 	p := lab.Plan{Experiments: []string{"SIM-01"}, Data: "synthetic:2000", Seeds: 2, Steps: 200}
@@ -157,7 +158,7 @@ func TestReportOfADirectory(t *testing.T) {
 	}
 }
 
-// Experiments that share a run share its picture; each of the others has its own.
+// Experiments that share a run share its picture. All other pictures are drawn.
 func TestReportSharesPictures(t *testing.T) {
 	shared, err := lab.Find(claims.All, "SIM-01")
 	if err != nil {
@@ -170,17 +171,26 @@ func TestReportSharesPictures(t *testing.T) {
 		}
 		return fabricatedSamples(e, 1, well, onePoint)
 	}))
-	if drawn, used := strings.Count(text, `<g id="drawn-`), strings.Count(text, `<use href="#drawn-`); drawn != 2 || used != 2 {
+	drawn, used := strings.Count(text, `<g id="drawn-`), strings.Count(text, `<use href="#drawn-`)
+	if drawn != 2 || used != 2 {
 		t.Errorf("of twice two arms %d pictures are drawn and %d used again, want 2 and 2", drawn, used)
 	}
 }
 
-// TestReportEscapes gives the page names that would be markup, script or shell, had they been written as they are.
+// TestReportEscapes gives the page names that would be markup, script or shell commands without escaping.
 func TestReportEscapes(t *testing.T) {
 	hostile := `/data/"><script>alert(1)</script><img src=x onerror=alert(1)>'; rm -rf ~ #`
-	p := lab.Plan{Experiments: []string{"SIM-01"}, Data: hostile, Seeds: 1, Steps: 200, Set: []string{`data.labels=</style><b>`}}
-	e := lab.Experiment{ID: "X", Method: "<i>", Question: "a<b?", Claim: `"&'`, Source: `<a href="javascript:x">arXiv:2011.10566</a>`, Reported: "</title>",
-		Arms: []lab.Arm{{Name: `<svg onload="x">`, Method: "simsiam"}, {Name: "--></style>", Method: "simsiam", Set: []string{"method.x=<u>"}}}, Shows: []lab.Metric{lab.MeanCosine}}
+	p := lab.Plan{Experiments: []string{"SIM-01"}, Data: hostile, Seeds: 1, Steps: 200,
+		Set: []string{`data.labels=</style><b>`}}
+	e := lab.Experiment{
+		ID: "X", Method: "<i>", Question: "a<b?", Claim: `"&'`, Reported: "</title>",
+		Source: `<a href="javascript:x">arXiv:2011.10566</a>`,
+		Arms: []lab.Arm{
+			{Name: `<svg onload="x">`, Method: "simsiam"},
+			{Name: "--></style>", Method: "simsiam", Set: []string{"method.x=<u>"}},
+		},
+		Shows: []lab.Metric{lab.MeanCosine},
+	}
 	text := pageText(t, newPage(p, setup(p, t.TempDir(), []lab.Experiment{e}), []lab.Experiment{e},
 		func(e lab.Experiment, long bool) []lab.Sample {
 			if long {
@@ -188,7 +198,9 @@ func TestReportEscapes(t *testing.T) {
 			}
 			return fabricatedSamples(e, 1, well, onePoint)
 		}))
-	for _, not := range []string{"<script>alert", "<img", "<svg onload", "<i>", "<u>", "</style><b>", `href="javascript`, "--></style>"} {
+	for _, not := range []string{
+		"<script>alert", "<img", "<svg onload", "<i>", "<u>", "</style><b>", `href="javascript`, "--></style>",
+	} {
 		if strings.Contains(text, not) {
 			t.Errorf("the page has %s as it was given", not)
 		}
@@ -201,7 +213,7 @@ func TestReportEscapes(t *testing.T) {
 	}
 }
 
-// TestContrast computes the contrast of all text and of all lines of drawings in both colour schemes: WCAG 2.2 asks for
+// TestContrast computes the contrast of all text and of all lines of drawings in both colour schemes. WCAG 2.2 requires
 // 4.5 and 3.
 func TestContrast(t *testing.T) {
 	light, dark, _ := strings.Cut(reportStyle, "prefers-color-scheme: dark")
@@ -213,11 +225,12 @@ func TestContrast(t *testing.T) {
 	for scheme, c := range schemes {
 		check := func(front, back string, least float64) {
 			if got := contrast(c[front], c[back]); !(got >= least) {
-				t.Errorf("%s: %s on %s has a contrast of %.2f, and %.1f is asked for", scheme, front, back, got, least)
+				t.Errorf("%s: %s on %s has a contrast of %.2f, and %.1f is required", scheme, front, back, got, least)
 			}
 		}
-		for _, text := range []string{"ink", "dim", "link", "differs", "yes", "no", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
-			"a7"} {
+		for _, text := range []string{
+			"ink", "dim", "link", "differs", "yes", "no", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
+		} {
 			check(text, "bg", 4.5)
 		}
 		check("ink", "soft", 4.5)
@@ -235,7 +248,7 @@ func colours(css string) map[string]string {
 	return all
 }
 
-// contrast is the ratio of relative luminances as WCAG 2.2 defines it, NaN of what is no colour.
+// contrast returns the ratio of relative luminances as WCAG 2.2 defines it, NaN if a text is no colour.
 func contrast(a, b string) float64 {
 	x, y := luminance(a), luminance(b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)

@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// setup is what the runs had in common, from the config of the first that is there.
+// setup returns what the runs have in common, from the configuration of the first run that exists.
 func setup(p lab.Plan, dir string, experiments []lab.Experiment) []word {
 	data := filepath.Base(p.Data)
 	network := ""
@@ -51,12 +51,13 @@ func setup(p lab.Plan, dir string, experiments []lab.Experiment) []word {
 	}
 	runs := len(p.Jobs(experiments))
 	facts = append(facts,
-		word{"Training", fmt.Sprintf("%d steps a run; arms of another batch size see as many images", p.Steps)},
-		word{"Seeds", fmt.Sprintf("1 to %d; with the same seed all arms have the same initial weights, order of the data "+
-			"and views", p.Seeds)},
+		word{"Training", fmt.Sprintf("%d steps a run; arms of another batch size see the same number of images",
+			p.Steps)},
+		word{"Seeds", fmt.Sprintf("1 to %d; with the same seed, all arms have the same initial weights, order of the "+
+			"data and views", p.Seeds)},
 		word{"Runs", strconv.Itoa(runs)})
 	if len(p.Set) > 0 {
-		facts = append(facts, word{"Set for all", strings.Join(p.Set, " ")})
+		facts = append(facts, word{"Settings of all arms", strings.Join(p.Set, " ")})
 	}
 	return facts
 }

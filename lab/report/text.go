@@ -10,14 +10,14 @@ import (
 
 var metrics = regexp.MustCompile(`\b(embedding|backbone|assignments|terms|steps|pretext|clustering)\.[a-z_]+`)
 
-// readable writes out the metrics that a text names: those of a rule are as metrics.jsonl has them.
+// readable replaces the names of metrics.jsonl in a text, such as a rule, with words.
 func readable(text string) string {
 	return metrics.ReplaceAllStringFunc(text, func(name string) string { return title(lab.Metric(name)) })
 }
 
 var arxiv = regexp.MustCompile(`arXiv:(\d{4}\.\d{4,5})`)
 
-// spans are the text with links to the papers on arXiv that it names.
+// spans splits a text, and links the papers on arXiv that it names.
 func spans(text string) []span {
 	var all []span
 	at := 0
