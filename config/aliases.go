@@ -11,26 +11,27 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// history is how the keys of the file have changed. A key that is added or renamed raises the format.
+// history records how the keys of the file have changed. Every added or renamed key raises the format.
 type history struct {
 	format  int
 	added   []addition
 	aliases []alias
 }
 
-// addition is a key that older formats lack. A run of such a format did what the value says, whatever new runs do.
+// addition is a key that older formats lack. A run of an older format did what value says, whatever new runs do.
 type addition struct {
 	path   string // within augment without the number of the view
-	format int    // the first that has it
-	value  string // of older runs
+	format int    // the first format with the key
+	value  string // the value of older runs
 }
 
-// alias is the old name of a key, or of a section with all its keys. It goes on working in files, in --set and in the
-// configs of runs, except in a config that has a key of that name: another method's hyperparameter.
+// alias is the old name of a key, or of a section with all its keys. The old name still works in files, in --set and in
+// the configs of runs. It does not work in a config that has a key of that name, such as another method's
+// hyperparameter.
 type alias struct {
-	old, new string            // paths; the same where only values have new names
-	values   map[string]string // from old to new ones, where these differ; "TEXT *" stands for TEXT and whatever follows it
-	methods  []string          // that had the key; empty: a key of all
+	old, new string            // paths; the same if only values were renamed
+	values   map[string]string // renamed values, from old to new; "TEXT *" matches TEXT and whatever follows it
+	methods  []string          // the methods that had the key; empty: all
 }
 
 // keys is the history of the keys.
@@ -58,7 +59,8 @@ var keys = history{
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{
-			"libturbojpeg *": "turbojpeg", "libjpeg-turbo *": "turbojpeg", "Go image/jpeg *": "go", "image/jpeg *": "go"}},
+			"libturbojpeg *": "turbojpeg", "libjpeg-turbo *": "turbojpeg",
+			"Go image/jpeg *": "go", "image/jpeg *": "go"}},
 		{old: "method.shared_weights", new: "variant.untied", values: opposite,
 			methods: []string{"simclr", "vicreg", "barlowtwins"}},
 		{old: "method.stop_gradient", new: "variant.asymmetric.stop_gradient", methods: []string{"barlowtwins"}},
@@ -72,26 +74,27 @@ var keys = history{
 	},
 }
 
-// opposite are the values of a switch that has become its contrary.
+// opposite maps the values of a switch whose new name has the opposite meaning.
 var opposite = map[string]string{"true": "false", "false": "true"}
 
-// of says whether the config of a method had the alias.
+// of reports whether the config of a method had the old name.
 func (a alias) of(method string) bool {
 	return len(a.methods) == 0 || slices.Contains(a.methods, method)
 }
 
-// value is the new name of an old value.
+// value returns the new name of an old value.
 func (a alias) value(old string) string {
 	for from, to := range a.values {
-		if start, anything := strings.CutSuffix(from, " *"); old == from || anything && (old == start || strings.HasPrefix(old, start+" ")) {
+		start, anything := strings.CutSuffix(from, " *")
+		if old == from || anything && (old == start || strings.HasPrefix(old, start+" ")) {
 			return to
 		}
 	}
 	return old
 }
 
-// Original is a setting of a method as the oldest format had it: what a name or a hash that was made from settings must go
-// on using.
+// Original returns a setting of a method as the oldest format had it. A name or a hash made from settings must use this
+// form, so that it stays the same.
 func Original(method, path, value string) (oldPath, oldValue string) {
 	for _, a := range slices.Backward(keys.aliases) {
 		rest, ok := strings.CutPrefix(path, a.new)
@@ -109,7 +112,7 @@ func Original(method, path, value string) (oldPath, oldValue string) {
 	return path, value
 }
 
-// older is what runs of a format had at a path that the format lacks; ok is false when it does not lack it.
+// older returns the value that runs of a format had at a path that the format lacks. ok is false if it has the path.
 func older(path string, format int) (value string, ok bool) {
 	if rest, found := strings.CutPrefix(path, "augment."); found {
 		_, op, _ := strings.Cut(rest, ".")
@@ -124,8 +127,8 @@ func older(path string, format int) (value string, ok bool) {
 	return "", false
 }
 
-// renamed gives the old keys and values beneath the mapping at the top of a config their new names. It says whether
-// there were any. root is the config that top is to be read into.
+// renamed replaces old names of keys and values beneath top, the mapping at the top of a config. found reports whether
+// there were any. root is the config into which top will be read.
 func renamed(root *node, top *yaml.Node) (found bool, err error) {
 	method := methodNamed(root, top)
 	for _, a := range keys.aliases {
@@ -149,7 +152,8 @@ func renamed(root *node, top *yaml.Node) (found bool, err error) {
 			continue
 		}
 		if there, _ := lookup(top, strings.Split(a.new, ".")); there != nil {
-			return found, fmt.Errorf("line %d: key %s is the old name of %s, which is given, too: leave one out", key.Line, a.old, a.new)
+			return found, fmt.Errorf("line %d: key %s is the old name of %s, which is given, too: leave one out",
+				key.Line, a.old, a.new)
 		}
 		section.Content = slices.Delete(section.Content, at, at+2)
 		put(top, strings.Split(a.new, "."), key, value)
@@ -158,7 +162,7 @@ func renamed(root *node, top *yaml.Node) (found bool, err error) {
 	return found, nil
 }
 
-// methodNamed is the method that a config is of, or that the mapping at its top names.
+// methodNamed returns the method of the config root, or else the method that top names.
 func methodNamed(root *node, top *yaml.Node) string {
 	if named, err := root.find(root, "method.name"); err == nil && named[0].value.String() != "" {
 		return named[0].value.String()
@@ -169,7 +173,8 @@ func methodNamed(root *node, top *yaml.Node) string {
 	return ""
 }
 
-// lookup is the mapping beneath top that holds the last key of path, and where in its Content; nil when there is none.
+// lookup returns the mapping beneath top that holds the last key of path, and the key's index in Content; nil if there
+// is none.
 func lookup(top *yaml.Node, path []string) (section *yaml.Node, at int) {
 	if top.Kind != yaml.MappingNode {
 		return nil, 0
@@ -186,7 +191,8 @@ func lookup(top *yaml.Node, path []string) (section *yaml.Node, at int) {
 	return nil, 0
 }
 
-// put sets path beneath top to value, making the sections that are missing. Errors name the line of the old key.
+// put sets path beneath top to value and adds missing sections. The new keys get the line of old, which errors then
+// name.
 func put(top *yaml.Node, path []string, old, value *yaml.Node) {
 	key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: path[0], Line: old.Line, Column: old.Column}
 	if len(path) == 1 {
@@ -204,7 +210,7 @@ func put(top *yaml.Node, path []string, old, value *yaml.Node) {
 	put(section, path[1:], old, value)
 }
 
-// holds says whether n has a key at path.
+// holds reports whether n has a key at path.
 func (n *node) holds(path string) bool {
 	key, rest, more := strings.Cut(path, ".")
 	for _, k := range n.kids {
@@ -215,7 +221,8 @@ func (n *node) holds(path string) bool {
 	return false
 }
 
-// nested is value at path as the mapping at the top of a config; nil for a path within augment, whose keys are no aliases.
+// nested returns a mapping, as at the top of a config, that holds value at path. It returns nil for a path within
+// augment, which has no aliases.
 func nested(path string, value *yaml.Node) *yaml.Node {
 	if path == "augment" || strings.HasPrefix(path, "augment.") {
 		return nil
@@ -225,7 +232,7 @@ func nested(path string, value *yaml.Node) *yaml.Node {
 	return top
 }
 
-// formatOf is the format that the mapping at the top of a config says, the current one when it says none.
+// formatOf returns the format given in the mapping at the top of a config, or the current format if none is given.
 func formatOf(top *yaml.Node) int {
 	if section, at := lookup(top, []string{formatKey}); section != nil {
 		if f, err := strconv.Atoi(section.Content[at+1].Value); err == nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// later makes the history of the keys, until the test ends, that of a later parallax.
+// later replaces the history of the keys by that of a later parallax until the test ends.
 func later(t *testing.T, h history) {
 	t.Helper()
 	before := keys
@@ -17,7 +17,7 @@ func later(t *testing.T, h history) {
 	keys = h
 }
 
-// A config of format 1 lacks what format 2 has added, which then is what older runs did.
+// A config of format 1 lacks keys that format 2 added. They get the values of older runs.
 func TestLoadFillsInWhatItsFormatLacks(t *testing.T) {
 	whole := encoded(t, example(t))
 	whole = strings.Replace(whole, "format: 2", "format: 1", 1)
@@ -31,7 +31,8 @@ func TestLoadFillsInWhatItsFormatLacks(t *testing.T) {
 	if back.Train.LogEvery != 50 || back.Sources["train.log_every"] != "format 1" {
 		t.Errorf("train.log_every is %d, from %q", back.Train.LogEvery, back.Sources["train.log_every"])
 	}
-	if got := encoded(t, back); !strings.Contains(got, "hue: 0.25") || !strings.HasPrefix(strings.SplitN(got, "\n", 3)[1], "format: 2") {
+	if got := encoded(t, back); !strings.Contains(got, "hue: 0.25") ||
+		!strings.HasPrefix(strings.SplitN(got, "\n", 3)[1], "format: 2") {
 		t.Errorf("written again it is\n%s", got)
 	}
 	if m := back.Method.Fields.(*contrast); m.QueueSize != 4096 {
@@ -49,7 +50,8 @@ func TestAliases(t *testing.T) {
 	whole := encoded(t, example(t))
 	later(t, history{format: 2, aliases: []alias{
 		{old: "method.keep_grad", new: "method.stop_grad", values: opposite},
-		{old: "method.end", new: "method.ema.end"}, {old: "optim.rate", new: "optim.base_rate"}, {old: "method.gone", new: "method.away"},
+		{old: "method.end", new: "method.ema.end"}, {old: "optim.rate", new: "optim.base_rate"},
+		{old: "method.gone", new: "method.away"},
 		{old: "optim.speed", new: "optim.base_rate"},
 	}})
 	// In the config of a run.
@@ -64,18 +66,21 @@ func TestAliases(t *testing.T) {
 	if got := encoded(t, back); strings.Contains(got, "keep_grad") || !strings.Contains(got, "stop_grad: false") {
 		t.Errorf("written again it is\n%s", got)
 	}
-	// In what a config says without its method: all but the names of hyperparameters.
+	// In the values of a config whose method is not known: all but the names of hyperparameters.
 	values, err := Values([]byte("optim: {speed: 0.5}\nmethod: {name: contrast, keep_grad: true}\n"), "my.yaml")
 	must(t, err)
-	if want := []Value{{"optim.base_rate", "0.5"}, {"method.name", "contrast"}, {"method.keep_grad", "true"}}; !slices.Equal(values, want) {
+	want := []Value{{"optim.base_rate", "0.5"}, {"method.name", "contrast"}, {"method.keep_grad", "true"}}
+	if !slices.Equal(values, want) {
 		t.Errorf("values %v, want %v", values, want)
 	}
 	_, err = Values([]byte("optim: {speed: 0.5, base_rate: 1}"), "my.yaml")
-	wantError(t, err, "my.yaml: line 1: key optim.speed is the old name of optim.base_rate, which is given, too: leave one out")
+	wantError(t, err, "my.yaml: line 1: key optim.speed is the old name of optim.base_rate, which is given, too: "+
+		"leave one out")
 	// In a file.
 	l := example(t)
 	must(t, l.Merge([]byte("method:\n  keep_grad: true\n  end: 0.25\n"), "my.yaml"))
-	if m := l.Method.Fields.(*contrast); m.StopGrad || m.EMA.End != 0.25 || l.Sources["method.stop_grad"] != "config my.yaml:2" {
+	if m := l.Method.Fields.(*contrast); m.StopGrad || m.EMA.End != 0.25 ||
+		l.Sources["method.stop_grad"] != "config my.yaml:2" {
 		t.Errorf("merged %+v, %v", m, l.Sources)
 	}
 	wantError(t, l.Merge([]byte("method: {keep_grad: true, stop_grad: true}"), "my.yaml"),
@@ -84,15 +89,18 @@ func TestAliases(t *testing.T) {
 	// By path, of the key and of its section.
 	must(t, l.Set("method.keep_grad", "false", "--set"))
 	must(t, l.Set("method", "{end: 0.75, temperature: 3}", "--set"))
-	if m := l.Method.Fields.(*contrast); !m.StopGrad || m.EMA.End != 0.75 || m.Temperature != 3 || l.Sources["method.ema.end"] != "--set" {
+	if m := l.Method.Fields.(*contrast); !m.StopGrad || m.EMA.End != 0.75 || m.Temperature != 3 ||
+		l.Sources["method.ema.end"] != "--set" {
 		t.Errorf("set %+v, %v", m, l.Sources)
 	}
-	if err := l.Set("method.gone", "1", "--set"); err == nil || !strings.Contains(err.Error(), "unknown key method.gone") {
-		t.Errorf("an alias of a key that this method has not: error %v", err)
+	err = l.Set("method.gone", "1", "--set")
+	if err == nil || !strings.Contains(err.Error(), "unknown key method.gone") {
+		t.Errorf("an alias of a key that this method lacks: error %v", err)
 	}
-	// A name that was made from settings stays as it was.
+	// A name made from settings stays the same.
 	for _, c := range [][4]string{
-		{"method.stop_grad", "true", "method.keep_grad", "false"}, {"method.ema.end", "0.5", "method.end", "0.5"}, {"seed", "1", "seed", "1"},
+		{"method.stop_grad", "true", "method.keep_grad", "false"}, {"method.ema.end", "0.5", "method.end", "0.5"},
+		{"seed", "1", "seed", "1"},
 	} {
 		if path, value := Original("contrast", c[0], c[1]); path != c[2] || value != c[3] {
 			t.Errorf("%s=%s was %s=%s, want %s=%s", c[0], c[1], path, value, c[2], c[3])
@@ -100,13 +108,13 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// twins has a hyperparameter of a name that another method's had once.
+// twins has a hyperparameter whose name another method's hyperparameter once had.
 type twins struct {
 	Projector    []int
 	StopGradient bool
 }
 
-// What a run of format 1 had as hyperparameters of a method is a variant; a method that has such a hyperparameter keeps it.
+// Variants were hyperparameters of methods in format 1. A method that still has such a hyperparameter keeps it.
 func TestVariantsWereHyperparameters(t *testing.T) {
 	read := func(name string, fields any, text string) (*Layered, error) {
 		c := Default()
@@ -116,12 +124,14 @@ func TestVariantsWereHyperparameters(t *testing.T) {
 		return l, l.Merge([]byte(text), "f.yaml")
 	}
 	type projector struct{ Projector []int }
-	const old = "format: 1\nmethod:\n  shared_weights: False\n  stop_gradient: true\n  predictor_mode: fixed\n  predictor: {widths: [3, 4], norm: group}\n"
+	const old = "format: 1\nmethod:\n  shared_weights: False\n  stop_gradient: true\n  predictor_mode: fixed\n  " +
+		"predictor: {widths: [3, 4], norm: group}\n"
 	l, err := read("barlowtwins", new(projector), old)
 	must(t, err)
 	want := Default().Variant
 	want.Untied, want.Asymmetric = true, Asymmetric{
-		StopGradient: true, PredictorMode: "fixed", Predictor: Head{Widths: []int{3, 4}, BatchNorm: true, Norm: "group"},
+		StopGradient: true, PredictorMode: "fixed",
+		Predictor: Head{Widths: []int{3, 4}, BatchNorm: true, Norm: "group"},
 	}
 	if !reflect.DeepEqual(l.Variant, want) || l.Sources["variant.untied"] != "config f.yaml:3" {
 		t.Errorf("read %+v with the sources %v", l.Variant, l.Sources["variant.untied"])
@@ -166,9 +176,11 @@ func TestVariantsWereHyperparameters(t *testing.T) {
 
 func TestDecodersHaveShortNames(t *testing.T) {
 	for old, want := range map[string]string{
-		"libturbojpeg 2.1.5": "turbojpeg", "libturbojpeg": "turbojpeg", "libjpeg-turbo 2.1.5": "turbojpeg", "turbojpeg": "turbojpeg",
-		"Go image/jpeg (differs from PIL by up to 45 levels, 4.7 times slower; apt-get install libturbojpeg0)": "go", "image/jpeg": "go",
-		"go": "go", "libturbojpegs": "libturbojpegs", "": "",
+		"libturbojpeg 2.1.5": "turbojpeg", "libturbojpeg": "turbojpeg", "libjpeg-turbo 2.1.5": "turbojpeg",
+		"turbojpeg": "turbojpeg",
+		"Go image/jpeg (differs from PIL by up to 45 levels, 4.7 times slower; apt-get install libturbojpeg0)": "go",
+		"image/jpeg": "go",
+		"go":         "go", "libturbojpegs": "libturbojpegs", "": "",
 	} {
 		l := example(t)
 		l.Data.Decoder = old

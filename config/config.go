@@ -4,11 +4,11 @@ package config
 
 import "github.com/parallax-ssl/parallax/augment"
 
-// Config says everything a run depends on. In the file, each exported field is a key in snake_case (see [Key]).
+// Config holds everything on which a run depends. In the file, each exported field is a key in snake_case (see [Key]).
 // A Config is filled in layers, each over the one before: defaults, the method's paper, a preset, a config file, flags,
-// what the machine and the data say. [Layered] keeps which layer each value came from.
+// facts of the machine and the data. [Layered] keeps the layer of each value.
 type Config struct {
-	Seed     uint64 // all randomness is a function of it, the step or epoch, and the image
+	Seed     uint64 // all randomness is a function of the seed, the step or epoch, and the image
 	Method   MethodConfig
 	Variant  Variant
 	Data     Data
@@ -20,25 +20,25 @@ type Config struct {
 	Engine   Engine
 }
 
-// MethodConfig is the method's name and its hyperparameters: in the file one mapping, with the name first.
+// MethodConfig is the method's name and its hyperparameters. In the file they are one mapping, with the name first.
 type MethodConfig struct {
 	Name   string
-	Fields any // pointer to the struct whose exported fields are the hyperparameters; nil: it has none
+	Fields any // pointer to a struct whose exported fields are the hyperparameters; nil: the method has none
 }
 
 // Data says which images are read, and how.
 type Data struct {
 	Path        string     // as the user gave it, PATH or PATH:sub/folder; not made absolute
 	Labels      string     // "none", "folders" or a CSV file
-	Split       string     // the split pretraining reads, "" when the data has none
-	Size        int        // pixels, width and height of a full-size view
-	Mean, Std   [3]float64 // of R, G, B in 0 to 1, what a view is normalised by
-	Images      int        // how many there are
-	Fingerprint string     // of the data set's content and order: a resume refuses another one
-	Decoder     string     // of JPEG: "turbojpeg" or "go"; they differ by some grey levels
+	Split       string     // the split that pretraining reads, "" if the data has none
+	Size        int        // width and height of a full-size view, in pixels
+	Mean, Std   [3]float64 // of R, G and B in 0 to 1; views are normalised with them
+	Images      int        // number of images
+	Fingerprint string     // of the data set's content and order; a resume refuses other data
+	Decoder     string     // of JPEG: "turbojpeg" or "go", which differ by a few grey levels
 }
 
-// Normalize is what a view is normalised by.
+// Normalize returns the mean and the deviation with which views are normalised.
 func (d *Data) Normalize() augment.Normalize {
 	var n augment.Normalize
 	for i := range 3 {
@@ -49,15 +49,21 @@ func (d *Data) Normalize() augment.Normalize {
 
 // Backbone is the network that is trained and exported.
 type Backbone struct {
-	Name     string // "resnet18", ...
-	Width    int    // channels of the first stage, of a ViT those of an attention head: 64 in the papers
-	Stem     string // "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), "strided" (3x3, stride 2), of a ViT "patchN" (N pixels a side); "": by network and size
-	Norm     string // "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, started as batch norm would); "": the network's own
-	ZeroInit bool   // the last norm of every block of a ResNet starts with weight 0, so that the block starts as the identity; of no effect on other networks
-	Init     string // file whose weights it starts from, "" for random ones
+	Name  string // "resnet18", ...
+	Width int    // channels of the first stage, or of an attention head of a ViT: 64 in the papers
+	// "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1) or "strided" (3x3, stride 2); for a ViT "patchN",
+	// with patches of N x N pixels; "": by network and size
+	Stem string
+	// "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, with an initialisation from the
+	// statistics of the first batch); "": the network's own
+	Norm string
+	// The last norm of every block of a ResNet starts with weight 0, so that the block starts as the identity. Other
+	// networks ignore it.
+	ZeroInit bool
+	Init     string // file with the starting weights, "" for random ones
 }
 
-// Optim is the optimiser and the learning-rate schedule: linear warm-up, then a half cosine, per step.
+// Optim is the optimiser and its learning-rate schedule per step: a linear warm-up, then a half cosine.
 type Optim struct {
 	Name               string  // "sgd", "adam", "adamw" or "lars"
 	BaseRate           float64 // learning rate at batch 256
@@ -65,52 +71,55 @@ type Optim struct {
 	Momentum           float64 // sgd and lars, 0 to below 1
 	Nesterov           bool    // sgd
 	WeightDecay        float64
-	FinalWeightDecay   float64 // weight decay at the last step, reached along half a cosine; unless it is given, weight_decay: constant
-	ExcludeBiasAndNorm bool    // leave tensors of one dimension out of weight decay and LARS's trust scaling
+	FinalWeightDecay   float64 // at the last step, reached along a half cosine; if not given, the decay is constant
+	ExcludeBiasAndNorm bool    // exclude one-dimensional tensors from weight decay and from LARS's trust scaling
 	Beta1, Beta2, Eps  float64 // adam and adamw
 	Eta                float64 // lars: the trust coefficient
 	ClipRate           bool    // lars: never scale a rate up
 	ClipGrad           float64 // largest global l2 norm of the gradient, 0 for no clipping
 	WarmupSteps        int     // steps from warmup_start up to rate
-	WarmupStart        float64 // rate at step 0 when there is a warm-up
+	WarmupStart        float64 // rate at step 0 if there is a warm-up
 	FinalRate          float64 // rate at the last step
 }
 
-// Train is the loop: how long, how large, on what, and what it does every so many optimiser steps.
+// Train configures the training loop: its length and batch, its device, and how often it evaluates, saves and logs.
 type Train struct {
 	Batch      int // images per forward pass
 	Accumulate int // forward passes per optimiser step
-	Epochs     int // the length in passes over the data, when max_steps is 0
-	MaxSteps   int // the length in optimiser steps, 0 to go by epochs
+	Epochs     int // length in passes over the data, if max_steps is 0
+	MaxSteps   int // length in optimiser steps, 0 to use epochs
 	Precision  string
 	Device     string // "cpu", "cuda", "cuda:1"
-	Threads    int    // of libtorch: sums depend on it, so a resume refuses another number
-	Workers    int    // of the loader: no pixel depends on it
+	Threads    int    // of libtorch; sums depend on the number, so a resume refuses another one
+	Workers    int    // of the loader; no pixel depends on the number
 	EvalEvery  int    // steps between evaluations, 0 for one per epoch
-	EvalEarly  bool   // evaluate after 1, 2, 5, 10, 20, 50, 100, ... steps, too: an embedding can collapse within ten
+	EvalEarly  bool   // also evaluate after 1, 2, 5, 10, 20, 50, 100, ... steps: an embedding can collapse within ten
 	SaveEvery  int    // steps between checkpoints, 0 for one per epoch
 	LogEvery   int    // steps between lines of metrics
-	Keep       int    // last checkpoints kept, beside the best
-	OnCollapse string // what the guard does when the run has collapsed: "warn", "stop", "rewind" (back to the last good checkpoint, at half the rate), or "off": nobody looks
+	Keep       int    // last checkpoints to keep, beside the best
+	// What the guard does when the run has collapsed: "warn", "stop" or "rewind" (go back to the last good checkpoint
+	// and halve the rate). With "off" there is no guard.
+	OnCollapse string
 }
 
-// Probe says what the encoder is evaluated on during the run.
+// Probe says on what the encoder is evaluated during the run, and how.
 type Probe struct {
-	Paths       []string // folders or archives; empty: the data itself
+	Paths       []string // folders or archives; empty: the training data
 	Limit       int      // largest number of images of one probe, 0 for all
 	K           int      // neighbours of the kNN vote
-	Temperature float64  // of the kNN vote's weights exp(cosine / temperature)
+	Temperature float64  // of the weights exp(cosine / temperature) of the kNN vote
 	Linear      bool     // train a linear probe on detached features
-	Detail      bool     // write spectra and a picture of the embedding with every evaluation, too: kilobytes each
+	Detail      bool     // add spectra and points for a plot of the embedding to every evaluation: kilobytes each
 }
 
-// Engine is what computes. The same seed gives the same bits only on the same engine, so a resume refuses another one.
+// Engine is the library that computes. Equal seeds give equal bits only on the same engine, so a resume refuses another
+// one.
 type Engine struct {
 	Version string // of libtorch
-	CPU     string // the capability libtorch's kernels were dispatched to, "AVX2", "AVX512", ...
+	CPU     string // the instruction set of libtorch's kernels: "AVX2", "AVX512", ...
 }
 
-// What the guard may do when a run has collapsed.
+// The actions of the guard when a run has collapsed. With Off there is no guard.
 const (
 	Warn   = "warn"
 	Stop   = "stop"
@@ -118,14 +127,14 @@ const (
 	Off    = "off"
 )
 
-// The precisions a run may have: "bf16" is autocast with float32 weights and losses.
+// The precisions of a run. "bf16" is autocast with float32 weights and losses.
 const (
 	BF16    = "bf16"
 	Float32 = "float32"
 )
 
-// Default is the config before any method, preset, file or flag: what holds where nobody says otherwise. What has no
-// default (the method, the data) is empty, what is detected is zero. The optimiser's constants are PyTorch's.
+// Default returns the config before any method, preset, file or flag. Values without a default, such as the method and
+// the data, are empty. Detected values are zero. The optimiser's constants are PyTorch's.
 func Default() Config {
 	return Config{
 		Seed: 1,
@@ -136,9 +145,10 @@ func Default() Config {
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},
-		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", LogEvery: 10, Keep: 2, OnCollapse: Warn},
-		// T 0.07 is Wu et al.'s (2018, arXiv:1805.01978). They let 200 neighbours vote over all of ImageNet; a probe has far
-		// fewer images of a class.
+		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu",
+			LogEvery: 10, Keep: 2, OnCollapse: Warn},
+		// Temperature 0.07 is from Wu et al. (2018, arXiv:1805.01978). They take 200 neighbours in all of ImageNet; a
+		// probe has far fewer images of each class.
 		Probe: Probe{Limit: 10000, K: 20, Temperature: 0.07, Linear: true},
 	}
 }

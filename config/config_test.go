@@ -19,8 +19,11 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestKey(t *testing.T) {
-	for field, want := range map[string]string{"FinalRate": "final_rate", "KNN": "knn", "EMA": "ema", "PILBlur": "pil_blur", "UseKNN": "use_knn",
-		"Beta1": "beta1", "K": "k", "KNNTemperature": "knn_temperature", "ExcludeBiasAndNorm": "exclude_bias_and_norm", "CPU": "cpu"} {
+	for field, want := range map[string]string{
+		"FinalRate": "final_rate", "KNN": "knn", "EMA": "ema", "PILBlur": "pil_blur", "UseKNN": "use_knn",
+		"Beta1": "beta1", "K": "k", "KNNTemperature": "knn_temperature", "CPU": "cpu",
+		"ExcludeBiasAndNorm": "exclude_bias_and_norm",
+	} {
 		if got := Key(field); got != want {
 			t.Errorf("Key(%s) is %s, want %s", field, got, want)
 		}
@@ -58,7 +61,7 @@ func TestLoadReadsBackWhatEncodeWrote(t *testing.T) {
 	}
 }
 
-// TestRoundTrip fills a config with random values and sources of every kind and wants all of it back, bit for bit.
+// TestRoundTrip fills a config with random values and sources of every kind, and reads all of them back bit for bit.
 func TestRoundTrip(t *testing.T) {
 	seed := uint64(os.Getpid())
 	t.Logf("seed %d", seed)
@@ -159,8 +162,10 @@ func randomText(r *rand.Rand) string {
 func TestSet(t *testing.T) {
 	l := example(t)
 	for _, s := range [][2]string{
-		{"method.temperature", "0.2"}, {"method.projector", "[64]"}, {"method.ema.start", "0.5"}, {"optim", "{name: lars, eta: 0.02}"},
-		{"augment.color_jitter.p", "0"}, {"augment.1.color_jitter.hue", "0.3"}, {"data.path", "a: b: c"}, {"data.mean", "[0, 0.5, 1]"},
+		{"method.temperature", "0.2"}, {"method.projector", "[64]"}, {"method.ema.start", "0.5"},
+		{"optim", "{name: lars, eta: 0.02}"},
+		{"augment.color_jitter.p", "0"}, {"augment.1.color_jitter.hue", "0.3"}, {"data.path", "a: b: c"},
+		{"data.mean", "[0, 0.5, 1]"},
 		{"probe.paths", "[x, y z]"}, {"seed", "18446744073709551615"}, {"data.split", "007"},
 	} {
 		must(t, l.Set(s[0], s[1], "--set"))
@@ -168,16 +173,23 @@ func TestSet(t *testing.T) {
 	m := l.Method.Fields.(*contrast)
 	jitter := func(view int) augment.ColorJitter { return l.Augment[view][1].(augment.ColorJitter) }
 	for what, ok := range map[string]bool{
-		"temperature": m.Temperature == 0.2, "projector": reflect.DeepEqual(m.Projector, []int{64}), "nested": m.EMA.Start == 0.5,
-		"section": l.Optim.Name == "lars" && l.Optim.Eta == 0.02, "all views": jitter(0).P == 0 && jitter(1).P == 0,
-		"one view": jitter(0).Hue == 0.1 && jitter(1).Hue == 0.3, "text as it stands": l.Data.Path == "a: b: c" && l.Data.Split == "007",
-		"array": l.Data.Mean == [3]float64{0, 0.5, 1}, "list": reflect.DeepEqual(l.Probe.Paths, []string{"x", "y z"}), "seed": l.Seed == math.MaxUint64,
+		"temperature":       m.Temperature == 0.2,
+		"projector":         reflect.DeepEqual(m.Projector, []int{64}),
+		"nested":            m.EMA.Start == 0.5,
+		"section":           l.Optim.Name == "lars" && l.Optim.Eta == 0.02,
+		"all views":         jitter(0).P == 0 && jitter(1).P == 0,
+		"one view":          jitter(0).Hue == 0.1 && jitter(1).Hue == 0.3,
+		"text as it stands": l.Data.Path == "a: b: c" && l.Data.Split == "007",
+		"array":             l.Data.Mean == [3]float64{0, 0.5, 1},
+		"list":              reflect.DeepEqual(l.Probe.Paths, []string{"x", "y z"}),
+		"seed":              l.Seed == math.MaxUint64,
 	} {
 		if !ok {
 			t.Errorf("%s: not set", what)
 		}
 	}
-	if s := l.Sources; s["augment.0.color_jitter.p"] != "--set" || s["augment.0.color_jitter.hue"] != "paper" || s["augment.1.color_jitter.hue"] != "--set" || s["optim.eta"] != "--set" {
+	if s := l.Sources; s["augment.0.color_jitter.p"] != "--set" || s["augment.0.color_jitter.hue"] != "paper" ||
+		s["augment.1.color_jitter.hue"] != "--set" || s["optim.eta"] != "--set" {
 		t.Errorf("sources %v", s)
 	}
 }
@@ -190,7 +202,8 @@ func TestSetChangesOneViewOfASharedRecipe(t *testing.T) {
 	must(t, err)
 	must(t, l.Set("augment.1.solarize#2.p", "0.7", "--set"))
 	got := []augment.Op{l.Augment[0][0], l.Augment[0][1], l.Augment[1][0], l.Augment[1][1], shared[1]}
-	want := []augment.Op{shared[0], augment.Solarize{P: 0.2, Threshold: 64}, shared[0], augment.Solarize{P: 0.7, Threshold: 64}, augment.Solarize{P: 0.2, Threshold: 64}}
+	want := []augment.Op{shared[0], augment.Solarize{P: 0.2, Threshold: 64}, shared[0],
+		augment.Solarize{P: 0.7, Threshold: 64}, augment.Solarize{P: 0.2, Threshold: 64}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("recipes %v, want %v", got, want)
 	}
@@ -198,10 +211,14 @@ func TestSetChangesOneViewOfASharedRecipe(t *testing.T) {
 
 func TestSetErrors(t *testing.T) {
 	for _, c := range []struct{ path, value, want string }{
-		{"optim.base_rat", "1", "--set: unknown key optim.base_rat: did you mean optim.base_rate? optim holds: name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate"},
-		{"optimm.rate", "1", "--set: unknown key optimm: did you mean optim? the config holds: seed, method, variant, data, backbone, augment, optim, train, probe, engine"},
+		{"optim.base_rat", "1", "--set: unknown key optim.base_rat: did you mean optim.base_rate? optim holds: name, " +
+			"base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, " +
+			"beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate"},
+		{"optimm.rate", "1", "--set: unknown key optimm: did you mean optim? the config holds: seed, method, " +
+			"variant, data, backbone, augment, optim, train, probe, engine"},
 		{"stop_grad", "1", "--set: unknown key stop_grad: did you mean method.stop_grad?"},
-		{"method.ema.strt", "1", "--set: unknown key method.ema.strt: did you mean method.ema.start? method.ema holds: start, end"},
+		{"method.ema.strt", "1", "--set: unknown key method.ema.strt: did you mean method.ema.start? method.ema " +
+			"holds: start, end"},
 		{"seed.x", "1", "--set: unknown key seed.x: seed is a single value"},
 		{"train.batch", "many", `--set: train.batch is "many", want a whole number`},
 		{"train.batch", "2.5", `--set: train.batch is "2.5", want a whole number`},
@@ -215,11 +232,16 @@ func TestSetErrors(t *testing.T) {
 		{"probe.paths", "x", `--set: probe.paths is "x", want a list in brackets`},
 		{"optim", "fast", `--set: optim is "fast", want a mapping with some of the keys name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate`},
 		{"method.name", "byol", `--set: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`},
-		{"augment.0.solarize.p", "0", "--set: no op solarize in augment.0, which has: random_resized_crop, color_jitter, grayscale, horizontal_flip: to add one, list the recipes in a config file"},
-		{"augment.equalize.p", "0", "--set: no op equalize in augment, which has: random_resized_crop, color_jitter, grayscale, horizontal_flip, solarize: to add one, list the recipes in a config file"},
-		{"augment.colour_jitter.p", "0", "--set: unknown key augment.colour_jitter: did you mean augment.color_jitter? augment holds: random_resized_crop, color_jitter, grayscale, horizontal_flip, solarize"},
+		{"augment.0.solarize.p", "0", "--set: no op solarize in augment.0, which has: random_resized_crop, " +
+			"color_jitter, grayscale, horizontal_flip: to add one, list the recipes in a config file"},
+		{"augment.equalize.p", "0", "--set: no op equalize in augment, which has: random_resized_crop, color_jitter, " +
+			"grayscale, horizontal_flip, solarize: to add one, list the recipes in a config file"},
+		{"augment.colour_jitter.p", "0", "--set: unknown key augment.colour_jitter: did you mean " +
+			"augment.color_jitter? augment holds: random_resized_crop, color_jitter, grayscale, horizontal_flip, " +
+			"solarize"},
 		{"augment.2.solarize.p", "0", "--set: unknown view augment.2: the method has 2 views, counted from 0"},
-		{"augment.solarize.q", "0", "--set: unknown key augment.1.solarize.q: did you mean augment.1.solarize.p? augment.1.solarize holds: p, threshold"},
+		{"augment.solarize.q", "0", "--set: unknown key augment.1.solarize.q: did you mean augment.1.solarize.p? " +
+			"augment.1.solarize holds: p, threshold"},
 		{"", "0", "--set: no key given: say section.key=value"},
 	} {
 		wantError(t, example(t).Set(c.path, c.value, "--set"), c.want)
@@ -237,14 +259,18 @@ augment:
   1:
     solarize: {p: 0.9}
 `), "my.yaml"))
-	want := map[string]string{"train.batch": "config my.yaml:3", "method.temperature": "config my.yaml:4", "augment.0.color_jitter.p": "config my.yaml:6",
-		"augment.1.color_jitter.p": "config my.yaml:6", "augment.1.solarize.p": "config my.yaml:8", "train.epochs": "default"}
+	want := map[string]string{
+		"train.batch": "config my.yaml:3", "method.temperature": "config my.yaml:4",
+		"augment.0.color_jitter.p": "config my.yaml:6", "augment.1.color_jitter.p": "config my.yaml:6",
+		"augment.1.solarize.p": "config my.yaml:8", "train.epochs": "default",
+	}
 	for path, source := range want {
 		if l.Sources[path] != source {
 			t.Errorf("source of %s is %q, want %q", path, l.Sources[path], source)
 		}
 	}
-	if l.Train.Batch != 128 || l.Augment[1][4].(augment.Solarize).P != 0.9 || l.Augment[0][1].(augment.ColorJitter).P != 0.1 {
+	if l.Train.Batch != 128 || l.Augment[1][4].(augment.Solarize).P != 0.9 ||
+		l.Augment[0][1].(augment.ColorJitter).P != 0.1 {
 		t.Errorf("merged %+v", l.Config)
 	}
 	must(t, l.Merge([]byte("augment:\n  - - grayscale: {p: 1}\n  - []\n"), "my.yaml"))
@@ -262,7 +288,9 @@ augment:
 
 func TestMergeErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"train:\n  batch: 1\n  batsh: 2\n":  "f.yaml:3: unknown key train.batsh: did you mean train.batch? train holds: batch, accumulate, epochs, max_steps, precision, device, threads, workers, eval_every, eval_early, save_every, log_every, keep, on_collapse",
+		"train:\n  batch: 1\n  batsh: 2\n": "f.yaml:3: unknown key train.batsh: did you mean train.batch? train " +
+			"holds: batch, accumulate, epochs, max_steps, precision, device, threads, workers, eval_every, " +
+			"eval_early, save_every, log_every, keep, on_collapse",
 		"train: {batch: 1, batch: 2}":       "f.yaml: line 1: key batch is given twice, first in line 1",
 		"train:\n  batch: big\n":            `f.yaml:2: train.batch is "big", want a whole number`,
 		"train:\n  batch:\n":                "f.yaml:2: train.batch is empty, want a whole number",
@@ -273,11 +301,12 @@ func TestMergeErrors(t *testing.T) {
 		"format: 3\n":                       `f.yaml:1: the config has format "3", this parallax reads 1 to 2: use the parallax that wrote it`,
 		"method: {name: byol}":              `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
 		"augment:\n- - solarise: {p: 1}\n":  `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout`,
-		"augment:\n- - solarize: {p: 1}\n":  "f.yaml:2: augment.0.solarize lacks threshold: a recipe in a list gives every field of its ops",
-		"augment:\n- solarize\n":            `f.yaml:2: view 0 of augment is "solarize", want a list of ops`,
-		"augment:\n- - solarize\n":          `f.yaml:2: an op of view 0 of augment is "solarize", want one op: {its fields}`,
-		"augment: 3\n":                      `f.yaml:1: augment is "3", want a mapping with some of the keys 0, 1`,
-		"train: [\n":                        "reading config f.yaml: line 1: did not find expected node content",
+		"augment:\n- - solarize: {p: 1}\n": "f.yaml:2: augment.0.solarize lacks threshold: a recipe in a list gives " +
+			"every field of its ops",
+		"augment:\n- solarize\n":   `f.yaml:2: view 0 of augment is "solarize", want a list of ops`,
+		"augment:\n- - solarize\n": `f.yaml:2: an op of view 0 of augment is "solarize", want one op: {its fields}`,
+		"augment: 3\n":             `f.yaml:1: augment is "3", want a mapping with some of the keys 0, 1`,
+		"train: [\n":               "reading config f.yaml: line 1: did not find expected node content",
 	} {
 		wantError(t, example(t).Merge([]byte(text), "f.yaml"), want)
 	}
@@ -301,7 +330,8 @@ func TestLoadErrors(t *testing.T) {
 
 func TestNewRefusesFieldsThatAConfigCannotHold(t *testing.T) {
 	for want, fields := range map[string]any{
-		"reading method.hook: a config holds numbers, bools, strings and lists of them, not a func(): leave the field unexported":                      &struct{ Hook func() }{},
+		"reading method.hook: a config holds numbers, bools, strings and lists of them, not a func(): leave the " +
+			"field unexported": &struct{ Hook func() }{},
 		`reading the hyperparameters of method "m": want a pointer to a struct, have struct {}`:                                                        struct{}{},
 		`reading the hyperparameters of method "m": a field of *struct { Name string } is called Name, the key of the method itself: rename the field`: &struct{ Name string }{},
 	} {
@@ -310,7 +340,7 @@ func TestNewRefusesFieldsThatAConfigCannotHold(t *testing.T) {
 	}
 }
 
-// What stands behind a value is its source, whatever the value itself holds.
+// The comment after a value is its source, whatever the value itself contains.
 func TestComments(t *testing.T) {
 	for line, want := range map[string]string{
 		`a: "x # y" # one`:                                     "one",
@@ -334,10 +364,11 @@ func TestComments(t *testing.T) {
 		behind := map[int]string{}
 		comments(top, behind)
 		if behind[2] != "other" || behind[5] != want || behind[7] != "another" {
-			t.Errorf("%.40s: behind it is %q, want %q; the others are %q and %q", line, behind[5], want, behind[2], behind[7])
+			t.Errorf("%.40s: behind it is %q, want %q; the others are %q and %q",
+				line, behind[5], want, behind[2], behind[7])
 		}
 	}
-	// An op of a recipe has its source behind it, or a line for each of its fields.
+	// The source follows an op of a recipe, or each of its fields on a line of its own.
 	top, err := parse([]byte("augment:\n  - - flip: {p: 1} # paper\n    - blur:\n        p: 0.5 # --set\n"), "c.yaml")
 	must(t, err)
 	behind := map[int]string{}
@@ -372,7 +403,8 @@ func TestMethodOfAndValues(t *testing.T) {
 func TestFields(t *testing.T) {
 	got, err := Fields(newContrast())
 	must(t, err)
-	want := []Field{{"temperature", "0.5", "number"}, {"queue_size", "4096", "whole number"}, {"stop_grad", "true", "true or false"},
+	want := []Field{{"temperature", "0.5", "number"}, {"queue_size", "4096", "whole number"},
+		{"stop_grad", "true", "true or false"},
 		{"projector", "[512, 128]", "list"}, {"ema.start", "0.99", "number"}, {"ema.end", "1", "number"}, {"note", `""`, "text"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -396,9 +428,12 @@ func TestRefused(t *testing.T) {
 	}
 	want := []string{
 		`data.path: "photos:2024/summer" -> elsewhere`, `data.fingerprint: "sha256:0123" -> "sha256:4567"`, "backbone.width: 64 -> 16",
-		"augment.0: [random_resized_crop, color_jitter, grayscale, horizontal_flip] -> [color_jitter, grayscale, horizontal_flip, equalize]",
-		"augment.0.random_resized_crop.p: 1 -> (none)", "augment.0.random_resized_crop.size: 32 -> (none)", "augment.0.random_resized_crop.scale: [0.2, 1] -> (none)",
-		"augment.0.random_resized_crop.ratio: [0.75, 1.3333333333333333] -> (none)", "augment.0.random_resized_crop.interpolation: bicubic -> (none)",
+		"augment.0: [random_resized_crop, color_jitter, grayscale, horizontal_flip] -> [color_jitter, grayscale, " +
+			"horizontal_flip, equalize]",
+		"augment.0.random_resized_crop.p: 1 -> (none)", "augment.0.random_resized_crop.size: 32 -> (none)",
+		"augment.0.random_resized_crop.scale: [0.2, 1] -> (none)",
+		"augment.0.random_resized_crop.ratio: [0.75, 1.3333333333333333] -> (none)",
+		"augment.0.random_resized_crop.interpolation: bicubic -> (none)",
 		"augment.0.equalize.p: (none) -> 1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -409,7 +444,8 @@ func TestRefused(t *testing.T) {
 func TestScaleRate(t *testing.T) {
 	l := example(t)
 	l.Optim.BaseRate, l.Train.Batch, l.Train.Accumulate = 0.3, 128, 4
-	if got, want := l.ScaleRate(), "rate 0.6 = base_rate 0.3 x batch 128 x accumulate 4 / 256"; got != want || l.Optim.Rate != 0.6 {
+	const want = "rate 0.6 = base_rate 0.3 x batch 128 x accumulate 4 / 256"
+	if got := l.ScaleRate(); got != want || l.Optim.Rate != 0.6 {
 		t.Errorf("%s (rate %v), want %s", got, l.Optim.Rate, want)
 	}
 	back, err := Load([]byte(encoded(t, l)), new(contrast))
@@ -437,7 +473,8 @@ func TestHalveRate(t *testing.T) {
 	}
 	back, err := Load([]byte(encoded(t, l)), new(contrast))
 	must(t, err)
-	if back.ScaleRate(); back.Optim.Rate != rate/4 || !strings.HasSuffix(back.Sources["optim.base_rate"], ", halved once, halved twice") {
+	back.ScaleRate()
+	if back.Optim.Rate != rate/4 || !strings.HasSuffix(back.Sources["optim.base_rate"], ", halved once, halved twice") {
 		t.Errorf("read back, the rate is %v and base_rate is from %q", back.Optim.Rate, back.Sources["optim.base_rate"])
 	}
 	must(t, l.Set("optim.rate", "0.1", "--set"))
@@ -455,7 +492,8 @@ func TestValidate(t *testing.T) {
 		{"optim.rate", "-1", "optim.rate is -1, want 0 or more"},
 		{"train.batch", "0", "train.batch is 0, want 1 or more"},
 		{"train.on_collapse", "halt", `train.on_collapse is "halt": did you mean warn? the choices are: warn, stop, rewind, off`},
-		{"train.epochs", "0", "train.epochs and train.max_steps is 0 and 0, want a length: --epochs N or --max-steps N"},
+		{"train.epochs", "0", "train.epochs and train.max_steps are both 0, want a length: " +
+			"--epochs N or --max-steps N"},
 		{"train.precision", "bf61", `train.precision is "bf61": did you mean bf16? the choices are: bf16, float32`},
 		{"variant.predictor_form", "square",
 			`variant.predictor_form is "square": did you mean linear? the choices are: own, linear, symmetric, symmetric_mlp, direct, bias`},
@@ -484,8 +522,12 @@ func FuzzLoad(f *testing.F) {
 	l := example(f)
 	must(f, l.Set("augment.1.solarize.p", "0.3", "--set"))
 	whole := encoded(f, l)
-	for _, seed := range []string{whole, strings.Replace(whole, "[0.2, 1]", "[1]", 1), "a: &a [*a]", "augment: [[{solarize: {p: 1, threshold: 3}}]]",
-		"? [a]\n: b", "format: 1\n---\n{}", "method: {<<: {name: x}}", "data: {path: !!binary \"/w==\"}", "seed: !!int x", "train: !!map\n", "\xff"} {
+	for _, seed := range []string{
+		whole, strings.Replace(whole, "[0.2, 1]", "[1]", 1), "a: &a [*a]",
+		"augment: [[{solarize: {p: 1, threshold: 3}}]]",
+		"? [a]\n: b", "format: 1\n---\n{}", "method: {<<: {name: x}}", "data: {path: !!binary \"/w==\"}",
+		"seed: !!int x", "train: !!map\n", "\xff",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

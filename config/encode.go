@@ -17,24 +17,24 @@ var sectionComments = map[string]string{
 	"data":     "The images and how they are read.",
 	"backbone": "The network that is trained and exported.",
 	"augment":  "One recipe per view, its ops in order.",
-	"optim":    "The optimiser; linear warm-up, then a half cosine, per step.",
-	"train":    "The loop; every, in optimiser steps.",
-	"probe":    "What the encoder is evaluated on during the run.",
-	"engine":   "What computes.",
+	"optim":    "The optimiser. The rate warms up linearly, then falls along a half cosine, per step.",
+	"train":    "The training loop. Intervals are in optimiser steps.",
+	"probe":    "On what the encoder is evaluated during the run.",
+	"engine":   "The engine that computes.",
 }
 
-// commentColumn is how far right the sources stand, where the values leave room.
+// commentColumn is the column of the sources, unless the value before is longer.
 const commentColumn = 40
 
-// Encode is the config file: every value, each with its source behind it as a comment. An op whose fields share one
-// source takes one line. [Load] reads it back.
+// Encode returns the config file: every value, followed by its source as a comment. An op whose fields share one source
+// takes one line. [Load] reads the file back.
 func (l *Layered) Encode() ([]byte, error) {
 	root, err := tree(l.Config)
 	if err != nil {
 		return nil, err
 	}
 	w := &encoder{sources: l.Sources}
-	w.raw("# The configuration of a Parallax run: every value, and behind it where the value came from.")
+	w.raw("# The configuration of a Parallax run: every value, followed by its source.")
 	w.raw(formatKey + ": " + strconv.Itoa(keys.format))
 	for _, n := range root.kids {
 		if n.kind == leaf {
@@ -57,7 +57,7 @@ type encoder struct {
 
 func (w *encoder) raw(line string) { w.b.WriteString(line + "\n") }
 
-// line writes one line and behind it the source of the leaves it holds, which is the same for all.
+// line writes one line, followed by the source of its leaves, which is the same for all.
 func (w *encoder) line(indent, s string, n *node) {
 	s = indent + s
 	if leaves := n.leaves(); len(leaves) > 0 {
@@ -71,7 +71,7 @@ func (w *encoder) source(n *node) string {
 	return oneLine(w.sources[n.path])
 }
 
-// oneLine is a source as it can stand in a comment.
+// oneLine returns a source in a form that fits a comment: one line, printable.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -125,7 +125,7 @@ func (w *encoder) views(indent string, n *node) {
 	}
 }
 
-// op writes one op of a recipe: on one line when its fields have one source, else a line per field.
+// op writes one op of a recipe: on one line if its fields share one source, else one line per field.
 func (w *encoder) op(dash, indent string, op *node) {
 	name := opName(op.key)
 	sources := map[string]bool{}
@@ -142,7 +142,7 @@ func (w *encoder) op(dash, indent string, op *node) {
 	}
 }
 
-// flow is a node on one line: {p: 1, sigma: [0.1, 2]}.
+// flow returns a node on one line: {p: 1, sigma: [0.1, 2]}.
 func flow(n *node) string {
 	if n.kind == leaf {
 		return text(n.value)

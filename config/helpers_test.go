@@ -10,7 +10,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// contrast is a method's hyperparameters with every kind of field that a config holds.
+// contrast has hyperparameters of every kind that a config can hold.
 type contrast struct {
 	Temperature float64
 	QueueSize   int

@@ -15,8 +15,9 @@ import (
 
 var patchStem = regexp.MustCompile(`^patch[1-9][0-9]?$`)
 
-// Validate checks the ranges that hold for every method, one error line per value that is out of its range. That names
-// exist (of a method, a backbone), that the data has enough images and that a recipe fits is for those who know them.
+// Validate checks the ranges that hold for every method. The error has one line per value out of range. Validate does
+// not check that the method and the backbone exist, that the data has enough images, or that the recipes fit the
+// method.
 func (c *Config) Validate() error {
 	var errs []error
 	hold := func(ok bool, path string, have any, want string) {
@@ -26,7 +27,8 @@ func (c *Config) Validate() error {
 	}
 	oneOf := func(path, have string, want ...string) {
 		if !slices.Contains(want, have) {
-			errs = append(errs, fmt.Errorf("%s is %q: did you mean %s? the choices are: %s", path, have, spelling.Nearest(have, want), strings.Join(want, ", ")))
+			errs = append(errs, fmt.Errorf("%s is %q: did you mean %s? the choices are: %s",
+				path, have, spelling.Nearest(have, want), strings.Join(want, ", ")))
 		}
 	}
 	hold(c.Method.Name != "", "method.name", `""`, "a method: choose with --method NAME")
@@ -35,8 +37,9 @@ func (c *Config) Validate() error {
 	hold(c.Data.Size >= 8 && c.Data.Size <= 4096, "data.size", c.Data.Size, "8 to 4096 pixels")
 	hold(c.Data.Images >= 0, "data.images", c.Data.Images, "0 or more")
 	for i := range 3 {
-		hold(c.Data.Mean[i] >= 0 && c.Data.Mean[i] <= 1, fmt.Sprintf("data.mean[%d]", i), c.Data.Mean[i], "0 to 1")
-		hold(c.Data.Std[i] > 0 && c.Data.Std[i] <= 1, fmt.Sprintf("data.std[%d]", i), c.Data.Std[i], "above 0, at most 1")
+		mean, std := c.Data.Mean[i], c.Data.Std[i]
+		hold(mean >= 0 && mean <= 1, fmt.Sprintf("data.mean[%d]", i), mean, "0 to 1")
+		hold(std > 0 && std <= 1, fmt.Sprintf("data.std[%d]", i), std, "above 0, at most 1")
 	}
 	hold(c.Backbone.Width >= 1 && c.Backbone.Width <= 4096, "backbone.width", c.Backbone.Width, "1 to 4096")
 	if c.Backbone.Stem != "" && !patchStem.MatchString(c.Backbone.Stem) {
@@ -61,7 +64,8 @@ func (c *Config) Validate() error {
 		path string
 		have float64
 	}{
-		{"base_rate", o.BaseRate}, {"rate", o.Rate}, {"weight_decay", o.WeightDecay}, {"final_weight_decay", o.FinalWeightDecay}, {"eps", o.Eps}, {"eta", o.Eta},
+		{"base_rate", o.BaseRate}, {"rate", o.Rate},
+		{"weight_decay", o.WeightDecay}, {"final_weight_decay", o.FinalWeightDecay}, {"eps", o.Eps}, {"eta", o.Eta},
 		{"clip_grad", o.ClipGrad}, {"warmup_start", o.WarmupStart}, {"final_rate", o.FinalRate},
 	} {
 		hold(v.have >= 0, "optim."+v.path, v.have, "0 or more")
@@ -75,8 +79,12 @@ func (c *Config) Validate() error {
 	t := c.Train
 	hold(t.Batch >= 1, "train.batch", t.Batch, "1 or more")
 	hold(t.Accumulate >= 1, "train.accumulate", t.Accumulate, "1 or more")
-	hold(t.Epochs >= 0 && t.MaxSteps >= 0, "train.epochs and train.max_steps", fmt.Sprintf("%d and %d", t.Epochs, t.MaxSteps), "0 or more each")
-	hold(t.Epochs != 0 || t.MaxSteps != 0, "train.epochs and train.max_steps", "0 and 0", "a length: --epochs N or --max-steps N")
+	hold(t.Epochs >= 0, "train.epochs", t.Epochs, "0 or more")
+	hold(t.MaxSteps >= 0, "train.max_steps", t.MaxSteps, "0 or more steps")
+	if t.Epochs == 0 && t.MaxSteps == 0 {
+		errs = append(errs, errors.New("train.epochs and train.max_steps are both 0, want a length: "+
+			"--epochs N or --max-steps N"))
+	}
 	oneOf("train.precision", t.Precision, BF16, Float32)
 	hold(t.Device != "", "train.device", `""`, "cpu or cuda")
 	hold(t.Threads >= 0, "train.threads", t.Threads, "0 or more")
