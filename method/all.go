@@ -17,29 +17,29 @@ type Entry struct {
 	Date     string   // year and month of the first public version, "2020-02"
 	Paper    string   // authors, title, venue, arXiv number
 	Equation string   // the loss, in one line
-	Collapse string   // what keeps it from collapsing
-	Prevents []Switch // the same by settings: each switch takes it away
-	Uses     []Part   // what the loss works with, as far as running it cannot show
+	Collapse string   // what keeps it from collapsing: completes "Collapse is prevented by"
+	Prevents []Switch // the settings that take this away
+	Uses     []Part   // what the loss works with, if running a step cannot show it
 	New      func() parallax.Method
 }
 
-// A Switch is a change of the hyperparameters that takes away what keeps a method from collapsing. The first one of a
-// method is what scripts/guard tries.
+// A Switch is a change of the settings that takes away what keeps a method from collapsing. scripts/guard tries the
+// first one of every method.
 type Switch struct {
-	Set []string // as in --set, all of them together: "method.negatives=false"
-	Why string   // what can then happen
+	Set []string // as in --set, all together: "method.negatives=false"
+	Why string   // what can happen then
 }
 
-// A Part is something that losses of several methods have in common.
+// A Part is something that the losses of several methods have in common.
 type Part string
 
 const (
-	Negatives  Part = "negatives"  // images that are pushed apart because they are not the same one
-	Clusters   Part = "clusters"   // groups, prototypes or classes that every image is distributed over
-	Statistics Part = "statistics" // of the embeddings of a batch: their variance, covariance, whitening or distribution
+	Negatives  Part = "negatives"  // images that are pushed apart because they are different images
+	Clusters   Part = "clusters"   // groups, prototypes or classes over which every image is distributed
+	Statistics Part = "statistics" // of a batch's embeddings: their variance, covariance, whitening or distribution
 )
 
-// All lists every method, by the date and arXiv number of its paper. Adding one is a file in this package and a line
+// All lists every method, by the date and arXiv number of its paper. A new method is a file in this package and a line
 // here.
 var All = []Entry{
 	moCoV1Entry,
@@ -70,8 +70,8 @@ var All = []Entry{
 	leJEPAEntry,
 }
 
-// Later lists what goes on where a method of All has ended, in a run of its own. It has a name, so that its config can
-// be read, and is not a method that can be begun.
+// Later lists the stages that follow a method of All, each in a run of its own. A stage has a name, so that its config
+// can be read, but no run can begin with it.
 var Later = []Entry{
 	selfLabelEntry,
 }

@@ -18,10 +18,10 @@ var barlowTwinsEntry = Entry{
 	Date:  "2021-03",
 	Paper: "Zbontar, Jing, Misra, LeCun & Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction. " +
 		"ICML 2021, arXiv:2103.03230",
-	Equation: "L = Σᵢ (1 - Cᵢᵢ)² + λ Σ_{i≠j} Cᵢⱼ²,  C the correlation over the batch of the features of z₁ with those " +
-		"of z₂",
-	Collapse: "the diagonal of the cross-correlation: a feature that is constant correlates with nothing; redundancy " +
-		"reduction keeps the others from repeating it",
+	Equation: "L = Σᵢ (1 - Cᵢᵢ)² + λ Σ_{i≠j} Cᵢⱼ²,  C the correlation over the batch of the features of zᴬ with " +
+		"those of zᴮ",
+	Collapse: "the diagonal of the cross-correlation: a constant feature correlates with nothing; redundancy " +
+		"reduction keeps features from repeating each other",
 	Prevents: []Switch{
 		{[]string{"method.lambda=0"}, "without the redundancy term all features may become one"},
 		{[]string{"method.on_diagonal=0"}, "without the diagonal a constant has the smallest loss"},
@@ -32,22 +32,24 @@ var barlowTwinsEntry = Entry{
 
 // BarlowTwins makes the cross-correlation of the two views' features the identity.
 type BarlowTwins struct {
-	OnDiagonal float64     // weight of the invariance term; 1, and 0 leaves it out
+	OnDiagonal float64     // weight of the invariance term; 0 leaves it out
 	Lambda     float64     // λ of the redundancy term; 0 leaves it out
-	Scale      float64     // of the whole loss; 0.024 in the official code until June 2021
+	Scale      float64     // factor of the whole loss; 0.024 in the official code until June 2021
 	Centring   bool        // subtract each feature's mean over the batch; part of the definition
 	Deviation  Correlation // biased, or unbiased as in the paper's algorithm 1
-	ViewCount  int         // more than 2: the mean over all pairs
-	Projector  nn.MLP      // the paper's three layers; the official last one has no bias, which centring takes away anyhow
+	ViewCount  int         // views of an image; with more than 2, the mean over all pairs
+	// the paper's three layers; the official last layer has no bias, which centring would remove anyway
+	Projector nn.MLP
 
 	encoder parallax.Encoder
 }
 
-// Correlation says by which standard deviation Barlow Twins divides: biased, with ε = 1e-5 (batch norm, as in the
-// official code), so that a feature's correlation with itself is 1, or unbiased without ε, so that it is (N-1)/N.
+// Correlation is the standard deviation that Barlow Twins divides by: biased, with ε = 1e-5 (batch norm, as in the
+// official code), so that a feature's correlation with itself is 1; or unbiased without ε, so that this correlation is
+// (N-1)/N.
 type Correlation string
 
-// NewBarlowTwins returns Barlow Twins with the paper's hyperparameters; λ is the official code's, the paper's 5e-3.
+// NewBarlowTwins returns Barlow Twins with the paper's hyperparameters, and the official code's λ; the paper has 5e-3.
 func NewBarlowTwins() *BarlowTwins {
 	return &BarlowTwins{
 		OnDiagonal: 1,
@@ -87,8 +89,8 @@ func (m *BarlowTwins) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns z of every view.
 func (m *BarlowTwins) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
-// Loss is equation 1. The official code once scaled it, which under LARS mattered to the biases and norms alone: commit
-// 046eec3 of facebookresearch/barlowtwins gives these a learning rate of their own instead.
+// Loss is equation 1. The official code once scaled it, which with LARS affected only biases and norms. Commit 046eec3
+// of facebookresearch/barlowtwins gives these a learning rate of their own instead.
 func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	var on, off []torch.Tensor
 	total := part.Pairwise(part.Gather(s, z), func(a, b torch.Tensor) torch.Tensor {
@@ -103,13 +105,13 @@ func (m *BarlowTwins) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return total.Scale(m.Scale)
 }
 
-// CrossCorrelation returns C, d x d, of two views' embeddings, N x d (equation 2).
+// CrossCorrelation returns C, d x d, of the embeddings of two views, N x d each (equation 2).
 func (m *BarlowTwins) CrossCorrelation(a, b torch.Tensor) torch.Tensor {
 	return m.standardized(a).T().MatMul(m.standardized(b)).Scale(1 / float64(a.Size(0)))
 }
 
-// standardized returns each feature of z, N x d, over its standard deviation. Without centring that is the root of its
-// mean square, and C what some texts call Barlow Twins' cross-correlation.
+// standardized returns each feature of z, N x d, divided by its standard deviation. Without centring it divides by the
+// root of the mean square, and C is what some texts call Barlow Twins' cross-correlation.
 func (m *BarlowTwins) standardized(z torch.Tensor) torch.Tensor {
 	n, eps := float64(z.Size(0)), 1e-5
 	if !m.Centring {
@@ -122,16 +124,16 @@ func (m *BarlowTwins) standardized(z torch.Tensor) torch.Tensor {
 	return z.Div(z.Square().Sum(0).Scale(1 / n).Shift(eps).Sqrt())
 }
 
-// Collapsed is every feature's (1 - 0)², since nothing correlates with a constant; without centring all correlations
-// are 1 or -1.
+// Collapsed is (1 - 0)² for every feature, because nothing correlates with a constant. Without centring all
+// correlations are 1 or -1.
 func (m *BarlowTwins) Collapsed(int) parallax.Collapsed {
 	d := float64(m.Projector.Out(m.encoder.Features))
 	loss := m.OnDiagonal * d
 	if !m.Centring {
 		loss = m.Lambda * d * (d - 1)
 	}
-	c := part.LeastAtZero(m.Scale*loss, "no diagonal term (method.on_diagonal) or no centring, which complete collapse "+
-		"needs, or no redundancy term (method.lambda), without which dimensions repeat each other")
-	c.Known = !m.Centring || m.Deviation == "biased" // unbiased is 0 by 0
+	c := part.LeastAtZero(m.Scale*loss, "no diagonal term (method.on_diagonal) or no centring, which complete "+
+		"collapse needs, or no redundancy term (method.lambda), without which dimensions repeat each other")
+	c.Known = !m.Centring || m.Deviation == "biased" // unbiased is 0/0
 	return c
 }

@@ -17,10 +17,10 @@ var dclEntry = Entry{
 	Title: "DCL",
 	Date:  "2021-10",
 	Paper: "Yeh et al.: Decoupled Contrastive Learning. ECCV 2022, arXiv:2110.06848",
-	Equation: "L = mean over the 2N views i of -cos(zᵢ,zⱼ)/τ + log Σₖ exp(cos(zᵢ,zₖ)/τ), j the other view of i's image, " +
-		"k over the 2N-2 views of others",
-	Collapse: "negatives, as SimCLR; the positive is not among them, so that an easy positive does not weaken their " +
-		"gradient",
+	Equation: "L = mean over the 2N views i of -cos(zᵢ,zⱼ)/τ + log Σₖ exp(cos(zᵢ,zₖ)/τ), j the other view of i's " +
+		"image, k over the 2N-2 views of other images",
+	Collapse: "negatives, as in SimCLR; the positive is not in the denominator, so an easy positive does not weaken " +
+		"their gradient",
 	Prevents: []Switch{
 		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"},
 	},
@@ -33,7 +33,7 @@ var dclwEntry = Entry{
 	Title:    "DCLW",
 	Date:     "2021-10",
 	Paper:    dclEntry.Paper,
-	Equation: "DCL with wᵢ·cos(zᵢ,zⱼ)/τ in the place of cos(zᵢ,zⱼ)/τ,  wᵢ = 2 - N softmaxᵢ(cos(zᵢ,zⱼ)/σ)",
+	Equation: "DCL with wᵢ·cos(zᵢ,zⱼ)/τ instead of cos(zᵢ,zⱼ)/τ,  wᵢ = 2 - N softmaxᵢ(cos(zᵢ,zⱼ)/σ)",
 	Collapse: dclEntry.Collapse,
 	Prevents: dclEntry.Prevents,
 	Uses:     []Part{Negatives},
@@ -43,10 +43,10 @@ var dclwEntry = Entry{
 // DCL is SimCLR without the positive in the denominator. DCLW adds weights that are larger for positives farther apart.
 // The loss has no lower bound at 0.
 type DCL struct {
-	Temperature    float64 // τ, by which the cosines are divided
+	Temperature    float64 // τ, which divides the cosines
 	Sigma          float64 // σ of DCLW's weights; 0: all weights are 1
-	WeightGradient bool    // a gradient passes through the weights; lightly holds them
-	Symmetric      bool    // anchors are all views, or the first alone
+	WeightGradient bool    // a gradient passes through the weights; lightly's are constant
+	Symmetric      bool    // all views are anchors; off: only the first
 	Negatives      bool    // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
 	ViewCount      int     // views of an image; 2 in the paper
 	Projector      nn.MLP  // SimCLR's
@@ -96,8 +96,8 @@ func (m *DCL) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns z of every view.
 func (m *DCL) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
-// Loss is the paper's L_DC and, with weights, L_DCW. One logarithm is of the negatives of all views; lightly had one
-// for each of two views until its pull request 1827.
+// Loss is the paper's L_DC and, with weights, L_DCW. There is one logarithm, over the negatives of all views; lightly
+// had one for each of two views until its pull request 1827.
 func (m *DCL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := part.NewContrast(s, z, m.Temperature)
 	anchors := 1
@@ -134,7 +134,7 @@ func (m *DCL) weights(cosines torch.Tensor) torch.Tensor {
 	return cosines.Scale(1 / m.Sigma).Softmax(0).Scale(-float64(cosines.Size(0))).Shift(2)
 }
 
-// Collapsed has the 2N-2 views of other images in the sum.
+// Collapsed is the loss of equal embeddings: the sum has the 2N-2 views of other images.
 func (m *DCL) Collapsed(batch int) parallax.Collapsed {
 	return part.Contrastive(math.Log(float64(m.ViewCount*(batch-1))), m.Negatives, m.Temperature)
 }

@@ -22,10 +22,10 @@ var deepClusterV2Entry = Entry{
 	Date:  "2020-06",
 	Paper: "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by " +
 		"Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882, section 4.1 and appendix",
-	Equation: "L = mean over heads and crops of -log softmax(Cz/τ)ₐ, a the cluster of the image in spherical k-means " +
-		"over all images",
+	Equation: "L = mean over heads and crops of -log softmax(zCᵀ/τ)ₐ, a the cluster of the image in spherical " +
+		"k-means over all images",
 	Collapse: "targets from a clustering of the whole data set between epochs, whose centroids are not trained: an " +
-		"image is held to its cluster while the network moves",
+		"image keeps its cluster while the network moves",
 	Prevents: []Switch{
 		{[]string{"method.prototypes=2", "method.heads=1"}, "with two clusters, nearly all images may be in one"},
 	},
@@ -33,24 +33,24 @@ var deepClusterV2Entry = Entry{
 	New:  func() parallax.Method { return NewDeepClusterV2() },
 }
 
-// DeepClusterV2 predicts the cluster of an image, found between epochs among the embeddings of all images.
+// DeepClusterV2 predicts the cluster of an image. Clusters are found between epochs, from the embeddings of all images.
 //
-// The embeddings are those of the last epoch, in a memory bank per large crop, and before the first epoch of a pass
-// over the data without training. Official code:
+// The embeddings are those of the last epoch, in one memory bank per large crop; before the first epoch they come from
+// a pass over the data without training. Official code:
 // https://github.com/facebookresearch/swav/blob/06b1b7cbaf6ba2a792300d79c7299db98b93b7f9/main_deepclusterv2.py
 type DeepClusterV2 struct {
 	part.Crops
 	Projector   nn.MLP  // SwAV's
-	Heads       int     // clusterings side by side, of the banks of different crops in turn
-	Prototypes  int     // K, the clusters of each
-	Iterations  int     // of k-means before an epoch
-	Temperature float64 // τ, by which the cosines are divided
+	Heads       int     // independent clusterings, of the crops' banks in turn
+	Prototypes  int     // K, the number of clusters of each head
+	Iterations  int     // iterations of k-means before an epoch
+	Temperature float64 // τ, which divides the cosines
 
 	encoder     parallax.Encoder
 	params      *nn.Params
-	bank        []torch.Tensor // per large crop, images x d: rows of length 1, or 0 for an image that was not seen
-	prototypes  []torch.Tensor // C per head, K x d: buffers, since nothing trains them
-	assignments []torch.Tensor // a per head, of every image; unassigned without one
+	bank        []torch.Tensor // one per large crop, images x d: rows of length 1, or 0 for an image that was not seen
+	prototypes  []torch.Tensor // C of every head, K x d: buffers, because nothing trains them
+	assignments []torch.Tensor // a of every head, for every image; unassigned if it has none
 }
 
 // NewDeepClusterV2 returns DeepCluster-v2 with the official code's hyperparameters and two large crops.
@@ -72,7 +72,7 @@ func (m *DeepClusterV2) Validate() error {
 	)
 }
 
-// Views returns one recipe for all crops, which differ in size and scale.
+// Views returns one recipe for all crops; crops differ in size and scale.
 func (m *DeepClusterV2) Views(size int) []augment.Recipe { return m.Recipes(size) }
 
 // Build makes the encoder, the banks and the clusterings.
@@ -106,14 +106,14 @@ func (m *DeepClusterV2) Start(e *parallax.Epoch) error {
 	return nil
 }
 
-// Forward returns z of every crop, and puts those of the large ones into the banks, which only Start reads.
+// Forward returns z of every crop, and writes those of the large crops into the banks, which only Start reads.
 func (m *DeepClusterV2) Forward(s *parallax.Step) []torch.Tensor {
 	z := part.EmbedCrops(m.encoder, s.Views)
 	torch.NoGrad(func() { m.remember(s, z, m.bank) })
 	return z
 }
 
-// Loss is the cross-entropy with the image's cluster, over all crops and heads. An image without one has no part in it.
+// Loss is the cross-entropy with the image's cluster, over all crops and heads. An image without a cluster is left out.
 func (m *DeepClusterV2) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	index := torch.FromInts(s.Index, len(s.Index))
 	var terms []torch.Tensor
@@ -124,7 +124,7 @@ func (m *DeepClusterV2) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		a = a.Maximum(torch.Zeros(torch.I64))
 		for v := range z {
 			logp := z[v].Normalize(1).MatMul(prototypes.T()).Scale(1 / m.Temperature).LogSoftmax(1)
-			terms = append(terms, logp.Gather(1, a).Mul(known).Sum().Div(n).Neg()) // -log softmax(Cz/τ)ₐ
+			terms = append(terms, logp.Gather(1, a).Mul(known).Sum().Div(n).Neg()) // -log softmax(zCᵀ/τ)ₐ
 			if h == 0 && v == 0 {
 				s.Report("prototypes_in_use", part.InUse(logp.Exp()))
 			}
@@ -133,10 +133,10 @@ func (m *DeepClusterV2) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return part.Mean(terms)
 }
 
-// unassigned stands for the cluster of an image that was not in the bank.
+// unassigned is the cluster of an image that was not in the bank.
 const unassigned = -100
 
-// fill makes the first content of the banks, in training mode as the official code does, and leaves batch norm's
+// fill makes the first content of the banks, in training mode as the official code does. It leaves batch norm's
 // statistics as they were.
 func (m *DeepClusterV2) fill(e *parallax.Epoch) error {
 	backbone, projector := m.params.Sub("backbone"), m.params.Sub("projector")
@@ -170,8 +170,8 @@ func (m *DeepClusterV2) cluster(h int, bank torch.Tensor, r *rand.Rand) error {
 	}
 	n := len(seen)
 	if n < m.Prototypes {
-		return fmt.Errorf("method.prototypes is %d and an epoch has %d images: a cluster begins with an image of its own, "+
-			"so set it to %d or less", m.Prototypes, n, n)
+		return fmt.Errorf("method.prototypes is %d and an epoch has %d images: a cluster begins with an image of "+
+			"its own, so set it to %d or less", m.Prototypes, n, n)
 	}
 	index := torch.FromInts(seen, n)
 	centroids, nearest, err := part.SphericalKMeans(bank.IndexSelect(0, index), m.Prototypes, m.Iterations, r)
@@ -184,13 +184,13 @@ func (m *DeepClusterV2) cluster(h int, bank torch.Tensor, r *rand.Rand) error {
 	return nil
 }
 
-// Assign is the prediction of the first head's clusters. Before the first clustering it is uniform.
+// Assign is the prediction of the first head's clusters, N x K. Before the first clustering it is uniform.
 func (m *DeepClusterV2) Assign(z torch.Tensor) torch.Tensor {
 	return z.Normalize(1).MatMul(m.prototypes[0].T()).Scale(1 / m.Temperature).Softmax(1)
 }
 
-// Collapsed has prototypes that are the same: k-means of one point.
+// Collapsed is the loss of equal prototypes: k-means of one point.
 func (m *DeepClusterV2) Collapsed(int) parallax.Collapsed {
-	return part.Chance(math.Log(float64(m.Prototypes)), "clusters that take nearly all images: more prototypes than the "+
-		"images have groups, or a learning rate that is too high")
+	return part.Chance(math.Log(float64(m.Prototypes)), "clusters that take nearly all images: more prototypes than "+
+		"the images have groups, or a learning rate that is too high")
 }

@@ -18,46 +18,46 @@ var dinoEntry = Entry{
 	Date:  "2021-04",
 	Paper: "Caron, Touvron, Misra, Jégou, Mairal, Bojanowski & Joulin: Emerging Properties in Self-Supervised Vision " +
 		"Transformers. ICCV 2021, arXiv:2104.14294",
-	Equation: "L = mean over x ≠ x' of -softmax((g_t(x) - c)/τ_t)·log softmax(g_s(x')/τ_s), x global, x' any crop;  c ← " +
-		"mc + (1-m) mean g_t",
-	Collapse: "centring the teacher's outputs, which keeps any one of them from winning, and sharpening them, which " +
-		"keeps them from becoming uniform; each alone collapses",
+	Equation: "L = mean over x ≠ x' of -softmax((g_t(x) - c)/τ_t)·log softmax(g_s(x')/τ_s), x global, x' any crop; " +
+		" c ← m_c c + (1-m_c) mean g_t;  φ ← mφ + (1-m)θ, φ the teacher and θ the student",
+	Collapse: "centring the teacher's outputs, so that no single output wins, and sharpening them, so that they do " +
+		"not become uniform; each alone collapses",
 	Prevents: []Switch{
 		{[]string{"method.centring=false"}, "without centring one output wins"},
-		{[]string{"method.sharpening=false"}, "without sharpening all outputs become alike"},
+		{[]string{"method.sharpening=false"}, "without sharpening the outputs become uniform"},
 	},
 	Uses: []Part{Clusters},
 	New:  func() parallax.Method { return NewDINO() },
 }
 
-// DINO trains a student to give, for any crop, the distribution that its moving average, the teacher, gives for a
-// global crop.
+// DINO trains a student to give, for any crop, the distribution that the teacher gives for a global crop. The teacher
+// is a moving average of the student.
 type DINO struct {
 	part.Crops
 	DINOHead
 	StudentTemperature       float64 // τ_s of the student
 	TeacherTemperature       float64 // τ_t of the teacher, after its warm-up
 	WarmupTeacherTemperature float64 // τ_t in the first epoch; the official code's default is 0.04 throughout
-	WarmupTeacherEpochs      int     // from the one τ_t to the other
-	Sharpening               bool    // τ_t is below τ_s; off: it is τ_s
-	Centring                 bool    // c is subtracted from the teacher's outputs; off: nothing is
-	CentreMomentum           float64 // m of equation 4: how much of c stays at every step
-	TargetMomentum           float64 // of the teacher, at the start
-	FinalTargetMomentum      float64 // of the teacher at the end, reached along half a cosine
-	// steps between two moves of the teacher; with both momenta 0 it is the student of the last such step
+	WarmupTeacherEpochs      int     // epochs in which τ_t grows from the one to the other
+	Sharpening               bool    // off: τ_t is equal to τ_s
+	Centring                 bool    // subtract c from the teacher's outputs
+	CentreMomentum           float64 // m_c, the share of c that a step keeps (m in equation 4)
+	TargetMomentum           float64 // m of the teacher at the start
+	FinalTargetMomentum      float64 // m at the end, reached along half a cosine
+	// steps between two moves of the teacher; with both momenta 0 the teacher is the student at the last such step
 	TargetEvery  int
-	FreezeEpochs int // at the start, in which the last layer stays as it is
+	FreezeEpochs int // epochs at the start in which the last layer stays fixed
 
 	student, teacher parallax.Encoder // with the last layer
 	follower         part.Target
 	centre, batch    torch.Tensor // c, and the mean of the teacher's outputs in this step: 1 x K
-	epoch            int          // of the last update: the teacher's temperature in Assign
+	epoch            int          // of the last update; sets the teacher's temperature in Assign
 }
 
 // NewDINO returns DINO with the paper's hyperparameters (section 3.2 and appendix) and its two global crops.
 func NewDINO() *DINO {
 	return &DINO{
-		// The scale that the official code recommends without local crops; 0.4 to 1 with them.
+		// The official code recommends this scale without local crops, and 0.4 to 1 with them.
 		Crops: part.Crops{
 			LargeCrops: 2, SmallSize: 96, LargeScale: [2]float64{0.14, 1}, SmallScale: [2]float64{0.05, 0.4},
 		},
@@ -90,8 +90,8 @@ func (m *DINO) Views(size int) []augment.Recipe {
 	return append(part.InTurn(m.LargeCrops, first, second), part.InTurn(m.SmallCrops, local)...)
 }
 
-// Build makes student, centre and, as a copy, the teacher, which is evaluated: it is better all through training
-// (section 5.2).
+// Build makes the student, the centre, and the teacher as a copy. The teacher is evaluated, because it is better
+// throughout training (section 5.2).
 func (m *DINO) Build(b *parallax.Build) parallax.Encoder {
 	own := b.Params.Sub("target")
 	var e parallax.Encoder
@@ -110,7 +110,7 @@ func (m *DINO) Groups(s *parallax.Step) []nn.Group {
 	return []nn.Group{{Prefix: "last.", Scale: 1, Frozen: s.Epoch < m.FreezeEpochs}}
 }
 
-// Forward returns the teacher's outputs for the global crops, and then the student's for all.
+// Forward returns the teacher's outputs for the global crops, and then the student's for all crops.
 func (m *DINO) Forward(s *parallax.Step) (g []torch.Tensor) {
 	torch.NoGrad(func() {
 		g = part.EmbedCrops(m.teacher, s.Views[:m.LargeCrops])
@@ -149,7 +149,7 @@ func (m *DINO) sharpened(g torch.Tensor, epoch int) torch.Tensor {
 	return g.Scale(1 / m.temperature(epoch)).Softmax(1)
 }
 
-// temperature is τ_t, which grows by the same amount from each epoch of its warm-up to the next.
+// temperature is τ_t, which grows linearly over the epochs of its warm-up.
 func (m *DINO) temperature(epoch int) float64 {
 	switch {
 	case !m.Sharpening:
@@ -164,7 +164,8 @@ func (m *DINO) temperature(epoch int) float64 {
 // Update moves the centre (equation 4) and the teacher.
 func (m *DINO) Update(s *parallax.Step) {
 	m.epoch = s.Epoch
-	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum) // c ← mc + (1-m) mean g_t
+	// c ← m_c c + (1-m_c) mean g_t
+	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum)
 	if (s.At+1)%m.TargetEvery == 0 {
 		m.follower.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	}
@@ -172,10 +173,10 @@ func (m *DINO) Update(s *parallax.Step) {
 
 // DINOHead is DINO's projector and its last layer (appendix C).
 type DINOHead struct {
-	HeadLayers int  // before the last one; 1 is linear, and with 0 the embedding is h
+	HeadLayers int  // layers before the last one; with 1 the head is linear, with 0 the embedding is h
 	Hidden     int  // width of the head's hidden layers
-	Bottleneck int  // width of the last of these, whose output is given length 1: the embedding z
-	Outputs    int  // K, of the last layer, whose weights have length 1
+	Bottleneck int  // d, width of the last of these layers; its output, scaled to length 1, is z
+	Outputs    int  // K, outputs of the last layer, whose weight rows have length 1
 	HeadNorm   bool // batch norm in the hidden layers; not in the paper's ViTs
 }
 
@@ -186,8 +187,8 @@ func (m *DINOHead) validate() error {
 	)
 }
 
-// network makes backbone and head under p, and returns them up to the embedding and with the last layer. The head is
-// HeadLayers layers with GELU between them, length 1, and a linear layer whose weights have length 1.
+// network makes backbone and head under p. It returns the network up to the embedding, and the whole network. The head
+// is HeadLayers layers with GELU between them, scaling to length 1, and a linear layer whose weight rows have length 1.
 func (m *DINOHead) network(b *parallax.Build, p *nn.Params) (toEmbedding, whole parallax.Encoder) {
 	linear := func(p *nn.Params, in, out int) nn.Layer {
 		w, bias := p.Param("weight", nn.TruncNormal(0.02), out, in), p.Param("bias", nn.Constant(0), out)
@@ -217,18 +218,18 @@ func (m *DINOHead) network(b *parallax.Build, p *nn.Params) (toEmbedding, whole 
 	return toEmbedding, whole
 }
 
-// outputs are the teacher's g for embeddings: the last layer of the network.
+// outputs returns the teacher's g for embeddings: the last layer of the network.
 func (m *DINO) outputs(z torch.Tensor) torch.Tensor {
 	return m.teacher.Projector.(nn.Sequential)[1].Forward(z)
 }
 
-// Assign is P_t: what is evaluated is the teacher.
+// Assign is P_t, N x K: the teacher is evaluated.
 func (m *DINO) Assign(z torch.Tensor) torch.Tensor { return m.sharpened(m.outputs(z), m.epoch) }
 
-// Collapsed is not determined: teacher and student may agree on one output, with a loss of 0, or on all alike, with ln
-// K.
+// Collapsed is not determined: teacher and student may agree on one output, with the loss 0, or on uniform outputs,
+// with ln K.
 func (m *DINO) Collapsed(int) parallax.Collapsed {
 	return parallax.Collapsed{Causes: "no centring (method.centring), and one output wins; no sharpening " +
-		"(method.sharpening) or too high a teacher's temperature, and outputs become uniform; or a teacher that follows at " +
-		"once (method.target_momentum)"}
+		"(method.sharpening) or too high a teacher's temperature, and outputs become uniform; or a teacher that " +
+		"follows at once (method.target_momentum)"}
 }

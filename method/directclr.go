@@ -18,10 +18,10 @@ var directCLREntry = Entry{
 	Date:  "2021-10",
 	Paper: "Jing, Vincent, LeCun & Tian: Understanding Dimensional Collapse in Contrastive Self-supervised Learning. " +
 		"ICLR 2022, arXiv:2110.09348",
-	Equation: "L = mean over the 2N views i of -log( exp(cos(rᵢ,rⱼ)/τ) / Σ_{k≠i} exp(cos(rᵢ,rₖ)/τ) ), j the other view " +
-		"of i's image, r the first d₀ features of h",
-	Collapse: "negatives, as SimCLR; the features behind the first d₀, which the loss does not see, are kept from " +
-		"dimensional collapse",
+	Equation: "L = mean over the 2N views i of -log( exp(cos(rᵢ,rⱼ)/τ) / Σ_{k≠i} exp(cos(rᵢ,rₖ)/τ) ), j the other " +
+		"view of i's image, r the first d₀ features of h",
+	Collapse: "negatives, as in SimCLR; the loss does not see the features after the first d₀, which protects them " +
+		"from dimensional collapse",
 	Prevents: []Switch{
 		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant h minimises"},
 	},
@@ -29,20 +29,21 @@ var directCLREntry = Entry{
 	New:  func() parallax.Method { return NewDirectCLR() },
 }
 
-// DirectCLR takes SimCLR's loss on a part of h itself, without a projector: the rest of h learns through the backbone's
+// DirectCLR applies SimCLR's loss to a part of h, without a projector. The rest of h learns through the backbone's
 // residual connections.
 type DirectCLR struct {
-	Temperature float64    // τ
-	Dimensions  int        // d₀, the features that the loss sees; all when h has fewer
-	Candidates  Candidates // all 2N-1 other views, SimCLR's; other: the N of the other view, as the official code has it
-	Negatives   bool       // off: only the positives' mean -cos/τ is left, which a constant h minimises
-	ViewCount   int        // views of an image; 2 in the paper
+	Temperature float64 // τ
+	Dimensions  int     // d₀, the number of features that the loss sees; all if h has fewer
+	// all: the 2N-1 other views, as in SimCLR; other: the N of the other view, as in the official code
+	Candidates Candidates
+	Negatives  bool // off: only the positives' mean -cos/τ is left, which a constant h minimises
+	ViewCount  int  // views of an image; 2 in the paper
 
 	encoder parallax.Encoder
 }
 
-// Candidates are what a view is compared with: all, every other view of the batch, or other, those made by another
-// recipe.
+// Candidates are the views that a view is compared with: all, every other view of the batch, or other, the views made
+// by the other recipe.
 type Candidates string
 
 // NewDirectCLR returns DirectCLR with the hyperparameters of the official code, for a ResNet-50.
@@ -60,13 +61,13 @@ func (m *DirectCLR) Validate() error {
 	)
 }
 
-// Views returns BYOL's two recipes in turn, as the official code has them.
+// Views returns BYOL's two recipes in turn, as in the official code.
 func (m *DirectCLR) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
 	return part.InTurn(m.ViewCount, one, other)
 }
 
-// Build makes the backbone. What stands for the projector gives the first d₀ features.
+// Build makes the backbone. The layer that replaces the projector returns the first d₀ features.
 func (m *DirectCLR) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = part.NewEncoder(b, b.Params, nn.MLP{})
 	d := min(m.Dimensions, m.encoder.Features)
@@ -89,7 +90,7 @@ func (m *DirectCLR) Loss(s *parallax.Step, r []torch.Tensor) torch.Tensor {
 	})
 }
 
-// Collapsed is SimCLR's, or has N candidates that are the same.
+// Collapsed is SimCLR's, or the loss of N equal candidates.
 func (m *DirectCLR) Collapsed(batch int) parallax.Collapsed {
 	if m.Candidates == "all" || !m.Negatives {
 		return (&SimCLR{Temperature: m.Temperature, Negatives: m.Negatives, ViewCount: m.ViewCount}).Collapsed(batch)

@@ -19,10 +19,10 @@ var leJEPAEntry = Entry{
 	Date:  "2025-11",
 	Paper: "Balestriero & LeCun: LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics. " +
 		"2025, arXiv:2511.08544",
-	Equation: "L = (1-λ) mean ‖µᵢ - zᵢᵥ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - " +
+	Equation: "L = (1-λ) mean ‖zᵢᵛ - µᵢ‖²/d + λ mean over views and directions a of N ∫ |1/N Σ exp(it a·zᵢ) - " +
 		"exp(-t²/2)|² exp(-t²/2) dt,  µᵢ the mean over the global views",
-	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed as a standard normal " +
-		"variable, which one point is not",
+	Collapse: "SIGReg: along random directions the embeddings of a batch must be distributed like a standard normal " +
+		"variable, and one point is not",
 	Prevents: []Switch{
 		{[]string{"method.lambda=0"}, "only the prediction is left, which a constant minimises"},
 	},
@@ -33,18 +33,18 @@ var leJEPAEntry = Entry{
 // LeJEPA draws all views to their mean and the embeddings of a batch to an isotropic Gaussian.
 type LeJEPA struct {
 	part.Crops
-	Lambda     float64 // λ between the prediction (0) and the Gaussian (1), the only one to tune
-	Directions int     // random directions of a step, the paper's slices
-	Knots      int     // of the integral, by the trapezoidal rule; odd
-	Domain     float64 // the integral goes from minus this to this; the authors' code has 33 knots and 3
+	Lambda     float64 // λ between the prediction (0) and the Gaussian (1), the only weight to tune
+	Directions int     // random directions in a step (slices in the paper)
+	Knots      int     // knots of the integral, by the trapezoidal rule; odd
+	Domain     float64 // the integral runs from minus this to this; the authors' code has 33 knots and 3
 	Projector  nn.MLP  // three layers; 16 features suffice in the authors' example
 
 	encoder parallax.Encoder
 }
 
-// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1) but for the views and the head, which are
-// those of the authors' example, four views of the images' size (MINIMAL.md of rbalestr-lab/lejepa): the paper has no
-// small crops for ResNets. For ViTs it has two global and eight local ones, the authors' README two and six.
+// NewLeJEPA returns LeJEPA with the paper's hyperparameters (section 6.1). The views and the head are those of the
+// authors' example, four views of the images' size (MINIMAL.md of rbalestr-lab/lejepa), because the paper has no small
+// crops for ResNets. For ViTs it has two global and eight local crops; the authors' README has two and six.
 func NewLeJEPA() *LeJEPA {
 	return &LeJEPA{
 		Crops: part.Crops{
@@ -73,7 +73,7 @@ func (m *LeJEPA) Validate() error {
 	)
 }
 
-// Views returns one recipe for all views, which differ in size and scale.
+// Views returns one recipe for all views; views differ in size and scale.
 func (m *LeJEPA) Views(size int) []augment.Recipe {
 	global, local := augment.LeJEPARecipe(size, m.LargeScale), augment.LeJEPARecipe(m.SmallSize, m.SmallScale)
 	return append(part.InTurn(m.LargeCrops, global), part.InTurn(m.SmallCrops, local)...)
@@ -111,7 +111,7 @@ func (m *LeJEPA) directions(s *parallax.Step, d int, dtype torch.DType) torch.Te
 
 // eppsPulley is the mean over the columns of x, N x directions, of the Epps and Pulley statistic: N times the integral
 // over t of the squared distance of the empirical characteristic function from that of N(0, 1), weighted by the latter.
-// The integrand is even, so that only the knots t >= 0 are computed.
+// The integrand is even, so only the knots t >= 0 are computed.
 func (m *LeJEPA) eppsPulley(x torch.Tensor) torch.Tensor {
 	half := m.Knots/2 + 1
 	step := m.Domain / float64(half-1)
@@ -121,7 +121,7 @@ func (m *LeJEPA) eppsPulley(x torch.Tensor) torch.Tensor {
 		phi := math.Exp(-t * t / 2)
 		weight := 2 * step * phi // for t and for -t
 		if k == 0 || k == half-1 {
-			weight /= 2 // 0 is its own opposite, and the rule halves the ends
+			weight /= 2 // 0 is its own opposite, and the trapezoidal rule halves the ends
 		}
 		angles := x.Scale(t)
 		re, im := angles.Cos().Mean(0), angles.Sin().Mean(0) // 1/N Σ exp(itx)
@@ -130,7 +130,7 @@ func (m *LeJEPA) eppsPulley(x torch.Tensor) torch.Tensor {
 	return part.Sum(terms).Scale(float64(x.Size(0)))
 }
 
-// Collapsed is the statistic of one point, which is least at 0: the embeddings' mean that a normal distribution has.
+// Collapsed is the statistic of one point. It is smallest at 0, the mean of the normal distribution.
 func (m *LeJEPA) Collapsed(batch int) parallax.Collapsed {
 	loss, half := 0.0, m.Knots/2
 	step := m.Domain / float64(half)

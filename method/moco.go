@@ -14,34 +14,34 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// MoCo looks a query's key up among the keys of many earlier images, which a slowly moving copy of the encoder made.
-// NewMoCoV1, NewMoCoV2 and NewMoCoV2Plus are its versions.
+// MoCo finds a query's key among the keys of many earlier images. A slowly moving copy of the encoder makes the keys.
+// [NewMoCoV1], [NewMoCoV2] and [NewMoCoV2Plus] are its versions.
 type MoCo struct {
-	Temperature         float64 // τ, by which the cosines are divided
-	Queue               int     // K, the number of negatives; any, where the official code wants a multiple of the batch
-	TargetMomentum      float64 // m at the start: how much of the key encoder stays at every step
-	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
+	Temperature float64 // τ, which divides the cosines
+	// K, the number of negatives; it need not be a multiple of the batch, as in the official code
+	Queue               int
+	TargetMomentum      float64 // m at the start: the share of the key encoder that a step keeps
+	FinalTargetMomentum float64 // m at the end, reached along half a cosine; if equal to the first, m is constant
 	Projector           nn.MLP  // one linear layer in v1, two layers in v2; without batch norm
-	// every view is a query and has a key, with a queue for the keys of each (v2+); off: L(q₁, k₂) alone
+	// every view is a query and has a key, with a queue for the keys of each view (v2+); off: only L(qᴬ, kᴮ)
 	Symmetric bool
-	// 2 in the papers; more: the last view's key meets the queries of all others or, symmetric, every key those of all
-	// other views. The mean is taken
+	// views of an image; 2 in the papers. With more, the loss is the mean over the queries of all other views with the
+	// last view's key; if symmetric, with every view's key
 	ViewCount int
-	Negatives bool // off: only -q·k₊/τ remains, and the method collapses
-	// groups of the batch that batch norm sees one at a time, of queries and keys alike, as each of several GPUs would; 1:
-	// off
+	Negatives bool // off: only -q·k₊/τ is left, and the method collapses
+	// groups of the batch that batch norm sees separately, for queries and keys alike, as on several GPUs; 1: off
 	Groups int
-	// groups of the batch that batch norm sees one at a time in the key encoder, after a shuffle; 1: off
+	// groups of the batch that batch norm sees separately in the key encoder, after a shuffle; 1: off
 	ShuffleGroups int
-	// report as bn_leak how much more often a query finds its key in training than in evaluation mode: another forward
-	// pass
+	// report the term bn_leak: how much more often a query finds its key in training mode than in evaluation mode; it
+	// costs another forward pass
 	MeasureLeak bool
 
-	colours bool // v1's recipe, else v2's
+	colours bool // v1's recipe; off: v2's
 	params  *nn.Params
 	encoder parallax.Encoder
 	target  part.Target
-	queues  []*nn.Queue // of every view that has keys
+	queues  []*nn.Queue // one for every view that has keys
 }
 
 // Validate checks the hyperparameters.
@@ -58,7 +58,7 @@ func (m *MoCo) Validate() error {
 	)
 }
 
-// Views returns views of one recipe, v1's or v2's, which blurs.
+// Views returns views of one recipe: v1's, or v2's with its blur.
 func (m *MoCo) Views(size int) []augment.Recipe {
 	if m.colours {
 		return part.InTurn(m.ViewCount, augment.MoCoV1Recipe(size))
@@ -81,7 +81,7 @@ func (m *MoCo) Build(b *parallax.Build) parallax.Encoder {
 	return m.encoder
 }
 
-// sides are the views that keys are made of, and those that queries are.
+// sides returns the views of the keys and those of the queries.
 func (m *MoCo) sides(s *parallax.Step) (keyed, asking []torch.Tensor) {
 	if m.Symmetric {
 		return s.Views, s.Views
@@ -90,8 +90,8 @@ func (m *MoCo) sides(s *parallax.Step) (keyed, asking []torch.Tensor) {
 	return s.Views[last:], s.Views[:last]
 }
 
-// Forward returns the keys and then the queries: k₂ and q₁, and when symmetric k₁, k₂ ... and q₁, q₂ ... It offers the
-// keys to the queues.
+// Forward returns the keys and then the queries: kᴮ and qᴬ; if symmetric, kᴬ, kᴮ ... and qᴬ, qᴮ ... It offers the keys
+// to the queues.
 func (m *MoCo) Forward(s *parallax.Step) []torch.Tensor {
 	keyed, asking := m.sides(s)
 	var z []torch.Tensor
@@ -109,17 +109,18 @@ func (m *MoCo) Forward(s *parallax.Step) []torch.Tensor {
 	return z
 }
 
-// logits are q·k₊/τ, N, and q·kⱼ/τ, N x K, of every query with every key of another view.
+// logits yields q·k₊/τ, N, and q·kⱼ/τ, N x K, for every query and every key of another view.
 func (m *MoCo) logits(z []torch.Tensor) iter.Seq2[torch.Tensor, torch.Tensor] {
 	return func(yield func(positive, negatives torch.Tensor) bool) {
 		keys, queries := z[:len(m.queues)], z[len(m.queues):]
 		for i, q := range queries {
 			for j, k := range keys {
 				if m.Symmetric && i == j {
-					continue // of one view
+					continue // query and key of the same view
 				}
 				q, k := q.Normalize(1), k.Detach().Normalize(1)
-				if !yield(q.Mul(k).Sum(1).Scale(1/m.Temperature), q.MatMul(m.queues[j].Rows().T()).Scale(1/m.Temperature)) {
+				positive := q.Mul(k).Sum(1).Scale(1 / m.Temperature)
+				if !yield(positive, q.MatMul(m.queues[j].Rows().T()).Scale(1/m.Temperature)) {
 					return
 				}
 			}
@@ -145,7 +146,7 @@ func (m *MoCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return part.Mean(attraction).Add(part.Mean(repulsion))
 }
 
-// Update moves the target after the optimiser's step (the official code: before the next key), and enqueues the keys.
+// Update moves the target after the optimiser's step (in the official code before the next key), and enqueues the keys.
 func (m *MoCo) Update(s *parallax.Step) {
 	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	for _, queue := range m.queues {
@@ -156,14 +157,16 @@ func (m *MoCo) Update(s *parallax.Step) {
 const (
 	moCoPaper = "He, Fan, Wu, Xie & Girshick: Momentum Contrast for Unsupervised Visual Representation Learning. " +
 		"CVPR 2020, arXiv:1911.05722"
-	moCoEquation = "L = mean of -log( exp(q·k₊/τ) / (exp(q·k₊/τ) + Σ_{j=1..K} exp(q·kⱼ/τ)) ), all of length 1;  θₖ ← " +
-		"mθₖ + (1-m)θ_q after each step"
+	moCoEquation = "L = mean of -log( exp(q·k₊/τ) / (exp(q·k₊/τ) + Σ_{j=1..K} exp(q·kⱼ/τ)) ), all of length 1;  φ ← " +
+		"mφ + (1-m)θ after each step"
 	moCoCollapse = "negatives: the keys of K earlier images are pushed away, so a constant embedding has the loss " +
-		"ln(1+K) and not the smallest"
+		"ln(1+K), which is not the smallest"
 )
 
-// moCoPrevents is of all versions.
-var moCoPrevents = []Switch{{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"}}
+// moCoPrevents holds for all versions.
+var moCoPrevents = []Switch{
+	{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"},
+}
 
 var moCoV1Entry = Entry{
 	Name: "mocov1", Title: "MoCo v1", Date: "2019-11",
@@ -177,10 +180,11 @@ var moCoV2Entry = Entry{
 	New:   func() parallax.Method { return NewMoCoV2() },
 }
 var moCoV2PlusEntry = Entry{
-	Name: "mocov2plus", Title: "MoCo v2+", Date: "2020-11", Collapse: moCoCollapse, Uses: []Part{Negatives}, Prevents: moCoPrevents,
+	Name: "mocov2plus", Title: "MoCo v2+", Date: "2020-11",
+	Collapse: moCoCollapse, Uses: []Part{Negatives}, Prevents: moCoPrevents,
 	Paper: "the improved reproduction of MoCo v2 in Chen & He: Exploring Simple Siamese Representation Learning. " +
 		"CVPR 2021, arXiv:2011.10566",
-	Equation: "L = ½ L(q₁, k₂, queue of k₂) + ½ L(q₂, k₁, queue of k₁), L as in MoCo",
+	Equation: "L = ½ L(qᴬ, kᴮ, Qᴮ) + ½ L(qᴮ, kᴬ, Qᴬ), L as in MoCo, Qᴬ and Qᴮ the queues of kᴬ and kᴮ",
 	New:      func() parallax.Method { return NewMoCoV2Plus() },
 }
 
@@ -206,16 +210,17 @@ func NewMoCoV2() *MoCo {
 	}
 }
 
-// NewMoCoV2Plus returns MoCo v2+ as solo-learn has it: symmetric, and a target that begins faster.
+// NewMoCoV2Plus returns MoCo v2+ with solo-learn's settings: symmetric, and with a target that begins faster.
 func NewMoCoV2Plus() *MoCo {
 	m := NewMoCoV2()
 	m.TargetMomentum, m.Projector.Widths, m.Symmetric = 0.99, []int{2048, 256}, true
 	return m
 }
 
-// leak is by how much more often a query finds its key among 1 + K in training than in evaluation mode, of the same
-// views and against the same queue: what the batch's statistics give away. z is what Forward made of the step. The
-// second pass has no gradient, changes no buffer and draws no random number, so a run is the same with it and without.
+// leak is how much more often a query finds its key among 1 + K in training mode than in evaluation mode, for the same
+// views and the same queue: what the statistics of the batch give away. z is the result of the step's Forward. The
+// second pass has no gradient, changes no buffer and draws no random number, so a run is the same with it and without
+// it.
 func (m *MoCo) leak(s *parallax.Step, z []torch.Tensor) (difference torch.Tensor) {
 	defer m.params.Train(m.params.Training())
 	torch.NoGrad(func() {
@@ -227,11 +232,11 @@ func (m *MoCo) leak(s *parallax.Step, z []torch.Tensor) (difference torch.Tensor
 	return difference
 }
 
-// found is the accuracy in the pretext task: the share of queries that are nearer to their own key than to all in the
-// queue.
+// found is the accuracy of the pretext task: the share of queries that are nearer to their own key than to all keys in
+// the queue.
 func (m *MoCo) found(z []torch.Tensor) torch.Tensor {
 	var shares []torch.Tensor
-	exact := make([]torch.Tensor, len(z)) // of what autocast may have made
+	exact := make([]torch.Tensor, len(z)) // autocast may have made another type
 	for i := range z {
 		exact[i] = z[i].To(m.params.DType())
 	}
@@ -241,18 +246,19 @@ func (m *MoCo) found(z []torch.Tensor) torch.Tensor {
 	return part.Mean(shares)
 }
 
-// hits is the share of rows whose positive is above all of their negatives, N and N x K.
+// hits is the share of rows whose positive, N, is above all their negatives, N x K.
 func hits(positive, negatives torch.Tensor) torch.Tensor {
 	return positive.Detach().Gt(negatives.Detach().Max(1)).To(torch.F32).Mean()
 }
 
 // query is q of one view.
 func (m *MoCo) query(view torch.Tensor) torch.Tensor {
-	return part.InGroups(func(parts []torch.Tensor) []torch.Tensor { return part.Embed(m.encoder, parts) }, view, m.Groups)
+	embed := func(parts []torch.Tensor) []torch.Tensor { return part.Embed(m.encoder, parts) }
+	return part.InGroups(embed, view, m.Groups)
 }
 
-// key is k of one view: shuffled, or else in the groups of the queries, so that both have the statistics of the same
-// images.
+// key is k of one view: shuffled, or else in the groups of the queries, so that query and key have the statistics of
+// the same images.
 func (m *MoCo) key(s *parallax.Step, view torch.Tensor) torch.Tensor {
 	if m.ShuffleGroups > 1 {
 		return m.target.Shuffled(s, view, m.ShuffleGroups)
@@ -260,12 +266,12 @@ func (m *MoCo) key(s *parallax.Step, view torch.Tensor) torch.Tensor {
 	return part.InGroups(m.target.Embed, view, m.Groups)
 }
 
-// Collapsed has K+1 keys that are the same, once the queue holds them.
+// Collapsed is the loss of 1 + K equal keys, once the queue holds them.
 func (m *MoCo) Collapsed(int) parallax.Collapsed {
 	c := part.Contrastive(math.Log(float64(1+m.Queue)), m.Negatives, m.Temperature)
 	if m.Negatives {
-		c.Causes = "a key encoder that moves too fast (method.target_momentum), so that the queue's keys are no longer " +
-			"comparable, or batch norm that tells which images are of one batch (method.shuffle_groups)"
+		c.Causes = "a key encoder that moves too fast (method.target_momentum), so that the queue's keys are no " +
+			"longer comparable, or batch norm that tells which images are of one batch (method.shuffle_groups)"
 	}
 	return c
 }

@@ -18,32 +18,34 @@ var moCoV3Entry = Entry{
 	Date:  "2021-04",
 	Paper: "Chen, Xie & He: An Empirical Study of Training Self-Supervised Vision Transformers. ICCV 2021, " +
 		"arXiv:2104.02057",
-	Equation: "L = ctr(q₁,k₂) + ctr(q₂,k₁),  ctr(q,k) = -2τ mean over i of log( exp(cos(qᵢ,kᵢ)/τ) / Σⱼ " +
-		"exp(cos(qᵢ,kⱼ)/τ) ), j over the batch",
-	Collapse: "negatives, the other keys of the batch; a predictor and a momentum encoder besides",
+	Equation: "L = ctr(pᴬ,kᴮ) + ctr(pᴮ,kᴬ),  ctr(p,k) = -2τ mean over i of log( exp(cos(pᵢ,kᵢ)/τ) / Σⱼ " +
+		"exp(cos(pᵢ,kⱼ)/τ) ), j over the batch",
+	Collapse: "negatives, the other keys of the batch; in addition a predictor and a momentum encoder",
 	Prevents: []Switch{
 		{
 			[]string{"method.negatives=false", "method.predictor_mode=none", "method.projector.output_norm=false"},
-			"without negatives the loss is BYOL's, whose predictor must go, too, and batch norm spreads what is left",
+			"without negatives the loss is BYOL's; its predictor has to go, too, and the batch norm that spreads " +
+				"what is left",
 		},
 	},
 	Uses: []Part{Negatives},
 	New:  func() parallax.Method { return NewMoCoV3() },
 }
 
-// MoCoV3 finds, for one view's query, the other view's key among those of the batch: MoCo without its queue, with
+// MoCoV3 finds, for one view's query, the other view's key among the keys of the batch: MoCo without its queue, with
 // BYOL's predictor.
 type MoCoV3 struct {
-	Temperature         float64        // τ; the official code's 1 for ResNets, 0.2 for ViTs
-	TargetMomentum      float64        // of the key encoder at the start: 0.99, and 0.996 for 1,000 epochs
-	FinalTargetMomentum float64        // of the key encoder at the end, reached along half a cosine
-	Negatives           bool           // off: only -2 cos(qᵢ,kᵢ) is left, BYOL's loss but for a constant
-	Symmetric           bool           // both directions; off: only the first view is a query
-	ViewCount           int            // 2 in the paper; more: twice the mean over all ordered pairs of views
-	Projector           nn.MLP         // two layers for ResNets, three for ViTs; the last batch norm has no affine
-	Predictor           nn.MLP         // two layers; for ViTs the official code has batch norm at its end, too
-	PredictorMode       part.Predictor // trained, fixed at its initialisation, or none
-	// keep a ViT's patch projection as it was initialised (section 4.2); of no effect on ResNets
+	Temperature         float64 // τ; the official code's 1 for ResNets, 0.2 for ViTs
+	TargetMomentum      float64 // m at the start: 0.99, and 0.996 for 1,000 epochs
+	FinalTargetMomentum float64 // m at the end, reached along half a cosine
+	Negatives           bool    // off: only -2 cos(pᵢ,kᵢ) is left, BYOL's loss apart from a constant
+	Symmetric           bool    // both directions; off: only the first view is a query
+	// views of an image; 2 in the paper. With more, twice the mean over all ordered pairs
+	ViewCount     int
+	Projector     nn.MLP         // two layers for ResNets, three for ViTs; the last batch norm has no affine
+	Predictor     nn.MLP         // two layers; for ViTs the official code has batch norm at its end, too
+	PredictorMode part.Predictor // trained, fixed at its initialisation, or none
+	// keep a ViT's patch projection as it was initialised (section 4.2); without effect on ResNets
 	FreezePatches bool
 
 	encoder   parallax.Encoder
@@ -85,7 +87,7 @@ func (m *MoCoV3) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, one, other)
 }
 
-// Build makes f_q (encoder and predictor) and f_k (encoder).
+// Build makes the online network θ (encoder and predictor) and the target φ (encoder).
 func (m *MoCoV3) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	if m.FreezePatches {
@@ -96,7 +98,7 @@ func (m *MoCoV3) Build(b *parallax.Build) parallax.Encoder {
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Forward returns the keys k₁, k₂ ... and then the queries q₁, q₂ ...; in one direction k₂ ... and q₁.
+// Forward returns the keys kᴬ, kᴮ ... and then the queries pᴬ, pᴮ ...; in one direction kᴮ ... and pᴬ.
 func (m *MoCoV3) Forward(s *parallax.Step) []torch.Tensor {
 	if m.Symmetric {
 		q := parallax.Each(m.predictor, part.Embed(m.encoder, s.Views))
@@ -110,7 +112,7 @@ func (m *MoCoV3) Forward(s *parallax.Step) []torch.Tensor {
 func (m *MoCoV3) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	all := part.Gather(s, z)
 	last := len(all) - 1
-	// Of the last view's query and the first's key; in one direction of q₁ and k₂.
+	// Of the last view's query and the first view's key; in one direction, of pᴬ and kᴮ.
 	s.Report("cosine", part.Cosine(all[last].Detach(), all[0]))
 	if m.Symmetric {
 		k, q := part.Halves(all)
@@ -119,9 +121,9 @@ func (m *MoCoV3) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return part.Over(all[:last], func(k torch.Tensor) torch.Tensor { return m.ctr(all[last], k) })
 }
 
-// ctr is 2τ times the cross-entropy of finding kᵢ by qᵢ.
-func (m *MoCoV3) ctr(q, k torch.Tensor) torch.Tensor {
-	logits := part.Unit(q).MatMul(part.Unit(k.Detach()).T()).Scale(1 / m.Temperature) // N x N: cos(qᵢ,kⱼ)/τ
+// ctr is 2τ times the cross-entropy of finding kᵢ by pᵢ.
+func (m *MoCoV3) ctr(p, k torch.Tensor) torch.Tensor {
+	logits := part.Unit(p).MatMul(part.Unit(k.Detach()).T()).Scale(1 / m.Temperature) // N x N: cos(pᵢ,kⱼ)/τ
 	loss := logits.Diagonal().Neg()
 	if m.Negatives {
 		loss = loss.Add(logits.LogSumExp(1))
@@ -129,20 +131,20 @@ func (m *MoCoV3) ctr(q, k torch.Tensor) torch.Tensor {
 	return loss.Mean().Scale(2 * m.Temperature)
 }
 
-// Update moves f_k after the optimiser's step, which is before the next keys are made.
+// Update moves φ after the optimiser's step, before the next keys are made.
 func (m *MoCoV3) Update(s *parallax.Step) {
 	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
-// Collapsed has N keys that are the same, in each direction.
+// Collapsed is the loss of N equal keys in each direction.
 func (m *MoCoV3) Collapsed(batch int) parallax.Collapsed {
 	directions := 1.0
 	if m.Symmetric {
 		directions = 2
 	}
 	if !m.Negatives {
-		return part.Minimum(-2*directions, "without negatives all rests on the predictor and on a key encoder that moves "+
-			"slowly")
+		return part.Minimum(-2*directions, "without negatives all rests on the predictor and on a key encoder that "+
+			"moves slowly")
 	}
 	c := part.Contrastive(2*directions*m.Temperature*math.Log(float64(batch)), true, m.Temperature)
 	c.Causes = "a learning rate that is too high: the paper found that a ViT's first layer becomes unstable " +

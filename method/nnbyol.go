@@ -16,30 +16,31 @@ var nnBYOLEntry = Entry{
 	Date:  "2021-04",
 	Paper: "BYOL with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, " +
 		"arXiv:2104.14548; after solo-learn",
-	Equation: "L = 4 - 2 cos(p₁, nn(z'₂,Q)) - 2 cos(p₂, nn(z'₁,Q)), Q a queue of earlier z';  ξ ← τξ + (1-τ)θ after " +
+	Equation: "L = 4 - 2 cos(pᴬ, nn(z'ᴮ,Q)) - 2 cos(pᴮ, nn(z'ᴬ,Q)), Q a queue of earlier z';  φ ← mφ + (1-m)θ after " +
 		"each step",
-	Collapse: "as in BYOL, a predictor and a target that is a moving average; what is predicted is another image",
+	Collapse: "as in BYOL, a predictor and a target that is a moving average; but the prediction is of another image",
 	Prevents: []Switch{
 		{
 			[]string{"method.predictor_mode=none"},
-			"the online network would follow its own average, which agrees with it on a constant",
+			"the online network follows its own average, and a constant satisfies both",
 		},
 	},
 	New: func() parallax.Method { return NewNNBYOL() },
 }
 
-// NNBYOL predicts, from one view, the nearest neighbour of the embedding that the target gives the other view.
+// NNBYOL predicts, from one view, the nearest neighbour of the target's embedding of the other view.
 type NNBYOL struct {
-	TargetMomentum      float64        // τ at the start, as in BYOL
-	FinalTargetMomentum float64        // τ at the end, reached along half a cosine; equal to the first: constant
-	Neighbour           bool           // nn(z',Q); off: the view's own z' in its place, which is BYOL
-	Queue               int            // how many earlier z' the neighbour is looked for among
-	EnqueueAll          bool           // the queue takes z' of all views; off: of the first alone
+	TargetMomentum float64 // m at the start, as in BYOL
+	// m at the end, reached along half a cosine; if equal to the first, m is constant
+	FinalTargetMomentum float64
+	Neighbour           bool           // use nn(z',Q); off: the view's own z', which is BYOL
+	Queue               int            // K, the number of earlier z' in which the neighbour is searched
+	EnqueueAll          bool           // the queue takes z' of all views; off: only of the first
 	Projector           nn.MLP         // BYOL's
-	Predictor           nn.MLP         // of the projector's shape
+	Predictor           nn.MLP         // q, of the projector's shape
 	PredictorMode       part.Predictor // trained, fixed at its initialisation, or none
-	Symmetric           bool           // both directions; off: only p₁ with nn(z'₂)
-	ViewCount           int            // more than 2: twice the mean over all ordered pairs of views
+	Symmetric           bool           // both directions; off: only pᴬ with nn(z'ᴮ,Q)
+	ViewCount           int            // views of an image; with more than 2, twice the mean over all ordered pairs
 
 	encoder   parallax.Encoder
 	target    part.Target
@@ -90,7 +91,7 @@ func (m *NNBYOL) Build(b *parallax.Build) parallax.Encoder {
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ..., and offers z' to the queue.
+// Forward returns the target's z'ᴬ, z'ᴮ ... and then the online pᴬ, pᴮ ..., and offers z' to the queue.
 func (m *NNBYOL) Forward(s *parallax.Step) []torch.Tensor {
 	p := parallax.Each(m.predictor, part.Embed(m.encoder, s.Views))
 	z := m.target.Embed(s.Views)
@@ -98,14 +99,14 @@ func (m *NNBYOL) Forward(s *parallax.Step) []torch.Tensor {
 	return append(z, p...)
 }
 
-// Loss is BYOL's, each target replaced by its nearest neighbour.
+// Loss is BYOL's, with each target replaced by its nearest neighbour.
 func (m *NNBYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := part.Halves(z)
 	loss := part.Directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		return part.Cosine(p, part.Neighbour(z, m.queue, m.Neighbour)).Scale(-2).Shift(2) // 2 - 2 cos(p, nn(z'))
+		return part.Cosine(p, part.Neighbour(z, m.queue, m.Neighbour)).Scale(-2).Shift(2) // 2 - 2 cos(p, nn(z',Q))
 	})
 	if m.Symmetric {
-		loss = loss.Scale(2) // the sum, where directions takes the mean
+		loss = loss.Scale(2) // the sum; Directions takes the mean
 	}
 	s.Report("cosine", part.Cosine(p[0].Detach(), z[1]))
 	return loss

@@ -18,33 +18,33 @@ var nnCLREntry = Entry{
 	Date:  "2021-04",
 	Paper: "Dwibedi, Aytar, Tompson, Sermanet & Zisserman: With a Little Help from My Friends: Nearest-Neighbor " +
 		"Contrastive Learning of Visual Representations. ICCV 2021, arXiv:2104.14548",
-	Equation: "L = mean of -log( exp(nn(zᵢ,Q)·pᵢ/τ) / Σₖ exp(nn(zᵢ,Q)·pₖ/τ) ), p the predictions of the other view, Q a " +
-		"queue of earlier z;  both directions",
+	Equation: "L = mean of -log( exp(nn(zᵢ,Q)·pᵢ/τ) / Σₖ exp(nn(zᵢ,Q)·pₖ/τ) ), p the predictions of the other " +
+		"view, Q a queue of earlier z;  both directions",
 	Collapse: "negatives: the predictions of every other image of the batch are pushed away from a neighbour, so a " +
-		"constant embedding has the loss ln N and not the smallest (a loss that stays there has no gradient: embeddings " +
-		"and queue are one point)",
+		"constant embedding has the loss ln N, which is not the smallest (but there is no gradient there once " +
+		"embeddings and queue are one point)",
 	Prevents: []Switch{
 		{
 			[]string{"method.negatives=false", "method.predictor_mode=none"},
-			"without negatives the loss is NNSiam's, whose predictor must go, too",
+			"without negatives the loss is NNSiam's; its predictor has to go, too",
 		},
 	},
 	Uses: []Part{Negatives},
 	New:  func() parallax.Method { return NewNNCLR() },
 }
 
-// NNCLR takes as an image's positive not its other view but that view's nearest neighbour among earlier images.
+// NNCLR's positive is not the other view of an image but that view's nearest neighbour among earlier images.
 type NNCLR struct {
-	Temperature   float64        // τ, by which the cosines are divided
-	Neighbour     bool           // nn(z,Q); off: the view's own z in its place, through which no gradient passes either
-	Queue         int            // how many earlier z the neighbour is looked for among
-	EnqueueAll    bool           // the queue takes z of all views; off: of the first alone, as in solo-learn
-	Projector     nn.MLP         // three layers, batch norm after each
-	Predictor     nn.MLP         // two layers, batch norm on the hidden one
+	Temperature   float64        // τ, which divides the cosines
+	Neighbour     bool           // use nn(z,Q); off: the view's own z, also without gradient
+	Queue         int            // K, the number of earlier z in which the neighbour is searched
+	EnqueueAll    bool           // the queue takes z of all views; off: only of the first, as in solo-learn
+	Projector     nn.MLP         // g: three layers, batch norm after each
+	Predictor     nn.MLP         // q: two layers, batch norm on the hidden one
 	PredictorMode part.Predictor // trained, fixed at its initialisation, or none
-	Symmetric     bool           // both directions; off: only p₁ with nn(z₂)
-	Negatives     bool           // off: only -nn(zᵢ)·pᵢ/τ remains
-	ViewCount     int            // more than 2: the mean over all ordered pairs of views
+	Symmetric     bool           // both directions; off: only pᴬ with nn(zᴮ,Q)
+	Negatives     bool           // off: only -nn(zᵢ,Q)·pᵢ/τ is left
+	ViewCount     int            // views of an image; with more than 2, the mean over all ordered pairs
 
 	encoder   parallax.Encoder
 	predictor nn.Layer
@@ -77,7 +77,7 @@ func (m *NNCLR) Validate() error {
 	)
 }
 
-// Views returns BYOL's two recipes, in turn, as solo-learn has them for NNCLR.
+// Views returns BYOL's two recipes in turn, as solo-learn does for NNCLR.
 func (m *NNCLR) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
 	return part.InTurn(m.ViewCount, one, other)
@@ -92,21 +92,21 @@ func (m *NNCLR) Build(b *parallax.Build) parallax.Encoder {
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.
+// Forward returns zᴬ, zᴮ ... and then pᴬ, pᴮ ..., and offers z to the queue.
 func (m *NNCLR) Forward(s *parallax.Step) []torch.Tensor {
 	z := part.Embed(m.encoder, s.Views)
 	part.Offer(s, m.queue, z, m.EnqueueAll)
 	return append(z, parallax.Each(m.predictor, z)...)
 }
 
-// Loss is InfoNCE with the neighbours of z as anchors and the predictor's p as keys, averaged over both directions. No
-// gradient reaches z by way of its neighbour.
+// Loss is InfoNCE with the neighbours of z as anchors and the predictions p as candidates, averaged over both
+// directions. No gradient reaches z through its neighbour.
 func (m *NNCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := part.Halves(part.Gather(s, z))
 	var attraction, repulsion []torch.Tensor
 	loss := part.Directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
 		near := part.Neighbour(z, m.queue, m.Neighbour)
-		logits := near.MatMul(part.Unit(p).T()).Scale(1 / m.Temperature) // N x N: nn(zᵢ)·pₖ/τ
+		logits := near.MatMul(part.Unit(p).T()).Scale(1 / m.Temperature) // N x N: nn(zᵢ,Q)·pₖ/τ
 		a, r := logits.Diagonal().Mean().Neg(), logits.LogSumExp(1).Mean()
 		attraction, repulsion = append(attraction, a), append(repulsion, r)
 		if !m.Negatives {
@@ -122,7 +122,7 @@ func (m *NNCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 // Update enqueues z, after the neighbours were looked up.
 func (m *NNCLR) Update(*parallax.Step) { m.queue.Enqueue() }
 
-// Collapsed has N predictions that are the same.
+// Collapsed is the loss of N equal predictions.
 func (m *NNCLR) Collapsed(batch int) parallax.Collapsed {
 	return part.Contrastive(math.Log(float64(batch)), m.Negatives, m.Temperature)
 }

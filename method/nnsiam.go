@@ -16,8 +16,8 @@ var nnSiamEntry = Entry{
 	Date:  "2021-04",
 	Paper: "SimSiam with the neighbours of NNCLR, Dwibedi et al.: With a Little Help from My Friends. ICCV 2021, " +
 		"arXiv:2104.14548; after solo-learn",
-	Equation: "L = ½ D(p₁, nn(z₂,Q)) + ½ D(p₂, nn(z₁,Q)),  D(p, z) = -cos(p, z), Q a queue of earlier z",
-	Collapse: "a predictor on one side, and on the other an embedding of the past, through which no gradient can pass",
+	Equation: "L = ½ D(pᴬ, nn(zᴮ,Q)) + ½ D(pᴮ, nn(zᴬ,Q)),  D(p, z) = -cos(p, z), Q a queue of earlier z",
+	Collapse: "a predictor on one side, and on the other side an earlier embedding, which gets no gradient",
 	Prevents: []Switch{
 		{
 			[]string{"method.predictor_mode=none"},
@@ -27,17 +27,17 @@ var nnSiamEntry = Entry{
 	New: func() parallax.Method { return NewNNSiam() },
 }
 
-// NNSiam predicts, from one view's embedding, the nearest neighbour of the other's.
+// NNSiam predicts, from the embedding of one view, the nearest neighbour of the other view's embedding.
 type NNSiam struct {
-	Neighbour     bool           // nn(z,Q); off: the view's own z in its place, which is SimSiam
-	Queue         int            // how many earlier z the neighbour is looked for among
-	EnqueueAll    bool           // the queue takes z of all views; off: of the first alone
+	Neighbour     bool           // use nn(z,Q); off: the view's own z, which is SimSiam
+	Queue         int            // K, the number of earlier z in which the neighbour is searched
+	EnqueueAll    bool           // the queue takes z of all views; off: only of the first
 	Projector     nn.MLP         // SimSiam's
-	Predictor     nn.MLP         // wide, where SimSiam's is a bottleneck
+	Predictor     nn.MLP         // q: wide; SimSiam's is a bottleneck
 	PredictorMode part.Predictor // trained, fixed at its initialisation, or none
 	PredictorRate part.Rate      // constant: the predictor's learning rate does not decay
-	Symmetric     bool           // both directions; off: only D(p₁, nn(z₂))
-	ViewCount     int            // more than 2: the mean over all ordered pairs of views
+	Symmetric     bool           // both directions; off: only D(pᴬ, nn(zᴮ,Q))
+	ViewCount     int            // views of an image; with more than 2, the mean over all ordered pairs
 
 	encoder   parallax.Encoder
 	predictor nn.Layer
@@ -69,7 +69,7 @@ func (m *NNSiam) Validate() error {
 	)
 }
 
-// Views returns BYOL's two recipes, in turn, as solo-learn has them for NNSiam.
+// Views returns BYOL's two recipes in turn, as solo-learn does for NNSiam.
 func (m *NNSiam) Views(size int) []augment.Recipe {
 	one, other := augment.BYOLRecipes(size)
 	return part.InTurn(m.ViewCount, one, other)
@@ -84,29 +84,29 @@ func (m *NNSiam) Build(b *parallax.Build) parallax.Encoder {
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Groups keeps the predictor's learning rate constant when asked.
+// Groups keeps the predictor's learning rate constant, if so set.
 func (m *NNSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.Groups() }
 
-// Forward returns z₁, z₂ ... and then p₁, p₂ ..., and offers z to the queue.
+// Forward returns zᴬ, zᴮ ... and then pᴬ, pᴮ ..., and offers z to the queue.
 func (m *NNSiam) Forward(s *parallax.Step) []torch.Tensor {
 	z := part.Embed(m.encoder, s.Views)
 	part.Offer(s, m.queue, z, m.EnqueueAll)
 	return append(z, parallax.Each(m.predictor, z)...)
 }
 
-// Loss is SimSiam's, each target replaced by its nearest neighbour.
+// Loss is SimSiam's, with each target replaced by its nearest neighbour.
 func (m *NNSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := part.Halves(z)
 	s.Report("cosine", part.Cosine(p[0].Detach(), z[1].Detach()))
 	return part.Directions(p, z, m.Symmetric, func(p, z torch.Tensor) torch.Tensor {
-		return part.Cosine(p, part.Neighbour(z, m.queue, m.Neighbour)).Neg() // D(p, nn(z))
+		return part.Cosine(p, part.Neighbour(z, m.queue, m.Neighbour)).Neg() // D(p, nn(z,Q))
 	})
 }
 
 // Update enqueues z, after the neighbours were looked up.
 func (m *NNSiam) Update(*parallax.Step) { m.queue.Enqueue() }
 
-// Collapsed is SimSiam's: a neighbour is one more embedding.
+// Collapsed is SimSiam's: the neighbour is an embedding, too.
 func (m *NNSiam) Collapsed(int) parallax.Collapsed {
 	return part.Minimum(-1, "no predictor (method.predictor_mode), or one that learns more slowly than the encoder "+
 		"(method.predictor_rate)")

@@ -20,42 +20,43 @@ var pawsEntry = Entry{
 	Date:  "2021-04",
 	Paper: "Assran, Caron, Misra, Bojanowski, Joulin, Ballas & Rabbat: Semi-Supervised Learning of Visual Features " +
 		"by Non-Parametrically Predicting View Assignments with Support Samples. ICCV 2021, arXiv:2104.13963",
-	Equation: "L = mean of H(ρ(p⁺), p) - H(mean of ρ(p)),  p = softmax(ẑ·Ŝᵀ/τ)·Y,  ρ(p) ∝ p^(1/T);  Ŝ, Y the support's " +
-		"embeddings and labels",
+	Equation: "L = mean of H(ρ(p⁺), p) - H(mean of ρ(p)),  p = softmax(ẑ·Ŝᵀ/τ)·Y,  ρ(p) ∝ p^(1/T);  Ŝ, Y the " +
+		"support's embeddings and labels",
 	Collapse: "sharpened targets: equal embeddings predict the support's uniform labels, which are not sharp " +
-		"(proposition 1); the mean prediction is kept spread over the classes",
+		"(proposition 1); in addition the mean prediction is spread over the classes",
 	Prevents: []Switch{
 		{
 			[]string{"method.sharpen=1", "method.me_max=0"},
-			"targets that are not sharpened, with nothing to spread them, are met by equal embeddings",
+			"without sharpening, and with nothing that spreads the predictions, equal embeddings satisfy the loss",
 		},
 	},
 	Uses: []Part{Clusters},
 	New:  func() parallax.Method { return NewPAWS() },
 }
 
-// PAWS predicts from one view the soft label that the nearest labelled images give the other view. It trains on labels.
+// PAWS predicts, from one view, the soft label that the nearest labelled images give the other view. It trains on
+// labels.
 type PAWS struct {
 	Temperature    float64 // τ of the soft nearest-neighbour classifier
-	Sharpen        float64 // T, of the targets and of the mean prediction; 1: not sharpened
-	Floor          float64 // entries of a target below it are 0; the official code's 1e-4
-	LabelSmoothing float64 // how much of Y is spread over all classes
-	MeMax          float64 // weight of the mean entropy that is maximised; 0: off
-	Symmetric      bool    // each large view is predicted from the other; else only the second from the first
-	SmallCrops     int     // further views, which predict the mean of the two targets
-	SupportClasses int     // classes in a step, 0 for all; 960 for ImageNet
-	SupportImages  int     // of each class; 7 for ImageNet
-	SupportViews   int     // of each of these images, 1 or 2
+	Sharpen        float64 // T of the targets and of the mean prediction; 1: no sharpening
+	Floor          float64 // entries of a target below this are set to 0; 1e-4 in the official code
+	LabelSmoothing float64 // the share of Y that is spread over all classes
+	MeMax          float64 // weight of the entropy of the mean prediction, which is maximised; 0: off
+	Symmetric      bool    // each large view is predicted from the other; off: only the second from the first
+	SmallCrops     int     // additional small views, which predict the mean of the two targets
+	SupportClasses int     // C, classes in a step; 0: all; 960 for ImageNet
+	SupportImages  int     // images of each class in a step; 7 for ImageNet
+	SupportViews   int     // views of each of these images, 1 or 2
 	Projector      nn.MLP  // three layers, batch norm on the hidden ones
-	// of the anchors and their support alone: a bottleneck of two layers, after batch norm of what it gets
+	// q, only for the anchors and their support: a bottleneck of two layers, after batch norm of its input
 	Predictor     nn.MLP
-	PredictorMode part.Predictor // none; trained, as the official code has it for ImageNet; fixed
+	PredictorMode part.Predictor // none; trained, as in the official code for ImageNet; fixed
 
 	encoder   parallax.Encoder
 	predictor nn.Layer
 }
 
-// NewPAWS returns PAWS with the paper's hyperparameters: the support's size is that for CIFAR-10 (appendix C).
+// NewPAWS returns PAWS with the paper's hyperparameters; the size of the support is that for CIFAR-10 (appendix C).
 func NewPAWS() *PAWS {
 	return &PAWS{
 		Temperature: 0.1, Sharpen: 0.25, Floor: 1e-4, LabelSmoothing: 0.1, MeMax: 1,
@@ -72,7 +73,8 @@ func (m *PAWS) Validate() error {
 		return fmt.Errorf("method.support_views is %d: it must be 1 or 2", v)
 	}
 	return part.First(
-		part.Positive("temperature", m.Temperature), part.Positive("sharpen", m.Sharpen), part.Fraction("floor", m.Floor),
+		part.Positive("temperature", m.Temperature), part.Positive("sharpen", m.Sharpen),
+		part.Fraction("floor", m.Floor),
 		part.Fraction("label_smoothing", m.LabelSmoothing),
 		part.NonNegative("me_max", m.MeMax),
 		part.AtLeast("small_crops", m.SmallCrops, 0),
@@ -87,7 +89,7 @@ func (m *PAWS) Views(size int) []augment.Recipe {
 	return append(part.InTurn(2, large), part.InTurn(m.SmallCrops, small)...)
 }
 
-// Support asks for labelled images, as many of every class, seen by the recipe of the large views.
+// Support asks for labelled images, equally many of every class, in views of the large recipe.
 func (m *PAWS) Support() parallax.SupportSpec {
 	return parallax.SupportSpec{
 		Classes: m.SupportClasses, PerClass: m.SupportImages, Views: m.SupportViews, Temperature: m.Temperature,
@@ -105,9 +107,9 @@ func (m *PAWS) Build(b *parallax.Build) parallax.Encoder {
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Forward returns the predictions from the anchors, z of the targets, and the support in both ways; what is of the
-// targets has no gradient. Without a predictor predictions are z. Views of one size go through the networks together,
-// as in the official code: batch norm sees labelled and unlabelled images.
+// Forward returns the predictions of the anchors, z of the targets, and both for the support. The parts for the targets
+// have no gradient. Without a predictor the predictions are z. Views of one size go through the networks together, as
+// in the official code: batch norm sees labelled and unlabelled images.
 func (m *PAWS) Forward(s *parallax.Step) []torch.Tensor {
 	views := slices.Concat(s.Views, s.Support.Views)
 	z := part.BySize(nn.Sequential{m.encoder.Backbone, m.encoder.Projector}, views, views)
@@ -162,7 +164,7 @@ func (m *PAWS) sharpen(p torch.Tensor) torch.Tensor {
 	return p.Clamp(1e-30, math.Inf(1)).Log().Scale(1 / m.Sharpen).Softmax(1)
 }
 
-// Collapsed is not determined: the classes are the data's.
+// Collapsed is not determined: the classes depend on the data.
 func (m *PAWS) Collapsed(int) parallax.Collapsed {
 	return parallax.Collapsed{Causes: "targets that are not sharpened (method.sharpen), or no term for the mean " +
 		"prediction (method.me_max)"}

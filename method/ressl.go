@@ -19,31 +19,31 @@ var reSSLEntry = Entry{
 	Paper: "Zheng, You, Wang, Qian, Zhang, Wang & Xu: ReSSL: Relational Self-Supervised Learning with Weak " +
 		"Augmentation. NeurIPS 2021, arXiv:2107.09282",
 	Equation: "L = H( softmax(k·Qᵀ/τₜ), softmax(q·Qᵀ/τₛ) ), q of the strong view, k of the weak one, Q a queue of " +
-		"earlier k;  θₜ ← mθₜ + (1-m)θₛ after each step",
-	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding has the " +
-		"loss ln K once the queue is constant, too; that is not the smallest, but there the gradient is 0",
+		"earlier k;  φ ← mφ + (1-m)θ after each step, φ the teacher and θ the student",
+	Collapse: "a teacher that is a moving average, and sharper than the student (τₜ < τₛ): a constant embedding with " +
+		"a constant queue has the loss ln K, which is not the smallest, but there the gradient is 0",
 	Prevents: []Switch{
 		{
 			[]string{"method.teacher_temperature=0.1", "method.target_momentum=0", "method.final_target_momentum=0"},
-			"a teacher that is no sharper than the student and follows it at once agrees with it on a constant",
+			"if the teacher is no sharper than the student and follows it at once, a constant satisfies both",
 		},
 	},
 	New: func() parallax.Method { return NewReSSL() },
 }
 
-// ReSSL asks of a strong view what the weak one is like among many other images, not what it is.
+// ReSSL asks a strong view for the weak view's relations to many other images, not for its embedding.
 type ReSSL struct {
 	StudentTemperature  float64 // τₛ of the student's relations
-	TeacherTemperature  float64 // τₜ of the teacher's: below τₛ, which sharpens them
-	Queue               int     // K, the number of images to be related to
+	TeacherTemperature  float64 // τₜ of the teacher's relations; below τₛ, which sharpens them
+	Queue               int     // K, the number of earlier images in the relations
 	TargetMomentum      float64 // m at the start
-	FinalTargetMomentum float64 // m at the end, reached along half a cosine; equal to the first: constant
-	Weak                bool    // the teacher sees a crop and a flip; off: the recipe is the student's
-	// 2 in the paper; more: strong views for the student, over which the mean is taken, beside the teacher's one
+	FinalTargetMomentum float64 // m at the end, reached along half a cosine; if equal to the first, m is constant
+	Weak                bool    // the teacher sees only a crop and a flip; off: its recipe is the student's
+	// views of an image; 2 in the paper. With more, the loss is the mean over several strong views for the student
 	ViewCount int
 	Projector nn.MLP // two layers without batch norm
-	// groups of the batch that batch norm sees one at a time in the teacher, after a shuffle: of 32 images in the official
-	// code; 1: off
+	// groups of the batch that batch norm sees separately in the teacher, after a shuffle; the official code has groups
+	// of 32 images; 1: off
 	ShuffleGroups int
 
 	encoder parallax.Encoder
@@ -105,11 +105,11 @@ func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	return append([]torch.Tensor{k}, part.Embed(m.encoder, s.Views[:last])...)
 }
 
-// Loss is the cross-entropy between the views' relations to the queue. The queue has no k of this batch yet, so
-// that no image is related to itself.
+// Loss is the cross-entropy between the views' relations to the queue. The queue has no k of this batch yet, so no
+// image is related to itself.
 func (m *ReSSL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	teacher := m.relation(z[0].Detach(), m.TeacherTemperature).Softmax(1)     // softmax(k·Qᵀ/τₜ)
-	s.Report("teacher_entropy", part.Entropy(teacher, teacher).Sum(1).Mean()) // the least that the loss can be
+	s.Report("teacher_entropy", part.Entropy(teacher, teacher).Sum(1).Mean()) // the smallest possible loss
 	return part.Over(z[1:], func(q torch.Tensor) torch.Tensor {
 		student := m.relation(q, m.StudentTemperature).LogSoftmax(1) // log softmax(q·Qᵀ/τₛ)
 		return teacher.Mul(student).Sum(1).Mean().Neg()
@@ -127,7 +127,7 @@ func (m *ReSSL) Update(s *parallax.Step) {
 	m.queue.Enqueue()
 }
 
-// Collapsed relates every image alike to a queue of one point.
+// Collapsed is the loss of uniform relations, to a queue of one point.
 func (m *ReSSL) Collapsed(int) parallax.Collapsed {
 	return part.Chance(math.Log(float64(m.Queue)), "a teacher that is no sharper than the student "+
 		"(method.teacher_temperature), or follows it at once (method.target_momentum)")

@@ -20,9 +20,9 @@ var scanEntry = Entry{
 	Date:  "2020-05",
 	Paper: "Van Gansbeke, Vandenhende, Georgoulis, Proesmans & Van Gool: SCAN: Learning to Classify Images without " +
 		"Labels. ECCV 2020, arXiv:2005.12320",
-	Equation: "L = -mean of log⟨Φ(x), Φ(n(x))⟩ - λ H(mean of Φ(x)),  Φ the probabilities of C clusters, n(x) one of x's " +
-		"nearest neighbours",
-	Collapse: "maximising the entropy of the batch's mean assignment: with all images in one cluster it is 0",
+	Equation: "L = -mean of log⟨Φ(x), Φ(n(x))⟩ - λ H(mean of Φ(x)),  Φ the probabilities of C clusters, n(x) one of " +
+		"x's nearest neighbours",
+	Collapse: "maximising the entropy of the batch's mean assignment, which is 0 if all images are in one cluster",
 	Prevents: []Switch{
 		{[]string{"method.entropy_weight=0"}, "without the entropy one cluster takes all images"},
 	},
@@ -30,14 +30,15 @@ var scanEntry = Entry{
 	New:  func() parallax.Method { return NewSCAN() },
 }
 
-// SCAN gives an image and its nearest neighbours among the features of a pretext task the same cluster. It is the
+// SCAN gives an image and its nearest neighbours, by the features of a pretext task, the same cluster. It is the
 // clustering stage; [SelfLabel] follows it.
 type SCAN struct {
-	Classes    int // C, the number of clusters
-	Heads      int // that cluster side by side; the one with the smallest loss is taken in the end
-	Neighbours int // K nearest ones of an image, of which a step has one; 20, and 50 for ImageNet (section 3.1)
-	// λ; the paper's supplement and the configs say 5, the official code's default, 2, is not used; 0 leaves the entropy
-	// out
+	Classes int // C, the number of clusters
+	Heads   int // heads that cluster independently; the one with the smallest loss is kept at the end
+	// K, nearest neighbours of an image, of which a step draws one; 20, and 50 for ImageNet (section 3.1)
+	Neighbours int
+	// λ; 5 in the paper's supplement and the configs, which do not use the official code's default of 2; 0 leaves the
+	// entropy out
 	EntropyWeight float64
 
 	heads
@@ -47,7 +48,7 @@ type SCAN struct {
 // NewSCAN returns SCAN's clustering stage with the paper's hyperparameters (section 3.1 and the official configs).
 func NewSCAN() *SCAN { return &SCAN{Classes: 10, Heads: 10, Neighbours: 20, EntropyWeight: 5} }
 
-// Command is how it is run: it needs an encoder that a pretext task has trained.
+// Command is the command that runs it: it needs an encoder that a pretext task has trained.
 func (m *SCAN) Command() string { return "cluster" }
 
 // Validate checks the hyperparameters.
@@ -65,8 +66,7 @@ func (m *SCAN) Views(size int) []augment.Recipe {
 	return part.InTurn(2, augment.SCANStrongRecipe(size))
 }
 
-// SetNeighbours says which images are near each: one list per image, none empty. Without it an image is its own
-// neighbour.
+// SetNeighbours sets the neighbours: one list per image, none empty. Without it an image is its own neighbour.
 func (m *SCAN) SetNeighbours(near [][]int) { m.neighbours = near }
 
 // Pair draws one of an image's neighbours.
@@ -86,8 +86,8 @@ func (m *SCAN) Forward(s *parallax.Step) []torch.Tensor {
 	return append(m.logits(s.Views[0]), m.logits(s.Views[1])...)
 }
 
-// Loss is equation 2, averaged over the heads. The entropy is that of the mean over the batch, of the images and not of
-// their neighbours as in the official code; the mean of the entropies would make every assignment uncertain.
+// Loss is equation 2, averaged over the heads. As in the official code, the entropy is that of the mean over the batch
+// of images, without their neighbours. The mean of the entropies would make every assignment uncertain.
 func (m *SCAN) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	var consistencies, entropies []torch.Tensor
 	for h := range len(z) / 2 {
@@ -103,13 +103,14 @@ func (m *SCAN) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return consistency.Sub(spread.Scale(m.EntropyWeight))
 }
 
-// heads are linear layers from the backbone's features to the logits of clusters.
+// heads are linear layers from the backbone's features to the logits of the clusters.
 type heads struct {
 	backbone nn.Layer
 	layers   []nn.Layer
 }
 
-// build makes the backbone and heads heads.0, heads.1, ... The projector gives the logits of all heads side by side.
+// build makes the backbone and the heads heads.0, heads.1, ... The projector returns the logits of all heads side by
+// side.
 func (h *heads) build(b *parallax.Build, n, classes int) parallax.Encoder {
 	h.backbone, h.layers = b.Backbone.Build(b.Params.Sub("backbone")), nil
 	for i := range n {
@@ -125,7 +126,7 @@ func (h *heads) build(b *parallax.Build, n, classes int) parallax.Encoder {
 	}
 }
 
-// logits are those of every head for one view.
+// logits returns the logits of every head for one view.
 func (h *heads) logits(view torch.Tensor) []torch.Tensor {
 	return all(h.layers, h.backbone.Forward(view))
 }
@@ -146,7 +147,7 @@ var selfLabelEntry = Entry{
 	Paper: scanEntry.Paper,
 	Equation: "L = mean over clusters c of the mean of -log Φ(strong view)_c over the images whose weak view has Φ_c " +
 		"above the threshold",
-	Collapse: "it begins with SCAN's clusters, and a large cluster counts no more than a small one",
+	Collapse: "starting from SCAN's clusters, and giving a large cluster no more weight than a small one",
 	Prevents: []Switch{
 		{[]string{"method.balance=false"}, "a large cluster counts more, and takes the small ones"},
 	},
@@ -154,11 +155,12 @@ var selfLabelEntry = Entry{
 	New:  func() parallax.Method { return NewSelfLabel() },
 }
 
-// SelfLabel trains on the images that SCAN is sure of: the cluster of the weak view is the label of the strong one.
+// SelfLabel trains on the images of which SCAN is certain: the cluster of the weak view is the label of the strong
+// view.
 type SelfLabel struct {
 	Classes   int     // C, as in the clustering stage
-	Threshold float64 // the probability above which an image has a label
-	Balance   bool    // clusters count alike; else images do
+	Threshold float64 // the probability above which an image gets a label
+	Balance   bool    // clusters count equally; off: images count equally
 
 	heads
 }
@@ -167,7 +169,7 @@ type SelfLabel struct {
 // configs).
 func NewSelfLabel() *SelfLabel { return &SelfLabel{Classes: 10, Threshold: 0.99, Balance: true} }
 
-// Command is how it is run: it needs what the clustering stage has made.
+// Command is the command that runs it: it needs the result of the clustering stage.
 func (m *SelfLabel) Command() string { return "cluster" }
 
 // Validate checks the hyperparameters.
@@ -175,7 +177,7 @@ func (m *SelfLabel) Validate() error {
 	return part.First(part.AtLeast("classes", m.Classes, 2), part.Fraction("threshold", m.Threshold))
 }
 
-// Views returns the weak view, which labels, and the strong one, which learns.
+// Views returns the weak view, which gives the label, and the strong view, which learns it.
 func (m *SelfLabel) Views(size int) []augment.Recipe {
 	return []augment.Recipe{augment.EvalRecipe(size), augment.SCANStrongRecipe(size)}
 }
@@ -183,14 +185,14 @@ func (m *SelfLabel) Views(size int) []augment.Recipe {
 // Build makes the backbone and one head.
 func (m *SelfLabel) Build(b *parallax.Build) parallax.Encoder { return m.heads.build(b, 1, m.Classes) }
 
-// Forward returns the logits of the weak view, without gradient, and of the strong one.
+// Forward returns the logits of the weak view, without gradient, and those of the strong view.
 func (m *SelfLabel) Forward(s *parallax.Step) []torch.Tensor {
 	var weak torch.Tensor
 	torch.NoGrad(func() { weak = m.logits(s.Views[0])[0] })
 	return []torch.Tensor{weak, m.logits(s.Views[1])[0]}
 }
 
-// Loss is the cross-entropy on confident images; 0 when the batch has none.
+// Loss is the cross-entropy on confident images; 0 if the batch has none.
 func (m *SelfLabel) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	p := z[0].Detach().Softmax(1)
 	label := torch.Eye(m.Classes, p.DType()).IndexSelect(0, p.ArgMax(1)) // N x C, one-hot
@@ -200,30 +202,30 @@ func (m *SelfLabel) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	s.Report("confident", label.Sum(1).Mean())
 	count := label.Sum(0) // of each cluster
 	if m.Balance {
-		// Weights in inverse proportion to the counts, divided by their sum, as the official code has them.
+		// Weights in inverse proportion to the counts, divided by their sum, as in the official code.
 		clusters := count.Clamp(0, 1).Sum().Clamp(1, math.Inf(1))
 		return cost.Sum(0).Div(count.Clamp(1, math.Inf(1))).Sum().Div(clusters)
 	}
 	return cost.Sum().Div(count.Sum().Clamp(1, math.Inf(1)))
 }
 
-// Assign is the first head's Φ. The heads differ by where they began alone.
+// Assign is the first head's Φ, N x C. The heads differ only in where they began.
 func (m *SCAN) Assign(z torch.Tensor) torch.Tensor { return z.Narrow(1, 0, m.Classes).Softmax(1) }
 
-// Assign is Φ.
+// Assign is Φ, N x C.
 func (m *SelfLabel) Assign(z torch.Tensor) torch.Tensor { return z.Softmax(1) }
 
-// Collapsed gives every image all clusters alike, which is the best for a weight of the entropy from 2 on. With less of
-// it one cluster may be better.
+// Collapsed is the loss of uniform assignments, which are the best if the entropy's weight is 2 or more. With a smaller
+// weight one cluster may be better.
 func (m *SCAN) Collapsed(int) parallax.Collapsed {
 	c := part.Chance((1-m.EntropyWeight)*math.Log(float64(m.Classes)), "too small a weight of the entropy "+
-		"(method.entropy_weight), and one cluster takes all; or neighbours that say nothing of classes, from a pretext "+
-		"task that learnt little")
+		"(method.entropy_weight), and one cluster takes all; or neighbours that say nothing of classes, from a "+
+		"pretext task that learnt little")
 	c.Known = m.EntropyWeight >= 2
 	return c
 }
 
-// Collapsed is not determined: it depends on how sure the network is.
+// Collapsed is not determined: the loss depends on how certain the network is.
 func (m *SelfLabel) Collapsed(int) parallax.Collapsed {
 	return parallax.Collapsed{Causes: "clusters of the stage before that take nearly all images, or a threshold that " +
 		"only few of them pass (method.threshold)"}

@@ -18,10 +18,10 @@ var simCLREntry = Entry{
 	Date:  "2020-02",
 	Paper: "Chen, Kornblith, Norouzi & Hinton: A Simple Framework for Contrastive Learning of Visual " +
 		"Representations. ICML 2020, arXiv:2002.05709",
-	Equation: "L = mean over the 2N views i of -log( exp(cos(zᵢ,zⱼ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), j the other view " +
-		"of i's image",
-	Collapse: "negatives: every other image of the batch is pushed away, so a constant embedding has the loss ln(2N-1) " +
-		"and not the smallest",
+	Equation: "L = mean over the 2N views i of -log( exp(cos(zᵢ,zⱼ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), j the other " +
+		"view of i's image",
+	Collapse: "negatives: every other image of the batch is pushed away, so a constant embedding has the loss " +
+		"ln(2N-1), which is not the smallest",
 	Prevents: []Switch{
 		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"},
 	},
@@ -29,12 +29,12 @@ var simCLREntry = Entry{
 	New:  func() parallax.Method { return NewSimCLR() },
 }
 
-// SimCLR draws the views of one image together and pushes those of all other images of the batch away.
+// SimCLR draws the views of one image together and pushes away those of all other images of the batch.
 type SimCLR struct {
 	Temperature float64 // τ; 0.1 for ImageNet, 0.5 for CIFAR-10 (section 5.1, appendix B.9)
 	Negatives   bool    // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
 	ViewCount   int     // views of an image; 2 in the paper
-	Projector   nn.MLP  // g; batch norm in the hidden layer as in the official code
+	Projector   nn.MLP  // g, with batch norm in the hidden layer as in the official code
 
 	encoder parallax.Encoder
 }
@@ -86,7 +86,7 @@ func (m *SimCLR) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return repulsion.Sub(attraction)
 }
 
-// Collapsed has all 2N views alike: each is one of 2N-1 that look the same.
+// Collapsed is the loss of equal embeddings: the positive is one of 2N-1 equal candidates.
 func (m *SimCLR) Collapsed(batch int) parallax.Collapsed {
 	v := float64(m.ViewCount)
 	return part.Contrastive(math.Log((v*float64(batch)-1)/(v-1)), m.Negatives, m.Temperature)

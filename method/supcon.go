@@ -17,9 +17,9 @@ var supConEntry = Entry{
 	Title: "SupCon",
 	Date:  "2020-04",
 	Paper: "Khosla et al.: Supervised Contrastive Learning. NeurIPS 2020, arXiv:2004.11362",
-	Equation: "L = mean over all views i of -1/|P(i)| Σ_{p∈P(i)} log( exp(cos(zᵢ,zₚ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) ), " +
-		"P(i) the other views of i's class",
-	Collapse: "negatives, as SimCLR, but of other classes; it uses labels",
+	Equation: "L = mean over all views i of -1/|P(i)| Σ_{p∈P(i)} log( exp(cos(zᵢ,zₚ)/τ) / Σ_{k≠i} exp(cos(zᵢ,zₖ)/τ) " +
+		"), P(i) the other views of i's class",
+	Collapse: "negatives, as in SimCLR, but only of other classes; it uses labels",
 	Prevents: []Switch{
 		{[]string{"method.negatives=false"}, "only the attraction is left, which a constant embedding minimises"},
 	},
@@ -27,13 +27,13 @@ var supConEntry = Entry{
 	New:  func() parallax.Method { return NewSupCon() },
 }
 
-// SupCon draws together the views of all images of one class. It is supervised: an image whose label is unknown has
-// only its own views to be drawn to, and without any label the method is SimCLR.
+// SupCon draws together the views of all images of one class. It is supervised. An image without a known label has only
+// its own views as positives; without any label the method is SimCLR.
 type SupCon struct {
 	Temperature float64 // τ; 0.1 in the paper, 0.07 in the official code
-	// the official code multiplies the loss by τ over it and sets it to 0.07; 0: the loss is not multiplied
+	// the loss is multiplied by τ divided by this; 0.07 in the official code; 0: the loss is not multiplied
 	BaseTemperature float64
-	Form            SupConForm // out, the sum over positives outside the logarithm, or in, inside
+	Form            SupConForm // out: the sum over positives is outside the logarithm; in: inside
 	Negatives       bool       // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
 	ViewCount       int        // views of an image; 2 in the paper
 	Projector       nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
@@ -41,9 +41,8 @@ type SupCon struct {
 	encoder parallax.Encoder
 }
 
-// SupConForm is one of the paper's two losses: out, the better one (equation 2), or in (equation 3), where the
-// logarithm is of the sum. As solo-learn has it, in lacks the factor 1/|P(i)| within the logarithm, which changes no
-// gradient.
+// SupConForm is one of the paper's two losses: out, the better one (equation 2), or in (equation 3), the logarithm of
+// the sum. As in solo-learn, in lacks the factor 1/|P(i)| inside the logarithm, which changes no gradient.
 type SupConForm string
 
 // NewSupCon returns SupCon with the paper's hyperparameters.
@@ -68,11 +67,11 @@ func (m *SupCon) Validate() error {
 	)
 }
 
-// Supervised says what labels are for.
+// Supervised says what the labels are for.
 func (m *SupCon) Supervised() string { return "draws images of one class together" }
 
-// Views returns views of SimCLR's recipe, as solo-learn does. The paper prefers AutoAugment for a ResNet-50; the
-// official code has, for CIFAR, crops from 0.2 of the area, a jitter of 0.4, 0.4, 0.4 and 0.1, and no blur.
+// Views returns views of SimCLR's recipe, as solo-learn does. The paper prefers AutoAugment for a ResNet-50. For CIFAR
+// the official code has crops from 0.2 of the area, a jitter of 0.4, 0.4, 0.4 and 0.1, and no blur.
 func (m *SupCon) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, augment.SimCLRRecipe(size))
 }
@@ -86,9 +85,9 @@ func (m *SupCon) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns z of every view.
 func (m *SupCon) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
-// Loss is equation 2 or 3, averaged over all views as anchors where the paper sums. The paper multiplies it by τ
-// (section 4.5), the official code by τ over a base temperature of 0.07. By default neither is done, so that τ does not
-// change the learning rate that suits.
+// Loss is equation 2 or 3, as a mean over all views as anchors; the paper has a sum. The paper multiplies it by τ
+// (section 4.5), the official code by τ over a base temperature of 0.07. By default neither is done, so that the best
+// learning rate does not depend on τ.
 func (m *SupCon) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := part.NewContrast(s, z, m.Temperature)
 	p := c.Positives.Maximum(sameClass(s, len(z)).Minimum(c.Others)) // P(i)
@@ -104,7 +103,7 @@ func (m *SupCon) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return c.LogSum(c.Others).Sub(attraction).Mean().Scale(m.scale())
 }
 
-// scale is what the loss is multiplied by.
+// scale is the factor of the loss.
 func (m *SupCon) scale() float64 {
 	if m.BaseTemperature == 0 {
 		return 1
@@ -112,7 +111,7 @@ func (m *SupCon) scale() float64 {
 	return m.Temperature / m.BaseTemperature
 }
 
-// sameClass tells, VN x VN, which rows of views views have the same label, unknown ones apart.
+// sameClass is a mask, VN x VN, of the pairs of rows with the same known label.
 func sameClass(s *parallax.Step, views int) torch.Tensor {
 	labels := s.Gather(torch.FromInts(s.Labels, len(s.Labels)))
 	labels = torch.Cat(0, part.Repeat(labels, views)...)
@@ -120,8 +119,8 @@ func sameClass(s *parallax.Step, views int) torch.Tensor {
 	return labels.Unsqueeze(1).Eq(labels.Unsqueeze(0)).Minimum(known.Unsqueeze(0))
 }
 
-// Collapsed is SimCLR's; in the form in it depends on how many images of the batch are of one class. Healthy embeddings
-// of ten classes had a participation ratio of 1.9 on CIFAR-10.
+// Collapsed is SimCLR's. In the form in, the loss depends on how many images of the batch are of one class. Healthy
+// embeddings of ten classes had a participation ratio of 1.9 on CIFAR-10.
 func (m *SupCon) Collapsed(batch int) parallax.Collapsed {
 	c := part.Contrastive(math.Log(float64(m.ViewCount*batch-1)), m.Negatives, m.Temperature)
 	c.Loss *= m.scale()

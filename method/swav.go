@@ -19,10 +19,10 @@ var swavEntry = Entry{
 	Date:  "2020-06",
 	Paper: "Caron, Misra, Mairal, Goyal, Bojanowski & Joulin: Unsupervised Learning of Visual Features by " +
 		"Contrasting Cluster Assignments. NeurIPS 2020, arXiv:2006.09882",
-	Equation: "L = -½ ( q₂·log p₁ + q₁·log p₂ ),  p = softmax(Czᵗ/τ),  q = Sinkhorn(Czᵗ/ε), z and the rows of C of " +
+	Equation: "L = -½ ( qᴮ·log pᴬ + qᴬ·log pᴮ ),  p = softmax(zCᵀ/τ),  q = Sinkhorn(zCᵀ/ε), z and the rows of C of " +
 		"length 1",
-	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): the only code that all images can " +
-		"share is the uniform one, with which the loss is ln K; there are no negative pairs",
+	Collapse: "codes that give every prototype an equal part of the batch (Sinkhorn): all images can share only the " +
+		"uniform code, and then the loss is ln K; there are no negative pairs",
 	Prevents: []Switch{
 		{[]string{"method.sinkhorn=false"}, "codes without equal shares let one prototype win"},
 	},
@@ -34,26 +34,26 @@ var swavEntry = Entry{
 type SwAV struct {
 	part.Crops
 	Projector   nn.MLP  // two layers, batch norm on the hidden one
-	Prototypes  int     // K, the number of prototypes, the rows of C
+	Prototypes  int     // K, the number of prototypes, which are the rows of C
 	Temperature float64 // τ of the predictions
-	Epsilon     float64 // ε of the codes: smaller is harder
-	// equal parts for all prototypes; off: the codes are softmax(Czᵗ/ε), and the method collapses
+	Epsilon     float64 // ε of the codes: smaller makes them harder
+	// equal parts for all prototypes; off: the codes are softmax(zCᵀ/ε), and the method collapses
 	Sinkhorn           bool
-	SinkhornIterations int    // 3 in the paper; more are closer to equal parts
-	Codes              string // soft, or hard: one prototype, which the paper found worse online (section 3.1)
-	// embeddings of earlier batches, per large crop, that codes are computed with once it is full
+	SinkhornIterations int    // 3 in the paper; more come closer to equal parts
+	Codes              string // soft; hard: one prototype, which the paper found worse online (section 3.1)
+	// length of a queue per large crop, whose embeddings join the batch in the codes once the queue is full; 0: none
 	Queue     int
-	QueueFrom int // the epoch from which these are collected
-	// at the start, in which C stays as it is; the official script has 313 steps of 4,096 images, an epoch
+	QueueFrom int // the epoch from which the queue collects embeddings
+	// epochs at the start in which C stays fixed; the official script has 313 steps of 4,096 images, one epoch
 	FreezeEpochs int
-	FreezeSteps  int // the same in steps: 5,005 in the official script for batches of 256; what is longer holds
+	FreezeSteps  int // the same in steps: 5,005 in the official script for batches of 256; the longer of the two holds
 
 	encoder    parallax.Encoder
 	prototypes torch.Tensor // C: K x d
 	queues     []*nn.Queue  // per large crop
 }
 
-// NewSwAV returns SwAV with the paper's hyperparameters and its two large crops; without a queue, as for large batches.
+// NewSwAV returns SwAV with the paper's hyperparameters and its two large crops, and no queue, as for large batches.
 func NewSwAV() *SwAV {
 	return &SwAV{
 		Crops:      part.TwoCrops(),
@@ -79,10 +79,10 @@ func (m *SwAV) Validate() error {
 	)
 }
 
-// Views returns one recipe for all crops, which differ in size and scale.
+// Views returns one recipe for all crops; crops differ in size and scale.
 func (m *SwAV) Views(size int) []augment.Recipe { return m.Recipes(size) }
 
-// Build makes the encoder f, the prototypes C and the queues.
+// Build makes f and g, the prototypes C and the queues.
 func (m *SwAV) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	d := m.Projector.Out(b.Backbone.Features())
@@ -100,7 +100,7 @@ func (m *SwAV) Groups(s *parallax.Step) []nn.Group {
 	return []nn.Group{{Prefix: "prototypes.", Scale: 1, Frozen: s.Epoch < m.FreezeEpochs || s.At < m.FreezeSteps}}
 }
 
-// Forward returns z of the large crops, to make codes of, and then z of all crops, to predict from.
+// Forward returns z of the large crops, for the codes, and then z of all crops, for the predictions.
 func (m *SwAV) Forward(s *parallax.Step) []torch.Tensor {
 	z := part.EmbedCrops(m.encoder, s.Views)
 	for i, q := range m.queues {
@@ -128,10 +128,10 @@ func (m *SwAV) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return part.Mean(terms)
 }
 
-// scores is z̄Cᵗ.
+// scores is z̄Cᵀ, N x K.
 func (m *SwAV) scores(z torch.Tensor) torch.Tensor { return z.Normalize(1).MatMul(m.prototypes.T()) }
 
-// codes are q of the i-th large crop, with those of earlier batches where its queue is full. They get no gradient.
+// codes returns q of the i-th large crop, without gradient. If its queue is full, earlier batches share the prototypes.
 func (m *SwAV) codes(i int, z torch.Tensor) (q torch.Tensor) {
 	torch.NoGrad(func() {
 		scores, n := m.scores(z), z.Size(0)
@@ -149,8 +149,8 @@ func (m *SwAV) codes(i int, z torch.Tensor) (q torch.Tensor) {
 	return q
 }
 
-// normalize gives the prototypes length 1 in place, as the official code does before every forward pass: without
-// gradient.
+// normalize gives the prototypes length 1, in place and without gradient, as the official code does before every
+// forward pass.
 func (m *SwAV) normalize() {
 	torch.NoGrad(func() { m.prototypes.Normalize(1).CopyInto(m.prototypes.Detach()) })
 }
@@ -164,17 +164,17 @@ func (m *SwAV) Update(s *parallax.Step) {
 }
 
 // Sinkhorn returns the codes of scores, both B samples x K prototypes: the distribution closest to exp(scores/epsilon)
-// in which every prototype has the same share of the samples, after so many iterations of Sinkhorn and Knopp (Cuturi
-// 2013; SwAV, section 3.1 and its listing). An iteration first gives every prototype the share 1/K, then every sample
-// the share 1/B, so that it ends with codes that sum to 1 each. The factors 1/K, 1/B and B of the listing cancel.
+// in which every prototype has the same share of the samples, after the given number of iterations of Sinkhorn and
+// Knopp (Cuturi 2013; SwAV, section 3.1 and its listing). An iteration first gives every prototype the share 1/K, then
+// every sample the share 1/B, so that each code sums to 1 at the end. The factors 1/K, 1/B and B of the listing cancel.
 //
-// It works on logarithms, with the largest one subtracted before any exponential: where the listing's
-// exp(scores/epsilon) overflows or becomes 0, this does not. At least one iteration is needed.
+// Sinkhorn works on logarithms and subtracts the largest one before any exponential, so it neither overflows nor
+// becomes 0 as the listing's exp(scores/epsilon) can. At least one iteration is needed.
 func Sinkhorn(scores torch.Tensor, epsilon float64, iterations int) torch.Tensor {
 	q := scores.Scale(1 / epsilon)
 	for range iterations {
-		q = q.Sub(q.LogSumExp(0).Unsqueeze(0)) // of every prototype over the samples
-		q = q.Sub(q.LogSumExp(1).Unsqueeze(1)) // of every sample over the prototypes
+		q = q.Sub(q.LogSumExp(0).Unsqueeze(0)) // every prototype, over the samples
+		q = q.Sub(q.LogSumExp(1).Unsqueeze(1)) // every sample, over the prototypes
 	}
 	return q.Exp()
 }
@@ -184,12 +184,12 @@ func (m *SwAV) Assign(z torch.Tensor) torch.Tensor {
 	return m.scores(z).Scale(1 / m.Temperature).Softmax(1)
 }
 
-// Collapsed predicts codes that give all prototypes the same share, best by an embedding as far from each. Without
-// Sinkhorn, and with hard codes, one prototype may win, and the loss may go to 0.
+// Collapsed is the loss of uniform codes and predictions. Without Sinkhorn, or with hard codes, one prototype may win,
+// and the loss may go to 0.
 func (m *SwAV) Collapsed(int) parallax.Collapsed {
-	c := part.Chance(math.Log(float64(m.Prototypes)), "codes without equal shares (method.sinkhorn), an epsilon of the "+
-		"codes that is too large for their rows to differ (method.epsilon), or prototypes that move before the embeddings "+
-		"do (method.freeze_epochs)")
+	c := part.Chance(math.Log(float64(m.Prototypes)), "codes without equal shares (method.sinkhorn), an epsilon of "+
+		"the codes that is too large for their rows to differ (method.epsilon), or prototypes that move before the "+
+		"embeddings do (method.freeze_epochs)")
 	c.Known = m.Sinkhorn && m.Codes == "soft"
 	return c
 }

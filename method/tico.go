@@ -16,37 +16,39 @@ var ticoEntry = Entry{
 	Date:  "2022-06",
 	Paper: "Zhu, Moraes, Karakulak, Sobol, Canziani & LeCun: TiCo: Transformation Invariance and Covariance Contrast " +
 		"for Self-Supervised Visual Representation Learning. 2022, arXiv:2206.10698",
-	Equation: "L = 1 - 1/N Σ qᵢ·kᵢ + ρ/N Σ qᵢᵀCqᵢ,  C ← βC + (1-β) 1/N Σ qᵢqᵢᵀ, q and k unit vectors, k from a moving " +
-		"average of the network",
+	Equation: "L = 1 - 1/N Σ qᵢ·kᵢ + ρ/N Σ qᵢᵀCqᵢ,  C ← βC + (1-β) 1/N Σ qᵢqᵢᵀ, q and k unit vectors, k of φ;  φ ← " +
+		"mφ + (1-m)θ after each step",
 	Collapse: "the covariance contrast: an embedding is pushed out of the directions in which the embeddings of many " +
-		"batches lie, a memory bank without end",
+		"batches lie, as by an endless memory bank",
 	Prevents: []Switch{
 		{
 			[]string{"method.rho=0", "method.target_momentum=0", "method.final_target_momentum=0"},
-			"without the contrast only the invariance is left, and keys that follow at once agree on a constant",
+			"without the contrast only the invariance is left, and with keys that follow at once a constant " +
+				"satisfies it",
 		},
 	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewTiCo() },
 }
 
-// TiCo draws a query towards the key of the other view, and away from where the queries of the last batches were.
+// TiCo draws a query towards the key of the other view, and away from the directions of the last batches' queries.
 type TiCo struct {
-	// ρ, weight of the covariance contrast; 8, as in lightly 1.6.0; 20 in lightly before and in sayannag/TiCo-pytorch; 0
-	// leaves it out
+	// ρ, weight of the covariance contrast: 8, as in lightly 1.6.0; 20 in earlier lightly and in sayannag/TiCo-pytorch;
+	// 0 leaves it out
 	Rho  float64
-	Beta float64 // β, how much of C stays from step to step
-	// through this batch's part of C, as in sayannag/TiCo-pytorch; off: none, as in lightly 1.6.0
+	Beta float64 // β, the share of C that a step keeps
+	// pass the gradient through this batch's part of C, as in sayannag/TiCo-pytorch; off: do not, as in lightly 1.6.0
 	CovarianceGradient  bool
-	TargetMomentum      float64 // of the key network, at the start
-	FinalTargetMomentum float64 // of the key network at the end, reached along half a cosine
-	Symmetric           bool    // every view is a query, too; off: the first alone
-	ViewCount           int     // 2 in the paper; more: the mean over pairs of a query and another view's key
-	Projector           nn.MLP  // two layers, batch norm on the hidden one
+	TargetMomentum      float64 // m of the key network at the start
+	FinalTargetMomentum float64 // m at the end, reached along half a cosine
+	Symmetric           bool    // every view is a query; off: only the first
+	// views of an image; 2 in the paper. With more, the mean over pairs of a query and another view's key
+	ViewCount int
+	Projector nn.MLP // two layers, batch norm on the hidden one
 
 	encoder           parallax.Encoder
 	target            part.Target
-	covariance, batch torch.Tensor // d x d: C of the steps before, and the second moment of this one's queries
+	covariance, batch torch.Tensor // d x d: C of the earlier steps, and the second moment of this step's queries
 }
 
 // NewTiCo returns TiCo with the paper's hyperparameters.
@@ -90,8 +92,8 @@ func (m *TiCo) Build(b *parallax.Build) parallax.Encoder {
 	return m.encoder
 }
 
-// Forward returns the keys and then the queries. It keeps the queries' second moment for Update: of a step that
-// accumulates several batches, the last one's.
+// Forward returns the keys and then the queries. It keeps the second moment of the queries for Update; in a step that
+// accumulates several batches, that of the last batch.
 func (m *TiCo) Forward(s *parallax.Step) []torch.Tensor {
 	keys, queries := s.Views[1:], s.Views[:1]
 	if m.Symmetric {
@@ -104,8 +106,8 @@ func (m *TiCo) Forward(s *parallax.Step) []torch.Tensor {
 	return append(m.target.Embed(keys), q...)
 }
 
-// Loss is the paper's (algorithm 1). Whether the authors pass a gradient through this batch's part of C is not known:
-// without it that part counts half, for it is quadratic in the queries twice over.
+// Loss is the paper's (algorithm 1). It is not known whether the authors pass a gradient through this batch's part of
+// C. Without that gradient the part counts half, because the queries enter it twice.
 func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := m.covariance.Scale(m.Beta)
 	at := len(z) - 1
@@ -144,13 +146,13 @@ func secondMoment(s *parallax.Step, queries []torch.Tensor) torch.Tensor {
 	})
 }
 
-// Update takes the step's queries into C and moves the key network.
+// Update adds the step's queries to C and moves the key network.
 func (m *TiCo) Update(s *parallax.Step) {
 	torch.LerpInto([]torch.Tensor{m.covariance}, []torch.Tensor{m.batch}, 1-m.Beta)
 	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
-// Collapsed is qᵀCq of the one direction that is left, of length 1.
+// Collapsed is the contrast of one direction: qᵀCq = 1.
 func (m *TiCo) Collapsed(int) parallax.Collapsed {
 	return part.LeastAtZero(m.Rho, "too small a weight of the covariance contrast (method.rho)")
 }

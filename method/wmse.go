@@ -18,10 +18,10 @@ var wmseEntry = Entry{
 	Date:  "2020-07",
 	Paper: "Ermolov, Siarohin, Sangineto & Sebe: Whitening for Self-Supervised Representation Learning. ICML 2021, " +
 		"arXiv:2007.06346",
-	Equation: "L = 2/(N d(d-1)) Σ over the pairs of d views of ‖w̄ᵢ - w̄ⱼ‖²,  w = L⁻¹(v - µ),  LLᵀ = Σ, with µ and Σ of " +
-		"v's slice of the batch",
-	Collapse: "whitening: within every slice of the batch the embeddings have the identity as covariance, whatever the " +
-		"network does",
+	Equation: "L = 2/(N V(V-1)) Σ over the pairs of V views of ‖z̄ⁱ - z̄ʲ‖²,  z = L⁻¹(v - µ),  LLᵀ = Σ, with µ and Σ " +
+		"of v's slice of the batch",
+	Collapse: "whitening: within every slice of the batch the covariance of the embeddings is the identity, whatever " +
+		"the network does",
 	Prevents: []Switch{
 		{[]string{"method.whitening=false"}, "only the distance is left, which a constant minimises"},
 	},
@@ -29,21 +29,23 @@ var wmseEntry = Entry{
 	New:  func() parallax.Method { return NewWMSE() },
 }
 
-// WMSE draws the views together after whitening each of them over slices of the batch.
+// WMSE draws the views together after whitening each view over slices of the batch.
 type WMSE struct {
-	ViewCount int // the paper's d: 2 or 4
-	// w, rows that are whitened together: 128 for CIFAR, 256 with 128 features (section 4.2); at most the batch
-	Slice      int
-	Iterations int      // partitions of the batch, over which the loss is averaged: 1, and 4 for STL-10 and Tiny ImageNet
+	ViewCount int // V, views of an image: 2 or 4 (d in the paper)
+	// w, the number of rows whitened together: 128 for CIFAR, 256 with 128 features (section 4.2); at most the batch
+	Slice int
+	// random partitions of the batch, over which the loss is averaged: 1, and 4 for STL-10 and Tiny ImageNet
+	Iterations int
 	Whitening  bool     // without it nothing prevents collapse
-	Eps        float64  // ε of (1-ε)Σ + εI; where that is not positive definite, larger ones are tried and reported
+	Eps        float64  // ε of (1-ε)Σ + εI; if that is not positive definite, larger ones are tried and reported
 	Distance   Distance // cosine, or euclidean: the mean square without normalising
 	Projector  nn.MLP   // two layers, batch norm on the hidden one (the official code)
 
 	encoder parallax.Encoder
 }
 
-// Distance is what W-MSE takes between whitened embeddings: cosine is that of unit vectors, 2 - 2 cos.
+// Distance is W-MSE's distance between whitened embeddings: cosine, that of unit vectors, 2 - 2 cos, or euclidean, the
+// mean square.
 type Distance string
 
 // NewWMSE returns W-MSE with the paper's hyperparameters for two views on CIFAR.
@@ -81,13 +83,13 @@ func (m *WMSE) Build(b *parallax.Build) parallax.Encoder {
 	return m.encoder
 }
 
-// Forward returns the paper's v of every view. All views go through the projector together, so that its batch norm sees
-// them together, as in the official code.
+// Forward returns v of every view. As in the official code, all views go through the projector together, so that its
+// batch norm sees them together.
 func (m *WMSE) Forward(s *parallax.Step) []torch.Tensor {
 	return part.BySize(m.encoder.Projector, parallax.Each(m.encoder.Backbone, s.Views), s.Views)
 }
 
-// Loss is equation 6 for random partitions of the batch, the same for all views (section 3.2).
+// Loss is equation 6 for random partitions of the batch, which are the same for all views (section 3.2).
 func (m *WMSE) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = part.Gather(s, z)
 	partitions := make([][]int, m.Iterations)
@@ -97,7 +99,8 @@ func (m *WMSE) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return m.LossOf(s, z, partitions)
 }
 
-// LossOf is the loss for given partitions: permutations of the rows, which are cut into slices in that order.
+// LossOf is the loss for given partitions. A partition is a permutation of the rows, which are cut into slices in that
+// order.
 func (m *WMSE) LossOf(s *parallax.Step, z []torch.Tensor, partitions [][]int) torch.Tensor {
 	var losses []torch.Tensor
 	largest, escalations := m.Eps, 0
@@ -118,7 +121,7 @@ func (m *WMSE) LossOf(s *parallax.Step, z []torch.Tensor, partitions [][]int) to
 		n := len(partitions[0])
 		s.Report("epsilon", torch.Full(largest, torch.F32))
 		s.Report("escalations", torch.Full(float64(escalations), torch.F32))
-		s.Report("dropped", torch.Full(float64(n%min(n, m.Slice)), torch.F32)) // rows of every view, in no slice
+		s.Report("dropped", torch.Full(float64(n%min(n, m.Slice)), torch.F32)) // rows of every view in no slice
 	}
 	return part.Mean(losses)
 }
@@ -130,11 +133,11 @@ func (m *WMSE) distance(a, b torch.Tensor) torch.Tensor {
 	return part.Cosine(a, b).Scale(-2).Shift(2) // ‖ā - b̄‖² = 2 - 2 cos
 }
 
-// Whiten takes the rows of z, N x d, in the given order and whitens every slice of them by its own mean and covariance,
-// Σ = LLᵀ over w-1: rows L⁻¹(v - µ), in that order. What is left over after the last whole slice is dropped; a slice is
-// the whole batch when that has fewer rows. Where (1-ε)Σ + εI has no Cholesky factor, and at ε = 0 where a slice has
-// too few rows for it, ε is raised, at least to 1e-6 and then a hundredfold each time: Whiten returns the ε it used,
-// and how often it was raised.
+// Whiten takes the rows v of z, N x d, in the given order, and whitens every slice of them by its own mean and
+// covariance, Σ = LLᵀ over w-1. It returns the rows L⁻¹(v - µ), in that order. Rows after the last whole slice are
+// dropped; a batch with fewer rows than a slice is one slice. If (1-ε)Σ + εI has no Cholesky factor, or if ε = 0 and a
+// slice has too few rows, ε is raised, at least to 1e-6 and then a hundredfold each time. Whiten returns the ε that it
+// used, and how often it was raised.
 func Whiten(z torch.Tensor, order []int, slice int, eps float64) (white torch.Tensor, used float64, raised int) {
 	slice = min(slice, len(order))
 	slices, d := len(order)/slice, z.Size(1)
@@ -146,19 +149,20 @@ func Whiten(z torch.Tensor, order []int, slice int, eps float64) (white torch.Te
 		if !singular {
 			l, ok := covariance.Scale(1 - eps).Add(torch.Eye(d, z.DType()).Scale(eps)).Cholesky()
 			if ok || eps == 1 {
-				return l.SolveTriangular(centred, false).Transpose(1, 2).Reshape(slices*slice, d), eps, raised // L⁻¹(v - µ)
+				white = l.SolveTriangular(centred, false).Transpose(1, 2).Reshape(slices*slice, d) // L⁻¹(v - µ)
+				return white, eps, raised
 			}
 		}
 		eps, raised, singular = math.Min(1, math.Max(1e-6, 100*eps)), raised+1, false
 	}
 }
 
-// Collapsed is the minimum without whitening. With it what little differs is blown up until it is all noise, whose
-// cosines are 0; the euclidean distance is then that of noise and not that of the constant itself.
+// Collapsed is the minimum without whitening. Whitening amplifies tiny differences until all is noise, whose cosines
+// are 0; the euclidean distance is then that of noise, not that of the constant.
 func (m *WMSE) Collapsed(int) parallax.Collapsed {
 	if m.Whitening {
-		c := part.Chance(2, "slices with few more rows than there are features (method.slice), whose whitening amplifies "+
-			"noise")
+		c := part.Chance(2, "slices with few more rows than there are features (method.slice), whose whitening "+
+			"amplifies noise")
 		c.Known = m.Distance == "cosine"
 		return c
 	}

@@ -84,7 +84,7 @@ func TestFields(t *testing.T) {
 		!strings.HasPrefix(f.Comment, "output width of every layer") {
 		t.Errorf("projector.widths is %+v", f)
 	}
-	if f, ok := byName["projector"]; !ok || f.Default != "" || !strings.HasPrefix(f.Comment, "g;") {
+	if f, ok := byName["projector"]; !ok || f.Default != "" || !strings.HasPrefix(f.Comment, "g, ") {
 		t.Errorf("projector is %+v", f)
 	}
 	// Embedded fields count as the method's own.

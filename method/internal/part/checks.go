@@ -34,7 +34,7 @@ func Positive(name string, v float64) error {
 	return fmt.Errorf("method.%s is %v: it must be above 0", name, v)
 }
 
-// NonNegative checks that a weight is not below 0; 0 takes its term out of the loss.
+// NonNegative checks that a weight is not below 0; a weight of 0 removes its term from the loss.
 func NonNegative(name string, v float64) error {
 	if v >= 0 {
 		return nil
@@ -42,7 +42,7 @@ func NonNegative(name string, v float64) error {
 	return fmt.Errorf("method.%s is %v: it must be 0 or above", name, v)
 }
 
-// Below checks that a hyperparameter is under a limit.
+// Below checks that a hyperparameter is below a limit.
 func Below(name string, v, limit float64) error {
 	if v < limit { // nor NaN
 		return nil
@@ -50,7 +50,7 @@ func Below(name string, v, limit float64) error {
 	return fmt.Errorf("method.%s is %v: it must be below %v", name, v, limit)
 }
 
-// AtLeast checks a count.
+// AtLeast checks that a count is not below least.
 func AtLeast(name string, v, least int) error {
 	if v >= least {
 		return nil
@@ -58,7 +58,7 @@ func AtLeast(name string, v, least int) error {
 	return fmt.Errorf("method.%s is %d: it must be at least %d", name, v, least)
 }
 
-// First returns the first error there is.
+// First returns the first error that is not nil.
 func First(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -68,13 +68,13 @@ func First(errs ...error) error {
 	return nil
 }
 
-// Matching checks a predictor: unless there is none, it must be as wide as the projector. Without a projector that is
-// the backbone's width, and left to [NewPredictor].
+// Matching checks a predictor: unless the mode is none, it must be as wide as the projector. Without a projector it
+// must be as wide as the backbone, which [NewPredictor] checks.
 func Matching(mode Predictor, predictor, projector nn.MLP) error {
 	p, z := predictor.Out(0), projector.Out(0)
 	if mode != "none" && len(predictor.Widths) > 0 && len(projector.Widths) > 0 && p != z {
-		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so set "+
-			"them equal", p, z)
+		return fmt.Errorf("method.predictor ends with width %d and method.projector with %d: they are compared, so "+
+			"set them equal", p, z)
 	}
 	return First(
 		OneOf("predictor_mode", mode, "trained", "fixed", "none"),

@@ -4,22 +4,22 @@ package part
 
 import "github.com/parallax-ssl/parallax"
 
-// Minimum is a loss that cannot be less than when the embeddings are all the same.
+// Minimum is a loss whose minimum is reached if all embeddings are the same.
 func Minimum(loss float64, causes string) parallax.Collapsed {
 	return parallax.Collapsed{Loss: loss, Known: true, Minimum: true, Causes: causes}
 }
 
-// Chance is a loss that is what a network reaches that learns nothing.
+// Chance is a loss that equal embeddings leave at its chance level, that of a network that learns nothing.
 func Chance(loss float64, causes string) parallax.Collapsed {
 	return parallax.Collapsed{Loss: loss, Known: true, Causes: causes}
 }
 
-// LeastAtZero is a loss that is never negative.
+// LeastAtZero is a loss that is never negative: 0 is its minimum.
 func LeastAtZero(loss float64, causes string) parallax.Collapsed {
 	return parallax.Collapsed{Loss: loss, Known: true, Minimum: loss == 0, Causes: causes}
 }
 
-// Contrastive is a loss of 1/τ times cosines with negatives, or without them.
+// Contrastive is a loss of cosines divided by τ, with negatives or without.
 func Contrastive(loss float64, negatives bool, temperature float64) parallax.Collapsed {
 	if !negatives {
 		return Minimum(-1/temperature, "without negatives nothing pushes embeddings apart")

@@ -8,14 +8,14 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// nearest returns, for every row of z, the row of bank (K x d, of length 1) with the highest cosine: nn(z, Q) of NNCLR.
-// No gradient passes.
+// nearest returns nn(z, Q) of NNCLR: for every row of z the row of bank, K x d of length 1, with the highest cosine. No
+// gradient passes.
 func nearest(z, bank torch.Tensor) torch.Tensor {
 	return bank.IndexSelect(0, Unit(z.Detach()).MatMul(bank.T()).ArgMax(1))
 }
 
-// Neighbour returns what stands for z as a positive: nn(z, Q), or z itself where the search is off, of length 1. No
-// gradient passes through either.
+// Neighbour returns the positive that replaces z, of length 1: nn(z, Q), or z itself without search. No gradient passes
+// through either.
 func Neighbour(z torch.Tensor, queue *nn.Queue, search bool) torch.Tensor {
 	if !search {
 		return Unit(z.Detach())
@@ -23,7 +23,7 @@ func Neighbour(z torch.Tensor, queue *nn.Queue, search bool) torch.Tensor {
 	return nearest(z, queue.Rows())
 }
 
-// Offer offers the whole batch's z of the first view, or of all views, to the queue.
+// Offer offers z of the whole batch to the queue, of the first view or of all views.
 func Offer(s *parallax.Step, queue *nn.Queue, z []torch.Tensor, all bool) {
 	if !all {
 		z = z[:1]

@@ -7,8 +7,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// InGroups embeds one view in groups of the batch, so that batch norm sees each on its own, as each of several GPUs
-// would. With one group, or none, it is embed.
+// InGroups embeds one view in groups of the batch, so that batch norm sees each group separately, as on several GPUs.
+// With one group, or none, it is embed.
 func InGroups(embed func([]torch.Tensor) []torch.Tensor, view torch.Tensor, groups int) torch.Tensor {
 	n := view.Size(0)
 	groups = min(groups, n)
@@ -23,9 +23,9 @@ func InGroups(embed func([]torch.Tensor) []torch.Tensor, view torch.Tensor, grou
 	return torch.Cat(0, embed(parts)...)
 }
 
-// Shuffled returns the target's z of one view by MoCo's shuffled batch norm (He et al., section 3.3): the batch is put
-// in a random order before batch norm sees it in groups. So a key's statistics are not over the images that its query's
-// are, and do not give away which key is the query's. With one group it is embed.
+// Shuffled returns the target's z of one view with MoCo's shuffled batch norm (He et al., section 3.3): the batch is
+// put in a random order before batch norm sees it in groups. So the statistics of a key come from other images than
+// those of its query, and do not reveal which key is the query's. With one group it is Embed.
 func (t Target) Shuffled(s *parallax.Step, view torch.Tensor, groups int) torch.Tensor {
 	if groups == 1 {
 		return t.Embed([]torch.Tensor{view})[0]

@@ -17,7 +17,7 @@ func Cosine(p, z torch.Tensor) torch.Tensor {
 // Unit divides every row by its l2 norm.
 var Unit = nn.Func(func(z torch.Tensor) torch.Tensor { return z.Normalize(1) })
 
-// Entropy returns -q·log p element by element, 0 where q is, also for p = 0.
+// Entropy returns -q·log p element by element; 0 where q is 0, even if p is 0.
 func Entropy(q, p torch.Tensor) torch.Tensor {
 	return q.Mul(p.Clamp(1e-30, math.Inf(1)).Log()).Neg()
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Target is a second encoder that begins as a copy of the online one (BYOL's ξ, MoCo's θ_k).
+// Target is a second encoder φ that begins as a copy of the online encoder θ (BYOL's ξ, MoCo's θ_k).
 type Target struct {
 	parallax.Encoder
 	Mode        TargetMode
 	Online, Own *nn.Params
 }
 
-// TargetMode says what moves a target: ema, a moving average of the online network, which gets no gradient; gradient,
-// the optimiser, by the gradient of the loss, as the online network; fixed, nothing.
+// TargetMode says how a target moves: ema, as a moving average of the online network, without gradient; gradient, by
+// the optimiser and the gradient of the loss, like the online network; fixed, not at all.
 type TargetMode string
 
 // NewTarget builds the encoder a second time under "target" and copies the online weights into it.
@@ -30,7 +30,7 @@ func NewTarget(b *parallax.Build, projector nn.MLP, mode TargetMode) Target {
 	return t
 }
 
-// Embed returns the target's z for every view, with a gradient only where that moves the target.
+// Embed returns the target's z' for every view. A gradient passes only if it moves the target.
 func (t Target) Embed(views []torch.Tensor) (z []torch.Tensor) {
 	if t.Mode == "gradient" {
 		return Embed(t.Encoder, views)
@@ -39,7 +39,7 @@ func (t Target) Embed(views []torch.Tensor) (z []torch.Tensor) {
 	return z
 }
 
-// Follow moves a target that is a moving average: ξ ← momentum·ξ + (1-momentum)·θ.
+// Follow moves a target that is a moving average: φ ← mφ + (1-m)θ, with m the momentum.
 func (t Target) Follow(momentum float64) {
 	if t.Mode == "ema" {
 		t.Own.MoveTowards(t.Online, momentum)

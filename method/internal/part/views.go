@@ -9,7 +9,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// InTurn returns count recipes: the given ones, over and over.
+// InTurn returns count recipes: the given ones in turn.
 func InTurn(count int, recipes ...augment.Recipe) []augment.Recipe {
 	all := make([]augment.Recipe, count)
 	for i := range all {
@@ -18,13 +18,13 @@ func InTurn(count int, recipes ...augment.Recipe) []augment.Recipe {
 	return all
 }
 
-// Halves takes apart what a Forward returns that has the targets of all views before the predictions from all views.
+// Halves splits the result of a Forward that returns the targets of all views before the predictions from all views.
 func Halves(z []torch.Tensor) (targets, predictions []torch.Tensor) {
 	return z[:len(z)/2], z[len(z)/2:]
 }
 
-// Directions returns the mean of d(pᵢ, zⱼ) over all ordered pairs of different views; when both is false, over the
-// pairs with i < j.
+// Directions returns the mean of d(pᵢ, zⱼ) over all ordered pairs of different views i, j; if both is false, only over
+// the pairs with i < j.
 func Directions(p, z []torch.Tensor, both bool, d func(p, z torch.Tensor) torch.Tensor) torch.Tensor {
 	var terms []torch.Tensor
 	for i := range p {
@@ -49,7 +49,7 @@ func Sum(terms []torch.Tensor) torch.Tensor {
 	return total
 }
 
-// Pairwise returns the mean of f over all pairs of views; with two views it is f of them.
+// Pairwise returns the mean of f over all pairs of views.
 func Pairwise(z []torch.Tensor, f func(a, b torch.Tensor) torch.Tensor) torch.Tensor {
 	var terms []torch.Tensor
 	for i := range z {
@@ -65,12 +65,12 @@ func Over(z []torch.Tensor, f func(torch.Tensor) torch.Tensor) torch.Tensor {
 	return Mean(parallax.Each(nn.Func(f), z))
 }
 
-// Gather returns the whole batch's rows of every view, in a slice of its own.
+// Gather returns the rows of the whole batch for every view, in a new slice.
 func Gather(s *parallax.Step, z []torch.Tensor) []torch.Tensor {
 	return parallax.Each(nn.Func(s.Gather), z)
 }
 
-// Detached returns the tensors without gradient, in a slice of its own.
+// Detached returns the tensors without gradient, in a new slice.
 func Detached(ts []torch.Tensor) []torch.Tensor {
 	return parallax.Each(nn.Func(torch.Tensor.Detach), ts)
 }
