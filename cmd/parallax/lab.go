@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,17 +28,18 @@ import (
 
 const (
 	quickSeeds    = 3
-	patience      = 30 * time.Second // for a run to write its checkpoint when the laboratory is stopped
-	secondsPerRun = 35               // of 200 steps of the laboratory's network on one core
+	patience      = 30 * time.Second // time for a run to write its checkpoint when the laboratory is stopped
+	secondsPerRun = 35               // duration of 200 steps of the laboratory's network on one core
 )
 
 func labCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lab",
-		Short: "Put published claims about collapse to the test",
-		Long: `Lab makes controlled experiments: for a published claim it trains arms that differ in one switch, under several seeds and
-otherwise paired, and gives a verdict by a rule that was fixed before: confirmed, refuted, not reproduced at this scale,
-inconclusive, or not testable here. From fewer than five seeds a verdict is preliminary, and from one there is none.`,
+		Short: "Test published claims about collapse",
+		Long: `Lab makes controlled experiments. For each published claim it trains arms that differ in one switch and
+are otherwise paired, with several seeds, and gives a verdict by a rule that was fixed before: confirmed, refuted, not
+reproduced at this scale, inconclusive, or not testable here. With fewer than five seeds a verdict is preliminary; with
+one there is none.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -45,7 +47,7 @@ inconclusive, or not testable here. From fewer than five seeds a verdict is prel
 	return c
 }
 
-// listed is an experiment as lab list --json has it.
+// listed is an experiment in lab list --json.
 type listed struct {
 	ID       string   `json:"id"`
 	Method   string   `json:"method"`
@@ -54,7 +56,7 @@ type listed struct {
 	Source   string   `json:"source"`
 	Reported string   `json:"reported"`
 	Rule     []string `json:"rule"`
-	Minutes  float64  `json:"minutes"` // on one core with five seeds, arms that others share counted in
+	Minutes  float64  `json:"minutes"` // on one core with five seeds, including arms that others share
 }
 
 func labListCommand() *cobra.Command {
@@ -72,7 +74,9 @@ func labListCommand() *cobra.Command {
 			all := []listed{}
 			for _, e := range claims.All {
 				if method == "" || e.Method == method {
-					all = append(all, listed{e.ID, e.Method, e.Question, e.Claim, e.Source, e.Reported, e.Rule(), e.Lengths() * lab.Seeds * secondsPerRun / 60})
+					minutes := e.Lengths() * lab.Seeds * secondsPerRun / 60
+					all = append(all, listed{
+						e.ID, e.Method, e.Question, e.Claim, e.Source, e.Reported, e.Rule(), minutes})
 				}
 			}
 			out := c.OutOrStdout()
@@ -101,9 +105,9 @@ func labRunCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run ID...",
 		Short: "Test claims, and write a report",
-		Long: `Run puts claims to the test: those named, "review" for those that a review of the field reports, "all" for all there are. It
-makes the runs that they need, each once however many claims share it, two at a time where there are two cores, and then the
-report. What Ctrl-C has stopped goes on where it was when the same command is given with the same --out.`,
+		Long: `Run tests claims: those named, "review" for the claims that a review of the field reports, or "all".
+It makes the runs that they need, two at a time if there are two cores, and then writes the report. Claims share runs.
+After Ctrl-C, the same command with the same --out resumes.`,
 		Example: `  parallax lab run SIM-01 SIM-02 --data photos
   parallax lab run review --data cifar10.tar.gz --out lab
   parallax lab run --quick --data cifar10.tar.gz`,
@@ -123,10 +127,12 @@ report. What Ctrl-C has stopped goes on where it was when the same command is gi
 			}
 			p.Experiments = experiments
 			if len(ids) == 0 {
-				return usage(fmt.Errorf("lab run needs claims: their ids, review, all, or --quick (parallax lab list prints them)"))
+				return usage(errors.New("lab run needs claims: their ids, review, all, or --quick " +
+					"(parallax lab list shows them)"))
 			}
 			if p.Seeds < 1 || p.Steps < 20 {
-				return usage(fmt.Errorf("--seeds %d --steps %d: at least 1 seed and 20 steps are needed", p.Seeds, p.Steps))
+				return usage(fmt.Errorf("--seeds %d --steps %d: at least 1 seed and 20 steps are needed",
+					p.Seeds, p.Steps))
 			}
 			if out == "" {
 				out = run.Vacant("runs", "lab")
@@ -136,12 +142,14 @@ report. What Ctrl-C has stopped goes on where it was when the same command is gi
 	}
 	fl := c.Flags()
 	fl.StringVar(&p.Data, "data", "synthetic", "images: a folder, an archive, or synthetic")
-	fl.IntVar(&p.Seeds, "seeds", lab.Seeds, "runs of every arm; fewer than five make a verdict preliminary")
+	fl.IntVar(&p.Seeds, "seeds", lab.Seeds, "runs of every arm; with fewer than five, verdicts are preliminary")
 	fl.IntVar(&p.Steps, "steps", lab.Steps, "optimiser steps of a run")
-	fl.BoolVar(&isQuick, "quick", false, "eight claims, three seeds: preliminary verdicts in some eleven minutes on two cores")
-	fl.BoolVar(&longer, "longer", true, "where seeds show the opposite of a claim, or say neither, look again in runs five times as long; without, nothing is refuted")
-	fl.StringVar(&out, "out", "", "output; default runs/lab-N. One that was broken off is gone on with")
-	fl.StringArrayVar(&p.Set, "set", nil, "set a value of all arms, section.key=value; repeatable")
+	fl.BoolVar(&isQuick, "quick", false,
+		"eight claims, three seeds: preliminary verdicts in about eleven minutes on two cores")
+	fl.BoolVar(&longer, "longer", true,
+		"if seeds oppose a claim or are unclear, repeat it with runs five times as long; needed to refute a claim")
+	fl.StringVar(&out, "out", "", "output; default runs/lab-N. An interrupted laboratory is resumed")
+	fl.StringArrayVar(&p.Set, "set", nil, "set a value for all arms, section.key=value; repeatable")
 	fl.BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return c
 }
@@ -152,7 +160,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("looking for the parallax command: %w", err)
+		return fmt.Errorf("finding the parallax command: %w", err)
 	}
 	board := &labBoard{out: out, quiet: asJSON}
 	if f, ok := out.(*os.File); ok && !asJSON {
@@ -170,7 +178,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 	s, err := r.Run(ctx)
 	if err != nil {
 		if !asJSON && ctx.Err() != nil {
-			fmt.Fprintf(out, "stopped; the same command with --out %s goes on\n", dir)
+			fmt.Fprintf(out, "stopped; to resume, repeat the command with --out %s\n", dir)
 		}
 		return err
 	}
@@ -187,16 +195,17 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		fmt.Fprintf(out, "%s\n", file)
 	}
 	if len(s.Failed) > 0 {
-		return fmt.Errorf("%d runs could not be made, the first: %s", len(s.Failed), s.Failed[0])
+		return fmt.Errorf("%d runs failed, the first: %s", len(s.Failed), s.Failed[0])
 	}
 	return nil
 }
 
-// labBoard shows what a laboratory knows: a table that is drawn over again in a terminal, else a line when a verdict changes.
+// labBoard shows the state of a laboratory: in a terminal as a table that is redrawn, elsewhere as a line for each
+// change of a verdict.
 type labBoard struct {
 	out             io.Writer
 	terminal, quiet bool
-	lines           int // of the table that stands there
+	lines           int // lines of the table that is shown
 	said            map[string]string
 }
 

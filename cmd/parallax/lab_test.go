@@ -19,14 +19,16 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// enough images for every batch, whose statistics need not be measured.
+// labData has enough images for every batch, and statistics that need not be measured.
 var labData = []pretrain.Setting{
-	{Path: "data.path", Value: "synthetic:4096", Source: "test"}, {Path: "data.size", Value: "32", Source: "test"},
-	{Path: "data.mean", Value: "[0.5, 0.5, 0.5]", Source: "test"}, {Path: "data.std", Value: "[0.2, 0.2, 0.2]", Source: "test"},
+	{Path: "data.path", Value: "synthetic:4096", Source: "test"},
+	{Path: "data.size", Value: "32", Source: "test"},
+	{Path: "data.mean", Value: "[0.5, 0.5, 0.5]", Source: "test"},
+	{Path: "data.std", Value: "[0.2, 0.2, 0.2]", Source: "test"},
 }
 
-// Every arm's settings are those of its method under the laboratory's preset, and arms of one experiment that are of one
-// method come to different configurations: a switch that does nothing would confirm anything.
+// Every arm's settings exist for its method with the laboratory's preset. Arms of one experiment and one method resolve
+// to different configurations: a switch that does nothing would confirm anything.
 func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 	type resolved struct {
 		text string
@@ -41,12 +43,13 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 		settings := append(slices.Clone(labData), pretrain.Setting{Path: "method.name", Value: a.Method, Source: "test"})
 		for _, s := range a.Set {
 			path, value, _ := strings.Cut(s, "=")
-			path = strings.TrimPrefix(path, clustered.Clustering+".") // of an arm that is a clustering, the stage whose method it names
+			path = strings.TrimPrefix(path, clustered.Clustering+".") // the stage that has the arm's method
 			settings = append(settings, pretrain.Setting{Path: path, Value: value, Source: "--set"})
 		}
 		r := resolved{}
 		r.text, r.err = func() (string, error) {
-			j, err := pretrain.Resolve(context.Background(), &pretrain.Request{Preset: "lab", Settings: settings, Stage: true})
+			request := &pretrain.Request{Preset: "lab", Settings: settings, Stage: true}
+			j, err := pretrain.Resolve(context.Background(), request)
 			if err != nil {
 				return "", err
 			}
@@ -73,7 +76,7 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 				continue
 			}
 			if a.Length != 0 && a.Length != 1 {
-				continue // longer, and may differ in nothing else
+				continue // a longer arm may have the settings of another one
 			}
 			if same := texts[text]; same != "" {
 				t.Errorf("%s: %q and %q come to the same configuration", e.ID, same, a.Name)
@@ -83,12 +86,13 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 	}
 }
 
-// builds makes the networks, where there is an engine: only then widths are compared.
+// builds builds the networks if there is an engine. Only then are widths checked.
 func builds(j *pretrain.Job) error {
 	err := torch.Scope(func() error {
 		params := nn.NewParams(1, torch.F32)
 		defer params.Free()
-		j.Method.Build(&parallax.Build{Params: params, Backbone: j.Backbone, Size: j.Config.Data.Size, Batch: j.Config.Train.Batch, Images: j.Config.Data.Images, Steps: lab.Steps})
+		j.Method.Build(&parallax.Build{Params: params, Backbone: j.Backbone, Size: j.Config.Data.Size,
+			Batch: j.Config.Train.Batch, Images: j.Config.Data.Images, Steps: lab.Steps})
 		return nil
 	})
 	if errors.Is(err, torch.ErrNoEngine) {

@@ -20,13 +20,13 @@ func labReportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write the report of a laboratory",
-		Long: `Report writes one HTML file that needs no network: every claim with its verdict, the atlas of methods and switches, and for
-each experiment its curves, spectra, embeddings over time, and the commands that run it again. It is of the runs that have
-ended; lab run writes it by itself when all have.`,
+		Long: `Report writes one HTML file that needs no network. It has every claim with its verdict, the atlas of
+methods and switches, and for each experiment its curves, spectra, embeddings over time, and the commands that repeat
+it. It covers the runs that have ended. When all have ended, lab run writes it, too.`,
 		Example: "  parallax lab report runs/lab-1\n  parallax lab report runs/lab-1 --out report.html",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(fmt.Errorf("lab report needs one laboratory, the --out of lab run, but got %q", args))
+				return usage(fmt.Errorf("lab report needs one laboratory, the --out of lab run, and got %q", args))
 			}
 			return nil
 		},
