@@ -140,3 +140,11 @@ type Assigner interface {
 	Method
 	Assign(z torch.Tensor) torch.Tensor
 }
+
+// Leaker is a Method whose pretext task the statistics of a batch can give away. Leak takes what Forward made of a step
+// and returns how much more often the task is solved with these statistics than with running ones. Leak changes nothing
+// and draws no random number.
+type Leaker interface {
+	Method
+	Leak(s *Step, z []torch.Tensor) torch.Tensor
+}

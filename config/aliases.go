@@ -46,6 +46,7 @@ var keys = history{
 		{"variant.asymmetric.predictor.output_norm", 2, "false"},
 		{"variant.asymmetric.predictor.output_affine", 2, "false"},
 		{"variant.asymmetric.predictor.norm", 2, "batch"},
+		{"probe.leak", 2, "false"},
 		{"method.base_temperature", 2, "0"}, // of supcon
 		{"variant.predictor_form", 2, "own"},
 		{"variant.direct.rho", 2, "0.3"},
@@ -69,6 +70,7 @@ var keys = history{
 		{old: "method.predictor_form", new: "variant.predictor_form", values: map[string]string{"mlp": "own"},
 			methods: []string{"byol", "simsiam"}},
 		{old: "method.direct", new: "variant.direct", methods: []string{"byol"}},
+		{old: "method.measure_leak", new: "probe.leak", methods: []string{"mocov1", "mocov2", "mocov2plus"}},
 		{old: "method.variance", new: "variant.variance", methods: []string{"simsiam"}},
 		{old: "method.covariance", new: "variant.covariance", methods: []string{"simsiam"}},
 	},

@@ -166,6 +166,7 @@ func TestVariantsWereHyperparameters(t *testing.T) {
 		{"simsiam", "variant.untied", "true", "variant.untied", "true"},
 		{"simsiam", "variant.predictor_form", "own", "method.predictor_form", "mlp"},
 		{"byol", "variant.direct.rho", "0.5", "method.direct.rho", "0.5"},
+		{"mocov1", "probe.leak", "true", "method.measure_leak", "true"},
 		{"byol", "variant.variance", "0.5", "variant.variance", "0.5"},
 	} {
 		if path, value := Original(c[0], c[1], c[2]); path != c[3] || value != c[4] {

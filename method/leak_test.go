@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/optim"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -68,9 +70,10 @@ func TestMeasuringTheLeakChangesNothing(t *testing.T) {
 		in(t, func() {
 			var states [2]any
 			for i, measure := range []bool{false, true} {
-				b := build(moCo(func(m *method.MoCo) {
-					m.Queue, m.Groups, m.ShuffleGroups, m.Symmetric, m.MeasureLeak = 20, 4, 4, symmetric, measure
-				}), torch.F64, n)
+				var m parallax.Method = moCo(func(m *method.MoCo) {
+					m.Queue, m.Groups, m.ShuffleGroups, m.Symmetric = 20, 4, 4, symmetric
+				})
+				b := build(leaking(t, m, measure), torch.F64, n)
 				o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())
 				b.train(o, 3, b.step(0, n, 1))
 				if states[i] = b.params.State(); !b.params.Training() {
@@ -86,6 +89,28 @@ func TestMeasuringTheLeakChangesNothing(t *testing.T) {
 				t.Errorf("symmetric %v: weights, buffers or the queue differ", symmetric)
 			}
 		})
+	}
+}
+
+// leaking is the method of a run in which the leak is measured, or not.
+func leaking(t *testing.T, m parallax.Method, measure bool) parallax.Method {
+	t.Helper()
+	var c config.Config
+	c.Probe.Leak = measure
+	m, err := probe.WithLeak(m, &c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// A method that cannot measure a leak is refused.
+func TestLeakOfAnotherMethod(t *testing.T) {
+	c := config.Config{Probe: config.Probe{Leak: true}, Method: config.MethodConfig{Name: "simclr"}}
+	_, err := probe.WithLeak(method.NewSimCLR(), &c)
+	const want = "probe.leak does not go with simclr: leave it out, or train mocov1, mocov2 or mocov2plus"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v", err)
 	}
 }
 

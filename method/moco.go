@@ -33,9 +33,6 @@ type MoCo struct {
 	Groups int
 	// groups of the batch that batch norm sees separately in the key encoder, after a shuffle; 1: off
 	ShuffleGroups int
-	// report the term bn_leak: how much more often a query finds its key in training mode than in evaluation mode; it
-	// costs another forward pass
-	MeasureLeak bool
 
 	colours bool // v1's recipe; off: v2's
 	params  *nn.Params
@@ -102,9 +99,6 @@ func (m *MoCo) Forward(s *parallax.Step) []torch.Tensor {
 	}
 	for _, view := range asking {
 		z = append(z, m.query(view))
-	}
-	if m.MeasureLeak {
-		s.Report("bn_leak", m.leak(s, z))
 	}
 	return z
 }
@@ -217,11 +211,9 @@ func NewMoCoV2Plus() *MoCo {
 	return m
 }
 
-// leak is how much more often a query finds its key among 1 + K in training mode than in evaluation mode, for the same
-// views and the same queue: what the statistics of the batch give away. z is the result of the step's Forward. The
-// second pass has no gradient, changes no buffer and draws no random number, so a run is the same with it and without
-// it.
-func (m *MoCo) leak(s *parallax.Step, z []torch.Tensor) (difference torch.Tensor) {
+// Leak returns how much more often a query finds its key among 1 + K in training mode than in evaluation mode, for the
+// same views and the same queue: what the statistics of the batch give away. The second pass has no gradient.
+func (m *MoCo) Leak(s *parallax.Step, z []torch.Tensor) (difference torch.Tensor) {
 	defer m.params.Train(m.params.Training())
 	torch.NoGrad(func() {
 		m.params.Train(false)

@@ -71,7 +71,7 @@ var settings = []string{
 	"mocov2 target_momentum=0.9 final_target_momentum=0.9",
 	"mocov2 queue=3",
 	"mocov2 groups=3",
-	"mocov2 groups=3 shuffle_groups=3 measure_leak=true",
+	"mocov2 groups=3 shuffle_groups=3",
 	"mocov2 shuffle_groups=4",
 	"mocov2 symmetric=true",
 	"mocov2 view_count=4",

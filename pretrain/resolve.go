@@ -19,6 +19,7 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/preset"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -340,6 +341,9 @@ func (j *Job) complete() error {
 	}
 	var err error
 	if j.Method, err = variant.Wrap(j.Method, c.Config); err != nil {
+		return err
+	}
+	if j.Method, err = probe.WithLeak(j.Method, c.Config); err != nil {
 		return err
 	}
 	j.Backbone, err = Network(c.Config)

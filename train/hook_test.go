@@ -6,8 +6,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/train"
 )
 
@@ -51,8 +53,11 @@ func TestFeaturesOfABatchInGroups(t *testing.T) {
 	features := func(groups int, leak bool) []float64 {
 		var s seen
 		job{method: "mocov2", hooks: []train.Hook{&s}, set: func(c *config.Config) {
-			m := c.Method.Fields.(*method.MoCo)
-			m.Groups, m.MeasureLeak, c.Train.MaxSteps = groups, leak, 2
+			c.Method.Fields.(*method.MoCo).Groups, c.Train.MaxSteps = groups, 2
+		}, wrap: func(m parallax.Method) parallax.Method {
+			m, err := probe.WithLeak(m, &config.Config{Probe: config.Probe{Leak: leak}})
+			must(t, err)
+			return m
 		}}.whole(t)
 		return s.h
 	}

@@ -106,7 +106,6 @@ var comments = map[string]string{
 	"MLP.Widths":                    "output width of every layer; the last is the MLP's. An empty list: no layers, the output is the input",
 	"MoCo.FinalTargetMomentum":      "m at the end, reached along half a cosine; if equal to the first, m is constant",
 	"MoCo.Groups":                   "groups of the batch that batch norm sees separately, for queries and keys alike, as on several GPUs; 1: off",
-	"MoCo.MeasureLeak":              "report the term bn_leak: how much more often a query finds its key in training mode than in evaluation mode; it costs another forward pass",
 	"MoCo.Negatives":                "off: only -q·k₊/τ is left, and the method collapses",
 	"MoCo.Projector":                "one linear layer in v1, two layers in v2; without batch norm",
 	"MoCo.Queue":                    "K, the number of negatives; it need not be a multiple of the batch, as in the official code",

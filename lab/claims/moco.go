@@ -75,9 +75,9 @@ var moc03 = lab.Experiment{
 		"take more than 200 steps for features to get worse.",
 	Arms: []lab.Arm{
 		{Name: "shuffled", Method: "mocov2",
-			Set: []string{"method.groups=8", "method.shuffle_groups=8", "method.measure_leak=true"}},
+			Set: []string{"method.groups=8", "method.shuffle_groups=8", "probe.leak=true"}},
 		{Name: "not shuffled", Method: "mocov2",
-			Set: []string{"method.groups=8", "method.shuffle_groups=1", "method.measure_leak=true"}},
+			Set: []string{"method.groups=8", "method.shuffle_groups=1", "probe.leak=true"}},
 	},
 	Shows: []lab.Metric{lab.BNLeak, lab.PretextAccuracy, lab.KNN, lab.EffectiveRank},
 	Expect: []lab.Expectation{
