@@ -110,7 +110,8 @@ type Probe struct {
 	Temperature float64  // of the weights exp(cosine / temperature) of the kNN vote
 	Linear      bool     // train a linear probe on detached features
 	Detail      bool     // add spectra and points for a plot of the embedding to every evaluation: kilobytes each
-	Leak        bool     // report in every step, as bn_leak, how far batch norm solves MoCo's task: one more forward pass
+	// Leak reports in every step, as bn_leak, how far batch norm solves MoCo's task. It costs one more forward pass.
+	Leak bool
 }
 
 // Engine is the library that computes. Equal seeds give equal bits only on the same engine, so a resume refuses another

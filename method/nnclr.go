@@ -33,7 +33,7 @@ var nnCLREntry = Entry{
 	New:  func() parallax.Method { return NewNNCLR() },
 }
 
-// NNCLR's positive is not the other view of an image but that view's nearest neighbour among earlier images.
+// NNCLR is SimCLR with another positive: the nearest neighbour of the other view among earlier images.
 type NNCLR struct {
 	Temperature   float64        // τ, which divides the cosines
 	Neighbour     bool           // use nn(z,Q); off: the view's own z, also without gradient
