@@ -18,7 +18,7 @@ var outside = map[string][]string{
 	"github.com/gofrs/flock":          {"run"},
 	"github.com/spf13":                {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":    {"cmd/parallax"},
-	"go.yaml.in/yaml/v3":              {"config", "internal/freeze", "preset"},
+	"go.yaml.in/yaml/v3":              {"config", "internal/freeze", "internal/pages", "preset"},
 	"golang.org/x/image":              {"dataset", "internal/sheet"},
 	"golang.org/x/sys":                {"cmd/parallax", "dataset", "internal/machine"},
 	"golang.org/x/term":               {"cmd/parallax"},

@@ -19,7 +19,7 @@ import (
 var (
 	headings = []string{
 		"The idea", "The loss", "What gets a gradient", "Why it does not collapse", "What the review says", "Settings",
-		"Published numbers", "Where implementations differ", "Further reading",
+		"Published numbers", "Where implementations differ", "Further reading", "What this project measured",
 	}
 	optional = "What the review says"
 )

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Pages fills in the parts of the methods' pages, docs/methods/*.md, that come from the code: the text of block NAME
-// goes between the lines
+// Pages fills in the parts of the pages that come from the code or from docs/evidence.yaml: the text of block NAME goes
+// between the lines
 //
 //	<!-- generated: NAME -->
 //	<!-- end -->
 //
-// The rest of a page is written by hand. A method's page has the blocks summary, gradient and settings; README.md there
-// has table. With -check it writes nothing, and a page that would change, or has a wrong statement, is an error.
+// The rest of a page is written by hand. A method's page, docs/methods/NAME.md, has the blocks summary, gradient,
+// settings and measured; README.md there has table. With -check it writes nothing, and a page that would change, or has
+// a wrong statement, is an error.
 //
 // For the blocks gradient and table it runs a training step of every method, which needs the engine. Without the engine
 // it leaves them as they are.
@@ -43,6 +44,9 @@ func pages(check bool) error {
 		return err
 	}
 	g := generator{engine: torch.Load() == nil}
+	if g.evidence, err = readEvidence(root); err != nil {
+		return err
+	}
 	changed := 0
 	for _, p := range all {
 		text, err := g.fill(p)

@@ -16,17 +16,22 @@ import (
 // folder is the folder of the pages, below the module's root.
 const folder = "docs/methods"
 
-// overview is the page that compares the methods.
-const overview = "README.md"
-
-// page is a file of the folder.
+// page is a file with blocks.
 type page struct {
-	path  string        // below the root, with slashes
-	text  string        // the page's current text
-	entry *method.Entry // the page's method; nil: the overview
+	path   string        // below the root, with slashes
+	text   string        // the page's current text
+	entry  *method.Entry // the page's method; nil: a page about all of them
+	blocks []string      // the names of its blocks, in order
 }
 
-// read reads all pages, the overview first, then in the order of the list.
+// elsewhere are the pages outside the folder.
+var elsewhere = []page{
+	{path: "README.md", blocks: []string{"reviewed"}},
+	{path: "docs/numbers.md", blocks: []string{"epochs", "guard", "clusters"}},
+	{path: "docs/lab.md", blocks: []string{"verdicts"}},
+}
+
+// read reads all pages: the overview of the folder, the methods' pages in the order of the list, and the others.
 func read(root string) ([]page, error) {
 	files, err := os.ReadDir(filepath.Join(root, folder))
 	if err != nil {
@@ -36,9 +41,10 @@ func read(root string) ([]page, error) {
 	for _, f := range files {
 		found = append(found, f.Name())
 	}
-	want := []page{{path: overview}}
+	want := []page{{path: "README.md", blocks: []string{"table"}}}
 	for i := range method.All {
-		want = append(want, page{path: method.All[i].Name + ".md", entry: &method.All[i]})
+		want = append(want, page{path: method.All[i].Name + ".md", entry: &method.All[i],
+			blocks: []string{"summary", "gradient", "settings", "measured"}})
 	}
 	for i, p := range want {
 		at := slices.Index(found, p.path)
@@ -48,36 +54,32 @@ func read(root string) ([]page, error) {
 		}
 		found = slices.Delete(found, at, at+1)
 		want[i].path = folder + "/" + p.path
-		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(want[i].path)))
+	}
+	if len(found) > 0 {
+		return nil, fmt.Errorf("%s has %s, which is not the page of a method", folder, strings.Join(found, ", "))
+	}
+	want = append(want, elsewhere...)
+	for i, p := range want {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(p.path)))
 		if err != nil {
 			return nil, err
 		}
 		want[i].text = string(text)
-	}
-	if len(found) > 0 {
-		return nil, fmt.Errorf("%s has %s, which is not the page of a method", folder, strings.Join(found, ", "))
 	}
 	return want, nil
 }
 
 // generator makes blocks.
 type generator struct {
-	engine bool // whether there is one
-	seen   map[string]*facts
+	engine   bool // whether there is one
+	seen     map[string]*facts
+	evidence *evidence
 }
 
 var (
 	beginning = regexp.MustCompile(`^<!-- generated: (\S+) -->$`)
 	end       = "<!-- end -->"
 )
-
-// blocksOf returns the blocks of a page, in order.
-func blocksOf(p page) []string {
-	if p.entry == nil {
-		return []string{"table"}
-	}
-	return []string{"summary", "gradient", "settings"}
-}
 
 // fill returns the page with new blocks.
 func (g *generator) fill(p page) (string, error) {
@@ -96,9 +98,9 @@ func (g *generator) fill(p page) (string, error) {
 			return "", fmt.Errorf("%s:%d: block %s has no line %s", p.path, at+1, name[1], end)
 		}
 		found = append(found, name[1])
-		if !slices.Contains(blocksOf(p), name[1]) {
+		if !slices.Contains(p.blocks, name[1]) {
 			return "", fmt.Errorf("%s:%d: there is no block %s here: the blocks are %s", p.path, at+1, name[1],
-				strings.Join(blocksOf(p), ", "))
+				strings.Join(p.blocks, ", "))
 		}
 		if g.needsEngine(name[1]) && !g.engine {
 			out = append(out, lines[at+1:stop]...)
@@ -112,8 +114,8 @@ func (g *generator) fill(p page) (string, error) {
 		out = append(out, end)
 		at = stop
 	}
-	if !slices.Equal(found, blocksOf(p)) {
-		return "", fmt.Errorf("%s has the blocks %q, want %q", p.path, found, blocksOf(p))
+	if !slices.Equal(found, p.blocks) {
+		return "", fmt.Errorf("%s has the blocks %q, want %q", p.path, found, p.blocks)
 	}
 	return strings.Join(out, "\n"), nil
 }
@@ -132,6 +134,18 @@ func (g *generator) block(name string, p page) (string, error) {
 		return f.gradients(), nil
 	case "settings":
 		return settings(*p.entry)
+	case "measured":
+		return g.evidence.measured(*p.entry), nil
+	case "epochs":
+		return g.evidence.epochs(), nil
+	case "reviewed":
+		return g.evidence.epochs(reviewed...), nil
+	case "guard":
+		return g.evidence.guard(), nil
+	case "clusters":
+		return g.evidence.clusters(), nil
+	case "verdicts":
+		return g.evidence.allVerdicts(), nil
 	}
 	return g.table()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -25,6 +26,9 @@ func TestPages(t *testing.T) {
 	}
 	missing := torch.Load()
 	g := generator{engine: missing == nil}
+	if g.evidence, err = readEvidence(root); err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range all {
 		text, err := g.fill(p)
 		if err != nil {
@@ -107,14 +111,25 @@ func ofSimCLR(t *testing.T, text string) page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return page{path: "simclr.md", text: text, entry: &e}
+	return page{path: "simclr.md", text: text, entry: &e,
+		blocks: []string{"summary", "gradient", "settings", "measured"}}
 }
 
 const blocks = "<!-- generated: summary -->\n<!-- end -->\n<!-- generated: gradient -->\nold\n<!-- end -->\n" +
-	"<!-- generated: settings -->\nold\n<!-- end -->\n"
+	"<!-- generated: settings -->\nold\n<!-- end -->\n<!-- generated: measured -->\n<!-- end -->\n"
 
 func TestFill(t *testing.T) {
-	g := generator{}
+	g := generator{evidence: &evidence{}}
+	g.evidence.Epochs.Methods = map[string]scores{"simclr": {KNN: 0.4}}
+	g.evidence.Guard.Methods = map[string]alarm{
+		"simclr": {Images: 50_000, Without: "negatives=false", Class: "COMPLETE", At: 5},
+	}
+	g.evidence.Laboratory = []study{{Images: "CIFAR-10", Report: "docs/lab/a.html", Flags: "--data a"}}
+	g.evidence.Laboratory[0].all = []lab.Finding{
+		{ID: "CLR-04", Verdict: lab.Confirmed, Seeds: 5, Agree: 4, Effect: 35.25},
+		{ID: "JNG-03", Verdict: lab.Confirmed, Seeds: 2, Agree: 2, Preliminary: true},
+		{ID: "CLR-01", Verdict: lab.Inconclusive, Seeds: 1, Preliminary: true},
+	}
 	text, err := g.fill(ofSimCLR(t, "a\n"+blocks+"b\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +141,11 @@ func TestFill(t *testing.T) {
 		"\nSettings that remove the prevention:\n\n- `method.negatives=false`: ",
 		"<!-- generated: gradient -->\nold\n<!-- end -->\n", // without the engine
 		"| `method.temperature` | τ; ", "| `0.1` |", "<!-- end -->\nb\n",
+		"| 0.400 | 0.00 |", "10 epochs of 50,000 images", "with `method.negatives=false`\nwas stopped as COMPLETE at 5.0 %",
+		" | confirmed | 4 agree, 1 unclear | 35.2 | CIFAR-10, [](../lab/a.html) |\n",
+		"| confirmed, preliminary | closed form |",
+		"\n    parallax lab run CLR-04 --data a\n    parallax lab run JNG-03 --data a --seeds 2\n",
+		"without a published verdict:\n\n    parallax lab run CLR-01 CLR-02 CLR-03 CLR-05 ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q in\n%s", want, text)
@@ -196,7 +216,7 @@ func TestCheckSettings(t *testing.T) {
 		}
 	}
 	// The overview is about methods in general.
-	at := page{path: overview}
+	at := page{path: "README.md"}
 	for line, ok := range map[string]bool{"`method.negatives=false`": true, "`method.sinkhorn`": true, "`method.nonsense`": false} {
 		at.text = line
 		if wrong := checkSettings(at); (len(wrong) == 0) != ok {
