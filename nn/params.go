@@ -154,7 +154,7 @@ func (p *Params) CopyFrom(other *Params) {
 	}
 }
 
-// MoveTowards makes every parameter ξ of the subtree momentum·ξ + (1-momentum)·θ, where θ is the parameter of the same
+// MoveTowards makes every parameter φ of the subtree momentum·φ + (1-momentum)·θ, where θ is the parameter of the same
 // name in online. It leaves buffers alone: the batch-norm statistics of a momentum target are those of its own forward
 // passes, as in MoCo's and BYOL's official code.
 func (p *Params) MoveTowards(online *Params, momentum float64) {
