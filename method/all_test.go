@@ -12,8 +12,7 @@ import (
 
 var arXiv = regexp.MustCompile(`arXiv:((\d\d)(\d\d)\.\d{5})`)
 
-// An arXiv number begins with the year and month in which its first version was public, and later papers have larger
-// ones.
+// An arXiv number begins with the year and month of the paper's first version, and later papers have larger numbers.
 func TestAllIsSortedByDate(t *testing.T) {
 	last := ""
 	for _, e := range slices.Concat(method.All, method.Later) {

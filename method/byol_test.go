@@ -16,9 +16,9 @@ func byolWith(set func(*method.BYOL)) *method.BYOL {
 	return m
 }
 
-// A symmetric predictor is a matrix without bias that is symmetric from the start, and after steps that change it; a
-// linear one is free. With a rate factor of 3 the first step of plain gradient descent moves it three times as far, and
-// the encoder as far as before.
+// The symmetric predictor is a matrix without bias that is symmetric at the start and after every step. The linear
+// predictor need not be symmetric. With a rate factor of 3, the first step of plain gradient descent moves the
+// predictor three times as far, and the encoder as far as before.
 func TestBYOLPredictor(t *testing.T) {
 	moved := map[string][]float64{}
 	for _, c := range []struct {
@@ -58,7 +58,7 @@ func TestBYOLPredictor(t *testing.T) {
 	near(t, "the encoder's", moved["encoder"][1], moved["encoder"][0], 1e-12)
 }
 
-// A symmetric predictor of two layers has W₂ = W₁ᵀ from the start, and after steps that change both.
+// The symmetric predictor of two layers has W₂ = W₁ᵀ at the start, and after steps that change both.
 func TestBYOLSymmetricLayers(t *testing.T) {
 	m := vary(shrink(method.NewBYOL()), form("symmetric_mlp"))
 	with(t, m, torch.F64, 6, func(b built) {
@@ -79,8 +79,8 @@ func TestBYOLSymmetricLayers(t *testing.T) {
 	})
 }
 
-// Without decay of the encoder its weights move as if there were none at all, and the predictor's by it; the rate of
-// the projector is its own.
+// With encoder_decay off, the encoder's weights move as if there were no weight decay, and the predictor's weights
+// still decay. The projector's rate factor changes the projector's steps alone.
 func TestBYOLGroups(t *testing.T) {
 	moved := func(decay float64, set func(*method.BYOL)) map[string]float64 {
 		m, by := shrink(byolWith(set)).(*method.BYOL), map[string]float64{}
@@ -92,7 +92,11 @@ func TestBYOLGroups(t *testing.T) {
 			o := optim.New(optim.SGD{WeightDecay: decay}, b.params.Trainable())
 			defer o.Free()
 			b.train(o, 1, b.step(0, 6, 1))
-			for _, name := range []string{"backbone.conv1.weight", "projector.0.linear.weight", "predictor.0.linear.weight"} {
+			for _, name := range []string{
+				"backbone.conv1.weight",
+				"projector.0.linear.weight",
+				"predictor.0.linear.weight",
+			} {
 				w, _ := b.params.Get(name)
 				by[name[:9]] = w.Sub(before[name]).Norm().Item()
 			}

@@ -13,13 +13,13 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-const collapsedBatch = 4 // the mean of so many equal rows is exact
+const collapsedBatch = 4 // the mean of 4 equal rows is exact
 
-// leastAtOrigin are those for which 0 is the constant embedding with the least loss, where that depends on the
-// constant: no logit above another, the mean of a normal distribution.
+// leastAtOrigin names the methods whose loss depends on the constant and is least at 0, where no logit is above
+// another, or where the normal distribution has its mean.
 var leastAtOrigin = map[string]bool{"lejepa": true, "scan": true}
 
-// alike returns rows that are all the same: 0, or a vector of length 1.
+// alike returns equal rows: 0, or a vector of length 1.
 func alike(zero bool, like torch.Tensor) torch.Tensor {
 	n, d := like.Size(0), like.Size(1)
 	values := make([]float64, n*d)
@@ -31,21 +31,25 @@ func alike(zero bool, like torch.Tensor) torch.Tensor {
 	return torch.FromFloat64(values, n, d).Normalize(1).To(like.DType())
 }
 
-// settle gives the method the memory that it has when all embeddings have been u for long: queues, banks and clusters
-// of it, and its second moment. SwAV's prototypes are as far from it as from each other.
+// settle gives the method the memory that it has when all embeddings have been u for a long time: u fills the queues,
+// banks and clusters, and the second moment is uᵀu. SwAV's prototypes become u, too, so that all of them are equally
+// far from it.
 func (b built) settle(u torch.Tensor) {
 	for _, n := range append(b.memory(), b.params.All()...) {
 		switch {
 		case strings.HasSuffix(n.Name, "covariance"):
 			u.T().MatMul(u).CopyInto(n.Tensor)
-		case strings.HasPrefix(n.Name, "queue.") && strings.HasSuffix(n.Name, ".rows"), strings.HasSuffix(n.Name, "queue.rows"),
-			strings.HasPrefix(n.Name, "prototypes."), strings.HasSuffix(n.Name, ".prototypes"), strings.HasPrefix(n.Name, "bank."):
+		case strings.HasPrefix(n.Name, "queue.") && strings.HasSuffix(n.Name, ".rows"),
+			strings.HasSuffix(n.Name, "queue.rows"),
+			strings.HasPrefix(n.Name, "prototypes."),
+			strings.HasSuffix(n.Name, ".prototypes"),
+			strings.HasPrefix(n.Name, "bank."):
 			u.Mul(torch.Ones(u.DType(), n.Tensor.Size(0), 1)).CopyInto(n.Tensor.Detach())
 		}
 	}
 }
 
-// What a method says of its loss when it has collapsed is what its loss then is.
+// Collapsed tells the loss that the method has when all embeddings are equal.
 func TestCollapsed(t *testing.T) {
 	for _, s := range subjects() {
 		t.Run(s.name, func(t *testing.T) {
@@ -84,7 +88,7 @@ func TestCollapsed(t *testing.T) {
 	}
 }
 
-// The published levels: ln(1+K), ln K, and VICReg's in both forms.
+// The published losses of constant embeddings: ln(1+K), ln K, and VICReg's in both of its forms.
 func TestCollapsedLevels(t *testing.T) {
 	moco, swav, paper := method.NewMoCoV2(), method.NewSwAV(), method.NewVICReg()
 	paper.Form = "paper"
@@ -105,7 +109,7 @@ func TestCollapsedLevels(t *testing.T) {
 	}
 }
 
-// Every row of an assignment is a distribution, of as many outcomes as the method has.
+// Every row of an assignment is a distribution over the clusters or prototypes.
 func TestAssign(t *testing.T) {
 	for _, s := range subjects() {
 		with(t, s.new(), torch.F64, 4, func(b built) {

@@ -14,7 +14,7 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// alter gives a value, and all within it, another one than it has.
+// alter changes a value, and every value inside it.
 func alter(t *testing.T, v reflect.Value) {
 	if named, ok := v.Addr().Interface().(*nn.Norm); ok {
 		*named = nn.GroupStatistics

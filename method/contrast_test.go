@@ -13,7 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// With more than two views, every ordered pair of views is one direction; without symmetry, only those with i < j.
+// With more than two views, every ordered pair of views is one direction. Without symmetry, only the pairs with i < j
+// are.
 func TestDirectionsOfThreeViews(t *testing.T) {
 	in(t, func() {
 		z := normals(4, 6, 5, 4) // z₁, z₂, z₃, p₁, p₂, p₃
@@ -40,8 +41,8 @@ func TestDirectionsOfThreeViews(t *testing.T) {
 	})
 }
 
-// Without negatives the positives' mean cosine over the temperature is left: SimSiam without predictor and
-// stop-gradient.
+// Without negatives, the loss is the mean cosine of the positive pairs divided by the temperature, which is the loss of
+// SimSiam without predictor and stop-gradient.
 func TestSimCLRWithoutNegatives(t *testing.T) {
 	in(t, func() {
 		z := normals(5, 3, 5, 4)
@@ -69,10 +70,12 @@ func keyed(set func(*method.MoCoV3)) *method.MoCoV3 {
 	return m
 }
 
-// The values were computed with PyTorch in float64 straight from the papers' formulas, apart from any method's code.
+// The values were computed with PyTorch in float64, directly from the papers' formulas and independently of this
+// package's code.
 func TestContrastValues(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()
+		views := []torch.Tensor{z1, z2}
 		step := parallax.NewStep(0, 1)
 		for i := range 8 {
 			step.Labels = append(step.Labels, i%3)
@@ -82,19 +85,28 @@ func TestContrastValues(t *testing.T) {
 			z      []torch.Tensor
 			want   float64
 		}{
-			"SupCon": {supervised(func(m *method.SupCon) { m.Temperature = 0.1 }), []torch.Tensor{z1, z2}, 8.7020020003},
-			"SupCon, official": {supervised(func(m *method.SupCon) { m.Temperature, m.BaseTemperature = 0.1, 0.07 }), []torch.Tensor{z1, z2},
-				8.7020020003 * 0.1 / 0.07},
-			"SupCon, in":         {supervised(func(m *method.SupCon) { m.Temperature, m.Form = 0.1, "in" }), []torch.Tensor{z1, z2}, 0.2759029890},
-			"DCL, one direction": {decoupled(func(m *method.DCL) { m.Symmetric = false }), []torch.Tensor{z1, z2}, -2.4575000249},
-			"MoCo v3":            {keyed(func(m *method.MoCoV3) { m.Temperature = 0.2 }), []torch.Tensor{z1, z2, z1, z2}, 0.2682394165},
+			"SupCon": {supervised(func(m *method.SupCon) { m.Temperature = 0.1 }), views, 8.7020020003},
+			"SupCon, official": {
+				supervised(func(m *method.SupCon) { m.Temperature, m.BaseTemperature = 0.1, 0.07 }),
+				views, 8.7020020003 * 0.1 / 0.07,
+			},
+			"SupCon, in": {
+				supervised(func(m *method.SupCon) { m.Temperature, m.Form = 0.1, "in" }),
+				views, 0.2759029890,
+			},
+			"DCL, one direction": {decoupled(func(m *method.DCL) { m.Symmetric = false }), views, -2.4575000249},
+			"MoCo v3": {
+				keyed(func(m *method.MoCoV3) { m.Temperature = 0.2 }),
+				slices.Concat(views, views), 0.2682394165,
+			},
 		} {
 			near(t, what, c.method.Loss(step, c.z).Item(), c.want, 1e-10)
 		}
 	})
 }
 
-// An image without a label is drawn to its own views alone: without any label SupCon is SimCLR, whichever its form.
+// An image without a label has only its own views as positives. So without any labels SupCon equals SimCLR, in both
+// forms.
 func TestSupConWithoutLabels(t *testing.T) {
 	in(t, func() {
 		z := normals(6, 2, 6, 4)
@@ -108,7 +120,7 @@ func TestSupConWithoutLabels(t *testing.T) {
 	})
 }
 
-// supConOut is equation 2 as the loops that it says.
+// supConOut computes equation 2 with plain loops.
 func supConOut(views [][][]float64, labels []int, temperature float64) float64 {
 	total, anchors := 0.0, 0
 	for v := range views {
@@ -150,7 +162,7 @@ func TestSupConAgainstLoops(t *testing.T) {
 	})
 }
 
-// DCLW as the loops that it says. In lightly's words: negative_mises_fisher_weights with sigma 0.5.
+// DCLW against plain loops. lightly calls the weights negative_mises_fisher_weights and uses sigma 0.5.
 func TestDCLWAgainstLoops(t *testing.T) {
 	const n, τ, σ = 6, 0.1, 0.5
 	in(t, func() {
@@ -179,7 +191,7 @@ func TestDCLWAgainstLoops(t *testing.T) {
 	})
 }
 
-// Without negatives MoCo v3 is BYOL less a constant: Σ -2 cos(q, k).
+// Without negatives, MoCo v3 is BYOL without the constant: Σ -2 cos(q, k).
 func TestMoCoV3WithoutNegativesIsBYOL(t *testing.T) {
 	in(t, func() {
 		z := normals(8, 4, 6, 4)
@@ -201,8 +213,19 @@ func TestMoCoV3FreezesThePatchProjection(t *testing.T) {
 	in(t, func() {
 		for _, frozen := range []bool{true, false} {
 			p := nn.NewParams(1, torch.F32)
-			shrink(keyed(func(m *method.MoCoV3) { m.FreezePatches = frozen })).Build(&parallax.Build{Params: p, Backbone: patched{}, Size: pixels, Batch: 4, Images: 4, Steps: 1})
-			for name, trained := range map[string]bool{"backbone.patch_embed.proj.weight": !frozen, "backbone.conv1.weight": true, "target.backbone.conv1.weight": false} {
+			shrink(keyed(func(m *method.MoCoV3) { m.FreezePatches = frozen })).Build(&parallax.Build{
+				Params:   p,
+				Backbone: patched{},
+				Size:     pixels,
+				Batch:    4,
+				Images:   4,
+				Steps:    1,
+			})
+			for name, trained := range map[string]bool{
+				"backbone.patch_embed.proj.weight": !frozen,
+				"backbone.conv1.weight":            true,
+				"target.backbone.conv1.weight":     false,
+			} {
 				if w, _ := p.Get(name); w.RequiresGrad() != trained {
 					t.Errorf("frozen %v: %s is trained: %v", frozen, name, !trained)
 				}

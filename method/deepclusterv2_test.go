@@ -16,7 +16,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// kmeansOf is spherical k-means as loops, from the given rows of x.
+// kmeansOf computes spherical k-means with plain loops, from the given rows of x as first centroids.
 func kmeansOf(x [][]float64, from []int, iterations int) (centroids [][]float64, nearest []int) {
 	for _, i := range from {
 		centroids = append(centroids, x[i])
@@ -60,14 +60,21 @@ func kmeansOf(x [][]float64, from []int, iterations int) (centroids [][]float64,
 	return centroids, nearest
 }
 
-// clustered is DeepCluster-v2 for so many images, its banks filled with the rows of z, of width 4. Free its params at
-// the end.
+// clustered builds DeepCluster-v2 for the given number of images and fills its banks with the rows of z, of width 4.
+// The caller frees its params.
 func clustered(images int, z []torch.Tensor, set func(*method.DeepClusterV2)) built {
 	m := method.NewDeepClusterV2()
 	m.Projector, m.Prototypes = nn.MLP{Widths: []int{4}}, 5
 	set(m)
 	p := nn.NewParams(3, torch.F64)
-	b := built{m, p, m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: 4, Images: images, Steps: steps})}
+	b := built{m, p, m.Build(&parallax.Build{
+		Params:   p,
+		Backbone: tiny{},
+		Size:     pixels,
+		Batch:    4,
+		Images:   images,
+		Steps:    steps,
+	})}
 	for i := range z {
 		bank, _ := p.Get(fmt.Sprintf("bank.%d", i))
 		z[i].CopyInto(bank.Narrow(0, 0, z[i].Size(0)))
@@ -80,11 +87,12 @@ func (b built) get(name string) torch.Tensor {
 	return t
 }
 
-// Three clusterings of two banks, against loops; the second data set has three points many times, so that clusters are
-// empty.
+// Three clusterings of two banks, compared with plain loops. The second data set repeats three points, so that some
+// clusters are empty.
 func TestDeepClusterV2ClustersLikeLoops(t *testing.T) {
 	in(t, func() {
-		repeated := torch.Cat(0, normals(8, 10, 3, 4)[0], normals(8, 1, 3, 4)[0], normals(8, 1, 3, 4)[0], normals(8, 1, 3, 4)[0])
+		points := normals(8, 1, 3, 4)[0]
+		repeated := torch.Cat(0, points, points, points, points)
 		for name, z := range map[string][]torch.Tensor{
 			"normal":   normals(6, 2, 40, 4),
 			"repeated": {repeated, repeated},
@@ -104,11 +112,14 @@ func TestDeepClusterV2ClustersLikeLoops(t *testing.T) {
 					got := rows(b.get(fmt.Sprintf("clusters.%d.prototypes", h)))
 					for k := range centroids {
 						for j := range centroids[k] {
-							near(t, fmt.Sprintf("%s, %d iterations, head %d, centroid %d", name, iterations, h, k), got[k][j], centroids[k][j], 1e-12)
+							what := fmt.Sprintf("%s, %d iterations, head %d, centroid %d", name, iterations, h, k)
+							near(t, what, got[k][j], centroids[k][j], 1e-12)
 						}
 					}
-					if got := b.get(fmt.Sprintf("clusters.%d.assignments", h)).Ints(); fmt.Sprint(got) != fmt.Sprint(nearest) {
-						t.Errorf("%s, %d iterations, head %d: clusters %v, want %v", name, iterations, h, got, nearest)
+					clusters := b.get(fmt.Sprintf("clusters.%d.assignments", h)).Ints()
+					if fmt.Sprint(clusters) != fmt.Sprint(nearest) {
+						t.Errorf("%s, %d iterations, head %d: clusters %v, want %v",
+							name, iterations, h, clusters, nearest)
 					}
 				}
 				b.params.Free()
@@ -117,11 +128,14 @@ func TestDeepClusterV2ClustersLikeLoops(t *testing.T) {
 	})
 }
 
-// The loss as loops. Images 0 to 9 were in the bank; 10 and 11 were not and have no part in it.
+// The loss, compared with plain loops. Images 0 to 9 were in the bank when it was clustered. Images 10 and 11 were not,
+// so they have no part in the loss.
 func TestDeepClusterV2Loss(t *testing.T) {
 	in(t, func() {
 		banks := []torch.Tensor{normals(6, 1, 10, 4)[0].Normalize(1), normals(7, 1, 10, 4)[0].Normalize(1)}
-		b := clustered(12, banks, func(m *method.DeepClusterV2) { m.Temperature, m.SmallCrops, m.SmallSize = 0.3, 1, 4 })
+		b := clustered(12, banks, func(m *method.DeepClusterV2) {
+			m.Temperature, m.SmallCrops, m.SmallSize = 0.3, 1, 4
+		})
 		defer b.params.Free()
 		if err := b.Method.(parallax.Starter).Start(b.epoch(0, 4)); err != nil {
 			t.Error(err)
@@ -131,7 +145,8 @@ func TestDeepClusterV2Loss(t *testing.T) {
 		step.Index = []int{3, 11, 9, 0}
 		total := 0.0
 		for h := range 3 {
-			prototypes, clusters := rows(b.get(fmt.Sprintf("clusters.%d.prototypes", h))), b.get(fmt.Sprintf("clusters.%d.assignments", h)).Ints()
+			prototypes := rows(b.get(fmt.Sprintf("clusters.%d.prototypes", h)))
+			clusters := b.get(fmt.Sprintf("clusters.%d.assignments", h)).Ints()
 			if clusters[10] != -100 || clusters[11] != -100 {
 				t.Errorf("images that were not seen are in clusters %v", clusters[10:])
 			}
@@ -154,8 +169,8 @@ func TestDeepClusterV2Loss(t *testing.T) {
 	})
 }
 
-// The first Start embeds all images and leaves the network as it was; another gives the same; one that fails leaves
-// nothing.
+// The first Start embeds all images and leaves the network as it was. A second Start with the same images gives the
+// same result. A Start that fails changes nothing.
 func TestDeepClusterV2FillsItsBanks(t *testing.T) {
 	in(t, func() {
 		b := clustered(4, nil, func(m *method.DeepClusterV2) {
@@ -190,7 +205,7 @@ func TestDeepClusterV2FillsItsBanks(t *testing.T) {
 		if what := differing(started, b.params.State()); what != "" {
 			t.Errorf("another Start changed %s", what)
 		}
-		// A step puts its embeddings in the place of the old ones, and the next epoch is clustered by these.
+		// A step replaces the bank's rows of its images, and the next epoch clusters the new rows.
 		s := b.step(0, 4, 77)
 		z := b.Forward(s)
 		for i := range 2 {
@@ -205,7 +220,8 @@ func TestDeepClusterV2NeedsAnImagePerCluster(t *testing.T) {
 		b := clustered(4, nil, func(m *method.DeepClusterV2) { m.Projector.Widths = []int{4} })
 		defer b.params.Free()
 		err := b.Method.(parallax.Starter).Start(b.epoch(0, 4))
-		if want := "method.prototypes is 5 and an epoch has 4 images"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		const want = "method.prototypes is 5 and an epoch has 4 images"
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	})

@@ -15,7 +15,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// dino is DINO with k outputs. Free its params at the end.
+// dino builds DINO with k outputs. The caller frees its params.
 func dino(k int, set func(*method.DINO)) built {
 	m := shrink(method.NewDINO()).(*method.DINO)
 	m.Outputs = k
@@ -28,7 +28,7 @@ func constant(temperature float64) func(*method.DINO) {
 	return func(m *method.DINO) { m.TeacherTemperature, m.WarmupTeacherTemperature = temperature, temperature }
 }
 
-// The value was computed like those of TestValues: outputs are z̄Cᵗ, the teacher's and the student's alike.
+// The value was computed like those of TestValues. The outputs are z̄Cᵗ, for the teacher and the student alike.
 func TestDINOValue(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()
@@ -40,7 +40,7 @@ func TestDINOValue(t *testing.T) {
 	})
 }
 
-// The loss over all pairs but those of a crop with itself, as loops.
+// The loss over all pairs of two different crops, compared with plain loops.
 func TestDINOAgainstLoops(t *testing.T) {
 	in(t, func() {
 		g := normals(12, 5, 8, 6) // the teacher's of two crops, the student's of three
@@ -82,7 +82,7 @@ func TestDINOAgainstLoops(t *testing.T) {
 	})
 }
 
-// From 0.04 in the first epoch by equal steps to 0.07 in the 30th.
+// The temperature rises from 0.04 in the first epoch to 0.07 in the 30th in equal steps.
 func TestDINOTeacherTemperature(t *testing.T) {
 	in(t, func() {
 		g := normals(14, 4, 8, 6)
@@ -92,13 +92,14 @@ func TestDINOTeacherTemperature(t *testing.T) {
 			fixed := dino(6, constant(want))
 			s := parallax.NewStep(0, 1)
 			s.Epoch = epoch
-			near(t, fmt.Sprintf("the loss in epoch %d", epoch), b.Loss(s, slices.Clone(g)).Item(), fixed.Loss(s, slices.Clone(g)).Item(), 1e-12)
+			got, like := b.Loss(s, slices.Clone(g)).Item(), fixed.Loss(s, slices.Clone(g)).Item()
+			near(t, fmt.Sprintf("the loss in epoch %d", epoch), got, like, 1e-12)
 			fixed.params.Free()
 		}
 	})
 }
 
-// c ← 0.9 c + 0.1 mean of the teacher's outputs for the large crops, after the step.
+// After the step, c ← 0.9 c + 0.1 · the mean of the teacher's outputs for the large crops.
 func TestDINOCentre(t *testing.T) {
 	in(t, func() {
 		b := dino(6, func(m *method.DINO) { m.SmallCrops, m.SmallSize = 1, 4 })
@@ -124,8 +125,8 @@ func TestDINOCentre(t *testing.T) {
 	})
 }
 
-// The teacher begins as the student, gets no gradient, and with momentum 0 is the student again after a step. The last
-// layer stays for an epoch.
+// The teacher starts equal to the student and gets no gradient. With momentum 0, it equals the student again after
+// every step. The last layer is frozen in the first epoch.
 func TestDINONetworks(t *testing.T) {
 	in(t, func() {
 		b := dino(6, func(m *method.DINO) { m.TargetMomentum, m.FinalTargetMomentum = 0, 0 })
@@ -163,8 +164,8 @@ func TestDINONetworks(t *testing.T) {
 	})
 }
 
-// The head has as many layers as are asked for; with none the embedding is h of length 1, and the last layer takes
-// that.
+// The head has as many layers as the setting says. Without layers, the embedding is the normalised h, and the last
+// layer takes it as input.
 func TestDINOHeads(t *testing.T) {
 	for layers, d := range map[int]int{0: tiny{}.Features(), 1: few, 2: few, 4: few} {
 		with(t, shrink(distilled(func(m *method.DINO) { m.HeadLayers = layers })), torch.F64, 6, func(b built) {
@@ -178,20 +179,22 @@ func TestDINOHeads(t *testing.T) {
 			h := b.encoder.Backbone.Forward(step.Views[0])
 			z := b.encoder.Projector.Forward(h)
 			if found != layers || z.Size(1) != d {
-				t.Errorf("%d layers: %d were made and the embedding has %d features, want %d", layers, found, z.Size(1), d)
+				t.Errorf("%d layers: %d were made and the embedding has %d features, want %d",
+					layers, found, z.Size(1), d)
 			}
 			if layers == 0 {
 				near(t, "z less h of length 1", z.Sub(h.Normalize(1)).Abs().Max().Item(), 0, 0)
 			}
 			b.loss(step).Backward()
 			if last, _ := b.params.Get("last.weight"); !last.Grad().Defined() || last.Size(1) != d {
-				t.Errorf("%d layers: the last layer has shape %v and a gradient: %v", layers, last.Shape(), last.Grad().Defined())
+				t.Errorf("%d layers: the last layer has shape %v and a gradient: %v",
+					layers, last.Shape(), last.Grad().Defined())
 			}
 		})
 	}
 }
 
-// A teacher that moves every third step stays between, and moves by its momentum then.
+// A teacher with target_every 3 moves only at every third step, and then by its momentum.
 func TestDINOTeacherMovesNowAndThen(t *testing.T) {
 	m := distilled(func(m *method.DINO) { m.TargetEvery, m.TargetMomentum, m.FinalTargetMomentum = 3, 0.25, 0.25 })
 	with(t, shrink(m), torch.F64, 4, func(b built) {

@@ -22,12 +22,13 @@ func directWith(set func(*config.Direct)) *variant.Predictor {
 	return m.(*variant.Predictor)
 }
 
-// embeddings are z of the step's views.
+// embeddings returns z of the step's views.
 func (b built) embeddings(s *parallax.Step) []torch.Tensor {
 	return parallax.Each(b.encoder.Projector, parallax.Each(b.encoder.Backbone, s.Views))
 }
 
-// moment is E[zzᵀ] over all rows of the views, of every view less its mean where it is centred, by loops.
+// moment computes E[zzᵀ] over all rows of the views with plain loops. If centred, the mean of each view is subtracted
+// first.
 func moment(views []torch.Tensor, centred bool) *mat.SymDense {
 	d := views[0].Size(1)
 	sum, rows := mat.NewSymDense(d, nil), 0
@@ -55,8 +56,8 @@ func moment(views []torch.Tensor, centred bool) *mat.SymDense {
 	return sum
 }
 
-// Of two steps, F is the average and W has its eigenvectors, with √max(s_j/s_max - c, 0) + ε for eigenvalues, against
-// loops and gonum's eigenvectors.
+// After two steps, F is the average of both, and W has the eigenvectors of F and the eigenvalues √max(s_j/s_max - c, 0)
+// + ε. The test computes them with plain loops and gonum's eigenvectors.
 func TestPredictorIsSetFromStatistics(t *testing.T) {
 	for name, set := range map[string]func(*config.Direct){
 		"as it comes":  func(*config.Direct) {},
@@ -102,7 +103,7 @@ func TestPredictorIsSetFromStatistics(t *testing.T) {
 	}
 }
 
-// The optimiser leaves W alone, and between the steps in which it is due it stays.
+// The optimiser does not change W, and W stays the same between the steps in which it is set.
 func TestPredictorIsSetWhenItIsDue(t *testing.T) {
 	m := directWith(func(d *config.Direct) { d.Every = 2 })
 	with(t, m, torch.F64, 6, func(b built) {
@@ -135,7 +136,7 @@ func TestPredictorIsSetWhenItIsDue(t *testing.T) {
 	})
 }
 
-// Embeddings that are all 0 have no eigenvectors: what remains is ε.
+// If all embeddings are 0, F has no eigenvectors, and W is ε times the identity.
 func TestPredictorOfNothing(t *testing.T) {
 	with(t, directWith(func(*config.Direct) {}), torch.F32, 6, func(b built) {
 		for _, p := range b.params.Sub("projector").Trainable() {
@@ -149,7 +150,7 @@ func TestPredictorOfNothing(t *testing.T) {
 	})
 }
 
-// A fixed predictor is not set, nor one that is trained, and neither keeps statistics.
+// Neither a fixed predictor nor a trained one is set from statistics, and no statistics are kept for them.
 func TestOtherPredictorsAreNotSet(t *testing.T) {
 	for _, c := range []struct {
 		form string
@@ -174,7 +175,8 @@ func TestOtherPredictorsAreNotSet(t *testing.T) {
 	}
 }
 
-// IsoLoss is the authors': z·z'/(‖p‖‖z'‖) - ½(p·z')zᵀWz/(‖p‖³‖z'‖), all but the z before and both z behind held still.
+// The gradient is that of the authors' IsoLoss, z·z'/(‖p‖‖z'‖) - ½(p·z')zᵀWz/(‖p‖³‖z'‖), in which only the first z and
+// both z of zᵀWz get a gradient.
 func TestIsotropicGradient(t *testing.T) {
 	with(t, directWith(func(d *config.Direct) { d.Isotropic = true }), torch.F64, 6, func(b built) {
 		s := b.step(1, 6, 1)

@@ -17,9 +17,9 @@ func directCLR(temperature float64, candidates method.Candidates) *method.Direct
 	return m
 }
 
-// By hand: with two orthonormal rows, equal in both views, a row has its positive at cosine 1 and the other image's
-// views at 0. Two values were computed with PyTorch in float64 from the formulas of NT-Xent and of MoCo v3, whose two
-// directions are 2τ times the mean each.
+// By hand: two orthonormal rows are equal in both views. So the positive of a row has cosine 1, and both views of the
+// other image have cosine 0. Two values were computed with PyTorch in float64 from the formulas of NT-Xent and of MoCo
+// v3, each direction of which is 2τ times the mean.
 func TestDirectCLRValues(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()
@@ -40,7 +40,8 @@ func TestDirectCLRValues(t *testing.T) {
 	})
 }
 
-// The loss is SimCLR's on the first d₀ features of h, and the others get no gradient from it but through the backbone.
+// The loss is SimCLR's on the first d₀ features of h. The other features get no gradient from it except through the
+// backbone.
 func TestDirectCLRSeesTheFirstFeatures(t *testing.T) {
 	const d = 3
 	for _, candidates := range []method.Candidates{"all", "other"} {
@@ -63,7 +64,8 @@ func TestDirectCLRSeesTheFirstFeatures(t *testing.T) {
 			}
 			if candidates == "all" {
 				simclr := &method.SimCLR{Temperature: 0.1, Negatives: true}
-				near(t, "SimCLR's loss", simclr.Loss(step, []torch.Tensor{h.Narrow(1, 0, d), r[1]}).Item(), loss.Item(), 1e-12)
+				want := simclr.Loss(step, []torch.Tensor{h.Narrow(1, 0, d), r[1]}).Item()
+				near(t, "the loss", loss.Item(), want, 1e-12)
 			}
 		})
 	}

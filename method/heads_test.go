@@ -13,7 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// headed gives a method a projector of these widths, and a predictor, if it has one, that ends as wide as that.
+// headed gives a method a projector of these widths. A predictor, if the method has one, ends with the projector's
+// width.
 func headed(m parallax.Method, widths []int) bool {
 	v := reflect.ValueOf(m).Elem()
 	projector := v.FieldByName("Projector")
@@ -26,12 +27,12 @@ func headed(m parallax.Method, widths []int) bool {
 		predictor.Addr().Interface().(*nn.MLP).Widths = []int{6, mlp.Out(tiny{}.Features())}
 	}
 	if m, ok := m.(*method.VIbCReg); ok {
-		m.IterNorm = false // what would still be there
+		m.IterNorm = false // it would remain in a projector without layers
 	}
 	return true
 }
 
-// Every method does without a projector, so that z is h, and with one linear layer.
+// Every method works without a projector, so that z is h, and with a projector of one linear layer.
 func TestProjectors(t *testing.T) {
 	found := 0
 	for _, e := range method.All {
@@ -77,7 +78,8 @@ func TestProjectors(t *testing.T) {
 	}
 }
 
-// Without a projector the predictor's width is the backbone's, which only Build knows: it fails, and says what to set.
+// Without a projector, the predictor's width must be the backbone's, which only Build knows. Build fails with an error
+// that says what to set.
 func TestPredictorOfAnotherWidth(t *testing.T) {
 	m := shrink(method.NewSimSiam()).(*method.SimSiam)
 	m.Projector.Widths = nil
@@ -92,8 +94,8 @@ func TestPredictorOfAnotherWidth(t *testing.T) {
 	}
 }
 
-// Networks that share no weights have starts of their own, learn both, and the first is evaluated; without the variant
-// there is no second.
+// Untied networks start from different weights and are both trained, and the first one is evaluated. Without the
+// variant there is no second network.
 func TestUntied(t *testing.T) {
 	for _, name := range []string{"simclr", "barlowtwins", "vicreg"} {
 		for _, apart := range []bool{true, false} {

@@ -13,7 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// gradients are those of every trained parameter, one after the other, after a step's backward.
+// gradients returns the gradients of all trained parameters after a step's backward pass, one after the other.
 func (b built) gradients(s *parallax.Step) []float64 {
 	b.clearGradients()
 	b.loss(s).Backward()
@@ -24,13 +24,14 @@ func (b built) gradients(s *parallax.Step) []float64 {
 	return all
 }
 
-// Without a predictor, SimSiam's stop-gradient takes away one of two equal halves of the gradient: it still points
-// where it would without. So it is the predictor and the stop-gradient together that keep the method from collapsing.
+// Without a predictor, SimSiam's stop-gradient removes one of two equal halves of the gradient, so the direction of the
+// gradient stays the same. So only the predictor and the stop-gradient together keep the method from collapsing.
 func TestStopGradientWithoutPredictorHalvesTheGradient(t *testing.T) {
 	in(t, func() {
 		var gradients [2][]float64
 		for i, stop := range []bool{true, false} {
-			b := build(shrink(siamese(func(m *method.SimSiam) { m.PredictorMode, m.StopGradient = "none", stop })), torch.F64, 6)
+			m := siamese(func(m *method.SimSiam) { m.PredictorMode, m.StopGradient = "none", stop })
+			b := build(shrink(m), torch.F64, 6)
 			gradients[i] = b.gradients(b.step(0, 6, 1))
 			b.params.Free()
 		}
@@ -45,7 +46,7 @@ func TestStopGradientWithoutPredictorHalvesTheGradient(t *testing.T) {
 	})
 }
 
-// What draws views together in SimCLR is SimSiam without a predictor, over the temperature.
+// SimCLR's attraction term is the loss of SimSiam without predictor, divided by the temperature.
 func TestSimCLRAttractsLikeSimSiam(t *testing.T) {
 	in(t, func() {
 		z := normals(1, 2, 6, 5)
@@ -55,13 +56,14 @@ func TestSimCLRAttractsLikeSimSiam(t *testing.T) {
 		step.Report = func(term string, v torch.Tensor) { terms[term] = v.Item() }
 		loss := (&method.SimCLR{Temperature: temperature, Negatives: true}).Loss(step, z).Item()
 		near(t, "attraction + repulsion", terms["attraction"]+terms["repulsion"], loss, 1e-12)
-		siam := siamese(func(m *method.SimSiam) { m.PredictorMode = "none" }).Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], z[1], z[0], z[1]}).Item()
+		unpredicted := siamese(func(m *method.SimSiam) { m.PredictorMode = "none" })
+		siam := unpredicted.Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], z[1], z[0], z[1]}).Item()
 		near(t, "attraction", terms["attraction"], siam/temperature, 1e-12)
 	})
 }
 
-// BYOL whose target follows at once is SimSiam: L_BYOL = 4 + 4·L_SimSiam, so that with a quarter of the learning rate
-// they make the same steps.
+// BYOL with momentum 0 is SimSiam: L_BYOL = 4 + 4·L_SimSiam, so both make the same steps if BYOL has a quarter of the
+// learning rate.
 func TestBYOLWithoutMomentumIsSimSiam(t *testing.T) {
 	head := nn.MLP{Widths: []int{7, width}, BatchNorm: true}
 	siam := siamese(func(m *method.SimSiam) { m.Projector, m.Predictor = head, head })
@@ -94,18 +96,22 @@ func TestBYOLWithoutMomentumIsSimSiam(t *testing.T) {
 	})
 }
 
-// What BYOL's online network is trained towards, when its predictor is optimal, is that less of the target is left
-// unknown: E‖q*(z_θ) - z'‖² = E Σᵢ Var(z'ᵢ | z_θ), and the gradients by θ agree although q* depends on θ, because at an
-// optimum that dependence has no effect (Grill et al. 2020, section 3.2, equations 4 and 5). Linear predictors and
-// second moments stand for conditional ones, as they do exactly for normal variables: the conditional covariance is
-// then Σ' - Σ'ᶻ Σᶻ⁻¹ Σᶻ'.
+// With an optimal predictor q*, BYOL trains its online network to leave less of the target unknown: E‖q*(z_θ) - z'‖² =
+// E Σᵢ Var(z'ᵢ | z_θ). The gradients of both sides by θ agree although q* depends on θ, because at an optimum this
+// dependence has no effect (Grill et al. 2020, section 3.2, equations 4 and 5). Here linear predictors and second
+// moments take the place of conditional expectations, which is exact for normal variables: the conditional covariance
+// is then Σ' - Σ'ᶻ Σᶻ⁻¹ Σᶻ'.
 func TestBYOLWithTheOptimalPredictorLowersTheConditionalVariance(t *testing.T) {
 	in(t, func() {
 		const n, d = 40, 3
 		x := normals(4, 2, n, 4)
-		target := x[0].Narrow(1, 0, d).Add(x[0].Narrow(1, 1, d).Square().Scale(0.5)).Add(x[1].Narrow(1, 0, d)) // of what x is, and noise
+		known, noise := x[0], x[1]
+		target := known.Narrow(1, 0, d).Add(known.Narrow(1, 1, d).Square().Scale(0.5)).Add(noise.Narrow(1, 0, d))
 		weight := normals(5, 1, 4, d)[0].RequireGrad(true)
-		embed := func() torch.Tensor { return x[0].MatMul(weight).Add(x[0].MatMul(weight).Square().Scale(0.3)) } // z_θ
+		embed := func() torch.Tensor { // z_θ
+			linear := known.MatMul(weight)
+			return linear.Add(linear.Square().Scale(0.3))
+		}
 		centre := func(z torch.Tensor) torch.Tensor { return z.Sub(z.MeanKeep(0)) }
 
 		z, aim := centre(embed()), centre(target)
@@ -114,13 +120,13 @@ func TestBYOLWithTheOptimalPredictorLowersTheConditionalVariance(t *testing.T) {
 			t.Error("the covariance of z has no Cholesky factor")
 			return
 		}
-		known := factor.SolveTriangular(z.T().MatMul(aim).Scale(1./n), false) // L⁻¹Σᶻ'
-		variance := aim.Square().Sum(1).Mean().Sub(known.Square().Sum(0).Sum())
+		solved := factor.SolveTriangular(z.T().MatMul(aim).Scale(1./n), false) // L⁻¹Σᶻ'
+		variance := aim.Square().Sum(1).Mean().Sub(solved.Square().Sum(0).Sum())
 		variance.Backward()
 		want := weight.Grad().Float64s()
 		weight.SetGrad(torch.Tensor{})
 
-		optimal := factor.T().SolveTriangular(known, true).Detach() // q* = Σᶻ⁻¹Σᶻ', which gets no gradient
+		optimal := factor.T().SolveTriangular(solved, true).Detach() // q* = Σᶻ⁻¹Σᶻ', which gets no gradient
 		loss := centre(embed()).MatMul(optimal).Sub(aim).Square().Sum(1).Mean()
 		loss.Backward()
 		near(t, "the error under the optimal predictor", loss.Item(), variance.Item(), 1e-12)
@@ -130,15 +136,16 @@ func TestBYOLWithTheOptimalPredictorLowersTheConditionalVariance(t *testing.T) {
 			largest = math.Max(largest, math.Abs(g))
 		}
 		if largest < 1e-2 || variance.Item() > 0.9*aim.Square().Sum(1).Mean().Item() {
-			t.Errorf("the largest gradient is %g and %g of the variance is left: nothing was compared", largest, variance.Item())
+			t.Errorf("the largest gradient is %g and the variance left is %g: nothing was compared",
+				largest, variance.Item())
 		}
 	})
 }
 
-// The loss that BYOL minimises compares directions. Of the predictions that a group of images with one online embedding
-// can share, the one in the direction of their targets' mean has the least loss, and that is 2 - 2‖E[z̄']‖ in each
-// direction of the views, where the variance left is 1 - ‖E[z̄']‖²: both are 0 when the embedding determines the
-// target, and fall together.
+// BYOL's loss compares directions. If a group of images shares one online embedding, their prediction is the same, and
+// the best one points in the direction of the mean of their targets. Its loss is 2 - 2‖E[z̄']‖ in each direction of the
+// views, and the variance that is left is 1 - ‖E[z̄']‖². Both fall together, and both are 0 when the embedding
+// determines the target.
 func TestBYOLPredictsTheMeanOfTheTargets(t *testing.T) {
 	in(t, func() {
 		const n, d = 6, 4
@@ -147,7 +154,7 @@ func TestBYOLPredictsTheMeanOfTheTargets(t *testing.T) {
 		mean := targets.Normalize(1).MeanKeep(0)
 		length := mean.Norm().Item()
 		loss := func(p torch.Tensor) float64 {
-			all := p.Add(torch.Zeros(torch.F64, n, d)) // one prediction for all
+			all := p.Add(torch.Zeros(torch.F64, n, d)) // the same prediction for all images
 			return m.Loss(parallax.NewStep(0, 1), []torch.Tensor{targets, targets, all, all}).Item()
 		}
 		best := loss(mean)
@@ -157,11 +164,12 @@ func TestBYOLPredictsTheMeanOfTheTargets(t *testing.T) {
 				t.Errorf("a prediction beside the mean has the loss %.9f, the mean %.9f", other, best)
 			}
 		}
-		near(t, "the variance left", targets.Normalize(1).Sub(mean).Square().Sum(1).Mean().Item(), 1-length*length, 1e-12)
+		left := targets.Normalize(1).Sub(mean).Square().Sum(1).Mean().Item()
+		near(t, "the variance left", left, 1-length*length, 1e-12)
 	})
 }
 
-// What SimSiam's weights of VICReg's terms add to its loss is VICReg's loss in the paper's form, without invariance.
+// SimSiam with VICReg's terms adds VICReg's loss to its own, in the paper's form and without the invariance term.
 func TestSimSiamWithVICRegsTerms(t *testing.T) {
 	in(t, func() {
 		z := normals(11, 4, 6, 5)

@@ -16,9 +16,9 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Queries in groups are what each group alone would give them, and so are keys that are not shuffled: both of an image
-// have the statistics of the same images. With the shuffle the queries are the same, and the keys are those of other
-// groups.
+// With groups, the queries are those that each group alone would give. The same holds for keys that are not shuffled,
+// so an image's query and key have the statistics of the same images. The shuffle leaves the queries as they are and
+// gives the keys the statistics of other groups.
 func TestQueriesAndKeysInGroups(t *testing.T) {
 	const n, groups = 11, 3
 	in(t, func() {
@@ -38,9 +38,11 @@ func TestQueriesAndKeysInGroups(t *testing.T) {
 		}
 		for g := range groups {
 			from, to := g*n/groups, (g+1)*n/groups
-			alone := whole.Forward(parallax.NewStep(0, 1, s.Views[0].Narrow(0, from, to-from), s.Views[1].Narrow(0, from, to-from)))
+			group := func(all torch.Tensor) torch.Tensor { return all.Narrow(0, from, to-from) }
+			alone := whole.Forward(parallax.NewStep(0, 1, group(s.Views[0]), group(s.Views[1])))
 			for i, what := range []string{"keys", "queries"} {
-				near(t, fmt.Sprintf("the difference of the %s of group %d", what, g), shared[i].Narrow(0, from, to-from).Sub(alone[i]).Abs().Max().Item(), 0, 1e-12)
+				difference := group(shared[i]).Sub(alone[i]).Abs().Max().Item()
+				near(t, fmt.Sprintf("the difference of the %s of group %d", what, g), difference, 0, 1e-12)
 			}
 		}
 		near(t, "what the shuffle changes in queries", shuffled[1].Sub(shared[1]).Abs().Max().Item(), 0, 0)
@@ -50,20 +52,23 @@ func TestQueriesAndKeysInGroups(t *testing.T) {
 	})
 }
 
-// By hand: of three queries one is nearest to its key, one to a row of the queue, and the third to both alike, which is
-// no hit.
+// By hand: the first query is nearest to its key, the second to a row of the queue, and the third is equally near to
+// both, which does not count as a hit.
 func TestAccuracyOfPickingTheKey(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) { m.Queue = 2 }), torch.F64, 3, func(b built) {
 		axes := torch.Eye(width, torch.F64)
 		b.fill(axes.Narrow(0, 0, 2))
 		keys := torch.Cat(0, axes.Narrow(0, 2, 1), axes.Narrow(0, 2, 1), axes.Narrow(0, 0, 1))
 		queries := torch.Cat(0, axes.Narrow(0, 2, 1), axes.Narrow(0, 1, 1), axes.Narrow(0, 0, 1))
-		near(t, "the accuracy", reported(b, parallax.NewStep(0, 1), func(s *parallax.Step) { b.Loss(s, []torch.Tensor{keys, queries}) })["accuracy"], 1./3, 1e-6)
+		terms := reported(b, parallax.NewStep(0, 1), func(s *parallax.Step) {
+			b.Loss(s, []torch.Tensor{keys, queries})
+		})
+		near(t, "the accuracy", terms["accuracy"], 1./3, 1e-6)
 	})
 }
 
-// The leak is the accuracy in training mode minus that in evaluation mode, and a run in which it is measured is the
-// same to the bit.
+// The leak is the accuracy in training mode minus the accuracy in evaluation mode. Measuring it does not change a
+// single bit of the run.
 func TestMeasuringTheLeakChangesNothing(t *testing.T) {
 	const n = 16
 	for _, symmetric := range []bool{false, true} {
@@ -92,7 +97,7 @@ func TestMeasuringTheLeakChangesNothing(t *testing.T) {
 	}
 }
 
-// leaking is the method of a run in which the leak is measured, or not.
+// leaking returns the method with or without the measurement of the leak.
 func leaking(t *testing.T, m parallax.Method, measure bool) parallax.Method {
 	t.Helper()
 	var c config.Config
@@ -128,7 +133,7 @@ func (b built) checkLeak(t *testing.T, n int) {
 	near(t, "the leak in evaluation mode", evaluation["bn_leak"], 0, 0)
 }
 
-// reported are the terms that f reports of the step.
+// reported returns the terms that f reports for the step.
 func reported(b built, s *parallax.Step, f func(*parallax.Step)) map[string]float64 {
 	terms := map[string]float64{}
 	s.Report = func(name string, v torch.Tensor) { terms[name] = v.Item() }

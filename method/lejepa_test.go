@@ -17,8 +17,8 @@ func lejepa(set func(*method.LeJEPA)) *method.LeJEPA {
 	return m
 }
 
-// eppsPulley is algorithm 1 of the paper as loops: the statistic of N(0, 1) for a sample, over knots from -domain to
-// domain.
+// eppsPulley computes algorithm 1 of the paper with plain loops: the statistic that compares a sample with N(0, 1),
+// over knots from -domain to domain.
 func eppsPulley(sample []float64, knots int, domain float64) float64 {
 	n, step, integral := float64(len(sample)), 2*domain/float64(knots-1), 0.0
 	at := func(t float64) float64 {
@@ -35,7 +35,7 @@ func eppsPulley(sample []float64, knots int, domain float64) float64 {
 	return n * integral
 }
 
-// Nobody has published numbers, so the loss is compared with loops.
+// There are no published values, so the loss is compared with plain loops.
 func TestLeJEPAAgainstLoops(t *testing.T) {
 	const d, n, lambda = 3, 6, 0.3
 	in(t, func() {
@@ -45,7 +45,8 @@ func TestLeJEPAAgainstLoops(t *testing.T) {
 		}{{2, 0, 17, 5}, {4, 0, 17, 5}, {3, 0, 33, 3}, {5, 3, 17, 5}} {
 			z := normals(uint64(c.views), c.views, n, d)
 			m := lejepa(func(m *method.LeJEPA) {
-				m.Lambda, m.Directions, m.Knots, m.Domain, m.LargeCrops, m.SmallCrops = lambda, 7, c.knots, c.domain, c.views-c.local, c.local
+				m.Lambda, m.Directions, m.Knots, m.Domain = lambda, 7, c.knots, c.domain
+				m.LargeCrops, m.SmallCrops = c.views-c.local, c.local
 			})
 			var views [][][]float64
 			for _, v := range z {
@@ -63,7 +64,7 @@ func TestLeJEPAAgainstLoops(t *testing.T) {
 					}
 				}
 			}
-			// The directions are the columns of d x 7 normal numbers of the step.
+			// The directions are the columns of a d x 7 matrix of normal numbers that the step draws.
 			r, directions := parallax.NewStep(4, 9).Rand, make([][]float64, 7)
 			for range d {
 				for a := range directions {
@@ -85,8 +86,8 @@ func TestLeJEPAAgainstLoops(t *testing.T) {
 	})
 }
 
-// Normal embeddings have a small statistic, others a larger one, one point the largest; with λ = 0 nothing speaks
-// against it.
+// Normal embeddings have a small statistic, other embeddings a larger one, and equal embeddings the largest. With λ =
+// 0, equal embeddings have loss 0.
 func TestLeJEPAWantsNormalEmbeddings(t *testing.T) {
 	const n, d = 256, 4
 	in(t, func() {
@@ -95,9 +96,11 @@ func TestLeJEPAWantsNormalEmbeddings(t *testing.T) {
 			return m.Loss(parallax.NewStep(0, 1), []torch.Tensor{z, z}).Item()
 		}
 		z := normals(1, 1, n, d)[0]
-		normal, wide, narrow, apart, point := loss(1, z), loss(1, z.Scale(2)), loss(1, z.Scale(0.5)), loss(1, z.Shift(1)), loss(1, z.Scale(0))
+		normal, point := loss(1, z), loss(1, z.Scale(0))
+		wide, narrow, apart := loss(1, z.Scale(2)), loss(1, z.Scale(0.5)), loss(1, z.Shift(1))
 		if normal > 2 || !(normal < wide/5 && normal < narrow/5 && normal < apart/5 && narrow < point) {
-			t.Errorf("the statistic is %g for normal embeddings, %g for wide, %g for narrow, %g for shifted ones and %g for one point", normal, wide, narrow, apart, point)
+			t.Errorf("the statistic is %g for normal embeddings, %g for wide, %g for narrow, %g for shifted ones "+
+				"and %g for one point", normal, wide, narrow, apart, point)
 		}
 		near(t, "one point without SIGReg", loss(0, z.Scale(0)), 0, 0)
 	})

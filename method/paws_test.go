@@ -20,8 +20,9 @@ func paws(set func(*method.PAWS)) *method.PAWS {
 	return m
 }
 
-// The values were computed with PyTorch in float64 straight from the paper's formulas, apart from any method's code:
-// anchors z₁, targets z₂, and a support of six waves with the labels k mod 2; no entry of a target is set to 0.
+// The values were computed with PyTorch in float64, directly from the paper's formulas and independently of this
+// package's code. The anchors are z₁, the targets are z₂, and the support is six waves with the labels k mod 2. No
+// entry of a target is set to 0.
 func TestPAWSValues(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()
@@ -47,7 +48,7 @@ func TestPAWSValues(t *testing.T) {
 	})
 }
 
-// nearestSupport is the paper's equation 1 in loops: the soft vote of the support, labels smoothed.
+// nearestSupport computes equation 1 of the paper with plain loops: a soft vote of the support, with smoothed labels.
 func nearestSupport(m *method.PAWS, z []float64, support [][]float64, labels []int, classes int) []float64 {
 	p, total := make([]float64, classes), 0.0
 	for j, s := range support {
@@ -79,7 +80,7 @@ func sharpened(p []float64, temperature float64) []float64 {
 	return out
 }
 
-// Two large views, two small crops, a support in two views of three classes.
+// The loss of two large views and two small crops, with a support of three classes in two views.
 func TestPAWSAgainstLoops(t *testing.T) {
 	const n, classes = 5, 3
 	labels := []int{0, 0, 1, 1, 2, 2}
@@ -128,8 +129,8 @@ func TestPAWSAgainstLoops(t *testing.T) {
 	})
 }
 
-// A constant embedding predicts the support's uniform labels: cross-entropy ln C, which sharpening leaves as far from
-// the smallest as it can be, and the mean prediction as spread as it can be.
+// A constant embedding predicts the support's uniform labels. The cross-entropy is then ln C and sharpening does not
+// change it, and the mean prediction has the largest possible entropy.
 func TestPAWSOfConstantEmbeddings(t *testing.T) {
 	in(t, func() {
 		one := torch.Ones(torch.F64, 6, 4)
@@ -142,7 +143,7 @@ func TestPAWSOfConstantEmbeddings(t *testing.T) {
 	})
 }
 
-// The predictor stands behind the anchors and their support; targets are what they are without it.
+// The predictor is applied to the anchors and their support. The targets are the same with and without it.
 func TestPAWSPredictor(t *testing.T) {
 	in(t, func() {
 		var z [2][]torch.Tensor // anchors 0 to 3, targets 4 and 5, support 6, held support 7
@@ -165,7 +166,7 @@ func TestPAWSPredictor(t *testing.T) {
 	})
 }
 
-// Large crops are of more of the image where small ones see the rest (the official code, for CIFAR-10 and for
+// Large crops show a larger part of the image when there are small crops, too (the official code, for CIFAR-10 and for
 // ImageNet).
 func TestPAWSCrops(t *testing.T) {
 	for _, c := range []struct {
@@ -175,7 +176,8 @@ func TestPAWSCrops(t *testing.T) {
 		m := method.NewPAWS()
 		m.SmallCrops = c.small
 		if got := m.Views(c.size)[0][0].(augment.RandomResizedCrop).Scale; got != [2]float64{c.least, 1} {
-			t.Errorf("%d px, %d small crops: large ones have %v of the area, want %g to 1", c.size, c.small, got, c.least)
+			t.Errorf("%d px, %d small crops: large ones have %v of the area, want %g to 1",
+				c.size, c.small, got, c.least)
 		}
 	}
 }

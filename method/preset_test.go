@@ -13,12 +13,12 @@ import (
 	"github.com/parallax-ssl/parallax/preset"
 )
 
-// published are the presets whose values others have published; those of the others were chosen here, as is said above
-// all.
+// published names the presets whose values come from publications. The values of the other presets were chosen here, as
+// the comment above their section all says.
 var published = map[string]bool{"imagenet": true, "imagenet100": true, "cifar": true}
 
-// Every preset names every method, says where its values are from, and gives a rate of its own; the keys are those of
-// the method and of its recipes, with values that it accepts.
+// Every preset has a section for every method that says where its values are from and sets a rate. Its keys exist in
+// the method and its recipes, which accept the values.
 func TestPresetsFitTheMethods(t *testing.T) {
 	for _, name := range preset.Names {
 		about, err := preset.About(name)
@@ -33,7 +33,8 @@ func TestPresetsFitTheMethods(t *testing.T) {
 			case !known:
 				t.Errorf("preset %s has nothing for %s", name, e.Name)
 			case source == "" && published[name]:
-				t.Errorf("preset %s does not say where its values for %s are from: write it behind the section's name", name, e.Name)
+				t.Errorf("preset %s does not say where its values for %s are from: write it behind the section's name",
+					name, e.Name)
 			}
 			for _, size := range []int{32, 224} {
 				checkPreset(t, name, e, size)
@@ -42,7 +43,7 @@ func TestPresetsFitTheMethods(t *testing.T) {
 	}
 }
 
-// checkPreset lays a preset over a method, as a run does: first its hyperparameters, then its recipes.
+// checkPreset applies a preset to a method as a run does: first the hyperparameters, then the recipes.
 func checkPreset(t *testing.T, name string, e method.Entry, size int) {
 	m := e.New()
 	c := config.Default()

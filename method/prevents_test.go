@@ -12,8 +12,8 @@ import (
 	"github.com/parallax-ssl/parallax/method"
 )
 
-// Every method says by which settings the prevention of collapse is taken away. The settings exist, change something
-// and give a method that validates.
+// Every method lists the settings that remove its prevention of collapse. The settings exist, change something and give
+// a method that validates.
 func TestPrevents(t *testing.T) {
 	for _, e := range slices.Concat(method.All, method.Later) {
 		if len(e.Prevents) == 0 {
@@ -52,7 +52,7 @@ func TestPrevents(t *testing.T) {
 	}
 }
 
-// texts are the hyperparameters of a method as a config has them.
+// texts returns the hyperparameters of a method as a config writes them.
 func texts(t *testing.T, m parallax.Method) map[string]string {
 	fields, err := config.Fields(m)
 	if err != nil {

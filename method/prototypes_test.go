@@ -14,8 +14,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// arranged are the prototypes of the values below: sin(0.5 + 1.1t + 0.03t²) for element t of a K x 4 matrix, rows of
-// length 1.
+// arranged returns the prototypes of the values below: a K x 4 matrix with element t = sin(0.5 + 1.1t + 0.03t²), its
+// rows normalised.
 func arranged(k int) torch.Tensor {
 	c := make([]float64, k*4)
 	for i := range c {
@@ -25,7 +25,7 @@ func arranged(k int) torch.Tensor {
 	return torch.FromFloat64(c, k, 4).Normalize(1)
 }
 
-// swav is SwAV with those prototypes. Free its params at the end.
+// swav builds SwAV with the prototypes of arranged. The caller frees its params.
 func swav(k int, set func(*method.SwAV)) built {
 	m := method.NewSwAV()
 	m.Projector, m.Prototypes = nn.MLP{Widths: []int{4}}, k
@@ -50,7 +50,7 @@ func TestSwAVValues(t *testing.T) {
 	})
 }
 
-// sinkhornOf is the listing of SwAV's paper as loops.
+// sinkhornOf computes the listing of SwAV's paper with plain loops.
 func sinkhornOf(scores [][]float64, epsilon float64, iterations int) [][]float64 {
 	b, k := len(scores), len(scores[0])
 	q := make([][]float64, b)
@@ -95,11 +95,13 @@ func TestSinkhorn(t *testing.T) {
 			got := rows(method.Sinkhorn(scores, 0.3, iterations))
 			for i, row := range sinkhornOf(rows(scores), 0.3, iterations) {
 				for j, want := range row {
-					near(t, fmt.Sprintf("%d iterations, code %d of sample %d", iterations, j, i), got[i][j], want, 1e-12)
+					what := fmt.Sprintf("%d iterations, code %d of sample %d", iterations, j, i)
+					near(t, what, got[i][j], want, 1e-12)
 				}
 			}
 		}
-		// After many, every prototype has its share of the samples, and every sample a code that sums to 1.
+		// After many iterations, all prototypes have the same share of the samples, and the code of every sample sums
+		// to 1.
 		even := method.Sinkhorn(scores, 0.3, 2000)
 		for j, share := range even.Sum(0).Float64s() {
 			near(t, fmt.Sprintf("the share of prototype %d", j), share, 7./3, 1e-6)
@@ -123,7 +125,7 @@ func TestSinkhornNeitherOverflowsNorDividesByZero(t *testing.T) {
 	})
 }
 
-// Codes are computed with the queue's embeddings once it is full, from its epoch on, and not before.
+// The codes are computed with the queue's embeddings from the epoch queue_from on, once the queue is full.
 func TestSwAVQueue(t *testing.T) {
 	in(t, func() {
 		z := normals(5, 2, 8, 4)
@@ -145,7 +147,7 @@ func TestSwAVQueue(t *testing.T) {
 				t.Errorf("after a step of epoch %d the queue is used: %v, want %v", c.epoch, used, c.used)
 			}
 		}
-		// By hand: the codes of the batch among those of batch and queue.
+		// By hand: the codes of the batch, computed together with the queue.
 		prototypes, _ := b.params.Get("prototypes.weight")
 		total := 0.0
 		for i := range 2 {
@@ -161,7 +163,7 @@ func TestSwAVQueue(t *testing.T) {
 	})
 }
 
-// Steps count beside epochs: what is longer holds.
+// Both freeze_epochs and freeze_steps count: the prototypes are frozen until the later of the two.
 func TestSwAVFreezesForSteps(t *testing.T) {
 	for _, c := range []struct {
 		epochs, steps, at int
@@ -174,7 +176,7 @@ func TestSwAVFreezesForSteps(t *testing.T) {
 	}
 }
 
-// The prototypes stay as they are for the first epoch, and have length 1 whenever they are used.
+// The prototypes are frozen in the first epoch, and have length 1 whenever they are used.
 func TestSwAVFreezesItsPrototypes(t *testing.T) {
 	in(t, func() {
 		b := swav(5, func(*method.SwAV) {})

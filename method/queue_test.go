@@ -18,7 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// queues are the rows of a method's queues, by their full names.
+// queues returns the rows of a method's queues with their full names.
 func (b built) queues() (all []nn.Named) {
 	for _, n := range b.params.Sub("queue").All() {
 		if strings.HasSuffix(n.Name, "rows") {
@@ -35,7 +35,7 @@ func (b built) fill(rows torch.Tensor) {
 	}
 }
 
-// waveQueue is the queue of the values below, 6 x 4: cos(0.9t + 0.07t²), t = 4i + j, the rows of length 1.
+// waveQueue is the queue of the values below, 6 x 4: cos(0.9t + 0.07t²) with t = 4i + j, its rows normalised.
 func waveQueue() torch.Tensor {
 	values := make([]float64, 6*4)
 	for i := range values {
@@ -45,7 +45,8 @@ func waveQueue() torch.Tensor {
 	return torch.FromFloat64(values, 6, 4).Normalize(1)
 }
 
-// The values were computed with PyTorch in float64 straight from the papers' formulas, apart from any method's code.
+// The values were computed with PyTorch in float64, directly from the papers' formulas and independently of this
+// package's code.
 func TestValuesWithAQueue(t *testing.T) {
 	linear := nn.MLP{Widths: []int{4}}
 	in(t, func() {
@@ -56,11 +57,19 @@ func TestValuesWithAQueue(t *testing.T) {
 			z      []torch.Tensor
 			want   float64
 		}{
-			{"MoCo", &method.MoCo{Temperature: 0.07, Queue: 6, Projector: linear, Negatives: true, ShuffleGroups: 1}, []torch.Tensor{z2, z1}, 0.4075785417},
-			{"MoCo without negatives", &method.MoCo{Temperature: 0.5, Queue: 6, Projector: linear}, []torch.Tensor{z1, z2}, -2 * 0.9639001231},
-			{"ReSSL", &method.ReSSL{StudentTemperature: 0.1, TeacherTemperature: 0.04, Queue: 6, Projector: linear}, []torch.Tensor{z2, z1}, 0.5317325143},
-			{"NNCLR, one direction", &method.NNCLR{Temperature: 0.1, Queue: 6, Projector: linear, PredictorMode: "none", Neighbour: true, Negatives: true, ViewCount: 2},
-				[]torch.Tensor{z2, z1, z2, z1}, 2.7436637299}, // p₁ with nn(z₂)
+			{"MoCo", &method.MoCo{
+				Temperature: 0.07, Queue: 6, Projector: linear, Negatives: true, ShuffleGroups: 1,
+			}, []torch.Tensor{z2, z1}, 0.4075785417},
+			{"MoCo without negatives", &method.MoCo{
+				Temperature: 0.5, Queue: 6, Projector: linear,
+			}, []torch.Tensor{z1, z2}, -2 * 0.9639001231},
+			{"ReSSL", &method.ReSSL{
+				StudentTemperature: 0.1, TeacherTemperature: 0.04, Queue: 6, Projector: linear,
+			}, []torch.Tensor{z2, z1}, 0.5317325143},
+			{"NNCLR, one direction", &method.NNCLR{
+				Temperature: 0.1, Queue: 6, Projector: linear, PredictorMode: "none",
+				Neighbour: true, Negatives: true, ViewCount: 2,
+			}, []torch.Tensor{z2, z1, z2, z1}, 2.7436637299}, // p₁ with nn(z₂)
 		} {
 			b := build(c.method, torch.F64, 8)
 			b.fill(waveQueue())
@@ -70,7 +79,7 @@ func TestValuesWithAQueue(t *testing.T) {
 	})
 }
 
-// infoNCE is -log of the positive's share of 1 + K keys, in loops: equation 1 of MoCo.
+// infoNCE computes equation 1 of MoCo with plain loops: -log of the share of the positive among 1 + K keys.
 func infoNCE(q, k, queue [][]float64, temperature float64) (total float64) {
 	for i := range q {
 		positive := math.Exp(cosineOf(q[i], k[i]) / temperature)
@@ -99,13 +108,14 @@ func TestMoCoAgainstLoops(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) { m.Symmetric, m.Temperature = true, 0.3 }), torch.F64, 6, func(b built) {
 		z := normals(7, 4, 6, width) // k₁, k₂, q₁, q₂
 		queues := b.queues()
-		want := infoNCE(rows(z[2]), rows(z[1]), rows(queues[1].Tensor), 0.3) + infoNCE(rows(z[3]), rows(z[0]), rows(queues[0].Tensor), 0.3)
+		want := infoNCE(rows(z[2]), rows(z[1]), rows(queues[1].Tensor), 0.3)
+		want += infoNCE(rows(z[3]), rows(z[0]), rows(queues[0].Tensor), 0.3)
 		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), z).Item(), want/2, 1e-12)
 	})
 }
 
-// With more views, the last one's key meets the queries of all others; symmetric, every key the queries of all other
-// views.
+// With more than two views, the key of the last view is compared with the queries of all other views. If symmetric, the
+// key of every view is.
 func TestMoCoOfMoreViewsAgainstLoops(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) { m.ViewCount = 4 }), torch.F64, 6, func(b built) {
 		z := normals(7, 4, 6, width) // k₄, q₁, q₂, q₃
@@ -128,8 +138,8 @@ func TestMoCoOfMoreViewsAgainstLoops(t *testing.T) {
 	})
 }
 
-// ReSSL's loss of several strong views is the mean of those of each with the weak one. What the teacher sees is weak,
-// or not.
+// ReSSL's loss with several strong views is the mean over them, each with the teacher's view. The teacher's view is
+// weakly augmented unless weak is off.
 func TestReSSLOfMoreViews(t *testing.T) {
 	with(t, reSSL(func(m *method.ReSSL) { m.ViewCount = 3 }), torch.F64, 6, func(b built) {
 		z := normals(7, 3, 6, width) // k, q₁, q₂
@@ -145,19 +155,22 @@ func TestReSSLOfMoreViews(t *testing.T) {
 	}
 }
 
-// A constant embedding has the loss ln(1+K): the positive is one of 1 + K equal keys.
+// A constant embedding has the loss ln(1+K), because the positive is one of 1 + K equal keys.
 func TestMoCoOfAConstant(t *testing.T) {
 	with(t, moCo(func(m *method.MoCo) {}), torch.F64, 6, func(b built) {
 		constant := torch.Ones(torch.F64, 6, width)
 		b.fill(torch.Ones(torch.F64, queueLength, width).Normalize(1))
-		near(t, "the loss", b.Loss(parallax.NewStep(0, 1), []torch.Tensor{constant, constant}).Item(), math.Log(1+queueLength), 1e-12)
+		loss := b.Loss(parallax.NewStep(0, 1), []torch.Tensor{constant, constant}).Item()
+		near(t, "the loss", loss, math.Log(1+queueLength), 1e-12)
 	})
 }
 
-// nnCLR is NNCLR's loss in loops, for one direction: p with the neighbours of z.
+// nnCLR computes NNCLR's loss of one direction with plain loops: p compared with the neighbours of z.
 func nnCLR(p, z, queue [][]float64, temperature float64) (total float64) {
 	for i := range z {
-		neighbour := slices.MaxFunc(queue, func(a, b []float64) int { return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b)) })
+		neighbour := slices.MaxFunc(queue, func(a, b []float64) int {
+			return cmp.Compare(cosineOf(z[i], a), cosineOf(z[i], b))
+		})
 		all := 0.0
 		for k := range p {
 			all += math.Exp(cosineOf(neighbour, p[k]) / temperature)
@@ -185,25 +198,33 @@ func TestNNCLRAgainstLoops(t *testing.T) {
 	})
 }
 
-// Where every embedding is in the queue, it is its own nearest neighbour: NNSiam is SimSiam and NNBYOL is BYOL.
+// If the queue contains every embedding, each embedding is its own nearest neighbour. Then NNSiam is SimSiam, and
+// NNBYOL is BYOL.
 func TestNearestNeighbourOfWhatIsInTheQueue(t *testing.T) {
 	for _, symmetric := range []bool{true, false} {
 		for name, pair := range map[string][2]parallax.Method{
-			"NNSiam": {nnSiam(func(m *method.NNSiam) { m.Queue, m.Symmetric = 12, symmetric }), siamese(func(m *method.SimSiam) { m.Symmetric = symmetric })},
-			"NNBYOL": {nnBYOL(func(m *method.NNBYOL) { m.Queue, m.Symmetric = 12, symmetric }), bootstrap(func(m *method.BYOL) { m.Symmetric = symmetric })},
+			"NNSiam": {
+				nnSiam(func(m *method.NNSiam) { m.Queue, m.Symmetric = 12, symmetric }),
+				siamese(func(m *method.SimSiam) { m.Symmetric = symmetric }),
+			},
+			"NNBYOL": {
+				nnBYOL(func(m *method.NNBYOL) { m.Queue, m.Symmetric = 12, symmetric }),
+				bootstrap(func(m *method.BYOL) { m.Symmetric = symmetric }),
+			},
 		} {
 			with(t, pair[0], torch.F64, 6, func(b built) {
 				z := normals(4, 4, 6, width)
 				b.fill(torch.Cat(0, z[0], z[1]).Normalize(1))
 				want := pair[1].Loss(parallax.NewStep(0, 1), z).Item()
-				near(t, fmt.Sprintf("%s, symmetric %v", name, symmetric), b.Loss(parallax.NewStep(0, 1), z).Item(), want, 1e-12)
+				got := b.Loss(parallax.NewStep(0, 1), z).Item()
+				near(t, fmt.Sprintf("%s, symmetric %v", name, symmetric), got, want, 1e-12)
 			})
 		}
 	}
 }
 
-// Without the search, NNSiam is SimSiam and NNBYOL is BYOL, whatever is in the queue; and NNCLR, which finds p₁ by z₂
-// itself, is MoCo v3's loss over 2τ.
+// Without the search for neighbours, NNSiam is SimSiam and NNBYOL is BYOL, whatever is in the queue. NNCLR then picks
+// p₁ by z₂ itself, and its loss is the mean of both directions of MoCo v3's, which is the sum of 2τ times each.
 func TestWithoutNeighbours(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, like parallax.Method
@@ -215,12 +236,12 @@ func TestWithoutNeighbours(t *testing.T) {
 			m := shrink(method.NewNNCLR()).(*method.NNCLR)
 			m.Neighbour = false
 			return m
-		}(), keyed(func(m *method.MoCoV3) { m.Temperature = 0.1 }), 1 / 0.4}, // a mean of both directions, not a sum of 2τ of each
+		}(), keyed(func(m *method.MoCoV3) { m.Temperature = 0.1 }), 1 / 0.4},
 	} {
 		with(t, c.method, torch.F64, 6, func(b built) {
 			z := normals(4, 4, 6, width)
 			want := c.like.Loss(parallax.NewStep(0, 1), z).Item() * c.scale
-			if name == "NNCLR" { // its rows are z and its columns p, and MoCo v3's the other way round
+			if name == "NNCLR" { // its rows are z and its columns p; MoCo v3 has them the other way round
 				want = c.like.Loss(parallax.NewStep(0, 1), []torch.Tensor{z[3], z[2], z[1], z[0]}).Item() * c.scale
 			}
 			near(t, name, b.Loss(parallax.NewStep(0, 1), z).Item(), want, 1e-12)
@@ -240,7 +261,8 @@ func nnBYOL(set func(*method.NNBYOL)) *method.NNBYOL {
 	return m
 }
 
-// The first view's embeddings enter the queue, or all views'; NNBYOL's are its target's.
+// The embeddings of the first view enter the queue, or those of all views with enqueue_all. NNBYOL enqueues the
+// target's embeddings.
 func TestNeighboursAreEnqueued(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -270,8 +292,8 @@ func TestNeighboursAreEnqueued(t *testing.T) {
 	}
 }
 
-// What Forward calls keys is in the queue after Update, of length 1, and not before: the loss of a batch knows only
-// earlier ones. With several processes all of their keys enter.
+// Update puts the keys of Forward into the queue, normalised. Before Update they are not in it, so the loss of a batch
+// compares only with earlier batches. With several processes, the keys of all of them enter.
 func TestMoCoEnqueues(t *testing.T) {
 	for _, symmetric := range []bool{false, true} {
 		with(t, moCo(func(m *method.MoCo) { m.Symmetric = symmetric }), torch.F64, 12, func(b built) {
@@ -292,7 +314,8 @@ func TestMoCoEnqueues(t *testing.T) {
 				keys := z[i].Normalize(1)
 				cosines := torch.Cat(0, keys.Scale(-1), keys).MatMul(q.Tensor.Narrow(0, 0, 12).T()) // 12 x 12
 				for row, best := range cosines.Max(1).Float64s() {
-					near(t, fmt.Sprintf("%s: the cosine of key %d with the nearest enqueued row", q.Name, row), best, 1, 1e-12)
+					what := fmt.Sprintf("%s: the cosine of key %d with the nearest enqueued row", q.Name, row)
+					near(t, what, best, 1, 1e-12)
 				}
 				if !slices.Equal(before[i][12*width:], q.Tensor.Float64s()[12*width:]) {
 					t.Errorf("more than the keys were enqueued in %s", q.Name)
@@ -302,12 +325,14 @@ func TestMoCoEnqueues(t *testing.T) {
 	}
 }
 
-// With shuffled batch norm every key is what its group alone would give it, and has its place in the batch again.
+// With shuffled batch norm, every key is what its group alone would give it, and the keys return to the order of the
+// batch.
 func TestShuffledBatchNorm(t *testing.T) {
 	const n, groups = 11, 3
 	in(t, func() {
-		whole, split := build(moCo(func(m *method.MoCo) {}), torch.F64, n), build(moCo(func(m *method.MoCo) { m.ShuffleGroups = groups }), torch.F64, n)
+		whole := build(moCo(func(m *method.MoCo) {}), torch.F64, n)
 		defer whole.params.Free()
+		split := build(moCo(func(m *method.MoCo) { m.ShuffleGroups = groups }), torch.F64, n)
 		defer split.params.Free()
 		s := split.step(0, n, 1)
 		shuffle := func() *rand.Rand { return rand.New(rand.NewPCG(8, 1)) }
@@ -321,13 +346,13 @@ func TestShuffledBatchNorm(t *testing.T) {
 			index := order[g*n/groups : (g+1)*n/groups]
 			pick := torch.FromInts(index, len(index))
 			group := parallax.NewStep(0, 1, s.Views[0].IndexSelect(0, pick), s.Views[1].IndexSelect(0, pick))
-			want := whole.Forward(group)[0]
-			near(t, fmt.Sprintf("the difference of the keys of group %d", g), keys.IndexSelect(0, pick).Sub(want).Abs().Max().Item(), 0, 1e-12)
+			difference := keys.IndexSelect(0, pick).Sub(whole.Forward(group)[0]).Abs().Max().Item()
+			near(t, fmt.Sprintf("the difference of the keys of group %d", g), difference, 0, 1e-12)
 		}
 	})
 }
 
-// Momentum 0 copies the online network to the target at every step, 1 leaves the target as it was.
+// With momentum 0, the target becomes a copy of the online network at every step. With momentum 1, it never changes.
 func TestTargetsOfMethodsWithAQueue(t *testing.T) {
 	for name, make := range map[string]func(momentum float64) parallax.Method{
 		"MoCo": func(v float64) parallax.Method {

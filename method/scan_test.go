@@ -12,8 +12,9 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// The values were computed with PyTorch in float64 straight from the paper's formula, apart from any method's code: the
-// probabilities are softmax(u·Cᵀ/0.1), u the waves of length 1 and C five more of them.
+// The values were computed with PyTorch in float64, directly from the paper's formula and independently of this
+// package's code. The probabilities are softmax(u·Cᵀ/0.1), where u are the normalised waves and C are five rows of
+// another wave, normalised too.
 func TestSCANValues(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()
@@ -23,31 +24,37 @@ func TestSCANValues(t *testing.T) {
 			c[i] = math.Sin(0.5 + 1.1*x + 0.03*x*x)
 		}
 		prototypes := torch.FromFloat64(c, 5, 4).Normalize(1).T()
-		logits := []torch.Tensor{z1.Normalize(1).MatMul(prototypes).Scale(10), z2.Normalize(1).MatMul(prototypes).Scale(10)}
+		logits := []torch.Tensor{
+			z1.Normalize(1).MatMul(prototypes).Scale(10),
+			z2.Normalize(1).MatMul(prototypes).Scale(10),
+		}
 		for _, v := range []struct {
 			weight, want float64
 		}{{0, 0.3120004228}, {5, -7.6283022016}, {1, 0.3120004228 - 1.5880605249}} {
 			m := method.NewSCAN()
 			m.EntropyWeight = v.weight
 			near(t, "the loss", m.Loss(parallax.NewStep(0, 1), logits).Item(), v.want, 1e-9)
-			// Several heads count alike.
+			// All heads have the same weight.
 			twice := []torch.Tensor{logits[0], logits[0], logits[1], logits[1]}
 			near(t, "the loss of two equal heads", m.Loss(parallax.NewStep(0, 1), twice).Item(), v.want, 1e-9)
 		}
 	})
 }
 
-// The entropy is that of the mean: images that are each sure of another cluster have the smallest loss there is.
+// The entropy is that of the mean assignment, so the loss is least when every image is sure and the images are spread
+// over all clusters.
 func TestSCANBounds(t *testing.T) {
 	in(t, func() {
 		m := method.NewSCAN()
-		step := parallax.NewStep(0, 1)
+		loss := func(z torch.Tensor) float64 {
+			return m.Loss(parallax.NewStep(0, 1), []torch.Tensor{z, z}).Item()
+		}
 		sure := torch.Eye(4, torch.F64).Scale(100)
-		near(t, "the loss of sure and spread assignments", m.Loss(step, []torch.Tensor{sure, sure}).Item(), -5*math.Log(4), 1e-12)
+		near(t, "the loss of sure and spread assignments", loss(sure), -5*math.Log(4), 1e-12)
 		one := torch.Cat(1, torch.Full(100, torch.F64, 4, 1), torch.Zeros(torch.F64, 4, 3))
-		near(t, "the loss of one cluster for all", m.Loss(step, []torch.Tensor{one, one}).Item(), 0, 1e-12)
+		near(t, "the loss of one cluster for all", loss(one), 0, 1e-12)
 		unsure := torch.Zeros(torch.F64, 4, 4)
-		near(t, "the loss of uniform assignments", m.Loss(step, []torch.Tensor{unsure, unsure}).Item(), math.Log(4)-5*math.Log(4), 1e-12)
+		near(t, "the loss of uniform assignments", loss(unsure), math.Log(4)-5*math.Log(4), 1e-12)
 	})
 }
 
@@ -67,7 +74,7 @@ func TestSCANPairs(t *testing.T) {
 	}
 }
 
-// selfLabelOf is the self-labelling loss in loops.
+// selfLabelOf computes the self-labelling loss with plain loops.
 func selfLabelOf(weak, strong [][]float64, threshold float64, balance bool) float64 {
 	softmax := func(row []float64) []float64 {
 		out, sum := make([]float64, len(row)), 0.0
@@ -117,12 +124,13 @@ func TestSelfLabelAgainstLoops(t *testing.T) {
 				near(t, "the loss", got, selfLabelOf(rows(z[0]), rows(z[1]), threshold, balance), 1e-12)
 			}
 		}
-		// When nobody is sure there is nothing to learn.
+		// If no image is confident, there is nothing to learn.
 		strong := z[1].RequireGrad(true)
-		loss := (&method.SelfLabel{Classes: 4, Threshold: 1, Balance: true}).Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], strong})
+		m := &method.SelfLabel{Classes: 4, Threshold: 1, Balance: true}
+		loss := m.Loss(parallax.NewStep(0, 1), []torch.Tensor{z[0], strong})
 		loss.Backward()
-		if loss.Item() != 0 || strong.Grad().Abs().Max().Item() != 0 {
-			t.Errorf("with no confident image the loss is %g and the gradient up to %g", loss.Item(), strong.Grad().Abs().Max().Item())
+		if l, g := loss.Item(), strong.Grad().Abs().Max().Item(); l != 0 || g != 0 {
+			t.Errorf("with no confident image the loss is %g and the gradient up to %g", l, g)
 		}
 	})
 }

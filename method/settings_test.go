@@ -13,8 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// What keeps each method from collapsing can be taken away, and what published experiments vary can be varied, by
-// settings of a run: method, and the settings as for --set, without "method.".
+// settings are the settings of runs that take away what keeps a method from collapsing, or that published experiments
+// vary. Each line is a method and its settings as --set takes them, without "method.".
 var settings = []string{
 	"simsiam stop_gradient=false",
 	"simsiam predictor_mode=none",
@@ -182,7 +182,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// fields are a method's hyperparameters and variants as text.
+// fields returns a method's hyperparameters and variants as text.
 func fields(t *testing.T, c *config.Config) string {
 	t.Helper()
 	var b strings.Builder

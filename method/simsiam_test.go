@@ -13,7 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// A bias as predictor is one vector, 0 at the start, so that p is z/‖z‖; its gradient is that of -cos(z/‖z‖ + b, z').
+// The predictor "bias" is one vector b that starts at 0, so p is z/‖z‖ at the start. The gradient of b is that of
+// -cos(z/‖z‖ + b, z').
 func TestSimSiamBias(t *testing.T) {
 	m := vary(shrink(siamese(func(m *method.SimSiam) { m.Symmetric = false })), form("bias"))
 	with(t, m, torch.F64, 6, func(b built) {
@@ -44,8 +45,8 @@ func TestSimSiamBias(t *testing.T) {
 	})
 }
 
-// The targets are given by the network of the last step that k divides, without a gradient, and by none apart where k
-// is 1.
+// With target_every k, the network of the last step that k divides gives the targets, without a gradient. With k = 1
+// there is no separate target network.
 func TestSimSiamAlternates(t *testing.T) {
 	for _, c := range []struct{ every, steps, as int }{{1, 3, -1}, {2, 1, 0}, {2, 2, 2}, {2, 3, 2}, {10, 3, 0}} {
 		m := shrink(siamese(func(m *method.SimSiam) { m.TargetEvery = c.every }))
@@ -66,7 +67,8 @@ func TestSimSiamAlternates(t *testing.T) {
 			}
 			for name, is := range parameters(target) {
 				if !bytes.Equal(is, were[c.as][name]) {
-					t.Errorf("every %d steps, after %d: target.%s is not the network's after %d", c.every, c.steps, name, c.as)
+					t.Errorf("every %d steps, after %d: target.%s is not the network's after %d",
+						c.every, c.steps, name, c.as)
 				}
 			}
 		})

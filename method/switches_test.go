@@ -16,7 +16,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// A wrong hyperparameter is refused in one line that names it as the config does.
+// A wrong hyperparameter gives an error of one line that names it as the config does.
 func TestValidateNamesTheField(t *testing.T) {
 	for _, c := range []struct {
 		field  string
@@ -100,7 +100,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.view_count", bootstrap(func(m *method.BYOL) { m.ViewCount = 0 })},
 		{"method.temperature", &method.SimCLR{Temperature: -1}},
 		{"method.temperature", &method.SimCLR{Temperature: math.NaN()}},
-		{"method.projector.widths", &method.SimCLR{Temperature: 1, ViewCount: 2, Projector: nn.MLP{Widths: []int{4, 0}}}},
+		{"method.projector.widths", &method.SimCLR{
+			Temperature: 1, ViewCount: 2, Projector: nn.MLP{Widths: []int{4, 0}},
+		}},
 		{"method.target_mode", bootstrap(func(m *method.BYOL) { m.TargetMode = "none" })},
 		{"method.target_momentum", bootstrap(func(m *method.BYOL) { m.TargetMomentum = 1.5 })},
 		{"method.target_momentum", bootstrap(func(m *method.BYOL) { m.TargetMomentum = math.NaN() })},
@@ -123,7 +125,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.support_classes", paws(func(m *method.PAWS) { m.SupportClasses = -1 })},
 		{"method.support_images", paws(func(m *method.PAWS) { m.SupportImages = 0 })},
 		{"method.predictor_mode", paws(func(m *method.PAWS) { m.PredictorMode = "" })},
-		{"method.predictor", paws(func(m *method.PAWS) { m.PredictorMode, m.Predictor.Widths = "trained", []int{5, 7} })},
+		{"method.predictor", paws(func(m *method.PAWS) {
+			m.PredictorMode, m.Predictor.Widths = "trained", []int{5, 7}
+		})},
 		{"method.support_views", paws(func(m *method.PAWS) { m.SupportViews = 3 })},
 		{"method.target_every", siamese(func(m *method.SimSiam) { m.TargetEvery = 0 })},
 		{"method.target_every", siamese(func(m *method.SimSiam) { m.TargetEvery, m.StopGradient = 10, false })},
@@ -201,12 +205,13 @@ func bootstrap(set func(*method.BYOL)) *method.BYOL {
 	return m
 }
 
-// rate sets BYOL's momentum for the whole run.
+// rate returns BYOL with this momentum for the whole run.
 func rate(momentum float64) *method.BYOL {
-	return shrink(bootstrap(func(m *method.BYOL) { m.TargetMomentum, m.FinalTargetMomentum = momentum, momentum })).(*method.BYOL)
+	m := bootstrap(func(m *method.BYOL) { m.TargetMomentum, m.FinalTargetMomentum = momentum, momentum })
+	return shrink(m).(*method.BYOL)
 }
 
-// parameters are the bytes of a subtree's parameters, by local name.
+// parameters returns the bytes of a subtree's parameters by local name.
 func parameters(p *nn.Params) map[string][]byte {
 	all := map[string][]byte{}
 	for _, n := range p.All() {
@@ -259,7 +264,8 @@ func TestBYOLTarget(t *testing.T) {
 	}
 }
 
-// ξ ← τξ + (1-τ)θ with τ = 1 - (1-τ₀)(cos(πk/K)+1)/2, in the middle of the run half way from its start to 1.
+// The target moves by ξ ← τξ + (1-τ)θ with τ = 1 - (1-τ₀)(cos(πk/K)+1)/2, which in the middle of the run is half way
+// between τ₀ and 1.
 func TestBYOLTargetMovesByItsSchedule(t *testing.T) {
 	m := shrink(bootstrap(func(m *method.BYOL) { m.TargetMomentum = 0.5 })).(*method.BYOL)
 	with(t, m, torch.F64, 4, func(b built) {
@@ -277,11 +283,13 @@ func TestBYOLTargetMovesByItsSchedule(t *testing.T) {
 	})
 }
 
-// What moves BYOL's target: nothing, or the same gradient descent as the online network, on the loss as a function of
-// both.
+// A fixed target does not move. With "gradient", the same gradient descent moves the target and the online network, on
+// the loss as a function of both.
 func TestBYOLTargetModes(t *testing.T) {
 	for mode, moves := range map[part.TargetMode]bool{"fixed": false, "gradient": true} {
-		m := shrink(bootstrap(func(m *method.BYOL) { m.TargetMode, m.TargetMomentum, m.FinalTargetMomentum = mode, 0, 0 }))
+		m := shrink(bootstrap(func(m *method.BYOL) {
+			m.TargetMode, m.TargetMomentum, m.FinalTargetMomentum = mode, 0, 0
+		}))
 		with(t, m, torch.F64, 8, func(b built) {
 			o := optim.New(optim.SGD{}, b.params.Trainable())
 			defer o.Free()
@@ -295,7 +303,8 @@ func TestBYOLTargetModes(t *testing.T) {
 			const rate = 1e-5
 			o.Step(rate, rate, nil)
 			b.Method.(parallax.Updater).Update(step)
-			near(t, string(mode)+": what the step takes from the loss", (loss.Item()-b.loss(step).Item())/(rate*descent), 1, 1e-2)
+			fall := loss.Item() - b.loss(step).Item()
+			near(t, string(mode)+": what the step takes from the loss", fall/(rate*descent), 1, 1e-2)
 			for name, was := range before {
 				if !strings.HasPrefix(name, "target.") {
 					continue
@@ -349,7 +358,7 @@ func TestSimSiamPredictorModes(t *testing.T) {
 	}
 }
 
-// The predictor's rate stays at its peak when the schedule has come to 0.
+// The predictor's constant rate stays at the peak when the schedule of the others has come to 0.
 func TestSimSiamPredictorRate(t *testing.T) {
 	for mode, want := range map[part.Rate]bool{"constant": true, "scheduled": false} {
 		with(t, shrink(siamese(func(m *method.SimSiam) { m.PredictorRate = mode })), torch.F32, 8, func(b built) {

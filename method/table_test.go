@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
@@ -19,256 +20,267 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// properties are what the table test may expect of a loss. The zero value is what most methods have; a word says why
-// one of them is not so.
+// properties say what the table test may expect of a loss. The zero value fits most methods. A string says why a method
+// differs.
 type properties struct {
-	held       []int  // numbers of the inputs of Loss behind a stop-gradient
-	stopped    string // part of the loss is behind a stop-gradient: its slope is not the gradient
+	held       []int  // the indices of the inputs of Loss that are behind a stop-gradient
+	stopped    string // part of the loss is behind a stop-gradient, so the gradient is not its slope
 	asymmetric string // exchanging the two views changes the loss
 	scaled     string // the length of an embedding changes the loss
 	turned     string // a rotation of all embeddings changes the loss
 }
 
+// Reasons that several methods share.
+const (
+	ofTheBatch  = "statistics of the batch"
+	ownVariance = "each feature has its own variance"
+	queueStays  = "the queue is not turned with them"
+)
+
+// declared are the properties of the methods with their own hyperparameters.
 var declared = map[string]properties{
 	"dclw":        {stopped: "its weights get no gradient"},
 	"mocov3":      {held: []int{0, 1}},
 	"lejepa":      {scaled: "the normal distribution has a scale", turned: "the directions are not turned with them"},
 	"tico":        {held: []int{0}, asymmetric: "one direction"},
-	"vibcreg":     {scaled: "variance", turned: "each feature has its own variance"},
-	"wmse":        {scaled: "statistics of the batch", turned: "Cholesky's whitening knows the axes"},
-	"vicreg":      {scaled: "variance", turned: "each feature has its own variance"},
+	"vibcreg":     {scaled: "variance", turned: ownVariance},
+	"wmse":        {scaled: ofTheBatch, turned: "Cholesky's whitening knows the axes"},
+	"vicreg":      {scaled: "variance", turned: ownVariance},
 	"byol":        {held: []int{0, 1}},
-	"barlowtwins": {scaled: "statistics of the batch", turned: "each feature has its own variance"},
+	"barlowtwins": {scaled: ofTheBatch, turned: ownVariance},
 	"simsiam":     {held: []int{0, 1}},
-	"nnbyol":      {held: []int{0, 1}, turned: "the queue is not turned with them"},
-	"nnclr":       {held: []int{0, 1}, turned: "the queue is not turned with them"},
-	"nnsiam":      {held: []int{0, 1}, turned: "the queue is not turned with them"},
-	"ressl":       {held: []int{0}, asymmetric: "one direction", turned: "the queue is not turned with them"},
-	"mocov1":      {held: []int{0}, asymmetric: "one direction", turned: "the queue is not turned with them"},
-	"mocov2":      {held: []int{0}, asymmetric: "one direction", turned: "the queue is not turned with them"},
-	"mocov2plus":  {held: []int{0, 1}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"},
+	"nnbyol":      {held: []int{0, 1}, turned: queueStays},
+	"nnclr":       {held: []int{0, 1}, turned: queueStays},
+	"nnsiam":      {held: []int{0, 1}, turned: queueStays},
+	"ressl":       {held: []int{0}, asymmetric: "one direction", turned: queueStays},
+	"mocov1":      {held: []int{0}, asymmetric: "one direction", turned: queueStays},
+	"mocov2":      {held: []int{0}, asymmetric: "one direction", turned: queueStays},
+	"mocov2plus":  {held: []int{0, 1}, asymmetric: "a queue for each view", turned: queueStays},
 	"paws":        {held: []int{8, 9, 11}},
-	"scan":        {asymmetric: "the entropy is that of the images, not of their neighbours", scaled: "softmax", turned: "softmax"},
+	"scan":        {asymmetric: "the entropy term sees only the images", scaled: "softmax", turned: "softmax"},
 	"swav":        {held: []int{0, 1}, turned: "prototypes stay"},
 
 	"deepclusterv2": {turned: "prototypes stay"},
 	"dino":          {held: []int{0, 1}, scaled: "softmax", turned: "softmax"},
 }
 
-// switches are settings of the methods that the table tests besides the ones that they come with.
+// switches are settings that the table tests in addition to the default hyperparameters.
 var switches = map[string][]struct {
 	name string
 	set  func(parallax.Method)
 	properties
 }{
 	"simclr": {
-		{"temperature 0.5", func(m parallax.Method) { m.(*method.SimCLR).Temperature = 0.5 }, properties{}},
-		{"no projector", func(m parallax.Method) { m.(*method.SimCLR).Projector = nn.MLP{} }, properties{}},
-		{"no negatives", func(m parallax.Method) { m.(*method.SimCLR).Negatives = false }, properties{}},
-		{"3 views", func(m parallax.Method) { m.(*method.SimCLR).ViewCount = 3 }, properties{}},
-		{"4 views, no negatives", func(m parallax.Method) {
-			m.(*method.SimCLR).ViewCount, m.(*method.SimCLR).Negatives = 4, false
-		}, properties{}},
+		{"temperature 0.5", set(func(m *method.SimCLR) { m.Temperature = 0.5 }), properties{}},
+		{"no projector", set(func(m *method.SimCLR) { m.Projector = nn.MLP{} }), properties{}},
+		{"no negatives", set(func(m *method.SimCLR) { m.Negatives = false }), properties{}},
+		{"3 views", set(func(m *method.SimCLR) { m.ViewCount = 3 }), properties{}},
+		{"4 views, no negatives", set(func(m *method.SimCLR) { m.ViewCount, m.Negatives = 4, false }), properties{}},
 	},
 	"supcon": {
-		{"in", func(m parallax.Method) { m.(*method.SupCon).Form = "in" }, properties{}},
-		{"base temperature", func(m parallax.Method) { m.(*method.SupCon).BaseTemperature = 0.07 }, properties{}},
-		{"no negatives", func(m parallax.Method) { m.(*method.SupCon).Negatives = false }, properties{}},
-		{"3 views", func(m parallax.Method) { m.(*method.SupCon).ViewCount = 3 }, properties{}},
+		{"in", set(func(m *method.SupCon) { m.Form = "in" }), properties{}},
+		{"base temperature", set(func(m *method.SupCon) { m.BaseTemperature = 0.07 }), properties{}},
+		{"no negatives", set(func(m *method.SupCon) { m.Negatives = false }), properties{}},
+		{"3 views", set(func(m *method.SupCon) { m.ViewCount = 3 }), properties{}},
 	},
 	"dcl": {
-		{"one direction", func(m parallax.Method) { m.(*method.DCL).Symmetric = false }, properties{asymmetric: "one direction"}},
-		{"4 views", func(m parallax.Method) { m.(*method.DCL).ViewCount = 4 }, properties{}},
-		{"no negatives", func(m parallax.Method) { m.(*method.DCL).Negatives = false }, properties{}},
+		{"one direction", set(func(m *method.DCL) { m.Symmetric = false }), properties{asymmetric: "one direction"}},
+		{"4 views", set(func(m *method.DCL) { m.ViewCount = 4 }), properties{}},
+		{"no negatives", set(func(m *method.DCL) { m.Negatives = false }), properties{}},
 	},
 	"dclw": {
-		{"gradient of the weights", func(m parallax.Method) { m.(*method.DCL).WeightGradient = true }, properties{}},
+		{"gradient of the weights", set(func(m *method.DCL) { m.WeightGradient = true }), properties{}},
 	},
 	"mocov3": {
-		{"one direction", func(m parallax.Method) { m.(*method.MoCoV3).Symmetric = false },
+		{"one direction", set(func(m *method.MoCoV3) { m.Symmetric = false }),
 			properties{held: []int{0}, asymmetric: "one direction"}},
-		{"no negatives, no predictor", func(m parallax.Method) {
-			m.(*method.MoCoV3).Negatives, m.(*method.MoCoV3).PredictorMode = false, "none"
-		}, properties{held: []int{0, 1}}},
-		{"fixed predictor", func(m parallax.Method) { m.(*method.MoCoV3).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
-		{"3 views", func(m parallax.Method) { m.(*method.MoCoV3).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
+		{"no negatives, no predictor", set(func(m *method.MoCoV3) {
+			m.Negatives, m.PredictorMode = false, "none"
+		}), properties{held: []int{0, 1}}},
+		{"fixed predictor", set(func(m *method.MoCoV3) { m.PredictorMode = "fixed" }), properties{held: []int{0, 1}}},
+		{"3 views", set(func(m *method.MoCoV3) { m.ViewCount = 3 }), properties{held: []int{0, 1, 2}}},
 	},
 	"byol": {
-		{"one direction", func(m parallax.Method) { m.(*method.BYOL).Symmetric = false },
+		{"one direction", set(func(m *method.BYOL) { m.Symmetric = false }),
 			properties{held: []int{0, 1, 3}, asymmetric: "one direction"}},
-		{"momentum 0", func(m parallax.Method) {
-			m.(*method.BYOL).TargetMomentum, m.(*method.BYOL).FinalTargetMomentum = 0, 0
-		}, properties{held: []int{0, 1}}},
-		{"no predictor", func(m parallax.Method) { m.(*method.BYOL).PredictorMode = "none" }, properties{held: []int{0, 1}}},
-		{"target trained by gradient", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "gradient" }, properties{}},
-		{"fixed target", func(m parallax.Method) { m.(*method.BYOL).TargetMode = "fixed" }, properties{held: []int{0, 1}}},
-		{"group norm", func(m parallax.Method) { byolNorm(m, nn.GroupStatistics) }, properties{held: []int{0, 1}}},
-		{"tuned start without norm", func(m parallax.Method) { byolNorm(m, nn.FirstStatistics) }, properties{held: []int{0, 1}}},
-		{"3 views", func(m parallax.Method) { m.(*method.BYOL).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
+		{"momentum 0", set(func(m *method.BYOL) {
+			m.TargetMomentum, m.FinalTargetMomentum = 0, 0
+		}), properties{held: []int{0, 1}}},
+		{"no predictor", set(func(m *method.BYOL) { m.PredictorMode = "none" }), properties{held: []int{0, 1}}},
+		{"target trained by gradient", set(func(m *method.BYOL) { m.TargetMode = "gradient" }), properties{}},
+		{"fixed target", set(func(m *method.BYOL) { m.TargetMode = "fixed" }), properties{held: []int{0, 1}}},
+		{"group norm", byolNorm(nn.GroupStatistics), properties{held: []int{0, 1}}},
+		{"tuned start without norm", byolNorm(nn.FirstStatistics), properties{held: []int{0, 1}}},
+		{"3 views", set(func(m *method.BYOL) { m.ViewCount = 3 }), properties{held: []int{0, 1, 2}}},
 	},
 	"lejepa": {
-		{"2 views, few directions, the authors' integral", func(m parallax.Method) {
-			m.(*method.LeJEPA).LargeCrops, m.(*method.LeJEPA).Directions = 2, 8
-			m.(*method.LeJEPA).Knots, m.(*method.LeJEPA).Domain = 33, 3
-		}, declared["lejepa"]},
-		{"2 global and 3 local views", func(m parallax.Method) {
-			m.(*method.LeJEPA).LargeCrops, m.(*method.LeJEPA).SmallCrops, m.(*method.LeJEPA).SmallSize = 2, 3, 4
-		}, declared["lejepa"]},
+		{"2 views, few directions, the authors' integral", set(func(m *method.LeJEPA) {
+			m.LargeCrops, m.Directions = 2, 8
+			m.Knots, m.Domain = 33, 3
+		}), declared["lejepa"]},
+		{"2 global and 3 local views", set(func(m *method.LeJEPA) {
+			m.LargeCrops, m.SmallCrops, m.SmallSize = 2, 3, 4
+		}), declared["lejepa"]},
 	},
 	"tico": {
-		{"symmetric", func(m parallax.Method) { m.(*method.TiCo).Symmetric = true }, properties{held: []int{0, 1}}},
-		{"no gradient through the covariance", func(m parallax.Method) { m.(*method.TiCo).CovarianceGradient = false },
-			properties{held: []int{0}, asymmetric: "one direction", stopped: "this batch's part of C gets no gradient"}},
-		{"3 views", func(m parallax.Method) { m.(*method.TiCo).ViewCount = 3 },
+		{"symmetric", set(func(m *method.TiCo) { m.Symmetric = true }), properties{held: []int{0, 1}}},
+		{"no gradient through the covariance", set(func(m *method.TiCo) { m.CovarianceGradient = false }),
+			properties{
+				held:       []int{0},
+				stopped:    "this batch's part of C gets no gradient",
+				asymmetric: "one direction",
+			}},
+		{"3 views", set(func(m *method.TiCo) { m.ViewCount = 3 }),
 			properties{held: []int{0, 1}, asymmetric: "the first view is the query"}},
-		{"3 views, symmetric, no contrast, momentum 0", func(m parallax.Method) {
-			m.(*method.TiCo).ViewCount, m.(*method.TiCo).Symmetric, m.(*method.TiCo).Rho = 3, true, 0
-			m.(*method.TiCo).TargetMomentum, m.(*method.TiCo).FinalTargetMomentum = 0, 0
-		}, properties{held: []int{0, 1, 2}}},
+		{"3 views, symmetric, no contrast, momentum 0", set(func(m *method.TiCo) {
+			m.ViewCount, m.Symmetric, m.Rho = 3, true, 0
+			m.TargetMomentum, m.FinalTargetMomentum = 0, 0
+		}), properties{held: []int{0, 1, 2}}},
 	},
 	"vibcreg": {
-		{"without normalisations, 3 views, hinge on the variance", func(m parallax.Method) {
-			m.(*method.VIbCReg).Hinge = "variance"
-			m.(*method.VIbCReg).NormalizedCovariance, m.(*method.VIbCReg).IterNorm, m.(*method.VIbCReg).ViewCount = false, false, 3
+		{"without normalisations, 3 views, hinge on the variance", set(func(m *method.VIbCReg) {
+			m.Hinge = "variance"
+			m.NormalizedCovariance, m.IterNorm, m.ViewCount = false, false, 3
 			// A 25th of VICReg's weights, for the table's rate.
-			m.(*method.VIbCReg).Invariance, m.(*method.VIbCReg).Variance, m.(*method.VIbCReg).Covariance = 1, 1, 0.04
-		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
-		{"one group", func(m parallax.Method) { m.(*method.VIbCReg).IterNormGroups = 1 },
-			properties{scaled: "variance", turned: "each feature has its own variance"}},
+			m.Invariance, m.Variance, m.Covariance = 1, 1, 0.04
+		}), properties{scaled: "variance", turned: ownVariance}},
+		{"one group", set(func(m *method.VIbCReg) { m.IterNormGroups = 1 }),
+			properties{scaled: "variance", turned: ownVariance}},
 	},
 	"wmse": {
-		{"4 views, 2 iterations, regularised", func(m parallax.Method) {
-			m.(*method.WMSE).ViewCount, m.(*method.WMSE).Iterations, m.(*method.WMSE).Eps = 4, 2, 0.1
-		}, properties{scaled: "statistics of the batch", turned: "Cholesky's whitening knows the axes"}},
-		{"euclidean", func(m parallax.Method) { m.(*method.WMSE).Distance = "euclidean" },
-			properties{scaled: "statistics of the batch", turned: "Cholesky's whitening knows the axes"}},
-		{"not whitened", func(m parallax.Method) { m.(*method.WMSE).Whitening = false }, properties{}},
+		{"4 views, 2 iterations, regularised", set(func(m *method.WMSE) {
+			m.ViewCount, m.Iterations, m.Eps = 4, 2, 0.1
+		}), properties{scaled: ofTheBatch, turned: "Cholesky's whitening knows the axes"}},
+		{"euclidean", set(func(m *method.WMSE) { m.Distance = "euclidean" }),
+			properties{scaled: ofTheBatch, turned: "Cholesky's whitening knows the axes"}},
+		{"not whitened", set(func(m *method.WMSE) { m.Whitening = false }), properties{}},
 	},
 	"barlowtwins": {
-		{"algorithm 1", func(m parallax.Method) { m.(*method.BarlowTwins).Deviation = "unbiased" },
-			properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{"not centred", func(m parallax.Method) { m.(*method.BarlowTwins).Centring = false },
-			properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{"no redundancy term, 3 views", func(m parallax.Method) {
-			m.(*method.BarlowTwins).Lambda, m.(*method.BarlowTwins).ViewCount = 0, 3
-		}, properties{scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{"algorithm 1", set(func(m *method.BarlowTwins) { m.Deviation = "unbiased" }),
+			properties{scaled: ofTheBatch, turned: ownVariance}},
+		{"not centred", set(func(m *method.BarlowTwins) { m.Centring = false }),
+			properties{scaled: ofTheBatch, turned: ownVariance}},
+		{"no redundancy term, 3 views", set(func(m *method.BarlowTwins) {
+			m.Lambda, m.ViewCount = 0, 3
+		}), properties{scaled: ofTheBatch, turned: ownVariance}},
 	},
 	"vicreg": {
-		{"the paper's form", func(m parallax.Method) {
-			m.(*method.VICReg).Form = "paper"
-			weights(1, 1, 0.04)(m.(*method.VICReg)) // a 25th of the paper's, for the table's rate
-		},
-			properties{scaled: "variance", turned: "each feature has its own variance"}},
-		{"hinge on the variance", func(m parallax.Method) { m.(*method.VICReg).Hinge = "variance" },
-			properties{scaled: "variance", turned: "each feature has its own variance"}},
-		{"no covariance term, 3 views", func(m parallax.Method) {
-			m.(*method.VICReg).Covariance, m.(*method.VICReg).ViewCount = 0, 3
-		}, properties{scaled: "variance", turned: "each feature has its own variance"}},
+		{"the paper's form", set(func(m *method.VICReg) {
+			m.Form = "paper"
+			weights(1, 1, 0.04)(m) // a 25th of the paper's, for the table's rate
+		}), properties{scaled: "variance", turned: ownVariance}},
+		{"hinge on the variance", set(func(m *method.VICReg) { m.Hinge = "variance" }),
+			properties{scaled: "variance", turned: ownVariance}},
+		{"no covariance term, 3 views", set(func(m *method.VICReg) {
+			m.Covariance, m.ViewCount = 0, 3
+		}), properties{scaled: "variance", turned: ownVariance}},
 	},
 	"scan": {
-		{"one head, two clusters", func(m parallax.Method) { m.(*method.SCAN).Heads, m.(*method.SCAN).Classes = 1, 2 },
-			properties{asymmetric: "the entropy is that of the images, not of their neighbours", scaled: "softmax", turned: "softmax"}},
-		{"no entropy", func(m parallax.Method) { m.(*method.SCAN).EntropyWeight = 0 }, properties{scaled: "softmax", turned: "softmax"}},
+		{"one head, two clusters", set(func(m *method.SCAN) { m.Heads, m.Classes = 1, 2 }),
+			declared["scan"]},
+		{"no entropy", set(func(m *method.SCAN) { m.EntropyWeight = 0 }),
+			properties{scaled: "softmax", turned: "softmax"}},
 	},
 	"scan-selflabel": {
-		{"all are sure", func(m parallax.Method) { m.(*method.SelfLabel).Threshold = 0 },
+		{"all are sure", set(func(m *method.SelfLabel) { m.Threshold = 0 }),
 			properties{held: []int{0}, asymmetric: "one view labels the other", scaled: "softmax", turned: "softmax"}},
-		{"not balanced", func(m parallax.Method) { m.(*method.SelfLabel).Threshold, m.(*method.SelfLabel).Balance = 0.1, false },
+		{"not balanced", set(func(m *method.SelfLabel) { m.Threshold, m.Balance = 0.1, false }),
 			properties{held: []int{0}, asymmetric: "one view labels the other", scaled: "softmax", turned: "softmax"}},
 	},
 	"paws": {
-		{"no small crops", func(m parallax.Method) { m.(*method.PAWS).SmallCrops = 0 }, properties{held: []int{2, 3, 5}}},
-		{"one direction", func(m parallax.Method) { m.(*method.PAWS).SmallCrops, m.(*method.PAWS).Symmetric = 0, false },
+		{"no small crops", set(func(m *method.PAWS) { m.SmallCrops = 0 }), properties{held: []int{2, 3, 5}}},
+		{"one direction", set(func(m *method.PAWS) { m.SmallCrops, m.Symmetric = 0, false }),
 			properties{held: []int{1, 3}, asymmetric: "one direction"}},
-		{"predictor, no small crops", func(m parallax.Method) {
-			m.(*method.PAWS).PredictorMode, m.(*method.PAWS).SmallCrops = "trained", 0
-		}, properties{held: []int{2, 3, 5}}},
-		{"fixed predictor, small crops", func(m parallax.Method) {
-			m.(*method.PAWS).PredictorMode, m.(*method.PAWS).SmallCrops = "fixed", 2
-		}, properties{held: []int{4, 5, 7}}},
-		{"not sharpened, no me-max", func(m parallax.Method) {
-			m.(*method.PAWS).Sharpen, m.(*method.PAWS).MeMax, m.(*method.PAWS).SmallCrops = 1, 0, 1
-		}, properties{held: []int{3, 4, 6}}},
+		{"predictor, no small crops", set(func(m *method.PAWS) {
+			m.PredictorMode, m.SmallCrops = "trained", 0
+		}), properties{held: []int{2, 3, 5}}},
+		{"fixed predictor, small crops", set(func(m *method.PAWS) {
+			m.PredictorMode, m.SmallCrops = "fixed", 2
+		}), properties{held: []int{4, 5, 7}}},
+		{"not sharpened, no me-max", set(func(m *method.PAWS) {
+			m.Sharpen, m.MeMax, m.SmallCrops = 1, 0, 1
+		}), properties{held: []int{3, 4, 6}}},
 	},
 	"nnclr": {
-		{"one direction", func(m parallax.Method) { m.(*method.NNCLR).Symmetric = false },
-			properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
-		{"no negatives, no predictor, 3 views", func(m parallax.Method) {
-			m.(*method.NNCLR).Negatives, m.(*method.NNCLR).PredictorMode, m.(*method.NNCLR).ViewCount = false, "none", 3
-		}, properties{held: []int{0, 1, 2}, turned: "the queue is not turned with them"}},
-		{"no neighbours", func(m parallax.Method) { m.(*method.NNCLR).Neighbour = false }, properties{held: []int{0, 1}}},
+		{"one direction", set(func(m *method.NNCLR) { m.Symmetric = false }),
+			properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: queueStays}},
+		{"no negatives, no predictor, 3 views", set(func(m *method.NNCLR) {
+			m.Negatives, m.PredictorMode, m.ViewCount = false, "none", 3
+		}), properties{held: []int{0, 1, 2}, turned: queueStays}},
+		{"no neighbours", set(func(m *method.NNCLR) { m.Neighbour = false }), properties{held: []int{0, 1}}},
 	},
 	"nnbyol": {
-		{"no neighbours", func(m parallax.Method) { m.(*method.NNBYOL).Neighbour = false }, properties{held: []int{0, 1}}},
-		{"one direction, all views enqueued", func(m parallax.Method) {
-			m.(*method.NNBYOL).Symmetric, m.(*method.NNBYOL).EnqueueAll = false, true
-		}, properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+		{"no neighbours", set(func(m *method.NNBYOL) { m.Neighbour = false }), properties{held: []int{0, 1}}},
+		{"one direction, all views enqueued", set(func(m *method.NNBYOL) {
+			m.Symmetric, m.EnqueueAll = false, true
+		}), properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: queueStays}},
 	},
 	"nnsiam": {
-		{"no neighbours", func(m parallax.Method) { m.(*method.NNSiam).Neighbour = false }, properties{held: []int{0, 1}}},
-		{"one direction, all views enqueued", func(m parallax.Method) {
-			m.(*method.NNSiam).Symmetric, m.(*method.NNSiam).EnqueueAll = false, true
-		}, properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: "the queue is not turned with them"}},
+		{"no neighbours", set(func(m *method.NNSiam) { m.Neighbour = false }), properties{held: []int{0, 1}}},
+		{"one direction, all views enqueued", set(func(m *method.NNSiam) {
+			m.Symmetric, m.EnqueueAll = false, true
+		}), properties{held: []int{0, 1, 3}, asymmetric: "one direction", turned: queueStays}},
 	},
 	"ressl": {
-		{"not sharpened", func(m parallax.Method) { m.(*method.ReSSL).TeacherTemperature = 0.1 },
-			declared["ressl"]},
-		{"4 views, the teacher's strong, too", func(m parallax.Method) { m.(*method.ReSSL).ViewCount, m.(*method.ReSSL).Weak = 4, false },
-			properties{held: []int{0}, turned: "the queue is not turned with them"}},
+		{"not sharpened", set(func(m *method.ReSSL) { m.TeacherTemperature = 0.1 }), declared["ressl"]},
+		{"4 views, the teacher's strong, too", set(func(m *method.ReSSL) { m.ViewCount, m.Weak = 4, false }),
+			properties{held: []int{0}, turned: queueStays}},
 	},
 	"mocov2plus": {
-		{"3 views", func(m parallax.Method) { m.(*method.MoCo).ViewCount = 3 },
-			properties{held: []int{0, 1, 2}, asymmetric: "a queue for each view", turned: "the queue is not turned with them"}},
+		{"3 views", set(func(m *method.MoCo) { m.ViewCount = 3 }),
+			properties{held: []int{0, 1, 2}, asymmetric: "a queue for each view", turned: queueStays}},
 	},
 	"mocov2": {
-		{"4 views", func(m parallax.Method) { m.(*method.MoCo).ViewCount = 4 },
-			properties{held: []int{0}, turned: "the queue is not turned with them"}},
-		{"no negatives, momentum 0", func(m parallax.Method) {
-			m.(*method.MoCo).Negatives, m.(*method.MoCo).TargetMomentum, m.(*method.MoCo).FinalTargetMomentum = false, 0, 0
-		}, properties{held: []int{0}}},
-		{"queue shorter than a batch", func(m parallax.Method) { m.(*method.MoCo).Queue = 3 }, declared["mocov2"]},
+		{"4 views", set(func(m *method.MoCo) { m.ViewCount = 4 }), properties{held: []int{0}, turned: queueStays}},
+		{"no negatives, momentum 0", set(func(m *method.MoCo) {
+			m.Negatives, m.TargetMomentum, m.FinalTargetMomentum = false, 0, 0
+		}), properties{held: []int{0}}},
+		{"queue shorter than a batch", set(func(m *method.MoCo) { m.Queue = 3 }), declared["mocov2"]},
 	},
 	"dino": {
-		{"no centring", func(m parallax.Method) { m.(*method.DINO).Centring = false }, declared["dino"]},
-		{"batch norm in the head", func(m parallax.Method) { m.(*method.DINO).HeadNorm = true }, declared["dino"]},
-		{"small crops", func(m parallax.Method) { m.(*method.DINO).SmallCrops, m.(*method.DINO).SmallSize = 2, 4 }, declared["dino"]},
+		{"no centring", set(func(m *method.DINO) { m.Centring = false }), declared["dino"]},
+		{"batch norm in the head", set(func(m *method.DINO) { m.HeadNorm = true }), declared["dino"]},
+		{"small crops", set(func(m *method.DINO) { m.SmallCrops, m.SmallSize = 2, 4 }), declared["dino"]},
 	},
 	"deepclusterv2": {
-		{"small crops, one large", func(m parallax.Method) {
-			m.(*method.DeepClusterV2).LargeCrops, m.(*method.DeepClusterV2).SmallCrops, m.(*method.DeepClusterV2).SmallSize = 1, 2, 4
-		}, properties{turned: "prototypes stay", asymmetric: "crops of two sizes"}},
+		{"small crops, one large", set(func(m *method.DeepClusterV2) {
+			m.LargeCrops, m.SmallCrops, m.SmallSize = 1, 2, 4
+		}), properties{turned: "prototypes stay", asymmetric: "crops of two sizes"}},
 	},
 	"swav": {
-		{"hard codes", func(m parallax.Method) { m.(*method.SwAV).Codes = "hard" }, declared["swav"]},
-		{"without Sinkhorn", func(m parallax.Method) { m.(*method.SwAV).Sinkhorn = false }, declared["swav"]},
-		{"queue", func(m parallax.Method) { m.(*method.SwAV).Queue, m.(*method.SwAV).QueueFrom = 8, 0 }, declared["swav"]},
-		{"small crops", func(m parallax.Method) { m.(*method.SwAV).SmallCrops, m.(*method.SwAV).SmallSize = 3, 4 }, declared["swav"]},
-		{"one large crop", func(m parallax.Method) { m.(*method.SwAV).LargeCrops, m.(*method.SwAV).SmallCrops = 1, 2 },
+		{"hard codes", set(func(m *method.SwAV) { m.Codes = "hard" }), declared["swav"]},
+		{"without Sinkhorn", set(func(m *method.SwAV) { m.Sinkhorn = false }), declared["swav"]},
+		{"queue", set(func(m *method.SwAV) { m.Queue, m.QueueFrom = 8, 0 }), declared["swav"]},
+		{"small crops", set(func(m *method.SwAV) { m.SmallCrops, m.SmallSize = 3, 4 }), declared["swav"]},
+		{"one large crop", set(func(m *method.SwAV) { m.LargeCrops, m.SmallCrops = 1, 2 }),
 			properties{held: []int{0, 1}, asymmetric: "only the large crop has a code", turned: "prototypes stay"}},
 	},
 	"simsiam": {
-		{"one direction", func(m parallax.Method) { m.(*method.SimSiam).Symmetric = false },
+		{"one direction", set(func(m *method.SimSiam) { m.Symmetric = false }),
 			properties{held: []int{0, 1, 3}, asymmetric: "one direction"}},
-		{"3 views", func(m parallax.Method) { m.(*method.SimSiam).ViewCount = 3 }, properties{held: []int{0, 1, 2}}},
-		{"3 views, one direction", func(m parallax.Method) {
-			m.(*method.SimSiam).ViewCount, m.(*method.SimSiam).Symmetric = 3, false
-		}, properties{held: []int{0, 1, 2, 5}, asymmetric: "one direction"}},
-		{"no stop-gradient", func(m parallax.Method) { m.(*method.SimSiam).StopGradient = false }, properties{}},
-		{"no predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "none" }, properties{held: []int{0, 1}}},
-		{"fixed predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorMode = "fixed" }, properties{held: []int{0, 1}}},
-		{"targets of an older network", func(m parallax.Method) { m.(*method.SimSiam).TargetEvery = 10 }, properties{held: []int{0, 1}}},
-		{"scheduled predictor", func(m parallax.Method) { m.(*method.SimSiam).PredictorRate = "scheduled" }, properties{held: []int{0, 1}}},
-		{"cross-entropy", func(m parallax.Method) { m.(*method.SimSiam).Similarity = "cross_entropy" },
+		{"3 views", set(func(m *method.SimSiam) { m.ViewCount = 3 }), properties{held: []int{0, 1, 2}}},
+		{"3 views, one direction", set(func(m *method.SimSiam) {
+			m.ViewCount, m.Symmetric = 3, false
+		}), properties{held: []int{0, 1, 2, 5}, asymmetric: "one direction"}},
+		{"no stop-gradient", set(func(m *method.SimSiam) { m.StopGradient = false }), properties{}},
+		{"no predictor", set(func(m *method.SimSiam) { m.PredictorMode = "none" }), properties{held: []int{0, 1}}},
+		{"fixed predictor", set(func(m *method.SimSiam) { m.PredictorMode = "fixed" }), properties{held: []int{0, 1}}},
+		{"targets of an older network", set(func(m *method.SimSiam) { m.TargetEvery = 10 }),
+			properties{held: []int{0, 1}}},
+		{"scheduled predictor", set(func(m *method.SimSiam) { m.PredictorRate = "scheduled" }),
+			properties{held: []int{0, 1}}},
+		{"cross-entropy", set(func(m *method.SimSiam) { m.Similarity = "cross_entropy" }),
 			properties{held: []int{0, 1}, scaled: "softmax", turned: "softmax"}},
 	},
 }
 
-// variants are what an experiment may change around a method.
+// variants are the variants that the table tests around a method.
 var variants = map[string][]varied{
 	"byol": {
 		{name: "linear predictor", vary: form("linear"), properties: properties{held: []int{0, 1}}},
 		{name: "symmetric linear predictor", vary: form("symmetric"), properties: properties{held: []int{0, 1}}},
-		{name: "symmetric predictor of two layers", vary: form("symmetric_mlp"), properties: properties{held: []int{0, 1}}},
+		{name: "symmetric predictor of two layers", vary: form("symmetric_mlp"),
+			properties: properties{held: []int{0, 1}}},
 		{name: "predictor that is set", vary: form("direct"), properties: properties{held: []int{0, 1}}},
 		{name: "predictor that is set, isotropic, centred", vary: func(v *config.Variant) {
 			v.PredictorForm, v.Direct.Isotropic, v.Direct.Centred = "direct", true, true
@@ -278,10 +290,12 @@ var variants = map[string][]varied{
 	"simsiam": {
 		{name: "a vector as predictor", vary: form("bias"), properties: properties{held: []int{0, 1}}},
 		{name: "predictor that is set", vary: form("direct"), properties: properties{held: []int{0, 1}}},
-		{name: "VICReg's terms", vary: spread(1, 0.01), properties: properties{
-			stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
-		{name: "VICReg's terms, symmetric predictor", vary: func(v *config.Variant) { form("symmetric")(v); spread(1, 0.01)(v) },
-			properties: properties{stopped: "the targets", scaled: "variance", turned: "each feature has its own variance"}},
+		{name: "VICReg's terms", vary: spread(1, 0.01),
+			properties: properties{stopped: "the targets", scaled: "variance", turned: ownVariance}},
+		{name: "VICReg's terms, symmetric predictor", vary: func(v *config.Variant) {
+			form("symmetric")(v)
+			spread(1, 0.01)(v)
+		}, properties: properties{stopped: "the targets", scaled: "variance", turned: ownVariance}},
 	},
 	"simclr": {
 		{name: "untied", vary: untied, properties: properties{asymmetric: "a network for each view"}},
@@ -289,24 +303,30 @@ var variants = map[string][]varied{
 			properties: properties{held: []int{0, 1, 3}, asymmetric: "one view is predicted"}},
 	},
 	"barlowtwins": {
-		{name: "untied", vary: untied, properties: properties{
-			asymmetric: "a network for each view", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{name: "stop-gradient", vary: asymmetric(true, "none"), properties: properties{
-			held: []int{0, 1, 3}, scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{name: "predictor", vary: asymmetric(false, "trained"), properties: properties{held: []int{0, 3},
-			asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"), properties: properties{held: []int{0, 1, 3},
-			asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
-		{name: "untied, fixed predictor", vary: func(v *config.Variant) { untied(v); asymmetric(false, "fixed")(v) },
-			properties: properties{held: []int{0, 3},
-				asymmetric: "one view is predicted", scaled: "statistics of the batch", turned: "each feature has its own variance"}},
+		{name: "untied", vary: untied,
+			properties: properties{asymmetric: "a network for each view", scaled: ofTheBatch, turned: ownVariance}},
+		{name: "stop-gradient", vary: asymmetric(true, "none"),
+			properties: properties{held: []int{0, 1, 3}, scaled: ofTheBatch, turned: ownVariance}},
+		{name: "predictor", vary: asymmetric(false, "trained"), properties: properties{
+			held: []int{0, 3}, asymmetric: "one view is predicted", scaled: ofTheBatch, turned: ownVariance,
+		}},
+		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"), properties: properties{
+			held: []int{0, 1, 3}, asymmetric: "one view is predicted", scaled: ofTheBatch, turned: ownVariance,
+		}},
+		{name: "untied, fixed predictor", vary: func(v *config.Variant) {
+			untied(v)
+			asymmetric(false, "fixed")(v)
+		}, properties: properties{
+			held: []int{0, 3}, asymmetric: "one view is predicted", scaled: ofTheBatch, turned: ownVariance,
+		}},
 	},
 	"vicreg": {
-		{name: "untied", vary: untied, set: func(m parallax.Method) { weights(1, 1, 0.04)(m.(*method.VICReg)) },
-			properties: properties{asymmetric: "a network for each view", scaled: "variance", turned: "each feature has its own variance"}},
-		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"),
-			set: func(m parallax.Method) { weights(1, 1, 0.04)(m.(*method.VICReg)) }, properties: properties{held: []int{0, 1, 3},
-				asymmetric: "one view is predicted", scaled: "variance", turned: "each feature has its own variance"}},
+		{name: "untied", vary: untied, set: set(weights(1, 1, 0.04)),
+			properties: properties{asymmetric: "a network for each view", scaled: "variance", turned: ownVariance}},
+		{name: "stop-gradient and predictor", vary: asymmetric(true, "trained"), set: set(weights(1, 1, 0.04)),
+			properties: properties{
+				held: []int{0, 1, 3}, asymmetric: "one view is predicted", scaled: "variance", turned: ownVariance,
+			}},
 	},
 }
 
@@ -314,8 +334,13 @@ var variants = map[string][]varied{
 type varied struct {
 	name string
 	vary func(*config.Variant)
-	set  func(parallax.Method) // a switch of the method's own; nil for none
+	set  func(parallax.Method) // also changes the method's own hyperparameters; nil for none
 	properties
+}
+
+// set makes a switch of a change to one method's hyperparameters.
+func set[M parallax.Method](change func(M)) func(parallax.Method) {
+	return func(m parallax.Method) { change(m.(M)) }
 }
 
 func untied(v *config.Variant) { v.Untied = true }
@@ -332,11 +357,11 @@ func spread(variance, covariance float64) func(*config.Variant) {
 	return func(v *config.Variant) { v.Variance, v.Covariance = variance, covariance }
 }
 
-func byolNorm(m parallax.Method, n nn.Norm) {
-	m.(*method.BYOL).Projector.Norm, m.(*method.BYOL).Predictor.Norm = n, n
+func byolNorm(n nn.Norm) func(parallax.Method) {
+	return set(func(m *method.BYOL) { m.Projector.Norm, m.Predictor.Norm = n, n })
 }
 
-// A method's new file needs no line here, unless it lacks one of the properties.
+// A new method needs no line in this file, unless it lacks one of the properties.
 func TestMethods(t *testing.T) {
 	for _, s := range subjects() {
 		t.Run(s.name, func(t *testing.T) {
@@ -355,9 +380,15 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// checkEntry holds what every method says of itself.
+// checkEntry checks what the entry of a method says about it.
 func checkEntry(t *testing.T, s subject) {
-	for what, text := range map[string]string{"name": s.Name, "title": s.Title, "paper": s.Paper, "equation": s.Equation, "collapse": s.Collapse} {
+	for what, text := range map[string]string{
+		"name":     s.Name,
+		"title":    s.Title,
+		"paper":    s.Paper,
+		"equation": s.Equation,
+		"collapse": s.Collapse,
+	} {
 		if text == "" {
 			t.Errorf("the entry has no %s", what)
 		}
@@ -391,13 +422,14 @@ func checkEntry(t *testing.T, s subject) {
 		}
 		img := augment.NewImage(45, 37)
 		if got := recipe.View(img, augment.ViewRand(1, 0, 0, v)); got.W != got.H || got.W > 32 || v < 2 && got.W != 32 {
-			t.Errorf("view %d is of %d x %d pixels, want 32 x 32; a square below that from the third on", v, got.W, got.H)
+			t.Errorf("view %d has %d x %d pixels, want 32 x 32, or a smaller square from the third view on",
+				v, got.W, got.H)
 		}
 	}
 }
 
 // checkFiniteDifferences compares the gradient of the loss with respect to each of its inputs with central differences.
-// An input behind a stop-gradient gets none: the loss, as a function of it, is not what is minimised.
+// An input behind a stop-gradient gets no gradient, although the loss depends on it.
 func checkFiniteDifferences(t *testing.T, s subject) {
 	if s.stopped != "" {
 		t.Skip(s.stopped)
@@ -444,7 +476,7 @@ func checkFiniteDifferences(t *testing.T, s subject) {
 	})
 }
 
-// checkSymmetry exchanges the two views.
+// checkSymmetry checks that the loss stays the same when the two views are exchanged.
 func checkSymmetry(t *testing.T, s subject) {
 	if n := len(s.New().Views(pixels)); n != 2 {
 		t.Skipf("it has %d views", n)
@@ -462,7 +494,7 @@ func checkSymmetry(t *testing.T, s subject) {
 	})
 }
 
-// checkOrder gives the images of the batch in another order.
+// checkOrder checks that the loss stays the same when the images of the batch are in another order.
 func checkOrder(t *testing.T, s subject) {
 	const n = 6
 	with(t, s.new(), torch.F64, n, func(b built) {
@@ -481,10 +513,11 @@ func checkOrder(t *testing.T, s subject) {
 	})
 }
 
-// trainsOnLabels are the methods for which Step.Labels may matter. The labels of a Supporter are those of its support.
+// trainsOnLabels names the methods whose loss may depend on Step.Labels. A Supporter has the labels of its support
+// instead.
 var trainsOnLabels = map[string]bool{"supcon": true}
 
-// checkLabels gives the images other labels: nothing that says it needs none may see them.
+// checkLabels checks that other labels change the loss only of methods that train on labels.
 func checkLabels(t *testing.T, s subject) {
 	const n = 6
 	with(t, s.new(), torch.F64, n, func(b built) {
@@ -502,7 +535,8 @@ func checkLabels(t *testing.T, s subject) {
 	})
 }
 
-// checkTransformed transforms the embeddings; why tells that this does change the loss.
+// checkTransformed checks that transformed embeddings have the same loss. If why is not empty, the loss must change,
+// and why says the reason.
 func checkTransformed(t *testing.T, s subject, why string, transform func(k int, z torch.Tensor) torch.Tensor) {
 	with(t, s.new(), torch.F64, 6, func(b built) {
 		step := b.step(1, 6, 4)
@@ -536,7 +570,7 @@ func checkRotation(t *testing.T, s subject) {
 	})
 }
 
-// orthogonal is a d x d orthogonal matrix, by Gram and Schmidt.
+// orthogonal returns a d x d orthogonal matrix, made with the Gram-Schmidt process.
 func orthogonal(d int) []float64 {
 	r := rand.New(rand.NewPCG(5, uint64(d)))
 	q := make([]float64, 0, d*d)
@@ -566,11 +600,11 @@ func orthogonal(d int) []float64 {
 	return q
 }
 
-// checkPurity: Loss has no effect on the networks or its arguments, and gives the same again.
+// checkPurity checks that Loss does not change the networks or its arguments, and gives the same value again.
 func checkPurity(t *testing.T, s subject) {
 	with(t, s.new(), torch.F64, 6, func(b built) {
 		step := b.step(1, 6, 6)
-		step.Gather = torch.Tensor.Clone // as with several processes, another tensor than was given
+		step.Gather = torch.Tensor.Clone // returns another tensor than its argument, as with several processes
 		z := b.Forward(step)
 		given, state := slices.Clone(z), b.params.State()
 		first, second := b.Loss(step, z).Item(), b.Loss(step, z).Item()
@@ -586,7 +620,7 @@ func checkPurity(t *testing.T, s subject) {
 	})
 }
 
-// differing names the first state in which a and b differ, "" for none.
+// differing names the first state in which a and b differ. It returns "" if there is none.
 func differing(a, b []nn.State) string {
 	if len(a) != len(b) {
 		return fmt.Sprintf("the number of tensors, from %d to %d", len(a), len(b))
@@ -599,14 +633,15 @@ func differing(a, b []nn.State) string {
 	return ""
 }
 
-// checkReach: one backward gives every parameter of the backbone that learns a gradient, and nothing to what is frozen.
-// What is evaluated is that one, or its moving average.
+// checkReach checks that one backward pass gives a gradient to every parameter of the trained backbone, and none to
+// frozen parameters. The evaluated network is this backbone or its moving average.
 func checkReach(t *testing.T, s subject) {
 	with(t, s.new(), torch.F64, 6, func(b built) {
 		b.loss(b.step(1, 6, 7)).Backward()
 		learning := b.params.Sub("backbone").Trainable()
 		if len(learning) != 3 {
-			t.Errorf("the backbone has %d parameters to train, want its convolution and its batch norm's two", len(learning))
+			t.Errorf("the backbone has %d parameters to train, want the 3 of its convolution and its batch norm",
+				len(learning))
 		}
 		if at := b.encoder.Params.Prefix(); at != "backbone." && at != "target.backbone." {
 			t.Errorf("what is evaluated is at %q", at)
@@ -624,7 +659,7 @@ func checkReach(t *testing.T, s subject) {
 	})
 }
 
-// train makes n steps with a rate of 0.05, all on the same views, and returns the losses.
+// train makes n steps at rate 0.05, all on the same views, and returns the losses.
 func (b built) train(o *optim.Optimizer, n int, s *parallax.Step) []float64 {
 	var losses []float64
 	for at := range n {
@@ -650,8 +685,8 @@ func (b built) train(o *optim.Optimizer, n int, s *parallax.Step) []float64 {
 	return losses
 }
 
-// checkLearning trains on 8 images. What a method remembers of other batches makes a loss larger or smaller whatever
-// was learned, so both losses are with the memory as it began.
+// checkLearning checks that training on 8 images lowers the loss. The memory of other batches changes a loss whatever
+// was learned, so both losses are computed with the memory as it was at the start.
 func checkLearning(t *testing.T, s subject) {
 	with(t, s.new(), torch.F32, 8, func(b built) {
 		o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())
@@ -673,7 +708,7 @@ func checkLearning(t *testing.T, s subject) {
 	})
 }
 
-// checkLeaks counts tensors around a step; with counts them around the whole.
+// checkLeaks counts the tensors before and after a step. The function with counts them for the whole test.
 func checkLeaks(t *testing.T, s subject) {
 	with(t, s.new(), torch.F32, 8, func(b built) {
 		o := optim.New(optim.SGD{Momentum: 0.9}, b.params.Trainable())
@@ -690,8 +725,8 @@ func checkLeaks(t *testing.T, s subject) {
 func TestFindNamesTheNearest(t *testing.T) {
 	for typed, want := range map[string]string{"simsam": "simsiam", "BYOL": "byol", "simclr2": "simclr"} {
 		_, err := method.Find(typed)
-		if want := fmt.Sprintf("did you mean %q?", want); err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
-			t.Errorf("Find(%q) says %v, want %q in it", typed, err, want)
+		if ask := fmt.Sprintf("did you mean %q?", want); err == nil || !strings.Contains(err.Error(), ask) {
+			t.Errorf("Find(%q) says %v, want %q in it", typed, err, ask)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func units(z [][]float64) [][]float64 {
 	return out
 }
 
-// moveCovariance is C ← βC + (1-β) 1/N Σ qqᵀ over all rows of all queries.
+// moveCovariance computes C ← βC + (1-β) 1/N Σ qqᵀ over all rows of all queries.
 func moveCovariance(c [][]float64, queries [][][]float64, beta float64) [][]float64 {
 	out, n := make([][]float64, len(c)), 0
 	for _, q := range queries {
@@ -47,7 +47,7 @@ func moveCovariance(c [][]float64, queries [][][]float64, beta float64) [][]floa
 	return out
 }
 
-// Nobody has published numbers, so the loss is compared over several steps with loops.
+// There are no published values, so the loss is compared with plain loops over several steps.
 func TestTiCoAgainstLoops(t *testing.T) {
 	const n, beta, rho = 6, 0.7, 3.
 	for _, symmetric := range []bool{false, true} {
@@ -96,7 +96,7 @@ func TestTiCoAgainstLoops(t *testing.T) {
 	}
 }
 
-// One point for all images is the worst there is for the contrast: qᵀCq is then the whole of C's trace.
+// The contrast is largest when all embeddings are equal, because qᵀCq is then the whole trace of C.
 func TestTiCoContrast(t *testing.T) {
 	with(t, shrink(tico(func(m *method.TiCo) { m.Beta = 0 })), torch.F64, 8, func(b built) {
 		m := b.Method.(*method.TiCo)
@@ -109,15 +109,15 @@ func TestTiCoContrast(t *testing.T) {
 	})
 }
 
-// C without its past is quadratic in the queries, and so is what it is multiplied by: with C held still half the slope
-// is left.
+// With β = 0, C is quadratic in the queries, and qᵀCq is of degree four. If C gets no gradient, half of the slope
+// remains.
 func TestTiCoGradientThroughTheCovariance(t *testing.T) {
 	var slopes [2][]float64
 	for i, through := range []bool{true, false} {
 		m := shrink(tico(func(m *method.TiCo) { m.Beta, m.CovarianceGradient = 0, through }))
 		with(t, m, torch.F64, 6, func(b built) {
 			q := normals(3, 1, 6, width)[0].RequireGrad(true)
-			key := q.Detach() // at its own key the invariance has no slope
+			key := q.Detach() // equal to the query, so that the invariance has slope 0
 			b.Loss(b.step(0, 6, 1), []torch.Tensor{key, q}).Backward()
 			slopes[i] = q.Grad().Float64s()
 		})

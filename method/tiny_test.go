@@ -34,15 +34,16 @@ func (tiny) Build(p *nn.Params) nn.Layer {
 const (
 	pixels      = 8    // side of an image
 	width       = 5    // of the embeddings
-	queueLength = 2001 // no multiple of a batch, and most of it random still after some steps
+	queueLength = 2001 // not a multiple of a batch, and mostly random rows after a few steps
 )
 
-// wide names what a method has thousands of; here they become few.
+// wide names the fields that count thousands of things. shrink sets them to few.
 var wide = []string{"Prototypes", "Outputs", "Hidden", "Bottleneck", "Directions"}
 
 const few = 4
 
-// shrink makes every MLP of a method small, of as many layers as before, its queue short, and what is wide narrow.
+// shrink makes every MLP of a method narrow with its number of layers unchanged, the queues short, and the fields in
+// wide small.
 func shrink(m parallax.Method) parallax.Method {
 	shrinkFields(reflect.ValueOf(m).Elem())
 	return m
@@ -78,7 +79,7 @@ func shrinkFields(v reflect.Value) {
 	}
 }
 
-// subject is a method of the list, perhaps with a switch set, perhaps with a variant around it.
+// subject is a method of the list, perhaps with changed hyperparameters or a variant around it.
 type subject struct {
 	name string
 	method.Entry
@@ -87,14 +88,14 @@ type subject struct {
 	properties
 }
 
-// subjects are all methods as they come, and then with their switches and variants.
+// subjects are all methods with their default hyperparameters, and then with their switches and variants.
 func subjects() []subject {
 	var all []subject
 	for _, e := range method.All {
 		all = append(all, subject{e.Name, e, nil, nil, declared[e.Name]})
 		all = append(all, switched(e)...)
 	}
-	for _, e := range method.Later { // what they come with is for networks that are trained
+	for _, e := range method.Later { // their defaults are for a trained network
 		all = append(all, switched(e)...)
 	}
 	return all
@@ -110,7 +111,7 @@ func switched(e method.Entry) (all []subject) {
 	return all
 }
 
-// new returns the subject's method, small.
+// new returns the subject's shrunk method.
 func (s subject) new() parallax.Method {
 	m := shrink(s.New())
 	if s.set != nil {
@@ -123,7 +124,7 @@ func (s subject) new() parallax.Method {
 	return wrap(m, &c)
 }
 
-// small is the config of a shrunk method, its variants shrunk, too.
+// small returns the config of a shrunk method, with shrunk variants.
 func small(name string, m parallax.Method) config.Config {
 	c := config.Default()
 	c.Method = config.MethodConfig{Name: name, Fields: m}
@@ -131,14 +132,14 @@ func small(name string, m parallax.Method) config.Config {
 	return c
 }
 
-// vary is a shrunk method with a variant.
+// vary returns a shrunk method with a variant.
 func vary(m parallax.Method, set func(*config.Variant)) parallax.Method {
 	c := small("", m)
 	set(&c.Variant)
 	return wrap(m, &c)
 }
 
-// wrap is the method with the config's variants.
+// wrap returns the method with the config's variants.
 func wrap(m parallax.Method, c *config.Config) parallax.Method {
 	wrapped, err := variant.Wrap(m, c)
 	if err != nil {
@@ -154,9 +155,9 @@ type built struct {
 	encoder parallax.Encoder
 }
 
-const steps = 20 // of the run that a method is built for
+const steps = 20 // the length of the run that a method is built for
 
-// build makes a method's networks for n images. Free its params at the end.
+// build makes a method's networks for n images. The caller frees its params.
 func build(m parallax.Method, dtype torch.DType, n int) built {
 	p := nn.NewParams(3, dtype)
 	e := m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: n, Images: n, Steps: steps})
@@ -169,7 +170,7 @@ func build(m parallax.Method, dtype torch.DType, n int) built {
 	return b
 }
 
-// epoch is one of a single batch of n images.
+// epoch returns an epoch of a single batch of n images.
 func (b built) epoch(number, n int) *parallax.Epoch {
 	return &parallax.Epoch{
 		Number: number, Rand: rand.New(rand.NewPCG(3, uint64(number))),
@@ -181,7 +182,7 @@ func (b built) epoch(number, n int) *parallax.Epoch {
 	}
 }
 
-// step returns step number at of n images, drawn anew for every seed.
+// step returns the step with number at, with n random images that the seed determines.
 func (b built) step(at, n int, seed uint64) *parallax.Step {
 	r := rand.New(rand.NewPCG(seed, 7))
 	s := parallax.NewStep(at, steps)
@@ -199,13 +200,15 @@ func (b built) step(at, n int, seed uint64) *parallax.Step {
 			s.Support.Labels = append(s.Support.Labels, i/spec.PerClass)
 		}
 		for range spec.Views {
-			s.Support.Views = append(s.Support.Views, normal(r, len(s.Support.Labels), 3, pixels, pixels).To(b.params.DType()))
+			view := normal(r, len(s.Support.Labels), 3, pixels, pixels)
+			s.Support.Views = append(s.Support.Views, view.To(b.params.DType()))
 		}
 	}
 	return s
 }
 
-// Loss is the method's, of the step's random numbers from their beginning: a step takes its loss once.
+// Loss calls the method's Loss with the step's random numbers from their start, because a Loss in a run is called once
+// per step.
 func (b built) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	s.Rand = parallax.NewStep(s.At, s.Of).Rand
 	return b.Method.Loss(s, z)
@@ -214,7 +217,8 @@ func (b built) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 // loss runs a step's forward pass and loss.
 func (b built) loss(s *parallax.Step) torch.Tensor { return b.Loss(s, b.Forward(s)) }
 
-// memory is what the method keeps of other batches: queues, centres, covariances. They are the buffers of no network.
+// memory returns what the method keeps of other batches, such as queues, centres and covariances: the buffers that are
+// part of no network.
 func (b built) memory() (memory []nn.Named) {
 	for _, n := range b.params.All() {
 		part, _, _ := strings.Cut(n.Name, ".")
@@ -225,19 +229,19 @@ func (b built) memory() (memory []nn.Named) {
 	return memory
 }
 
-// clearGradients forgets what backward added up.
+// clearGradients removes the gradients that backward accumulated.
 func (b built) clearGradients() {
 	for _, p := range b.params.Trainable() {
 		p.Tensor.SetGrad(torch.Tensor{})
 	}
 }
 
-// in runs f in a Scope, and fails the test on an error and on tensors left behind.
+// in runs f in a Scope. It fails the test on an error or if tensors are left.
 func in(t *testing.T, f func()) {
 	t.Helper()
 	before, after := 0, 0
 	err := torch.Scope(func() error {
-		torch.SetThreads(1) // several only wait for each other on tensors this small
+		torch.SetThreads(1) // more threads would only wait for each other on tensors this small
 		before = torch.Live()
 		err := torch.Scope(func() error { f(); return nil })
 		after = torch.Live()
@@ -251,7 +255,7 @@ func in(t *testing.T, f func()) {
 	}
 }
 
-// with builds the method in a Scope for n images and gives it to f.
+// with builds the method for n images in a Scope and calls f with it.
 func with(t *testing.T, m parallax.Method, dtype torch.DType, n int, f func(b built)) {
 	t.Helper()
 	in(t, func() {

@@ -25,36 +25,51 @@ func waves() (z1, z2 torch.Tensor) {
 	return torch.FromFloat64(a, 8, 4), torch.FromFloat64(b, 8, 4)
 }
 
-// The values were computed with PyTorch in float64 straight from the papers' formulas, apart from any method's code.
+// The values were computed with PyTorch in float64, directly from the papers' formulas and independently of this
+// package's code.
 func TestValues(t *testing.T) {
 	in(t, func() {
 		z1, z2 := waves()
+		views := []torch.Tensor{z1, z2}
+		predicted := slices.Concat(views, views) // targets, then predictions
 		for _, c := range []struct {
 			name   string
 			method parallax.Method
 			z      []torch.Tensor
 			want   float64
 		}{
-			{"SimCLR, τ 0.5", &method.SimCLR{Temperature: 0.5, Negatives: true}, []torch.Tensor{z1, z2}, 1.3003114369},
-			{"SimSiam", siamese(func(m *method.SimSiam) {}), []torch.Tensor{z1, z2, z1, z2}, -0.9639001231},
-			{"SimSiam, one direction", siamese(func(m *method.SimSiam) { m.Symmetric = false }), []torch.Tensor{z1, z2, z1, z2}, -0.9639001231},
-			{"BYOL, one direction", &method.BYOL{}, []torch.Tensor{z1, z2, z1, z2}, 0.0721997537},
-			{"BYOL", &method.BYOL{Symmetric: true}, []torch.Tensor{z1, z2, z1, z2}, 0.1443995075},
-			{"Barlow Twins", barlow(func(m *method.BarlowTwins) {}), []torch.Tensor{z1, z2}, 0.0118543248},
-			{"Barlow Twins, on the diagonal", barlow(func(m *method.BarlowTwins) { m.Lambda = 0 }), []torch.Tensor{z1, z2}, 0.0032539119},
-			{"Barlow Twins, off the diagonal", barlow(func(m *method.BarlowTwins) { m.OnDiagonal, m.Lambda = 0, 1 }), []torch.Tensor{z1, z2}, 1.6863554805},
-			{"Barlow Twins, algorithm 1", barlow(func(m *method.BarlowTwins) { m.Deviation = "unbiased" }), []torch.Tensor{z1, z2}, 0.0946915549},
-			{"W-MSE, one slice", method.NewWMSE(), []torch.Tensor{z1, z2}, 0.5058535824},
-			{"VICReg", vicreg(func(m *method.VICReg) {}), []torch.Tensor{z1, z2}, 8.1910675361},
-			{"VICReg, the paper's form", vicreg(func(m *method.VICReg) { m.Form = "paper" }), []torch.Tensor{z1, z2}, 17.7710863276},
-			{"VICReg, solo-learn's form", vicreg(func(m *method.VICReg) { m.Variance = 50 }), []torch.Tensor{z1, z2}, 15.4144846583},
-			{"VICReg, invariance", vicreg(weights(1, 0, 0)), []torch.Tensor{z1, z2}, 0.0314213556},
-			{"VICReg, the paper's invariance", vicreg(weights(1, 0, 0), func(m *method.VICReg) { m.Form = "paper" }), []torch.Tensor{z1, z2}, 0.1256854224},
+			{"SimCLR, τ 0.5", &method.SimCLR{Temperature: 0.5, Negatives: true}, views, 1.3003114369},
+			{"SimSiam", siamese(func(m *method.SimSiam) {}), predicted, -0.9639001231},
+			{"SimSiam, one direction", siamese(func(m *method.SimSiam) {
+				m.Symmetric = false
+			}), predicted, -0.9639001231},
+			{"BYOL, one direction", &method.BYOL{}, predicted, 0.0721997537},
+			{"BYOL", &method.BYOL{Symmetric: true}, predicted, 0.1443995075},
+			{"Barlow Twins", barlow(func(m *method.BarlowTwins) {}), views, 0.0118543248},
+			{"Barlow Twins, on the diagonal", barlow(func(m *method.BarlowTwins) {
+				m.Lambda = 0
+			}), views, 0.0032539119},
+			{"Barlow Twins, off the diagonal", barlow(func(m *method.BarlowTwins) {
+				m.OnDiagonal, m.Lambda = 0, 1
+			}), views, 1.6863554805},
+			{"Barlow Twins, algorithm 1", barlow(func(m *method.BarlowTwins) {
+				m.Deviation = "unbiased"
+			}), views, 0.0946915549},
+			{"W-MSE, one slice", method.NewWMSE(), views, 0.5058535824},
+			{"VICReg", vicreg(func(m *method.VICReg) {}), views, 8.1910675361},
+			{"VICReg, the paper's form", vicreg(func(m *method.VICReg) { m.Form = "paper" }), views, 17.7710863276},
+			{"VICReg, solo-learn's form", vicreg(func(m *method.VICReg) { m.Variance = 50 }), views, 15.4144846583},
+			{"VICReg, invariance", vicreg(weights(1, 0, 0)), views, 0.0314213556},
+			{"VICReg, the paper's invariance", vicreg(weights(1, 0, 0), func(m *method.VICReg) {
+				m.Form = "paper"
+			}), views, 0.1256854224},
 			{"VICReg, variance of the first", vicreg(weights(0, 1, 0)), []torch.Tensor{z1, z1}, 0.2826501466},
 			{"VICReg, variance of the second", vicreg(weights(0, 1, 0)), []torch.Tensor{z2, z2}, 0.2952232232},
 			{"VICReg, covariance of the first", vicreg(weights(0, 0, 0.5)), []torch.Tensor{z1, z1}, 0.0942598617},
 			{"VICReg, covariance of the second", vicreg(weights(0, 0, 0.5)), []torch.Tensor{z2, z2}, 0.0878566625},
-			{"Barlow Twins, not centred", barlow(func(m *method.BarlowTwins) { m.Centring = false }), []torch.Tensor{z1, z2}, 0.0116221151},
+			{"Barlow Twins, not centred", barlow(func(m *method.BarlowTwins) {
+				m.Centring = false
+			}), views, 0.0116221151},
 		} {
 			near(t, c.name, c.method.Loss(parallax.NewStep(0, 1), c.z).Item(), c.want, 1e-10)
 		}
@@ -91,7 +106,7 @@ func siamese(set func(*method.SimSiam)) *method.SimSiam {
 	return m
 }
 
-// rows takes a matrix out of libtorch.
+// rows copies a matrix out of libtorch.
 func rows(z torch.Tensor) [][]float64 {
 	values, d := z.Float64s(), z.Size(1)
 	return slices.Collect(slices.Chunk(values, d))
@@ -106,8 +121,8 @@ func dot(a, b []float64) (s float64) {
 
 func cosineOf(a, b []float64) float64 { return dot(a, b) / math.Sqrt(dot(a, a)*dot(b, b)) }
 
-// ntXent is equation 1 of SimCLR written as the loops that it says, for any number of views: for each view of each
-// image -log of the share that the other views of the image have of all other views.
+// ntXent computes equation 1 of SimCLR with plain loops, for any number of views. For each view of each image, it is
+// -log of the share of the image's other views among all other views.
 func ntXent(views [][][]float64, temperature float64) float64 {
 	total, anchors := 0.0, 0
 	for v := range views {
@@ -149,15 +164,16 @@ func TestSimCLRAgainstLoops(t *testing.T) {
 	})
 }
 
-// The loss lies between that of a perfect embedding, if the negatives could all be opposite, and the worst one. A
-// constant embedding has ln(2N-1).
+// The loss lies between that of an embedding whose positives are equal and whose negatives are all opposite, and that
+// of the worst one. A constant embedding has the loss ln(2N-1).
 func TestSimCLRBounds(t *testing.T) {
 	const n, temperature = 7, 0.3
 	in(t, func() {
 		m := &method.SimCLR{Temperature: temperature, Negatives: true}
 		step := parallax.NewStep(0, 1)
 		constant := torch.Ones(torch.F64, n, 4)
-		near(t, "the loss of a constant embedding", m.Loss(step, []torch.Tensor{constant, constant}).Item(), math.Log(2*n-1), 1e-12)
+		got := m.Loss(step, []torch.Tensor{constant, constant}).Item()
+		near(t, "the loss of a constant embedding", got, math.Log(2*n-1), 1e-12)
 		lowest := math.Log1p((2*n - 2) * math.Exp(-2/temperature))
 		highest := math.Log1p((2*n - 2) * math.Exp(2/temperature))
 		for seed := range uint64(20) {
@@ -168,7 +184,7 @@ func TestSimCLRBounds(t *testing.T) {
 	})
 }
 
-// With several processes, each with some rows of the batch, each computes the loss of the whole.
+// With several processes, each has some rows of the batch and computes the loss of the whole batch.
 func TestSimCLRGathers(t *testing.T) {
 	in(t, func() {
 		z := normals(1, 2, 6, 4)
@@ -186,7 +202,7 @@ func TestSimCLRGathers(t *testing.T) {
 	})
 }
 
-// crossEntropyOf is -softmax(z)·log softmax(p), averaged over the rows (SimSiam, section 4.5).
+// crossEntropyOf computes -softmax(z)·log softmax(p), averaged over the rows (SimSiam, section 4.5).
 func crossEntropyOf(p, z [][]float64) float64 {
 	softmax := func(row []float64) []float64 {
 		out, sum := make([]float64, len(row)), 0.0
@@ -221,7 +237,8 @@ func TestSimSiamCrossEntropyAgainstLoops(t *testing.T) {
 	})
 }
 
-// Inputs 0 and 1 are the targets, 2 and 3 the predictions: which view is compared with which must not be mixed up.
+// Inputs 0 and 1 are the targets and inputs 2 and 3 the predictions. A prediction is compared with the target of the
+// other view.
 func TestDirections(t *testing.T) {
 	in(t, func() {
 		z := normals(3, 4, 6, 5)

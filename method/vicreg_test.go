@@ -17,7 +17,7 @@ func vibcreg(set func(*method.VIbCReg)) *method.VIbCReg {
 	return m
 }
 
-// covarianceMatrix is that of the columns, over n-1.
+// covarianceMatrix computes the covariance matrix of the columns, divided by n-1.
 func covarianceMatrix(z [][]float64) [][]float64 {
 	n, d := float64(len(z)), len(z[0])
 	c := make([][]float64, d)
@@ -36,9 +36,11 @@ func covarianceMatrix(z [][]float64) [][]float64 {
 	return c
 }
 
-// terms are VICReg's three of the paper's equations 1 to 5, and VIbCReg's covariance term, as loops over two views. The
-// variance term is a hinge on the standard deviation, or on the variance.
-func terms(a, b [][]float64, gamma, eps float64, onVariance bool) (invariance, variance, covariance, correlation float64) {
+// terms computes the three terms of VICReg's equations 1 to 5 and VIbCReg's covariance term with plain loops over two
+// views. The variance term is a hinge on the standard deviation or on the variance.
+func terms(
+	a, b [][]float64, gamma, eps float64, onVariance bool,
+) (invariance, variance, covariance, correlation float64) {
 	n, d := float64(len(a)), float64(len(a[0]))
 	for i := range a {
 		for j := range a[i] {
@@ -92,7 +94,8 @@ func TestVICRegAgainstLoops(t *testing.T) {
 	})
 }
 
-// Of several views there is the mean over pairs and over views: all equal, it is the loss of two of them.
+// With several views, the loss is the mean over pairs of views and over views. If all views are equal, it is the loss
+// of two of them.
 func TestRedundancyOfSeveralViews(t *testing.T) {
 	in(t, func() {
 		z := normals(12, 2, 6, 4)
@@ -111,7 +114,7 @@ func TestRedundancyOfSeveralViews(t *testing.T) {
 	})
 }
 
-// A hinge on the variance loses its slope where all embeddings are one point, which is why VICReg takes the standard
+// The slope of a hinge on the variance vanishes when all embeddings are equal. This is why VICReg takes the standard
 // deviation (section 4.1).
 func TestVICRegHingesOnTheDeviation(t *testing.T) {
 	in(t, func() {

@@ -12,7 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Every slice comes out with mean 0 and the identity as covariance; the rows that fill no slice are dropped.
+// Every slice has mean 0 and the identity as covariance after whitening. Rows that do not fill a slice are dropped.
 func TestWhitenedSlices(t *testing.T) {
 	order := []int{8, 3, 14, 0, 11, 5, 9, 2, 16, 7, 4, 12, 15, 1, 6, 13, 10}
 	const slice, d = 7, 3
@@ -36,7 +36,7 @@ func TestWhitenedSlices(t *testing.T) {
 				}
 			}
 		}
-		// The factor is triangular: the first feature is only moved and scaled.
+		// The factor is triangular, so the first feature is only shifted and scaled.
 		first, was := rows(white)[:slice], rows(z)
 		ratio := (first[1][0] - first[0][0]) / (was[order[1]][0] - was[order[0]][0])
 		for k := range first {
@@ -45,7 +45,7 @@ func TestWhitenedSlices(t *testing.T) {
 	})
 }
 
-// ε is raised until there is a factor, from one that is given or from 0.
+// ε is raised from its given value, or from 0, until the Cholesky factor exists.
 func TestWhiteningEscalates(t *testing.T) {
 	in(t, func() {
 		z := normals(4, 1, 8, 5)[0]
@@ -66,14 +66,15 @@ func TestWhiteningEscalates(t *testing.T) {
 			{"one far point in float32", torch.Ones(torch.F32, 8, 5).Scale(1e-20), 8, 0, 1e-6, 1},
 			{"an embedding that is not finite", z.Scale(math.Inf(1)), 8, 0.5, 1, 1},
 		} {
-			if _, used, raised := method.Whiten(c.z, order[:c.z.Size(0)], c.slice, c.eps); used != c.used || raised != c.raised {
+			_, used, raised := method.Whiten(c.z, order[:c.z.Size(0)], c.slice, c.eps)
+			if used != c.used || raised != c.raised {
 				t.Errorf("%s: ε %g, raised %d times; want %g and %d", c.name, used, raised, c.used, c.raised)
 			}
 		}
 	})
 }
 
-// What whitening had to do is told: rows dropped, times that ε was raised, the largest ε.
+// The reported terms are the number of dropped rows, the number of times that ε was raised, and the largest ε.
 func TestWMSEReports(t *testing.T) {
 	in(t, func() {
 		z := normals(6, 2, 11, 5)
@@ -92,7 +93,8 @@ func TestWMSEReports(t *testing.T) {
 	})
 }
 
-// Several iterations are the mean over their partitions, drawn one after the other from the step's random numbers.
+// With several iterations, the loss is the mean over their partitions, which are drawn one after the other from the
+// step's random numbers.
 func TestWMSEIterations(t *testing.T) {
 	in(t, func() {
 		z := normals(7, 4, 12, 2)
@@ -108,7 +110,8 @@ func TestWMSEIterations(t *testing.T) {
 	})
 }
 
-// Without whitening the pair of views is compared as it is; with the euclidean distance, without normalising.
+// Without whitening, the loss compares the views as they are. With the euclidean distance, it does not normalise them
+// either.
 func TestWMSESwitches(t *testing.T) {
 	in(t, func() {
 		z := normals(8, 2, 9, 3)
@@ -127,7 +130,7 @@ func TestWMSESwitches(t *testing.T) {
 	})
 }
 
-// The projector's batch norm sees all views together: their mean is 0, that of one view is not.
+// The projector's batch norm sees all views together, so the mean of all views is 0 and the mean of one view is not.
 func TestWMSENormalisesTheViewsTogether(t *testing.T) {
 	m := shrink(method.NewWMSE()).(*method.WMSE)
 	m.Projector.OutputNorm = true

@@ -15,8 +15,8 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// agrees FILE RUN OF: the kNN accuracies in the JSON of eval knn equal those of the run: the untrained network's those
-// of the first evaluation, the trained one's those of the last.
+// agrees FILE RUN OF: the kNN accuracies in the JSON of eval knn equal those of the run. The accuracies of the
+// untrained network are those of the first evaluation, and those of the trained one are those of the last.
 func agrees(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: agrees FILE RUN OF")

@@ -28,7 +28,7 @@ var labData = []pretrain.Setting{
 }
 
 // Every arm's settings exist for its method with the laboratory's preset. Arms of one experiment and one method resolve
-// to different configurations: a switch that does nothing would confirm anything.
+// to different configurations, because a switch that changes nothing would confirm anything.
 func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 	type resolved struct {
 		text string
@@ -40,7 +40,8 @@ func TestArmsOfTheLaboratoryResolve(t *testing.T) {
 		if r, done := known[key]; done {
 			return r.text, r.err
 		}
-		settings := append(slices.Clone(labData), pretrain.Setting{Path: "method.name", Value: a.Method, Source: "test"})
+		named := pretrain.Setting{Path: "method.name", Value: a.Method, Source: "test"}
+		settings := append(slices.Clone(labData), named)
 		for _, s := range a.Set {
 			path, value, _ := strings.Cut(s, "=")
 			path = strings.TrimPrefix(path, clustered.Clustering+".") // the stage that has the arm's method

@@ -52,7 +52,17 @@ func methodsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				descriptions[i] = description{e.Name, e.Title, e.Date, e.Paper, e.Equation, e.Collapse, prevents(e), fields, variants}
+				descriptions[i] = description{
+					Name:            e.Name,
+					Title:           e.Title,
+					Date:            e.Date,
+					Paper:           e.Paper,
+					Equation:        e.Equation,
+					Collapse:        e.Collapse,
+					Prevents:        prevents(e),
+					Hyperparameters: fields,
+					Variants:        variants,
+				}
 			}
 			out := c.OutOrStdout()
 			switch {
@@ -103,7 +113,12 @@ func prevents(e method.Entry) []prevention {
 }
 
 func explain(w io.Writer, d description) error {
-	fmt.Fprintf(w, "%s (%s)\n\nDate       %s\nPaper      %s\nLoss       %s\nCollapse   is prevented by %s\n\nHyperparameters, with the paper's values (--set method.NAME=VALUE):\n", d.Title, d.Name, d.Date, d.Paper, d.Equation, d.Collapse)
+	fmt.Fprintf(w, "%s (%s)\n\n", d.Title, d.Name)
+	fmt.Fprintf(w, "Date       %s\n", d.Date)
+	fmt.Fprintf(w, "Paper      %s\n", d.Paper)
+	fmt.Fprintf(w, "Loss       %s\n", d.Equation)
+	fmt.Fprintf(w, "Collapse   is prevented by %s\n", d.Collapse)
+	fmt.Fprintf(w, "\nHyperparameters, with the paper's values (--set method.NAME=VALUE):\n")
 	if err := tabulate(w, d.Hyperparameters); err != nil || len(d.Variants) == 0 {
 		return err
 	}

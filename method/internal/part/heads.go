@@ -65,8 +65,8 @@ func NewPredictor(b *parallax.Build, form Shape, mode Predictor, in int) nn.Laye
 		return nn.Identity
 	}
 	if out := form.Out(in); out != in {
-		torch.Fail("predictor", "method.predictor ends with width %d and the embeddings have %d: they are compared, so end "+
-			"method.predictor.widths with %d", out, in, in)
+		torch.Fail("predictor", "method.predictor ends with width %d and the embeddings have %d: they are compared, "+
+			"so end method.predictor.widths with %d", out, in, in)
 	}
 	p := b.Params.Sub("predictor")
 	layer := form.Build(p, in)
