@@ -16,35 +16,41 @@ var byolEntry = Entry{
 	Date:  "2020-06",
 	Paper: "Grill et al.: Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning. NeurIPS 2020, " +
 		"arXiv:2006.07733",
-	Equation: "L = ‖p̄₁ - z̄'₂‖² + ‖p̄₂ - z̄'₁‖² = 4 - 2 cos(p₁, z'₂) - 2 cos(p₂, z'₁);  ξ ← τξ + (1-τ)θ after each step",
+	Equation: "L = ‖p̄ᴬ - z̄'ᴮ‖² + ‖p̄ᴮ - z̄'ᴬ‖² = 4 - 2 cos(pᴬ, z'ᴮ) - 2 cos(pᴮ, z'ᴬ);  φ ← mφ + (1-m)θ after each " +
+		"step",
 	Collapse: "a predictor and a target network that is a moving average of the online one and gets no gradient",
 	Prevents: []Switch{
 		{
 			[]string{"method.predictor_mode=none"},
-			"the online network would follow its own average, which agrees with it on a constant",
+			"the online network follows its own average, and a constant satisfies both",
 		},
-		{[]string{"method.target_mode=gradient"}, "a target that the loss trains, too, meets the prediction in a constant"},
+		{
+			[]string{"method.target_mode=gradient"},
+			"the loss trains the target, too, and a constant satisfies both networks",
+		},
 	},
 	New: func() parallax.Method { return NewBYOL() },
 }
 
-// BYOL predicts, from one view, the embedding that a slowly moving copy of the network gives the other view.
+// BYOL predicts, from one view, the embedding of the other view by a slowly moving copy of the network.
 type BYOL struct {
-	// ema; gradient: the loss trains ξ, too, without a stop-gradient, from the same start as θ; fixed: ξ stays as it began
-	TargetMode          part.TargetMode
-	TargetMomentum      float64        // τ at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
-	FinalTargetMomentum float64        // τ at the end, reached along half a cosine; equal to the first: constant
+	// ema: φ is a moving average of θ; gradient: the loss trains φ, too, without a stop-gradient; fixed: φ is not
+	// changed. In all modes φ starts as a copy of θ
+	TargetMode     part.TargetMode
+	TargetMomentum float64 // m at the start: 0.996 for 1,000 epochs, 0.99 for 300 (section 3.3, appendix)
+	// m at the end, reached along half a cosine; if equal to the first, m is constant
+	FinalTargetMomentum float64
 	Projector           nn.MLP         // g, two layers
 	Predictor           nn.MLP         // q, of the projector's shape
 	PredictorMode       part.Predictor // trained, fixed at its initialisation, or none
-	// of the predictor's learning rate: 10 for a target without moving average (table 21)
+	// factor of the predictor's learning rate; 10 for a target without moving average (table 21)
 	PredictorRateFactor float64
-	// of the projector's: without moving average it must be below the predictor's (table 22)
+	// factor of the projector's learning rate; without moving average it must be below the predictor's (table 22)
 	ProjectorRateFactor float64
-	EncoderDecay        bool // weight decay for all; off: for the predictor alone (DirectPred, table 5)
-	Symmetric           bool // both directions, as in the paper; off: only p₁ with z'₂
-	// 2 in the paper; more: the mean over all ordered pairs of views, twice it when symmetric, so that two views give the
-	// sum
+	EncoderDecay        bool // weight decay for all parameters; off: only for the predictor (DirectPred, table 5)
+	Symmetric           bool // both directions, as in the paper; off: only pᴬ with z'ᴮ
+	// views of an image; 2 in the paper. With more, the mean over all ordered pairs; if symmetric twice that, so that
+	// two views give the sum
 	ViewCount int
 
 	encoder   parallax.Encoder
@@ -89,7 +95,7 @@ func (m *BYOL) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, one, other)
 }
 
-// Build makes the online network θ (encoder and predictor) and the target ξ (encoder).
+// Build makes the online network θ (encoder and predictor) and the target φ (encoder; ξ in the paper).
 func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	m.predictor = part.NewPredictor(b, m.Predictor, m.PredictorMode, m.Projector.Out(b.Backbone.Features()))
@@ -97,7 +103,7 @@ func (m *BYOL) Build(b *parallax.Build) parallax.Encoder {
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Forward returns the target's z'₁, z'₂ ... and then the online p₁, p₂ ...
+// Forward returns the target's z'ᴬ, z'ᴮ ... and then the online pᴬ, pᴮ ...
 func (m *BYOL) Forward(s *parallax.Step) []torch.Tensor {
 	p := parallax.Each(m.predictor, part.Embed(m.encoder, s.Views))
 	return append(m.target.Embed(s.Views), p...)
@@ -114,12 +120,12 @@ func (m *BYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		return part.Cosine(p, z).Scale(-2).Shift(2)
 	})
 	if m.Symmetric {
-		loss = loss.Scale(2) // the sum, where directions takes the mean
+		loss = loss.Scale(2) // the sum; Directions takes the mean
 	}
 	return loss
 }
 
-// Groups has the rates of predictor and projector, and what weight decay leaves out.
+// Groups sets the learning rates of predictor and projector, and the parameters without weight decay.
 func (m *BYOL) Groups(*parallax.Step) []nn.Group {
 	return []nn.Group{
 		{Prefix: "predictor.", Scale: m.PredictorRateFactor},
@@ -128,14 +134,15 @@ func (m *BYOL) Groups(*parallax.Step) []nn.Group {
 	}
 }
 
-// Update moves the target after the optimiser's step: ξ ← τξ + (1-τ)θ, τ on its cosine.
+// Update moves the target after the optimiser's step: φ ← mφ + (1-m)θ, with m on its cosine.
 func (m *BYOL) Update(s *parallax.Step) {
 	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
-// byolCauses is what BYOL and its variant with neighbours collapse by.
-const byolCauses = "no predictor (method.predictor_mode), a target that the loss trains, too, or follows at once " +
-	"(method.target_momentum), or a network without normalisation that was not started as batch norm would"
+// byolCauses are the usual causes of a collapse of BYOL and NNBYOL.
+const byolCauses = "no predictor (method.predictor_mode), a target that the loss trains, too (method.target_mode), " +
+	"or that follows at once (method.target_momentum), or a network without normalisation that does not start as " +
+	"with batch norm"
 
-// Collapsed is the minimum: the prediction is exact.
+// Collapsed is the minimum, at which the prediction is exact.
 func (m *BYOL) Collapsed(int) parallax.Collapsed { return part.Minimum(0, byolCauses) }

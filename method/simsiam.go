@@ -17,11 +17,14 @@ var simSiamEntry = Entry{
 	Title:    "SimSiam",
 	Date:     "2020-11",
 	Paper:    "Chen & He: Exploring Simple Siamese Representation Learning. CVPR 2021, arXiv:2011.10566",
-	Equation: "L = ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁)),  D(p, z) = -cos(p, z)",
-	Collapse: "stop-gradient on one side and a predictor on the other: without the stop-gradient the outputs become " +
-		"constant",
+	Equation: "L = ½ D(pᴬ, sg(zᴮ)) + ½ D(pᴮ, sg(zᴬ)),  D(p, z) = -cos(p, z)",
+	Collapse: "a stop-gradient on one side and a predictor on the other: without the stop-gradient the outputs " +
+		"become constant",
 	Prevents: []Switch{
-		{[]string{"method.stop_gradient=false"}, "without the stop-gradient both sides may meet in a constant (section 4.1)"},
+		{
+			[]string{"method.stop_gradient=false"},
+			"without the stop-gradient both sides may become the same constant (section 4.1)",
+		},
 		{
 			[]string{"method.predictor_mode=none"},
 			"without the predictor the stop-gradient only halves the gradient (section 4.2)",
@@ -30,21 +33,21 @@ var simSiamEntry = Entry{
 	New: func() parallax.Method { return NewSimSiam() },
 }
 
-// SimSiam predicts one view's embedding from the other's, the target held still by a stop-gradient.
+// SimSiam predicts, from the embedding of one view, that of the other view, which a stop-gradient holds constant.
 type SimSiam struct {
-	Projector     nn.MLP         // the end of the paper's f: three layers, batch norm after each, the last without affine
-	Predictor     nn.MLP         // the paper's h: a bottleneck of two layers, batch norm on the hidden one
+	Projector     nn.MLP         // three layers, batch norm after each, the last without affine; part of f in the paper
+	Predictor     nn.MLP         // q, a bottleneck of two layers, batch norm on the hidden one; h in the paper
 	PredictorMode part.Predictor // trained; fixed at its initialisation (table 1b); none (table 1a)
 	PredictorRate part.Rate      // constant: the predictor's learning rate does not decay (table 1c, official default)
 	StopGradient  bool           // sg; without it the method collapses (section 4.1)
-	// k steps between two renewals of the network that gives the targets (section 5.2: 10, 100); 1: there is none apart
+	// k: an older network gives the targets and is renewed every k steps (section 5.2: 10, 100); 1: no older network
 	TargetEvery int
-	Symmetric   bool       // both directions; off: only D(p₁, sg(z₂)) (section 4.6)
+	Symmetric   bool       // both directions; off: only D(pᴬ, sg(zᴮ)) (section 4.6)
 	Similarity  Similarity // cosine, or cross_entropy between softmaxes (section 4.5)
-	ViewCount   int        // 2 in the paper; more: the mean over all ordered pairs of views
+	ViewCount   int        // views of an image; 2 in the paper. With more, the mean over all ordered pairs
 
 	encoder   parallax.Encoder
-	target    part.Target // where TargetEvery is more than 1
+	target    part.Target // the older network, if TargetEvery is more than 1
 	predictor nn.Layer
 }
 
@@ -84,7 +87,7 @@ func (m *SimSiam) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, augment.SimSiamRecipe(size))
 }
 
-// Build makes f, backbone and projector, and h.
+// Build makes backbone, projector and predictor, and the older network if there is one.
 func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	if m.TargetEvery > 1 {
@@ -94,10 +97,10 @@ func (m *SimSiam) Build(b *parallax.Build) parallax.Encoder {
 	return part.Predicting(m.encoder, m.predictor, m.PredictorMode)
 }
 
-// Groups keeps the predictor's learning rate constant when asked.
+// Groups keeps the predictor's learning rate constant, if so set.
 func (m *SimSiam) Groups(*parallax.Step) []nn.Group { return m.PredictorRate.Groups() }
 
-// Forward returns z₁, z₂ ..., of the older network where there is one, and then p₁, p₂ ...
+// Forward returns zᴬ, zᴮ ..., from the older network if there is one, and then pᴬ, pᴮ ...
 func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 	z := part.Embed(m.encoder, s.Views)
 	p := parallax.Each(m.predictor, z)
@@ -107,7 +110,7 @@ func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 	return append(z, p...)
 }
 
-// Update renews the network that gives the targets after every k-th step: η ← F_θ (equation 10).
+// Update renews the older network after every k-th step: η ← F_θ (equation 10).
 func (m *SimSiam) Update(s *parallax.Step) {
 	if m.TargetEvery > 1 && (s.At+1)%m.TargetEvery == 0 {
 		m.target.Follow(0)
@@ -118,7 +121,7 @@ func (m *SimSiam) Update(s *parallax.Step) {
 func (m *SimSiam) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := part.Halves(z)
 	s.Report("cosine", part.Cosine(p[0].Detach(), z[1].Detach()))
-	return part.Directions(p, z, m.Symmetric, m.d) // ½ D(p₁, sg(z₂)) + ½ D(p₂, sg(z₁))
+	return part.Directions(p, z, m.Symmetric, m.d) // ½ D(pᴬ, sg(zᴮ)) + ½ D(pᴮ, sg(zᴬ))
 }
 
 // d is D(p, sg(z)), averaged over the batch.
@@ -132,17 +135,17 @@ func (m *SimSiam) d(p, z torch.Tensor) torch.Tensor {
 	return part.Cosine(p, z).Neg() // -p·z / (‖p‖ ‖z‖)
 }
 
-// alternating refuses what asks for a gradient through targets, where an older network gives them.
+// alternating refuses a gradient through the targets of an older network.
 func (m *SimSiam) alternating() error {
 	if m.TargetEvery > 1 && !m.StopGradient {
-		return fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave method.stop_gradient on",
-			m.TargetEvery)
+		return fmt.Errorf("method.target_every is %d: the targets come from an older network, which gets no "+
+			"gradient, so leave method.stop_gradient on", m.TargetEvery)
 	}
 	return nil
 }
 
-// Collapsed is the minimum of cosines; of a cross-entropy between softmaxes it is that of any one-hot softmax, which is
-// never reached.
+// Collapsed is the minimum for the cosine. The cross-entropy is least for a one-hot softmax, which is never reached, so
+// its loss at a collapse is not known.
 func (m *SimSiam) Collapsed(int) parallax.Collapsed {
 	c := part.Minimum(-1, "no stop-gradient (method.stop_gradient), no predictor (method.predictor_mode), or one "+
 		"that learns more slowly than the encoder (method.predictor_rate)")

@@ -16,27 +16,28 @@ var vibcRegEntry = Entry{
 	Date:  "2021-09",
 	Paper: "Lee & Aune: VIbCReg: Variance-Invariance-better-Covariance Regularization for Self-Supervised Learning " +
 		"on Time Series. 2021, arXiv:2109.00783",
-	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  s and v as VICReg's,  c = 1/d² Σ_{i≠j} Corr(z)ᵢⱼ²",
-	Collapse: "VICReg's variance term; whitening at the end of the projector and a covariance term that does not depend " +
-		"on the features' scale",
+	Equation: "L = λ s(zᴬ,zᴮ) + µ (v(zᴬ) + v(zᴮ)) + ν (c(zᴬ) + c(zᴮ)),  s and v as in VICReg,  c = 1/d² Σ_{i≠j} " +
+		"Corr(z)ᵢⱼ²",
+	Collapse: "VICReg's variance term; in addition whitening at the end of the projector, and a covariance term that " +
+		"does not depend on the scale of the features",
 	Prevents: []Switch{
 		{
 			[]string{"method.variance=0", "method.covariance=0", "method.iter_norm=false"},
-			"without its terms and the whitening only the invariance is left, which a constant minimises",
+			"without both terms and the whitening only the invariance is left, which a constant minimises",
 		},
 	},
 	Uses: []Part{Statistics},
 	New:  func() parallax.Method { return NewVIbCReg() },
 }
 
-// VIbCReg is VICReg with correlations in the place of covariances and an iterative normalisation after the projector.
+// VIbCReg is VICReg with correlations instead of covariances, and with iterative normalisation after the projector.
 type VIbCReg struct {
 	VICTerms
 	NormalizedCovariance bool   // correlations in the covariance term; off: VICReg's covariances
 	IterNorm             bool   // the projector ends with iterative normalisation, which whitens
-	IterNormGroups       int    // of features that are whitened apart from each other, at most
-	IterNormSteps        int    // Newton's iterations in it
-	ViewCount            int    // more than 2: the means over pairs and over views
+	IterNormGroups       int    // groups of features that are whitened separately
+	IterNormSteps        int    // iterations of Newton's method in the whitening
+	ViewCount            int    // views of an image; with more than 2, the means over all pairs and over all views
 	Projector            nn.MLP // three layers, before the iterative normalisation
 
 	encoder parallax.Encoder
@@ -45,7 +46,9 @@ type VIbCReg struct {
 // NewVIbCReg returns VIbCReg with the hyperparameters of the authors' code (github.com/ML4ITS/vibcreg).
 func NewVIbCReg() *VIbCReg {
 	return &VIbCReg{
-		VICTerms:             VICTerms{Invariance: 25, Variance: 25, Covariance: 200, Gamma: 1, Eps: 1e-4, Hinge: "std"},
+		VICTerms: VICTerms{
+			Invariance: 25, Variance: 25, Covariance: 200, Gamma: 1, Eps: 1e-4, Hinge: "std",
+		},
 		NormalizedCovariance: true,
 		IterNorm:             true,
 		IterNormGroups:       64,
@@ -66,12 +69,12 @@ func (m *VIbCReg) Validate() error {
 	)
 }
 
-// Views returns views of VICReg's recipe: the paper is about time series, and solo-learn has it so for images.
+// Views returns views of VICReg's recipe, as solo-learn does. The paper is about time series, not images.
 func (m *VIbCReg) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, augment.VICRegRecipe(size))
 }
 
-// Build makes the encoder, its projector ending in IterNorm.
+// Build makes the encoder, whose projector ends with IterNorm.
 func (m *VIbCReg) Build(b *parallax.Build) parallax.Encoder {
 	m.encoder = part.NewEncoder(b, b.Params, m.Projector)
 	if m.IterNorm {
@@ -85,7 +88,8 @@ func (m *VIbCReg) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns z of every view.
 func (m *VIbCReg) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
-// Loss is the sum of the three terms with the factors of the authors' code: the invariance is a mean over features too.
+// Loss is the sum of the three terms with the factors of the authors' code: the invariance is a mean over features,
+// too.
 func (m *VIbCReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = part.Gather(s, z)
 	covarianceTerm := CovarianceTerm
@@ -93,18 +97,19 @@ func (m *VIbCReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		covarianceTerm = correlationOf
 	}
 	invariance := part.Pairwise(z, part.MeanSquare)
-	variance := part.Over(z, m.VarianceTerm).Scale(2)   // v(z₁) + v(z₂)
-	covariance := part.Over(z, covarianceTerm).Scale(2) // c(z₁) + c(z₂)
-	return m.weighed(s, invariance, variance, covariance)
+	variance := part.Over(z, m.VarianceTerm).Scale(2)   // v(zᴬ) + v(zᴮ)
+	covariance := part.Over(z, covarianceTerm).Scale(2) // c(zᴬ) + c(zᴮ)
+	return m.weighted(s, invariance, variance, covariance)
 }
 
-// correlationOf is the mean over all d² pairs of features of the square of their correlation, 0 for one with itself.
+// correlationOf is the mean over all d² pairs of features of the squared correlation, where a pair of a feature with
+// itself counts 0.
 func correlationOf(z torch.Tensor) torch.Tensor {
 	z = z.Sub(z.MeanKeep(0)).Normalize(0)
 	return z.T().MatMul(z).OffDiagonal().Square().Mean()
 }
 
-// Collapsed is VICReg's in the paper's form.
+// Collapsed is that of VICReg in the paper's form.
 func (m *VIbCReg) Collapsed(int) parallax.Collapsed {
 	c := part.LeastAtZero(2*m.Variance*m.VarianceOfConstant(), vicCauses)
 	c.SeesLength = true

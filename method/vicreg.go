@@ -18,8 +18,8 @@ var vicRegEntry = Entry{
 	Date:  "2021-05",
 	Paper: "Bardes, Ponce & LeCun: VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised " +
 		"Learning. ICLR 2022, arXiv:2105.04906",
-	Equation: "L = λ s(z₁,z₂) + µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)),  v = 1/d Σⱼ max(0, γ - √(Var(zⱼ) + ε)),  c = 1/d " +
-		"Σ_{i≠j} Cov(z)ᵢⱼ²",
+	Equation: "L = λ s(zᴬ,zᴮ) + µ (v(zᴬ) + v(zᴮ)) + ν (c(zᴬ) + c(zᴮ)),  v = 1/d Σⱼ max(0, γ - √(Var(zⱼ) + ε)),  " +
+		"c = 1/d Σ_{i≠j} Cov(z)ᵢⱼ²",
 	Collapse: "the variance term: it pushes until every feature has a standard deviation of γ over the batch; the " +
 		"covariance term keeps features from repeating each other",
 	Prevents: []Switch{
@@ -29,37 +29,37 @@ var vicRegEntry = Entry{
 	New:  func() parallax.Method { return NewVICReg() },
 }
 
-// VICReg draws the views together, and holds the variance and the covariance of each view's features apart from each
-// other.
+// VICReg draws the views together. In each view separately, it keeps the variance of every feature up and the
+// covariances of the features down.
 type VICReg struct {
 	VICTerms
-	// official, or paper: the equations, whose invariance is d times larger and whose variance is twice as large
+	// official: the authors' code; paper: the equations, with d times the invariance and twice the variance
 	Form      Form
-	ViewCount int    // more than 2: the means over pairs and over views
-	Projector nn.MLP // the paper's expander h; the official last layer has no bias, to which the loss is blind anyhow
+	ViewCount int    // views of an image; with more than 2, the means over all pairs and over all views
+	Projector nn.MLP // the paper's expander; the official last layer has no bias, which the loss could not see
 
 	encoder parallax.Encoder
 }
 
-// VICTerms are what VICReg's three terms weigh, and what the variance term is made of.
+// VICTerms are the weights of VICReg's three terms and the settings of the variance term.
 type VICTerms struct {
 	Invariance float64 // λ of the invariance term; 0 leaves it out
 	Variance   float64 // µ of the variance term; 0 leaves it out
 	Covariance float64 // ν of the covariance term; 0 leaves it out
 	Gamma      float64 // γ, the standard deviation that is enough
 	Eps        float64 // ε under the root of the standard deviation
-	// std, or variance: what the paper argues against (section 4.1), for near collapse its slope vanishes
+	// std; or variance, which the paper argues against (section 4.1) because its slope vanishes near collapse
 	Hinge Hinge
 }
 
 // Hinge is what VICReg's variance term holds above γ: std or variance.
 type Hinge string
 
-// Form tells apart two objectives under one name: that of the paper's equations and that of the official code.
+// Form is one of VICReg's two objectives: paper, that of the equations, or official, that of the official code.
 type Form string
 
-// NewVICReg returns VICReg with the paper's hyperparameters (section 4.2), in the form of the official code, which they
-// go with.
+// NewVICReg returns VICReg with the paper's hyperparameters (section 4.2), in the form of the official code, to which
+// they belong.
 func NewVICReg() *VICReg {
 	return &VICReg{
 		VICTerms:  VICTerms{Invariance: 25, Variance: 25, Covariance: 1, Gamma: 1, Eps: 1e-4, Hinge: "std"},
@@ -105,22 +105,23 @@ func (m *VICReg) Build(b *parallax.Build) parallax.Encoder {
 func (m *VICReg) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
 // Loss is equation 6. The official code (main_vicreg.py of facebookresearch/vicreg) has other factors than the
-// equations: its invariance is a mean over features too, so d times smaller, and its variance a mean over the two
-// views, so half. The paper's algorithm 1 is a third form, and solo-learn's: the code's invariance and the equations'
-// variance, which is the form official with µ twice as large.
+// equations. Its invariance is a mean over features, too, so it is d times smaller. Its variance is a mean over the two
+// views, so it is half as large. The paper's algorithm 1 and solo-learn have a third form: the code's invariance and
+// the equations' variance. That is the form official with twice the µ.
 func (m *VICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z = part.Gather(s, z)
 	invariance := part.Pairwise(z, part.MeanSquare)     // 1/(N·d) Σ ‖a - b‖²
-	variance := part.Over(z, m.VarianceTerm)            // (v(z₁) + v(z₂))/2
-	covariance := part.Over(z, CovarianceTerm).Scale(2) // c(z₁) + c(z₂)
+	variance := part.Over(z, m.VarianceTerm)            // (v(zᴬ) + v(zᴮ))/2
+	covariance := part.Over(z, CovarianceTerm).Scale(2) // c(zᴬ) + c(zᴮ)
 	if m.Form == "paper" {
 		invariance = invariance.Scale(float64(z[0].Size(1))) // 1/N Σ ‖a - b‖²
-		variance = variance.Scale(2)                         // v(z₁) + v(z₂)
+		variance = variance.Scale(2)                         // v(zᴬ) + v(zᴮ)
 	}
-	return m.weighed(s, invariance, variance, covariance)
+	return m.weighted(s, invariance, variance, covariance)
 }
 
-// VarianceTerm is v: the mean over features of what their standard deviation, or variance, lacks of γ (equations 1 and 2).
+// VarianceTerm is v (equations 1 and 2): how far the standard deviation of a feature, or its variance, is below γ, as
+// the mean over features.
 func (t *VICTerms) VarianceTerm(z torch.Tensor) torch.Tensor {
 	spread := z.Var(1, 0).Shift(t.Eps) // over N-1
 	if t.Hinge == "std" {
@@ -129,16 +130,16 @@ func (t *VICTerms) VarianceTerm(z torch.Tensor) torch.Tensor {
 	return spread.Neg().Shift(t.Gamma).ReLU().Mean()
 }
 
-// CovarianceTerm is c: the squares of the covariances of different features, over N-1, summed and divided by d (equations
-// 3, 4).
+// CovarianceTerm is c (equations 3 and 4): the sum of the squared covariances of different features, divided by d. The
+// covariances are over N-1.
 func CovarianceTerm(z torch.Tensor) torch.Tensor {
 	n, d := float64(z.Size(0)), float64(z.Size(1))
 	z = z.Sub(z.MeanKeep(0))
 	return z.T().MatMul(z).Scale(1 / (n - 1)).OffDiagonal().Square().Sum().Scale(1 / d)
 }
 
-// weighed reports the terms and returns λs + µv + νc.
-func (t *VICTerms) weighed(s *parallax.Step, invariance, variance, covariance torch.Tensor) torch.Tensor {
+// weighted reports the terms and returns λs + µv + νc.
+func (t *VICTerms) weighted(s *parallax.Step, invariance, variance, covariance torch.Tensor) torch.Tensor {
 	s.Report("invariance", invariance)
 	s.Report("variance", variance)
 	s.Report("covariance", covariance)
@@ -150,7 +151,7 @@ func (t *VICTerms) weighed(s *parallax.Step, invariance, variance, covariance to
 const vicCauses = "no variance term (method.variance), or one on the variance itself (method.hinge), whose slope " +
 	"vanishes near collapse; without the covariance term dimensions repeat each other"
 
-// VarianceOfConstant is v of a constant.
+// VarianceOfConstant is v of a constant embedding.
 func (t *VICTerms) VarianceOfConstant() float64 {
 	if t.Hinge == "variance" {
 		return math.Max(0, t.Gamma-t.Eps)
@@ -158,7 +159,7 @@ func (t *VICTerms) VarianceOfConstant() float64 {
 	return math.Max(0, t.Gamma-math.Sqrt(t.Eps))
 }
 
-// Collapsed is the variance term of a constant: 25·0.99, and twice that in the paper's form.
+// Collapsed is the variance term of a constant embedding: 25·0.99, and twice that in the paper's form.
 func (m *VICReg) Collapsed(int) parallax.Collapsed {
 	loss := m.Variance * m.VarianceOfConstant()
 	if m.Form == "paper" {

@@ -9,14 +9,14 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Asymmetric breaks the symmetry of a loss between pairs of views (Barlow Twins, table 6): the earlier view of a pair
-// goes through a predictor, the later one gets no gradient.
+// Asymmetric breaks the symmetry of a loss between pairs of views (Barlow Twins, table 6). It has a predictor on the
+// earlier view of a pair, a stop-gradient on the later view, or both.
 type Asymmetric struct {
 	parallax.Method
 	StopGradient  bool           // the later view of a pair gets no gradient
-	PredictorMode part.Predictor // none; trained, on the earlier view of a pair; fixed at its initialisation
+	PredictorMode part.Predictor // on the earlier view of a pair: none, trained, or fixed at its initialisation
 	Predictor     nn.MLP         // two layers, batch norm on the hidden one
-	Projector     nn.MLP         // the method's, whose embeddings the predictor takes
+	Projector     nn.MLP         // the method's; its embeddings are the predictor's input
 
 	predictor nn.Layer
 }
@@ -29,20 +29,21 @@ func (m *Asymmetric) Build(b *parallax.Build) parallax.Encoder {
 	e := m.Method.Build(b)
 	in := m.Projector.Out(b.Backbone.Features())
 	if out := m.Predictor.Out(in); m.PredictorMode != "none" && out != in {
-		torch.Fail("asymmetric", "variant.asymmetric.predictor ends with width %d and the embeddings have %d: they are "+
-			"compared, so end variant.asymmetric.predictor.widths with %d", out, in, in)
+		torch.Fail("asymmetric", "variant.asymmetric.predictor ends with width %d and the embeddings have %d: they "+
+			"are compared, so end variant.asymmetric.predictor.widths with %d", out, in, in)
 	}
 	m.predictor = part.NewPredictor(b, m.Predictor, m.PredictorMode, in)
 	return part.Predicting(e, m.predictor, m.PredictorMode)
 }
 
-// Forward returns z of every view and then p of every view, which is z without a predictor.
+// Forward returns z of every view and then p of every view. Without a predictor p is z.
 func (m *Asymmetric) Forward(s *parallax.Step) []torch.Tensor {
 	z := m.Method.Forward(s)
 	return append(z, parallax.Each(m.predictor, z)...)
 }
 
-// Loss is the mean of the method's loss over the pairs of p of a view and z of a later one. The terms are means, too.
+// Loss is the mean of the method's loss over all pairs of p of a view and z of a later view. The reported terms are
+// means over the same pairs.
 func (m *Asymmetric) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	z, p := part.Halves(z)
 	var names []string

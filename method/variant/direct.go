@@ -12,20 +12,19 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// direct sets a linear predictor from the embeddings that it is given, instead of training it: W shares the
-// eigenvectors u_j of the moving average F of E[zzᵀ], and has the eigenvalues p_j = √max(s_j/s_max - c, 0) + ε, s_j
-// those of F (DirectPred: Tian, Chen & Ganguli 2021, arXiv:2102.06810, section 4; compute_w_corr of
-// facebookresearch/luckmatters at 671fca5, whose balance_type is boost_scale. There eigenvalues are held above 0.01
-// with a constant, above 0.0001 with ε, and the constant's sign is the other one). Nothing is done to another
-// predictor.
+// direct sets a linear predictor W from the embeddings instead of training it. W has the eigenvectors u_j of F, the
+// moving average of E[zzᵀ], and the eigenvalues p_j = √max(s_j/s_max - c, 0) + ε, where s_j are the eigenvalues of F
+// (DirectPred: Tian, Chen & Ganguli 2021, arXiv:2102.06810, section 4; compute_w_corr of facebookresearch/luckmatters
+// at 671fca5, with the balance_type boost_scale). In the authors' code eigenvalues are at least 0.01 with a constant,
+// at least 0.0001 with ε, and the constant has the opposite sign. The zero value leaves the predictor alone.
 type direct struct {
 	config.Direct
-	weight             torch.Tensor // W, undefined where the predictor is not set
+	weight             torch.Tensor // W; undefined in the zero value
 	correlation, batch torch.Tensor // F, and E[zzᵀ] of the step
 }
 
-// newDirect takes a predictor out of training that was built to be set. It is not where there is none, or one that
-// stays as it began.
+// newDirect freezes a predictor that is set instead of trained. It returns the zero value for a predictor of another
+// form, for one that is fixed at its initialisation, and without a predictor.
 func newDirect(c config.Direct, params *nn.Params, form string, mode part.Predictor) direct {
 	if form != "direct" || mode != "trained" {
 		return direct{}
@@ -38,8 +37,8 @@ func newDirect(c config.Direct, params *nn.Params, form string, mode part.Predic
 	return direct{c, w, buffer("correlation"), buffer("batch_correlation")}
 }
 
-// predict applies the predictor to every view's z, and keeps E[zzᵀ] over all of them for update: of a step that
-// accumulates several batches, the last one's.
+// predict applies the predictor to z of every view, and keeps E[zzᵀ] over all views for update. If a step accumulates
+// several batches, E[zzᵀ] is that of the last batch.
 func (d direct) predict(s *parallax.Step, predictor nn.Layer, z []torch.Tensor) []torch.Tensor {
 	p := parallax.Each(predictor, z)
 	if !d.weight.Defined() {
@@ -49,8 +48,9 @@ func (d direct) predict(s *parallax.Step, predictor nn.Layer, z []torch.Tensor) 
 		torch.Autocast(false, func() { part.Over(part.Gather(s, z), d.moment).CopyInto(d.batch) })
 	})
 	if d.Isotropic {
-		// The authors' loss is z·z'/(‖p‖‖z'‖) - ½(p·z')‖W^½z‖²/(‖p‖³‖z'‖), all but z held still (isoloss_func of
-		// fmi-basel/implicit-var-reg at 2e8d364): its gradient is that of the cosine in p.
+		// The authors' loss is z·z'/(‖p‖‖z'‖) - ½(p·z')‖W^½z‖²/(‖p‖³‖z'‖), with all but z held constant (isoloss_func
+		// of fmi-basel/implicit-var-reg at 2e8d364). Its gradient with respect to z is that of the cosine with respect
+		// to p.
 		for i, z := range z {
 			p[i] = z.Add(p[i].Sub(z).Detach())
 		}
@@ -58,16 +58,17 @@ func (d direct) predict(s *parallax.Step, predictor nn.Layer, z []torch.Tensor) 
 	return p
 }
 
-// moment is 1/N Σ zᵢzᵢᵀ, d x d.
+// moment is E[zzᵀ] of one view: 1/N Σ zᵢzᵢᵀ, d x d.
 func (d direct) moment(z torch.Tensor) torch.Tensor {
 	z = z.To(d.batch.DType())
 	if d.Centred {
-		z = z.Sub(z.MeanKeep(0)) // the batch's own, where the authors keep an average of means, too
+		z = z.Sub(z.MeanKeep(0)) // of this batch; the authors subtract a moving average of the means
 	}
 	return z.T().MatMul(z).Scale(1 / float64(z.Size(0)))
 }
 
-// update takes the step's moment into F, which begins as that of the first step, and sets W when it is due.
+// update moves F towards the moment of the step, and sets W in the steps in which it is due. F starts as the moment of
+// the first step.
 func (d direct) update(s *parallax.Step) {
 	if !d.weight.Defined() {
 		return
@@ -82,7 +83,7 @@ func (d direct) update(s *parallax.Step) {
 	}
 	torch.NoGrad(func() {
 		values, u := d.correlation.To(torch.F64).EigH()
-		share := values.Div(values.Max().Clamp(1e-300, math.Inf(1))) // 0 where F is
+		share := values.Div(values.Max().Clamp(1e-300, math.Inf(1))) // 0 if F is 0
 		p := share.Shift(-d.Constant).Clamp(0, math.Inf(1)).Sqrt().Shift(d.Epsilon)
 		u.Mul(p).MatMul(u.T()).To(d.weight.DType()).CopyInto(d.weight.Detach())
 	})

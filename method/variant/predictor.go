@@ -10,15 +10,15 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Predictor puts another predictor in the place of a method's own. The method inside is without one, so that it returns
-// the targets of all views and then their embeddings.
+// Predictor replaces the predictor of a method. The method inside has none, so its Forward returns the targets of all
+// views and then their embeddings.
 type Predictor struct {
 	parallax.Method
 	Form      string         // linear, symmetric, symmetric_mlp, direct or bias, as in config.Variant
-	Mode      part.Predictor // the method's: trained; fixed at its initialisation; none
-	Layers    nn.MLP         // the method's own predictor, whose shape symmetric_mlp has
-	Projector nn.MLP         // the method's, whose embeddings the predictor takes
-	Direct    config.Direct  // how a direct one is set
+	Mode      part.Predictor // mode of the method's predictor: trained, fixed at its initialisation, or none
+	Layers    nn.MLP         // the method's own predictor; symmetric_mlp has its shape
+	Projector nn.MLP         // the method's; its embeddings are the predictor's input
+	Direct    config.Direct  // how a direct predictor is set
 
 	layer  nn.Layer
 	tied   tied
@@ -51,7 +51,7 @@ func (m *Predictor) Forward(s *parallax.Step) []torch.Tensor {
 	return append(append([]torch.Tensor{}, targets...), m.direct.predict(s, m.layer, z)...)
 }
 
-// Update sets what of the predictor is set, and then does what the method does.
+// Update makes a symmetric predictor symmetric again, sets a direct one, and then calls Update of the method.
 func (m *Predictor) Update(s *parallax.Step) {
 	m.tied.mean()
 	m.direct.update(s)
@@ -69,7 +69,8 @@ func (square) Build(p *nn.Params, in int) nn.Layer {
 	return nn.NewLinear(p.Sub("0.linear"), in, in, false)
 }
 
-// offset adds one trained vector, which begins as 0, to embeddings of length 1 (Zhang et al. 2022, arXiv:2203.16262).
+// offset scales embeddings to length 1 and adds one trained vector, which starts at 0 (Zhang et al. 2022,
+// arXiv:2203.16262).
 type offset struct{}
 
 func (offset) Out(in int) int { return in }

@@ -7,12 +7,12 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// tied are the weights of a predictor that is kept symmetric, the first W₁ and the last W₂, which is to be W₁ᵀ: of two
-// layers theirs, of one layer W and W. Nothing is tied of another predictor. DirectPred's experiments have both (Tian,
-// Chen & Ganguli 2021, arXiv:2102.06810, table 3; regulate_predictor of facebookresearch/luckmatters).
+// tied are the first and the last weights, W₁ and W₂, of a predictor that is kept symmetric, W₂ = W₁ᵀ. With one layer
+// both are W. DirectPred's experiments have one layer and two (Tian, Chen & Ganguli 2021, arXiv:2102.06810, table 3;
+// regulate_predictor of facebookresearch/luckmatters). The zero value leaves the predictor alone.
 type tied [2]torch.Tensor
 
-// tie finds the weights of a predictor that was built in that form; none where there is no predictor.
+// tie finds the weights of a symmetric predictor. It returns the zero value for another form and without a predictor.
 func tie(params *nn.Params, form string) (w tied) {
 	last, symmetric := map[string]string{"symmetric": "0", "symmetric_mlp": "1"}[form]
 	if symmetric {
@@ -22,7 +22,7 @@ func tie(params *nn.Params, form string) (w tied) {
 	return w
 }
 
-// mean puts (W₁ + W₂ᵀ)/2 in the place of W₁, and its transpose in that of W₂.
+// mean replaces W₁ with (W₁ + W₂ᵀ)/2, and W₂ with the transpose of that.
 func (w tied) mean() {
 	if !w[0].Defined() {
 		return

@@ -7,11 +7,11 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Untied gives every second view a network of its own (VICReg, table 5): Second, a method like the one inside, built
-// under "second". Both return one tensor a view from Forward.
+// Untied gives every second view a network of its own (VICReg, table 5). Forward of both methods returns one tensor for
+// each view.
 type Untied struct {
 	parallax.Method
-	Second parallax.Method
+	Second parallax.Method // has the same hyperparameters; its network is built under "second"
 }
 
 // Unwrap returns the method of the first network.
@@ -26,7 +26,7 @@ func (m *Untied) Build(b *parallax.Build) parallax.Encoder {
 	return first
 }
 
-// Forward returns what the two networks make of their views, in the views' order.
+// Forward gives the views to the two networks in turn, and returns the results in the order of the views.
 func (m *Untied) Forward(s *parallax.Step) []torch.Tensor {
 	z := make([]torch.Tensor, len(s.Views))
 	for i, one := range []parallax.Method{m.Method, m.Second} {
@@ -37,8 +37,8 @@ func (m *Untied) Forward(s *parallax.Step) []torch.Tensor {
 		}
 		out := one.Forward(&own)
 		if len(out) != len(own.Views) {
-			torch.Fail("untied", "%T makes %d tensors of %d views: only a method with one of each can be untied",
-				one, len(out), len(own.Views))
+			torch.Fail("untied", "Forward of %T returned %d tensors for %d views: only a method with one tensor for "+
+				"each view can be untied", one, len(out), len(own.Views))
 		}
 		for k := range out {
 			z[i+2*k] = out[k]
@@ -47,7 +47,7 @@ func (m *Untied) Forward(s *parallax.Step) []torch.Tensor {
 	return z
 }
 
-// Update moves what either network's method moves.
+// Update calls Update of both methods.
 func (m *Untied) Update(s *parallax.Step) {
 	for _, one := range []parallax.Method{m.Method, m.Second} {
 		if u, ok := parallax.As[parallax.Updater](one); ok {

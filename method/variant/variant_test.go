@@ -27,7 +27,7 @@ func (small) Build(p *nn.Params) nn.Layer {
 	}
 }
 
-// inputs are the views of six images, made of no random numbers.
+// inputs are views of six images. They are a formula, not random.
 func inputs(views int) []torch.Tensor {
 	var all []torch.Tensor
 	for v := range views {
@@ -42,7 +42,7 @@ func inputs(views int) []torch.Tensor {
 
 var heads = nn.MLP{Widths: []int{7, 5}, BatchNorm: true}
 
-// configured is a config whose predictor fits the heads.
+// configured is a config with a variant, whose asymmetric predictor fits the heads.
 func configured(name string, set func(*config.Variant)) *config.Config {
 	c := config.Default()
 	c.Method.Name = name
@@ -63,7 +63,7 @@ func barlow() *method.BarlowTwins {
 	return m
 }
 
-// wrapped is m with the variants of a config.
+// wrapped is m with a variant.
 func wrapped(t *testing.T, m parallax.Method, set func(*config.Variant)) parallax.Method {
 	t.Helper()
 	w, err := Wrap(m, configured("some", set))
@@ -73,7 +73,7 @@ func wrapped(t *testing.T, m parallax.Method, set func(*config.Variant)) paralla
 	return w
 }
 
-// A config that asks for nothing leaves the method as it is: the one that comes, and one that is empty.
+// The default config and an empty one leave the method as it is.
 func TestNothingIsChanged(t *testing.T) {
 	for _, c := range []*config.Config{configured("vicreg", func(*config.Variant) {}), {}} {
 		m := vicreg()
@@ -83,7 +83,7 @@ func TestNothingIsChanged(t *testing.T) {
 	}
 }
 
-// Each view of two networks gives what it gives in a network of its own that is built under that name.
+// Untied embeds each view as a plain method does that has the weights of the view's network.
 func TestUntiedIsTwoNetworks(t *testing.T) {
 	const views = 3
 	err := torch.Scope(func() error {
@@ -121,15 +121,17 @@ func TestUntiedIsTwoNetworks(t *testing.T) {
 	}
 }
 
-// The predictor stands before the earlier view, and the stop-gradient before the later one, of every pair; the loss and its
-// terms are means over the pairs.
+// In every pair, the earlier view has the predictor and the later view the stop-gradient. The loss and its terms are
+// means over the pairs.
 func TestAsymmetricLoss(t *testing.T) {
 	err := torch.Scope(func() error {
 		z := inputs(6)
 		for i := range z {
 			z[i] = z[i].Mean(2, 3).RequireGrad(true) // N x 3
 		}
-		m := wrapped(t, barlow(), func(v *config.Variant) { v.Asymmetric.StopGradient, v.Asymmetric.PredictorMode = true, "trained" })
+		m := wrapped(t, barlow(), func(v *config.Variant) {
+			v.Asymmetric.StopGradient, v.Asymmetric.PredictorMode = true, "trained"
+		})
 		terms := map[string]float64{}
 		s := parallax.NewStep(0, 1)
 		s.Report = func(term string, v torch.Tensor) { terms[term] += v.Item() }
@@ -164,7 +166,7 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// What does not fit is refused in one line that names the key.
+// A variant that does not fit the method is refused in one line that names the key.
 func TestMisfits(t *testing.T) {
 	older, three := method.NewSimSiam(), method.NewBYOL()
 	older.TargetEvery, three.Predictor.Widths = 5, []int{3, 4, 5}
@@ -181,15 +183,20 @@ func TestMisfits(t *testing.T) {
 		"no predictor to replace": {vicreg(), func(v *config.Variant) { v.PredictorForm = "bias" },
 			"variant.predictor_form does not go with some: leave it out, or train byol or simsiam"},
 		"an older network's targets": {older, func(v *config.Variant) { v.Covariance = 1 },
-			"method.target_every is 5: an older network gives the targets, so leave variant.variance and variant.covariance at 0"},
-		"three layers": {three, func(v *config.Variant) { v.PredictorForm = "symmetric_mlp" }, `variant.predictor_form is ` +
-			`"symmetric_mlp" and method.predictor.widths is [3 4 5]: set two widths, for one layer is made the other's transpose`},
+			"method.target_every is 5: the targets come from an older network, which gets no gradient, so leave " +
+				"variant.variance and variant.covariance at 0"},
+		"three layers": {three, func(v *config.Variant) { v.PredictorForm = "symmetric_mlp" },
+			`variant.predictor_form is "symmetric_mlp" and ` +
+				"method.predictor.widths is [3 4 5]: set two widths, because the second layer is kept the transpose " +
+				"of the first"},
 		"widths": {vicreg(), func(v *config.Variant) { trained(v); v.Asymmetric.Predictor.Widths = []int{7, 6} },
-			"variant.asymmetric.predictor ends with width 6 and method.projector with 5: they are compared, so set them equal"},
+			"variant.asymmetric.predictor ends with width 6 and method.projector with 5: they are compared, so set " +
+				"them equal"},
 		"no width": {vicreg(), func(v *config.Variant) { trained(v); v.Asymmetric.Predictor.Widths = []int{0, 5} },
 			"variant.asymmetric.predictor.widths is [0 5]: every width must be at least 1"},
 		"norm": {vicreg(), func(v *config.Variant) { v.Asymmetric.Predictor.Norm = "bacth" },
-			`variant.asymmetric.predictor.norm is "bacth": unknown norm "bacth": it must be one of batch, group, layer, none, tuned`},
+			`variant.asymmetric.predictor.norm is "bacth": unknown norm "bacth": it must be one of batch, group, layer, ` +
+				"none, tuned"},
 	} {
 		if _, err := Wrap(c.method, configured("some", c.set)); err == nil || err.Error() != c.want {
 			t.Errorf("%s: error %v, want %s", name, err, c.want)
@@ -210,7 +217,7 @@ func TestMisfits(t *testing.T) {
 	}
 }
 
-// What a wrapper does not change is found in the method inside.
+// As finds in the method inside what the wrapper does not change.
 func TestAs(t *testing.T) {
 	m := &Asymmetric{Method: &Untied{vicreg(), vicreg()}}
 	if v, ok := parallax.As[*method.VICReg](m); !ok || v.ViewCount != 3 {

@@ -9,22 +9,22 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// WithVICReg adds VICReg's terms, without its invariance, to the loss of a method that returns the embeddings of all
-// views and then their predictions (VICReg, table 4): µ (v(z₁) + v(z₂)) + ν (c(z₁) + c(z₂)). Their gradient goes
-// through both views.
+// WithVICReg adds VICReg's variance and covariance terms to the loss of a method whose Forward returns the embeddings
+// of all views and then their predictions (VICReg, table 4): µ (v(zᴬ) + v(zᴮ)) + ν (c(zᴬ) + c(zᴮ)). With more than two
+// views the sums are twice the means. All views get the gradient of the terms.
 type WithVICReg struct {
 	parallax.Method
 	Variance   float64 // µ
 	Covariance float64 // ν
 }
 
-// vicTerms has what VICReg's variance term is made of in its own experiments.
+// vicTerms has the settings of the variance term in VICReg's own experiments.
 var vicTerms = method.NewVICReg().VICTerms
 
 // Unwrap returns the method inside.
 func (m *WithVICReg) Unwrap() parallax.Method { return m.Method }
 
-// Loss is the method's and the terms.
+// Loss is the sum of the method's loss and the terms.
 func (m *WithVICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	loss := m.Method.Loss(s, z)
 	z, _ = part.Halves(z)
@@ -35,7 +35,7 @@ func (m *WithVICReg) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	return loss.Add(variance.Scale(m.Variance).Add(covariance.Scale(m.Covariance)))
 }
 
-// Collapsed adds the variance term of a constant to what the method says of itself.
+// Collapsed adds the variance term of a constant embedding to the loss of the collapsed method.
 func (m *WithVICReg) Collapsed(batch int) parallax.Collapsed {
 	var c parallax.Collapsed
 	if inner, ok := parallax.As[parallax.Collapser](m.Method); ok {

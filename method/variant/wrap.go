@@ -13,8 +13,8 @@ import (
 	"github.com/parallax-ssl/parallax/nn"
 )
 
-// Wrap returns m, the method of a config, with the variants that the config asks for around it: m itself where it asks
-// for none. m has all its hyperparameters, and its networks are not built yet.
+// Wrap returns m, the method of a config, in the wrappers that the config asks for. If the config asks for none, it
+// returns m itself. Call it with the hyperparameters of m set and before Build.
 func Wrap(m parallax.Method, c *config.Config) (parallax.Method, error) {
 	v := &c.Variant
 	asymmetric, err := newAsymmetric(m, &v.Asymmetric)
@@ -45,8 +45,8 @@ func Wrap(m parallax.Method, c *config.Config) (parallax.Method, error) {
 	}
 	terms := v.Variance != 0 || v.Covariance != 0
 	if s, ok := m.(*method.SimSiam); ok && terms && s.TargetEvery > 1 {
-		return nil, fmt.Errorf("method.target_every is %d: an older network gives the targets, so leave "+
-			"variant.variance and variant.covariance at 0", s.TargetEvery)
+		return nil, fmt.Errorf("method.target_every is %d: the targets come from an older network, which gets no "+
+			"gradient, so leave variant.variance and variant.covariance at 0", s.TargetEvery)
 	}
 	if !own {
 		if m, err = newPredictor(m, v); err != nil {
@@ -59,7 +59,7 @@ func Wrap(m parallax.Method, c *config.Config) (parallax.Method, error) {
 	return m, nil
 }
 
-// Keys are those below "variant." that go with a method.
+// Keys returns the keys below "variant." that go with a method.
 func Keys(m parallax.Method) []string {
 	switch m.(type) {
 	case *method.SimCLR, *method.BarlowTwins, *method.VICReg:
@@ -72,7 +72,7 @@ func Keys(m parallax.Method) []string {
 	return nil
 }
 
-// goesWith are the methods that a key goes with, in words.
+// goesWith are the names of the methods that go with a key, for a message.
 var goesWith = map[string]string{
 	"untied":         "barlowtwins, simclr or vicreg",
 	"asymmetric":     "barlowtwins, simclr or vicreg",
@@ -81,7 +81,7 @@ var goesWith = map[string]string{
 	"covariance":     "simsiam",
 }
 
-// newPredictor is the wrapper with another predictor, around a copy of m that has none.
+// newPredictor returns the wrapper with another predictor, around a copy of m without predictor.
 func newPredictor(m parallax.Method, v *config.Variant) (parallax.Method, error) {
 	p := &Predictor{Form: v.PredictorForm, Direct: v.Direct}
 	switch m := m.(type) {
@@ -95,14 +95,14 @@ func newPredictor(m parallax.Method, v *config.Variant) (parallax.Method, error)
 		bare.PredictorMode, p.Method = "none", &bare
 	}
 	if n := p.Layers.Widths; p.Form == "symmetric_mlp" && len(n) != 2 {
-		return nil, fmt.Errorf("variant.predictor_form is %q and method.predictor.widths is %v: set two widths, for one "+
-			"layer is made the other's transpose", p.Form, n)
+		return nil, fmt.Errorf("variant.predictor_form is %q and method.predictor.widths is %v: set two widths, "+
+			"because the second layer is kept the transpose of the first", p.Form, n)
 	}
 	return p, nil
 }
 
-// twin is another method with the hyperparameters of m, and m's projector, where the loss of m is between the
-// embeddings that one network gives of the views. It is nil for all others, which have no symmetry to break.
+// twin returns another method with the hyperparameters of m, and the projector of m, if the loss of m compares
+// embeddings of the views by one network. Other methods have no symmetry to break, and twin returns nil.
 func twin(m parallax.Method) (parallax.Method, nn.MLP) {
 	switch m := m.(type) {
 	case *method.SimCLR:
@@ -118,7 +118,7 @@ func twin(m parallax.Method) (parallax.Method, nn.MLP) {
 	return nil, nn.MLP{}
 }
 
-// newAsymmetric is the wrapper that a config asks for, still without its method; nil where it asks for none.
+// newAsymmetric returns the wrapper that a config asks for, without its method, or nil if it asks for none.
 func newAsymmetric(m parallax.Method, c *config.Asymmetric) (*Asymmetric, error) {
 	const name = "variant.asymmetric.predictor"
 	_, projector := twin(m)
