@@ -13,10 +13,11 @@ import (
 // earlier view of a pair, a stop-gradient on the later view, or both.
 type Asymmetric struct {
 	parallax.Method
-	StopGradient  bool           // the later view of a pair gets no gradient
-	PredictorMode part.Predictor // on the earlier view of a pair: none, trained, or fixed at its initialisation
-	Predictor     nn.MLP         // two layers, batch norm on the hidden one
-	Projector     nn.MLP         // the method's; its embeddings are the predictor's input
+	Pair          parallax.Method // a copy for two views, whose loss compares a pair
+	StopGradient  bool            // the later view of a pair gets no gradient
+	PredictorMode part.Predictor  // on the earlier view of a pair: none, trained, or fixed at its initialisation
+	Predictor     nn.MLP          // two layers, batch norm on the hidden one
+	Projector     nn.MLP          // the method's; its embeddings are the predictor's input
 
 	predictor nn.Layer
 }
@@ -59,10 +60,18 @@ func (m *Asymmetric) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 		if m.StopGradient {
 			z = z.Detach()
 		}
-		return m.Method.Loss(&inner, []torch.Tensor{p, z})
+		return m.Pair.Loss(&inner, []torch.Tensor{p, z})
 	})
 	for _, name := range names {
 		s.Report(name, part.Mean(terms[name]))
 	}
 	return loss
+}
+
+// Collapsed is that of the method for two views, because the loss is a mean over pairs.
+func (m *Asymmetric) Collapsed(batch int) (c parallax.Collapsed) {
+	if pair, ok := parallax.As[parallax.Collapser](m.Pair); ok {
+		c = pair.Collapsed(batch)
+	}
+	return c
 }

@@ -11,7 +11,7 @@ import (
 // each view.
 type Untied struct {
 	parallax.Method
-	Second parallax.Method // has the same hyperparameters; its network is built under "second"
+	Second parallax.Method // a method like the first; its network is built under "second"
 }
 
 // Unwrap returns the method of the first network.

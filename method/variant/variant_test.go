@@ -219,7 +219,7 @@ func TestMisfits(t *testing.T) {
 
 // As finds in the method inside what the wrapper does not change.
 func TestAs(t *testing.T) {
-	m := &Asymmetric{Method: &Untied{vicreg(), vicreg()}}
+	m := &Predictor{Method: &Untied{vicreg(), vicreg()}}
 	if v, ok := parallax.As[*method.VICReg](m); !ok || v.ViewCount != 3 {
 		t.Error("the method inside is not found")
 	}
