@@ -47,12 +47,17 @@ func (a Arm) Key() string {
 	parts := []string{a.Method, fmt.Sprint(a.RelativeLength())}
 	for _, setting := range a.Set {
 		if path, value, ok := strings.Cut(setting, "="); ok {
-			path, value = config.Original(a.Method, path, value) // so that a renamed key loses no finished run
-			setting = path + "=" + value
+			setting = original(a.Method, path, value)
 		}
 		parts = append(parts, setting)
 	}
 	return strings.Join(parts, " ")
+}
+
+// original returns a setting in the form of its oldest name, so that finished runs are found after a key was renamed.
+func original(method, path, value string) string {
+	path, value = config.Original(method, path, value)
+	return path + "=" + value
 }
 
 // RelativeLength returns the length of the arm's runs relative to the usual length.

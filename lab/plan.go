@@ -74,7 +74,7 @@ func presetFor(method string) string {
 			panic(err) // it is a part of the program
 		}
 		for _, s := range settings {
-			fmt.Fprintf(&text, " %s=%s", s.Path, s.Value)
+			text.WriteString(" " + original(m, s.Path, s.Value))
 		}
 	}
 	presetTexts.Store(method, text.String())
