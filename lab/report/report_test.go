@@ -127,6 +127,23 @@ func TestReportIsSmall(t *testing.T) {
 	t.Logf("%d bytes", len(text))
 }
 
+// A rule's text names every metric in words.
+func TestReadable(t *testing.T) {
+	for _, e := range claims.All {
+		if e.Closed != nil {
+			continue // its numbers have names of their own
+		}
+		for _, m := range e.Shows {
+			if text := readable(string(m) + " ends below 1"); strings.ContainsAny(text, "._") {
+				t.Errorf("%s: %s is no text for readers: %s", e.ID, m, text)
+			}
+		}
+	}
+	if got, want := readable("prediction.commutator of A"), "commutator of the predictor of A"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestReportOfADirectory reads runs from disk, some of which are missing.
 func TestReportOfADirectory(t *testing.T) {
 	dir := t.TempDir()

@@ -3,12 +3,16 @@
 package report
 
 import (
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/parallax-ssl/parallax/lab"
 )
 
-var metrics = regexp.MustCompile(`\b(embedding|backbone|assignments|terms|steps|pretext|clustering)\.[a-z_]+`)
+var metrics = regexp.MustCompile(
+	`\b(` + strings.Join(slices.Sorted(maps.Keys(subjects)), "|") + `)\.[a-z_]+`)
 
 // readable replaces the names of metrics.jsonl in a text, such as a rule, with words.
 func readable(text string) string {
