@@ -4,7 +4,6 @@ package measure
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -21,10 +20,19 @@ func Plane(z torch.Tensor) [][2]float64 {
 		unit := rows("Plane", z).Normalize(1)
 		centred := unit.Sub(unit.MeanKeep(0))
 		points = make([][2]float64, unit.Size(0))
-		vectors, values := eigen(centred.MatMul(centred.T()))
-		for k := range min(2, len(values)) {
-			length, sign := math.Sqrt(math.Max(0, values[k])), 0.0
-			for i, v := range vectors[k] {
+		n := len(points)
+		var e mat.EigenSym
+		if !e.Factorize(mat.NewSymDense(n, centred.MatMul(centred.T()).Float64s()), true) {
+			torch.Fail("Plane", "the eigenvectors of a %d x %d matrix did not converge", n, n)
+		}
+		var vectors mat.Dense
+		e.VectorsTo(&vectors)
+		values := e.Values(nil) // smallest first
+		for k := range min(2, n) {
+			of := n - 1 - k
+			length, sign := math.Sqrt(math.Max(0, values[of])), 0.0
+			for i := range points {
+				v := vectors.At(i, of)
 				if sign == 0 && math.Abs(v*length) > 1e-12 {
 					sign = math.Copysign(1, v)
 				}
@@ -33,22 +41,4 @@ func Plane(z torch.Tensor) [][2]float64 {
 		}
 	})
 	return points
-}
-
-// eigen returns the eigenvectors and eigenvalues of a symmetric matrix, largest first.
-func eigen(m torch.Tensor) (vectors [][]float64, values []float64) {
-	d := m.Size(0)
-	var e mat.EigenSym
-	if !e.Factorize(mat.NewSymDense(d, m.Float64s()), true) {
-		torch.Fail("eigen", "the eigenvectors of a %d x %d matrix did not converge", d, d)
-	}
-	var v mat.Dense
-	e.VectorsTo(&v)
-	values = e.Values(nil) // smallest first
-	slices.Reverse(values)
-	vectors = make([][]float64, d)
-	for k := range vectors {
-		vectors[k] = mat.Col(nil, d-1-k, &v)
-	}
-	return vectors, values
 }
