@@ -15,7 +15,8 @@ var Switches = []string{
 	"network", "other",
 }
 
-// switchOf maps settings to switches by a prefix of the key. The first prefix that matches counts.
+// switchOf maps settings to switches by a prefix of the key. The first prefix that matches counts. Most settings here
+// prevent nothing, so the list is no part of method.Entry.Prevents. A test compares them.
 var switchOf = []struct{ prefix, is string }{
 	{"method.stop_gradient", "stop-gradient"},
 	{"variant.asymmetric.stop_gradient", "stop-gradient"},
@@ -44,6 +45,7 @@ var switchOf = []struct{ prefix, is string }{
 	{"method.iter_norm", "whitening"},
 	{"method.variance", "variance and covariance"},
 	{"method.covariance", "variance and covariance"},
+	{"method.rho", "variance and covariance"}, // of TiCo's covariance contrast
 	{"method.invariance", "variance and covariance"},
 	{"method.on_diagonal", "variance and covariance"},
 	{"method.lambda", "variance and covariance"},

@@ -22,6 +22,18 @@ var published = map[string]int{
 	"RSL": 2, "CAP": 3, "ZHG": 2, "STB": 1, "STP": 1, "RKM": 1, "LID": 1, "ARQ": 1, "CLD": 1,
 }
 
+// The atlas has a column for every setting that keeps a method from collapsing.
+func TestEveryPreventionIsASwitch(t *testing.T) {
+	for _, e := range slices.Concat(method.All, method.Later) {
+		for _, s := range e.Prevents {
+			x := lab.Experiment{Method: e.Name, Arms: []lab.Arm{{}, {Set: s.Set[:1]}}}
+			if x.Turns() == "other" {
+				t.Errorf("%s: %s is none of the atlas's switches: add it to lab/switch.go", e.Name, s.Set[0])
+			}
+		}
+	}
+}
+
 // Every published claim has an experiment. Some only say why the claim cannot be tested.
 func TestEveryPublishedClaimIsThere(t *testing.T) {
 	for letters, count := range published {
