@@ -65,20 +65,20 @@ func KMeans(ctx context.Context, r Request) (*Report, error) {
 func (f *Request) check() error {
 	switch {
 	case f.Run == "":
-		return errors.New("no run given: add --run DIR, the directory of a run, or an encoder.safetensors")
+		return errors.New("no run given: name the directory of a run, or an encoder.safetensors")
 	case f.Of != OfBackbone && f.Of != OfEmbedding:
-		return fmt.Errorf("--of %s: it must be %s or %s", f.Of, OfBackbone, OfEmbedding)
+		return fmt.Errorf("output %q: it must be %s or %s", f.Of, OfBackbone, OfEmbedding)
 	case f.Resamples < FewestResamples:
-		return fmt.Errorf("--bootstrap %d: an interval needs %d resamples or more", f.Resamples, FewestResamples)
+		return fmt.Errorf("%d bootstrap resamples: an interval needs %d or more", f.Resamples, FewestResamples)
 	case f.Clusters < 0:
-		return fmt.Errorf("--k %d: want a number of clusters, or 0 for as many as classes", f.Clusters)
+		return fmt.Errorf("%d clusters: want a number, or 0 for as many as classes", f.Clusters)
 	}
 	for _, n := range []struct {
-		flag  string
+		name  string
 		value int
 	}{{"limit", f.Limit}, {"threads", f.Threads}, {"workers", f.Workers}} {
 		if n.value < 0 {
-			return fmt.Errorf("--%s %d: want 0 or more", n.flag, n.value)
+			return fmt.Errorf("%s is %d: want 0 or more", n.name, n.value)
 		}
 	}
 	return nil
@@ -130,7 +130,7 @@ func (f *Request) evaluate(
 	if err != nil {
 		err = fmt.Errorf("opening a probe: %w", err)
 		if f.Data == "" && !s.file {
-			err = fmt.Errorf("%w (if the run's images have moved, give their new place with --data)", err)
+			err = fmt.Errorf("%w (if the run's images have moved, give their new place as the data)", err)
 		}
 		return nil, err
 	}
@@ -171,8 +171,8 @@ func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err erro
 	}
 	if kind == "cluster" {
 		if p.Classes == 0 && e.Clusters == 0 {
-			return nil, nil, run.Invalid(fmt.Errorf("%s has no labels to count the clusters by: give --k N, or "+
-				"labels by --labels FILE.csv with the columns path,label or by a folder for each class", p.Name))
+			return nil, nil, run.Invalid(fmt.Errorf("%s has no labels to count the clusters by: give their number, "+
+				"or labels: a CSV file with the columns path,label, or a folder for each class", p.Name))
 		}
 		if split {
 			return p.Some, p.Queries, nil
@@ -187,8 +187,8 @@ func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err erro
 	}
 	switch {
 	case p.Classes == 0:
-		return nil, nil, fmt.Errorf("%s has no labels to compare with: give --labels FILE.csv with the columns "+
-			"path,label, or a folder for each class (eval cluster works without labels)", p.Name)
+		return nil, nil, fmt.Errorf("%s has no labels to compare with: give labels, a CSV file with the columns "+
+			"path,label, or a folder for each class (k-means works without labels)", p.Name)
 	case p.Classes == 1:
 		return nil, nil, fmt.Errorf("all images of %s are of the class %s: at least two classes are needed", p.Name,
 			source.Classes[0])
@@ -210,7 +210,7 @@ func (n *embedded) free() {
 // needLabels returns an error if the evaluation needs labels and of has none.
 func (e *evaluating) needLabels(of ImageSet) error {
 	if of.Labelled == 0 {
-		return fmt.Errorf("none of the %d images of %s (%s) has a label: give --labels FILE.csv with the columns "+
+		return fmt.Errorf("none of the %d images of %s (%s) has a label: give labels, a CSV file with the columns "+
 			"path,label and some of the images", of.Images, e.Config.Data.Path, of.Split)
 	}
 	return nil

@@ -186,7 +186,7 @@ func evalClusters(e *evaluating) error {
 	r := e.report
 	r.Clusters = cmp.Or(e.Clusters, r.Classes)
 	if r.Clusters > r.Bank.Images {
-		return run.Invalid(fmt.Errorf("%d clusters of %d images: give --k %d or less", r.Clusters, r.Bank.Images,
+		return run.Invalid(fmt.Errorf("%d clusters of %d images: choose %d or less", r.Clusters, r.Bank.Images,
 			r.Bank.Images))
 	}
 	var clusters [][]int // of the labelled images, one list per network

@@ -44,11 +44,11 @@ type subject struct {
 	text []byte // the run's configuration
 }
 
-// openSubject reads the run or file of --run.
+// openSubject reads the run or file of a request.
 func openSubject(f *Request) (*subject, error) {
 	info, err := os.Stat(f.Run)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("--run %s: there is no such directory or file", f.Run)
+		return nil, fmt.Errorf("opening %s: there is no such directory or file", f.Run)
 	}
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (s *subject) openRun(f *Request) error {
 	var err error
 	if s.text, err = run.ReadConfig(s.path); errors.Is(err, run.ErrNoRun) {
 		if _, missing := os.Stat(filepath.Join(s.path, clustered.PlanFile)); missing == nil {
-			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, --run %s", s.path,
+			return fmt.Errorf("%s holds a clustering, whose stages are runs: name one of them, such as %s", s.path,
 				filepath.Join(s.path, clustered.Clustering))
 		}
 		return fmt.Errorf("%w: give the directory of a run, such as runs/simclr-1, or an encoder.safetensors", err)
@@ -141,7 +141,7 @@ func (s *subject) read(want string) error {
 	if len(found) == 0 {
 		remedy := "wait for the first, or resume the run: parallax pretrain --resume " + s.path
 		if _, err := os.Stat(filepath.Join(s.path, run.EncoderFile)); err == nil {
-			remedy = "to evaluate its backbone alone, give --run " + filepath.Join(s.path, run.EncoderFile)
+			remedy = "to evaluate its backbone alone, give " + filepath.Join(s.path, run.EncoderFile)
 		}
 		return fmt.Errorf("the run in %s has no checkpoint: %s", s.path, remedy)
 	}
@@ -157,7 +157,7 @@ func (s *subject) read(want string) error {
 				_, step, _ := strings.Cut(name, "-")
 				steps = append(steps, cmp.Or(strings.TrimLeft(step, "0"), "0"))
 			}
-			return fmt.Errorf("--checkpoint %s: the run in %s keeps no such checkpoint: it has those of step %s", want,
+			return fmt.Errorf("checkpoint %s: the run in %s keeps no such checkpoint: it has those of step %s", want,
 				s.path, strings.Join(steps, ", "))
 		}
 		found = []string{name}
@@ -181,13 +181,13 @@ func (s *subject) named(want string) (string, error) {
 	if want != "best" {
 		step, err := strconv.Atoi(want)
 		if err != nil || step < 0 {
-			return "", run.Invalid(fmt.Errorf("--checkpoint %s: it must be last, best or a step", want))
+			return "", run.Invalid(fmt.Errorf("checkpoint %s: it must be last, best or a step", want))
 		}
 		return checkpoint.Name(step), nil
 	}
 	best, err := checkpoint.ReadBest(s.path)
 	if err != nil {
-		return "", fmt.Errorf("the run in %s does not say which checkpoint is its best (%w): use --checkpoint last",
+		return "", fmt.Errorf("the run in %s does not say which checkpoint is its best (%w): choose last",
 			s.path, err)
 	}
 	return best.Checkpoint, nil
@@ -197,16 +197,16 @@ func (s *subject) named(want string) (string, error) {
 func (s *subject) openFile(f *Request) error {
 	states, metadata, err := nn.ReadStates(s.path)
 	if err != nil {
-		return fmt.Errorf("--run %s: %w", s.path, err)
+		return fmt.Errorf("opening %s: %w", s.path, err)
 	}
 	switch {
 	case f.Of == OfEmbedding:
 		return run.Invalid(fmt.Errorf("%s holds a backbone alone, without the projector that makes embeddings: give "+
 			"the run's directory", s.path))
 	case f.Checkpoint != "last":
-		return run.Invalid(fmt.Errorf("--checkpoint %s: %s is a file: give the run's directory", f.Checkpoint, s.path))
+		return run.Invalid(fmt.Errorf("checkpoint %s: %s is a file: give the run's directory", f.Checkpoint, s.path))
 	case f.Data == "":
-		return run.Invalid(fmt.Errorf("no data given: %s does not name images to evaluate on: add --data PATH", s.path))
+		return run.Invalid(fmt.Errorf("no data given: %s does not name images to evaluate on: give data", s.path))
 	}
 	about, err := checkpoint.ParseEncoder(metadata)
 	if err != nil {
@@ -268,7 +268,7 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 	}
 	initial, err := pretrain.InitialWeights(c.Backbone.Init)
 	if err != nil {
-		return enc, fmt.Errorf("the network before training: %w: leave it out with --untrained=false", err)
+		return enc, fmt.Errorf("the network before training: %w: leave it out (untrained=false)", err)
 	}
 	return enc, fits(enc.Params.LoadLocal(initial))
 }
@@ -298,7 +298,7 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 	if e.Of == OfBackbone {
 		enc.Projector = nil
 	} else if enc.Projector == nil {
-		return nil, run.Invalid(fmt.Errorf("%s has no projector: leave out --of", e.Config.Method.Name))
+		return nil, run.Invalid(fmt.Errorf("%s has no projector: evaluate the backbone", e.Config.Method.Name))
 	}
 	layers := nn.Sequential{enc.Backbone}
 	if enc.Projector != nil {
