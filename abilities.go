@@ -5,6 +5,7 @@ package parallax
 import (
 	"math/rand/v2"
 
+	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -122,12 +123,8 @@ type Collapser interface {
 
 // Collapsed describes a method whose embeddings are all the same, including embeddings kept from earlier batches.
 type Collapsed struct {
-	Loss  float64 // the lowest loss that is then possible
-	Known bool    // the hyperparameters determine Loss; if not, Loss, Minimum and SeesLength have no meaning
-	// Minimum says that no embeddings have a loss below Loss, so nothing in the loss stops a collapse. Otherwise Loss
-	// is what a network reaches that learns nothing.
-	Minimum    bool
-	SeesLength bool // the loss depends on the length of the embeddings, so a shrinking length is evidence of collapse
+	// Value is the lowest loss that is then possible. It is known if the hyperparameters determine it.
+	collapse.ConstantLoss
 	// FewDirections says that healthy embeddings may lie in few directions, because the method pulls all images of a
 	// class to one point.
 	FewDirections bool

@@ -134,6 +134,6 @@ func (m *BarlowTwins) Collapsed(int) parallax.Collapsed {
 	}
 	c := part.LeastAtZero(m.Scale*loss, "no diagonal term (method.on_diagonal) or no centring, which complete "+
 		"collapse needs, or no redundancy term (method.lambda), without which dimensions repeat each other")
-	c.Known = !m.Centring || m.Deviation == "biased" // unbiased is 0/0
+	c.Value.Known = !m.Centring || m.Deviation == "biased" // unbiased is 0/0
 	return c
 }

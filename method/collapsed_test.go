@@ -63,7 +63,7 @@ func TestCollapsed(t *testing.T) {
 				if c.Causes == "" {
 					t.Error("it does not say what it usually collapses by")
 				}
-				if !c.Known {
+				if !c.Value.Known {
 					return
 				}
 				step := b.step(0, collapsedBatch, 3)
@@ -74,15 +74,15 @@ func TestCollapsed(t *testing.T) {
 					for i := range z {
 						random[i] = normal(r, z[i].Shape()...).To(z[i].DType())
 					}
-					if loss := b.Loss(step, random).Item(); c.Minimum && loss < c.Loss-1e-9 {
-						t.Errorf("the minimum is %v, and random embeddings have %v", c.Loss, loss)
+					if loss := b.Loss(step, random).Item(); c.Minimum && loss < c.Value.Value-1e-9 {
+						t.Errorf("the minimum is %v, and random embeddings have %v", c.Value.Value, loss)
 					}
 				}
 				b.settle(alike(false, z[0]).Narrow(0, 0, 1))
 				for i := range z {
 					z[i] = alike(leastAtOrigin[s.Name], z[i])
 				}
-				near(t, "the loss of a constant embedding", b.Loss(step, z).Item(), c.Loss, 1e-7)
+				near(t, "the loss of a constant embedding", b.Loss(step, z).Item(), c.Value.Value, 1e-7)
 			})
 		})
 	}
@@ -105,7 +105,7 @@ func TestCollapsedLevels(t *testing.T) {
 		{"NNCLR", method.NewNNCLR(), math.Log(256)},
 		{"SimSiam", method.NewSimSiam(), -1},
 	} {
-		near(t, c.name, c.m.Collapsed(256).Loss, c.want, 1e-12)
+		near(t, c.name, c.m.Collapsed(256).Value.Value, c.want, 1e-12)
 	}
 }
 

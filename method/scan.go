@@ -221,7 +221,7 @@ func (m *SCAN) Collapsed(int) parallax.Collapsed {
 	c := part.Chance((1-m.EntropyWeight)*math.Log(float64(m.Classes)), "too small a weight of the entropy "+
 		"(method.entropy_weight), and one cluster takes all; or neighbours that say nothing of classes, from a "+
 		"pretext task that learnt little")
-	c.Known = m.EntropyWeight >= 2
+	c.Value.Known = m.EntropyWeight >= 2
 	return c
 }
 

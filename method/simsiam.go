@@ -149,6 +149,6 @@ func (m *SimSiam) alternating() error {
 func (m *SimSiam) Collapsed(int) parallax.Collapsed {
 	c := part.Minimum(-1, "no stop-gradient (method.stop_gradient), no predictor (method.predictor_mode), or one "+
 		"that learns more slowly than the encoder (method.predictor_rate)")
-	c.Known = m.Similarity == "cosine"
+	c.Value.Known = m.Similarity == "cosine"
 	return c
 }

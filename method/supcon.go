@@ -123,8 +123,8 @@ func sameClass(s *parallax.Step, views int) torch.Tensor {
 // embeddings of ten classes had a participation ratio of 1.9 on CIFAR-10.
 func (m *SupCon) Collapsed(batch int) parallax.Collapsed {
 	c := part.Contrastive(math.Log(float64(m.ViewCount*batch-1)), m.Negatives, m.Temperature)
-	c.Loss *= m.scale()
-	c.Known = m.Form == "out" || !m.Negatives
+	c.Value.Value *= m.scale()
+	c.Value.Known = m.Form == "out" || !m.Negatives
 	c.FewDirections = true
 	return c
 }

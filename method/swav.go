@@ -190,6 +190,6 @@ func (m *SwAV) Collapsed(int) parallax.Collapsed {
 	c := part.Chance(math.Log(float64(m.Prototypes)), "codes without equal shares (method.sinkhorn), an epsilon of "+
 		"the codes that is too large for their rows to differ (method.epsilon), or prototypes that move before the "+
 		"embeddings do (method.freeze_epochs)")
-	c.Known = m.Sinkhorn && m.Codes == "soft"
+	c.Value.Known = m.Sinkhorn && m.Codes == "soft"
 	return c
 }

@@ -163,7 +163,7 @@ func (m *WMSE) Collapsed(int) parallax.Collapsed {
 	if m.Whitening {
 		c := part.Chance(2, "slices with few more rows than there are features (method.slice), whose whitening "+
 			"amplifies noise")
-		c.Known = m.Distance == "cosine"
+		c.Value.Known = m.Distance == "cosine"
 		return c
 	}
 	c := part.Minimum(0, "without whitening (method.whitening) nothing keeps embeddings apart")

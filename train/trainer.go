@@ -12,7 +12,6 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/checkpoint"
-	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/nn"
@@ -252,8 +251,8 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 	}
 	if m, ok := parallax.As[parallax.Collapser](t.Method); ok {
 		c := m.Collapsed(t.Config.Train.Batch)
-		if e.Causes, e.FewDirections = c.Causes, c.FewDirections; c.Known {
-			e.Constant = &collapse.ConstantLoss{Value: run.Num(c.Loss), Minimum: c.Minimum, SeesLength: c.SeesLength}
+		if e.Causes, e.FewDirections = c.Causes, c.FewDirections; c.Value.Known {
+			e.Constant = &c.ConstantLoss
 		}
 	}
 	if t.step > 0 {

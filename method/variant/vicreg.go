@@ -42,7 +42,8 @@ func (m *WithVICReg) Collapsed(batch int) parallax.Collapsed {
 		c = inner.Collapsed(batch)
 	}
 	if more := 2 * m.Variance * vicTerms.VarianceOfConstant(); more != 0 {
-		c.Loss, c.Minimum, c.SeesLength = c.Loss+more, false, true
+		c.Value.Value += more
+		c.Minimum, c.SeesLength = false, true
 	}
 	return c
 }

@@ -2,21 +2,28 @@
 
 package part
 
-import "github.com/parallax-ssl/parallax"
+import (
+	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/collapse"
+)
 
 // Minimum is a loss whose minimum is reached if all embeddings are the same.
 func Minimum(loss float64, causes string) parallax.Collapsed {
-	return parallax.Collapsed{Loss: loss, Known: true, Minimum: true, Causes: causes}
+	c := Chance(loss, causes)
+	c.Minimum = true
+	return c
 }
 
 // Chance is a loss that equal embeddings leave at its chance level, that of a network that learns nothing.
 func Chance(loss float64, causes string) parallax.Collapsed {
-	return parallax.Collapsed{Loss: loss, Known: true, Causes: causes}
+	return parallax.Collapsed{ConstantLoss: collapse.ConstantLoss{Value: collapse.Num(loss)}, Causes: causes}
 }
 
 // LeastAtZero is a loss that is never negative: 0 is its minimum.
 func LeastAtZero(loss float64, causes string) parallax.Collapsed {
-	return parallax.Collapsed{Loss: loss, Known: true, Minimum: loss == 0, Causes: causes}
+	c := Chance(loss, causes)
+	c.Minimum = loss == 0
+	return c
 }
 
 // Contrastive is a loss of cosines divided by τ, with negatives or without.
