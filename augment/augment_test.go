@@ -305,6 +305,21 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// SimCLR's colours change less in small views (appendix B.9); SwAV's small crops are no small images.
+func TestColoursOfSmallViews(t *testing.T) {
+	full := augment.ColorJitter{P: 0.8, Brightness: 0.8, Contrast: 0.8, Saturation: 0.8, Hue: 0.2}
+	half := augment.ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1}
+	swav := augment.SwAVRecipe(32, [2]float64{0.05, 0.14})
+	for size, want := range map[int]augment.ColorJitter{32: half, 33: full, 224: full} {
+		if got := augment.SimCLRRecipe(size)[1]; got != want {
+			t.Errorf("at %d px the colours are %+v, want %+v", size, got, want)
+		}
+	}
+	if swav[1] != full {
+		t.Errorf("SwAV's colours are %+v, want %+v", swav[1], full)
+	}
+}
+
 func TestRecipes(t *testing.T) {
 	for _, size := range []int{1, 18, 32, 96, 224} {
 		first, second := augment.BYOLRecipes(size)

@@ -8,18 +8,29 @@ package augment
 //
 // Blur is Pillow's, sigma U[0.1, 2]. Every recipe keeps it, but with P 0 for views of smallView pixels or fewer.
 
-// smallView is the side up to which blur is left out: "we do not use Gaussian blur" on CIFAR-10's 32 x 32 images
+// smallView is the side up to which blur is left out, and SimCLR's colours change less: CIFAR-10's 32 x 32 images
 // (SimCLR, appendix B.9).
 const smallView = 32
 
 // SimCLRRecipe returns the recipe of both views of SimCLR: Chen et al. 2020, appendix A, with colour strength 1 (jitter
-// 0.8, 0.8, 0.8, 0.2). solo-learn calls it symmetric. Bilinear, torchvision's default; the paper does not say.
+// 0.8, 0.8, 0.8, 0.2), or 0.5 for small views (appendix B.9, and the official command for CIFAR-10). solo-learn, which
+// calls it symmetric, has strength 1 also on CIFAR. Bilinear, torchvision's default; the paper does not say.
 func SimCLRRecipe(size int) Recipe {
+	strength := 1.0
+	if size <= smallView {
+		strength = 0.5
+	}
+	return simCLR(crop(size, 0.08, Bilinear), strength)
+}
+
+// simCLR is SimCLR's recipe over a crop.
+func simCLR(crop RandomResizedCrop, strength float64) Recipe {
+	s := strength
 	return Recipe{
-		crop(size, 0.08, Bilinear),
-		ColorJitter{P: 0.8, Brightness: 0.8, Contrast: 0.8, Saturation: 0.8, Hue: 0.2},
+		crop,
+		ColorJitter{P: 0.8, Brightness: 0.8 * s, Contrast: 0.8 * s, Saturation: 0.8 * s, Hue: 0.2 * s},
 		Grayscale{P: 0.2},
-		blur(size, 0.5),
+		blur(crop.Size, 0.5),
 		HorizontalFlip{P: 0.5},
 	}
 }

@@ -2,14 +2,12 @@
 
 package augment
 
-// SwAVRecipe returns the recipe of one crop of SwAV, large or small: SimCLR's colours and blur over a crop with the
-// given share of the image's area. Caron et al. 2020, appendix A. The published code has 0.14 to 1 at 224 pixels and
-// 0.05 to 0.14 at 96 in the multi-crop runs, and 0.08 to 1 with two large crops alone. DeepCluster-v2 of the same paper
-// has the same recipe.
+// SwAVRecipe returns the recipe of one crop of SwAV, large or small: SimCLR's colours, of strength 1, and blur over a
+// crop with the given share of the image's area. Caron et al. 2020, appendix A. The published code has 0.14 to 1 at 224
+// pixels and 0.05 to 0.14 at 96 in the multi-crop runs, and 0.08 to 1 with two large crops alone. DeepCluster-v2 of the
+// same paper has the same recipe.
 func SwAVRecipe(size int, scale [2]float64) Recipe {
-	r := SimCLRRecipe(size)
-	r[0] = within(size, scale, Bilinear)
-	return r
+	return simCLR(within(size, scale, Bilinear), 1)
 }
 
 // DINORecipes returns the recipes of DINO's two global crops, with the given share of the image's area. They are
