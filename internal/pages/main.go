@@ -7,8 +7,9 @@
 //	<!-- end -->
 //
 // The rest of a page is written by hand. A method's page, docs/methods/NAME.md, has the blocks summary, gradient,
-// settings and measured; README.md there has table. With -check it writes nothing, and a page that would change, or has
-// a wrong statement, is an error.
+// settings and measured; README.md there has table. docs/settings.md has sources, from the files of preset/sources,
+// which are checked against the code. With -check it writes nothing, and a page that would change, or has a wrong
+// statement, is an error.
 //
 // For the blocks gradient and table it runs a training step of every method, which needs the engine. Without the engine
 // it leaves them as they are.
@@ -43,7 +44,7 @@ func pages(check bool) error {
 	if err != nil {
 		return err
 	}
-	g := generator{engine: torch.Load() == nil}
+	g := generator{root: root, engine: torch.Load() == nil}
 	if g.evidence, err = readEvidence(root); err != nil {
 		return err
 	}

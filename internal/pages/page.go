@@ -29,6 +29,7 @@ var elsewhere = []page{
 	{path: "README.md", blocks: []string{"reviewed"}},
 	{path: "docs/numbers.md", blocks: []string{"epochs", "guard", "clusters"}},
 	{path: "docs/lab.md", blocks: []string{"verdicts"}},
+	{path: settingsPage, blocks: []string{"sources"}},
 }
 
 // read reads all pages: the overview of the folder, the methods' pages in the order of the list, and the others.
@@ -71,7 +72,8 @@ func read(root string) ([]page, error) {
 
 // generator makes blocks.
 type generator struct {
-	engine   bool // whether there is one
+	root     string // of the module
+	engine   bool   // whether there is one
 	seen     map[string]*facts
 	evidence *evidence
 }
@@ -146,6 +148,8 @@ func (g *generator) block(name string, p page) (string, error) {
 		return g.evidence.clusters(), nil
 	case "verdicts":
 		return g.evidence.allVerdicts(), nil
+	case "sources":
+		return sourceTables(g.root)
 	}
 	return g.table()
 }

@@ -25,7 +25,7 @@ func TestPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing := torch.Load()
-	g := generator{engine: missing == nil}
+	g := generator{root: root, engine: missing == nil}
 	if g.evidence, err = readEvidence(root); err != nil {
 		t.Fatal(err)
 	}

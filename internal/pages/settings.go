@@ -31,7 +31,7 @@ func settings(e method.Entry) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if configs[name], err = configured(e, given); err != nil {
+		if configs[name], err = configured(e, given, size); err != nil {
 			return "", fmt.Errorf("preset %s: %w", name, err)
 		}
 		leaves, err := config.Fields(configs[name].Method.Fields)
@@ -97,6 +97,10 @@ func settings(e method.Entry) (string, error) {
 		}
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, about)
 	}
+	if !slices.Contains(unsourced, e.Name) {
+		fmt.Fprintf(&b, "\n[The sources of the settings](../settings.md#%s) says of each value where it is from, "+
+			"and why it is another one here.\n", e.Name)
+	}
 	return b.String(), nil
 }
 
@@ -126,7 +130,7 @@ func number(v float64) string {
 
 // configured returns the config of a method with some values set: the method's own first, since recipes may depend on
 // them.
-func configured(e method.Entry, given []preset.Setting) (*config.Layered, error) {
+func configured(e method.Entry, given []preset.Setting, size int) (*config.Layered, error) {
 	c := config.Default()
 	m := e.New()
 	c.Method = config.MethodConfig{Name: e.Name, Fields: m}
@@ -137,6 +141,9 @@ func configured(e method.Entry, given []preset.Setting) (*config.Layered, error)
 	for _, recipes := range []bool{false, true} {
 		if recipes {
 			l.Augment = m.Views(size)
+			if err := l.Mark("augment", "default"); err != nil {
+				return nil, err
+			}
 		}
 		for _, s := range given {
 			if strings.HasPrefix(s.Path, "augment.") != recipes {

@@ -101,7 +101,7 @@ func small(e method.Entry) (parallax.Method, error) {
 			given = append(given, preset.Setting{Path: "method." + f.Path, Value: value})
 		}
 	}
-	l, err := configured(e, given)
+	l, err := configured(e, given, size)
 	if err != nil {
 		return nil, err
 	}
