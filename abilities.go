@@ -138,6 +138,12 @@ type Assigner interface {
 	Assign(z torch.Tensor) torch.Tensor
 }
 
+// Targeter is a Method with a second encoder, which makes the targets z'. Target is called after Build.
+type Targeter interface {
+	Method
+	Target() Encoder
+}
+
 // Leaker is a Method whose pretext task the statistics of a batch can give away. Leak takes what Forward made of a step
 // and returns how much more often the task is solved with these statistics than with running ones. Leak changes nothing
 // and draws no random number.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/internal/spelling"
 )
@@ -93,6 +94,9 @@ const (
 	Information   Metric = "assignments.mutual_information"
 	Individual    Metric = "assignments.individual_entropy"
 
+	TargetStd    Metric = "target.std" // of the target network's embeddings z'
+	TargetCosine Metric = "target.mean_cosine"
+
 	GradientRatio Metric = "prediction.grad_ratio" // the gradient that a stop-gradient removes, over the one it leaves
 	// The next three are for a predictor that is one square matrix.
 	Commutator   Metric = "prediction.commutator"
@@ -156,6 +160,10 @@ func (e Experiment) Rule() []string {
 	if e.Effect != nil {
 		rule = append(rule, fmt.Sprintf("%s of %q is at least %d pooled standard deviations above %s of %q",
 			e.Effect.Metric, e.Effect.Arm, effectSize, e.Effect.than(), e.Effect.Of))
+	}
+	if len(e.Arms) > 0 {
+		rule = append(rule, fmt.Sprintf("the control, %q, ends as %s; a seed in which it does not is lost",
+			e.Arms[0].Name, collapse.Healthy))
 	}
 	return append(rule, fmt.Sprintf("in at least %.0f %% of the seeds; the verdict is preliminary with fewer than %d",
 		100*agreement, FullSeeds))

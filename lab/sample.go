@@ -67,25 +67,16 @@ func paced(r collapse.Run, steps int) collapse.Run {
 	return r
 }
 
-// ControlFailed says why the control cannot serve as one: it diverged, collapsed, uses too few clusters, was one point
-// from the start, or was not measured. It returns "" if the control is healthy. Features that are no better than the
-// untrained network's do not count as a failure in runs this short, because claims of collapse do not depend on them
-// and claims of accuracy compare arms.
+// ControlFailed says why the control cannot serve as one: it is not HEALTHY, so it collapsed, learnt nothing, or was
+// not measured. It returns "" if the control is healthy.
 func (s Sample) ControlFailed(e Experiment) string {
 	if len(e.Arms) == 0 {
 		return ""
 	}
-	d := s.Diagnosis(e, e.Arms[0].Name)
-	if f := d.Worst(); Undecided(d) || f.Class.Alarming() && f.Class != collapse.Uninformative {
+	if f := s.Diagnosis(e, e.Arms[0].Name).Worst(); f.Class != collapse.Healthy {
 		return f.String()
 	}
 	return ""
-}
-
-// Undecided says whether the embedding was not measured, or is one point as before training. Training then shows
-// neither collapse nor its absence.
-func Undecided(d collapse.Diagnosis) bool {
-	return d.Class == collapse.NotExpanded || d.Class == collapse.Unknown
 }
 
 // Gain returns by how much the arm's kNN accuracy exceeds the untrained network's, NaN if it was not measured.

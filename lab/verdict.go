@@ -25,8 +25,9 @@ const (
 // The requirements of a verdict. A change of one, or of an experiment's rule, is a new [RuleVersion].
 const (
 	// RuleVersion 2: longer runs decide what seeds leave open, and DIN-02 requires an effect on the entropy that its
-	// claim is about.
-	RuleVersion   = 2
+	// claim is about. 3: only HEALTHY is the absence of collapse, in controls and arms, and SIM-01 and BYO-09 require
+	// the deviations that their claims are about.
+	RuleVersion   = 3
 	agreement     = 0.8 // share of the seeds that must agree: 4 of 5
 	effectSize    = 3   // required effect on the deciding metric, in pooled standard deviations
 	FullSeeds     = 5   // with fewer, a verdict is preliminary

@@ -139,6 +139,9 @@ func (m *BYOL) Update(s *parallax.Step) {
 	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
+// Target is ξ, whose embeddings a run can measure as it does θ's.
+func (m *BYOL) Target() parallax.Encoder { return m.target.Encoder }
+
 // byolCauses are the usual causes of a collapse of BYOL and NNBYOL.
 const byolCauses = "no predictor (method.predictor_mode), a target that the loss trains, too (method.target_mode), " +
 	"or that follows at once (method.target_momentum), or a network without normalisation that does not start as " +

@@ -115,3 +115,38 @@ func TestOwnMethodStopsAndGoesOn(t *testing.T) {
 		t.Errorf("%d tensors are left", after-before)
 	}
 }
+
+// With probe.detail a run measures the embeddings of BYOL's target, on the images of the online network's. Before
+// training both networks are equal. A target that is fixed stays as it is.
+func TestTargetIsMeasured(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	request := of("byol", Set("probe.detail", true), Set("method.target_mode", "fixed"), Set("train.eval_every", 4))
+	if _, err := Run(context.Background(), request, Options{Out: out}); err != nil {
+		if errors.Is(err, torch.ErrNoEngine) {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	log, err := os.Open(filepath.Join(out, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	std := map[string][]float64{} // by what was measured, at the start and at the end
+	for e, err := range run.ReadEvents(log) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Event == run.Eval && e.Probe != run.GuardProbe {
+			std[e.Of] = append(std[e.Of], e.Metrics[run.Std].Value)
+		}
+	}
+	online, target := std[run.OfEmbedding], std[run.OfTarget]
+	if len(online) != 2 || len(target) != 2 {
+		t.Fatalf("measured %v", std)
+	}
+	if online[0] != target[0] || online[1] == online[0] || target[1] != target[0] {
+		t.Errorf("the deviation went from %v to %v online, and from %v to %v in the target",
+			online[0], online[1], target[0], target[1])
+	}
+}

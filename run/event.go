@@ -27,6 +27,7 @@ const (
 	OfBackbone    = "backbone"    // features h
 	OfEmbedding   = "embedding"   // z
 	OfPrediction  = "prediction"  // p, for a method with a predictor
+	OfTarget      = "target"      // z', of a method's target network, with probe.detail
 	OfAssignments = "assignments" // of z to clusters, prototypes or teacher outputs, as probabilities
 )
 
@@ -72,7 +73,7 @@ type Event struct {
 
 	// eval
 	Probe string `json:"probe,omitempty"`
-	Of    string `json:"of,omitempty"`   // what was measured: OfBackbone, OfEmbedding, OfPrediction or OfAssignments
+	Of    string `json:"of,omitempty"`   // what was measured: one of OfBackbone, ...
 	Dims  int    `json:"dims,omitempty"` // columns; for assignments the number of clusters
 	Rows  int    `json:"rows,omitempty"` // rows that were measured
 	Used  int    `json:"used,omitempty"` // for assignments: clusters that are the first choice of at least one row

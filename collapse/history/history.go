@@ -60,7 +60,7 @@ func (b *Builder) Add(e run.Event) {
 		if b.probe == "" && (e.Probe == run.GuardProbe) == b.Sample {
 			b.probe = e.Probe
 		}
-		if e.Probe == b.probe && e.Of != run.OfPrediction {
+		if e.Probe == b.probe && e.Of != run.OfPrediction && e.Of != run.OfTarget {
 			b.evaluation(e)
 		}
 	}

@@ -139,6 +139,8 @@ func measures(t *testing.T, e lab.Experiment, m lab.Metric) bool {
 	case "pretext", "clustering":
 		return slices.ContainsFunc(e.Arms, func(a lab.Arm) bool { return a.Method == "scan" })
 	case run.OfBackbone, run.OfEmbedding, run.OfPrediction, run.OfAssignments:
+	case run.OfTarget:
+		return slices.ContainsFunc(e.Arms, func(a lab.Arm) bool { return a.Method == "byol" })
 	default:
 		return false
 	}

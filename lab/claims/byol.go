@@ -196,14 +196,17 @@ var byo09 = lab.Experiment{
 	Source:   "Grill et al. 2020, arXiv:2006.07733, section 3.2",
 	Reported: "an argument without numbers: a constant target has no variance that the predictor could leave " +
 		"unexplained",
-	Scale: "The claim is about the target's embedding, but only the trained network's is measured. So the loss " +
-		"decides.",
+	Scale: "The claim is about the target's embedding. In 200 steps the loss may vanish sooner than the target's " +
+		"spread.",
 	Arms: []lab.Arm{
 		byol,
 		{Name: "target trained on the loss", Method: "byol", Set: []string{"method.target_mode=gradient"}},
 	},
-	Shows:  []lab.Metric{lab.Loss, lab.MeanCosine, lab.EffectiveRank},
-	Expect: []lab.Expectation{expect.Solves("target trained on the loss", 0)},
+	Shows: []lab.Metric{lab.Loss, lab.TargetStd, lab.TargetCosine, lab.MeanCosine, lab.EffectiveRank},
+	Expect: []lab.Expectation{
+		expect.Solves("target trained on the loss", 0),
+		expect.Vanishes(lab.TargetStd, "target trained on the loss"),
+	},
 	Effect: &lab.Effect{Metric: lab.Loss, Arm: "BYOL", Of: "target trained on the loss"},
 }
 

@@ -42,9 +42,13 @@ var sim01 = lab.Experiment{
 	Reported: "linear accuracy 67.7 with it and 0.1 without; std near 1/√d with it and 0 without",
 	Scale: "The collapse takes some hundred steps and passes through embeddings of few dimensions. At 200 steps it " +
 		"may still be in progress.",
-	Arms:   []lab.Arm{simsiam, simsiamNoStop},
-	Shows:  []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss, lab.GradientRatio},
-	Expect: []lab.Expectation{expect.Collapses("without stop-gradient")},
+	Arms:  []lab.Arm{simsiam, simsiamNoStop},
+	Shows: []lab.Metric{lab.Std, lab.Loss, lab.MeanCosine, lab.EffectiveRank, lab.GradientRatio},
+	Expect: []lab.Expectation{
+		expect.Collapses("without stop-gradient"),
+		expect.Solves("without stop-gradient", -1),
+		expect.Vanishes(lab.Std, "without stop-gradient"),
+	},
 	Effect: &lab.Effect{Metric: lab.Loss, Arm: "SimSiam", Of: "without stop-gradient"},
 }
 
@@ -74,7 +78,7 @@ var sim03 = lab.Experiment{
 		"spread do.",
 	Arms:   []lab.Arm{simsiam, simsiamFixed},
 	Shows:  []lab.Metric{lab.Loss, lab.Std, lab.EffectiveRank},
-	Expect: []lab.Expectation{expect.Survives("predictor fixed"), expect.Stalls("predictor fixed", -1)},
+	Expect: []lab.Expectation{expect.StaysSpread("predictor fixed"), expect.Stalls("predictor fixed", -1)},
 	Effect: &lab.Effect{Metric: lab.Loss, Arm: "predictor fixed", Of: "SimSiam"},
 }
 
@@ -201,7 +205,7 @@ var sim09 = lab.Experiment{
 	Shows: []lab.Metric{lab.LossNoise, lab.Loss, lab.EffectiveRank, lab.MeanCosine},
 	Expect: []lab.Expectation{
 		expect.More(lab.LossNoise, "batch norm after the predictor", "SimSiam", 0),
-		expect.Survives("batch norm after the predictor"),
+		expect.StaysSpread("batch norm after the predictor"),
 		expect.Visible("without stop-gradient"),
 	},
 	Effect: &lab.Effect{Metric: lab.LossNoise, Arm: "batch norm after the predictor", Of: "SimSiam"},
@@ -288,8 +292,8 @@ var sim14 = lab.Experiment{
 	},
 	Shows: []lab.Metric{lab.KNN, lab.EffectiveRank, lab.MeanCosine, lab.Loss},
 	Expect: []lab.Expectation{
-		expect.Survives("predictor fixed"),
-		expect.Survives("tiny learning rate"),
+		expect.StaysSpread("predictor fixed"),
+		expect.StaysSpread("tiny learning rate"),
 		expect.Fails("tiny learning rate"),
 		expect.Collapses("VICReg, ever-growing rate", collapse.Diverged),
 		expect.Visible("without stop-gradient"),
@@ -356,7 +360,7 @@ var zhg02 = lab.Experiment{
 	},
 	Shows: []lab.Metric{lab.MeanCosine, lab.EffectiveRank, lab.Loss},
 	Expect: []lab.Expectation{
-		expect.Survives("a vector as predictor", collapse.Complete, collapse.Collapsing),
+		expect.StaysSpread("a vector as predictor", collapse.Complete, collapse.Collapsing),
 		expect.Visible("without predictor"),
 	},
 	Effect: &lab.Effect{Metric: lab.MeanCosine, Arm: "without predictor", Of: "a vector as predictor"},

@@ -15,8 +15,9 @@ import (
 // lost are the classes of a collapsed embedding.
 var lost = []collapse.Class{collapse.Complete, collapse.Collapsing, collapse.Dimensional}
 
-// Collapses expects the arm to end in one of the classes, or in any kind of collapse if none is named. An arm without
-// collapse opposes, even if it has learnt nothing.
+// Collapses expects the arm to end in one of the classes, or in any kind of collapse if none is named. A healthy arm
+// opposes. One that has not collapsed but has learnt nothing is unclear: training shows neither collapse nor its
+// absence.
 func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 	if len(classes) == 0 {
 		classes = lost
@@ -28,7 +29,7 @@ func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 			switch worst := d.Worst().Class; {
 			case slices.Contains(classes, d.Class) || d.Clusters != nil && slices.Contains(classes, d.Clusters.Class):
 				return lab.Agrees
-			case worst.Alarming() && worst != collapse.Uninformative, lab.Undecided(d):
+			case worst != collapse.Healthy:
 				return lab.Unclear
 			case d.Clusters == nil && slices.ContainsFunc(classes, ofClusters):
 				return lab.Unclear // the assignments were not measured
@@ -38,10 +39,26 @@ func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 	}
 }
 
-// Survives expects the arm not to end in one of the classes, or in any kind of collapse if none is named. An arm that
-// does opposes.
-func Survives(arm string, classes ...collapse.Class) lab.Expectation {
-	text := fmt.Sprintf("%q does not collapse", arm)
+// Survives expects the arm to end healthy: without collapse, and with better features than the untrained network's if
+// there are labels. A collapse opposes. An arm that has learnt nothing is unclear.
+func Survives(arm string) lab.Expectation {
+	spread := StaysSpread(arm)
+	return lab.Expectation{
+		Text: fmt.Sprintf("%q does not collapse, and ends as %s", arm, collapse.Healthy),
+		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
+			outcome := spread.Judge(e, s)
+			if outcome == lab.Agrees && s.Diagnosis(e, arm).Worst().Class != collapse.Healthy {
+				return lab.Unclear
+			}
+			return outcome
+		},
+	}
+}
+
+// StaysSpread expects the arm not to end in one of the classes, or in any kind of collapse if none is named, whatever
+// it has learnt: for claims that something fails without a collapse. An arm that ends in one opposes.
+func StaysSpread(arm string, classes ...collapse.Class) lab.Expectation {
+	text := fmt.Sprintf("%q does not collapse, whatever it has learnt", arm)
 	if len(classes) > 0 {
 		text = fmt.Sprintf("%q does not end as %s", arm, join(classes))
 	}
@@ -50,13 +67,35 @@ func Survives(arm string, classes ...collapse.Class) lab.Expectation {
 		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
 			d := s.Diagnosis(e, arm)
 			switch worst := d.Worst().Class; {
-			case worst == collapse.Diverged || lab.Undecided(d):
+			case worst == collapse.Diverged || d.Class == collapse.NotExpanded || d.Class == collapse.Unknown:
 				return lab.Unclear
 			case len(classes) > 0 && slices.Contains(classes, d.Class),
 				len(classes) == 0 && worst.Alarming() && worst != collapse.Uninformative:
 				return lab.Opposes
 			}
 			return lab.Agrees
+		},
+	}
+}
+
+// Vanishes expects the arm's standard deviation to end near 0, as that of one point. It is in units of 1/√d, the
+// deviation of rows that spread evenly. Rows of length 1 with a mean cosine of c have a deviation of about √(1-c). So
+// the limit is that of the mean cosine from which on a diagnosis speaks of one point. A deviation above that of the
+// mean cosine from which on an embedding counts as spread opposes.
+func Vanishes(std lab.Metric, arm string) lab.Expectation {
+	t := collapse.DefaultThresholds()
+	point, spread := math.Sqrt(1-t.CompleteCosine), math.Sqrt(1-t.SpreadCosine)
+	return lab.Expectation{
+		Text: fmt.Sprintf("%s of %q is below %.2f, that of a mean cosine of %g; 1 is rows that spread evenly", std, arm,
+			point, t.CompleteCosine),
+		Judge: func(_ lab.Experiment, s lab.Sample) lab.Outcome {
+			switch v := s.Value(arm, std); {
+			case v < point:
+				return lab.Agrees
+			case v > spread:
+				return lab.Opposes
+			}
+			return lab.Unclear
 		},
 	}
 }

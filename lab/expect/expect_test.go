@@ -24,6 +24,8 @@ func TestExpectations(t *testing.T) {
 	short := labtest.Ending{Loss: -0.83, Cosine: 0.05, Rank: 12, Participation: 3.2, KNN: 0.74}
 	barely := labtest.Unlearnt
 	barely.KNN = 0.66
+	closing := labtest.Complete
+	closing.Cosine = 0.85
 	still := labtest.Point
 	still.Loss, still.KNN = -0.6, 0.8
 	for _, c := range []struct {
@@ -36,8 +38,8 @@ func TestExpectations(t *testing.T) {
 		{"collapses", expect.Collapses("other"), labtest.Flat, lab.Agrees},
 		{"collapses", expect.Collapses("other"), short, lab.Agrees},
 		{"collapses", expect.Collapses("other"), labtest.Healthy, lab.Opposes},
-		{"collapses", expect.Collapses("other"), labtest.Stalled, lab.Opposes},
-		{"collapses", expect.Collapses("other"), labtest.Unlearnt, lab.Opposes},
+		{"collapses", expect.Collapses("other"), labtest.Stalled, lab.Unclear},
+		{"collapses", expect.Collapses("other"), labtest.Unlearnt, lab.Unclear},
 		{"collapses", expect.Collapses("other"), labtest.Point, lab.Unclear},
 		{"collapses", expect.Collapses("other"), labtest.Exploded, lab.Unclear},
 		{"collapses", expect.Collapses("other"), labtest.Unseen, lab.Unclear},
@@ -46,17 +48,29 @@ func TestExpectations(t *testing.T) {
 		{"learns nothing", expect.Collapses("other", collapse.Uninformative), labtest.Unlearnt, lab.Agrees},
 
 		{"survives", expect.Survives("other"), labtest.Healthy, lab.Agrees},
-		{"survives", expect.Survives("other"), labtest.Stalled, lab.Agrees},
-		{"survives", expect.Survives("other"), labtest.Unlearnt, lab.Agrees},
+		{"survives", expect.Survives("other"), labtest.Stalled, lab.Unclear},
+		{"survives", expect.Survives("other"), labtest.Unlearnt, lab.Unclear},
 		{"survives", expect.Survives("other"), labtest.Complete, lab.Opposes},
 		{"survives", expect.Survives("other"), labtest.Flat, lab.Opposes},
 		{"survives", expect.Survives("other"), labtest.Point, lab.Unclear},
 		{"survives", expect.Survives("other"), labtest.Exploded, lab.Unclear},
 		{"survives", expect.Survives("other"), labtest.Unseen, lab.Unclear},
 
-		{"survives as one point", expect.Survives("other", collapse.Complete), labtest.Complete, lab.Opposes},
-		{"survives as one point", expect.Survives("other", collapse.Complete), labtest.Flat, lab.Agrees},
-		{"survives as one point", expect.Survives("other", collapse.Complete), labtest.Point, lab.Unclear},
+		{"stays spread", expect.StaysSpread("other"), labtest.Healthy, lab.Agrees},
+		{"stays spread", expect.StaysSpread("other"), labtest.Stalled, lab.Agrees},
+		{"stays spread", expect.StaysSpread("other"), labtest.Unlearnt, lab.Agrees},
+		{"stays spread", expect.StaysSpread("other"), labtest.Flat, lab.Opposes},
+		{"stays spread", expect.StaysSpread("other"), labtest.Point, lab.Unclear},
+		{"stays spread", expect.StaysSpread("other"), labtest.Exploded, lab.Unclear},
+		{"stays spread", expect.StaysSpread("other"), labtest.Unseen, lab.Unclear},
+		{"is no point", expect.StaysSpread("other", collapse.Complete), labtest.Complete, lab.Opposes},
+		{"is no point", expect.StaysSpread("other", collapse.Complete), labtest.Flat, lab.Agrees},
+		{"is no point", expect.StaysSpread("other", collapse.Complete), labtest.Point, lab.Unclear},
+
+		{"vanishes", expect.Vanishes(lab.Std, "other"), labtest.Complete, lab.Agrees}, // √0.01
+		{"vanishes", expect.Vanishes(lab.Std, "other"), closing, lab.Unclear},         // √0.15: on its way
+		{"vanishes", expect.Vanishes(lab.Std, "other"), labtest.Healthy, lab.Opposes},
+		{"vanishes", expect.Vanishes(lab.Std, "other"), labtest.Unseen, lab.Unclear},
 
 		{"visible", expect.Visible("other"), labtest.Complete, lab.Agrees},
 		{"visible", expect.Visible("other"), labtest.Flat, lab.Agrees},

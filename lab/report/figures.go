@@ -19,6 +19,9 @@ func curves(arms []string, samples []lab.Sample, metrics []lab.Metric) []figure 
 	for _, m := range metrics {
 		c := chart{X: "optimiser steps", Steps: true, Names: arms,
 			Title: fmt.Sprintf("%s over the steps of training. ", title(m))}
+		if m.Name() == lab.Std.Name() {
+			c.Guide = &guide{1, "1/√d: spread evenly"}
+		}
 		points := 0
 		for i, name := range arms {
 			var ends []float64

@@ -35,6 +35,13 @@ type chart struct {
 	Log   bool   // y is logarithmic
 	Curve []curve
 	Names []string // of the arms; arms without a curve are left out
+	Guide *guide   // a value to compare curves with; nil for none
+}
+
+// A guide is a value that is drawn as a line across the chart, with its name. The y axis then begins at 0.
+type guide struct {
+	At   float64
+	Name string
 }
 
 type curve struct {
@@ -67,6 +74,11 @@ func (c chart) SVG() template.HTML {
 		fmt.Fprintf(&b, `<text x="%d" y="%s">%s</text>`, plotLeft-5, short(y.at(t)+3.5), number(t))
 	}
 	b.WriteString("</g>")
+	if c.Guide != nil {
+		at := y.at(c.Guide.At)
+		fmt.Fprintf(&b, `<path class="guide" d="M%d %sH%d"/><text class="guide" x="%d" y="%s">%s</text>`,
+			plotLeft, short(at), plotRight, plotLeft+4, short(at-3), html.EscapeString(c.Guide.Name))
+	}
 	for arm := range c.Names {
 		open := false
 		for _, k := range c.Curve {
@@ -164,6 +176,12 @@ func (c chart) scales() (x, y scale) {
 	}
 	if len(xs) == 0 {
 		xs, ys = []float64{0, 1}, []float64{0.1, 1}
+	}
+	if c.Guide != nil {
+		ys = append(ys, c.Guide.At)
+		if !c.Log {
+			ys = append(ys, 0)
+		}
 	}
 	x = scale{start: plotLeft, length: plotRight - plotLeft, transform: same, from: slices.Min(xs), to: slices.Max(xs)}
 	if x.from == x.to {

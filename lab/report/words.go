@@ -79,7 +79,7 @@ var quantities = map[string]word{
 // subjects says what metrics are measured on.
 var subjects = map[string]string{
 	run.OfBackbone: "of features h", run.OfEmbedding: "of embeddings z", run.OfPrediction: "of the predictor",
-	run.OfAssignments: "", "steps": "", "terms": "",
+	run.OfTarget: "of the target's embeddings z′", run.OfAssignments: "", "steps": "", "terms": "",
 	"pretext": "before clustering", "clustering": "after clustering",
 }
 

@@ -28,6 +28,7 @@ const (
 	probeKept      = 64 << 20 // bytes of a probe's pixels kept between evaluations: 5,000 images of 32 px
 	measured       = 2000     // rows whose spectrum is measured: the singular values of more rows cost seconds
 	predicted      = 1000     // rows of predictions that are measured
+	targetBatches  = 4        // batches of queries of which the target's embeddings are measured
 	alignmentPairs = 1000     // images of which alignment and LiDAR compare two views
 	pictured       = 200      // rows drawn in a plane, with probe.detail
 	watched        = 512      // images of the guard's sample
@@ -52,6 +53,7 @@ type Hook struct {
 	linear  *eval.Linear                      // nil without labels or without probe.linear
 	support float64                           // temperature of a Supporter's vote of labelled images, 0 for none
 	assign  func(z torch.Tensor) torch.Tensor // assigns embeddings to the method's clusters; nil without clusters
+	target  func() parallax.Encoder           // the target network; nil without one, or without probe.detail
 	metrics []Metric
 }
 
@@ -77,6 +79,9 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 	}
 	if m, ok := parallax.As[parallax.Assigner](o.Method); ok {
 		e.assign = m.Assign
+	}
+	if m, ok := parallax.As[parallax.Targeter](o.Method); ok && e.Config.Probe.Detail {
+		e.target = m.Target
 	}
 	paths := e.Config.Probe.Paths
 	if len(paths) == 0 {
@@ -151,7 +156,15 @@ func (e *Hook) After(p *train.Progress) (train.Decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, errors.Join(e.evaluate(p), restore())
+	if e.target == nil {
+		return nil, errors.Join(e.evaluate(p), restore())
+	}
+	target := nn.Sequential{e.target().Backbone, e.target().Projector}
+	restoreTarget, err := eval.RecomputeStatistics(p.Params, target, e.Autocast(), batches)
+	if err != nil {
+		return nil, errors.Join(err, restore())
+	}
+	return nil, errors.Join(e.evaluate(p), restoreTarget(), restore())
 }
 
 // watchDue reports whether the guard's sample is measured at this step: often at the start, because an embedding can
@@ -328,7 +341,28 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 			return 0, 0, err
 		}
 	}
-	return score, slack, errors.Join(e.prediction(p, pr.Name, queries.Z, views), e.assignments(p, pr.Name, queries.Z))
+	return score, slack, errors.Join(e.prediction(p, pr.Name, queries.Z, views), e.targets(p, pr),
+		e.assignments(p, pr.Name, queries.Z))
+}
+
+// targets measures the target network's embeddings of some queries, if the method has such a network.
+func (e *Hook) targets(p *train.Progress, pr *Probe) error {
+	if e.target == nil {
+		return nil
+	}
+	f, err := eval.Embed(e.target(), p.Params, e.Autocast(), First(targetBatches, e.Batches(pr.Queries, 0)))
+	if err != nil {
+		return err
+	}
+	defer f.Free()
+	event := run.Event{Event: run.Eval, Probe: pr.Name, Of: run.OfTarget}
+	if err := torch.Scope(func() error {
+		setMetrics(&event, measure.Embedding(f.Z))
+		return nil
+	}); err != nil {
+		return err
+	}
+	return p.Emit(event)
 }
 
 // quality scores an encoder by an evaluation of its features: by kNN accuracy with labels, by RankMe without labels
