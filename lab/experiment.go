@@ -27,6 +27,7 @@ type Experiment struct {
 
 	Arms   []Arm    // the first is the control; if it fails, its seed does not count
 	Shows  []Metric // the curves that the report draws; the first decides
+	Fixed  Fixed    // the last change of what the experiment is judged by: its arms, expectations and effect
 	Expect []Expectation
 	Effect *Effect // the difference that must be large; nil if the claim is that nothing happens
 	// Closed computes the answer in closed form instead of training; Arms is then empty.
@@ -148,7 +149,7 @@ func Find(known []Experiment, id string) (Experiment, error) {
 		spelling.Nearest(strings.ToUpper(id), ids))
 }
 
-// Rule returns the rule for the verdict, one sentence for each part. It is fixed before anything runs.
+// Rule returns the rule for the verdict, one sentence for each part. RuleFixed has its date.
 func (e Experiment) Rule() []string {
 	if e.Untestable != "" {
 		return []string{"none: " + e.Untestable}

@@ -62,12 +62,16 @@ func (l *Laboratory) Samples(e Experiment, long bool) []Sample {
 			continue
 		}
 		s := Sample{Seed: seed, Traces: map[string]*Trace{}}
-		for _, a := range e.Arms {
-			t := l.trace(Job{Arm: a, Seed: seed, Long: long})
+		for i, a := range e.Arms {
+			j := Job{Arm: a, Seed: seed, Long: long}
+			t := l.trace(j)
 			if t == nil {
 				break
 			}
 			s.Traces[a.Name] = t
+			if begun := l.Plan.Begun[j.name()]; i == 0 || begun.Before(s.Begun) {
+				s.Begun = begun
+			}
 		}
 		if len(s.Traces) == len(e.Arms) && len(e.Arms) > 0 {
 			all = append(all, s)
@@ -82,5 +86,6 @@ func (l *Laboratory) Findings() []Finding {
 	for i, e := range l.Experiments {
 		all[i] = e.Judge(l.Samples(e, false), l.Samples(e, true))
 	}
+	Adjust(all)
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/preset"
@@ -26,6 +27,8 @@ type Plan struct {
 	Set         []string `json:"set,omitempty"` // settings for all arms
 	Classes     int      `json:"classes"`       // number of classes of the data; 0 without labels
 	RuleVersion int      `json:"rule_version"`
+	// Begun has when each run began, by its directory. Runs of older laboratories are not there.
+	Begun map[string]time.Time `json:"begun,omitempty"`
 }
 
 // Defaults of a [Plan].
@@ -53,6 +56,9 @@ func (j Job) Dir() string {
 	}
 	return filepath.Join("arms", name, seed)
 }
+
+// name is Dir with slashes on every system: the run's name in [Plan.Begun].
+func (j Job) name() string { return filepath.ToSlash(j.Dir()) }
 
 // presetName is the preset of every run.
 const presetName = "lab"

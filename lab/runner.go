@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -57,6 +59,12 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 	if err := r.Plan.Write(r.Out); err != nil {
 		return Status{}, err
 	}
+	written, err := ReadPlan(r.Out)
+	if err != nil {
+		return Status{}, err
+	}
+	r.Plan.Begun = map[string]time.Time{}
+	maps.Copy(r.Plan.Begun, written.Begun)
 	l := &Laboratory{Plan: r.Plan, Experiments: experiments, dir: r.Out, traces: map[string]*Trace{}}
 	failed, err := r.make(ctx, r.Plan.Jobs(experiments), nil, l.Findings)
 	if err != nil {
@@ -97,8 +105,15 @@ func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings
 	for range max(1, r.Parallel) {
 		workers.Go(func() {
 			for j := range queue {
-				say(func() { s.Running = append(s.Running, j) })
-				err := r.one(ctx, j)
+				var args []string
+				var err error
+				say(func() {
+					s.Running = append(s.Running, j)
+					args, err = r.begin(j)
+				})
+				if err == nil {
+					err = r.one(ctx, args)
+				}
 				say(func() {
 					s.Running = slices.DeleteFunc(s.Running, func(k Job) bool { return k.Dir() == j.Dir() })
 					s.Done++
@@ -129,13 +144,18 @@ func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings
 	return s.Failed, ctx.Err()
 }
 
-// one makes or resumes one run. Its error is the last line of the command's errors.
-func (r *Runner) one(ctx context.Context, j Job) error {
+// begin returns the arguments of the command that makes or resumes a run. If it makes the run, the plan gets the time.
+func (r *Runner) begin(j Job) ([]string, error) {
 	dir := filepath.Join(r.Out, j.Dir())
-	args := j.resume(dir)
-	if args == nil {
-		args = r.Plan.Args(j, dir)
+	if args := j.resume(dir); args != nil {
+		return args, nil
 	}
+	r.Plan.Begun[j.name()] = time.Now().UTC().Truncate(time.Second)
+	return r.Plan.Args(j, dir), r.Plan.Write(r.Out)
+}
+
+// one makes or resumes one run. Its error is the last line of the command's errors.
+func (r *Runner) one(ctx context.Context, args []string) error {
 	var said bytes.Buffer
 	c := r.Command(ctx, args...)
 	c.Stderr = &said
@@ -152,7 +172,7 @@ func (r *Runner) one(ctx context.Context, j Job) error {
 const planFile = "lab.json"
 
 // Write writes the plan to dir. It is an error if dir has a plan with other data, steps or settings. The experiments
-// and seeds of an earlier plan are kept.
+// and seeds of an earlier plan are kept, and when its runs began.
 func (p Plan) Write(dir string) error {
 	old, err := ReadPlan(dir)
 	switch {
@@ -168,15 +188,14 @@ func (p Plan) Write(dir string) error {
 			p.Experiments = append(p.Experiments, id)
 		}
 	}
-	p.Seeds, p.RuleVersion = max(p.Seeds, old.Seeds), RuleVersion
-	text, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return err
-	}
+	begun := map[string]time.Time{}
+	maps.Copy(begun, old.Begun)
+	maps.Copy(begun, p.Begun)
+	p.Seeds, p.RuleVersion, p.Begun = max(p.Seeds, old.Seeds), RuleVersion, begun
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, planFile), append(text, '\n'), 0o666)
+	return run.WriteFile(filepath.Join(dir, planFile), run.JSON(p))
 }
 
 // ReadPlan reads the plan in dir.

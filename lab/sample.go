@@ -5,6 +5,7 @@ package lab
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/run"
@@ -14,6 +15,7 @@ import (
 // form.
 type Sample struct {
 	Seed   int
+	Begun  time.Time          // when the first of its runs began; zero if that is unknown
 	Traces map[string]*Trace  // by the arm's name
 	Values map[Metric]float64 // for an experiment in closed form
 }

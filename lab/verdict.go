@@ -48,8 +48,9 @@ const (
 
 // An Expectation is one prediction of a claim. Every seed is judged on its own.
 type Expectation struct {
-	Text  string // the rule as it is printed
-	Judge func(e Experiment, s Sample) Outcome
+	Text   string // the rule as it is printed
+	Judge  func(e Experiment, s Sample) Outcome
+	Spread string // the arm that is expected not to collapse, for [Experiment.Distances]; "" for other expectations
 }
 
 // An Effect is a difference between two arms that must be large.
@@ -72,8 +73,15 @@ type Finding struct {
 	Agree       int     `json:"agree"`
 	Oppose      int     `json:"oppose"`
 	Effect      float64 `json:"effect,omitempty"` // in pooled standard deviations
-	Why         string  `json:"why"`
-	RuleVersion int     `json:"rule_version"`
+	// P is the probability that at least so many seeds agree by chance, and Adjusted what [Adjust] makes of it. Both
+	// are 0 if nothing was tested, or if the claim is computed in closed form.
+	P           float64    `json:"p,omitempty"`
+	Adjusted    float64    `json:"p_adjusted,omitempty"`
+	Distances   []Distance `json:"distances,omitempty"`
+	Why         string     `json:"why"`
+	RuleVersion int        `json:"rule_version"`
+	Fixed       Fixed      `json:"rule_fixed"`
+	After       bool       `json:"after_rule"` // all runs began after the rule was fixed
 }
 
 // Judge gives the verdict on e from the samples of its seeds, at the usual length and, if those runs were made, at the
@@ -82,14 +90,14 @@ type Finding struct {
 //
 // The first of [verdictRules] that applies gives the verdict. A claim is confirmed if the control is healthy, four of
 // five seeds agree, and the effect is at least three pooled standard deviations. It is refuted if four of five seeds
-// oppose it at both lengths. If unclear seeds could still make four of five agree, the longer runs alone decide. By the
-// sign test, five of five seeds have p = 0.03, one-sided.
+// oppose it at both lengths. If unclear seeds could still make four of five agree, the longer runs alone decide.
 func (e Experiment) Judge(short, long []Sample) Finding {
 	c := evidence{Experiment: e}
 	if e.Untestable == "" {
 		c.short, c.long = e.tally(short), e.tally(long)
 	}
-	f := Finding{ID: e.ID, Seeds: len(short), RuleVersion: RuleVersion}
+	f := Finding{ID: e.ID, Seeds: len(short), RuleVersion: RuleVersion, Fixed: e.RuleFixed(), After: e.after(short, long),
+		Distances: e.Distances(short)}
 	for _, r := range verdictRules {
 		if !r.when(c) {
 			continue
@@ -102,6 +110,9 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 		f.Preliminary, f.Agree, f.Oppose = from.seeds() < FullSeeds, from.agree, from.oppose
 		if r.sized {
 			f.Effect = from.effect
+		}
+		if e.Closed == nil && from.enough() {
+			f.P = chance(from.agree, from.seeds())
 		}
 		break
 	}

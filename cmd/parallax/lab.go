@@ -37,9 +37,9 @@ func labCommand() *cobra.Command {
 		Use:   "lab",
 		Short: "Test published claims about collapse",
 		Long: `Lab makes controlled experiments. For each published claim it trains arms that differ in one switch and
-are otherwise paired, with several seeds, and gives a verdict by a rule that was fixed before: confirmed, refuted, not
-reproduced at this scale, inconclusive, or not testable here. With fewer than five seeds a verdict is preliminary; with
-one there is none.`,
+are otherwise paired, with several seeds, and gives a verdict by a rule: confirmed, refuted, not reproduced at this
+scale, inconclusive, or not testable here. With fewer than five seeds a verdict is preliminary; with one there is none.
+Every rule has the date of its last change. The report lists verdicts on runs that began before it apart.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -56,7 +56,9 @@ type listed struct {
 	Source   string   `json:"source"`
 	Reported string   `json:"reported"`
 	Rule     []string `json:"rule"`
-	Minutes  float64  `json:"minutes"` // on one core with five seeds, including arms that others share
+	// the last change of the rule
+	Fixed   lab.Fixed `json:"rule_fixed"`
+	Minutes float64   `json:"minutes"` // on one core with five seeds, including arms that others share
 }
 
 func labListCommand() *cobra.Command {
@@ -76,7 +78,8 @@ func labListCommand() *cobra.Command {
 				if method == "" || e.Method == method {
 					minutes := e.Lengths() * lab.Seeds * secondsPerRun / 60
 					all = append(all, listed{
-						e.ID, e.Method, e.Question, e.Claim, e.Source, e.Reported, e.Rule(), minutes})
+						e.ID, e.Method, e.Question, e.Claim, e.Source, e.Reported, e.Rule(), e.RuleFixed(),
+						minutes})
 				}
 			}
 			out := c.OutOrStdout()

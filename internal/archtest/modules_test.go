@@ -22,7 +22,7 @@ var outside = map[string][]string{
 	"golang.org/x/image":              {"dataset", "internal/sheet"},
 	"golang.org/x/sys":                {"cmd/parallax", "dataset", "internal/machine"},
 	"golang.org/x/term":               {"cmd/parallax"},
-	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab/claims", "lab/theory",
+	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",
 		"pretrain/probe"},
 	"gonum.org/v1/plot":          {"internal/curves"},
 	"google.golang.org/protobuf": {"internal/tfevents"},

@@ -19,7 +19,7 @@ var Review = []string{
 }
 
 // All lists every experiment, in the order of reports.
-var All = []lab.Experiment{
+var All = dated([]lab.Experiment{
 	sim01,
 	sim02,
 	sim03,
@@ -145,7 +145,7 @@ var All = []lab.Experiment{
 	arq01,
 	cld01,
 	stb01,
-}
+})
 
 // Quick lists the claims of a quick look: the clearest of several kinds, which share arms, and three in closed form.
 var Quick = []string{"SIM-01", "SIM-02", "CLR-04", "VIC-04", "SWA-01", "JNG-03", "BYO-10", "VIC-13"}

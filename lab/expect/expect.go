@@ -44,7 +44,8 @@ func Collapses(arm string, classes ...collapse.Class) lab.Expectation {
 func Survives(arm string) lab.Expectation {
 	spread := StaysSpread(arm)
 	return lab.Expectation{
-		Text: fmt.Sprintf("%q does not collapse, and ends as %s", arm, collapse.Healthy),
+		Text:   fmt.Sprintf("%q does not collapse, and ends as %s", arm, collapse.Healthy),
+		Spread: arm,
 		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
 			outcome := spread.Judge(e, s)
 			if outcome == lab.Agrees && s.Diagnosis(e, arm).Worst().Class != collapse.Healthy {
@@ -63,7 +64,8 @@ func StaysSpread(arm string, classes ...collapse.Class) lab.Expectation {
 		text = fmt.Sprintf("%q does not end as %s", arm, join(classes))
 	}
 	return lab.Expectation{
-		Text: text,
+		Text:   text,
+		Spread: arm,
 		Judge: func(e lab.Experiment, s lab.Sample) lab.Outcome {
 			d := s.Diagnosis(e, arm)
 			switch worst := d.Worst().Class; {

@@ -62,7 +62,10 @@ type page struct {
 	Command     string
 	Moved       bool // paths in commands were shortened
 	Tally       []tally
-	Preliminary int // number of preliminary verdicts
+	Preliminary int  // number of preliminary verdicts
+	Short       bool // no runs were made that could refute a claim
+	Groups      []group
+	Versions    []lab.Version
 	Sections    []*section
 	Atlas       atlas
 	Disputes    []dispute
@@ -77,12 +80,41 @@ type tally struct {
 	Count int
 }
 
+// A group has the answers whose runs began before or after their rules were fixed.
+type group struct {
+	Title, Note string
+	Sections    []*section
+}
+
+// newGroups lists the groups that have sections.
+func newGroups(sections []*section) []group {
+	all := []group{
+		{Title: "Runs that began after the rule was fixed", Note: "A run under a seed and on images that were known " +
+			"before gives the same numbers again. Only other images or other seeds are new evidence."},
+		{Title: "Runs that began before the rule was fixed, or at an unknown time", Note: "These numbers may have been " +
+			"known when the rule was changed."},
+		{Title: "No runs", Note: "Computed in closed form, not testable here, or not yet trained."},
+	}
+	for _, s := range sections {
+		at := 1
+		switch {
+		case s.closed || s.Finding.Seeds == 0:
+			at = 2
+		case s.Finding.After:
+			at = 0
+		}
+		all[at].Sections = append(all[at].Sections, s)
+	}
+	return slices.DeleteFunc(all, func(g group) bool { return len(g.Sections) == 0 })
+}
+
 // A section is the part of the report on one experiment.
 type section struct {
 	ID, Anchor, Method, MethodTitle, Switch    string
 	Question, Claim, Reported, Scale, Measured string
 	Source                                     []span
 	Finding                                    lab.Finding
+	closed                                     bool
 	Look                                       verdictLook
 	Arms                                       []armRow
 	Columns                                    []string // the metrics
@@ -158,7 +190,7 @@ func newPage(p lab.Plan, facts []word, experiments []lab.Experiment,
 		shown.Data = filepath.Base(p.Data) // the folder means nothing on another machine
 	}
 	g := &page{Style: template.CSS(reportStyle), Facts: facts, Moved: shown.Data != p.Data, Looks: verdictLooks,
-		Classes: classWords}
+		Classes: classWords, Short: !p.Longer, Versions: lab.Versions}
 	g.Command = labCommand(shown, p.Experiments)
 	used := map[string]bool{}
 	for _, e := range experiments {
@@ -171,6 +203,15 @@ func newPage(p lab.Plan, facts []word, experiments []lab.Experiment,
 			used[quantity(m)] = true
 		}
 	}
+	findings := make([]lab.Finding, len(g.Sections))
+	for i, s := range g.Sections {
+		findings[i] = s.Finding
+	}
+	lab.Adjust(findings)
+	for i, s := range g.Sections {
+		s.Finding = findings[i]
+	}
+	g.Groups = newGroups(g.Sections)
 	for _, l := range verdictLooks {
 		n := 0
 		for _, s := range g.Sections {
@@ -218,7 +259,7 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methodTitle(e.Method),
 		Switch:   e.Turns(),
 		Question: e.Question, Claim: e.Claim, Source: spans(e.Source), Reported: e.Reported, Scale: e.Scale,
-		Finding: f, Look: lookOf(f.Verdict), Lab: labCommand(p, []string{e.ID}),
+		Finding: f, Look: lookOf(f.Verdict), Lab: labCommand(p, []string{e.ID}), closed: e.Closed != nil,
 	}
 	if e.Untestable != "" {
 		return s
@@ -236,7 +277,7 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 	for i, name := range arms {
 		s.Arms = append(s.Arms, newArmRow(e, i, name, short))
 	}
-	s.Rule = ruleLines(e, short)
+	s.Rule = ruleLines(e, short, f.Distances)
 	s.Figures = curves(arms, short, e.Shows)
 	if spectra, ok := spectra(arms, short); ok {
 		s.Figures = append(s.Figures, spectra)
@@ -344,8 +385,37 @@ func (s *section) Changed() []string {
 	return all
 }
 
+// Chance returns the probability that so many seeds agree by chance, and what remains of it among all claims.
+func (s *section) Chance() string {
+	if s.Finding.P == 0 {
+		return "–"
+	}
+	return number(hundredths(s.Finding.P)) + "; " + number(hundredths(s.Finding.Adjusted))
+}
+
+// hundredths rounds to two decimals.
+func hundredths(v float64) float64 { return math.Round(100*v) / 100 }
+
+// far returns the sizes of the differences of an arm that should not collapse.
+func far(distances []lab.Distance, arm string) string {
+	var all []string
+	for _, d := range distances {
+		if d.Arm != arm {
+			continue
+		}
+		what := title(d.Metric)
+		if d.Metric == lab.EffectiveRank {
+			what = "log of the " + what
+		}
+		n := func(v float64) string { return number(hundredths(v)) }
+		all = append(all, fmt.Sprintf("%s: %s from that of %s (95 %%: %s to %s), or %s pooled standard deviations; "+
+			"collapse from %s on", what, n(d.Mean), d.Of, n(d.Low), n(d.High), n(d.Mean/d.Deviation), n(d.Limit)))
+	}
+	return strings.Join(all, ". ")
+}
+
 // ruleLines returns the rule's sentences. Those that are judged in every seed have a mark for each seed.
-func ruleLines(e lab.Experiment, samples []lab.Sample) []ruleLine {
+func ruleLines(e lab.Experiment, samples []lab.Sample, distances []lab.Distance) []ruleLine {
 	var all []ruleLine
 	for i, text := range e.Rule() {
 		l := ruleLine{Text: readable(text)}
@@ -354,6 +424,7 @@ func ruleLines(e lab.Experiment, samples []lab.Sample) []ruleLine {
 			for _, s := range samples {
 				l.Marks = append(l.Marks, newMark(e, i, s))
 			}
+			l.Found = far(distances, e.Expect[i].Spread)
 		case i == len(e.Expect) && e.Effect != nil && len(samples) >= lab.LeastSeeds:
 			l.Found = "not measured"
 			if effect := e.EffectSize(samples); !math.IsNaN(effect) {
