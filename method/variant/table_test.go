@@ -103,8 +103,8 @@ func checkVariant(t *testing.T, e method.Entry, settings string, views []torch.T
 		z[i] = torch.FromFloat64([]float64{0.5, -0.1, 0.7, 0.1, -0.49}, 1, 5).Expand(batch, 5)
 	}
 	want, loss := c.Collapsed(batch), m.Loss(s, z).Item()
-	if want.Known && math.Abs(loss-want.Loss) > 1e-7 {
-		t.Errorf("the loss of equal embeddings is %v, and Collapsed says %v", loss, want.Loss)
+	if want.Value.Known && math.Abs(loss-want.Value.Value) > 1e-7 {
+		t.Errorf("the loss of equal embeddings is %v, and Collapsed says %v", loss, want.Value.Value)
 	}
 	return nil
 }
