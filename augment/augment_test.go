@@ -38,6 +38,7 @@ func strong(size int) augment.Recipe {
 	return augment.Recipe{
 		augment.Resize{Size: size + 9, Interpolation: augment.Bicubic},
 		augment.CenterCrop{Size: size + 4},
+		augment.RandomCrop{Size: size + 2},
 		augment.RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{0.2, 1}, Ratio: [2]float64{0.75, 4. / 3},
 			Interpolation: augment.Bilinear},
 		augment.ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
@@ -293,6 +294,10 @@ func TestValidate(t *testing.T) {
 		{augment.Solarize{P: 0.1, Threshold: 300}, "threshold is 300"},
 		{augment.Resize{Size: 1 << 20, Interpolation: augment.Bicubic}, "size is 1048576"},
 		{augment.CenterCrop{}, "size is 0"},
+		{augment.RandomCrop{}, "size is 0"},
+		{augment.Cutout{P: 1, Size: 4, MinSize: 5}, "min_size is 5"},
+		{augment.RandAugment{P: 1, Count: 1, Shear: 2}, "shear is 2"},
+		{augment.RandAugment{P: 1, Count: 1, Shift: -1}, "shift is -1"},
 	} {
 		err := c.op.Validate()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {

@@ -8,27 +8,32 @@ import "math/rand/v2"
 // the square is drawn from all pixels, so part of the square may lie outside the image. The paper fills in the mean
 // colour, after normalisation; the level 128 is close to that.
 type Cutout struct {
-	P     float64
-	Size  int // side of the square in pixels
-	Level int // 0 to 255, of all three channels
+	P       float64
+	Size    int // side of the square in pixels, or the largest side
+	MinSize int // smallest side, drawn uniformly up to Size; 0: every square has Size
+	Level   int // 0 to 255, of all three channels
 }
 
 // Name returns "cutout".
 func (Cutout) Name() string { return "cutout" }
 
-// Validate checks P, Size and Level.
+// Validate checks every field.
 func (o Cutout) Validate() error {
-	return firstError(checkP(o.P), checkSize(o.Size), checkAmount("level", float64(o.Level), 255))
+	return firstError(checkP(o.P), checkSize(o.Size), checkAmount("min_size", float64(o.MinSize), float64(o.Size)),
+		checkAmount("level", float64(o.Level), 255))
 }
 
 // Draw returns a [Cover], or nil.
 func (o Cutout) Draw(w, h int, r *rand.Rand) Drawn {
 	applied := happens(o.P, r)
-	x, y := r.IntN(max(1, w)), r.IntN(max(1, h))
+	x, y, side := r.IntN(max(1, w)), r.IntN(max(1, h)), o.Size
+	if o.MinSize > 0 {
+		side = o.MinSize + r.IntN(o.Size-o.MinSize+1)
+	}
 	if !applied {
 		return nil
 	}
-	return Cover{X: x - o.Size/2, Y: y - o.Size/2, W: o.Size, H: o.Size, Level: uint8(o.Level)}
+	return Cover{X: x - side/2, Y: y - side/2, W: side, H: side, Level: uint8(o.Level)}
 }
 
 // Cover paints the box of W by H pixels with its top left corner at column X, row Y in one level. The box may leave the

@@ -10,22 +10,24 @@ import (
 
 // RandAugment applies Count transformations with probability P. Each is drawn from the fourteen of RandAugment (Cubuk
 // et al. 2019, arXiv:1909.13719, section 3), with a strength from the range of FixMatch (Sohn et al. 2020,
-// arXiv:2001.07685, table 12). What moves out of the image leaves black behind, and pixels move to the nearest place,
-// as in Pillow.
+// arXiv:2001.07685, table 12), which has Shear and Shift 0.3. What moves out of the image leaves black behind, and
+// pixels move to the nearest place, as in Pillow.
 type RandAugment struct {
 	P     float64
 	Count int
+	Shear float64 // largest shear along x or y
+	Shift float64 // largest translation along x or y, as a share of the side
 }
 
 // Name returns "rand_augment".
 func (RandAugment) Name() string { return "rand_augment" }
 
-// Validate checks P and Count.
+// Validate checks every field.
 func (o RandAugment) Validate() error {
 	if o.Count < 1 || o.Count > 16 {
 		return fmt.Errorf("count is %d: it must be between 1 and 16", o.Count)
 	}
-	return checkP(o.P)
+	return firstError(checkP(o.P), checkAmount("shear", o.Shear, 1), checkAmount("shift", o.Shift, 1))
 }
 
 // Draw returns a [Sequence] of the drawn operations without identities, or nil.
@@ -33,7 +35,7 @@ func (o RandAugment) Draw(w, h int, r *rand.Rand) Drawn {
 	applied := happens(o.P, r)
 	var drawn Sequence
 	for range o.Count {
-		if d := transformation(r.IntN(14), r.Float64(), float64(w), float64(h)); d != nil {
+		if d := o.transformation(r.IntN(14), r.Float64(), float64(w), float64(h)); d != nil {
 			drawn = append(drawn, d)
 		}
 	}
@@ -44,7 +46,7 @@ func (o RandAugment) Draw(w, h int, r *rand.Rand) Drawn {
 }
 
 // transformation is number k with strength u from 0 to 1, for an image of w by h pixels.
-func transformation(k int, u, w, h float64) Drawn {
+func (o RandAugment) transformation(k int, u, w, h float64) Drawn {
 	between := func(lo, hi float64) float64 { return lo + (hi-lo)*u }
 	switch k {
 	case 0:
@@ -64,13 +66,13 @@ func transformation(k int, u, w, h float64) Drawn {
 	case 7:
 		return Sharpness{Factor: between(0.05, 0.95)}
 	case 8:
-		return Affine{1, between(-0.3, 0.3), 0, 0, 1, 0} // shear along x
+		return Affine{1, between(-o.Shear, o.Shear), 0, 0, 1, 0} // shear along x
 	case 9:
-		return Affine{1, 0, 0, between(-0.3, 0.3), 1, 0} // and along y
+		return Affine{1, 0, 0, between(-o.Shear, o.Shear), 1, 0} // and along y
 	case 10:
-		return Affine{1, 0, between(-0.3, 0.3) * w, 0, 1, 0}
+		return Affine{1, 0, between(-o.Shift, o.Shift) * w, 0, 1, 0}
 	case 11:
-		return Affine{1, 0, 0, 0, 1, between(-0.3, 0.3) * h}
+		return Affine{1, 0, 0, 0, 1, between(-o.Shift, o.Shift) * h}
 	case 12:
 		return Posterization{Bits: int(between(4, 9))}
 	}

@@ -4,6 +4,7 @@ package augment_test
 
 import (
 	"hash/crc32"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -82,11 +83,11 @@ func TestRandAugment(t *testing.T) {
 	for i := range 400 {
 		for _, p := range []float64{0, 1} {
 			r := augment.ViewRand(1, 0, i, 0)
-			d := augment.RandAugment{P: p, Count: 4}.Draw(32, 24, r)
+			d := augment.RandAugment{P: p, Count: 4, Shear: 0.3, Shift: 0.3}.Draw(32, 24, r)
 			after := r.Uint64()
 			if p == 0 {
 				other := augment.ViewRand(1, 0, i, 0)
-				augment.RandAugment{P: 1, Count: 4}.Draw(32, 24, other)
+				augment.RandAugment{P: 1, Count: 4, Shear: 0.3, Shift: 0.3}.Draw(32, 24, other)
 				if d != nil || other.Uint64() != after {
 					t.Fatalf("with P 0: %v, and other numbers are drawn than with P 1", d)
 				}
@@ -174,5 +175,65 @@ func TestCutout(t *testing.T) {
 	}
 	if whole < 40 || cut < 40 {
 		t.Errorf("%d squares lie within the image and %d partly outside", whole, cut)
+	}
+}
+
+// With a smallest side every side up to the largest is drawn, about equally often.
+func TestCutoutOfRandomSize(t *testing.T) {
+	sides, r := map[int]int{}, rand.New(rand.NewPCG(1, 0))
+	for range 4000 {
+		c := augment.Cutout{P: 1, Size: 8, MinSize: 1}.Draw(32, 32, r).(augment.Cover)
+		if c.W != c.H {
+			t.Fatalf("%+v is no square", c)
+		}
+		sides[c.W]++
+	}
+	for side := 1; side <= 8; side++ {
+		if n := sides[side]; n < 400 || n > 600 {
+			t.Errorf("side %d is drawn %d times of 4000, want about 500", side, n)
+		}
+	}
+	if len(sides) != 8 {
+		t.Errorf("the sides are %v", sides)
+	}
+}
+
+// Every place where the crop fits is drawn about equally often; an image that is too small is centred.
+func TestRandomCrop(t *testing.T) {
+	places, r := map[[2]int]int{}, rand.New(rand.NewPCG(1, 0))
+	for range 6000 {
+		c := augment.RandomCrop{Size: 4}.Draw(6, 5, r).(augment.Crop)
+		places[[2]int{c.X, c.Y}]++
+	}
+	for x := range 3 {
+		for y := range 2 {
+			if n := places[[2]int{x, y}]; n < 850 || n > 1150 {
+				t.Errorf("the crop at %d, %d is drawn %d times of 6000, want about 1000", x, y, n)
+			}
+		}
+	}
+	want := augment.CenterCrop{Size: 9}.Draw(6, 5, nil)
+	if got := (augment.RandomCrop{Size: 9}).Draw(6, 5, r); len(places) != 6 || got != want {
+		t.Errorf("places %v; of a small image %+v, want %+v", places, got, want)
+	}
+}
+
+// A random threshold takes every level, and draws equally many numbers whether the op is applied or not.
+func TestSolarizeWithRandomThreshold(t *testing.T) {
+	levels := map[int]int{}
+	r, other := rand.New(rand.NewPCG(1, 0)), rand.New(rand.NewPCG(1, 0))
+	for range 20000 {
+		op := augment.Solarize{P: 1, Threshold: 256, RandomThreshold: true}
+		levels[op.Draw(1, 1, r).(augment.Inversion).Threshold]++
+		op.P = 0
+		if op.Draw(1, 1, other) != nil {
+			t.Fatal("it is applied with probability 0")
+		}
+	}
+	if r.Uint64() != other.Uint64() {
+		t.Error("the number of draws depends on the probability")
+	}
+	if len(levels) != 256 || levels[0] == 0 || levels[255] == 0 {
+		t.Errorf("%d thresholds are drawn", len(levels))
 	}
 }

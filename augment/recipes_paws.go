@@ -18,7 +18,7 @@ func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 				cropped(size, scale),
 				HorizontalFlip{P: 0.5},
 				ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
-				Solarize{P: 0.2, Threshold: 128},
+				Solarize{P: 0.2, Threshold: 256, RandomThreshold: true},
 				Equalize{P: 0.2},
 			}
 		}

@@ -7,8 +7,9 @@ import "math/rand/v2"
 // Solarize inverts the levels from Threshold up, with probability P. BYOL introduced it (Grill et al. 2020, appendix B)
 // with threshold 128.
 type Solarize struct {
-	P         float64
-	Threshold int // 0 to 256; 128 in the literature
+	P               float64
+	Threshold       int  // 0 to 256; 128 in the literature
+	RandomThreshold bool // draw the threshold uniformly from 0 to Threshold-1 instead
 }
 
 // Name returns "solarize".
@@ -21,10 +22,14 @@ func (o Solarize) Validate() error {
 
 // Draw returns an [Inversion], or nil.
 func (o Solarize) Draw(w, h int, r *rand.Rand) Drawn {
-	if !happens(o.P, r) {
+	applied, threshold := happens(o.P, r), o.Threshold
+	if o.RandomThreshold {
+		threshold = r.IntN(max(1, o.Threshold))
+	}
+	if !applied {
 		return nil
 	}
-	return Inversion{Threshold: o.Threshold}
+	return Inversion{Threshold: threshold}
 }
 
 // Inversion replaces each level v >= Threshold by 255-v.

@@ -110,6 +110,25 @@ func ReadNetworks(folder, method string) (*Checkpoint, error) {
 	return read(folder, method, false)
 }
 
+// Newest reads the networks of the newest whole checkpoint of the run in dir, of the method.
+func Newest(dir, method string) (*Checkpoint, error) {
+	names, err := List(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("the run has no checkpoint yet: wait for the first, or resume the run: "+
+			"parallax pretrain --resume %s", dir)
+	}
+	for _, name := range slices.Backward(names) {
+		var c *Checkpoint
+		if c, err = ReadNetworks(Path(dir, name), method); err == nil || errors.Is(err, ErrMisfit) {
+			return c, err
+		}
+	}
+	return nil, fmt.Errorf("none of the run's %d checkpoints can be read; the oldest: %w", len(names), err)
+}
+
 func read(folder, method string, whole bool) (*Checkpoint, error) {
 	m, err := ReadManifest(folder)
 	if err != nil {

@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"encoding/csv"
+	"fmt"
 	"io"
 	"iter"
 	"math"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/cluster/report"
+	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/number"
 	"github.com/parallax-ssl/parallax/nn"
@@ -27,9 +29,19 @@ import (
 
 // Files that a stage with clusters adds to its run directory.
 const (
+	stoppedFile    = "stopped.json"     // why self-labelling stopped early
 	headFile       = "head.safetensors" // the chosen head
 	assignmentFile = "clusters.json"
 	beforeFile     = "before.json" // the quality of the backbone before the stage
+)
+
+// How self-labelling is watched: a cluster that held leastHeld of the watched images at the start, or more, and holds
+// none later is empty.
+const (
+	emptiesEvery = 50 // steps, beside the evaluations
+	leastHeld    = 5
+	watchedEach  = 50 // images for each cluster
+	watchedLeast = 1000
 )
 
 // assigner is the hook that assigns the images to clusters at the end of a stage.
@@ -37,16 +49,23 @@ type assigner struct {
 	ctx            context.Context
 	session        *pretrain.Session
 	stage, dir     string
-	near           [][]int // every image's neighbours in the loss, by which the head is chosen; nil with one head
+	near           [][]int // every image's neighbours, by which the head is chosen and the clusters are scored
 	heads, classes int
 	weight         float64 // of the entropy term of the loss
+	sizes          []int   // of self-labelling's clusters at its start, on the images of watch
 }
 
 // Name is "clusters".
 func (a *assigner) Name() string { return "clusters" }
 
-// After measures the backbone before the first step and assigns the images after the last.
+// After measures the backbone before the first step and assigns the images after the last. It stops a self-labelling
+// that empties clusters.
 func (a *assigner) After(p *train.Progress) (train.Decision, error) {
+	if a.stage == report.SelfLabel && (p.Due || p.Step%emptiesEvery == 0) {
+		if d, err := a.watch(p); d != nil || err != nil {
+			return d, err
+		}
+	}
 	if p.Step != 0 && p.Step != p.Of {
 		return nil, nil
 	}
@@ -65,57 +84,78 @@ func (a *assigner) After(p *train.Progress) (train.Decision, error) {
 	return nil, a.finish(p, q)
 }
 
+// watch compares the clusters of some images with those at the start.
+func (a *assigner) watch(p *train.Progress) (train.Decision, error) {
+	l := a.session.Probe.Plain(a.session.Job.Source)
+	l.Limit, l.Quarantine = max(watchedLeast, watchedEach*a.classes), nil
+	f, err := embedAll(a.ctx, a.session, l, p.Encoder, p.Params)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Free()
+	sizes := make([]int, a.classes)
+	if err := torch.Scope(func() error {
+		for _, c := range f.Z.ArgMax(1).Ints() {
+			sizes[c]++
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if a.sizes == nil {
+		a.sizes = sizes
+		return nil, nil
+	}
+	empty := 0
+	for c, before := range a.sizes {
+		if before >= leastHeld && sizes[c] == 0 {
+			empty++
+		}
+	}
+	if empty == 0 {
+		return nil, nil
+	}
+	why := fmt.Sprintf("self-labelling stopped at step %d of %d, because %d of %d clusters had become empty", p.Step, p.Of,
+		empty, a.classes)
+	return train.Stop{Why: why}, run.WriteFile(filepath.Join(a.dir, stoppedFile), run.JSON(why))
+}
+
+// finish assigns all images.
 func (a *assigner) finish(p *train.Progress, q report.Quality) error {
-	f, rows, err := embedAll(a.ctx, a.session, p.Encoder, p.Params)
+	l := a.session.Probe.Plain(a.session.Job.Source)
+	l.Limit, l.Quarantine = 0, nil
+	f, err := embedAll(a.ctx, a.session, l, p.Encoder, p.Params)
 	if err != nil {
 		return err
 	}
 	defer f.Free()
-	result := report.Assignment{Stage: a.stage, Classes: a.classes, Sizes: make([]int, a.classes), Quality: q}
-	var clusters [][]int // by head, then by row
-	var confidences []float64
+	result := report.Assignment{Stage: a.stage, Classes: a.classes, Quality: q}
+	of := assigned{rows: f.rows, labels: f.Labels, near: among(a.near, f.rows, len(a.near[0]))}
 	if err := torch.Scope(func() error {
-		near := a.rows(rows)
+		var clusters [][]int // by head, then by row
 		var probabilities []torch.Tensor
 		for h := range a.heads {
 			p := f.Z.Narrow(1, h*a.classes, a.classes).Softmax(1)
 			probabilities, clusters = append(probabilities, p), append(clusters, p.ArgMax(1).Ints())
-			if near != nil {
-				result.Losses = append(result.Losses, scanLoss(p, near, a.weight))
+			if a.stage != report.SelfLabel {
+				result.Losses = append(result.Losses, scanLoss(p, of.near, a.weight))
 				if result.Losses[h] < result.Losses[result.Head] {
 					result.Head = h
 				}
 			}
 		}
-		confidences = probabilities[result.Head].Max(1).To(torch.F64).Float64s()
-		return nil
+		of.clusters = clusters[result.Head]
+		of.confidences = probabilities[result.Head].Max(1).To(torch.F64).Float64s()
+		var err error
+		result.Agreement.ARI, result.Agreement.NMI, err = agreement(clusters)
+		return err
 	}); err != nil {
 		return err
 	}
-	return a.write(p, &result, rows, clusters, confidences, f.Labels)
-}
-
-// rows returns the neighbours of the given images as indices into images. The image itself replaces a neighbour that
-// could not be read.
-func (a *assigner) rows(images []int) [][]int {
-	if a.near == nil {
-		return nil
+	if err := a.writeHead(p, result.Head); err != nil {
+		return err
 	}
-	row := make(map[int]int, len(images))
-	for r, image := range images {
-		row[image] = r
-	}
-	near := make([][]int, len(images))
-	for r, image := range images {
-		for _, other := range a.near[image] {
-			if at, ok := row[other]; ok {
-				near[r] = append(near[r], at)
-			} else {
-				near[r] = append(near[r], r)
-			}
-		}
-	}
-	return near
+	return writeAssignment(a.dir, &result, a.session.Job.Source, of)
 }
 
 // scanLoss returns SCAN's loss (equation 2 of the paper) over all images and all their neighbours. p holds the cluster
@@ -134,36 +174,47 @@ func scanLoss(p torch.Tensor, near [][]int, weight float64) float64 {
 	return loss + weight*mean.Mul(mean.Clamp(1e-30, math.Inf(1)).Log()).Sum().Item()
 }
 
-// write writes the assignment to the stage's folder: clusters.csv, clusters.json and the head.
-func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []int, clusters [][]int,
-	confidences []float64, labels []int) error {
-	chosen := clusters[result.Head]
-	for r, c := range chosen {
+// assigned are images with their clusters, by row.
+type assigned struct {
+	rows        []int // the images' numbers
+	clusters    []int
+	confidences []float64
+	labels      []int   // -1 is unknown
+	near        [][]int // neighbours, as rows
+}
+
+// writeAssignment completes the result from the clusters and writes it, with the clusters, to a stage's folder.
+func writeAssignment(dir string, result *report.Assignment, source *dataset.Source, of assigned) error {
+	result.Sizes = make([]int, result.Classes)
+	for r, c := range of.clusters {
 		result.Sizes[c]++
-		result.Confidence += confidences[r] / float64(len(chosen))
+		result.Confidence += of.confidences[r] / float64(len(of.clusters))
 	}
-	pairs := 0.0
-	for i := range clusters {
-		for j := range i {
-			scores, err := eval.ScoreClusters(clusters[i], clusters[j])
-			if err != nil {
-				return err
-			}
-			result.Agreement.ARI += scores.ARI
-			result.Agreement.NMI += scores.NMI
-			pairs++
-		}
-	}
-	if pairs > 0 {
-		result.Agreement.ARI /= pairs
-		result.Agreement.NMI /= pairs
-	}
-	if scores, err := eval.ScoreClusters(chosen, labels); err == nil { // an error means that there are no labels
+	result.Score = run.Num(score(of.clusters, of.near, result.Classes))
+	if scores, err := eval.ScoreClusters(of.clusters, of.labels); err == nil { // an error means that there are no labels
 		result.ACC, result.NMI, result.ARI = run.Num(scores.ACC), run.Num(scores.NMI), run.Num(scores.ARI)
 	}
+	table := func(w io.Writer) error {
+		c := csv.NewWriter(w)
+		_ = c.Write([]string{"path", "cluster", "confidence"}) // Error below returns its error
+		for r, image := range of.rows {
+			confidence := strconv.FormatFloat(of.confidences[r], 'f', 4, 64)
+			_ = c.Write([]string{source.Name(image), strconv.Itoa(of.clusters[r]), confidence})
+		}
+		c.Flush()
+		return c.Error()
+	}
+	if err := run.WriteFile(filepath.Join(dir, report.ClustersFile), table); err != nil {
+		return err
+	}
+	return run.WriteFile(filepath.Join(dir, assignmentFile), run.JSON(result))
+}
+
+// writeHead writes the chosen head as heads.0.
+func (a *assigner) writeHead(p *train.Progress, chosen int) error {
 	var head []nn.State
 	if err := torch.Scope(func() error {
-		from := p.Params.Sub("heads").Sub(strconv.Itoa(result.Head))
+		from := p.Params.Sub("heads").Sub(strconv.Itoa(chosen))
 		for _, n := range from.All() {
 			head = append(head, nn.StateOf("heads.0."+from.Local(n), n.Tensor))
 		}
@@ -171,40 +222,27 @@ func (a *assigner) write(p *train.Progress, result *report.Assignment, rows []in
 	}); err != nil {
 		return err
 	}
-	source := a.session.Job.Source
-	for name, write := range map[string]func(io.Writer) error{
-		headFile:       func(w io.Writer) error { return nn.WriteStates(w, head, nil) },
-		assignmentFile: run.JSON(result),
-		report.ClustersFile: func(w io.Writer) error {
-			c := csv.NewWriter(w)
-			_ = c.Write([]string{"path", "cluster", "confidence"}) // Error below returns its error
-			for r, image := range rows {
-				confidence := strconv.FormatFloat(confidences[r], 'f', 4, 64)
-				_ = c.Write([]string{source.Name(image), strconv.Itoa(chosen[r]), confidence})
-			}
-			c.Flush()
-			return c.Error()
-		},
-	} {
-		if err := run.WriteFile(filepath.Join(a.dir, name), write); err != nil {
-			return err
-		}
-	}
-	return nil
+	return run.WriteFile(filepath.Join(a.dir, headFile), func(w io.Writer) error {
+		return nn.WriteStates(w, head, nil)
+	})
 }
 
-// embedAll embeds every readable image, resized and cropped but not augmented. rows holds the images' numbers.
-func embedAll(ctx context.Context, s *pretrain.Session, e parallax.Encoder, params *nn.Params) (
-	f eval.Features, rows []int, err error) {
-	l := s.Probe.Plain(s.Job.Source)
-	l.Limit, l.Quarantine = 0, nil
+// embedded are features of the images with the numbers rows.
+type embedded struct {
+	eval.Features
+	rows []int
+}
+
+// embedAll embeds the first view of every readable image of a loader.
+func embedAll(ctx context.Context, s *pretrain.Session, l *dataset.Loader, e parallax.Encoder, params *nn.Params) (
+	all embedded, err error) {
 	var batches iter.Seq2[eval.Batch, error] = func(yield func(eval.Batch, error) bool) {
 		for b, err := range l.Sequential(ctx) {
 			if err != nil {
 				yield(eval.Batch{}, err)
 				return
 			}
-			rows = append(rows, b.Index...)
+			all.rows = append(all.rows, b.Index...)
 			v := b.Views[0]
 			more := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)
 			b.Release()
@@ -213,8 +251,8 @@ func embedAll(ctx context.Context, s *pretrain.Session, e parallax.Encoder, para
 			}
 		}
 	}
-	f, err = eval.Embed(e, params, s.Probe.Autocast(), batches)
-	return f, rows, err
+	all.Features, err = eval.Embed(e, params, s.Probe.Autocast(), batches)
+	return all, err
 }
 
 const (

@@ -18,6 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
 )
 
@@ -41,13 +42,23 @@ type clustering struct {
 	ctx     context.Context
 	dir     string
 	options Options
-	near    [][]int // the nearest neighbours of every image, once they are known
+
+	plain, augmented embedded // the pretext's features of all images, and of an augmented view of some, once computed
 }
 
 // Run makes the missing stages of the plan in dir, and the report. When ctx ends, the current stage writes a checkpoint
 // and the error is context.Cause(ctx). Another call of Run resumes from the checkpoint.
-func Run(ctx context.Context, dir string, p *Plan, o Options) (*Result, error) {
+func Run(ctx context.Context, dir string, p *Plan, o Options) (r *Result, err error) {
 	k := &clustering{Plan: p, ctx: ctx, dir: dir, options: o}
+	defer func() {
+		if k.plain.rows != nil {
+			err = errors.Join(err, torch.Scope(func() error {
+				k.plain.Free()
+				k.augmented.Free()
+				return nil
+			}))
+		}
+	}()
 	return k.run()
 }
 
@@ -69,6 +80,9 @@ func (k *clustering) run() (*Result, error) {
 		return nil, err
 	}
 	stages := []string{report.Clustering}
+	if _, err := os.Stat(k.in(report.KMeans)); err == nil {
+		stages = []string{report.KMeans, report.Clustering}
+	}
 	sure, threshold, err := k.sure()
 	switch {
 	case err != nil:
@@ -81,7 +95,9 @@ func (k *clustering) run() (*Result, error) {
 		if err := k.selfLabel(classes); err != nil {
 			return nil, err
 		}
-		stages = append(stages, report.SelfLabel)
+		if _, stopped := k.stopped(); !stopped {
+			stages = append(stages, report.SelfLabel)
+		}
 	}
 	return k.report(classes, stages)
 }
@@ -99,21 +115,46 @@ func (k *clustering) cluster(name string, classes int, more []pretrain.Setting) 
 	more = append(more, pretrain.Setting{Path: "method.classes", Value: fmt.Sprint(classes), Source: "flag --classes"})
 	return k.stage(name, "scan", k.encoder(), more, func(s *pretrain.Session, o *train.Options) error {
 		m := s.Job.Method.(*method.SCAN)
-		near, err := k.neighbours(s, m.Neighbours)
+		basis, err := k.basis(s, m)
 		if err != nil {
 			return err
 		}
-		closest := make([][]int, len(near))
-		for i, all := range near {
-			closest[i] = all[:min(m.Neighbours, len(all))]
+		k.judge(basis.premise)
+		near := closest(basis.near, m.Neighbours)
+		m.SetNeighbours(near)
+		if m.HeadEpochs > 0 {
+			o.Start = basis.heads[:2*m.Heads] // a weight and a bias of each
 		}
-		m.SetNeighbours(closest)
 		o.Hooks = append(o.Hooks, &assigner{
 			ctx: k.ctx, session: s, stage: name, dir: k.in(name),
-			near: closest, heads: m.Heads, classes: m.Classes, weight: m.EntropyWeight,
+			near: near, heads: m.Heads, classes: m.Classes, weight: m.EntropyWeight,
 		})
 		return nil
 	})
+}
+
+// closest are the first most neighbours of every image.
+func closest(near [][]int, most int) [][]int {
+	first := make([][]int, len(near))
+	for i, all := range near {
+		first[i] = all[:min(most, len(all))]
+	}
+	return first
+}
+
+// judge says whether the pretext is good enough to cluster.
+func (k *clustering) judge(p report.Premise) {
+	k.note(fmt.Sprintf("premise: heads on the pretext's features agree with ARI %.2f, and an augmented image keeps "+
+		"%.0f %% of its nearest neighbours", p.Agreement, 100*p.Consistency))
+	if p.Good {
+		return
+	}
+	longer := "more --epochs for the pretext: --set pretext.train.epochs=..."
+	if k.Pretext != "" {
+		longer = "parallax pretrain --resume " + k.Pretext + " --epochs ..."
+	}
+	k.note(fmt.Sprintf("the pretext is too weak to cluster well (want %.2f and %.0f %%): clusters may be no better than "+
+		"those of k-means. Better first train it for longer, with  %s", leastAgreement, 100*leastConsistent, longer))
 }
 
 // selfLabel makes the last stage. It starts from the best head of the clustering stage and the backbone beneath it.
@@ -127,12 +168,31 @@ func (k *clustering) selfLabel(classes int) error {
 			return fmt.Errorf("reading the head of the clustering stage: %w", err)
 		}
 		o.Start = head
+		near, err := readNeighbours(filepath.Join(k.dir, neighboursFile), nil)
+		if err != nil {
+			return err
+		}
+		clustering, err := k.describe(k.ctx, report.Clustering, "scan", k.encoder())
+		if err != nil {
+			return err
+		}
 		o.Hooks = append(o.Hooks, &assigner{
 			ctx: k.ctx, session: s, stage: report.SelfLabel, dir: k.in(report.SelfLabel), heads: 1, classes: m.Classes,
+			near: closest(near, clustering.Method.(*method.SCAN).Neighbours),
 		})
+		return clustering.Close()
+	}
+	err := k.stage(report.SelfLabel, "scan-selflabel", encoder, more, prepare)
+	if why, stopped := k.stopped(); stopped && (err == nil || errors.Is(err, train.ErrCollapsed)) {
+		k.note(why)
 		return nil
 	}
-	return k.stage(report.SelfLabel, "scan-selflabel", encoder, more, prepare)
+	return err
+}
+
+// stopped says why self-labelling stopped early, if it did.
+func (k *clustering) stopped() (why string, ok bool) {
+	return why, readJSON(filepath.Join(k.in(report.SelfLabel), stoppedFile), &why) == nil
 }
 
 func (k *clustering) in(stage string) string { return filepath.Join(k.dir, stage) }
@@ -142,6 +202,9 @@ func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting
 	prepare func(*pretrain.Session, *train.Options) error) error {
 	if done, err := finished(k.in(name)); done || err != nil {
 		return err
+	}
+	if _, stopped := k.stopped(); stopped && name == report.SelfLabel {
+		return nil
 	}
 	k.note("stage " + name)
 	var o pretrain.Options

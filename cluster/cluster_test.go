@@ -3,14 +3,20 @@
 package cluster
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -38,27 +44,122 @@ func TestNearlyBest(t *testing.T) {
 	}
 }
 
-// Self-labelling can empty clusters whose images never had a high confidence. The summary says so, and where they are.
-func TestLostClustersAreTold(t *testing.T) {
+// The summary marks the stage whose clusters are kept, and says why self-labelling stopped.
+func TestSummary(t *testing.T) {
 	source, err := dataset.Open("synthetic:4", dataset.Options{Size: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	for _, c := range []struct {
-		sizes []int
-		want  bool
-	}{{[]int{2, 2}, false}, {[]int{4, 0}, true}} {
-		k := &clustering{dir: "dir"}
-		r := &report.Report{Images: 4, Classes: 2, Stages: []report.Assignment{
-			{Stage: report.Clustering, Sizes: []int{3, 1}}, {Stage: report.SelfLabel, Sizes: c.sizes},
+	k := &clustering{dir: "dir"}
+	r := &report.Report{Images: 4, Classes: 2, Best: report.Clustering, Stopped: "self-labelling stopped",
+		Stages: []report.Assignment{
+			{Stage: report.KMeans, Sizes: []int{2, 2}, Score: run.Num(0.5)},
+			{Stage: report.Clustering, Sizes: []int{3, 1}, Score: run.Num(0.4)},
 		}}
-		out := strings.Join(k.summarize(r, source, nil), "\n")
-		told := strings.Contains(out, "self-labelling kept 1 of 2 clusters")
-		where := strings.Contains(out, "dir/clustering/clusters.csv has all clusters")
-		if told != c.want || where != c.want {
-			t.Errorf("sizes %v: told %v, where they are %v, want %v:\n%s", c.sizes, told, where, c.want, out)
+	out := strings.Join(k.summarize(r, source, nil), "\n")
+	for _, want := range []string{
+		"\nself-labelling stopped\n", "kmeans       0.500         2", "clustering   0.400         2",
+		"-  <- clusters.csv\nscore:",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, out)
 		}
+	}
+}
+
+// The stage with the highest score is kept, k-means aside; of equal ones, and if one has no score, the last.
+func TestBest(t *testing.T) {
+	known, absent := run.Num, run.Number{}
+	for _, c := range []struct {
+		scores []run.Number
+		want   int
+	}{
+		{[]run.Number{known(0.2)}, 0},
+		{[]run.Number{known(0.2), known(0.3), known(0.25)}, 1},
+		{[]run.Number{known(0.3), known(0.2), known(0.3)}, 2},
+		{[]run.Number{absent, absent}, 1},
+		{[]run.Number{known(0.9), absent}, 1},
+	} {
+		var stages []report.Assignment
+		for i, score := range c.scores {
+			stages = append(stages, report.Assignment{Stage: fmt.Sprint(i), Head: i, Score: score})
+		}
+		stages = append(stages, report.Assignment{Stage: report.KMeans, Head: -1, Score: known(1)})
+		if got := best(stages).Head; got != c.want {
+			t.Errorf("of %v: stage %d, want %d", c.scores, got, c.want)
+		}
+	}
+}
+
+// The score is 1 if neighbours are in one cluster and the clusters are equal, and 0 if a neighbour's cluster says
+// nothing or all images are in one cluster. One more value is by hand.
+func TestScore(t *testing.T) {
+	next := [][]int{{1}, {0}, {3}, {2}}
+	for _, c := range []struct {
+		clusters []int
+		want     float64
+	}{
+		{[]int{0, 0, 1, 1}, 1},
+		{[]int{0, 1, 0, 1}, 1}, // the other cluster, always
+		{[]int{0, 0, 0, 0}, 0},
+		{[]int{0, 0, 0, 1}, (0.5*math.Log(0.5/(0.75*0.75)) + 0.5*math.Log(0.25/(0.75*0.25))) / math.Log(2)},
+	} {
+		if got := score(c.clusters, next, 2); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("clusters %v: %v, want %v", c.clusters, got, c.want)
+		}
+	}
+}
+
+// Heads find three separate groups of features from whatever starting weights, and take features as they are, not
+// standardised.
+func TestFitHeads(t *testing.T) {
+	const n, width, groups = 300, 5, 3
+	r := rand.New(rand.NewPCG(1, 1))
+	centres := [groups][width]float64{}
+	for g := range centres {
+		for d := range width {
+			centres[g][d] = 5 + 3*r.NormFloat64()
+		}
+	}
+	var features []float64
+	for i := range n {
+		for d := range width {
+			features = append(features, centres[i%groups][d]+0.1*r.NormFloat64())
+		}
+	}
+	want, near := make([]int, n), make([][]int, n)
+	for i := range n {
+		want[i] = i % groups
+		for j := 1; j <= 5; j++ {
+			near[i] = append(near[i], (i+groups*j)%n)
+		}
+	}
+	err := torch.Scope(func() error {
+		h := torch.FromFloat64(features, n, width).To(torch.F32)
+		m := method.NewSCAN()
+		m.Classes, m.Heads, m.Neighbours = groups, 2, 5
+		fit, err := fitHeads(h, near, m, 1)
+		if err != nil {
+			return err
+		}
+		if len(fit.clusters) != headTries || len(fit.states) != 2*headTries {
+			t.Fatalf("%d heads and %d tensors", len(fit.clusters), len(fit.states))
+		}
+		if scores, err := eval.ScoreClusters(fit.clusters[0], want); err != nil || scores.ACC != 1 {
+			t.Errorf("the best head: %+v, %v", scores, err)
+		}
+		if ari, _, err := agreement(fit.clusters); err != nil || ari < 0.5 {
+			t.Errorf("the heads agree with ARI %v, %v", ari, err)
+		}
+		logits := h.MatMul(fit.states[0].Tensor().T()).Add(fit.states[1].Tensor())
+		if got := logits.ArgMax(1).Ints(); !slices.Equal(got, fit.clusters[0]) {
+			t.Error("the head gives other clusters of the features as they are")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 const (
 	choosePrefix   = "choose-"                // a short clustering stage; the number of clusters follows
 	neighboursFile = "neighbours.safetensors" // the nearest neighbours of every image, by the pretext's features
+	headsFile      = "heads-%d.safetensors"   // heads trained on the pretext's features; the number of clusters
 )
 
 // Plan is what to do in a clustering. It is kept in the folder, so that a resume needs no settings.

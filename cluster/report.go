@@ -37,7 +37,6 @@ type sorted struct {
 
 // report writes the files of the result.
 func (k *clustering) report(classes int, stages []string) (*Result, error) {
-	last := k.in(stages[len(stages)-1])
 	r := &report.Report{Event: "clusters", Classes: classes}
 	if err := readJSON(filepath.Join(k.in(report.Clustering), beforeFile), &r.Before); err != nil {
 		return nil, err
@@ -49,12 +48,22 @@ func (k *clustering) report(classes int, stages []string) (*Result, error) {
 		}
 		r.Stages = append(r.Stages, a)
 	}
-	source, err := sourceOf(last)
+	r.Stopped, _ = k.stopped()
+	var b basis
+	heads := filepath.Join(k.dir, fmt.Sprintf(headsFile, classes))
+	if found, err := b.read(heads, nil); err != nil {
+		return nil, err
+	} else if found {
+		r.Premise = &b.premise
+	}
+	chosen := best(r.Stages)
+	r.Best = chosen.Stage
+	source, err := sourceOf(k.in(report.Clustering))
 	if err != nil {
 		return nil, err
 	}
 	defer source.Close()
-	text, err := os.ReadFile(filepath.Join(last, report.ClustersFile))
+	text, err := os.ReadFile(filepath.Join(k.in(r.Best), report.ClustersFile))
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +86,19 @@ func (k *clustering) report(classes int, stages []string) (*Result, error) {
 		return nil, err
 	}
 	return &Result{r, k.summarize(r, source, all)}, nil
+}
+
+// best returns the assignment with the highest score, k-means aside; of equal ones, and if one has no score, the last.
+func best(stages []report.Assignment) (b report.Assignment) {
+	for _, a := range stages {
+		if a.Stage == report.KMeans {
+			continue
+		}
+		if b.Stage == "" || !a.Score.Known || !b.Score.Known || a.Score.Value >= b.Score.Value {
+			b = a
+		}
+	}
+	return b
 }
 
 // sourceOf opens the images as a run saw them.
@@ -190,7 +212,7 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 // summarize returns the report as lines of text.
 func (k *clustering) summarize(r *report.Report, source *dataset.Source, all []sorted) (lines []string) {
 	line := func(text string) { lines = append(lines, text) }
-	last := r.Stages[len(r.Stages)-1]
+	last := best(r.Stages)
 	line(fmt.Sprintf("%d images in %d clusters", r.Images, last.Used()))
 	counts := make([][]int, r.Classes) // images by cluster, then by class
 	means := make([]float64, r.Classes)
@@ -217,22 +239,24 @@ func (k *clustering) summarize(r *report.Report, source *dataset.Source, all []s
 		}
 		line(text)
 	}
-	if n := len(r.Stages); n > 1 && last.Used() < r.Stages[n-2].Used() {
-		before := r.Stages[n-2]
-		line(fmt.Sprintf("self-labelling kept %d of %d clusters: too few images of the others had a high "+
-			"confidence. A longer pretext helps; %s has all clusters",
-			last.Used(), before.Used(), filepath.Join(k.dir, before.Stage, report.ClustersFile)))
+	if r.Stopped != "" {
+		line(r.Stopped)
 	}
 	if last.ACC.Known {
 		line(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d",
 			r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
-		line("             ACC    NMI    ARI    kNN    linear")
-		line(fmt.Sprintf("pretext                           %s  %s", digits(r.Before.KNN), digits(r.Before.Linear)))
-		for _, a := range r.Stages {
-			line(fmt.Sprintf("%-11s  %s  %s  %s  %s  %s",
-				a.Stage, digits(a.ACC), digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear)))
-		}
 	}
+	line("             score  clusters  ACC    NMI    ARI    kNN    linear")
+	line(fmt.Sprintf("pretext %47s  %s", digits(r.Before.KNN), digits(r.Before.Linear)))
+	for _, a := range r.Stages {
+		text := fmt.Sprintf("%-11s  %s  %8d  %s  %s  %s  %s  %s", a.Stage, digits(a.Score), a.Used(), digits(a.ACC),
+			digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear))
+		if a.Stage == r.Best {
+			text += "  <- clusters.csv"
+		}
+		line(text)
+	}
+	line("score: how much the cluster of an image says about those of its nearest neighbours; needs no labels")
 	line("  clusters       " + filepath.Join(k.dir, report.ClustersFile))
 	line("  contact sheets " + filepath.Join(k.dir, report.ContactFolder))
 	line("  everything     " + filepath.Join(k.dir, report.File) + ", and a run directory for each stage")

@@ -36,7 +36,7 @@ type alias struct {
 
 // keys is the history of the keys.
 var keys = history{
-	format: 2,
+	format: 3,
 	added: []addition{
 		{"variant.untied", 2, "false"},
 		{"variant.asymmetric.stop_gradient", 2, "false"},
@@ -57,6 +57,17 @@ var keys = history{
 		{"variant.direct.isotropic", 2, "false"},
 		{"variant.variance", 2, "0"},
 		{"variant.covariance", 2, "0"},
+		{"augment.rand_augment.shear", 3, "0.3"},
+		{"augment.rand_augment.shift", 3, "0.3"},
+		{"augment.cutout.min_size", 3, "0"},
+		{"augment.solarize.random_threshold", 3, "false"},
+		{"method.sum_heads", 3, "false"}, // of scan
+		{"method.include_self", 3, "false"},
+		{"method.neighbours_by", 3, "h"},
+		{"method.heads_only", 3, "false"},
+		{"method.head_epochs", 3, "0"},
+		{"method.frozen_norm", 3, "false"}, // of scan and scan-selflabel
+		{"method.ema", 3, "0"},             // of scan-selflabel
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{
@@ -234,12 +245,13 @@ func nested(path string, value *yaml.Node) *yaml.Node {
 	return top
 }
 
-// formatOf returns the format given in the mapping at the top of a config, or the current format if none is given.
+// formatOf returns the format given in the mapping at the top of a config. If none is given it returns 0, so that a file
+// that somebody wrote need not have the keys that were added since.
 func formatOf(top *yaml.Node) int {
 	if section, at := lookup(top, []string{formatKey}); section != nil {
 		if f, err := strconv.Atoi(section.Content[at+1].Value); err == nil {
 			return f
 		}
 	}
-	return keys.format
+	return 0
 }

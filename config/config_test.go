@@ -4,6 +4,7 @@ package config
 
 import (
 	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -241,7 +242,7 @@ func TestSetErrors(t *testing.T) {
 			"solarize"},
 		{"augment.2.solarize.p", "0", "--set: unknown view augment.2: the method has 2 views, counted from 0"},
 		{"augment.solarize.q", "0", "--set: unknown key augment.1.solarize.q: did you mean augment.1.solarize.p? " +
-			"augment.1.solarize holds: p, threshold"},
+			"augment.1.solarize holds: p, threshold, random_threshold"},
 		{"", "0", "--set: no key given: say section.key=value"},
 	} {
 		wantError(t, example(t).Set(c.path, c.value, "--set"), c.want)
@@ -298,9 +299,9 @@ func TestMergeErrors(t *testing.T) {
 		"train: &a {batch: 1}\nprobe: *a\n": "f.yaml: line 2: aliases (*a) are not read: write the value out",
 		"- a\n":                             "f.yaml:1: a config is a mapping of sections, this is a list of 1",
 		"train.batch: 3\n":                  `f.yaml:1: key "train.batch": nest the keys, one section per line`,
-		"format: 3\n":                       `f.yaml:1: the config has format "3", this parallax reads 1 to 2: use the parallax that wrote it`,
+		"format: 9\n":                       `f.yaml:1: the config has format "9", this parallax reads 1 to 3: use the parallax that wrote it`,
 		"method: {name: byol}":              `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
-		"augment:\n- - solarise: {p: 1}\n":  `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout`,
+		"augment:\n- - solarise: {p: 1}\n":  `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, random_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout`,
 		"augment:\n- - solarize: {p: 1}\n": "f.yaml:2: augment.0.solarize lacks threshold: a recipe in a list gives " +
 			"every field of its ops",
 		"augment:\n- solarize\n":   `f.yaml:2: view 0 of augment is "solarize", want a list of ops`,
@@ -318,7 +319,7 @@ func TestLoadErrors(t *testing.T) {
 	whole := encoded(t, example(t))
 	_, err := Load([]byte(strings.Replace(whole, "  log_every: ", "  #", 1)), new(contrast))
 	wantError(t, err, "reading config.yaml: it lacks train.log_every"+otherVersion)
-	_, err = Load([]byte(strings.Replace(whole, "format: 2", "", 1)), new(contrast))
+	_, err = Load([]byte(strings.Replace(whole, fmt.Sprintf("format: %d", keys.format), "", 1)), new(contrast))
 	wantError(t, err, "reading config.yaml: it lacks format"+otherVersion)
 	_, err = Load([]byte(whole), nil)
 	if err == nil || !strings.Contains(err.Error(), "unknown key method.temperature") {

@@ -3,9 +3,7 @@
 package encoder
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/checkpoint"
@@ -36,7 +34,7 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 	if m, err = variant.Wrap(m, c.Config); err != nil {
 		return err
 	}
-	saved, err := newest(dir, name)
+	saved, err := checkpoint.Newest(dir, name)
 	if err != nil {
 		return err
 	}
@@ -79,24 +77,4 @@ func (e *Encoder) method(name string) (method.Entry, error) {
 		}
 	}
 	return method.Find(name)
-}
-
-// newest returns the newest whole checkpoint of the run in dir.
-func newest(dir, method string) (*checkpoint.Checkpoint, error) {
-	names, err := checkpoint.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("the run has no checkpoint yet: wait for the first, or resume the run: "+
-			"parallax pretrain --resume %s", dir)
-	}
-	for _, name := range slices.Backward(names) {
-		var c *checkpoint.Checkpoint
-		if c, err = checkpoint.ReadNetworks(checkpoint.Path(dir, name), method); err == nil ||
-			errors.Is(err, checkpoint.ErrMisfit) {
-			return c, err
-		}
-	}
-	return nil, fmt.Errorf("none of the run's %d checkpoints can be read; the oldest: %w", len(names), err)
 }

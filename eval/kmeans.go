@@ -157,6 +157,26 @@ func (c Centroids) Assign(rows torch.Tensor) (clusters []int, inertia float64) {
 	return clusters, inertia
 }
 
+// Margins returns 1 - a/b of every row (N x D), where a and b are the distances to its nearest and its second nearest
+// centroid: 1 at a centroid, 0 half-way between two. There must be at least 2 centroids.
+func (c Centroids) Margins(rows torch.Tensor) (margins []float64) {
+	nested(func() {
+		length := c.rows.Square().Sum(1)
+		x := finite("Margins", "features", rows).To(torch.F32).Sub(c.mean)
+		block := max(1, similarities/max(c.rows.Size(0), c.rows.Size(1)))
+		for from := 0; from < x.Size(0); from += block {
+			nested(func() {
+				part := x.Narrow(0, from, min(block, x.Size(0)-from))
+				near, _ := part.MatMul(c.rows.T()).Scale(2).Sub(length).TopK(2, 1) // |x|² - |x - c|²
+				apart := part.Square().Sum(1).Unsqueeze(1).Sub(near).Clamp(0, math.Inf(1)).Sqrt()
+				a, b := apart.Narrow(1, 0, 1), apart.Narrow(1, 1, 1).Clamp(1e-30, math.Inf(1))
+				margins = append(margins, a.Div(b).Neg().Shift(1).Reshape(-1).To(torch.F64).Float64s()...)
+			})
+		}
+	})
+	return margins
+}
+
 // Silhouette measures how much nearer rows (N x D) are to their own cluster than to the next one (Rousseeuw 1987): the
 // mean of (b-a)/max(a, b). Here a is the mean Euclidean distance of a row to the other rows of its cluster, and b that
 // to the rows of the nearest other cluster; a row alone in its cluster counts 0. It is in [-1, 1], and NaN with fewer

@@ -36,17 +36,32 @@ type SCAN struct {
 	Classes int // C, the number of clusters
 	Heads   int // heads that cluster independently; the one with the smallest loss is kept at the end
 	// K, nearest neighbours of an image, of which a step draws one; 20, and 50 for ImageNet (section 3.1)
-	Neighbours int
+	Neighbours  int
+	IncludeSelf bool // the image itself is one more neighbour, as in the official code
+	// features by which neighbours are found: z, the projector's output, as in the official code; or h, the backbone's
+	NeighboursBy string
 	// λ; 5 in the paper's supplement and the configs, which do not use the official code's default of 2; 0 leaves the
 	// entropy out
 	EntropyWeight float64
+	SumHeads      bool // the losses of the heads are summed, as in the official code; off: averaged
+	HeadsOnly     bool // the backbone stays as it is, as in the official configs for ImageNet
+	// batch norm uses the running statistics that the pretext left, and they stay; off in the official code. A short stage
+	// then begins with the clusters that an evaluation sees
+	FrozenNorm bool
+	// passes over the features of the images, without augmentation, in which the heads learn before the stage begins; 0
+	// in the official code, whose heads begin at random
+	HeadEpochs int
 
 	heads
 	neighbours [][]int
 }
 
 // NewSCAN returns SCAN's clustering stage with the paper's hyperparameters (section 3.1 and the official configs).
-func NewSCAN() *SCAN { return &SCAN{Classes: 10, Heads: 10, Neighbours: 20, EntropyWeight: 5} }
+func NewSCAN() *SCAN {
+	return &SCAN{
+		Classes: 10, Heads: 10, Neighbours: 20, IncludeSelf: true, NeighboursBy: "z", EntropyWeight: 5, SumHeads: true,
+	}
+}
 
 // Command is the command that runs it: it needs an encoder that a pretext task has trained.
 func (m *SCAN) Command() string { return "cluster" }
@@ -58,11 +73,16 @@ func (m *SCAN) Validate() error {
 		part.AtLeast("heads", m.Heads, 1),
 		part.AtLeast("neighbours", m.Neighbours, 1),
 		part.NonNegative("entropy_weight", m.EntropyWeight),
+		part.OneOf("neighbours_by", m.NeighboursBy, "z", "h"),
+		part.AtLeast("head_epochs", m.HeadEpochs, 0),
 	)
 }
 
-// Views returns two strong views, the second of a neighbour.
+// Views returns two strong views, the second of a neighbour; milder ones if only the heads learn.
 func (m *SCAN) Views(size int) []augment.Recipe {
+	if m.HeadsOnly {
+		return part.InTurn(2, augment.SCANHeadsRecipe(size))
+	}
 	return part.InTurn(2, augment.SCANStrongRecipe(size))
 }
 
@@ -75,19 +95,33 @@ func (m *SCAN) Pair(index int, r *rand.Rand) int {
 		return index
 	}
 	near := m.neighbours[index]
-	return near[r.IntN(len(near))]
+	drawn := len(near)
+	if m.IncludeSelf {
+		drawn++
+	}
+	if k := r.IntN(drawn); k < len(near) {
+		return near[k]
+	}
+	return index
 }
 
 // Build makes the backbone and the heads.
-func (m *SCAN) Build(b *parallax.Build) parallax.Encoder { return m.heads.build(b, m.Heads, m.Classes) }
+func (m *SCAN) Build(b *parallax.Build) parallax.Encoder {
+	e := m.heads.build(b, b.Params, m.Heads, m.Classes)
+	m.running = m.FrozenNorm || m.HeadsOnly
+	if m.HeadsOnly {
+		e.Params.Freeze()
+	}
+	return e
+}
 
 // Forward returns every head's logits of the images, and then of their neighbours.
 func (m *SCAN) Forward(s *parallax.Step) []torch.Tensor {
 	return append(m.logits(s.Views[0]), m.logits(s.Views[1])...)
 }
 
-// Loss is equation 2, averaged over the heads. As in the official code, the entropy is that of the mean over the batch
-// of images, without their neighbours. The mean of the entropies would make every assignment uncertain.
+// Loss is equation 2, summed or averaged over the heads. As in the official code, the entropy is that of the mean over
+// the batch of images, without their neighbours. The mean of the entropies would make every assignment uncertain.
 func (m *SCAN) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	var consistencies, entropies []torch.Tensor
 	for h := range len(z) / 2 {
@@ -100,34 +134,48 @@ func (m *SCAN) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	consistency, spread := part.Mean(consistencies), part.Mean(entropies)
 	s.Report("consistency", consistency)
 	s.Report("entropy", spread)
-	return consistency.Sub(spread.Scale(m.EntropyWeight))
+	return consistency.Sub(spread.Scale(m.EntropyWeight)).Scale(m.counted(len(z) / 2))
+}
+
+// counted is how often the mean loss of the heads counts.
+func (m *SCAN) counted(heads int) float64 {
+	if m.SumHeads {
+		return float64(heads)
+	}
+	return 1
 }
 
 // heads are linear layers from the backbone's features to the logits of the clusters.
 type heads struct {
 	backbone nn.Layer
 	layers   []nn.Layer
+	params   *nn.Params
+	running  bool // batch norm uses its running statistics
 }
 
-// build makes the backbone and the heads heads.0, heads.1, ... The projector returns the logits of all heads side by
-// side.
-func (h *heads) build(b *parallax.Build, n, classes int) parallax.Encoder {
-	h.backbone, h.layers = b.Backbone.Build(b.Params.Sub("backbone")), nil
+// build makes the backbone and the heads heads.0, heads.1, ... under params. The projector returns the logits of all
+// heads side by side.
+func (h *heads) build(b *parallax.Build, params *nn.Params, n, classes int) parallax.Encoder {
+	h.backbone, h.layers, h.params = b.Backbone.Build(params.Sub("backbone")), nil, params
 	for i := range n {
-		p := b.Params.Sub("heads").Sub(strconv.Itoa(i))
+		p := params.Sub("heads").Sub(strconv.Itoa(i))
 		h.layers = append(h.layers, nn.NewLinear(p, b.Backbone.Features(), classes, true))
 	}
 	layers := h.layers
 	return parallax.Encoder{
 		Backbone:  h.backbone,
 		Projector: nn.Func(func(x torch.Tensor) torch.Tensor { return torch.Cat(1, all(layers, x)...) }),
-		Params:    b.Params.Sub("backbone"),
+		Params:    params.Sub("backbone"),
 		Features:  b.Backbone.Features(),
 	}
 }
 
 // logits returns the logits of every head for one view.
 func (h *heads) logits(view torch.Tensor) []torch.Tensor {
+	if h.running {
+		defer h.params.Train(h.params.Training())
+		h.params.Train(false)
+	}
 	return all(h.layers, h.backbone.Forward(view))
 }
 
@@ -161,8 +209,13 @@ type SelfLabel struct {
 	Classes   int     // C, as in the clustering stage
 	Threshold float64 // the probability above which an image gets a label
 	Balance   bool    // clusters count equally; off: images count equally
+	// the weight of the parameters before a step, to which the step's are drawn back; 0.999 in the official configs for
+	// ImageNet, 0 (off) in the others
+	EMA        float64
+	FrozenNorm bool // batch norm uses the running statistics of the stage before, and they stay; off in the official code
 
 	heads
+	average *nn.Params
 }
 
 // NewSelfLabel returns SCAN's self-labelling stage with the paper's hyperparameters (section 2.3 and the official
@@ -174,7 +227,12 @@ func (m *SelfLabel) Command() string { return "cluster" }
 
 // Validate checks the hyperparameters.
 func (m *SelfLabel) Validate() error {
-	return part.First(part.AtLeast("classes", m.Classes, 2), part.Fraction("threshold", m.Threshold))
+	return part.First(
+		part.AtLeast("classes", m.Classes, 2),
+		part.Fraction("threshold", m.Threshold),
+		part.Fraction("ema", m.EMA),
+		part.Below("ema", m.EMA, 1),
+	)
 }
 
 // Views returns the weak view, which gives the label, and the strong view, which learns it.
@@ -182,11 +240,39 @@ func (m *SelfLabel) Views(size int) []augment.Recipe {
 	return []augment.Recipe{augment.EvalRecipe(size), augment.SCANStrongRecipe(size)}
 }
 
-// Build makes the backbone and one head.
-func (m *SelfLabel) Build(b *parallax.Build) parallax.Encoder { return m.heads.build(b, 1, m.Classes) }
+// Build makes the backbone and one head, and their moving average.
+func (m *SelfLabel) Build(b *parallax.Build) parallax.Encoder {
+	e := m.heads.build(b, b.Params, 1, m.Classes)
+	m.running = m.FrozenNorm
+	if m.EMA > 0 {
+		m.average = b.Params.Sub("average")
+		new(heads).build(b, m.average, 1, m.Classes)
+		m.average.Freeze()
+	}
+	return e
+}
 
-// Forward returns the logits of the weak view, without gradient, and those of the strong view.
+// Update draws the networks back to their moving average, as in the official code: θ ← mθ' + (1-m)θ with m the EMA and
+// θ' the parameters before the step. The running statistics of batch norm stay those of the start.
+func (m *SelfLabel) Update(*parallax.Step) {
+	if m.EMA == 0 {
+		return
+	}
+	for _, name := range []string{"backbone", "heads"} {
+		online, average := m.params.Sub(name), m.average.Sub(name)
+		average.MoveTowards(online, m.EMA)
+		online.CopyFrom(average)
+	}
+}
+
+// Forward returns the logits of the weak view, without gradient, and those of the strong view. The moving average
+// begins with the weights of the first step.
 func (m *SelfLabel) Forward(s *parallax.Step) []torch.Tensor {
+	if m.EMA > 0 && s.At == 0 {
+		for _, name := range []string{"backbone", "heads"} {
+			m.average.Sub(name).CopyFrom(m.params.Sub(name))
+		}
+	}
 	var weak torch.Tensor
 	torch.NoGrad(func() { weak = m.logits(s.Views[0])[0] })
 	return []torch.Tensor{weak, m.logits(s.Views[1])[0]}
@@ -218,9 +304,9 @@ func (m *SelfLabel) Assign(z torch.Tensor) torch.Tensor { return z.Softmax(1) }
 // Collapsed is the loss of uniform assignments, which are the best if the entropy's weight is 2 or more. With a smaller
 // weight one cluster may be better.
 func (m *SCAN) Collapsed(int) parallax.Collapsed {
-	c := part.Chance((1-m.EntropyWeight)*math.Log(float64(m.Classes)), "too small a weight of the entropy "+
-		"(method.entropy_weight), and one cluster takes all; or neighbours that say nothing of classes, from a "+
-		"pretext task that learnt little")
+	loss := m.counted(m.Heads) * (1 - m.EntropyWeight) * math.Log(float64(m.Classes))
+	c := part.Chance(loss, "too small a weight of the entropy (method.entropy_weight), and one cluster takes all; or "+
+		"neighbours that say nothing of classes, from a pretext task that learnt little")
 	c.Value.Known = m.EntropyWeight >= 2
 	return c
 }

@@ -5,6 +5,8 @@ package method_test
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
@@ -32,11 +34,13 @@ func TestSCANValues(t *testing.T) {
 			weight, want float64
 		}{{0, 0.3120004228}, {5, -7.6283022016}, {1, 0.3120004228 - 1.5880605249}} {
 			m := method.NewSCAN()
-			m.EntropyWeight = v.weight
+			m.EntropyWeight, m.SumHeads = v.weight, false
 			near(t, "the loss", m.Loss(parallax.NewStep(0, 1), logits).Item(), v.want, 1e-9)
 			// All heads have the same weight.
 			twice := []torch.Tensor{logits[0], logits[0], logits[1], logits[1]}
-			near(t, "the loss of two equal heads", m.Loss(parallax.NewStep(0, 1), twice).Item(), v.want, 1e-9)
+			near(t, "the mean loss of two equal heads", m.Loss(parallax.NewStep(0, 1), twice).Item(), v.want, 1e-9)
+			m.SumHeads, m.Heads = true, 2
+			near(t, "the loss of two equal heads", m.Loss(parallax.NewStep(0, 1), twice).Item(), 2*v.want, 1e-9)
 		}
 	})
 }
@@ -60,6 +64,7 @@ func TestSCANBounds(t *testing.T) {
 
 func TestSCANPairs(t *testing.T) {
 	m := method.NewSCAN()
+	m.IncludeSelf = false
 	r := rand.New(rand.NewPCG(1, 2))
 	if got := m.Pair(3, r); got != 3 {
 		t.Errorf("without neighbours image 3 is paired with %d", got)
@@ -71,6 +76,14 @@ func TestSCANPairs(t *testing.T) {
 	}
 	if seen[1] < 25 || seen[2] < 25 || len(seen) != 2 {
 		t.Errorf("image 0, whose neighbours are 1 and 2, is paired with %v", seen)
+	}
+	m.IncludeSelf = true
+	clear(seen)
+	for range 100 {
+		seen[m.Pair(0, r)]++
+	}
+	if seen[0] < 15 || seen[1] < 15 || seen[2] < 15 || len(seen) != 3 {
+		t.Errorf("image 0, which may be its own neighbour, is paired with %v", seen)
 	}
 }
 
@@ -131,6 +144,59 @@ func TestSelfLabelAgainstLoops(t *testing.T) {
 		loss.Backward()
 		if l, g := loss.Item(), strong.Grad().Abs().Max().Item(); l != 0 || g != 0 {
 			t.Errorf("with no confident image the loss is %g and the gradient up to %g", l, g)
+		}
+	})
+}
+
+// Heads alone: the backbone gets no gradient, and its running statistics stay.
+func TestSCANHeadsOnly(t *testing.T) {
+	m := method.NewSCAN()
+	m.HeadsOnly, m.Classes, m.Heads = true, 3, 2
+	with(t, m, torch.F64, 6, func(b built) {
+		s := b.step(0, 6, 1)
+		statistics := b.params.Sub("backbone").State()
+		m.Loss(s, b.Forward(s)).Backward()
+		for _, p := range b.params.All() {
+			if !p.Buffer && p.Tensor.Grad().Defined() != strings.HasPrefix(p.Name, "heads.") {
+				t.Errorf("%s: gradient %v", p.Name, p.Tensor.Grad().Defined())
+			}
+		}
+		if !reflect.DeepEqual(statistics, b.params.Sub("backbone").State()) {
+			t.Error("the running statistics have changed")
+		}
+		if !b.params.Training() {
+			t.Error("the networks are not in training mode any more")
+		}
+	})
+}
+
+// After a step the parameters have moved by 1-EMA of the step, and the running statistics are those of the start.
+func TestSelfLabelEMA(t *testing.T) {
+	const ema = 0.9
+	m := method.NewSelfLabel()
+	m.Classes, m.Threshold, m.EMA = 3, 0, ema
+	with(t, m, torch.F64, 6, func(b built) {
+		for at := range 2 {
+			s := b.step(at, 6, 1)
+			var before, after [][]float64
+			values := func() (all [][]float64) {
+				for _, p := range b.params.Trainable() {
+					all = append(all, p.Tensor.Float64s())
+				}
+				return all
+			}
+			before = values()
+			m.Loss(s, b.Forward(s)).Backward()
+			for _, p := range b.params.Trainable() {
+				p.Tensor.Detach().Shift(1).CopyInto(p.Tensor.Detach())
+			}
+			m.Update(s)
+			after = values()
+			for i := range before {
+				for k := range before[i] {
+					near(t, "the parameter", after[i][k], before[i][k]+1-ema, 1e-12)
+				}
+			}
 		}
 	})
 }

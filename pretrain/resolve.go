@@ -13,11 +13,13 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/method/variant"
+	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/run"
@@ -360,6 +362,47 @@ func Network(c *config.Config) (parallax.Backbone, error) {
 		return nil, fmt.Errorf("backbone.norm: %w", err)
 	}
 	return s.New()
+}
+
+// Networks builds the networks of the run in dir in params, with the weights of its newest checkpoint, and returns the
+// encoder. It runs in a torch.Scope.
+func Networks(dir string, params *nn.Params) (e parallax.Encoder, err error) {
+	text, err := run.ReadConfig(dir)
+	if err != nil {
+		return e, err
+	}
+	name, err := config.MethodOf(text, run.ConfigFile)
+	if err != nil {
+		return e, err
+	}
+	entry, err := method.Find(name)
+	if err != nil {
+		return e, err
+	}
+	m := entry.New()
+	c, err := config.Load(text, m)
+	if err != nil {
+		return e, err
+	}
+	if m, err = variant.Wrap(m, c.Config); err != nil {
+		return e, err
+	}
+	body, err := Network(c.Config)
+	if err != nil {
+		return e, err
+	}
+	saved, err := checkpoint.Newest(dir, name)
+	if err != nil {
+		return e, err
+	}
+	e = m.Build(&parallax.Build{
+		Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch, Images: c.Data.Images,
+		Steps: train.Steps(&c.Train, c.Data.Images/c.Train.Batch),
+	})
+	if err := params.Load(saved.Networks); err != nil {
+		return e, fmt.Errorf("the weights of the run in %s do not fit the network: %w", dir, err)
+	}
+	return e, nil
 }
 
 // identify sets the engine that computes. It is separate from detect because it loads the engine.

@@ -13,9 +13,10 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// The stages of a clustering. Each is a run in a folder of that name.
+// The stages of a clustering. Each has a folder of that name, which is a run directory for all but KMeans.
 const (
 	Pretext    = "pretext"
+	KMeans     = "kmeans" // k-means on the pretext's features, to compare with
 	Clustering = "clustering"
 	SelfLabel  = "selflabel"
 )
@@ -34,8 +35,22 @@ type Report struct {
 	Images  int                   `json:"images"`
 	Classes int                   `json:"classes"`
 	Purity  map[string]run.Number `json:"purity,omitempty"` // share of the nearest 5, 20, 50 neighbours with the same label
-	Before  Quality               `json:"before"`           // the backbone before the clustering stage
-	Stages  []Assignment          `json:"stages"`
+	Premise *Premise              `json:"premise,omitempty"`
+	Before  Quality               `json:"before"`            // the backbone before the clustering stage
+	Stages  []Assignment          `json:"stages"`            // k-means, clustering, selflabel
+	Best    string                `json:"best,omitempty"`    // the stage with the best score, whose clusters clusters.csv holds
+	Stopped string                `json:"stopped,omitempty"` // why self-labelling stopped early
+}
+
+// Premise says, without labels, whether the pretext's features are good enough to cluster.
+type Premise struct {
+	// Agreement is the mean adjusted Rand index over pairs of heads that SCAN's loss trained on the features from
+	// different starting weights. With clear clusters every head finds them.
+	Agreement float64 `json:"agreement"`
+	// Consistency is the share of an image's nearest neighbours that stay when the image is augmented as in the
+	// clustering stage.
+	Consistency float64 `json:"consistency"`
+	Good        bool    `json:"good"` // both are high enough
 }
 
 // Read reads the report of the clustering in dir.
@@ -63,10 +78,13 @@ type Assignment struct {
 		ARI float64 `json:"ari"`
 		NMI float64 `json:"nmi"`
 	} `json:"agreement"`
-	Confidence float64    `json:"confidence"` // mean probability of an image's own cluster
-	ACC        run.Number `json:"acc,omitzero"`
-	NMI        run.Number `json:"nmi,omitzero"`
-	ARI        run.Number `json:"ari,omitzero"`
+	Confidence float64 `json:"confidence"` // mean probability of an image's own cluster
+	// Score needs no labels: the mutual information between the clusters of an image and of its nearest neighbours, as a
+	// share of its largest value, ln K.
+	Score run.Number `json:"score,omitzero"`
+	ACC   run.Number `json:"acc,omitzero"`
+	NMI   run.Number `json:"nmi,omitzero"`
+	ARI   run.Number `json:"ari,omitzero"`
 	Quality
 }
 

@@ -38,12 +38,16 @@ func clusterCommand() *cobra.Command {
 Every stage is a run in a subfolder of the output:
 
   pretext     trains an encoder by any method (--method); with --run there is no such stage
-  clustering  trains the backbone and several heads to give every image the cluster of its nearest neighbours, and
-              keeps the head with the lowest loss
-  selflabel   trains on the images whose cluster is the most certain
+  clustering  trains heads, and in most presets the backbone, to give every image the cluster of its nearest
+              neighbours, and keeps the head with the lowest loss
+  selflabel   trains on the images whose cluster is the most certain, unless that empties clusters
+
+Before the clustering stage the command says, without labels, whether the pretext is good enough: how well
+several heads agree, and how many neighbours stay when an image is augmented. It also clusters the
+pretext's features by k-means, to compare with.
 
 The output holds clusters.csv (path, cluster, confidence), a contact sheet of every cluster in contact/,
-and report.json. Labels, if there are any, are used only to measure: accuracy under the best matching of
+and report.json. The clusters are those of the stage with the best score. The score needs no labels: it is how much the cluster of an image says about those of its nearest neighbours. Labels, if there are any, are used only to measure: accuracy under the best matching of
 clusters to classes (ACC), NMI and ARI, kNN and linear accuracy before and after, and how many of the
 nearest neighbours share an image's label.
 
