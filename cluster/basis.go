@@ -29,8 +29,8 @@ import (
 const (
 	augmented       = 2000 // images whose neighbours are compared with those of an augmented view
 	restarts        = 10   // of k-means, as in parallax eval cluster
-	leastAgreement  = 0.5
-	leastConsistent = 0.3
+	leastAgreement  = 0.4
+	leastConsistent = 0.7
 )
 
 // basis is what a clustering stage begins with, from the pretext's features of all images.

@@ -42,6 +42,14 @@ func NonNegative(name string, v float64) error {
 	return fmt.Errorf("method.%s is %v: it must be 0 or above", name, v)
 }
 
+// Below checks that a hyperparameter is below a limit.
+func Below(name string, v, limit float64) error {
+	if v < limit { // nor NaN
+		return nil
+	}
+	return fmt.Errorf("method.%s is %v: it must be below %v", name, v, limit)
+}
+
 // AtLeast checks that a count is not below least.
 func AtLeast(name string, v, least int) error {
 	if v >= least {
