@@ -52,7 +52,7 @@ type evidence struct {
 // Source says when something was measured, and with the settings of which commit.
 type Source struct{ Date, Commit string }
 
-func (s Source) String() string { return s.Date + ", commit " + s.Commit }
+func (s Source) String() string { return "on " + s.Date + " at commit " + s.Commit }
 
 // scores are the results of a run of five epochs.
 type scores struct {
@@ -143,6 +143,7 @@ func (v *evidence) epochs(named ...string) string {
 	for _, s := range v.Epochs.Others {
 		b.WriteString(row(append([]string{s.Name}, s.cells()...)...))
 	}
+	fmt.Fprintf(&b, "\nMeasured %s.\n", v.Epochs.Source)
 	return b.String()
 }
 
@@ -166,6 +167,7 @@ func (v *evidence) guard() string {
 			b.WriteString(row(e.Title, thousands(a.Images), code(a.Without), fmt.Sprintf("%s, %.1f %%", a.Class, a.At)))
 		}
 	}
+	fmt.Fprintf(&b, "\nMeasured %s.\n", v.Guard.Source)
 	return b.String()
 }
 
@@ -188,7 +190,7 @@ func (v *evidence) clusters() string {
 	for _, n := range v.Clusters.Neighbours {
 		shares, of = append(shares, decimals(n.Share, 3)), append(of, strconv.Itoa(n.Of))
 	}
-	fmt.Fprintf(&b, "\nOf the %s nearest neighbours of an image, %s share its label (%s):\n\n    %s\n",
+	fmt.Fprintf(&b, "\nOf the %s nearest neighbours of an image, %s share its label. Measured %s:\n\n    %s\n",
 		strings.Join(of, " / "), strings.Join(shares, " / "), v.Clusters.Source, v.Clusters.Command)
 	return b.String()
 }
@@ -304,7 +306,7 @@ func (v *evidence) measured(e method.Entry) string {
 		if s.With != "" {
 			with = ", with " + s.With
 		}
-		fmt.Fprintf(&b, "\n**Five epochs**%s, one seed (%s). The untrained network's kNN accuracy is %s.\n\n", with,
+		fmt.Fprintf(&b, "\n**Five epochs**%s, one seed, %s. The untrained network's kNN accuracy is %s.\n\n", with,
 			v.Epochs.Source, decimals(v.Epochs.Untrained, 3))
 		b.WriteString(row(columns...) + rule(len(columns)) + row(s.cells()...))
 		fmt.Fprintf(&b, "\n    %s %s\n", v.Epochs.Command, e.Name)
@@ -318,7 +320,7 @@ func (v *evidence) measured(e method.Entry) string {
 		if a.Images < allImages {
 			fewer = fmt.Sprintf(" (the command's has %s)", thousands(allImages))
 		}
-		fmt.Fprintf(&b, "\n**The guard**, one seed (%s). The healthy run, 10 epochs of %s images%s, raised no alarm.\n"+
+		fmt.Fprintf(&b, "\n**The guard**, one seed, %s. The healthy run, 10 epochs of %s images%s, raised no alarm.\n"+
 			"The run with %s\nwas stopped as %s at %.1f %% of its %s steps.\n", v.Guard.Source, thousands(a.Images),
 			fewer, strings.Join(without, ", "), a.Class, a.At, thousands(v.Guard.Steps))
 		fmt.Fprintf(&b, "\n    %s %s\n", v.Guard.Command, e.Name)
