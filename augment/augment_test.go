@@ -38,7 +38,6 @@ func strong(size int) augment.Recipe {
 	return augment.Recipe{
 		augment.Resize{Size: size + 9, Interpolation: augment.Bicubic},
 		augment.CenterCrop{Size: size + 4},
-		augment.RandomCrop{Size: size + 2},
 		augment.RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{0.2, 1}, Ratio: [2]float64{0.75, 4. / 3},
 			Interpolation: augment.Bilinear},
 		augment.ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1},
@@ -49,6 +48,7 @@ func strong(size int) augment.Recipe {
 		augment.Equalize{P: 0.2},
 		augment.HorizontalFlip{P: 0.5},
 		augment.VerticalFlip{P: 0.5},
+		augment.RandomCrop{Size: size},
 	}
 }
 

@@ -36,8 +36,8 @@ type Validator interface {
 // looks up the op for a key here.
 func Ops() []Op {
 	return []Op{
-		RandomResizedCrop{}, Resize{}, CenterCrop{}, RandomCrop{}, ColorJitter{}, Grayscale{}, PILBlur{}, GaussianBlur{},
-		Solarize{}, Equalize{}, HorizontalFlip{}, VerticalFlip{}, RandAugment{}, Cutout{},
+		RandomResizedCrop{}, Resize{}, CenterCrop{}, RandomCrop{}, ColorJitter{}, Grayscale{}, PILBlur{},
+		GaussianBlur{}, Solarize{}, Equalize{}, HorizontalFlip{}, VerticalFlip{}, RandAugment{}, Cutout{},
 	}
 }
 

@@ -115,8 +115,8 @@ func (a *assigner) watch(p *train.Progress) (train.Decision, error) {
 	if empty == 0 {
 		return nil, nil
 	}
-	why := fmt.Sprintf("self-labelling stopped at step %d of %d, because %d of %d clusters had become empty", p.Step, p.Of,
-		empty, a.classes)
+	why := fmt.Sprintf("self-labelling stopped at step %d of %d, because %d of %d clusters had become empty",
+		p.Step, p.Of, empty, a.classes)
 	return train.Stop{Why: why}, run.WriteFile(filepath.Join(a.dir, stoppedFile), run.JSON(why))
 }
 
@@ -191,7 +191,7 @@ func writeAssignment(dir string, result *report.Assignment, source *dataset.Sour
 		result.Confidence += of.confidences[r] / float64(len(of.clusters))
 	}
 	result.Score = run.Num(score(of.clusters, of.near, result.Classes))
-	if scores, err := eval.ScoreClusters(of.clusters, of.labels); err == nil { // an error means that there are no labels
+	if scores, err := eval.ScoreClusters(of.clusters, of.labels); err == nil { // an error means no labels
 		result.ACC, result.NMI, result.ARI = run.Num(scores.ACC), run.Num(scores.NMI), run.Num(scores.ARI)
 	}
 	table := func(w io.Writer) error {

@@ -221,7 +221,9 @@ func (k *clustering) kMeans(s *pretrain.Session, m *method.SCAN, near [][]int) e
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return err
 		}
-		return writeAssignment(dir, &a, s.Job.Source, assigned{k.plain.rows, clusters, c.Margins(unit), k.plain.Labels, near})
+		return writeAssignment(dir, &a, s.Job.Source, assigned{
+			rows: k.plain.rows, clusters: clusters, confidences: c.Margins(unit), labels: k.plain.Labels, near: near,
+		})
 	})
 }
 

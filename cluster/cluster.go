@@ -153,8 +153,9 @@ func (k *clustering) judge(p report.Premise) {
 	if k.Pretext != "" {
 		longer = "parallax pretrain --resume " + k.Pretext + " --epochs ..."
 	}
-	k.note(fmt.Sprintf("the pretext is too weak to cluster well (want %.2f and %.0f %%): clusters may be no better than "+
-		"those of k-means. Better first train it for longer, with  %s", leastAgreement, 100*leastConsistent, longer))
+	k.note(fmt.Sprintf("the pretext is too weak to cluster well (want %.2f and %.0f %%): clusters may be no better "+
+		"than those of k-means. Better first train it for longer, with  %s", leastAgreement, 100*leastConsistent,
+		longer))
 }
 
 // selfLabel makes the last stage. It starts from the best head of the clustering stage and the backbone beneath it.

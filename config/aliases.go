@@ -245,8 +245,8 @@ func nested(path string, value *yaml.Node) *yaml.Node {
 	return top
 }
 
-// formatOf returns the format given in the mapping at the top of a config. If none is given it returns 0, so that a file
-// that somebody wrote need not have the keys that were added since.
+// formatOf returns the format given in the mapping at the top of a config. If none is given it returns 0, so that a
+// file that somebody wrote need not have the keys that were added since.
 func formatOf(top *yaml.Node) int {
 	if section, at := lookup(top, []string{formatKey}); section != nil {
 		if f, err := strconv.Atoi(section.Content[at+1].Value); err == nil {

@@ -73,7 +73,8 @@ func TestAfterTheRule(t *testing.T) {
 		want        bool
 	}{
 		{nil, nil, false}, {[]Sample{late, late}, nil, true}, {[]Sample{late, early}, nil, false},
-		{[]Sample{late, {}}, nil, false}, {[]Sample{late}, []Sample{late}, true}, {[]Sample{late}, []Sample{early}, false},
+		{[]Sample{late, {}}, nil, false}, {[]Sample{late}, []Sample{late}, true},
+		{[]Sample{late}, []Sample{early}, false},
 	} {
 		if got := e.after(c.short, c.long); got != c.want {
 			t.Errorf("%v and %v: %v", c.short, c.long, got)

@@ -4,8 +4,8 @@ package lab
 
 import "time"
 
-// Fixed is the last change of a rule: the time and the commit. Runs that began earlier may have been known when the rule
-// was changed, so verdicts on them are listed apart.
+// Fixed is the last change of a rule: the time and the commit. Runs that began earlier may have been known when the
+// rule was changed, so verdicts on them are listed apart.
 type Fixed struct {
 	Date   time.Time `json:"date"`
 	Commit string    `json:"commit"`
@@ -32,7 +32,7 @@ var Versions = []Version{
 	{1, FixedAt("2026-11-22 22:52", "53826a1"), "The thresholds are those of a calibration on Fashion-MNIST."},
 	{2, FixedAt("2026-11-23 04:55", "cdbe1cf"), "After five seeds of 24 claims on CIFAR-10: a collapse that rests is " +
 		"one, longer runs decide what short ones leave open, and the size of DIN-02's effect is that of the entropy."},
-	{3, FixedAt("2026-11-29 11:18", "ac2f98d"), "After the report on CIFAR-10: only HEALTHY is the absence of " +
+	{3, FixedAt("2026-11-29 11:18", "909dda3"), "After the report on CIFAR-10: only HEALTHY is the absence of " +
 		"collapse, in controls and arms, and SIM-01 and BYO-09 require the deviations that they are about."},
 }
 
@@ -47,14 +47,14 @@ func (e Experiment) RuleFixed() Fixed {
 
 // after says whether all runs began after the rule was fixed. It is false if one began at an unknown time.
 func (e Experiment) after(samples ...[]Sample) bool {
-	any := false
+	found := false
 	for _, of := range samples {
 		for _, s := range of {
 			if !s.Begun.After(e.RuleFixed().Date) {
 				return false
 			}
-			any = true
+			found = true
 		}
 	}
-	return any
+	return found
 }

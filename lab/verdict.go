@@ -96,8 +96,8 @@ func (e Experiment) Judge(short, long []Sample) Finding {
 	if e.Untestable == "" {
 		c.short, c.long = e.tally(short), e.tally(long)
 	}
-	f := Finding{ID: e.ID, Seeds: len(short), RuleVersion: RuleVersion, Fixed: e.RuleFixed(), After: e.after(short, long),
-		Distances: e.Distances(short)}
+	f := Finding{ID: e.ID, Seeds: len(short), RuleVersion: RuleVersion, Fixed: e.RuleFixed(),
+		After: e.after(short, long), Distances: e.Distances(short)}
 	for _, r := range verdictRules {
 		if !r.when(c) {
 			continue

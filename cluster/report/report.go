@@ -79,8 +79,8 @@ type Assignment struct {
 		NMI float64 `json:"nmi"`
 	} `json:"agreement"`
 	Confidence float64 `json:"confidence"` // mean probability of an image's own cluster
-	// Score needs no labels: the mutual information between the clusters of an image and of its nearest neighbours, as a
-	// share of its largest value, ln K.
+	// Score needs no labels: the mutual information between the clusters of an image and of its nearest neighbours, as
+	// a share of its largest value, ln K.
 	Score run.Number `json:"score,omitzero"`
 	ACC   run.Number `json:"acc,omitzero"`
 	NMI   run.Number `json:"nmi,omitzero"`

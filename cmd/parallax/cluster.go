@@ -47,9 +47,10 @@ several heads agree, and how many neighbours stay when an image is augmented. It
 pretext's features by k-means, to compare with.
 
 The output holds clusters.csv (path, cluster, confidence), a contact sheet of every cluster in contact/,
-and report.json. The clusters are those of the stage with the best score. The score needs no labels: it is how much the cluster of an image says about those of its nearest neighbours. Labels, if there are any, are used only to measure: accuracy under the best matching of
-clusters to classes (ACC), NMI and ARI, kNN and linear accuracy before and after, and how many of the
-nearest neighbours share an image's label.
+and report.json. The clusters are those of the stage with the best score, which needs no labels: how much
+the cluster of an image says about those of its nearest neighbours. Labels, if there are any, are used
+only to measure: accuracy under the best matching of clusters to classes (ACC), NMI and ARI, kNN and
+linear accuracy before and after, and how many of the nearest neighbours share an image's label.
 
 --classes auto tries 5, 10, 20 and 50 clusters; --classes 4,8,12 tries those. Each try takes a fifth of
 the clustering stage. The number on which the heads agree best is chosen: the mean adjusted Rand index

@@ -29,7 +29,7 @@ func TestEveryRuleHasADate(t *testing.T) {
 	}
 }
 
-// The commits are in the history of this one, with these dates.
+// The commits are in the history of this one, with these dates. A copy of the history need not hold all of them.
 func TestTheCommitsOfRulesExist(t *testing.T) {
 	git := func(arguments ...string) (string, error) {
 		c := exec.Command("git", arguments...)
@@ -48,6 +48,10 @@ func TestTheCommitsOfRulesExist(t *testing.T) {
 		all = append(all, v.Fixed)
 	}
 	for _, f := range all {
+		if _, err := git("cat-file", "-e", f.Commit); err != nil {
+			t.Logf("%s is not in this copy of the history", f.Commit)
+			continue
+		}
 		if _, err := git("merge-base", "--is-ancestor", f.Commit, "HEAD"); err != nil {
 			t.Errorf("%s is no commit before this one: %v", f.Commit, err)
 			continue

@@ -91,8 +91,8 @@ func newGroups(sections []*section) []group {
 	all := []group{
 		{Title: "Runs that began after the rule was fixed", Note: "A run under a seed and on images that were known " +
 			"before gives the same numbers again. Only other images or other seeds are new evidence."},
-		{Title: "Runs that began before the rule was fixed, or at an unknown time", Note: "These numbers may have been " +
-			"known when the rule was changed."},
+		{Title: "Runs that began before the rule was fixed, or at an unknown time",
+			Note: "These numbers may have been known when the rule was changed."},
 		{Title: "No runs", Note: "Computed in closed form, not testable here, or not yet trained."},
 	}
 	for _, s := range sections {
