@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,6 +64,13 @@ func (j Job) name() string { return filepath.ToSlash(j.Dir()) }
 // presetName is the preset of every run.
 const presetName = "lab"
 
+// kept are the settings that the preset has had since a default changed, so that its runs stay as they were. Runs that
+// began before have the same values, so these settings are no part of a run's directory.
+var kept = []string{
+	"augment.color_jitter", "augment.cutout.min_size", "augment.rand_augment", "augment.solarize",
+	"method.include_self", "method.neighbours_by", "method.sum_heads",
+}
+
 // presetFor returns the preset's settings for a method's arms, as one text. It is kept, because all verdicts are made
 // anew when a run ends.
 func presetFor(method string) string {
@@ -80,7 +88,9 @@ func presetFor(method string) string {
 			panic(err) // it is a part of the program
 		}
 		for _, s := range settings {
-			text.WriteString(" " + original(m, s.Path, s.Value))
+			if !slices.Contains(kept, s.Path) {
+				text.WriteString(" " + original(m, s.Path, s.Value))
+			}
 		}
 	}
 	presetTexts.Store(method, text.String())

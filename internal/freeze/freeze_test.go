@@ -129,3 +129,21 @@ func TestDifferences(t *testing.T) {
 		t.Errorf("a setting that is new: %q", lines)
 	}
 }
+
+// A configuration may have more settings than the recorded one, also within its recipes, but no other values.
+func TestMoreSettingsAreNoDifference(t *testing.T) {
+	want := `[[{"solarize":{"p":0.2,"threshold":128}}]]`
+	for have, ok := range map[string]bool{
+		want: true,
+		`[[{"solarize":{"p":0.2,"random_threshold":false,"threshold":128}}]]`: true,
+		`[[{"solarize":{"p":0.1,"random_threshold":false,"threshold":128}}]]`: false,
+		`[[{"solarize":{"p":0.2}}]]`:                                          false,
+		`[[{"equalize":{"p":0.2}}]]`:                                          false,
+		`[[{"solarize":{"p":0.2}}],[]]`:                                       false,
+		`[[{"solarize":{"p":0.2}},{}],[]]`:                                    false,
+	} {
+		if got := contains(have, want); got != ok {
+			t.Errorf("%s has %s: %v, want %v", have, want, got, ok)
+		}
+	}
+}
