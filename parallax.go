@@ -66,7 +66,8 @@ type Step struct {
 	Index, Labels []int          // image number and label of each row; label -1 is unknown
 	Support       *Support       // the labelled batch for a Supporter, else nil
 	Rand          *rand.Rand     // for partitions and shuffles; a function of (seed, step)
-	// Report logs one term of the loss. The value is read back only when a log line is due.
+	// Report logs a term: a part of the loss or, from Update, what it used. The value is read back only when a log line
+	// is due.
 	Report func(term string, value torch.Tensor)
 	// Gather returns the rows of all processes in global order, differentiably. With one process it returns z.
 	Gather func(z torch.Tensor) torch.Tensor

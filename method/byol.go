@@ -136,7 +136,7 @@ func (m *BYOL) Groups(*parallax.Step) []nn.Group {
 
 // Update moves the target after the optimiser's step: φ ← mφ + (1-m)θ, with m on its cosine.
 func (m *BYOL) Update(s *parallax.Step) {
-	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(s, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
 // Target is ξ, whose embeddings a run can measure as it does θ's.

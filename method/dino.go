@@ -166,9 +166,7 @@ func (m *DINO) Update(s *parallax.Step) {
 	m.epoch = s.Epoch
 	// c ← m_c c + (1-m_c) mean g_t
 	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum)
-	if (s.At+1)%m.TargetEvery == 0 {
-		m.follower.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
-	}
+	m.follower.FollowEvery(s, m.TargetEvery, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
 // DINOHead is DINO's projector and its last layer (appendix C).

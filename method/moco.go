@@ -142,7 +142,7 @@ func (m *MoCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 
 // Update moves the target after the optimiser's step (in the official code before the next key), and enqueues the keys.
 func (m *MoCo) Update(s *parallax.Step) {
-	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(s, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	for _, queue := range m.queues {
 		queue.Enqueue()
 	}

@@ -133,7 +133,7 @@ func (m *MoCoV3) ctr(p, k torch.Tensor) torch.Tensor {
 
 // Update moves φ after the optimiser's step, before the next keys are made.
 func (m *MoCoV3) Update(s *parallax.Step) {
-	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(s, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
 // Collapsed is the loss of N equal keys in each direction.

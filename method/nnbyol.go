@@ -114,7 +114,7 @@ func (m *NNBYOL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 
 // Update moves the target after the optimiser's step, and enqueues z'.
 func (m *NNBYOL) Update(s *parallax.Step) {
-	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(s, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	m.queue.Enqueue()
 }
 

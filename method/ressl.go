@@ -123,7 +123,7 @@ func (m *ReSSL) relation(z torch.Tensor, temperature float64) torch.Tensor {
 
 // Update moves the teacher after the optimiser's step, and enqueues k.
 func (m *ReSSL) Update(s *parallax.Step) {
-	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(s, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 	m.queue.Enqueue()
 }
 

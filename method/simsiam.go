@@ -112,8 +112,8 @@ func (m *SimSiam) Forward(s *parallax.Step) []torch.Tensor {
 
 // Update renews the older network after every k-th step: η ← F_θ (equation 10).
 func (m *SimSiam) Update(s *parallax.Step) {
-	if m.TargetEvery > 1 && (s.At+1)%m.TargetEvery == 0 {
-		m.target.Follow(0)
+	if m.TargetEvery > 1 {
+		m.target.FollowEvery(s, m.TargetEvery, 0)
 	}
 }
 

@@ -5,6 +5,7 @@ package method_test
 import (
 	"bytes"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -263,6 +264,40 @@ func TestBYOLTarget(t *testing.T) {
 					c.check(t, name, before[name], after[name], online[name])
 				}
 			})
+		})
+	}
+}
+
+// Update reports the momentum with which the target moves in that step, or 1 if it does not move.
+func TestTargetMomentumIsReported(t *testing.T) {
+	for _, e := range method.All {
+		m := shrink(e.New())
+		v := reflect.ValueOf(m).Elem()
+		if !v.FieldByName("TargetMomentum").IsValid() {
+			continue
+		}
+		v.FieldByName("TargetMomentum").SetFloat(0.5)
+		v.FieldByName("FinalTargetMomentum").SetFloat(1)
+		want := []float64{0.5, 0.75}
+		if every := v.FieldByName("TargetEvery"); every.IsValid() {
+			every.SetInt(2)
+			want[0] = 1 // it moves after the second step
+		}
+		with(t, m, torch.F32, 8, func(b built) {
+			s, at := b.step(0, 8, 1), 0
+			s.Report = func(term string, got torch.Tensor) {
+				if term == "target_momentum" {
+					near(t, e.Name, got.Item(), want[at], 1e-12)
+					at++
+				}
+			}
+			for s.At, s.Of = 0, 2; s.At < s.Of; s.At++ {
+				b.loss(s)
+				b.Method.(parallax.Updater).Update(s)
+			}
+			if at != len(want) {
+				t.Errorf("%s reports target_momentum in %d of %d steps", e.Name, at, len(want))
+			}
 		})
 	}
 }

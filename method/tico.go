@@ -149,7 +149,7 @@ func secondMoment(s *parallax.Step, queries []torch.Tensor) torch.Tensor {
 // Update adds the step's queries to C and moves the key network.
 func (m *TiCo) Update(s *parallax.Step) {
 	torch.LerpInto([]torch.Tensor{m.covariance}, []torch.Tensor{m.batch}, 1-m.Beta)
-	m.target.Follow(nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
+	m.target.Follow(s, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
 }
 
 // Collapsed is the contrast of one direction: qᵀCq = 1.

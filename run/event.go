@@ -68,7 +68,7 @@ type Event struct {
 	Warm          bool                   `json:"warm,omitempty"`           // the run starts from trained weights
 
 	// step
-	Terms     map[string]Number `json:"terms,omitempty"`     // the terms of the loss
+	Terms     map[string]Number `json:"terms,omitempty"`     // the terms of the loss, and what else the method reports
 	Gradients map[string]Number `json:"gradients,omitempty"` // l2 norms before clipping, by part: backbone, projector, ...
 
 	// eval

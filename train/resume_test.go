@@ -18,6 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/method/variant"
+	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -117,6 +118,19 @@ func TestWeightDecayFollowsItsSchedule(t *testing.T) {
 	for steps, differ := range map[int]bool{1: false, 2: true} {
 		if got := !bytes.Equal(after(steps, 0.1), after(steps, 0.9)); got != differ {
 			t.Errorf("after %d steps the weights differ: %v, want %v", steps, got, differ)
+		}
+	}
+}
+
+// A step line has the terms of the loss and what the method's update reports, in a run of 10 steps.
+func TestUpdateReports(t *testing.T) {
+	for _, e := range events(t, job{method: "byol"}.whole(t)) {
+		if e.Event != run.StepEnd {
+			continue
+		}
+		want := nn.Cosine(0.996, 1, e.Step-1, 10) // BYOL's momentum
+		if got, cosine := e.Terms["target_momentum"], e.Terms["cosine"]; got != run.Num(want) || cosine == (run.Number{}) {
+			t.Errorf("step %d has target_momentum %v and cosine %v, want %v and a number", e.Step, got, cosine, want)
 		}
 	}
 }

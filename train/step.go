@@ -99,7 +99,7 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		if t.reported(t.step + 1) {
 			gradients = gradientNorms(t.params.Trainable())
 		}
-		rate := t.move()
+		rate := t.move(func(name string, v torch.Tensor) { terms = append(terms, term{name, v.Detach()}) })
 		t.step, t.part = t.step+1, 0
 		t.clock.busy += time.Since(t.clock.mark)
 		if err := t.report(terms, gradients, rate); err != nil {
@@ -154,8 +154,9 @@ func (t *Trainer) state() *parallax.Step {
 	return s
 }
 
-// move clips the gradients, makes the optimiser's step and the method's update, and returns the step's learning rate.
-func (t *Trainer) move() float64 {
+// move clips the gradients, makes the optimiser's step and the method's update, which may report, and returns the
+// step's learning rate.
+func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
 	if c := t.Config.Optim.ClipGrad; c > 0 {
 		optim.ClipNorm(t.params.Trainable(), c)
 	}
@@ -168,6 +169,7 @@ func (t *Trainer) move() float64 {
 	t.optimizer.Use(t.rule(t.decay.At(t.step)))
 	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
 	if u, ok := parallax.As[parallax.Updater](t.Method); ok {
+		s.Report = report
 		u.Update(s)
 	}
 	return rate

@@ -191,7 +191,8 @@ func flatten(path string, node *yaml.Node, into map[string]string) error {
 }
 
 var (
-	later = regexp.MustCompile(`,"(hubness)":[^,}]*`) // metrics that commit 3880be3 did not have
+	// metrics and terms that commit 3880be3 did not have
+	later = regexp.MustCompile(`,"(hubness|target_momentum)":[^,}]*|"target_momentum":[^,}]*,`)
 	times = regexp.MustCompile(`,"(images_per_second|data_wait)":[^,}]*`)
 	words = regexp.MustCompile(`,"(message|causes)":("(?:[^"\\]|\\.)*")`)
 	loss  = regexp.MustCompile(`,"loss":([^,}]*)`)

@@ -39,9 +39,18 @@ func (t Target) Embed(views []torch.Tensor) (z []torch.Tensor) {
 	return z
 }
 
-// Follow moves a target that is a moving average: φ ← mφ + (1-m)θ, with m the momentum.
-func (t Target) Follow(momentum float64) {
-	if t.Mode == "ema" {
+// Follow moves a target that is a moving average: φ ← mφ + (1-m)θ, with m the momentum, which it reports.
+func (t Target) Follow(s *parallax.Step, momentum float64) { t.FollowEvery(s, 1, momentum) }
+
+// FollowEvery is Follow after every k-th step. After the others the target keeps all of itself: m is 1.
+func (t Target) FollowEvery(s *parallax.Step, k int, momentum float64) {
+	switch {
+	case t.Mode != "ema":
+		return
+	case (s.At+1)%k == 0:
 		t.Own.MoveTowards(t.Online, momentum)
+	default:
+		momentum = 1
 	}
+	s.Report("target_momentum", torch.Full(momentum, torch.F64))
 }
