@@ -78,7 +78,7 @@ type Optim struct {
 	ClipRate           bool    // lars: never scale a rate up
 	ClipGrad           float64 // largest global l2 norm of the gradient, 0 for no clipping
 	WarmupSteps        int     // steps from warmup_start up to rate
-	WarmupStart        float64 // rate at step 0 if there is a warm-up (solo-learn's formula); 0: that step moves no weight
+	WarmupStart        float64 // rate at step 0 of a warm-up (solo-learn's formula); 0: that step moves no weight
 	FinalRate          float64 // rate at the last step
 }
 
