@@ -143,9 +143,8 @@ func (m *BYOL) Update(s *parallax.Step) {
 func (m *BYOL) Target() parallax.Encoder { return m.target.Encoder }
 
 // byolCauses are the usual causes of a collapse of BYOL and NNBYOL.
-const byolCauses = "no predictor (method.predictor_mode), a target that the loss trains, too (method.target_mode), " +
-	"or that follows at once (method.target_momentum), or a network without normalisation that does not start as " +
-	"with batch norm"
+const byolCauses = "no predictor (method.predictor_mode), a target that the loss trains, too, or follows at once " +
+	"(method.target_momentum), or a network without normalisation that was not started as batch norm would"
 
 // Collapsed is the minimum, at which the prediction is exact.
 func (m *BYOL) Collapsed(int) parallax.Collapsed { return part.Minimum(0, byolCauses) }
