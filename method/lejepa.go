@@ -88,25 +88,30 @@ func (m *LeJEPA) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns z of every view.
 func (m *LeJEPA) Forward(s *parallax.Step) []torch.Tensor { return part.Embed(m.encoder, s.Views) }
 
-// Loss is algorithm 2.
+// Loss is algorithm 2, for the step's random directions.
 func (m *LeJEPA) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
+	return m.LossOf(s, z, m.directions(s, z[0].Size(1)))
+}
+
+// LossOf is the loss for given directions, the columns of d x Directions, of any length.
+func (m *LeJEPA) LossOf(s *parallax.Step, z []torch.Tensor, directions torch.Tensor) torch.Tensor {
 	z = part.Gather(s, z)
+	directions = directions.Normalize(0).To(z[0].DType())
 	centre := part.Mean(z[:m.LargeCrops]) // µ: N x d
 	prediction := part.Over(z, func(z torch.Tensor) torch.Tensor { return part.MeanSquare(centre, z) })
-	directions := m.directions(s, z[0].Size(1), z[0].DType())
 	sigreg := part.Over(z, func(z torch.Tensor) torch.Tensor { return m.eppsPulley(z.MatMul(directions)) })
 	s.Report("prediction", prediction)
 	s.Report("sigreg", sigreg)
 	return prediction.Scale(1 - m.Lambda).Add(sigreg.Scale(m.Lambda))
 }
 
-// directions draws the step's unit vectors: d x Directions.
-func (m *LeJEPA) directions(s *parallax.Step, d int, dtype torch.DType) torch.Tensor {
+// directions draws the step's vectors from N(0, I): d x Directions.
+func (m *LeJEPA) directions(s *parallax.Step, d int) torch.Tensor {
 	values := make([]float64, d*m.Directions)
 	for i := range values {
 		values[i] = s.Rand.NormFloat64()
 	}
-	return torch.FromFloat64(values, d, m.Directions).Normalize(0).To(dtype)
+	return torch.FromFloat64(values, d, m.Directions)
 }
 
 // eppsPulley is the mean over the columns of x, N x directions, of the Epps and Pulley statistic: N times the integral

@@ -117,7 +117,7 @@ func (m *SwAV) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	}
 	var terms []torch.Tensor
 	for i := range m.LargeCrops {
-		q := m.codes(i, s.Gather(z[i]))
+		q := m.CodesOf(i, s.Gather(z[i]))
 		for v := range p {
 			if v != i {
 				terms = append(terms, q.Mul(p[v]).Sum(1).Mean().Neg()) // -q·log p
@@ -131,8 +131,9 @@ func (m *SwAV) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 // scores is z̄Cᵀ, N x K.
 func (m *SwAV) scores(z torch.Tensor) torch.Tensor { return z.Normalize(1).MatMul(m.prototypes.T()) }
 
-// codes returns q of the i-th large crop, without gradient. If its queue is full, earlier batches share the prototypes.
-func (m *SwAV) codes(i int, z torch.Tensor) (q torch.Tensor) {
+// CodesOf returns q of the i-th large crop, without gradient. If its queue is full, earlier batches share the
+// prototypes.
+func (m *SwAV) CodesOf(i int, z torch.Tensor) (q torch.Tensor) {
 	torch.NoGrad(func() {
 		scores, n := m.scores(z), z.Size(0)
 		if m.queues != nil && m.queues[i].Filled() == m.Queue {
