@@ -3,8 +3,9 @@
 package golden
 
 import (
+	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/method"
@@ -12,227 +13,174 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// runLoss compares a method's loss and its gradients. An input without a gradient in the case must get none: that is
-// the stop-gradient.
+// runLoss compares a method's loss, its gradients, and what the case expects beside them.
 func runLoss(c *Case) error {
-	if special := prototypeLosses[c.Text("method")]; special != nil {
-		return special(c)
-	}
-	m, err := c.method()
-	if err != nil {
-		return err
-	}
-	names := c.lossInputs(m)
-	inputs := map[string]torch.Tensor{} // a name that occurs twice is one tensor
-	if rows, ok := c.queue(); ok {
-		defer withQueue(m, c.In(names[0]).Size(0), rows).Free()
-	}
-	var z []torch.Tensor
-	for _, name := range names {
-		if !inputs[name].Defined() {
-			inputs[name] = c.In(name).RequireGrad(true)
-		}
-		z = append(z, inputs[name])
-	}
-	step := parallax.NewStep(0, 1)
-	terms := map[string]torch.Tensor{}
-	step.Report = func(term string, v torch.Tensor) { terms[term] = v.Detach() }
-	if c.Has("in.support_labels") {
-		labels := c.In("support_labels")
-		step.Support = &parallax.Support{Labels: labels.ArgMax(1).Ints(), Classes: labels.Size(1)}
-	}
-	if c.Has("in.labels") {
-		step.Labels = c.In("labels").Ints()
-	}
-	// A method may put other tensors into the slice.
-	var loss torch.Tensor
-	if w, ok := m.(*method.WMSE); ok { // the partition is the case's
-		loss = w.LossOf(step, z, [][]int{c.In("perm").Ints()})
-	} else {
-		loss = m.Loss(step, append([]torch.Tensor(nil), z...))
-	}
-	loss.Backward()
-	wrong := []error{c.near("loss", loss, c.Out("loss")), c.terms(m, z, terms)}
-	if !c.HasGrads() {
-		return all(wrong...)
-	}
-	for i, name := range names {
-		got, want := z[i].Grad(), torch.Zeros(torch.F64, z[i].Shape()...)
-		if c.Has("grad." + name) {
-			want = c.Grad(name)
-		}
-		wrong = append(wrong, c.gradient(name, got, want))
-	}
-	return all(wrong...)
-}
-
-// gradient compares the gradient with respect to the input called name; a missing one counts as 0.
-func (c *Case) gradient(name string, got, want torch.Tensor) error {
-	if !got.Defined() {
-		got = torch.Zeros(torch.F64, want.Shape()...)
-	}
-	return c.near("gradient of "+name, got, want)
-}
-
-// lossInputs names the arguments of m's Loss, in order.
-func (c *Case) lossInputs(m parallax.Method) []string {
-	switch m := m.(type) {
-	case *method.MoCo, *method.ReSSL:
-		c.In("queue") // they need it
-		return []string{"key", "query"}
-	case *method.MoCoV3:
-		return []string{"key", "query"}
-	case *method.NNCLR:
-		return []string{"nn", "nn", "p", "p"}
-	case *method.PAWS:
-		return []string{"anchors", "targets", "support", "support"}
-	case *method.SCAN:
-		return []string{"anchors", "neighbours"}
-	case *method.SelfLabel:
-		return []string{"weak", "strong"}
-	case *method.BYOL:
-		return c.predicted(m.Symmetric)
-	case *method.SimSiam:
-		return c.predicted(m.Symmetric)
-	}
-	return c.views("z")
-}
-
-// predicted names the embeddings and the predictions: z0, z1 ... and p0, p1 ...; for one direction at least z1 and p0,
-// or z and p.
-func (c *Case) predicted(symmetric bool) []string {
-	switch {
-	case symmetric || c.Has("in.z0") && c.Has("in.p1"):
-		return append(c.views("z"), c.views("p")...)
-	case c.Has("in.p"):
-		return []string{"z", "z", "p", "p"}
-	}
-	return []string{"z1", "z1", "p0", "p0"}
-}
-
-// views names the tensors of the views, at least two: z0, z1 ...
-func (c *Case) views(letter string) []string {
-	n := 2
-	for c.Has(fmt.Sprintf("in.%s%d", letter, n)) {
-		n++
-	}
-	if c.HasParam("views") {
-		n = c.Int("views")
-	}
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprintf("%s%d", letter, i)
-	}
-	return names
-}
-
-// terms compares the case's other expected values, parts of the loss that the method mostly reports, for inputs z.
-func (c *Case) terms(m parallax.Method, z []torch.Tensor, reported map[string]torch.Tensor) error {
 	var wrong []error
-	check := func(name string, got torch.Tensor) {
-		if c.Has("out."+name) && got.Defined() {
-			wrong = append(wrong, c.near(name, got, c.Out(name)))
+	for _, name := range c.Methods() {
+		t, err := c.trial(name)
+		if err == nil {
+			err = t.run()
 		}
-	}
-	switch m := m.(type) {
-	case *method.BarlowTwins:
-		check("crosscorrelation", m.CrossCorrelation(z[0].Detach(), z[1].Detach()))
-	case *method.WMSE:
-		for i := range z {
-			name := fmt.Sprintf("whitened%d", i)
-			if c.Has("out." + name) {
-				white, _, _ := method.Whiten(z[i].Detach(), c.In("perm").Ints(), m.Slice, m.Eps)
-				wrong = append(wrong, c.near(name, white, c.Out(name).IndexSelect(0, c.In("perm").To(torch.I64))))
-			}
+		if errors.As(err, new(skip)) {
+			return err
 		}
-	case *method.SCAN:
-		check("consistency", reported["consistency"])
-		check("entropy", reported["entropy"])
-	case *method.SelfLabel:
-		if c.Has("out.confident") { // one per row, compared with the reported share
-			wrong = append(wrong, c.near("confident", reported["confident"], c.Out("confident").To(torch.F64).Mean()))
+		if err != nil && len(c.Methods()) > 1 {
+			err = fmt.Errorf("%s: %w", name, err)
 		}
-	case *method.PAWS:
-		check("cross_entropy", reported["cross_entropy"])
-		check("me_max", reported["mean_entropy"].Neg())
+		wrong = append(wrong, err)
 	}
 	return all(wrong...)
 }
 
-// method returns the case's method, with hyperparameters from the parameters.
-func (c *Case) method() (parallax.Method, error) {
-	name := c.Text("method")
-	switch name {
-	case "moco":
-		name = "mocov2" // all three have its loss
-	case "scan_selflabel":
-		name = "scan-selflabel"
+// Methods returns the names, as in the list of methods, of those that a case of kind loss or trajectory runs; nil for
+// other cases.
+func (c *Case) Methods() []string {
+	if c.Kind != "loss" && c.Kind != "trajectory" {
+		return nil
 	}
-	entry, err := method.Find(name)
+	switch name := c.Text("method"); {
+	case name == "moco" && c.Kind == "loss": // the loss is the same in all versions
+		return []string{"mocov1", "mocov2", "mocov2plus"}
+	case name == "moco":
+		return []string{"mocov2"}
+	case name == "scan_selflabel":
+		return []string{"scan-selflabel"}
+	default:
+		return []string{name}
+	}
+}
+
+// trial prepares the step of the method called name: how its networks give the case's embeddings.
+func (c *Case) trial(name string) (*trial, error) {
+	m, err := c.newMethod(name)
 	if err != nil {
-		return nil, skip(fmt.Sprintf("method %q is not built", c.Text("method")))
+		return nil, err
 	}
-	m := entry.New()
+	t := &trial{c: c, method: m, state: map[string]torch.Tensor{}, inputs: map[string]torch.Tensor{}}
 	switch m := m.(type) {
 	case *method.SimCLR:
-		m.Temperature = c.Number("temperature")
+		m.Projector, m.ViewCount = nn.MLP{}, t.each("z")
 	case *method.SupCon:
-		m.Temperature = c.Number("temperature")
-		if c.HasParam("variant") {
-			switch variant := c.Text("variant"); {
-			case strings.Contains(variant, "inside"):
-				m.Form = "in"
-			case !strings.Contains(variant, "outside"):
-				return nil, skip(fmt.Sprintf("variant %q of supcon is not built", variant))
-			}
-		}
+		m.Projector, m.ViewCount = nn.MLP{}, t.each("z")
+		c.In("labels") // it needs them
 	case *method.DCL:
-		m.Temperature, m.Sigma = c.Number("temperature"), c.NumberOr("sigma", m.Sigma)
-	case *method.MoCoV3:
-		m.Temperature, m.Symmetric = c.Number("temperature"), false
-	case *method.SCAN:
-		m.EntropyWeight = c.Number("entropy_weight")
-	case *method.SelfLabel:
-		m.Threshold, m.Balance, m.Classes = c.Number("threshold"), c.TruthOr("balance", true), c.In("weak").Size(1)
-	case *method.PAWS:
-		m.Temperature, m.Sharpen, m.LabelSmoothing = c.Number("temperature"), c.Number("sharpen"),
-			c.Number("label_smoothing")
-		m.Symmetric = false
-	case *method.NNCLR:
-		m.Temperature, m.Symmetric = c.Number("temperature"), false
-		if rows, ok := c.queue(); ok {
-			m.Queue, m.Projector, m.Predictor = rows.Size(0), nn.MLP{Widths: rows.Shape()[1:]}, nn.MLP{}
-		}
-	case *method.ReSSL:
-		m.StudentTemperature, m.TeacherTemperature = c.Number("temperature_student"), c.Number("temperature_teacher")
-		if rows, ok := c.queue(); ok {
-			m.Queue, m.Projector = rows.Size(0), nn.MLP{Widths: rows.Shape()[1:]}
-		}
-	case *method.MoCo:
-		m.Temperature, m.Symmetric = c.Number("temperature"), false
-		if rows, ok := c.queue(); ok {
-			m.Queue, m.Projector = rows.Size(0), nn.MLP{Widths: rows.Shape()[1:]}
-		}
-	case *method.SimSiam:
-		m.Symmetric = c.TruthOr("symmetric", !c.Has("in.p"))
-	case *method.BYOL:
-		m.Symmetric = c.TruthOr("symmetric", !c.Has("in.p"))
+		m.Projector, m.ViewCount = nn.MLP{}, t.each("z")
+	case *method.DirectCLR:
+		m.ViewCount = t.each("z")
 	case *method.BarlowTwins:
-		if c.Kind == "trajectory" {
-			m.Lambda, m.Scale = 5e-3, 0.1 // only the case's note says so
+		m.Projector, m.ViewCount = nn.MLP{}, t.each("z")
+		t.terms = func(z []torch.Tensor, _ map[string]torch.Tensor) error {
+			return c.expected("crosscorrelation", func() torch.Tensor { return m.CrossCorrelation(z[0], z[1]) })
 		}
-		m.Lambda, m.Scale = c.NumberOr("lambda", m.Lambda), c.NumberOr("scale", m.Scale)
 	case *method.VICReg:
-		if c.Kind == "trajectory" {
-			m.Variance = 50 // 25/50/1
-		}
-		m.Invariance, m.Variance = c.NumberOr("invariance", m.Invariance), c.NumberOr("variance", m.Variance)
-		m.Covariance, m.Gamma, m.Eps = c.NumberOr("covariance", m.Covariance), c.NumberOr("gamma", m.Gamma),
-			c.NumberOr("eps", m.Eps)
+		m.Projector, m.ViewCount = nn.MLP{}, t.each("z")
+	case *method.VIbCReg:
+		m.Projector, m.ViewCount = nn.MLP{}, t.each("z")
 	case *method.WMSE:
-		m.ViewCount, m.Slice, m.Eps = c.Int("views"), c.In("perm").Size(0)/c.Int("slices"), c.Number("whitening_eps")
+		m.Projector, m.ViewCount = nn.MLP{}, t.each("z")
+		return t, t.whitening(m)
+	case *method.LeJEPA:
+		m.Projector = nn.MLP{}
+		if m.LargeCrops, m.SmallCrops, err = c.crops(t.each("z"), m.LargeCrops); err != nil {
+			return nil, err
+		}
+		directions := c.In("directions") // d x M
+		t.loss = func(s *parallax.Step, z []torch.Tensor) torch.Tensor { return m.LossOf(s, z, directions) }
+	case *method.MoCo:
+		m.Projector = nn.MLP{}
+		m.Symmetric, m.ViewCount = t.keyed()
+		m.Queue = t.queues(false)
+	case *method.MoCoV3:
+		m.Projector, m.Predictor = nn.MLP{}, nn.MLP{}
+		m.Symmetric, m.ViewCount = t.keyed()
+	case *method.ReSSL:
+		m.Projector = nn.MLP{}
+		_, m.ViewCount = t.keyed()
+		m.Queue = t.queues(false)
+	case *method.TiCo:
+		m.Projector = nn.MLP{}
+		m.Symmetric, m.ViewCount = t.keyed()
+		if c.Has("in.covariance") {
+			t.state["covariance"] = c.In("covariance") // C of the steps before, which no Forward can give
+		}
+		t.expectAfter("covariance_after", "covariance", 1)
+	case *method.BYOL:
+		m.Projector, m.Predictor = nn.MLP{}, nn.MLP{}
+		m.Symmetric, m.ViewCount = t.predicted(false)
+	case *method.NNBYOL:
+		m.Projector, m.Predictor = nn.MLP{}, nn.MLP{}
+		m.Symmetric, m.ViewCount = t.predicted(false)
+		m.Queue = t.queues(false)
+	case *method.SimSiam:
+		m.Projector = nn.MLP{}
+		m.Symmetric, m.ViewCount = t.predicted(true)
+		m.Predictor = t.predictor()
+	case *method.NNSiam:
+		m.Projector = nn.MLP{}
+		m.Symmetric, m.ViewCount = t.predicted(true)
+		m.Predictor, m.Queue = t.predictor(), t.queues(true)
+	case *method.NNCLR:
+		m.Projector = nn.MLP{}
+		m.Symmetric, m.ViewCount = t.predicted(true)
+		m.Predictor, m.Queue = t.predictor(), t.queues(true)
+	case *method.SwAV:
+		m.Projector = nn.MLP{}
+		if m.LargeCrops, m.SmallCrops, err = c.crops(t.each("z"), m.LargeCrops); err != nil {
+			return nil, err
+		}
+		prototypes := c.In("prototypes") // K x d
+		m.Prototypes, t.state["prototypes.weight"] = prototypes.Size(0), prototypes
+		t.terms = func(z []torch.Tensor, _ map[string]torch.Tensor) error {
+			var wrong []error
+			for i := range m.LargeCrops {
+				codes := func() torch.Tensor { return m.CodesOf(i, z[i]) }
+				wrong = append(wrong, c.expected(fmt.Sprintf("codes%d", i), codes))
+			}
+			return all(wrong...)
+		}
+	case *method.DeepClusterV2:
+		m.Projector, m.Heads = nn.MLP{}, 0
+		if m.LargeCrops, m.SmallCrops, err = c.crops(t.each("z"), m.LargeCrops); err != nil {
+			return nil, err
+		}
+		for ; m.Heads == 0 || c.Has(fmt.Sprintf("in.prototypes%d", m.Heads)); m.Heads++ {
+			prototypes := c.In(fmt.Sprintf("prototypes%d", m.Heads)) // K x d
+			at := fmt.Sprintf("clusters.%d.", m.Heads)
+			m.Prototypes, t.state[at+"prototypes"] = prototypes.Size(0), prototypes
+			t.state[at+"assignments"] = c.In(fmt.Sprintf("assignments%d", m.Heads)) // N
+		}
+	case *method.DINO:
+		return t, t.distilling(m)
+	case *method.PAWS:
+		m.Projector, m.Symmetric, m.SmallCrops = nn.MLP{}, false, 0
+		t.views = [][]torch.Tensor{{t.input("anchors")}, {t.input("targets")}}
+		t.support, t.labels = t.input("support"), c.In("support_labels")
+		classes, each := t.labels.Size(1), t.labels.Size(0)/t.labels.Size(1)
+		c.count("classes", &classes)
+		c.count("support_per_class", &each)
+		if !slices.Equal(t.labels.Shape(), []int{each * classes, classes}) {
+			return nil, fmt.Errorf("the labels of the support have shape %v, for %d classes of %d images",
+				t.labels.Shape(), classes, each)
+		}
+		t.terms = func(_ []torch.Tensor, reported map[string]torch.Tensor) error {
+			return c.expected("me_max", reported["mean_entropy"].Neg)
+		}
+	case *method.SCAN:
+		t.views = [][]torch.Tensor{{t.input("anchors")}, {t.input("neighbours")}}
+		m.Heads, m.Classes = 1, t.head("anchors")
+	case *method.SelfLabel:
+		t.views = [][]torch.Tensor{{t.input("weak")}, {t.input("strong")}}
+		m.Classes = t.head("weak")
+		t.terms = func(_ []torch.Tensor, reported map[string]torch.Tensor) error {
+			share := reported["confident"]
+			delete(reported, "confident") // the case has one per row
+			if !c.Has("out.confident") {
+				return nil
+			}
+			return c.near("confident", share, c.Out("confident").To(torch.F64).Mean())
+		}
 	default:
-		return nil, skip(fmt.Sprintf("method %q has no runner", entry.Name))
+		return nil, skip(fmt.Sprintf("method %q has no runner", name))
 	}
-	return m, nil
+	return t, nil
 }

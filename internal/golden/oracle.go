@@ -119,9 +119,17 @@ func (c *Case) run() (result Result) {
 		return result
 	}
 	result.Err = c.covered()
+	var notes []string
 	if left := c.unused("out."); left != nil {
-		result.Note = "not compared: " + strings.Join(left, ", ")
+		notes = append(notes, "not compared: "+strings.Join(left, ", "))
 	}
+	if left := c.unused("in."); left != nil {
+		notes = append(notes, "not read: "+strings.Join(left, ", "))
+	}
+	if left := c.unused("param."); left != nil && c.Kind == "loss" {
+		notes = append(notes, "parameters that were not read: "+strings.Join(left, ", "))
+	}
+	result.Note = strings.Join(notes, "; ")
 	return result
 }
 
@@ -281,7 +289,10 @@ func (c *Case) HasParam(name string) bool {
 func param[T any](c *Case, name string) T {
 	c.use("param." + name)
 	v, ok := c.Params[name].(T)
-	if !ok {
+	switch {
+	case !c.HasParam(name):
+		torch.Fail("Case", "there is no parameter %q", name)
+	case !ok:
 		torch.Fail("Case", "parameter %q is %v, which is not a %T", name, c.Params[name], v)
 	}
 	return v

@@ -37,7 +37,7 @@ func runTrajectory(c *Case) error {
 	if net := c.Text("net"); net != tinyNet {
 		return skip(fmt.Sprintf("network %q is not built", net))
 	}
-	m, err := c.method()
+	m, err := c.newMethod(c.Methods()[0])
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func runTrajectory(c *Case) error {
 		for _, p := range trained {
 			p.Tensor.SetGrad(torch.Tensor{})
 		}
-		if u, ok := m.(parallax.Updater); ok {
+		if u, ok := parallax.As[parallax.Updater](m); ok {
 			u.Update(s)
 		}
 	}
@@ -112,4 +112,24 @@ func runTrajectory(c *Case) error {
 		compareSlices("losses", losses, c.Out("losses").Float64s(), c.RTol, c.ATol),
 		c.near("backbone_conv1", conv, c.Out("backbone_conv1")),
 	)
+}
+
+// fillQueues overwrites the rows of every queue.
+func fillQueues(params *nn.Params, rows torch.Tensor) {
+	for _, n := range params.All() {
+		if strings.HasPrefix(n.Name, "queue.") && strings.HasSuffix(n.Name, ".rows") {
+			rows.Normalize(1).CopyInto(n.Tensor)
+		}
+	}
+}
+
+// ripple is n rows of width d of sin(0.9 i), i counting all elements, the last row first: a queue drops its first rows
+// first, the trajectories' drops its last ones.
+func ripple(n, d int) torch.Tensor {
+	rows := torch.Arange(n*d).To(torch.F64).Scale(0.9).Sin().Reshape(n, d)
+	order := make([]int, n)
+	for i := range order {
+		order[i] = n - 1 - i
+	}
+	return rows.IndexSelect(0, torch.FromInts(order, n))
 }
