@@ -28,7 +28,7 @@ const (
 )
 
 // unsourced are the methods whose file is still to be written.
-var unsourced = strings.Fields(`supcon scan deepclusterv2 wmse paws nnclr nnbyol nnsiam vicreg ressl vibcreg dcl dclw
+var unsourced = strings.Fields(`supcon scan deepclusterv2 paws nnclr nnbyol nnsiam vicreg ressl vibcreg dcl dclw
 	directclr tico lejepa scan-selflabel`)
 
 // paper is the column of a method's defaults: its New, and its recipes for views of 224 px.
