@@ -82,7 +82,8 @@ func BYOLRecipes(size int) (first, second Recipe) {
 }
 
 // VICRegRecipe returns the recipe of both views of VICReg: Bardes, Ponce and LeCun 2022, appendix C. It has BYOL's crop
-// and jitter, and for both views the mean of BYOL's two probabilities of blur and solarization, as in lightly.
+// and jitter, and for both views the mean of BYOL's two probabilities of blur and solarization, as in solo-learn and
+// lightly. The official code has BYOL's two recipes.
 func VICRegRecipe(size int) Recipe {
 	return Recipe{
 		crop(size, 0.08, Bicubic),

@@ -66,8 +66,9 @@ var keys = history{
 		{"method.neighbours_by", 3, "h"},
 		{"method.heads_only", 3, "false"},
 		{"method.head_epochs", 3, "0"},
-		{"method.frozen_norm", 3, "false"}, // of scan and scan-selflabel
-		{"method.ema", 3, "0"},             // of scan-selflabel
+		{"method.frozen_norm", 3, "false"},      // of scan and scan-selflabel
+		{"method.ema", 3, "0"},                  // of scan-selflabel
+		{"method.asymmetric_views", 3, "false"}, // of vicreg
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

@@ -105,6 +105,7 @@ var settings = []string{
 	"vicreg hinge=variance",
 	"vicreg form=paper",
 	"vicreg view_count=3",
+	"vicreg asymmetric_views=false",
 	"vicreg shared_weights=false",
 	"vibcreg variance=0",
 	"vibcreg hinge=variance",

@@ -34,9 +34,11 @@ var vicRegEntry = Entry{
 type VICReg struct {
 	VICTerms
 	// official: the authors' code; paper: the equations, with d times the invariance and twice the variance
-	Form      Form
-	ViewCount int    // views of an image; with more than 2, the means over all pairs and over all views
-	Projector nn.MLP // the paper's expander; the official last layer has no bias, which the loss could not see
+	Form Form
+	// the official code's two recipes in turn, which are BYOL's; off: one recipe for all views (appendix C)
+	AsymmetricViews bool
+	ViewCount       int    // views of an image; with more than 2, the means over all pairs and over all views
+	Projector       nn.MLP // the paper's expander; the official last layer has no bias, which the loss could not see
 
 	encoder parallax.Encoder
 }
@@ -62,10 +64,11 @@ type Form string
 // they belong.
 func NewVICReg() *VICReg {
 	return &VICReg{
-		VICTerms:  VICTerms{Invariance: 25, Variance: 25, Covariance: 1, Gamma: 1, Eps: 1e-4, Hinge: "std"},
-		Form:      "official",
-		ViewCount: 2,
-		Projector: nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
+		VICTerms:        VICTerms{Invariance: 25, Variance: 25, Covariance: 1, Gamma: 1, Eps: 1e-4, Hinge: "std"},
+		Form:            "official",
+		AsymmetricViews: true,
+		ViewCount:       2,
+		Projector:       nn.MLP{Widths: []int{8192, 8192, 8192}, BatchNorm: true},
 	}
 }
 
@@ -90,8 +93,12 @@ func (t *VICTerms) validate() error {
 	)
 }
 
-// Views returns views of one recipe (appendix C).
+// Views returns views of BYOL's two recipes in turn, as in the official code, or of one recipe (appendix C).
 func (m *VICReg) Views(size int) []augment.Recipe {
+	if m.AsymmetricViews {
+		one, other := augment.BYOLRecipes(size)
+		return part.InTurn(m.ViewCount, one, other)
+	}
 	return part.InTurn(m.ViewCount, augment.VICRegRecipe(size))
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -129,4 +130,24 @@ func TestVICRegHingesOnTheDeviation(t *testing.T) {
 			t.Errorf("near collapse the slope is %g by the deviation and %g by the variance", std, variance)
 		}
 	})
+}
+
+// The official code has BYOL's two recipes, the paper's appendix C one for both views.
+func TestVICRegViews(t *testing.T) {
+	for _, c := range []struct {
+		asymmetric      bool
+		blurs, solarize [2]float64
+	}{
+		{true, [2]float64{1, 0.1}, [2]float64{0, 0.2}},
+		{false, [2]float64{0.5, 0.5}, [2]float64{0.1, 0.1}},
+	} {
+		m := vicreg(func(m *method.VICReg) { m.AsymmetricViews = c.asymmetric })
+		for i, recipe := range m.Views(224) {
+			blurs, solarize := recipe[3].(augment.PILBlur).P, recipe[4].(augment.Solarize).P
+			if blurs != c.blurs[i] || solarize != c.solarize[i] {
+				t.Errorf("asymmetric %v: view %d is blurred with probability %v and solarised with %v, want %v and %v",
+					c.asymmetric, i, blurs, solarize, c.blurs[i], c.solarize[i])
+			}
+		}
+	}
 }

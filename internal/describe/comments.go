@@ -232,6 +232,7 @@ var comments = map[string]string{
 	"TiCo.Symmetric":                "every view is a query; off: only the first",
 	"TiCo.TargetMomentum":           "m of the key network at the start",
 	"TiCo.ViewCount":                "views of an image; 2 in the paper. With more, the mean over pairs of a query and another view's key",
+	"VICReg.AsymmetricViews":        "the official code's two recipes in turn, which are BYOL's; off: one recipe for all views (appendix C)",
 	"VICReg.Form":                   "official: the authors' code; paper: the equations, with d times the invariance and twice the variance",
 	"VICReg.Projector":              "the paper's expander; the official last layer has no bias, which the loss could not see",
 	"VICReg.ViewCount":              "views of an image; with more than 2, the means over all pairs and over all views",
