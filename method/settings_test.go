@@ -135,7 +135,7 @@ var settings = []string{
 	"dino head_norm=true",
 	"dino head_layers=1",
 	"tico rho=0",
-	"tico covariance_gradient=false",
+	"tico covariance_gradient=true",
 	"tico target_momentum=0 final_target_momentum=0",
 	"tico symmetric=true view_count=3",
 	"lejepa lambda=0",

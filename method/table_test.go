@@ -35,6 +35,7 @@ const (
 	ofTheBatch  = "statistics of the batch"
 	ownVariance = "each feature has its own variance"
 	queueStays  = "the queue is not turned with them"
+	constantC   = "this batch's part of C gets no gradient"
 )
 
 // declared are the properties of the methods with their own hyperparameters.
@@ -42,7 +43,7 @@ var declared = map[string]properties{
 	"dclw":        {stopped: "its weights get no gradient"},
 	"mocov3":      {held: []int{0, 1}},
 	"lejepa":      {scaled: "the normal distribution has a scale", turned: "the directions are not turned with them"},
-	"tico":        {held: []int{0}, asymmetric: "one direction"},
+	"tico":        {held: []int{0}, stopped: constantC, asymmetric: "one direction"},
 	"vibcreg":     {scaled: "variance", turned: ownVariance},
 	"wmse":        {scaled: ofTheBatch, turned: "Cholesky's whitening knows the axes"},
 	"vicreg":      {scaled: "variance", turned: ownVariance},
@@ -123,15 +124,12 @@ var switches = map[string][]struct {
 		}), declared["lejepa"]},
 	},
 	"tico": {
-		{"symmetric", set(func(m *method.TiCo) { m.Symmetric = true }), properties{held: []int{0, 1}}},
-		{"no gradient through the covariance", set(func(m *method.TiCo) { m.CovarianceGradient = false }),
-			properties{
-				held:       []int{0},
-				stopped:    "this batch's part of C gets no gradient",
-				asymmetric: "one direction",
-			}},
+		{"symmetric", set(func(m *method.TiCo) { m.Symmetric = true }),
+			properties{held: []int{0, 1}, stopped: constantC}},
+		{"gradient through the covariance", set(func(m *method.TiCo) { m.CovarianceGradient = true }),
+			properties{held: []int{0}, asymmetric: "one direction"}},
 		{"3 views", set(func(m *method.TiCo) { m.ViewCount = 3 }),
-			properties{held: []int{0, 1}, asymmetric: "the first view is the query"}},
+			properties{held: []int{0, 1}, stopped: constantC, asymmetric: "the first view is the query"}},
 		{"3 views, symmetric, no contrast, momentum 0", set(func(m *method.TiCo) {
 			m.ViewCount, m.Symmetric, m.Rho = 3, true, 0
 			m.TargetMomentum, m.FinalTargetMomentum = 0, 0

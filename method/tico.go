@@ -37,7 +37,8 @@ type TiCo struct {
 	// 0 leaves it out
 	Rho  float64
 	Beta float64 // β, the share of C that a step keeps
-	// pass the gradient through this batch's part of C, as in sayannag/TiCo-pytorch; off: do not, as in lightly 1.6.0
+	// pass the gradient through this batch's part of C, as in sayannag/TiCo-pytorch; off: do not, as in the paper's
+	// figure and in lightly 1.6.0
 	CovarianceGradient  bool
 	TargetMomentum      float64 // m of the key network at the start
 	FinalTargetMomentum float64 // m at the end, reached along half a cosine
@@ -56,7 +57,6 @@ func NewTiCo() *TiCo {
 	return &TiCo{
 		Rho:                 8,
 		Beta:                0.9,
-		CovarianceGradient:  true,
 		TargetMomentum:      0.99,
 		FinalTargetMomentum: 1,
 		ViewCount:           2,
@@ -106,8 +106,9 @@ func (m *TiCo) Forward(s *parallax.Step) []torch.Tensor {
 	return append(m.target.Embed(keys), q...)
 }
 
-// Loss is the paper's (algorithm 1). It is not known whether the authors pass a gradient through this batch's part of
-// C. Without that gradient the part counts half, because the queries enter it twice.
+// Loss is the paper's (algorithm 1). No gradient goes through this batch's part of C: the paper's figure shows none, as
+// lightly's authors read it (lightly-ai/lightly pull request 1484). The part then counts half, because the queries
+// enter it twice.
 func (m *TiCo) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	c := m.covariance.Scale(m.Beta)
 	at := len(z) - 1

@@ -69,7 +69,7 @@ func (m *VIbCReg) Validate() error {
 	)
 }
 
-// Views returns views of the one recipe of VICReg's paper, as solo-learn does. The paper is about time series, not images.
+// Views returns views of the one recipe of VICReg's paper, as solo-learn does. VIbCReg's paper is about time series.
 func (m *VIbCReg) Views(size int) []augment.Recipe {
 	return part.InTurn(m.ViewCount, augment.VICRegRecipe(size))
 }

@@ -225,7 +225,7 @@ var comments = map[string]string{
 	"Switch.Set":                    "as in --set, all together: \"method.negatives=false\"",
 	"Switch.Why":                    "what can happen then",
 	"TiCo.Beta":                     "β, the share of C that a step keeps",
-	"TiCo.CovarianceGradient":       "pass the gradient through this batch's part of C, as in sayannag/TiCo-pytorch; off: do not, as in lightly 1.6.0",
+	"TiCo.CovarianceGradient":       "pass the gradient through this batch's part of C, as in sayannag/TiCo-pytorch; off: do not, as in the paper's figure and in lightly 1.6.0",
 	"TiCo.FinalTargetMomentum":      "m at the end, reached along half a cosine",
 	"TiCo.Projector":                "two layers, batch norm on the hidden one",
 	"TiCo.Rho":                      "ρ, weight of the covariance contrast: 8, as in lightly 1.6.0; 20 in earlier lightly and in sayannag/TiCo-pytorch; 0 leaves it out",
