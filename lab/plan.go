@@ -68,7 +68,8 @@ const presetName = "lab"
 // began before have the same values, so these settings are no part of a run's directory.
 var kept = []string{
 	"augment.color_jitter", "augment.cutout.min_size", "augment.rand_augment", "augment.solarize",
-	"method.include_self", "method.neighbours_by", "method.sum_heads",
+	"method.asymmetric_views", "method.covariance_gradient", "method.include_self", "method.neighbours_by",
+	"method.sum_heads",
 }
 
 // presetFor returns the preset's settings for a method's arms, as one text. It is kept, because all verdicts are made
