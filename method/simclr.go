@@ -34,7 +34,7 @@ type SimCLR struct {
 	Temperature float64 // τ; 0.1 for ImageNet, 0.5 for CIFAR-10 (section 5.1, appendix B.9)
 	Negatives   bool    // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
 	ViewCount   int     // views of an image; 2 in the paper
-	Projector   nn.MLP  // g, with batch norm in the hidden layer; the official code also has it at the output, without a shift
+	Projector   nn.MLP  // g, with batch norm in the hidden layer; the official code has it at the output, too
 
 	encoder parallax.Encoder
 }

@@ -192,7 +192,7 @@ var comments = map[string]string{
 	"SelfLabel.FrozenNorm":          "batch norm uses the running statistics of the stage before, and they stay; off in the official code",
 	"SelfLabel.Threshold":           "the probability above which an image gets a label",
 	"SimCLR.Negatives":              "off: only the positives' mean -cos/τ is left, which a constant embedding minimises",
-	"SimCLR.Projector":              "g, with batch norm in the hidden layer; the official code also has it at the output, without a shift",
+	"SimCLR.Projector":              "g, with batch norm in the hidden layer; the official code has it at the output, too",
 	"SimCLR.Temperature":            "τ; 0.1 for ImageNet, 0.5 for CIFAR-10 (section 5.1, appendix B.9)",
 	"SimCLR.ViewCount":              "views of an image; 2 in the paper",
 	"SimSiam.Predictor":             "q, a bottleneck of two layers, batch norm on the hidden one; h in the paper",

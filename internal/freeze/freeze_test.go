@@ -153,7 +153,8 @@ func TestReworded(t *testing.T) {
 	runs := map[string]result{"a": {
 		Words: []string{"cosine is 0.977 (above 0.93), at -1e-05", "two numbers 1 2", "three"},
 	}}
-	reworded(runs, map[string]result{"a": {Words: []string{"a cosine of 0.9 (above 0.93), by 7", "one 1", "3 of them"}}})
+	record := result{Words: []string{"a cosine of 0.9 (above 0.93), by 7", "one 1", "3 of them"}}
+	reworded(runs, map[string]result{"a": record})
 	want := []string{"a cosine of 0.977 (above 0.93), by -1e-05", "two numbers 1 2", "three"}
 	if got := runs["a"].Words; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
