@@ -5,8 +5,8 @@ package augment
 // PAWSRecipes returns the recipes of PAWS's two large views and of its small crops, with the crops' size: Assran et al.
 // 2021, appendix C. For images of smallView pixels or fewer they are the official code's for CIFAR-10: equalised and
 // solarised, neither blurred nor turned grey, crops from 0.5 of the area if there are no small ones. For larger images
-// they are those for ImageNet: crops from 0.14, and from 0.08 if there are no small ones. Small crops have 9/16 (18 for
-// 32) and 3/7 (96 for 224) of the side.
+// they are those for ImageNet, whose solarisation has P 0: crops from 0.14, and from 0.08 if there are no small ones.
+// Small crops have 9/16 (18 for 32) and 3/7 (96 for 224) of the side.
 func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 	if size <= smallView {
 		least := 0.5
@@ -31,6 +31,7 @@ func PAWSRecipes(size int, small bool) (large, crops Recipe) {
 			ColorJitter{P: 0.8, Brightness: 0.8, Contrast: 0.8, Saturation: 0.8, Hue: 0.2},
 			Grayscale{P: 0.2},
 			PILBlur{P: 0.5, Sigma: [2]float64{0.1, 2}},
+			Solarize{Threshold: 256, RandomThreshold: true},
 		}
 	}
 	least := 0.08

@@ -60,7 +60,7 @@ func TestSummary(t *testing.T) {
 	out := strings.Join(k.summarize(r, source, nil), "\n")
 	for _, want := range []string{
 		"\nself-labelling stopped\n", "kmeans       0.500         2", "clustering   0.400         2",
-		"-  <- clusters.csv\nscore:",
+		"2  <- clusters.csv\nscore:",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the summary lacks %q:\n%s", want, out)

@@ -246,11 +246,21 @@ func (k *clustering) summarize(r *report.Report, source *dataset.Source, all []s
 		line(fmt.Sprintf("nearest neighbours with an image's own label: %.3f of 5, %.3f of 20, %.3f of %d",
 			r.Purity["5"].Value, r.Purity["20"].Value, r.Purity[strconv.Itoa(widest)].Value, widest))
 	}
-	line("             score  clusters  ACC    NMI    ARI    kNN    linear")
-	line(fmt.Sprintf("pretext %47s  %s", digits(r.Before.KNN), digits(r.Before.Linear)))
+	heading := "             score  clusters"
+	if last.ACC.Known {
+		heading += "  ACC    NMI    ARI    kNN    linear"
+	}
+	line(heading)
+	if last.ACC.Known {
+		line(fmt.Sprintf("pretext %47s  %s", digits(r.Before.KNN), digits(r.Before.Linear)))
+	}
 	for _, a := range r.Stages {
-		text := fmt.Sprintf("%-11s  %s  %8d  %s  %s  %s  %s  %s", a.Stage, digits(a.Score), a.Used(), digits(a.ACC),
-			digits(a.NMI), digits(a.ARI), digits(a.KNN), digits(a.Linear))
+		text := fmt.Sprintf("%-11s  %s  %8d", a.Stage, digits(a.Score), a.Used())
+		if last.ACC.Known {
+			for _, n := range []run.Number{a.ACC, a.NMI, a.ARI, a.KNN, a.Linear} {
+				text += "  " + digits(n)
+			}
+		}
 		if a.Stage == r.Best {
 			text += "  <- clusters.csv"
 		}

@@ -194,7 +194,7 @@ func TestOtherCasesOfTheSameForm(t *testing.T) {
 		{"loss/tico/rho5.0_beta0.7_held", same("in.covariance", "in.key"), "the embeddings of view 1 have shape [5 5]"},
 		{"loss/nnsiam/symmetric", same("in.z0", "in.z1"), "loss: "},
 		{"loss/nnsiam/symmetric", set("symmetric", false), "loss: "},
-		{"loss/tico/rho5.0_beta0.7_through", unset("covariance_gradient"), ""},
+		{"loss/tico/rho5.0_beta0.7_held", unset("covariance_gradient"), ""},
 		{"loss/tico/rho5.0_beta0.7_through", set("covariance_gradient", false), "gradient of query"},
 		{"loss/tico/rho5.0_beta0.7_through", unset("beta"), "covariance_after: "},
 		{"loss/tico/rho5.0_beta0.7_through", without("in.covariance"), "loss: "},
