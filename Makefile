@@ -2,8 +2,8 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz methods lab guard data clean go shim vet pure \
-	dist dist-check
+.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz methods lab guard clusters data \
+	clean go shim vet pure dist dist-check
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -93,6 +93,9 @@ lab: build data ## Test the review's claims on $DATA, with five seeds: four hour
 
 guard: build data ## Check on $DATA that the guard finds every sabotaged run, and no other: two to four hours
 	scripts/guard $(DATA)
+
+clusters: build data ## Cluster $DATA with three seeds, on an encoder of METHOD after EPOCHS: an hour
+	scripts/clusters $(DATA) $(or $(METHOD),vibcreg) $(or $(EPOCHS),5)
 
 data:
 	@test -n "$(DATA)" || { echo "no images given: make $(MAKECMDGOALS) DATA=cifar10.tar.gz" >&2; exit 1; }

@@ -183,12 +183,7 @@ func (k *clustering) selfLabel(classes int) error {
 		})
 		return clustering.Close()
 	}
-	err := k.stage(report.SelfLabel, "scan-selflabel", encoder, more, prepare)
-	if why, stopped := k.stopped(); stopped && (err == nil || errors.Is(err, train.ErrCollapsed)) {
-		k.note(why)
-		return nil
-	}
-	return err
+	return k.stage(report.SelfLabel, "scan-selflabel", encoder, more, prepare)
 }
 
 // stopped says why self-labelling stopped early, if it did.
@@ -216,6 +211,7 @@ func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting
 	o.Prepare, o.Stage = prepare, true
 	if _, err := os.Stat(filepath.Join(k.in(name), run.ConfigFile)); err == nil {
 		result, err := pretrain.Resume(k.ctx, k.in(name), nil, o)
+		err = k.unlessStopped(name, err)
 		end(result, err)
 		return err
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -233,7 +229,16 @@ func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting
 	settings = append(settings, pretrain.Setting{Path: "method.name", Value: method, Source: "the stage"})
 	request := &pretrain.Request{Preset: k.Preset, Settings: append(settings, more...), Stage: true}
 	result, err := pretrain.Run(k.ctx, request, o)
+	err = k.unlessStopped(name, err)
 	end(result, err)
+	return err
+}
+
+// unlessStopped returns the error of a stage, but none if it is a self-labelling that stopped itself.
+func (k *clustering) unlessStopped(stage string, err error) error {
+	if _, stopped := k.stopped(); stopped && stage == report.SelfLabel && errors.Is(err, train.ErrCollapsed) {
+		return nil
+	}
 	return err
 }
 

@@ -38,13 +38,10 @@ type evidence struct {
 		Methods map[string]alarm
 	}
 	Clusters struct {
-		Source     `yaml:",inline"`
-		Command    string
-		Stages     []stage
-		Neighbours []struct {
-			Of    int
-			Share float64
-		}
+		Source  `yaml:",inline"`
+		Command string
+		Runs    []clustered
+		Premise []premise
 	}
 	Laboratory []study
 }
@@ -73,11 +70,21 @@ type alarm struct {
 	At      float64 // in percent of the planned steps
 }
 
-// stage is a stage of parallax cluster. A value of 0 was not measured.
-type stage struct {
-	Name          string
-	ACC, NMI, ARI float64
-	KNN           float64 `yaml:"knn"`
+// clustered is the result of parallax cluster. Its stages have ACC, NMI and ARI.
+type clustered struct {
+	Images, Pretext       string
+	Seed                  int
+	KMeans                []float64 `yaml:"kmeans"`
+	Clustering, SelfLabel []float64
+	KNN                   []float64 `yaml:"knn"` // before clustering, after it and after self-labelling
+	Kept                  string
+}
+
+// premise is what parallax cluster says of a pretext.
+type premise struct {
+	Images, Pretext        string
+	Agreement, Consistency float64
+	Good                   bool
 }
 
 // study has a laboratory's verdicts.
@@ -174,24 +181,33 @@ func (v *evidence) guard() string {
 // clusters returns what parallax cluster reached.
 func (v *evidence) clusters() string {
 	var b strings.Builder
-	b.WriteString(row("encoder", "ACC", "NMI", "ARI", "kNN, 4,000 images") + rule(5))
-	for _, s := range v.Clusters.Stages {
-		cells := []string{s.Name}
-		for _, x := range []float64{s.ACC, s.NMI, s.ARI, s.KNN} {
-			cell := ""
-			if x != 0 {
-				cell = decimals(x, 3)
-			}
-			cells = append(cells, cell)
+	b.WriteString(row("images", "pretext", "seed", "k-means", "clustering", "self-labelling", "kNN", "kept") + rule(8))
+	for _, r := range v.Clusters.Runs {
+		cells := []string{r.Images, r.Pretext, strconv.Itoa(r.Seed)}
+		var knn []string
+		for _, x := range r.KNN {
+			knn = append(knn, decimals(x, 3))
 		}
-		b.WriteString(row(cells...))
+		for _, stage := range [][]float64{r.KMeans, r.Clustering, r.SelfLabel} {
+			var scores []string
+			for _, x := range stage {
+				scores = append(scores, decimals(x, 3))
+			}
+			cells = append(cells, strings.Join(scores, " / "))
+		}
+		b.WriteString(row(append(cells, strings.Join(knn, " / "), r.Kept)...))
 	}
-	var shares, of []string
-	for _, n := range v.Clusters.Neighbours {
-		shares, of = append(shares, decimals(n.Share, 3)), append(of, strconv.Itoa(n.Of))
+	b.WriteString("\nACC / NMI / ARI of all training images, and kNN accuracy of the backbone's features before clustering,\n" +
+		"after it and after self-labelling. The premise of other pretexts:\n\n")
+	b.WriteString(row("images", "pretext", "heads agree", "neighbours kept", "good enough") + rule(5))
+	for _, p := range v.Clusters.Premise {
+		good := "no"
+		if p.Good {
+			good = "yes"
+		}
+		b.WriteString(row(p.Images, p.Pretext, decimals(p.Agreement, 2), decimals(p.Consistency, 2), good))
 	}
-	fmt.Fprintf(&b, "\nOf the %s nearest neighbours of an image, %s share its label. Measured %s:\n\n    %s\n",
-		strings.Join(of, " / "), strings.Join(shares, " / "), v.Clusters.Source, v.Clusters.Command)
+	fmt.Fprintf(&b, "\nMeasured %s:\n\n    %s\n", v.Clusters.Source, v.Clusters.Command)
 	return b.String()
 }
 
@@ -326,7 +342,7 @@ func (v *evidence) measured(e method.Entry) string {
 		fmt.Fprintf(&b, "\n    %s %s\n", v.Guard.Command, e.Name)
 	}
 	if e.Name == "scan" {
-		b.WriteString("\n**Clusters**, one seed, on MoCo v2's encoder of five epochs.\n\n" + v.clusters())
+		b.WriteString("\n**Clusters**, 10 of them.\n\n" + v.clusters())
 	}
 	b.WriteString(v.claims(e))
 	return b.String()
