@@ -69,6 +69,7 @@ var keys = history{
 		{"method.frozen_norm", 3, "false"},      // of scan and scan-selflabel
 		{"method.ema", 3, "0"},                  // of scan-selflabel
 		{"method.asymmetric_views", 3, "false"}, // of vicreg
+		{"method.groups", 3, "1"},               // of ressl
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

@@ -245,17 +245,12 @@ func hits(positive, negatives torch.Tensor) torch.Tensor {
 
 // query is q of one view.
 func (m *MoCo) query(view torch.Tensor) torch.Tensor {
-	embed := func(parts []torch.Tensor) []torch.Tensor { return part.Embed(m.encoder, parts) }
-	return part.InGroups(embed, view, m.Groups)
+	return part.EmbedGroups(m.encoder, []torch.Tensor{view}, m.Groups)[0]
 }
 
-// key is k of one view: shuffled, or else in the groups of the queries, so that query and key have the statistics of
-// the same images.
+// key is k of one view.
 func (m *MoCo) key(s *parallax.Step, view torch.Tensor) torch.Tensor {
-	if m.ShuffleGroups > 1 {
-		return m.target.Shuffled(s, view, m.ShuffleGroups)
-	}
-	return part.InGroups(m.target.Embed, view, m.Groups)
+	return m.target.Key(s, view, m.Groups, m.ShuffleGroups)
 }
 
 // Collapsed is the loss of 1 + K equal keys, once the queue holds them.

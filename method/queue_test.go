@@ -352,6 +352,30 @@ func TestShuffledBatchNorm(t *testing.T) {
 	})
 }
 
+// In groups, ReSSL's q and k are what each group alone would give.
+func TestReSSLInGroups(t *testing.T) {
+	const n, groups = 11, 3
+	in(t, func() {
+		whole := build(reSSL(func(m *method.ReSSL) { m.ViewCount = 3 }), torch.F64, n)
+		defer whole.params.Free()
+		split := build(reSSL(func(m *method.ReSSL) { m.ViewCount, m.Groups = 3, groups }), torch.F64, n)
+		defer split.params.Free()
+		s := split.step(0, n, 1)
+		all := split.Forward(s)
+		for g := range groups {
+			part := parallax.NewStep(0, 1)
+			for _, view := range s.Views {
+				part.Views = append(part.Views, view.Narrow(0, g*n/groups, (g+1)*n/groups-g*n/groups))
+			}
+			for i, z := range whole.Forward(part) {
+				of := all[i].Narrow(0, g*n/groups, z.Size(0))
+				near(t, fmt.Sprintf("the difference of output %d of group %d", i, g),
+					of.Sub(z).Abs().Max().Item(), 0, 1e-12)
+			}
+		}
+	})
+}
+
 // With momentum 0, the target becomes a copy of the online network at every step. With momentum 1, it never changes.
 func TestTargetsOfMethodsWithAQueue(t *testing.T) {
 	for name, make := range map[string]func(momentum float64) parallax.Method{

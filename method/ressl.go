@@ -42,6 +42,9 @@ type ReSSL struct {
 	// views of an image; 2 in the paper. With more, the loss is the mean over several strong views for the student
 	ViewCount int
 	Projector nn.MLP // two layers without batch norm
+	// groups of the batch that batch norm sees separately, in the student and the teacher, as on several GPUs; the
+	// official code has groups of 32 images; 1: off
+	Groups int
 	// groups of the batch that batch norm sees separately in the teacher, after a shuffle; the official code has groups
 	// of 32 images; 1: off
 	ShuffleGroups int
@@ -62,6 +65,7 @@ func NewReSSL() *ReSSL {
 		Weak:                true,
 		ViewCount:           2,
 		Projector:           nn.MLP{Widths: []int{4096, 512}},
+		Groups:              1,
 		ShuffleGroups:       1,
 	}
 }
@@ -75,6 +79,7 @@ func (m *ReSSL) Validate() error {
 		part.Fraction("target_momentum", m.TargetMomentum),
 		part.Fraction("final_target_momentum", m.FinalTargetMomentum),
 		part.AtLeast("view_count", m.ViewCount, 2),
+		part.AtLeast("groups", m.Groups, 1),
 		part.AtLeast("shuffle_groups", m.ShuffleGroups, 1),
 		m.Projector.Validate("method.projector"),
 	)
@@ -100,9 +105,9 @@ func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns the teacher's k of the weak view and the student's q of the strong ones, and offers k to the queue.
 func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	last := len(s.Views) - 1
-	k := m.target.Shuffled(s, s.Views[last], m.ShuffleGroups)
+	k := m.target.Key(s, s.Views[last], m.Groups, m.ShuffleGroups)
 	m.queue.Offer(s.Gather(k))
-	return append([]torch.Tensor{k}, part.Embed(m.encoder, s.Views[:last])...)
+	return append([]torch.Tensor{k}, part.EmbedGroups(m.encoder, s.Views[:last], m.Groups)...)
 }
 
 // Loss is the cross-entropy between the views' relations to the queue. The queue has no k of this batch yet, so no

@@ -44,6 +44,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"method.view_count", reSSL(func(m *method.ReSSL) { m.ViewCount = 1 })},
 		{"method.projector_rate_factor", byolWith(func(m *method.BYOL) { m.ProjectorRateFactor = -1 })},
 		{"method.predictor_rate_factor", byolWith(func(m *method.BYOL) { m.PredictorRateFactor = 0 })},
+		{"method.groups", reSSL(func(m *method.ReSSL) { m.Groups = 0 })},
 		{"method.shuffle_groups", reSSL(func(m *method.ReSSL) { m.ShuffleGroups = 0 })},
 		{"method.groups", moCo(func(m *method.MoCo) { m.Groups = 0 })},
 		{"method.shuffle_groups", moCo(func(m *method.MoCo) { m.ShuffleGroups = 0 })},

@@ -168,6 +168,7 @@ var comments = map[string]string{
 	"PAWS.Symmetric":                "each large view is predicted from the other; off: only the second from the first",
 	"PAWS.Temperature":              "τ of the soft nearest-neighbour classifier",
 	"ReSSL.FinalTargetMomentum":     "m at the end, reached along half a cosine; if equal to the first, m is constant",
+	"ReSSL.Groups":                  "groups of the batch that batch norm sees separately, in the student and the teacher, as on several GPUs; the official code has groups of 32 images; 1: off",
 	"ReSSL.Projector":               "two layers without batch norm",
 	"ReSSL.Queue":                   "K, the number of earlier images in the relations",
 	"ReSSL.ShuffleGroups":           "groups of the batch that batch norm sees separately in the teacher, after a shuffle; the official code has groups of 32 images; 1: off",

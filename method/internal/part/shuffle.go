@@ -23,6 +23,28 @@ func InGroups(embed func([]torch.Tensor) []torch.Tensor, view torch.Tensor, grou
 	return torch.Cat(0, embed(parts)...)
 }
 
+// EmbedGroups is Embed with batch norm that sees each view in groups of the batch.
+func EmbedGroups(e parallax.Encoder, views []torch.Tensor, groups int) []torch.Tensor {
+	embed := func(parts []torch.Tensor) []torch.Tensor { return Embed(e, parts) }
+	if groups == 1 {
+		return embed(views)
+	}
+	z := make([]torch.Tensor, len(views))
+	for i, view := range views {
+		z[i] = InGroups(embed, view, groups)
+	}
+	return z
+}
+
+// Key is the target's z of one view: shuffled, or else in the groups of the queries, so that query and key have the
+// statistics of the same images.
+func (t Target) Key(s *parallax.Step, view torch.Tensor, groups, shuffled int) torch.Tensor {
+	if shuffled > 1 {
+		return t.Shuffled(s, view, shuffled)
+	}
+	return InGroups(t.Embed, view, groups)
+}
+
 // Shuffled returns the target's z of one view with MoCo's shuffled batch norm (He et al., section 3.3): the batch is
 // put in a random order before batch norm sees it in groups. So the statistics of a key come from other images than
 // those of its query, and do not reveal which key is the query's. With one group it is Embed.
