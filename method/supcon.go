@@ -30,13 +30,14 @@ var supConEntry = Entry{
 // SupCon draws together the views of all images of one class. It is supervised. An image without a known label has only
 // its own views as positives; without any label the method is SimCLR.
 type SupCon struct {
-	Temperature float64 // τ; 0.1 in the paper, 0.07 in the official code
-	// the loss is multiplied by τ divided by this; 0.07 in the official code; 0: the loss is not multiplied
+	Temperature float64 // τ; 0.1 in the paper and in the commands of both official codes
+	// the loss is multiplied by τ divided by this; 1 in the paper, 0.07 in HobbitLong/SupContrast; 0: it is not
+	// multiplied
 	BaseTemperature float64
 	Form            SupConForm // out: the sum over positives is outside the logarithm; in: inside
 	Negatives       bool       // off: only the positives' mean -cos/τ is left, which a constant embedding minimises
 	ViewCount       int        // views of an image; 2 in the paper
-	Projector       nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in the official code
+	Projector       nn.MLP     // the paper's one hidden layer of 2,048, without batch norm as in both official codes
 
 	encoder parallax.Encoder
 }

@@ -28,7 +28,7 @@ const (
 )
 
 // unsourced are the methods whose file is still to be written.
-var unsourced = strings.Fields(`supcon nnclr nnbyol nnsiam dcl dclw directclr`)
+var unsourced = strings.Fields(``)
 
 // paper is the column of a method's defaults: its New, and its recipes for views of 224 px.
 const paper = "paper"
