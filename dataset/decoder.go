@@ -29,10 +29,12 @@ func DefaultDecoder() string {
 	return DecoderTurbo
 }
 
-// Decoder describes, for people, which library decodes JPEG here.
+// Decoder describes, for people, which library decodes JPEG here. Go's pixels were compared with Pillow's on 2,000
+// images of CIFAR: they differ by 1.36 levels on average and by up to 71, and kNN accuracies by up to 0.02.
 func Decoder() string {
 	if turbojpeg.Available() != nil {
-		return "Go image/jpeg (differs from PIL by up to 45 levels, 4.7 times slower; apt-get install libturbojpeg0)"
+		return "Go image/jpeg (differs from Pillow by up to 71 of 255 levels, 4.7 times slower; " +
+			"apt-get install libturbojpeg0)"
 	}
 	if v := turbojpeg.Version(); v != "" {
 		return "libturbojpeg " + v

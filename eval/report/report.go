@@ -100,7 +100,7 @@ type KMeansScore struct {
 	NMI        *Score     `json:"nmi,omitempty"`
 	ARI        *Score     `json:"ari,omitempty"`
 	Silhouette run.Number `json:"silhouette,omitzero"`
-	Inertia    float64    `json:"inertia"`
+	Inertia    float64    `json:"inertia"` // of the test rows; scikit-learn's is of the rows that it fits
 	Sizes      []int      `json:"sizes"`
 }
 
