@@ -23,8 +23,8 @@ type Centroids struct {
 // KMeans looks for the k centroids with the smallest sum of squared distances between rows (N x D) and their nearest
 // centroid (Lloyd 1982). It starts from rows drawn by k-means++ (Arthur & Vassilvitskii 2007), restarts times, and
 // keeps the best result. scikit-learn draws several candidates for each row and takes the best (greedy k-means++); this
-// one draws one. Its sums were at most 0.26 % larger. A cluster that loses all its rows gets the row that is farthest from its centroid. k is from 1
-// to N. It computes in float32 and holds a copy of the rows and 64 MiB of distances.
+// one draws one. Its sums were at most 0.26 % larger. A cluster that loses all its rows gets the row that is farthest
+// from its centroid. k is from 1 to N. It computes in float32 and holds a copy of the rows and 64 MiB of distances.
 func KMeans(rows torch.Tensor, k, restarts int, r *rand.Rand) (best Centroids) {
 	const op = "KMeans"
 	if shape := rows.Shape(); len(shape) != 2 || k < 1 || k > shape[0] || restarts < 1 {
