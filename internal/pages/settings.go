@@ -97,10 +97,8 @@ func settings(e method.Entry) (string, error) {
 		}
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, about)
 	}
-	if !slices.Contains(unsourced, e.Name) {
-		fmt.Fprintf(&b, "\n[The sources of the settings](../settings.md#%s) says of each value where it is from, "+
-			"and why it is another one here.\n", e.Name)
-	}
+	fmt.Fprintf(&b, "\n[The sources of the settings](../settings.md#%s) says of each value where it is from, "+
+		"and why it is another one here.\n", e.Name)
 	return b.String(), nil
 }
 

@@ -27,9 +27,6 @@ const (
 	settingsPage = "docs/settings.md"
 )
 
-// unsourced are the methods whose file is still to be written.
-var unsourced = strings.Fields(``)
-
 // paper is the column of a method's defaults: its New, and its recipes for views of 224 px.
 const paper = "paper"
 
