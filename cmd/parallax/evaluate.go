@@ -89,8 +89,9 @@ func kmeansCommand() *cobra.Command {
 k-means++ and keeps the result with the smallest inertia. The centroids are fitted to the training
 images and sort the test images; without splits, both are all images. With labels it prints the accuracy
 under the best matching of clusters to classes (ACC), NMI and ARI. Inertia is the sum of squared
-distances of the test images to the centroids. The silhouette, from -1 to 1, says how much nearer images are to their own
-cluster than to the next (of at most 2000 images). parallax cluster trains an encoder to cluster.`,
+distances of the test images to the centroids. The silhouette, from -1 to 1, says how much nearer images
+are to their own cluster than to the next (of at most 2000 images). parallax cluster trains an encoder to
+cluster.`,
 		Example: `  parallax eval cluster --run runs/simclr-1
   parallax eval cluster --run runs/simclr-1 --data unlabelled --k 8`,
 	}, report.KMeans)

@@ -197,8 +197,8 @@ func (v *evidence) clusters() string {
 		}
 		b.WriteString(row(append(cells, strings.Join(knn, " / "), r.Kept)...))
 	}
-	b.WriteString("\nACC / NMI / ARI of all training images, and kNN accuracy of the backbone's features before clustering,\n" +
-		"after it and after self-labelling. The premise of other pretexts:\n\n")
+	b.WriteString("\nACC / NMI / ARI of all training images; kNN accuracy of the features before clustering, after " +
+		"it and\nafter self-labelling. What `parallax cluster` says beforehand, of these and of weaker pretexts:\n\n")
 	b.WriteString(row("images", "pretext", "heads agree", "neighbours kept", "good enough") + rule(5))
 	for _, p := range v.Clusters.Premise {
 		good := "no"
