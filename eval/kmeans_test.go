@@ -201,3 +201,23 @@ func TestKNNGridIsKNN(t *testing.T) {
 		}
 	})
 }
+
+// A margin is 1 at a centroid, 0 half-way between two, and 1 - a/b elsewhere, by hand.
+func TestMargins(t *testing.T) {
+	in(t, func() {
+		rows := torch.FromFloat64([]float64{0, 0, 0.2, 0, -0.2, 0, 9.8, 3, 10.2, 3, 10, 3}, 6, 2)
+		c := KMeans(rows, 2, 3, rand.New(rand.NewPCG(1, 1))) // centroids at (0, 0) and (10, 3)
+		far := math.Hypot(10, 3)
+		for i, want := range []float64{1, 0, 1 - 1/math.Hypot(9, 3)} {
+			at := torch.FromFloat64([][]float64{{0, 0}, {5, 1.5}, {1, 0}}[i], 1, 2)
+			if got := c.Margins(at)[0]; math.Abs(got-want) > 1e-3 {
+				t.Errorf("row %d: margin %v, want %v (%v between the centroids)", i, got, want, far)
+			}
+		}
+		margins := c.Margins(rows)
+		clusters, _ := c.Assign(rows)
+		if len(margins) != 6 || clusters[0] == clusters[5] || margins[1] > margins[0] {
+			t.Errorf("margins %v of clusters %v", margins, clusters)
+		}
+	})
+}
