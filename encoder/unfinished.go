@@ -7,8 +7,6 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/checkpoint"
-	"github.com/parallax-ssl/parallax/config"
-	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
@@ -18,22 +16,11 @@ import (
 // the run's config. Only the method knows which of its networks is the encoder (it may be a momentum teacher), so the
 // method builds them all.
 func (e *Encoder) openCheckpoint(dir string, text []byte) error {
-	name, err := config.MethodOf(text, config.File)
+	m, c, err := variant.Load(text, e.own...)
 	if err != nil {
 		return err
 	}
-	entry, err := e.method(name)
-	if err != nil {
-		return err
-	}
-	m := entry.New()
-	c, err := config.Load(text, m)
-	if err != nil {
-		return err
-	}
-	if m, err = variant.Wrap(m, c.Config); err != nil {
-		return err
-	}
+	name := c.Method.Name
 	saved, err := checkpoint.Newest(dir, name)
 	if err != nil {
 		return err
@@ -67,14 +54,4 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 		return err
 	}
 	return e.build(states)
-}
-
-// method returns the objective called name; the caller's own come before the built-in ones.
-func (e *Encoder) method(name string) (method.Entry, error) {
-	for _, own := range e.own {
-		if own.Name == name {
-			return own, nil
-		}
-	}
-	return method.Find(name)
 }

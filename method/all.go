@@ -4,6 +4,7 @@ package method
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
@@ -76,10 +77,10 @@ var Later = []Entry{
 	selfLabelEntry,
 }
 
-// Find returns the entry called name; the error names the nearest one.
-func Find(name string) (Entry, error) {
+// Find returns the entry called name, which may be one of a program's own; the error names the nearest one.
+func Find(name string, own ...Entry) (Entry, error) {
 	var names []string
-	for _, e := range Later {
+	for _, e := range slices.Concat(own, Later) {
 		if e.Name == name {
 			return e, nil
 		}

@@ -145,7 +145,7 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry, err := find(name, o.Methods)
+	entry, err := method.Find(name, o.Methods...)
 	if err != nil {
 		return nil, err
 	}

@@ -59,16 +59,6 @@ type Setting struct{ Path, Value, Source string }
 // Set returns a setting made by a program. value is a number, a bool, text, or a list as in the file: "[0.2, 1]".
 func Set(path string, value any) Setting { return Setting{path, fmt.Sprint(value), "program"} }
 
-// find returns the method called name. Methods in own come first.
-func find(name string, own []method.Entry) (method.Entry, error) {
-	for _, e := range own {
-		if e.Name == name {
-			return e, nil
-		}
-	}
-	return method.Find(name)
-}
-
 // value returns the request's value of a path, from the settings or else from the file; nil if there is none.
 func (r *Request) value(path string) (*Setting, error) {
 	for _, s := range slices.Backward(r.Settings) {
@@ -97,7 +87,7 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 		return nil, run.Invalid(errors.New("no method given: add --method NAME (parallax methods lists them)"))
 	}
 	name := named.Value
-	entry, err := find(name, r.Methods)
+	entry, err := method.Find(name, r.Methods...)
 	if err != nil {
 		return nil, run.Invalid(err)
 	}
@@ -371,27 +361,15 @@ func Networks(dir string, params *nn.Params) (e parallax.Encoder, err error) {
 	if err != nil {
 		return e, err
 	}
-	name, err := config.MethodOf(text, run.ConfigFile)
+	m, c, err := variant.Load(text)
 	if err != nil {
 		return e, err
 	}
-	entry, err := method.Find(name)
+	body, err := Network(c)
 	if err != nil {
 		return e, err
 	}
-	m := entry.New()
-	c, err := config.Load(text, m)
-	if err != nil {
-		return e, err
-	}
-	if m, err = variant.Wrap(m, c.Config); err != nil {
-		return e, err
-	}
-	body, err := Network(c.Config)
-	if err != nil {
-		return e, err
-	}
-	saved, err := checkpoint.Newest(dir, name)
+	saved, err := checkpoint.Newest(dir, c.Method.Name)
 	if err != nil {
 		return e, err
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/machine"
-	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -91,7 +90,7 @@ func (s *subject) openRun(f *Request) error {
 	} else if err != nil {
 		return err
 	}
-	if _, s.config, err = s.method(); err != nil {
+	if _, s.config, err = variant.Load(s.text); err != nil {
 		return err
 	}
 	c := s.config
@@ -111,25 +110,6 @@ func (s *subject) openRun(f *Request) error {
 		s.notes = append(s.notes, fmt.Sprintf("the run is not finished: this is step %d of %d", s.step, s.steps))
 	}
 	return nil
-}
-
-// method reads the configuration into a new method.
-func (s *subject) method() (parallax.Method, *config.Config, error) {
-	name, err := config.MethodOf(s.text, run.ConfigFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	entry, err := method.Find(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	m := entry.New()
-	config, err := config.Load(s.text, m)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err = variant.Wrap(m, config.Config)
-	return m, config.Config, err
 }
 
 // read reads the weights of the wanted checkpoint: last, best, or that of a step. It skips a damaged last one.
@@ -254,7 +234,7 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 		}
 		return enc, nil
 	}
-	m, c, err := s.method()
+	m, c, err := variant.Load(s.text)
 	if err != nil {
 		return parallax.Encoder{}, err
 	}
