@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -52,8 +53,11 @@ func (k *clustering) basis(s *pretrain.Session, m *method.SCAN) (*basis, error) 
 		return nil, err
 	}
 	heads := filepath.Join(k.dir, fmt.Sprintf(headsFile, m.Classes))
+	of := maps.Clone(about)
+	of["heads"], of["passes"] = strconv.Itoa(triedHeads(m)), strconv.Itoa(m.HeadEpochs)
+	of["neighbours"], of["seed"] = strconv.Itoa(m.Neighbours), strconv.FormatUint(s.Job.Config.Seed, 10)
 	if b.near != nil {
-		if found, err := b.read(heads, about); found || err != nil {
+		if found, err := b.read(heads, of); found || err != nil {
 			return b, err
 		}
 	}
@@ -85,7 +89,7 @@ func (k *clustering) basis(s *pretrain.Session, m *method.SCAN) (*basis, error) 
 	if err := k.kMeans(s, m, near); err != nil {
 		return nil, fmt.Errorf("clustering the pretext's features by k-means: %w", err)
 	}
-	return b, b.write(heads, about)
+	return b, b.write(heads, of)
 }
 
 // about is what a basis depends on.
@@ -217,7 +221,7 @@ func (k *clustering) kMeans(s *pretrain.Session, m *method.SCAN, near [][]int) e
 		c := eval.KMeans(unit, m.Classes, restarts, rand.New(rand.NewPCG(s.Job.Config.Seed, 0)))
 		clusters, _ := c.Assign(unit)
 		a := report.Assignment{Stage: report.KMeans, Classes: m.Classes}
-		dir := k.in(report.KMeans)
+		dir := k.of(report.KMeans, m.Classes)
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func (k *clustering) run() (*Result, error) {
 		return nil, err
 	}
 	stages := []string{report.Clustering}
-	if _, err := os.Stat(k.in(report.KMeans)); err == nil {
+	if _, err := os.Stat(k.of(report.KMeans, classes)); err == nil {
 		stages = []string{report.KMeans, report.Clustering}
 	}
 	sure, threshold, err := k.sure()
@@ -192,6 +192,14 @@ func (k *clustering) stopped() (why string, ok bool) {
 }
 
 func (k *clustering) in(stage string) string { return filepath.Join(k.dir, stage) }
+
+// of is the folder of a stage's result. If the number of clusters is to be chosen, k-means has a folder for each.
+func (k *clustering) of(stage string, classes int) string {
+	if stage == report.KMeans && len(k.Classes) > 1 {
+		return k.in(fmt.Sprintf("%s-%d", stage, classes))
+	}
+	return k.in(stage)
+}
 
 // stage makes or resumes a stage, unless it is finished.
 func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting,

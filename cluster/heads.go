@@ -27,6 +27,9 @@ const (
 	headDecay  = 0.01 // l2 of the weights, without which nearly every image has a confidence of nearly 1
 )
 
+// triedHeads is how many heads learn on the features.
+func triedHeads(m *method.SCAN) int { return max(headTries, m.Heads) }
+
 // fitted is what heads on the pretext's features come to.
 type fitted struct {
 	states   []nn.State // of the heads heads.0, heads.1, ..., the one with the smallest loss first
@@ -42,7 +45,7 @@ func fitHeads(h torch.Tensor, near [][]int, m *method.SCAN, seed uint64) (f fitt
 		x := h.Sub(mean).Div(deviation)
 
 		all := *m
-		all.Heads, all.HeadsOnly, all.SumHeads = max(headTries, m.Heads), false, true
+		all.Heads, all.HeadsOnly, all.SumHeads = triedHeads(m), false, true
 		params := nn.NewParams(seed, torch.F32)
 		defer params.Free()
 		encoder := all.Build(&parallax.Build{Params: params, Backbone: asIs(width), Batch: headBatch, Images: n})

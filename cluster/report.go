@@ -43,7 +43,7 @@ func (k *clustering) report(classes int, stages []string) (*Result, error) {
 	}
 	for _, stage := range stages {
 		var a report.Assignment
-		if err := readJSON(filepath.Join(k.in(stage), assignmentFile), &a); err != nil {
+		if err := readJSON(filepath.Join(k.of(stage, classes), assignmentFile), &a); err != nil {
 			return nil, err
 		}
 		r.Stages = append(r.Stages, a)
