@@ -11,9 +11,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/cluster/report"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -149,13 +151,29 @@ func (k *clustering) judge(p report.Premise) {
 	if p.Good {
 		return
 	}
-	longer := "more --epochs for the pretext: --set pretext.train.epochs=..."
-	if k.Pretext != "" {
-		longer = "parallax pretrain --resume " + k.Pretext + " --epochs ..."
+	k.note(fmt.Sprintf("the pretext is too weak to cluster well (want %.2f and %.0f %%), so the clusters may be no "+
+		"better than those of k-means: better first train it for longer, %s", leastAgreement, 100*leastConsistent,
+		k.longer()))
+}
+
+// longer says how to train the pretext for twice as long.
+func (k *clustering) longer() string {
+	dir := filepath.Dir(k.encoder())
+	of := map[string]int{}
+	if text, err := run.ReadConfig(dir); err == nil {
+		values, _ := config.Values(text, run.ConfigFile) // none if the config cannot be read
+		for _, v := range values {
+			of[v.Path], _ = strconv.Atoi(v.Text)
+		}
 	}
-	k.note(fmt.Sprintf("the pretext is too weak to cluster well (want %.2f and %.0f %%): clusters may be no better "+
-		"than those of k-means. Better first train it for longer, with  %s", leastAgreement, 100*leastConsistent,
-		longer))
+	key, flag := "train.epochs", "--epochs"
+	if of["train.max_steps"] > 0 {
+		key, flag = "train.max_steps", "--max-steps"
+	}
+	if k.Pretext != "" {
+		return fmt.Sprintf("parallax pretrain --resume %s %s %d", dir, flag, 2*of[key])
+	}
+	return fmt.Sprintf("with --set pretext.%s=%d and another --out", key, 2*of[key])
 }
 
 // selfLabel makes the last stage. It starts from the best head of the clustering stage and the backbone beneath it.
