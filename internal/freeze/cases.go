@@ -149,7 +149,7 @@ var everyMethod = strings.Fields(`mocov1 simclr mocov2 supcon byol swav deepclus
 	mocov3 paws dino nnclr nnbyol nnsiam vicreg ressl vibcreg dcl dclw directclr tico lejepa`)
 
 // changes are the cases, or the methods with all their cases, whose training has changed on purpose since base:
-// CHANGELOG.md says how. They can be compared with a record, but not with base.
+// CHANGELOG.md says how. They can be compared with a record made since (scripts/golden --record CASE), not with base.
 var changes = strings.Fields("scan paws")
 
 // changed reports whether the case of that name is one of the changes.

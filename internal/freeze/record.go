@@ -200,7 +200,7 @@ func compare(root string, c command, got collection, list []testCase, dir string
 		return v, err
 	default:
 		v.with = base[:7] + ", as recorded for " + got.Capability
-		v.lines = differences(want, got.Runs)
+		v.lines = differences(want, judged(got.Runs, want))
 		if len(v.lines) == 0 || slices.Contains(r.Machines, got.Machine) && r.Libtorch == got.Libtorch {
 			return v, nil
 		}
@@ -216,8 +216,7 @@ func compare(root string, c command, got collection, list []testCase, dir string
 		return v, fmt.Errorf("running %s: %w", base[:7], err)
 	}
 	v.notes = append(v.notes, "so "+base[:7]+" was built and run for comparison")
-	same := maps.Clone(got.Runs)
-	maps.DeleteFunc(same, func(name string, _ result) bool { return changed(name) })
+	same := judged(got.Runs, nil)
 	if n := len(got.Runs) - len(same); n > 0 {
 		v.notes = append(v.notes, fmt.Sprintf("%d runs have changed on purpose since then, and only a record for this "+
 			"processor could judge them", n))
@@ -225,6 +224,16 @@ func compare(root string, c command, got collection, list []testCase, dir string
 	reworded(built.Runs, want)
 	v.with, v.lines = base[:7]+", built here", differences(built.Runs, same)
 	return v, nil
+}
+
+// judged are the runs without those that changed on purpose and have no record yet.
+func judged(runs, record map[string]result) map[string]result {
+	left := maps.Clone(runs)
+	maps.DeleteFunc(left, func(name string, _ result) bool {
+		_, known := record[name]
+		return changed(name) && !known
+	})
+	return left
 }
 
 // number is a number in the text of an event.
