@@ -35,8 +35,8 @@ const (
 	beforeFile     = "before.json" // the quality of the backbone before the stage
 )
 
-// How self-labelling is watched: a cluster that held leastHeld of the watched images at the start, or more, and holds
-// none later is empty.
+// How self-labelling is watched: a cluster that held leastHeld of the watched images before, or more, and holds none
+// now is empty.
 const (
 	emptiesEvery = 50 // steps, beside the evaluations
 	leastHeld    = 5
@@ -52,7 +52,7 @@ type assigner struct {
 	near           [][]int // every image's neighbours, by which the head is chosen and the clusters are scored
 	heads, classes int
 	weight         float64 // of the entropy term of the loss
-	sizes          []int   // of self-labelling's clusters at its start, on the images of watch
+	before         []int   // every image's cluster before self-labelling, -1 if there is none
 }
 
 // Name is "clusters".
@@ -61,7 +61,7 @@ func (a *assigner) Name() string { return "clusters" }
 // After measures the backbone before the first step and assigns the images after the last. It stops a self-labelling
 // that empties clusters.
 func (a *assigner) After(p *train.Progress) (train.Decision, error) {
-	if a.stage == report.SelfLabel && (p.Due || p.Step%emptiesEvery == 0) {
+	if a.stage == report.SelfLabel && p.Step > 0 && (p.Due || p.Step%emptiesEvery == 0) {
 		if d, err := a.watch(p); d != nil || err != nil {
 			return d, err
 		}
@@ -84,31 +84,31 @@ func (a *assigner) After(p *train.Progress) (train.Decision, error) {
 	return nil, a.finish(p, q)
 }
 
-// watch compares the clusters of some images with those at the start.
+// watch compares the clusters of some images with those before self-labelling.
 func (a *assigner) watch(p *train.Progress) (train.Decision, error) {
-	l := a.session.Probe.Plain(a.session.Job.Source)
-	l.Limit, l.Quarantine = max(watchedLeast, watchedEach*a.classes), nil
-	f, err := embedAll(a.ctx, a.session, l, p.Encoder, p.Params)
+	some := max(watchedLeast, watchedEach*a.classes)
+	f, err := embedAll(a.ctx, a.session, plain(a.session, some), p.Encoder, p.Params)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Free()
-	sizes := make([]int, a.classes)
+	held, holds := make([]int, a.classes), make([]int, a.classes)
+	for _, image := range f.rows {
+		if c := a.before[image]; c >= 0 {
+			held[c]++
+		}
+	}
 	if err := torch.Scope(func() error {
 		for _, c := range f.Z.ArgMax(1).Ints() {
-			sizes[c]++
+			holds[c]++
 		}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	if a.sizes == nil {
-		a.sizes = sizes
-		return nil, nil
-	}
 	empty := 0
-	for c, before := range a.sizes {
-		if before >= leastHeld && sizes[c] == 0 {
+	for c := range held {
+		if held[c] >= leastHeld && holds[c] == 0 {
 			empty++
 		}
 	}
@@ -122,9 +122,7 @@ func (a *assigner) watch(p *train.Progress) (train.Decision, error) {
 
 // finish assigns all images.
 func (a *assigner) finish(p *train.Progress, q report.Quality) error {
-	l := a.session.Probe.Plain(a.session.Job.Source)
-	l.Limit, l.Quarantine = 0, nil
-	f, err := embedAll(a.ctx, a.session, l, p.Encoder, p.Params)
+	f, err := embedAll(a.ctx, a.session, plain(a.session, 0), p.Encoder, p.Params)
 	if err != nil {
 		return err
 	}
@@ -190,7 +188,7 @@ func writeAssignment(dir string, result *report.Assignment, source *dataset.Sour
 		result.Sizes[c]++
 		result.Confidence += of.confidences[r] / float64(len(of.clusters))
 	}
-	result.Score = run.Num(score(of.clusters, of.near, result.Classes))
+	result.Score = run.Num(eval.SharedInformation(of.clusters, of.near, result.Classes))
 	if scores, err := eval.ScoreClusters(of.clusters, of.labels); err == nil { // an error means no labels
 		result.ACC, result.NMI, result.ARI = run.Num(scores.ACC), run.Num(scores.NMI), run.Num(scores.ARI)
 	}
@@ -227,10 +225,26 @@ func (a *assigner) writeHead(p *train.Progress, chosen int) error {
 	})
 }
 
+// plain loads images without augmentation: limit of them, or all if it is 0.
+func plain(s *pretrain.Session, limit int) *dataset.Loader {
+	l := s.Probe.Plain(s.Job.Source)
+	l.Limit, l.Quarantine = limit, nil
+	return l
+}
+
 // embedded are features of the images with the numbers rows.
 type embedded struct {
 	eval.Features
 	rows []int
+}
+
+// rowOf returns the row of each of the images.
+func rowOf(images []int) map[int]int {
+	row := make(map[int]int, len(images))
+	for r, image := range images {
+		row[image] = r
+	}
+	return row
 }
 
 // embedAll embeds the first view of every readable image of a loader.

@@ -34,6 +34,11 @@ const (
 	leastConsistent = 0.7
 )
 
+// isGood says whether the pretext is good enough to cluster.
+func isGood(p report.Premise) bool {
+	return p.Agreement >= leastAgreement && p.Consistency >= leastConsistent
+}
+
 // basis is what a clustering stage begins with, from the pretext's features of all images.
 type basis struct {
 	near    [][]int // the nearest neighbours of every image, nearest first
@@ -66,7 +71,7 @@ func (k *clustering) basis(s *pretrain.Session, m *method.SCAN) (*basis, error) 
 	}
 	if b.near == nil {
 		k.note(fmt.Sprintf("looking for the %s nearest neighbours of %d images", about["most"], len(k.plain.rows)))
-		if err := torch.Scope(func() error { return k.mine(b, m, s.Job.Source.Len()) }); err != nil {
+		if err := torch.Scope(func() error { b.near = k.mine(m, s.Job.Source.Len()); return nil }); err != nil {
 			return nil, fmt.Errorf("looking for nearest neighbours: %w", err)
 		}
 		if err := writeNeighbours(filepath.Join(k.dir, neighboursFile), b.near, about); err != nil {
@@ -85,7 +90,7 @@ func (k *clustering) basis(s *pretrain.Session, m *method.SCAN) (*basis, error) 
 	if err := torch.Scope(func() error { b.premise.Consistency = k.consistency(m); return nil }); err != nil {
 		return nil, fmt.Errorf("comparing the neighbours of augmented images: %w", err)
 	}
-	b.premise.Good = b.premise.Agreement >= leastAgreement && b.premise.Consistency >= leastConsistent
+	b.premise.Good = isGood(b.premise)
 	if err := k.kMeans(s, m, near); err != nil {
 		return nil, fmt.Errorf("clustering the pretext's features by k-means: %w", err)
 	}
@@ -118,8 +123,7 @@ func (k *clustering) embed(s *pretrain.Session, m *method.SCAN) error {
 		if err != nil {
 			return err
 		}
-		all := s.Probe.Plain(s.Job.Source)
-		all.Limit, all.Quarantine = 0, nil
+		all := plain(s, 0)
 		if k.plain, err = embedAll(k.ctx, s, all, e, params); err != nil {
 			return err
 		}
@@ -165,29 +169,26 @@ func compared(f embedded, m *method.SCAN) torch.Tensor {
 	return f.H
 }
 
-// mine finds the nearest neighbours of each image.
-func (k *clustering) mine(b *basis, m *method.SCAN, images int) error {
-	b.near = make([][]int, images)
+// mine returns the nearest neighbours of each image.
+func (k *clustering) mine(m *method.SCAN, images int) [][]int {
+	near := make([][]int, images)
 	found := eval.Neighbours(compared(k.plain, m), max(m.Neighbours, widest))
 	for r, image := range k.plain.rows {
 		for _, other := range found[r] {
-			b.near[image] = append(b.near[image], k.plain.rows[other])
+			near[image] = append(near[image], k.plain.rows[other])
 		}
 	}
-	for image := range b.near { // an unreadable image is its own neighbour
-		for len(b.near[image]) < len(found[0]) {
-			b.near[image] = append(b.near[image], image)
+	for image := range near { // an unreadable image is its own neighbour
+		for len(near[image]) < len(found[0]) {
+			near[image] = append(near[image], image)
 		}
 	}
-	return nil
+	return near
 }
 
 // consistency measures report.Premise.Consistency.
 func (k *clustering) consistency(m *method.SCAN) (share float64) {
-	row := make(map[int]int, len(k.plain.rows))
-	for r, image := range k.plain.rows {
-		row[image] = r
-	}
+	row := rowOf(k.plain.rows)
 	some := make([]int, len(k.augmented.rows))
 	for i, image := range k.augmented.rows {
 		some[i] = row[image]
@@ -231,13 +232,10 @@ func (k *clustering) kMeans(s *pretrain.Session, m *method.SCAN, near [][]int) e
 	})
 }
 
-// among returns the first most neighbours of the images as indices into images. The image itself replaces a neighbour
-// that could not be read.
+// among returns the nearest neighbours of the images, at most most of each, as indices into images. The image itself
+// replaces a neighbour that could not be read.
 func among(near [][]int, images []int, most int) [][]int {
-	row := make(map[int]int, len(images))
-	for r, image := range images {
-		row[image] = r
-	}
+	row := rowOf(images)
 	out := make([][]int, len(images))
 	for r, image := range images {
 		for _, other := range near[image][:min(most, len(near[image]))] {
@@ -260,16 +258,14 @@ func (b *basis) read(path string, about map[string]string) (found bool, err erro
 	if err != nil {
 		return false, fmt.Errorf("reading the heads in %s (%v): remove the file to train them again", path, err)
 	}
-	for key, value := range about {
-		if metadata[key] != value {
-			return false, nil
-		}
+	if !holds(metadata, about) {
+		return false, nil
 	}
 	b.heads = states
 	b.premise.Agreement, err = strconv.ParseFloat(metadata["agreement"], 64)
 	var err2 error
 	b.premise.Consistency, err2 = strconv.ParseFloat(metadata["consistency"], 64)
-	b.premise.Good = metadata["good"] == "true"
+	b.premise.Good = isGood(b.premise)
 	return true, errors.Join(err, err2)
 }
 
@@ -278,10 +274,7 @@ func (b *basis) write(path string, about map[string]string) error {
 	metadata := map[string]string{
 		"agreement":   strconv.FormatFloat(b.premise.Agreement, 'g', -1, 64),
 		"consistency": strconv.FormatFloat(b.premise.Consistency, 'g', -1, 64),
-		"good":        strconv.FormatBool(b.premise.Good),
 	}
-	for key, value := range about {
-		metadata[key] = value
-	}
+	maps.Copy(metadata, about)
 	return run.WriteFile(path, func(w io.Writer) error { return nn.WriteStates(w, b.heads, metadata) })
 }

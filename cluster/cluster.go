@@ -11,11 +11,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/config"
+	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -191,13 +193,25 @@ func (k *clustering) selfLabel(classes int) error {
 		if err != nil {
 			return err
 		}
+		if near == nil {
+			return fmt.Errorf("%s has no %s, by which clusters are scored: begin again with another --out", k.dir,
+				neighboursFile)
+		}
+		assigned, err := k.clustered(s.Job.Source, m.Classes)
+		if err != nil {
+			return err
+		}
+		before := slices.Repeat([]int{-1}, s.Job.Source.Len())
+		for _, a := range assigned {
+			before[a.image] = a.cluster
+		}
 		clustering, err := k.describe(k.ctx, report.Clustering, "scan", k.encoder())
 		if err != nil {
 			return err
 		}
 		o.Hooks = append(o.Hooks, &assigner{
 			ctx: k.ctx, session: s, stage: report.SelfLabel, dir: k.in(report.SelfLabel), heads: 1, classes: m.Classes,
-			near: closest(near, clustering.Method.(*method.SCAN).Neighbours),
+			near: closest(near, clustering.Method.(*method.SCAN).Neighbours), before: before,
 		})
 		return clustering.Close()
 	}
@@ -352,17 +366,22 @@ func (k *clustering) sure() (n int, threshold float64, err error) {
 		return 0, 0, err
 	}
 	threshold = j.Method.(*method.SelfLabel).Threshold
-	text, err := os.ReadFile(filepath.Join(k.in(report.Clustering), report.ClustersFile))
-	if err != nil {
-		return 0, 0, err
-	}
-	all, err := readClusters(string(text), j.Source, math.MaxInt)
+	all, err := k.clustered(j.Source, math.MaxInt)
 	for _, s := range all {
 		if s.confidence > threshold {
 			n++
 		}
 	}
 	return n, threshold, errors.Join(err, j.Close())
+}
+
+// clustered returns the clusters of the clustering stage, numbered below classes.
+func (k *clustering) clustered(source *dataset.Source, classes int) ([]sorted, error) {
+	text, err := os.ReadFile(filepath.Join(k.in(report.Clustering), report.ClustersFile))
+	if err != nil {
+		return nil, err
+	}
+	return readClusters(string(text), source, classes)
 }
 
 // short returns the settings of a short clustering stage: a fifth of the length, and at least three heads.

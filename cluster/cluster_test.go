@@ -92,25 +92,6 @@ func TestBest(t *testing.T) {
 	}
 }
 
-// The score is 1 if neighbours are in one cluster and the clusters are equal, and 0 if a neighbour's cluster says
-// nothing or all images are in one cluster. One more value is by hand.
-func TestScore(t *testing.T) {
-	next := [][]int{{1}, {0}, {3}, {2}}
-	for _, c := range []struct {
-		clusters []int
-		want     float64
-	}{
-		{[]int{0, 0, 1, 1}, 1},
-		{[]int{0, 1, 0, 1}, 1}, // the other cluster, always
-		{[]int{0, 0, 0, 0}, 0},
-		{[]int{0, 0, 0, 1}, (0.5*math.Log(0.5/(0.75*0.75)) + 0.5*math.Log(0.25/(0.75*0.25))) / math.Log(2)},
-	} {
-		if got := score(c.clusters, next, 2); math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("clusters %v: %v, want %v", c.clusters, got, c.want)
-		}
-	}
-}
-
 // Heads find three separate groups of features from whatever starting weights, and take features as they are, not
 // standardised.
 func TestFitHeads(t *testing.T) {

@@ -30,7 +30,7 @@ const (
 // triedHeads is how many heads learn on the features.
 func triedHeads(m *method.SCAN) int { return max(headTries, m.Heads) }
 
-// fitted is what heads on the pretext's features come to.
+// fitted is the result of fitHeads.
 type fitted struct {
 	states   []nn.State // of the heads heads.0, heads.1, ..., the one with the smallest loss first
 	clusters [][]int    // of the rows, by head
@@ -128,36 +128,4 @@ func agreement(clusters [][]int) (ari, nmi float64, err error) {
 	}
 	pairs = max(1, pairs)
 	return ari / pairs, nmi / pairs, nil
-}
-
-// score is the mutual information between the cluster of an image and that of its neighbour, over all images and
-// neighbours, as a share of its largest value, ln K. It needs no labels: it is low if neighbours are in different
-// clusters and if few clusters hold most images.
-func score(clusters []int, near [][]int, classes int) float64 {
-	joint, total := make([][]float64, classes), 0.0
-	for i := range joint {
-		joint[i] = make([]float64, classes)
-	}
-	for i, others := range near {
-		for _, j := range others {
-			joint[clusters[i]][clusters[j]]++
-			joint[clusters[j]][clusters[i]]++ // both directions, so that the margins are equal
-			total += 2
-		}
-	}
-	margin := make([]float64, classes)
-	for i, row := range joint {
-		for _, n := range row {
-			margin[i] += n / total
-		}
-	}
-	information := 0.0
-	for i, row := range joint {
-		for j, n := range row {
-			if n > 0 {
-				information += n / total * math.Log(n/total/(margin[i]*margin[j]))
-			}
-		}
-	}
-	return information / math.Log(float64(classes))
 }

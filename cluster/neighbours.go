@@ -26,16 +26,24 @@ func readNeighbours(path string, want map[string]string) ([][]int, error) {
 	if err != nil || len(states) != 1 || len(states[0].Shape) != 2 {
 		return nil, fmt.Errorf("reading the neighbours in %s (%v): remove the file to find them again", path, err)
 	}
-	for key, value := range want {
-		if about[key] != value {
-			return nil, nil
-		}
+	if !holds(about, want) {
+		return nil, nil
 	}
 	var near [][]int
 	return near, torch.Scope(func() error {
 		near = matrix(states[0].Tensor().Reshape(-1).Ints(), states[0].Shape[1])
 		return nil
 	})
+}
+
+// holds reports whether the metadata of a file has the wanted values.
+func holds(metadata, want map[string]string) bool {
+	for key, value := range want {
+		if metadata[key] != value {
+			return false
+		}
+	}
+	return true
 }
 
 // matrix cuts a flat list into rows of n.

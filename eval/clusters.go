@@ -36,7 +36,7 @@ func ScoreClusters(clusters, labels []int) (ClusterScores, error) {
 		assigned[i] = clusters[row]
 	}
 	counts := contingency(assigned, known)
-	return ClusterScores{ACC: matchedShare(counts), NMI: mutualInformation(counts), ARI: adjustedRand(counts)}, nil
+	return ClusterScores{ACC: matchedShare(counts), NMI: normalizedInformation(counts), ARI: adjustedRand(counts)}, nil
 }
 
 // contingency counts the rows of every pair (cluster, class); both are numbered in the order of their first row.
@@ -97,11 +97,18 @@ func matchedShare(counts [][]float64) float64 {
 	return matched / n
 }
 
-func mutualInformation(counts [][]float64) float64 {
+// normalizedInformation is NMI.
+func normalizedInformation(counts [][]float64) float64 {
 	rows, columns, n := margins(counts)
 	if len(rows) == 1 && len(columns) == 1 {
 		return 1
 	}
+	return mutualInformation(counts) / ((entropy(rows, n) + entropy(columns, n)) / 2)
+}
+
+// mutualInformation says, in nats, how much the row of a count tells about its column.
+func mutualInformation(counts [][]float64) float64 {
+	rows, columns, n := margins(counts)
 	mutual := 0.0
 	for i, row := range counts {
 		for j, v := range row {
@@ -110,7 +117,7 @@ func mutualInformation(counts [][]float64) float64 {
 			}
 		}
 	}
-	return math.Max(0, mutual) / ((entropy(rows, n) + entropy(columns, n)) / 2)
+	return math.Max(0, mutual)
 }
 
 func entropy(counts []float64, n float64) float64 {

@@ -64,3 +64,20 @@ func Purity(near [][]int, labels []int, k int) float64 {
 	}
 	return float64(same) / float64(of)
 }
+
+// SharedInformation returns the mutual information between the cluster of a row and the clusters of its neighbours, as
+// a share of its largest value, ln k, for clusters numbered 0 to k-1. It needs no labels. It is low if neighbours are
+// in different clusters, and if few clusters hold most rows.
+func SharedInformation(clusters []int, near [][]int, k int) float64 {
+	counts := make([][]float64, k)
+	for i := range counts {
+		counts[i] = make([]float64, k)
+	}
+	for i, others := range near {
+		for _, j := range others { // in both directions, so that rows and columns have the same sums
+			counts[clusters[i]][clusters[j]]++
+			counts[clusters[j]][clusters[i]]++
+		}
+	}
+	return mutualInformation(counts) / math.Log(float64(k))
+}

@@ -45,8 +45,8 @@ type SCAN struct {
 	EntropyWeight float64
 	SumHeads      bool // the losses of the heads are summed, as in the official code; off: averaged
 	HeadsOnly     bool // the backbone stays as it is, as in the official configs for ImageNet
-	// batch norm uses the running statistics that the pretext left, and they stay; off in the official code. A short
-	// stage then begins with the clusters that an evaluation sees
+	// batch norm uses the pretext's running statistics, which do not change; off in the official code. A short stage
+	// then begins with the clusters that an evaluation sees
 	FrozenNorm bool
 	// passes over the features of the images, without augmentation, in which the heads learn before the stage begins; 0
 	// in the official code, whose heads begin at random
@@ -209,10 +209,10 @@ type SelfLabel struct {
 	Classes   int     // C, as in the clustering stage
 	Threshold float64 // the probability above which an image gets a label
 	Balance   bool    // clusters count equally; off: images count equally
-	// the weight of the parameters before a step, to which the step's are drawn back; 0.999 in the official configs for
-	// ImageNet, 0 (off) in the others
+	// how much of the parameters before a step stays: after it they are ema times the old plus 1-ema times the new
+	// ones; 0.999 in the official configs for ImageNet, 0 (off) in the others
 	EMA float64
-	// batch norm uses the running statistics of the stage before, and they stay; off in the official code
+	// batch norm uses the running statistics of the clustering stage, which do not change; off in the official code
 	FrozenNorm bool
 
 	heads
