@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/codec"
 )
 
 // A Dataset is a fixed sequence of images. All methods are safe for concurrent use.
@@ -65,7 +66,7 @@ type Options struct {
 
 // The limits on one image that hold if Options has none.
 const (
-	DefaultMaxPixels = 178_956_970 // Pillow's limit: 2 * Image.MAX_IMAGE_PIXELS
+	DefaultMaxPixels = codec.DefaultMaxPixels // Pillow's
 	DefaultMaxBytes  = 512 << 20
 )
 

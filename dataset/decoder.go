@@ -9,25 +9,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/internal/codec"
 	"github.com/parallax-ssl/parallax/internal/turbojpeg"
 )
 
 // The decoders of JPEG, whose pixels differ by some grey levels.
 const (
-	DecoderTurbo = "turbojpeg" // libjpeg-turbo, as in Pillow
-	DecoderGo    = "go"        // the standard library's image/jpeg
+	DecoderTurbo = codec.Turbo // libjpeg-turbo, as in Pillow
+	DecoderGo    = codec.Go    // the standard library's image/jpeg
 )
 
 // ErrDecoder is wrapped by the error of a data set of JPEG images whose decoder is not available here.
 var ErrDecoder = errors.New("the JPEG decoder cannot be used")
 
 // DefaultDecoder is the JPEG decoder if Options names none: libjpeg-turbo if its library is found.
-func DefaultDecoder() string {
-	if turbojpeg.Available() != nil {
-		return DecoderGo
-	}
-	return DecoderTurbo
-}
+func DefaultDecoder() string { return codec.DefaultJPEG() }
 
 // Decoder describes, for people, which library decodes JPEG here. Go's pixels were compared with Pillow's on 2,000
 // images of CIFAR: they differ by 1.36 levels on average and by up to 71, and kNN accuracies by up to 0.02.

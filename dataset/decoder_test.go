@@ -11,8 +11,24 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/internal/codec"
 	"github.com/parallax-ssl/parallax/internal/turbojpeg"
 )
+
+// A JPEG and a PNG file of package codec's test data.
+const (
+	jpegFile = "jpeg_420.jpg"
+	pngFile  = "png_rgb.png"
+)
+
+func readTestImage(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("../internal/codec/testdata/images", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
 
 // pictures is a folder with one image of the test data, under a new name.
 func pictures(t *testing.T, from, name string) string {
@@ -22,36 +38,22 @@ func pictures(t *testing.T, from, name string) string {
 	return dir
 }
 
-func jpegFile(t *testing.T) string {
-	t.Helper()
-	for _, c := range pillowCases(t) {
-		if strings.HasPrefix(c.File, "jpeg") && !strings.Contains(c.File, "exif") && !strings.Contains(c.File, "cmyk") {
-			return c.File
-		}
-	}
-	t.Fatal("the test data has no JPEG image")
-	return ""
-}
-
 // The pixels are those of the decoder that Options names.
 func TestOptionsNameTheDecoder(t *testing.T) {
-	file := jpegFile(t)
+	file := jpegFile
 	dir := pictures(t, file, "a.jpg")
-	want := map[string]func() ([]uint8, error){DecoderGo: func() ([]uint8, error) {
-		img, err := decodeGo(formatJPEG, readTestImage(t, file), DefaultMaxPixels)
-		if err != nil {
-			return nil, err
-		}
-		return img.Pix, nil
-	}}
-	if turbojpeg.Available() == nil {
-		want[DecoderTurbo] = func() ([]uint8, error) {
-			img, err := decodeTurbo(readTestImage(t, file), DefaultMaxPixels)
+	want := map[string]func() ([]uint8, error){}
+	for _, decoder := range []string{DecoderGo, DecoderTurbo} {
+		want[decoder] = func() ([]uint8, error) {
+			img, err := codec.Decode(readTestImage(t, file), codec.Options{JPEG: decoder})
 			if err != nil {
 				return nil, err
 			}
 			return img.Pix, nil
 		}
+	}
+	if turbojpeg.Available() != nil {
+		delete(want, DecoderTurbo)
 	}
 	want[""] = want[DefaultDecoder()]
 	for decoder, pixels := range want {
@@ -91,17 +93,11 @@ func TestDecoderThatIsNotThere(t *testing.T) {
 	if DefaultDecoder() != DecoderGo {
 		t.Fatalf("the default is %s", DefaultDecoder())
 	}
-	if _, err := Open(pictures(t, jpegFile(t), "a.jpg"), Options{Decoder: DecoderTurbo}); !errors.Is(err,
+	if _, err := Open(pictures(t, jpegFile, "a.jpg"), Options{Decoder: DecoderTurbo}); !errors.Is(err,
 		ErrDecoder) || !strings.Contains(err.Error(), "apt-get install libturbojpeg0") {
 		t.Errorf("error %v", err)
 	}
-	png := ""
-	for _, c := range pillowCases(t) {
-		if strings.HasPrefix(c.File, "png") {
-			png = c.File
-		}
-	}
-	for path, name := range map[string]string{pictures(t, png, "a.png"): "PNG", "synthetic:10": "synthetic"} {
+	for path, name := range map[string]string{pictures(t, pngFile, "a.png"): "PNG", "synthetic:10": "synthetic"} {
 		s, err := Open(path, Options{Decoder: DecoderTurbo})
 		if err != nil || s.JPEG() {
 			t.Errorf("%s images need no decoder of JPEG: %v", name, err)

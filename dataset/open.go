@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/codec"
 )
 
 // whole is a recognised data set before a split is taken: every image of every split.
@@ -171,7 +172,7 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 		return listFamily(f.Name())
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return nil, errors.New("zip archives are not read in place: unpack it and give the folder")
-	case !zipped && sniff(head) != formatUnknown:
+	case !zipped && codec.IsImage(head):
 		return nil, errors.New("a single image: give the folder it lies in")
 	case ext == ".bin":
 		return nil, errors.New("a single binary file: give the folder it lies in")

@@ -14,12 +14,12 @@ import (
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein": {"internal/spelling"},
-	"github.com/bep/imagemeta":        {"dataset"},
+	"github.com/bep/imagemeta":        {"internal/codec"},
 	"github.com/gofrs/flock":          {"run"},
 	"github.com/spf13":                {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":    {"cmd/parallax"},
 	"go.yaml.in/yaml/v3":              {"config", "internal/freeze", "internal/pages", "preset"},
-	"golang.org/x/image":              {"dataset", "internal/sheet"},
+	"golang.org/x/image":              {"internal/codec", "internal/sheet"},
 	"golang.org/x/sys":                {"cmd/parallax", "dataset", "internal/machine"},
 	"golang.org/x/term":               {"cmd/parallax"},
 	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dataset
+package codec
 
 import (
 	"bytes"
@@ -51,6 +51,9 @@ func readTestImage(t testing.TB, name string) []byte {
 	return data
 }
 
+// pixels are options with a limit on the pixels of an image.
+func pixels(most int) Options { return Options{Limits: Limits{MaxPixels: most}} }
+
 // TestPillow holds every format to Pillow's pixels, bit for bit.
 func TestPillow(t *testing.T) {
 	for _, c := range pillowCases(t) {
@@ -58,7 +61,7 @@ func TestPillow(t *testing.T) {
 			if strings.HasPrefix(c.File, "jpeg") && turbojpeg.Available() != nil {
 				t.Skip("Go's image/jpeg is not bit-equal: ", turbojpeg.Available())
 			}
-			img, err := Decode(readTestImage(t, c.File), 0)
+			img, err := Decode(readTestImage(t, c.File), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +78,7 @@ func TestPillow(t *testing.T) {
 // TestSixteenBit keeps the high byte of grey, which Pillow would clip.
 func TestSixteenBit(t *testing.T) {
 	for _, name := range []string{"png_grey16.png", "tiff_grey16.tif"} {
-		img, err := Decode(readTestImage(t, name), 0)
+		img, err := Decode(readTestImage(t, name), Options{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -98,7 +101,7 @@ func TestSixteenBitRGB(t *testing.T) {
 	if err := png.Encode(&b, m); err != nil {
 		t.Fatal(err)
 	}
-	img, err := Decode(b.Bytes(), 0)
+	img, err := Decode(b.Bytes(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +117,7 @@ func TestGoJPEG(t *testing.T) {
 			continue
 		}
 		data := readTestImage(t, c.File)
-		slow, err := decodeGo(formatJPEG, data, DefaultMaxPixels)
+		slow, err := decodeGoJPEG(data, Options{}.withDefaults())
 		if err != nil {
 			t.Fatalf("%s: %v", c.File, err)
 		}
@@ -124,7 +127,7 @@ func TestGoJPEG(t *testing.T) {
 		if turbojpeg.Available() != nil {
 			continue
 		}
-		fast, err := decodeTurbo(data, DefaultMaxPixels)
+		fast, err := decodeTurbo(data, Options{}.withDefaults())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +228,7 @@ func TestBadImages(t *testing.T) {
 		{"jpeg without its end", jpg[:len(jpg)-2], ""},
 		{"CMYK in TIFF", readTestImage(t, "tiff_cmyk.tif"), "unsupported"},
 	} {
-		img, err := Decode(c.data, 0)
+		img, err := Decode(c.data, Options{})
 		if err == nil && c.name == "jpeg without its end" && turbojpeg.Available() != nil {
 			continue // image/jpeg does not ask for the marker after the last pixel
 		}
@@ -235,11 +238,11 @@ func TestBadImages(t *testing.T) {
 			t.Errorf("%s: %q does not say %q", c.name, err, c.want)
 		}
 	}
-	if _, err := Decode(readTestImage(t, "png_rgb.png"), 45*37-1); err == nil ||
+	if _, err := Decode(readTestImage(t, "png_rgb.png"), pixels(45*37-1)); err == nil ||
 		!strings.Contains(err.Error(), "limit") {
 		t.Errorf("an image of one pixel more than the limit: %v", err)
 	}
-	if _, err := Decode(readTestImage(t, "jpeg_420.jpg"), 45*37-1); err == nil ||
+	if _, err := Decode(readTestImage(t, "jpeg_420.jpg"), pixels(45*37-1)); err == nil ||
 		!strings.Contains(err.Error(), "limit") {
 		t.Errorf("a JPEG of one pixel more than the limit: %v", err)
 	}
@@ -252,7 +255,7 @@ func TestTruncated(t *testing.T) {
 		data := readTestImage(t, c.File)
 		for k := range 100 {
 			n := len(data) * k / 100
-			img, err := Decode(data[:n:n], 0)
+			img, err := Decode(data[:n:n], Options{})
 			if err == nil && n < len(data)/2 && !strings.HasPrefix(c.File, "gif_animated") {
 				t.Errorf("%s cut to %d of %d bytes decodes to %dx%d", c.File, n, len(data), img.W, img.H)
 			}
@@ -268,7 +271,7 @@ func TestFlippedBits(t *testing.T) {
 			bad := bytes.Clone(data)
 			at := k * (len(data) * 8) / 200
 			bad[at/8] ^= 1 << (at % 8)
-			if img, err := Decode(bad, 1<<22); err == nil && len(img.Pix) != 3*img.W*img.H {
+			if img, err := Decode(bad, pixels(1<<22)); err == nil && len(img.Pix) != 3*img.W*img.H {
 				t.Errorf("%s with bit %d flipped: %dx%d pixels in %d bytes", c.File, at, img.W, img.H, len(img.Pix))
 			}
 		}
@@ -280,11 +283,11 @@ func TestHarmlessWarning(t *testing.T) {
 	data := readTestImage(t, "jpeg_444.jpg")
 	at := bytes.Index(data, []byte{0xff, 0xc0})
 	extra := append(append(bytes.Clone(data[:at]), 1, 2, 3), data[at:]...)
-	if _, err := Decode(extra, 0); err != nil {
+	if _, err := Decode(extra, Options{}); err != nil {
 		t.Errorf("extraneous bytes before a marker: %v", err)
 	}
 	if turbojpeg.Available() == nil {
-		if _, err := Decode(extra[:len(extra)-300], 0); err == nil {
+		if _, err := Decode(extra[:len(extra)-300], Options{}); err == nil {
 			t.Error("extraneous bytes and a cut: no error")
 		}
 	}
@@ -299,10 +302,10 @@ func TestAfterBadJPEG(t *testing.T) {
 		"cut late": good[:len(good)-200],
 	} {
 		for range 3 {
-			if _, err := Decode(bad, 0); err == nil {
+			if _, err := Decode(bad, Options{}); err == nil {
 				t.Errorf("%s: no error", name)
 			}
-			if _, err := Decode(good, 0); err != nil {
+			if _, err := Decode(good, Options{}); err != nil {
 				t.Errorf("a sound file after one %s: %v", name, err)
 			}
 		}
@@ -318,7 +321,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("GIF89a"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const most = 1 << 20
-		img, err := Decode(data, most)
+		img, err := Decode(data, pixels(most))
 		if err == nil && (img.W <= 0 || img.H <= 0 || img.W*img.H > most || len(img.Pix) != 3*img.W*img.H) {
 			t.Errorf("%dx%d pixels in %d bytes", img.W, img.H, len(img.Pix))
 		}

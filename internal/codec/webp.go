@@ -1,12 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dataset
+package codec
 
 import (
+	"bytes"
 	"image"
+
+	"golang.org/x/image/webp"
 
 	"github.com/parallax-ssl/parallax/augment"
 )
+
+func isWebP(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && string(head[8:12]) == "WEBP"
+}
+
+func decodeWebP(data []byte, o Options) (*augment.Image, error) {
+	img, _, err := decodeImage(data, o,
+		func() (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(data)) },
+		func() (image.Image, error) { return webp.Decode(bytes.NewReader(data)) },
+		mostBlank)
+	if err != nil {
+		return nil, err
+	}
+	switch m := img.(type) {
+	case *image.YCbCr:
+		return fromWebP(m), nil
+	case *image.NYCbCrA:
+		return fromWebP(&m.YCbCr), nil
+	}
+	return augment.FromImage(img), nil
+}
 
 // fromWebP converts the lossy WebP planes with the constants of its format (BT.601 in the range 16 to 235, not JPEG's
 // full range; RFC 6386, section 9.2) and libwebp's smooth chroma upsampling, in which a pixel takes 9/16 of the
@@ -53,37 +77,3 @@ func smooth(plane []uint8, stride, near, next, col, side int) int {
 }
 
 func clip6(v int) uint8 { return uint8(min(max(v>>6, 0), 255)) }
-
-// onCanvas puts a GIF's first frame in its place on the screen that the header describes; the rest is black.
-func onCanvas(frame *augment.Image, at image.Point, w, h int) *augment.Image {
-	if frame.W == w && frame.H == h {
-		return frame
-	}
-	out := &augment.Image{W: w, H: h, Pix: make([]uint8, 3*w*h)}
-	for y := range frame.H {
-		copy(out.Pix[3*((at.Y+y)*w+at.X):], frame.Pix[3*y*frame.W:3*(y+1)*frame.W])
-	}
-	return out
-}
-
-// opaqueGIF returns data without the transparency flag of the first frame's graphic control extension (GIF89a, section
-// 23), since Go's decoder would replace the transparent colour with black. It copies data only if there is a flag.
-func opaqueGIF(data []byte) []byte {
-	if len(data) < 13 {
-		return data
-	}
-	at := 13
-	if data[10]&0x80 != 0 {
-		at += 3 << (data[10]&7 + 1)
-	}
-	for at+3 < len(data) && data[at] == 0x21 {
-		if data[at+1] == 0xf9 && data[at+2] == 4 && data[at+3]&1 != 0 {
-			data = append([]byte(nil), data...)
-			data[at+3] &^= 1
-		}
-		for at += 2; at < len(data) && data[at] != 0; at += 1 + int(data[at]) {
-		}
-		at++
-	}
-	return data
-}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dataset
+package codec
 
 import (
 	"bytes"
@@ -11,23 +11,15 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
+// Most files have no EXIF data: a quick search for the mark of its place shows that without parsing the file.
+
+func orientationJPEG(data []byte) int { return orientation(imagemeta.JPEG, "Exif\x00\x00", data) }
+func orientationPNG(data []byte) int  { return orientation(imagemeta.PNG, "eXIf", data) }
+func orientationWebP(data []byte) int { return orientation(imagemeta.WebP, "EXIF", data) }
+func orientationTIFF(data []byte) int { return orientation(imagemeta.TIFF, "", data) }
+
 // orientation is the EXIF orientation of an image file, 1 to 8; 1 (as it is) if none can be read.
-func orientation(f format, data []byte) int {
-	var kind imagemeta.ImageFormat
-	// Most files have none: a quick search shows that without parsing them.
-	mark := ""
-	switch f {
-	case formatJPEG:
-		kind, mark = imagemeta.JPEG, "Exif\x00\x00"
-	case formatPNG:
-		kind, mark = imagemeta.PNG, "eXIf"
-	case formatWebP:
-		kind, mark = imagemeta.WebP, "EXIF"
-	case formatTIFF:
-		kind = imagemeta.TIFF
-	default:
-		return 1
-	}
+func orientation(kind imagemeta.ImageFormat, mark string, data []byte) int {
 	if !bytes.Contains(data, []byte(mark)) {
 		return 1
 	}
