@@ -221,6 +221,12 @@ def make_png():
     put("png_trns_grey1.png", png(0, 1, before=chunk(b"tRNS", struct.pack(">H", 1))))
     put("png_palette_short.png", png(3, 8, palette=rng.integers(0, 256, (3, 3), dtype=np.uint8)))
     put("png_palette_256_4bit.png", png(3, 4, palette=rng.integers(0, 256, (16, 3), dtype=np.uint8)))
+    for bits in 1, 2, 4, 8:  # indices beyond the palette, and a palette beyond the indices
+        for name, entries in ("short", max(1, (1 << bits) // 3)), ("long", 256):
+            colours = rng.integers(0, 256, (entries, 3), dtype=np.uint8)
+            whole = png(3, bits, palette=rng.integers(0, 256, (1 << bits, 3), dtype=np.uint8))
+            a, b = whole.index(b"PLTE") - 4, whole.index(b"IDAT") - 4
+            put(f"png_palette_{name}_{bits}bit.png", whole[:a] + chunk(b"PLTE", colours.tobytes()) + whole[b:])
     put("png_idat_split.png", png(6, 8, split=7))
     put("png_idat_empty.png", png(2, 8, before=chunk(b"IDAT", b""), split=3))
     put("png_idat_empty_last.png", png(2, 8, after=chunk(b"IDAT", b"")))
@@ -261,7 +267,7 @@ def make_png():
     frames = [Image.fromarray(picture(20, 14)) for _ in range(3)]
     put("apng.png", saved(frames[0], "PNG", save_all=True, append_images=frames[1:]))
     put("apng_default.png", saved(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=True))
-    put("apng_rgba.png", saved(image("RGBA"), "PNG", save_all=True, append_images=frames[1:]))
+    put("apng_rgba.png", saved(image("RGBA").resize((20, 14)), "PNG", save_all=True, append_images=frames[1:]))
     for mode in "1", "L", "LA", "P", "RGB", "RGBA", "I;16":
         im = image("L").convert("I").convert("I;16") if mode == "I;16" else image(mode)
         for optimize in False, True:
@@ -321,10 +327,10 @@ def gif_lzw(indices, bits, clears=0):
 
 def gif(colours=16, local=False, both=False, transparent=None, disposal=0, at=(0, 0), screen=None, interlace=False,
         version=b"89a", w=None, h=None, grey=False, extensions=b"", background=0, tail=b";", clears=0, short=None,
-        no_palette=False):
+        no_palette=False, code_bits=None):
     if w is None:
         w, h = size()
-    bits = max(2, (colours - 1).bit_length())
+    bits = code_bits or max(2, (colours - 1).bit_length())
     n = 1 << max(1, (colours - 1).bit_length())
     palette = rng.integers(0, 256, (n, 3), dtype=np.uint8)
     if grey:
@@ -350,7 +356,14 @@ def gif(colours=16, local=False, both=False, transparent=None, disposal=0, at=(0
     return out + gif_lzw(flat[:short] if short else flat, bits, clears) + tail
 
 
+def gif_beyond_palette():
+    """Indices up to 15 and a palette of four colours."""
+    whole = gif(16, w=9, h=9)
+    return whole[:10] + bytes([whole[10] & 0xf8 | 1]) + whole[11:25] + whole[61:]
+
+
 def make_gif():
+    put("gif_beyond_palette.gif", gif_beyond_palette())
     for colours in (2, 3, 4, 7, 16, 64, 255, 256):
         put(f"gif_{colours}.gif", gif(colours))
         put(f"gif_{colours}_interlaced.gif", gif(colours, interlace=True))
@@ -384,6 +397,10 @@ def make_gif():
     put("gif_garbage_between.gif", gif(extensions=b"\0\0"))
     put("gif_clear_often.gif", gif(64, clears=20))
     put("gif_full_table.gif", gif(256, w=100, h=100))
+    put("gif_wide_codes.gif", gif(4, code_bits=8))
+    put("gif_two_controls.gif", gif(16, transparent=3, at=(2, 2), extensions=b"\x21\xf9\x04\1\0\0\7\0"))
+    put("gif_interlaced_offset_local_transparent.gif", gif(32, interlace=True, at=(4, 1), local=True, transparent=9))
+    put("gif_wide_screen.gif", gif(16, w=7, h=5, screen=(300, 2), at=(1, 0)))
     put("gif_too_few_pixels.gif", gif(16, w=20, h=20, short=150))
     frames = [Image.fromarray(picture(20, 14)) for _ in range(3)]
     put("gif_animated.gif", saved(frames[0], "GIF", save_all=True, append_images=frames[1:]))
