@@ -50,7 +50,7 @@ type Options struct {
 	// the columns path,label. Empty: CIFAR, IDX and synthetic have their own; for image files it is "folders" when
 	// every file lies exactly one folder below the split and there are at least two such folders, else "none".
 	Labels string
-	// Decoder decodes JPEG images: DecoderTurbo or DecoderGo. Empty is DefaultDecoder.
+	// Decoder decodes JPEG images: DecoderTurbo or DecoderGo. Empty is DecoderTurbo.
 	Decoder string
 	// MaxPixels bounds width*height of an image, checked before decoding. 0 is DefaultMaxPixels.
 	MaxPixels int

@@ -53,7 +53,7 @@ func Open(path string, o Options) (*Source, error) {
 	}
 	s, err := w.source(o.Split, o.Labels)
 	if err == nil {
-		err = checkDecoder(w, o)
+		err = checkDecoder(o.Decoder)
 	}
 	if err != nil {
 		_ = w.close()

@@ -178,9 +178,6 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	d := &j.Config.Data
 	j.Source, err = dataset.Open(d.Path,
 		dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size, Decoder: d.Decoder})
-	if errors.Is(err, dataset.ErrDecoder) {
-		return nil, fmt.Errorf("the run in %s must keep the decoder with which it began: %w", dir, err)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
 	}

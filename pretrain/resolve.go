@@ -220,7 +220,7 @@ func views(c *config.Layered, m parallax.Method, given []Setting) error {
 func (j *Job) detect(ctx context.Context) error {
 	c := j.Config
 	j.facts()
-	j.Config.Data.Decoder, j.Config.Sources["data.decoder"] = dataset.DefaultDecoder(), "detected"
+	j.Config.Data.Decoder, j.Config.Sources["data.decoder"] = dataset.DecoderTurbo, "detected"
 	if err := c.Mark("data.images", "detected"); err != nil {
 		return err
 	}

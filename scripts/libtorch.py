@@ -229,7 +229,7 @@ def setup_jpeg():
             raise Missing(f"LIBTURBOJPEG={given} is not a file: name libjpeg-turbo's {jpeg_name()}, or unset it to fetch one")
     elif (platform.system(), platform.machine()) not in JPEG_MACHINES:
         print(f"setup: there is no libjpeg-turbo wheel for {platform.system()} {platform.machine()}: "
-              f"{debian('libturbojpeg0', 'install libjpeg-turbo')}, else Go decodes JPEG, more slowly and not as Pillow does")
+              f"{debian('libturbojpeg0', 'install libjpeg-turbo')}, else Go decodes JPEG, more slowly, to the same pixels")
         return
     else:
         if not jpeg_ready():

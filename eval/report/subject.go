@@ -202,22 +202,10 @@ func (s *subject) openFile(f *Request) error {
 	return nil
 }
 
-// images opens the images to evaluate on. It uses the run's JPEG decoder, so that the pixels are as in training. If
-// that decoder is not available here, it uses another one and adds a note.
+// images opens the images to evaluate on. It uses the run's JPEG decoder, so that the pixels are as in training.
 func (s *subject) images() (*dataset.Source, error) {
 	d := s.config.Data
-	o := dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels, Decoder: d.Decoder}
-	source, lacking := dataset.Open(d.Path, o)
-	if !errors.Is(lacking, dataset.ErrDecoder) {
-		return source, lacking
-	}
-	o.Decoder = dataset.DefaultDecoder()
-	source, err := dataset.Open(d.Path, o)
-	if err == nil {
-		s.notes = append(s.notes, fmt.Sprintf("the run decoded JPEG with %s and this evaluation decodes it with %s: "+
-			"pixels differ by some grey levels (%v)", d.Decoder, o.Decoder, lacking))
-	}
-	return source, err
+	return dataset.Open(d.Path, dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels, Decoder: d.Decoder})
 }
 
 // build makes the networks: trained, or as before the first step.

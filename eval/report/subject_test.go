@@ -9,7 +9,6 @@ import (
 	"image/jpeg"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/parallax-ssl/parallax/config"
@@ -42,9 +41,7 @@ func TestDecoderOfTheRun(t *testing.T) {
 		}
 		return img.Pix
 	}
-	for decoder, as := range map[string]string{
-		dataset.DecoderGo: dataset.DecoderGo, "": dataset.DefaultDecoder(), "lost": dataset.DefaultDecoder(),
-	} {
+	for decoder, as := range map[string]string{dataset.DecoderGo: dataset.DecoderGo, "": dataset.DecoderTurbo} {
 		c := config.Default()
 		c.Data.Path, c.Data.Decoder = folder, decoder
 		s := &subject{config: &c}
@@ -53,21 +50,11 @@ func TestDecoderOfTheRun(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Errorf("a run of decoder %q: the pixels are not those of %s", decoder, as)
 		}
-		if decoder != "lost" {
-			if len(s.notes) > 0 {
-				t.Errorf("decoder %q: noted %q", decoder, s.notes)
-			}
-			continue
-		}
-		note := "the run decoded JPEG with lost and this evaluation decodes it with " + as
-		if len(s.notes) != 1 || !strings.HasPrefix(s.notes[0], note) {
-			t.Errorf("decoder %q: noted %q", decoder, s.notes)
-		}
 	}
 	c := config.Default()
 	c.Data.Path = filepath.Join(folder, "missing")
 	s := &subject{config: &c}
-	if _, err := s.images(); err == nil || len(s.notes) > 0 {
-		t.Errorf("missing images: error %v, noted %q", err, s.notes)
+	if _, err := s.images(); err == nil {
+		t.Error("missing images: no error")
 	}
 }

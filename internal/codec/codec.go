@@ -13,7 +13,7 @@ import (
 // Options say how image files are decoded. The zero value decodes with the default limits and decoder.
 type Options struct {
 	Limits
-	// JPEG is the decoder of JPEG files: Turbo or Go. Empty is [DefaultJPEG].
+	// JPEG is the decoder of JPEG files: Turbo or Go. Empty is Turbo.
 	JPEG string
 }
 

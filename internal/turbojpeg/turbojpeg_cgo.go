@@ -21,7 +21,6 @@ static struct {
 	void *(*init)(void);
 	header_function header;
 	decompress_function decompress;
-	int (*code)(void *);
 	char *(*message)(void *);
 	int (*destroy)(void *);
 } api;
@@ -36,10 +35,9 @@ static char *plx_open(const char *name, char *path, int path_size) {
 	api.init = (void *(*)(void))dlsym(lib, "tjInitDecompress");
 	api.header = (header_function)dlsym(lib, "tjDecompressHeader3");
 	api.decompress = (decompress_function)dlsym(lib, "tjDecompress2");
-	api.code = (int (*)(void *))dlsym(lib, "tjGetErrorCode");
 	api.message = (char *(*)(void *))dlsym(lib, "tjGetErrorStr2");
 	api.destroy = (int (*)(void *))dlsym(lib, "tjDestroy");
-	if (!api.init || !api.header || !api.decompress || !api.code || !api.message || !api.destroy) {
+	if (!api.init || !api.header || !api.decompress || !api.message || !api.destroy) {
 		dlclose(lib);
 		return strdup("it is older than version 2.0");
 	}
@@ -51,11 +49,10 @@ static char *plx_open(const char *name, char *path, int path_size) {
 static void *plx_new(void) { return api.init(); }
 static void plx_free(void *h) { api.destroy(h); }
 
-// plx_fail copies the handle's message. It returns 1 for a warning (the picture is there, as far as the file goes) and
-// 2 for an error.
+// plx_fail copies the handle's message.
 static int plx_fail(void *h, char *msg, int msg_size) {
 	snprintf(msg, msg_size, "%s", api.message(h));
-	return api.code(h) == 0 ? 1 : 2;
+	return 1;
 }
 
 static int plx_header(void *h, const unsigned char *data, unsigned long size, int *width, int *height, int *space,
@@ -74,14 +71,12 @@ static int plx_decode(void *h, const unsigned char *data, unsigned long size, un
 import "C"
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -98,8 +93,6 @@ const (
 	// TJFLAG_LIMITSCANS: a progressive file of more than 500 scans is refused, since a small one can keep a decoder
 	// busy for minutes. No other flag: the accurate DCT and smooth upsampling are what Pillow uses.
 	flags = 32768
-
-	warning = 1
 )
 
 var library struct {
@@ -213,17 +206,16 @@ func putHandle(h unsafe.Pointer) {
 	}
 }
 
-// Decode decodes a whole JPEG file. It checks the size in the header against maxPixels (0 = no limit) before it takes
-// memory for pixels. As in Pillow, data that is cut short or damaged is an error even if the library would fill the gap
-// with grey. Safe for concurrent use.
-func Decode(data []byte, maxPixels int) (Image, error) {
+// Decode decodes a whole JPEG file, whose header must say w by h pixels. A warning of the library is an error: it may
+// have filled what it could not read with grey. Safe for concurrent use.
+func Decode(data []byte, w, h int) (Image, error) {
 	if err := Available(); err != nil {
 		return Image{}, err
 	}
 	if len(data) == 0 {
 		return Image{}, errors.New("empty file")
 	}
-	h, err := getHandle()
+	handle, err := getHandle()
 	if err != nil {
 		return Image{}, err
 	}
@@ -232,21 +224,21 @@ func Decode(data []byte, maxPixels int) (Image, error) {
 	sound := false
 	defer func() {
 		if sound {
-			putHandle(h)
+			putHandle(handle)
 		} else {
-			C.plx_free(h)
+			C.plx_free(handle)
 		}
 	}()
 
 	var width, height, space C.int
 	var msg [256]C.char
 	src, size := (*C.uchar)(unsafe.Pointer(&data[0])), C.ulong(len(data))
-	if rc := C.plx_header(h, src, size, &width, &height, &space, &msg[0], C.int(len(msg))); rc > warning {
+	if C.plx_header(handle, src, size, &width, &height, &space, &msg[0], C.int(len(msg))) != 0 {
 		return Image{}, errors.New(C.GoString(&msg[0]))
 	}
 	img := Image{W: int(width), H: int(height), C: 3}
-	if err := checkSize(img.W, img.H, maxPixels); err != nil {
-		return Image{}, err
+	if img.W != w || img.H != h || w <= 0 || h <= 0 {
+		return Image{}, fmt.Errorf("the JPEG header says %dx%d pixels, not %dx%d", img.W, img.H, w, h)
 	}
 	format := C.int(formatRGB)
 	if space == spaceCMYK || space == spaceYCCK {
@@ -254,22 +246,9 @@ func Decode(data []byte, maxPixels int) (Image, error) {
 	}
 	img.Pix = make([]uint8, img.W*img.H*img.C)
 	dst := (*C.uchar)(unsafe.Pointer(&img.Pix[0]))
-	rc := C.plx_decode(h, src, size, dst, width, height, format, flags, &msg[0], C.int(len(msg)))
-	if text := C.GoString(&msg[0]); rc > warning || rc == warning && !harmless(text, data) {
-		return Image{}, errors.New(text)
+	if C.plx_decode(handle, src, size, dst, width, height, format, flags, &msg[0], C.int(len(msg))) != 0 {
+		return Image{}, errors.New(C.GoString(&msg[0]))
 	}
-	sound = rc == 0
+	sound = true
 	return img, nil
-}
-
-// harmless reports whether every pixel is right in spite of the warning. The library keeps only the first warning, so a
-// file with a harmless one must also end properly: an end-of-image marker follows its last scan.
-func harmless(text string, data []byte) bool {
-	switch {
-	case strings.Contains(text, "extraneous bytes before marker"),
-		strings.Contains(text, "unknown JFIF revision"),
-		strings.Contains(text, "Unknown Adobe color transform"):
-		return bytes.LastIndex(data, []byte{0xff, 0xd9}) > bytes.LastIndex(data, []byte{0xff, 0xda})
-	}
-	return false
 }
