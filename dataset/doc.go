@@ -11,6 +11,5 @@
 // Every decoder yields 8-bit RGB. Other pixels are converted as by Pillow's Image.convert("RGB"): grey and palette are
 // expanded, an alpha channel is dropped (not composited), CMYK is subtracted from its black. 16-bit samples keep their
 // high byte (as in Pillow for RGB; Pillow clips grey at 255). The EXIF orientation is applied. An animation is its
-// first frame. These are not read, and so quarantined: CMYK and floating-point TIFF, run-length BMP, animated WebP,
-// HEIC, AVIF.
+// first frame. These are not read, and so quarantined: CMYK and floating-point TIFF, animated WebP, HEIC, AVIF.
 package dataset

@@ -35,6 +35,7 @@ var formats = []format{
 	{"BMP", isBMP, decodeBMP, nil},
 	{"TIFF", isTIFF, decodeTIFF, orientationTIFF},
 	{"WebP", isWebP, decodeWebP, orientationWebP},
+	{"PNM", isPNM, decodePNM, nil},
 }
 
 // sniff tells an image's format by its first bytes, whatever its name; nil if the format is not read.
@@ -82,7 +83,7 @@ func unknownFormat(data []byte) error {
 	if len(data) >= 12 && string(data[4:8]) == "ftyp" {
 		return fmt.Errorf("a %q file (HEIC, AVIF or video), which is not read: convert it to JPEG or PNG", data[8:12])
 	}
-	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF or WebP file: it starts with %q", data[:min(len(data), 8)])
+	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF, WebP or PNM file: it starts with %q", data[:min(len(data), 8)])
 }
 
 // decodeImage decodes with a decoder of the standard library or of x/image, whose header must be within the limits. A
