@@ -13,15 +13,16 @@ import (
 // outside is the table of third-party modules: the packages of this module whose code may import each. Tests may import
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
-	"github.com/agnivade/levenshtein": {"internal/spelling"},
-	"github.com/bep/imagemeta":        {"internal/codec"},
-	"github.com/gofrs/flock":          {"run"},
-	"github.com/spf13":                {"cmd/parallax"}, // cobra and pflag
-	"github.com/vbauerster/mpb/v8":    {"cmd/parallax"},
-	"go.yaml.in/yaml/v3":              {"config", "internal/freeze", "internal/pages", "preset"},
-	"golang.org/x/image":              {"internal/codec", "internal/sheet"},
-	"golang.org/x/sys":                {"cmd/parallax", "dataset", "internal/machine"},
-	"golang.org/x/term":               {"cmd/parallax"},
+	"github.com/agnivade/levenshtein":       {"internal/spelling"},
+	"github.com/bep/imagemeta":              {"internal/codec"},
+	"github.com/gofrs/flock":                {"run"},
+	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
+	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},
+	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset"},
+	"golang.org/x/image":                    {"internal/codec", "internal/sheet"},
+	"golang.org/x/sys":                      {"cmd/parallax", "dataset", "internal/machine"},
+	"golang.org/x/term":                     {"cmd/parallax"},
+	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
 	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",
 		"pretrain/probe"},
 	"gonum.org/v1/plot":          {"internal/curves"},
