@@ -17,12 +17,32 @@ func (c Crop) Size(int, int) (int, int) { return max(1, c.OutW), max(1, c.OutH) 
 // Apply returns a new image; img does not change.
 func (c Crop) Apply(img *Image) *Image {
 	w, h := c.Size(0, 0)
-	return resample(c.box(img), w, h, c.Interpolation)
+	return c.part(img, 0, 0, w, h)
+}
+
+// part returns w by h pixels of the image that Apply returns, from column x, row y on; outside that image it is black.
+// It computes these pixels alone.
+func (c Crop) part(img *Image, x, y, w, h int) *Image {
+	outW, outH := c.Size(0, 0)
+	columns := span{min(max(0, x), outW), max(0, min(outW, x+w))}
+	rows := span{min(max(0, y), outH), max(0, min(outH, y+h))}
+	if x >= 0 && y >= 0 && columns.len() == w && rows.len() == h {
+		return resample(c.box(img), outW, outH, columns, rows, c.Interpolation)
+	}
+	out := NewImage(w, h)
+	if columns.len() <= 0 || rows.len() <= 0 {
+		return out
+	}
+	inside := resample(c.box(img), outW, outH, columns, rows, c.Interpolation)
+	for i := range inside.H {
+		copy(out.Pix[3*((rows.from-y+i)*w+columns.from-x):], inside.Pix[3*i*inside.W:3*(i+1)*inside.W])
+	}
+	return out
 }
 
 // box returns the pixels of the box: a window into img, or a padded copy where the box leaves it.
 func (c Crop) box(img *Image) window {
-	bw, bh := max(1, c.W), max(1, c.H)
+	bw, bh := c.boxSize()
 	stride := 3 * img.W
 	if c.X >= 0 && c.Y >= 0 && c.X <= img.W-bw && c.Y <= img.H-bh {
 		return window{img.Pix[c.Y*stride+3*c.X:], stride, bw, bh}
@@ -37,3 +57,6 @@ func (c Crop) box(img *Image) window {
 	}
 	return padded
 }
+
+// boxSize is the size of the box.
+func (c Crop) boxSize() (w, h int) { return max(1, c.W), max(1, c.H) }

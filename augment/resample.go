@@ -12,34 +12,65 @@ type window struct {
 
 func (s window) row(y int) []uint8 { return s.pix[y*s.stride:][: 3*s.w : 3*s.w] }
 
-// resample returns src resized to w by h: Pillow's two passes, each rounded to 8 bits. Rows are shrunk first, unless
-// columns shrink by more than twice as many pixels as rows do (Pillow 13's order). A pass that changes nothing is
-// skipped.
-func resample(src window, w, h int, by Interpolation) *Image {
+// part returns the pixels of src that lie in the columns x to x+w and the rows y to y+h.
+func (s window) part(x, y, w, h int) window {
+	return window{s.pix[y*s.stride+3*x:], s.stride, w, h}
+}
+
+// span is the pixels from to to of a row or column, without the last.
+type span struct{ from, to int }
+
+func (s span) len() int { return s.to - s.from }
+
+// resample returns the columns x and rows y of src resized to w by h: Pillow's two passes, each rounded to 8 bits. Rows
+// are shrunk first, unless columns shrink by more than twice as many pixels as rows do (Pillow 13's order). A pass that
+// changes nothing is skipped. A pixel depends on few of its neighbours, so nothing else is computed: a thin image whose
+// short side grows would become a thousand times as large.
+func resample(src window, w, h int, x, y span, by Interpolation) *Image {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	dst := NewImage(w, h)
-	out := window{dst.Pix, 3 * w, w, h}
+	dst := NewImage(x.len(), y.len())
+	out := window{dst.Pix, 3 * dst.W, dst.W, dst.H}
+	if dst.W == 0 || dst.H == 0 {
+		return dst
+	}
+	rows, columns := &s.rows, &s.columns
+	if w != src.w {
+		rows.fill(s, src.w, w, x, by)
+	}
+	if h != src.h {
+		columns.fill(s, src.h, h, y, by)
+	}
 	switch {
 	case w == src.w && h == src.h:
-		for y := range h {
-			copy(out.row(y), src.row(y))
+		for i := range dst.H {
+			copy(out.row(i), src.part(x.from, y.from, dst.W, dst.H).row(i))
 		}
 	case h == src.h:
-		s.resizeRows(out, src, by)
+		s.resizeRows(out, src.part(0, y.from, src.w, dst.H))
 	case w == src.w:
-		s.resizeColumns(out, src, by)
+		s.resizeColumns(out, src.part(x.from, 0, dst.W, src.h))
 	case src.h-h > max(0, 2*(src.w-w)):
-		between := window{grow(&s.pix, 3*src.w*h), 3 * src.w, src.w, h}
-		s.resizeColumns(between, src, by)
-		s.resizeRows(out, between, by)
+		need := rows.need()
+		between := window{grow(&s.pix, 3*need.len()*dst.H), 3 * need.len(), need.len(), dst.H}
+		s.resizeColumns(between, src.part(need.from, 0, need.len(), src.h))
+		rows.move(-need.from)
+		s.resizeRows(out, between)
 	default:
-		between := window{grow(&s.pix, 3*w*src.h), 3 * w, w, src.h}
-		s.resizeRows(between, src, by)
-		s.resizeColumns(out, between, by)
+		need := columns.need()
+		between := window{grow(&s.pix, 3*dst.W*need.len()), 3 * dst.W, dst.W, need.len()}
+		s.resizeRows(between, src.part(0, need.from, src.w, need.len()))
+		columns.move(-need.from)
+		s.resizeColumns(out, between)
+	}
+	if cap(s.pix) > keptScratch {
+		s.pix = nil
 	}
 	return dst
 }
+
+// keptScratch bounds the bytes between two passes that a worker keeps for its next image.
+const keptScratch = 16 << 20
 
 // scratch is memory that one operation needs while it runs, reused by later ones.
 type scratch struct {
@@ -47,7 +78,8 @@ type scratch struct {
 	sum   []int32   // one row of sums, of a resize
 	acc   []uint32  // one row of running sums, of a box blur
 	value []float64 // weights or levels before rounding
-	taps  taps
+
+	rows, columns taps // of a resize
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -75,11 +107,10 @@ func clip(sum int32) uint8 {
 	return uint8(sum)
 }
 
-// resizeRows resizes every row of src from src.w to dst.w pixels. Bilinear and bicubic growth, with 2 and 4 weights,
-// are most of the work on small images and have their own loops.
-func (s *scratch) resizeRows(dst, src window, by Interpolation) {
-	t := &s.taps
-	t.fill(s, src.w, dst.w, by)
+// resizeRows resizes every row of src to dst.w pixels with the weights s.rows. Bilinear and bicubic growth, with 2 and
+// 4 weights, are most of the work on small images and have their own loops.
+func (s *scratch) resizeRows(dst, src window) {
+	t := &s.rows
 	for y := range dst.h {
 		in, out := src.row(y), dst.row(y)
 		switch t.n {
@@ -134,11 +165,10 @@ func (t *taps) row4(out, in []uint8) {
 	}
 }
 
-// resizeColumns resizes every column of src from src.h to dst.h pixels, four input rows at a time. Until the last of
-// them, the sums wait in a row of their own.
-func (s *scratch) resizeColumns(dst, src window, by Interpolation) {
-	t := &s.taps
-	t.fill(s, src.h, dst.h, by)
+// resizeColumns resizes every column of src to dst.h pixels with the weights s.columns, four input rows at a time.
+// Until the last of them, the sums wait in a row of their own.
+func (s *scratch) resizeColumns(dst, src window) {
+	t := &s.columns
 	sum := grow(&s.sum, 3*dst.w)
 	for y, first := range t.first {
 		weight := t.weight[y*t.n : (y+1)*t.n]
@@ -180,33 +210,50 @@ func (s *scratch) resizeColumns(dst, src window, by Interpolation) {
 	}
 }
 
-// taps is the weights of a resize along one axis: output i is the sum over j of weight[i*n+j] * input[first[i]+j].
+// taps is the weights of a resize along one axis: output i is the sum over j of weight[i*n+j] * input[first[i]+j]. The
+// first output that is wanted has number 0.
 type taps struct {
 	n      int
 	first  []int
 	weight []int32
 }
 
-// fill computes the weights for resizing in pixels to out pixels. Each output's weights are normalised in float64 and
-// then rounded, half away from zero, to weightBits. All outputs get the same number of weights: near a border, where
-// the filter is cut off, some are zero. The conversions of products forbid fused multiply-adds, whose last bit would
-// differ.
-func (t *taps) fill(s *scratch, in, out int, by Interpolation) {
+// need is the inputs that the outputs depend on.
+func (t *taps) need() span {
+	n := span{t.first[0], t.first[0]}
+	for _, first := range t.first {
+		n = span{min(n.from, first), max(n.to, first+t.n)}
+	}
+	return n
+}
+
+// move shifts the inputs by so many pixels.
+func (t *taps) move(by int) {
+	for i := range t.first {
+		t.first[i] += by
+	}
+}
+
+// fill computes the weights of the outputs in want, for resizing in pixels to out pixels. Each output's weights are
+// normalised in float64 and then rounded, half away from zero, to weightBits. All outputs get the same number of
+// weights: near a border, where the filter is cut off, some are zero. The conversions of products forbid fused
+// multiply-adds, whose last bit would differ.
+func (t *taps) fill(s *scratch, in, out int, want span, by Interpolation) {
 	scale := float64(in) / float64(out)
 	wide := max(scale, 1)
 	support := by.support() * wide
-	center := func(i int) float64 { return float64((float64(i) + 0.5) * scale) }
+	center := func(i int) float64 { return float64((float64(want.from+i) + 0.5) * scale) }
 	reach := func(center float64) (from, to int) {
 		return max(0, int(center-support+0.5)), min(in, int(center+support+0.5))
 	}
 
 	t.n = 0
-	for i := range out {
+	for i := range want.len() {
 		from, to := reach(center(i))
 		t.n = max(t.n, to-from)
 	}
-	t.first = grow(&t.first, out)
-	t.weight = grow(&t.weight, out*t.n)
+	t.first = grow(&t.first, want.len())
+	t.weight = grow(&t.weight, want.len()*t.n)
 	clear(t.weight)
 	value := grow(&s.value, t.n)
 	for i := range t.first {
