@@ -56,6 +56,9 @@ type Options struct {
 	MaxPixels int
 	// MaxBytes bounds the size of an image's file. 0 is DefaultMaxBytes.
 	MaxBytes int64
+	// Budget is what the images that are decoded and augmented at the same time share. nil is a budget of the process,
+	// a quarter of the memory that it may use.
+	Budget *Budget
 	// CacheDir is where a gzipped archive is unpacked, once. Empty is the folder "parallax" in os.UserCacheDir.
 	CacheDir string
 	// Size is the side of synthetic images in pixels, 8 to 512. 0 is 32. Other sources ignore it.
@@ -66,7 +69,7 @@ type Options struct {
 
 // The limits on one image that hold if Options has none.
 const (
-	DefaultMaxPixels = codec.DefaultMaxPixels // Pillow's
+	DefaultMaxPixels = codec.DefaultMaxPixels
 	DefaultMaxBytes  = 512 << 20
 )
 

@@ -16,16 +16,29 @@ func Decode(data []byte, maxPixels int) (*augment.Image, error) {
 	return codec.Decode(data, codec.Options{Limits: codec.Limits{MaxPixels: maxPixels}})
 }
 
-// bufferedDecoder returns a function that reads a file into a buffer, decodes it and keeps the buffer for the next
-// call. Goroutines that call it at the same time get a buffer each.
-func bufferedDecoder(o Options) func(read func(buf []byte) ([]byte, error)) (*augment.Image, error) {
+// A decoder reads image files into buffers, which it keeps for later files, and decodes them within a budget.
+// Goroutines that use it at the same time get a buffer each.
+type decoder struct {
+	options codec.Options
+	buffers sync.Pool
+}
+
+func newDecoder(o Options) *decoder {
+	return &decoder{
+		options: codec.Options{Limits: codec.Limits{MaxPixels: o.MaxPixels, Budget: o.Budget}, JPEG: o.Decoder},
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
+}
+
+// decode decodes the file of size bytes that read puts into a buffer. The image holds a part of the budget until the
+// caller releases it.
+func (d *decoder) decode(size int64, read func(buf []byte) ([]byte, error)) (*augment.Image, func(), error) {
 	// A few large files must not pin their size in every worker.
 	const keep = 4 << 20
-	pool := sync.Pool{New: func() any { return new([]byte) }}
-	decode := codec.Options{Limits: codec.Limits{MaxPixels: o.MaxPixels}, JPEG: o.Decoder}
-	return func(read func(buf []byte) ([]byte, error)) (*augment.Image, error) {
-		buf := pool.Get().(*[]byte)
-		defer pool.Put(buf)
+	lease := d.options.Budget.File(size)
+	img, err := func() (*augment.Image, error) {
+		buf := d.buffers.Get().(*[]byte)
+		defer d.buffers.Put(buf)
 		data, err := read(*buf)
 		if err != nil {
 			return nil, err
@@ -33,6 +46,12 @@ func bufferedDecoder(o Options) func(read func(buf []byte) ([]byte, error)) (*au
 		if cap(data) <= keep {
 			*buf = data
 		}
-		return codec.Decode(data, decode)
+		return codec.DecodeHeld(data, d.options, lease)
+	}()
+	if err != nil {
+		lease.Release()
+		return nil, nil, err
 	}
+	lease.ReleaseFile()
+	return img, lease.Release, nil
 }

@@ -24,7 +24,8 @@ type whole struct {
 	items    []item
 	classes  []string // of items[].label, if the format has its own labels
 	image    func(i int) (*augment.Image, error)
-	factors  func(i int) Factors // synthetic images only
+	hold     func(i int) (*augment.Image, func(), error) // image files only: as Holder says
+	factors  func(i int) Factors                         // synthetic images only
 	close    func() error
 	notes    []string
 	identity []byte
@@ -260,13 +261,23 @@ func imageFiles(l *listing, sub string, o Options) (*whole, error) {
 		}
 		w.items = append(w.items, it)
 	}
-	read := bufferedDecoder(o)
-	w.image = func(i int) (*augment.Image, error) {
-		img, err := read(func(buf []byte) ([]byte, error) { return l.read(kept[i], buf, o.MaxBytes) })
+	files := newDecoder(o)
+	w.hold = func(i int) (*augment.Image, func(), error) {
+		size := min(l.files[kept[i]].size, o.MaxBytes)
+		img, release, err := files.decode(size, func(buf []byte) ([]byte, error) {
+			return l.read(kept[i], buf, o.MaxBytes)
+		})
 		if err != nil {
-			return nil, &ImageError{w.items[i].name, err}
+			return nil, nil, &ImageError{w.items[i].name, err}
 		}
-		return img, nil
+		return img, release, nil
+	}
+	w.image = func(i int) (*augment.Image, error) {
+		img, release, err := w.hold(i)
+		if err == nil {
+			release()
+		}
+		return img, err
 	}
 	return w, nil
 }

@@ -23,6 +23,16 @@ func (s *selection) Len() int                            { return len(s.index) }
 func (s *selection) Image(i int) (*augment.Image, error) { return s.whole.image(s.index[i]) }
 func (s *selection) Label(i int) int                     { return s.labels[i] }
 
+// Hold is Image that keeps its part of the budget, see [Holder].
+func (s *Source) Hold(i int) (*augment.Image, func(), error) {
+	sel := s.Dataset.(*selection)
+	if s.whole.hold == nil {
+		img, err := sel.Image(i)
+		return img, func() {}, err
+	}
+	return s.whole.hold(sel.index[i])
+}
+
 // Select returns another split of s's data set, or s with other labels; both arguments are as in [Options]. It does not
 // open the data set again: the result needs no Close, and its images cannot be read after s is closed.
 func (s *Source) Select(split, labels string) (*Source, error) { return s.whole.source(split, labels) }

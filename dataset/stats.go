@@ -34,40 +34,28 @@ const statsSeed = 20200213
 // varies gets the deviation 1/255, to be a usable divisor.
 func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize, error) {
 	sample := subset(d.Len(), limit, statsSeed)
-	type moments struct {
-		ok            bool
-		mean, squares [3]float64
-	}
 	all := make([]moments, len(sample))
 	var next atomic.Int64
+	var failed atomic.Pointer[error]
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for k := next.Add(1) - 1; k < int64(len(sample)) && ctx.Err() == nil; k = next.Add(1) - 1 {
-				img, err := d.Image(sample[k])
-				if err != nil || len(img.Pix) < 3 {
-					continue
+				m, err := momentsOf(d, sample[k])
+				if errors.Is(err, ErrMemory) {
+					failed.Store(&err)
+					return
 				}
-				var sum, squares [3]uint64
-				for p := 0; p < len(img.Pix); p += 3 {
-					for c := range 3 {
-						v := uint64(img.Pix[p+c])
-						sum[c] += v
-						squares[c] += v * v
-					}
-				}
-				m := &all[k]
-				m.ok = true
-				for c := range 3 {
-					n := float64(len(img.Pix) / 3)
-					m.mean[c], m.squares[c] = float64(sum[c])/n/255, float64(squares[c])/n/(255*255)
-				}
+				all[k] = m
 			}
 		})
 	}
 	workers.Wait()
 	if err := ctx.Err(); err != nil {
 		return augment.Normalize{}, fmt.Errorf("measuring the channel statistics: %w", err)
+	}
+	if err := failed.Load(); err != nil {
+		return augment.Normalize{}, fmt.Errorf("measuring the channel statistics: %w", *err)
 	}
 	var mean, squares [3]float64
 	n := 0.0
@@ -90,4 +78,35 @@ func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize,
 		out.Std[c] = float32(math.Sqrt(max(squares[c]/n-mu*mu, 1/(255.*255))))
 	}
 	return out, nil
+}
+
+// moments are the means of an image's channels and of their squares, if it can be read.
+type moments struct {
+	ok            bool
+	mean, squares [3]float64
+}
+
+func momentsOf(d Dataset, i int) (m moments, err error) {
+	img, release, err := Hold(d, i)
+	if err != nil {
+		return m, err
+	}
+	defer release()
+	if len(img.Pix) < 3 {
+		return m, nil
+	}
+	var sum, squares [3]uint64
+	for p := 0; p < len(img.Pix); p += 3 {
+		for c := range 3 {
+			v := uint64(img.Pix[p+c])
+			sum[c] += v
+			squares[c] += v * v
+		}
+	}
+	m.ok = true
+	for c := range 3 {
+		n := float64(len(img.Pix) / 3)
+		m.mean[c], m.squares[c] = float64(sum[c])/n/255, float64(squares[c])/n/(255*255)
+	}
+	return m, nil
 }

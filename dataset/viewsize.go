@@ -3,6 +3,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +15,9 @@ func (s *Source) ViewSize() (int, error) {
 	var sides []int
 	for range min(s.Len(), 50) {
 		img, err := s.Image(r.IntN(s.Len()))
+		if errors.Is(err, ErrMemory) {
+			return 0, err
+		}
 		if err == nil {
 			sides = append(sides, min(img.W, img.H))
 		}

@@ -4,6 +4,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/parallax-ssl/parallax/augment"
@@ -19,50 +20,125 @@ type worker struct {
 
 // fill makes the views of some rows of a batch.
 func (w *worker) fill(ctx context.Context, j job) error {
-	l, b := w.loader, j.batch
 	for row := j.lo; row < j.hi; row++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		img, index, err := w.fetch(b.images[row], w.pass.replace)
+		if err := w.row(j.batch, row); err != nil {
+			return err
+		}
+	}
+	if j.batch.pending.Add(int64(j.lo-j.hi)) == 0 {
+		close(j.batch.done)
+	}
+	return nil
+}
+
+// row makes the views of one image, or of its replacement if that image or the one it is paired with cannot be used.
+func (w *worker) row(b *Batch, row int) error {
+	for i := b.images[row]; ; {
+		img, index, err := w.fetch(i, w.pass.replace)
 		if err != nil {
 			return err
 		}
 		b.Index[row] = index
 		if img == nil {
-			continue
+			return nil
 		}
-		b.Labels[row] = l.Data.Label(index)
-		for v, recipe := range l.Recipes {
-			if v == 1 && w.pass.pair != nil {
-				if img, err = w.paired(img, b.At, row, index); err != nil {
-					return err
-				}
-			}
-			view := recipe.View(img, w.pass.rand(b.At, row, index, v))
-			px := b.Views[v]
-			if view.W != px.W || view.H != px.H {
-				return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry "+
-					"with a fixed size (random_resized_crop, or resize and center_crop)",
-					v, w.name(index), view.W, view.H, px.W, px.H)
-			}
-			area := 3 * px.W * px.H
-			l.Normalize.CHW(px.Data[row*area:(row+1)*area], view)
+		b.Labels[row] = w.loader.Data.Label(index)
+		var bad *unusable
+		err = w.views(b, row, img)
+		if !errors.As(err, &bad) {
+			return err
 		}
+		if err := w.quarantine.Add(bad.index, w.name(bad.index), err); err != nil {
+			return fmt.Errorf("reading images: %w", err)
+		}
+		i = index // fetch now passes over it, or pairs it with another one
 	}
-	if b.pending.Add(int64(j.lo-j.hi)) == 0 {
-		close(b.done)
+}
+
+// unusable is the error of an image that can be read, and not be made into a view.
+type unusable struct {
+	index int
+	error
+}
+
+// views makes the views of one image, and then releases it.
+func (w *worker) views(b *Batch, row int, img *held) (err error) {
+	defer func() { img.release() }()
+	for v := range w.loader.Recipes {
+		if v == 1 && w.pass.pair != nil {
+			if img, err = w.paired(img, b.At, row); err != nil {
+				return err
+			}
+		}
+		if err := w.view(b, row, v, img); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// view makes view v of an image.
+func (w *worker) view(b *Batch, row, v int, img *held) error {
+	drawn := w.loader.Recipes[v].Draw(img.W, img.H, w.pass.rand(b.At, row, b.Index[row], v))
+	if made := augment.Largest(img.W, img.H, drawn); made > mostMade && made > img.W*img.H {
+		return &unusable{img.index, fmt.Errorf("view %d of its %dx%d pixels is made by way of an image of %d pixels: "+
+			"let center_crop or random_crop follow resize at once", v, img.W, img.H, made)}
+	}
+	view := augment.Replay(img.Image, drawn)
+	px := b.Views[v]
+	if view.W != px.W || view.H != px.H {
+		return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a "+
+			"fixed size (random_resized_crop, or resize and center_crop)", v, w.name(img.index), view.W, view.H, px.W,
+			px.H)
+	}
+	area := 3 * px.W * px.H
+	w.loader.Normalize.CHW(px.Data[row*area:(row+1)*area], view)
+	return nil
+}
+
+// mostMade is how many pixels an image may have that a recipe makes on the way to a view: 192 MiB. The image itself may
+// have more.
+const mostMade = 1 << 26
+
+// held is an image that holds a part of the budget.
+type held struct {
+	*augment.Image
+	index int
+	give  func()
+}
+
+// release gives the part back. The image's memory is not reachable any more, so that a collection frees it.
+func (h *held) release() {
+	if h.give != nil {
+		h.Image = nil
+		h.give()
+		h.give = nil
+	}
 }
 
 // pairing is a view number that no view has: the pair of an image is drawn from it.
 const pairing = -1
 
-// paired reads the image that image index, img, is paired with, and returns img itself if that one is bad.
-func (w *worker) paired(img *augment.Image, at, row, index int) (*augment.Image, error) {
-	other, _, err := w.fetch(w.pass.pair(index, w.pass.rand(at, row, index, pairing)), nil)
-	if err != nil || other == nil {
+// paired releases an image and reads the one that it is paired with, or the same one again if that one is bad. It must
+// not hold both.
+func (w *worker) paired(img *held, at, row int) (*held, error) {
+	index := img.index
+	pair := w.pass.pair(index, w.pass.rand(at, row, index, pairing))
+	if pair == index {
+		return img, nil
+	}
+	img.release()
+	other, _, err := w.fetch(pair, nil)
+	if err == nil && other == nil {
+		other, _, err = w.fetch(index, nil)
+	}
+	if err == nil && other == nil {
+		err = fmt.Errorf("image %s could be read once, and not again", w.name(index))
+	}
+	if err != nil {
 		return img, err
 	}
 	return other, nil
@@ -70,18 +146,22 @@ func (w *worker) paired(img *augment.Image, at, row, index int) (*augment.Image,
 
 // fetch reads image i, or, if it is bad, the next one by replace that can be read; it returns the index it read.
 // Without replace it returns nil and index -1 for a bad image. An error ends the pass.
-func (w *worker) fetch(i int, replace func(int) int) (*augment.Image, int, error) {
+func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 	data, q := w.loader.Data, w.quarantine
 	first := i
 	for range badRun {
 		if !q.Has(i) {
-			img, err := data.Image(i)
+			img, release, err := Hold(data, i)
+			if errors.Is(err, ErrMemory) {
+				return nil, 0, fmt.Errorf("reading images: %w", err)
+			}
 			if err == nil && (img.W <= 0 || img.H <= 0 || len(img.Pix) != 3*img.W*img.H) {
+				release()
 				err = fmt.Errorf("decoded to %dx%d pixels", img.W, img.H)
 			}
 			if err == nil {
 				q.good()
-				return img, i, nil
+				return &held{img, i, release}, i, nil
 			}
 			if err := q.Add(i, w.name(i), err); err != nil {
 				return nil, 0, fmt.Errorf("reading images: %w", err)
@@ -109,6 +189,7 @@ func (w *worker) viewSizes() ([]size, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer img.release()
 	var sizes []size
 	for v, recipe := range w.loader.Recipes {
 		z := size{img.W, img.H}

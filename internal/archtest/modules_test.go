@@ -15,11 +15,13 @@ import (
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein":       {"internal/spelling"},
 	"github.com/bep/imagemeta":              {"internal/codec"},
+	"github.com/dustin/go-humanize":         {"config", "dataset", "internal/codec", "pretrain"},
 	"github.com/gofrs/flock":                {"run"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},
 	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset"},
 	"golang.org/x/image":                    {"internal/codec", "internal/sheet"},
+	"golang.org/x/sync":                     {"internal/codec"},
 	"golang.org/x/sys":                      {"cmd/parallax", "dataset", "internal/machine"},
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},

@@ -45,11 +45,11 @@ func decodeBMP(data []byte, o Options) (*augment.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	most := 8 / min(f.bits, 8)
+	h := header{w: f.w, h: f.h, bits: f.bits, by: raw}
 	if f.runLength() {
-		most = 255 * 255 // a delta of four bytes skips so many
+		h.by, h.buffer = runs, 1
 	}
-	if err := o.check(f.w, f.h, most, len(data)); err != nil {
+	if err := o.admit(h, len(data)); err != nil {
 		return nil, err
 	}
 	if f.runLength() {

@@ -15,6 +15,9 @@ type Options struct {
 	Limits
 	// JPEG is the decoder of JPEG files: Turbo or Go. Empty is Turbo.
 	JPEG string
+
+	lease  *Lease // of the image that is being decoded
+	turned bool   // the image will be turned upright
 }
 
 // format is an image file format. Each has a file of this package.
@@ -22,7 +25,7 @@ type format struct {
 	name string
 	// is reports whether a file that begins with head, up to 512 bytes, has this format.
 	is func(head []byte) bool
-	// decode returns the pixels as they are stored. It calls o.check before it takes memory for them.
+	// decode returns the pixels as they are stored. It calls o.admit before it takes memory for them.
 	decode func(data []byte, o Options) (*augment.Image, error)
 	// orientation returns the EXIF orientation, 1 to 8; nil: the format has none.
 	orientation func(data []byte) int
@@ -52,10 +55,19 @@ func sniff(head []byte) *format {
 func IsImage(head []byte) bool { return sniff(head) != nil }
 
 // Decode decodes the bytes of an image file to 8-bit RGB, upright by its EXIF orientation. It refuses images beyond the
-// limits, and images that claim more pixels than their bytes can hold, before it takes memory for them. It never
-// panics, whatever the bytes. Safe for concurrent use.
-func Decode(data []byte, o Options) (img *augment.Image, err error) {
+// limits, images that claim more pixels than their bytes can hold, and decompression bombs, before it takes memory for
+// them. It waits while other images fill the budget. It never panics, whatever the bytes. Safe for concurrent use.
+func Decode(data []byte, o Options) (*augment.Image, error) {
+	lease := o.Budget.File(int64(len(data)))
+	defer lease.Release()
+	return DecodeHeld(data, o, lease)
+}
+
+// DecodeHeld is Decode for a file that holds a part of the budget already. The lease then holds what the image takes,
+// too, for the caller to release once the image is not used any more.
+func DecodeHeld(data []byte, o Options, lease *Lease) (img *augment.Image, err error) {
 	o = o.withDefaults()
+	o.lease = lease
 	// Some decoders are not ours, and have panicked on damaged files before.
 	defer func() {
 		if r := recover(); r != nil {
@@ -69,14 +81,16 @@ func Decode(data []byte, o Options) (img *augment.Image, err error) {
 	if f == nil {
 		return nil, unknownFormat(data)
 	}
+	orientation := 1
+	if f.orientation != nil {
+		orientation = f.orientation(data)
+	}
+	o.turned = orientation > 1
 	img, err = f.decode(data, o)
 	if err != nil {
 		return nil, err
 	}
-	if f.orientation == nil {
-		return img, nil
-	}
-	return upright(img, f.orientation(data)), nil
+	return upright(img, orientation), nil
 }
 
 func unknownFormat(data []byte) error {
@@ -86,16 +100,17 @@ func unknownFormat(data []byte) error {
 	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF, WebP or PNM file: it starts with %q", data[:min(len(data), 8)])
 }
 
-// decodeImage decodes with a decoder of the standard library or of x/image, whose header must be within the limits. A
-// byte of the file can hold most(header) pixels.
+// decodeImage decodes with a decoder of the standard library or of x/image, if describe's header is admitted.
 func decodeImage(data []byte, o Options, config func() (image.Config, error), decode func() (image.Image, error),
-	most func(c image.Config) int,
+	describe func(c image.Config) header,
 ) (image.Image, image.Config, error) {
 	c, err := config()
 	if err != nil {
 		return nil, c, err
 	}
-	if err := o.check(c.Width, c.Height, most(c), len(data)); err != nil {
+	h := describe(c)
+	h.w, h.h = c.Width, c.Height
+	if err := o.admit(h, len(data)); err != nil {
 		return nil, c, err
 	}
 	img, err := decode()

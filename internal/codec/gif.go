@@ -41,11 +41,10 @@ func decodeGIF(data []byte, o Options) (*augment.Image, error) {
 	}
 	// Like Pillow, enlarge the screen so that it holds the frame.
 	w, h := max(f.screenW, f.x+f.w), max(f.screenH, f.y+f.h)
-	const most = 4096 // LZW repeats at most the length of its whole table per code of 12 bits
-	if err := o.check(f.w, f.h, most, len(data)); err != nil {
+	if err := o.admit(header{w: f.w, h: f.h, bits: 8, by: lzwCodes}, len(data)); err != nil {
 		return nil, err
 	}
-	if err := o.check(w, h, w*h, len(data)); err != nil {
+	if err := o.admit(header{w: w, h: h, bits: 8, by: blank}, len(data)); err != nil {
 		return nil, err
 	}
 	img := augment.NewImage(w, h)

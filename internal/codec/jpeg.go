@@ -18,29 +18,22 @@ const (
 	Go    = "go"        // the standard library's image/jpeg, and where it refuses a file, the other; for old runs
 )
 
-// No Huffman-coded JPEG stores a block of 64 pixels in less than a bit.
-const mostJPEG = 1024
-
 func isJPEG(head []byte) bool { return bytes.HasPrefix(head, []byte("\xff\xd8\xff")) }
 
 // decodeJPEG decodes with package jpeg, whose verdict on a file holds: the library is only a faster way to the same
 // pixels, for the files that all its versions decode alike.
 func decodeJPEG(data []byte, o Options) (*augment.Image, error) {
-	if o.JPEG == Go {
-		if img, err := decodeGoJPEG(data, o); err == nil {
-			return img, nil
-		}
-	}
 	info, err := jpeg.Inspect(data)
 	if err != nil {
 		return nil, err
 	}
-	most := mostJPEG
-	if info.Arithmetic {
-		most = mostBlank(image.Config{Width: info.W, Height: info.H})
-	}
-	if err := o.check(info.W, info.H, most, len(data)); err != nil {
+	if err := o.admit(headerJPEG(info), len(data)); err != nil {
 		return nil, err
+	}
+	if o.JPEG == Go {
+		if img, err := stdjpeg.Decode(bytes.NewReader(data)); err == nil {
+			return augment.FromImage(img), nil
+		}
 	}
 	if info.Common && turbojpeg.Available() == nil {
 		if t, err := turbojpeg.Decode(data, info.W, info.H); err == nil {
@@ -69,13 +62,20 @@ func fromJPEG(w, h, channels int, pix []uint8) *augment.Image {
 	return &augment.Image{W: w, H: h, Pix: pix}
 }
 
-func decodeGoJPEG(data []byte, o Options) (*augment.Image, error) {
-	img, _, err := decodeImage(data, o,
-		func() (image.Config, error) { return stdjpeg.DecodeConfig(bytes.NewReader(data)) },
-		func() (image.Image, error) { return stdjpeg.Decode(bytes.NewReader(data)) },
-		func(image.Config) int { return mostJPEG })
-	if err != nil {
-		return nil, err
+// headerJPEG says what decoding takes: the samples as they are stored, the coefficients if several scans build them,
+// and the pixels of CMYK.
+func headerJPEG(info jpeg.Info) header {
+	h := header{w: info.W, h: info.H, bits: info.Bits, by: huffman}
+	if info.Arithmetic {
+		h.by = blank
 	}
-	return augment.FromImage(img), nil
+	samples := (info.Bits + 7) / 8 // of a pixel, each of a byte
+	h.buffer = samples
+	if info.Coefficients {
+		h.buffer += 2 * samples
+	}
+	if info.Channels == 4 {
+		h.buffer += 4
+	}
+	return h
 }

@@ -2,35 +2,103 @@
 
 package codec
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
 
-// Limits bound what is made of one image file. A zero value is the default.
+	"github.com/dustin/go-humanize"
+)
+
+// Limits bound what is made of image files. A zero value is the default.
 type Limits struct {
 	// MaxPixels bounds width*height. 0 is DefaultMaxPixels.
 	MaxPixels int
+	// Budget is what all images that are decoded at the same time share. nil is the one of the process.
+	Budget *Budget
 }
 
-// DefaultMaxPixels is Pillow's limit: 2 * Image.MAX_IMAGE_PIXELS.
-const DefaultMaxPixels = 178_956_970
+// DefaultMaxPixels is a square of 16,384 pixels, 768 MiB. Pillow refuses images of more than 178,956,970 pixels, which a
+// scan of 20,000 x 10,000 has.
+const DefaultMaxPixels = 1 << 28
+
+// maxSide bounds the longer side. The tables of a resize grow with it.
+const maxSide = 1 << 20
+
+// bombBytes is what a decompression bomb may take at most: an image that takes more is refused if its file is absurdly
+// small for it. A blank page of A4 at 600 dots per inch is as small, and takes 133 MiB.
+const bombBytes = 160 << 20
+
+// ErrBomb is wrapped by the error of a file that is absurdly small for what it decodes to.
+var ErrBomb = errors.New("a decompression bomb, or a blank image of this size")
+
+// A compression says how many bytes of packed pixels a byte of a file can hold.
+type compression struct {
+	most   int // no file reaches more; 0: a few bytes can hold any blank image
+	honest int // no file with a picture in it reaches more
+}
+
+// The compressions. Honest pictures were measured: photographs hold up to 20 packed bytes a byte, JPEG of the lowest
+// quality 40, screenshots and drawings in flat colours 100, pages of text in black and white 35 as PNG and 100 by
+// CCITT's code.
+var (
+	raw      = compression{1, 1}
+	packBits = compression{64, 32}
+	runs     = compression{128, 64} // BMP's
+	deflate  = compression{1032, 200}
+	lzwCodes = compression{4096, 200} // a code of 12 bits repeats at most its whole table's length
+	huffman  = compression{512, 48}   // JPEG: a block of 64 samples takes a bit or more, 6 bits with the usual tables
+	blank    = compression{0, 200}    // CCITT's codes for black and white, and WebP
+)
+
+// A header is what the header of an image file says, and what decoding the file takes.
+type header struct {
+	w, h   int
+	bits   int // of a pixel before compression: 1 for black and white, 24 for RGB
+	by     compression
+	buffer int // bytes for each pixel that decoding takes at once, besides the three of the result
+}
 
 func (o Options) withDefaults() Options {
 	if o.MaxPixels <= 0 {
 		o.MaxPixels = DefaultMaxPixels
 	}
+	if o.Budget == nil {
+		o.Budget = shared()
+	}
 	return o
 }
 
-// check refuses a header's size before anything of that size is allocated. A byte of the file's bytes can hold at most
-// most pixels.
-func (l Limits) check(w, h, most, bytes int) error {
-	if w <= 0 || h <= 0 {
-		return fmt.Errorf("its header says %dx%d pixels", w, h)
+// admit refuses a header whose image is beyond the limits, or cannot be in the bytes of its file, or would be a bomb.
+// Else it waits until the image fits into the budget. A decoder calls it once it knows the header, and takes no memory
+// in proportion to the image before that. A decoder that gives up may leave the file to another, which calls it again.
+func (o Options) admit(h header, bytes int) error {
+	if h.w <= 0 || h.h <= 0 {
+		return fmt.Errorf("its header says %dx%d pixels", h.w, h.h)
 	}
-	if w > l.MaxPixels/h {
-		return fmt.Errorf("%dx%d pixels, more than the limit of %d", w, h, l.MaxPixels)
+	if h.w > o.MaxPixels/h.h {
+		return fmt.Errorf("%dx%d pixels, more than the limit of %d", h.w, h.h, o.MaxPixels)
 	}
-	if w*h/most > bytes {
-		return fmt.Errorf("its header says %dx%d pixels, which its %d bytes cannot hold", w, h, bytes)
+	if h.w > maxSide || h.h > maxSide {
+		return fmt.Errorf("%dx%d pixels, and no side may be longer than %d", h.w, h.h, maxSide)
+	}
+	px, buffer := int64(h.w)*int64(h.h), h.buffer
+	if o.turned {
+		buffer = max(buffer, 3)
+	}
+	packed, peak := (px*int64(h.bits)+7)/8, px*int64(3+buffer)
+	if h.by.most > 0 && packed/int64(h.by.most) > int64(bytes) {
+		return fmt.Errorf("its header says %dx%d pixels, which its %d bytes cannot hold", h.w, h.h, bytes)
+	}
+	suspect := packed > int64(h.by.honest)*int64(bytes)
+	if suspect && peak > bombBytes {
+		return fmt.Errorf("%w: %d bytes claim %dx%d pixels, which take %s to decode; no picture is compressed %d "+
+			"times", ErrBomb, bytes, h.w, h.h, humanize.IBytes(uint64(peak)), packed/int64(bytes))
+	}
+	if o.lease == nil {
+		return nil
+	}
+	if err := o.lease.image(peak, suspect); err != nil {
+		return fmt.Errorf("%dx%d pixels: %w", h.w, h.h, err)
 	}
 	return nil
 }

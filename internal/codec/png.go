@@ -49,8 +49,7 @@ func decodePNG(data []byte, o Options) (*augment.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	const deflate = 1032 // bytes from one
-	if err := o.check(h.w, h.h, max(1, deflate*8/h.bitsPerPixel), len(data)); err != nil {
+	if err := o.admit(header{w: h.w, h: h.h, bits: h.bitsPerPixel, by: deflate}, len(data)); err != nil {
 		return nil, err
 	}
 	if err := c.toPixels(h); err != nil {

@@ -148,11 +148,11 @@ func decodePNM(data []byte, o Options) (*augment.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	most := 1
-	if f.kind == 4 {
-		most = 8
+	bits := 8 * f.samples() // at least: plain numbers take a byte or more
+	if f.kind == 1 || f.kind == 4 {
+		bits = 1
 	}
-	if err := o.check(f.w, f.h, most, len(data)); err != nil {
+	if err := o.admit(header{w: f.w, h: f.h, bits: bits, by: raw}, len(data)); err != nil {
 		return nil, err
 	}
 	data = data[f.start:]

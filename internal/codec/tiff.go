@@ -5,6 +5,7 @@ package codec
 import (
 	"bytes"
 	"image"
+	"image/color"
 
 	"golang.org/x/image/tiff"
 
@@ -19,17 +20,24 @@ func decodeTIFF(data []byte, o Options) (*augment.Image, error) {
 	img, _, err := decodeImage(data, o,
 		func() (image.Config, error) { return tiff.DecodeConfig(bytes.NewReader(data)) },
 		func() (image.Image, error) { return tiff.Decode(bytes.NewReader(data)) },
-		mostBlank)
+		headerTIFF)
 	if err != nil {
 		return nil, err
 	}
 	return augment.FromImage(img), nil
 }
 
-// mostBlank is for formats that may encode a blank image in a few bytes. A large one is refused even so.
-func mostBlank(c image.Config) int {
-	if px := c.Width * c.Height; px <= 16<<20 {
-		return px
+// headerTIFF describes an image whose strips may be compressed in any way.
+func headerTIFF(c image.Config) header {
+	switch c.ColorModel {
+	case color.GrayModel:
+		return header{bits: 8, by: blank, buffer: 2}
+	case color.Gray16Model:
+		return header{bits: 16, by: blank, buffer: 4}
+	case color.RGBA64Model, color.NRGBA64Model:
+		return header{bits: 64, by: blank, buffer: 16}
+	case color.RGBAModel, color.NRGBAModel:
+		return header{bits: 24, by: blank, buffer: 8}
 	}
-	return 4096
+	return header{bits: 8, by: blank, buffer: 2}
 }

@@ -19,7 +19,7 @@ func decodeWebP(data []byte, o Options) (*augment.Image, error) {
 	img, _, err := decodeImage(data, o,
 		func() (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(data)) },
 		func() (image.Image, error) { return webp.Decode(bytes.NewReader(data)) },
-		mostBlank)
+		func(c image.Config) header { return header{bits: 24, by: blank, buffer: 8} })
 	if err != nil {
 		return nil, err
 	}

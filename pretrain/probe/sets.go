@@ -149,9 +149,10 @@ type part struct {
 	rows []int
 }
 
-func (p part) Len() int                            { return len(p.rows) }
-func (p part) Image(i int) (*augment.Image, error) { return p.Dataset.Image(p.rows[i]) }
-func (p part) Label(i int) int                     { return p.Dataset.Label(p.rows[i]) }
+func (p part) Len() int                                   { return len(p.rows) }
+func (p part) Image(i int) (*augment.Image, error)        { return p.Dataset.Image(p.rows[i]) }
+func (p part) Hold(i int) (*augment.Image, func(), error) { return dataset.Hold(p.Dataset, p.rows[i]) }
+func (p part) Label(i int) int                            { return p.Dataset.Label(p.rows[i]) }
 
 // labelled returns the images that have a label. some reports whether they are some of the images: neither none nor
 // all.

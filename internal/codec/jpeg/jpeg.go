@@ -13,7 +13,12 @@ type Image struct {
 
 // Info is what a file's markers say.
 type Info struct {
-	W, H int
+	W, H     int
+	Channels int // 1, 3 or 4
+	// Bits is the number of bits of a pixel's samples as they are stored, 8 for grey, 12 for 4:2:0.
+	Bits int
+	// Coefficients is true if Decode keeps the coefficients of the whole image, since several scans build them.
+	Coefficients bool
 	// Arithmetic is true for arithmetic coding, with which a few bytes can hold any number of pixels of one colour.
 	Arithmetic bool
 	// Common is true for files that every version of libjpeg-turbo decodes to the same pixels as this package.
@@ -29,7 +34,19 @@ func Inspect(data []byte) (Info, error) {
 		return Info{}, err
 	}
 	f := d.frame
-	return Info{W: f.w, H: f.h, Arithmetic: f.arithmetic, Common: !f.arithmetic && !d.typical && f.common()}, nil
+	return Info{
+		W: f.w, H: f.h, Channels: len(f.components), Bits: f.bits(), Coefficients: f.several, Arithmetic: f.arithmetic,
+		Common: !f.arithmetic && !d.typical && f.common(),
+	}, nil
+}
+
+// bits returns the bits of a pixel's samples.
+func (f *frame) bits() int {
+	samples, across, down := 0, 1, 1
+	for _, c := range f.components {
+		samples, across, down = samples+c.h*c.v, max(across, c.h), max(down, c.v)
+	}
+	return max(1, 8*samples/(across*down))
 }
 
 // common reports whether the sampling is 4:4:4, 4:2:2, 4:2:0 or grey.
