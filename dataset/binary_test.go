@@ -6,7 +6,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -185,9 +188,61 @@ func FuzzIDX(f *testing.F) {
 	f.Add(zip(idxOf(idxImages, make([]byte, 12), 2, 3, 2)))
 	f.Add(idxOf(idxImages, nil, 0xffffffff, 0, 0xffffffff))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		dims, pix, err := readIDX(bytes.NewReader(data), idxImages)
-		if err == nil && (len(dims) != 3 || dims[0]*dims[1]*dims[2] != len(pix)) {
-			t.Errorf("%v with %d bytes", dims, len(pix))
+		l := &listing{files: []file{{"x", int64(len(data))}}, open: func(f file) (blob, error) {
+			return section{io.NewSectionReader(bytes.NewReader(data), 0, f.size)}, nil
+		}}
+		var values int
+		v, err := openIDX(l, 0, idxImages, Options{CacheDir: t.TempDir()}, func(dims []int) error {
+			values = dims[0] * dims[1] * dims[2]
+			return nil
+		})
+		if err == nil && v.Size() != int64(values) {
+			t.Errorf("%d values of %d", v.Size(), values)
 		}
 	})
+}
+
+// TestLargeIDX unpacks what is too large to be kept in memory into the cache, once.
+func TestLargeIDX(t *testing.T) {
+	data := zip(idxOf(idxImages, []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 2, 3, 2))
+	cache := t.TempDir()
+	for range 2 {
+		v, err := gunzipIDX(io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), "sub/train.gz", idxImages,
+			11, Options{CacheDir: cache}, func([]int) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 12)
+		if _, err := v.ReadAt(got, 0); err != nil || got[11] != 11 || v.Size() != 12 {
+			t.Errorf("%v, %v", got, err)
+		}
+		if err := v.close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if files, _ := os.ReadDir(cache); len(files) != 1 || filepath.Ext(files[0].Name()) != ".idx" {
+		t.Errorf("the cache holds %v", files)
+	}
+}
+
+// TestIDXBombs refuses, without reading them, files whose header claims more than they can hold.
+func TestIDXBombs(t *testing.T) {
+	for want, data := range map[string][]byte{
+		"which images do not":    zip(idxOf(idxImages, make([]byte, 1<<20), 4000, 1000, 1000)),
+		"too many for images so": zip(idxOf(idxImages, nil, 60_000_000, 1, 1)),
+		"more than the limit":    idxOf(idxImages, nil, 1, 100_000, 100_000),
+	} {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "train-images-idx3-ubyte"), data)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Open(dir, Options{})
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+			t.Errorf("%s: %d MB allocated", want, took>>20)
+		}
+	}
 }

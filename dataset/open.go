@@ -3,6 +3,7 @@
 package dataset
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -190,7 +191,7 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 	}
 	plain := f
 	if zipped {
-		if plain, err = unpacked(f, identity, o); err != nil {
+		if plain, err = unpackedTar(f, info, identity, inner, o); err != nil {
 			return nil, err
 		}
 		f.Close()
@@ -204,6 +205,19 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 	return l, nil
 }
 
+// unpackedTar returns the plain archive of a gzipped one that begins with inner.
+func unpackedTar(f *os.File, info os.FileInfo, identity, inner []byte, o Options) (*os.File, error) {
+	if _, err := tar.NewReader(bytes.NewReader(inner)).Next(); len(inner) == 512 && errors.Is(err, tar.ErrHeader) {
+		return nil, errors.New("gzipped, but neither a tar archive nor an IDX file")
+	}
+	full, err := filepath.Abs(f.Name())
+	if err != nil {
+		return nil, err
+	}
+	id := fmt.Sprintf("%d\n%d\n%x", info.Size(), info.ModTime().UnixNano(), identity)
+	return unpacked(packed{f, info.Size(), full, id, ".tar"}, o)
+}
+
 func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }
 
 // recognise tells the kind of a data set by the names of its files.
@@ -211,7 +225,7 @@ func recognise(l *listing, sub string, o Options) (*whole, error) {
 	if w, err := recogniseCIFAR(l); w != nil || err != nil {
 		return w, err
 	}
-	if w, err := recogniseIDX(l); w != nil || err != nil {
+	if w, err := recogniseIDX(l, o); w != nil || err != nil {
 		return w, err
 	}
 	return imageFiles(l, sub, o)

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // pngOf is a PNG of one colour with red v.
@@ -279,18 +280,88 @@ func TestUnpackOnce(t *testing.T) {
 	}
 }
 
-func TestUnpackLimit(t *testing.T) {
+// TestUnpackBomb refuses an archive that grows too much by what its end says, and by what comes out if the end lies.
+func TestUnpackBomb(t *testing.T) {
+	bomb := zip(tarOf(t, regular("1.png", make([]byte, unpackLimit(100_000)))))
+	lying := append(bytes.Clone(bomb), zip([]byte("end"))...)
+	for name, data := range map[string][]byte{"honest": bomb, "lying": lying} {
+		dir, cache := t.TempDir(), t.TempDir()
+		writeFile(t, filepath.Join(dir, "d.tar.gz"), data)
+		_, err := Open(filepath.Join(dir, "d.tar.gz"), Options{CacheDir: cache})
+		if err == nil || !strings.Contains(err.Error(), "which images do not") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, _ := os.ReadDir(cache); len(left) > 0 {
+			t.Errorf("%s: it left %v", name, left)
+		}
+	}
+}
+
+// TestFullDisk ends the unpacking without a rest.
+func TestFullDisk(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.tar")
-	err := gunzipTo(name, bytes.NewReader(zip(make([]byte, 1<<20))), 1<<16)
-	if err == nil || !strings.Contains(err.Error(), "more than 65536 bytes") {
-		t.Errorf("a gzip bomb: %v", err)
+	data := zip(make([]byte, 40<<20))
+	asked := 0
+	err := gunzipTo(name, bytes.NewReader(data), int64(len(data)), func() error {
+		if asked++; asked == 3 {
+			return errors.New("the disk is full")
+		}
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "disk is full") {
+		t.Error(err)
 	}
 	if left, _ := os.ReadDir(filepath.Dir(name)); len(left) > 0 {
 		t.Errorf("it left %v", left)
 	}
+	c := &cache{t.TempDir(), cacheMost}
+	if err := c.make(1 << 60); err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME") {
+		t.Errorf("a file larger than any disk: %v", err)
+	}
 }
 
-// TestHostileTar: names that lead out of an archive and special files are left out and counted.
+// TestCacheIsBounded removes what was not used for longest, and only when there is no room.
+func TestCacheIsBounded(t *testing.T) {
+	c := &cache{t.TempDir(), 2000}
+	for k, name := range []string{"old-1.tar", "older-2.idx", "new-3.tar", "other.txt"} {
+		writeFile(t, c.path(name), make([]byte, 100))
+		used := time.Now().Add(-time.Duration([]int{5, 9, 1, 99}[k]) * time.Hour)
+		if err := os.Chtimes(c.path(name), used, used); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, total := c.files()
+	if len(list) != 3 || total != 300 || filepath.Base(list[0].path) != "older-2.idx" {
+		t.Errorf("%v, %d bytes", list, total)
+	}
+	if err := c.make(1000); err != nil {
+		t.Error(err)
+	}
+	if list, _ := c.files(); len(list) != 3 {
+		t.Errorf("removed without need: %v", list)
+	}
+	if f, err := c.open("older-2.idx"); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+	if err := c.make(1800); err != nil { // together with two of them
+		t.Error(err)
+	}
+	if list, _ := c.files(); len(list) != 2 || filepath.Base(list[0].path) != "new-3.tar" {
+		t.Errorf("what was used last must stay: %v", list)
+	}
+	if err := c.make(1 << 60); err == nil {
+		t.Error("a file larger than any disk has room")
+	}
+	if list, _ := c.files(); len(list) != 2 {
+		t.Errorf("removed in vain: %v", list)
+	}
+	if _, err := os.Stat(c.path("other.txt")); err != nil {
+		t.Error("it removed a file that is not its own")
+	}
+}
+
 func TestHostileTar(t *testing.T) {
 	px := pngOf(t, 1, 4, 4)
 	data := tarOf(t,

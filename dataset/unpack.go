@@ -3,72 +3,97 @@
 package dataset
 
 import (
+	"bufio"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
-// A gzipped archive may grow to this much when unpacked: a fixed part, and a multiple of its own size. Images hardly
-// compress; an archive that grows more is a mistake or an attack.
+// What is unpacked may be this large: a fixed part, and a multiple of the packed size. Images hardly compress: MNIST,
+// the emptiest set in use, grows 4.7 times. A file that grows more is a mistake or an attack.
 const (
-	unpackFixed = 1 << 30
-	unpackRatio = 64
+	unpackFixed = 64 << 20
+	unpackRatio = 20
 )
 
-// unpacked returns the plain archive of the gzipped one f, from the cache or unpacked into it now. The cache holds one
-// plain .tar per archive, identified by path, size, time and content of both ends; its files are not unpacked to disk.
-func unpacked(f *os.File, identity []byte, o Options) (*os.File, error) {
-	dir := o.CacheDir
-	if dir == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			return nil, fmt.Errorf("finding a cache folder to unpack into: %w (set XDG_CACHE_HOME, or gunzip the "+
-				"archive yourself)", err)
-		}
-		dir = filepath.Join(base, "parallax")
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	full, err := filepath.Abs(f.Name())
-	if err != nil {
-		return nil, err
-	}
-	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%x", full, info.Size(), info.ModTime().UnixNano(), identity))
-	base, _, _ := strings.Cut(filepath.Base(full), ".")
-	cached := filepath.Join(dir, fmt.Sprintf("%s-%x.tar", base, key[:8]))
-	if plain, err := os.Open(cached); err == nil {
-		return plain, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making the cache folder: %w (set XDG_CACHE_HOME to a writable folder, or gunzip the "+
-			"archive yourself)", err)
-	}
-	sweep(dir)
-	if err := gunzipTo(cached, f, unpackFixed+unpackRatio*info.Size()); err != nil {
-		return nil, err
-	}
-	return os.Open(cached)
+func unpackLimit(packed int64) int64 { return unpackFixed + unpackRatio*packed }
+
+// errUnpackLimit is the error of a gzipped file that grows beyond its limit.
+func errUnpackLimit(packed int64) error {
+	return fmt.Errorf("its %s grow to more than %s when they are unpacked, which images do not: gunzip it yourself if "+
+		"that is right", humanize.IBytes(uint64(packed)), humanize.IBytes(uint64(unpackLimit(packed))))
 }
 
-// gunzipTo writes the content of the gzip stream r, at most limit bytes, into a new file beside name and then renames
-// it, so that a file called name is always whole.
-func gunzipTo(name string, r io.Reader, limit int64) (err error) {
-	z, err := gzip.NewReader(r)
+// claimed is how many bytes a gzipped file of the given size says that it holds, modulo 2^32: the last four bytes of a
+// file with one member (RFC 1952, section 2.3.1). More than the limit is an error.
+func claimed(r io.ReaderAt, size int64) (int64, error) {
+	var last [4]byte
+	if _, err := r.ReadAt(last[:], max(0, size-4)); err != nil && err != io.EOF {
+		return 0, err
+	}
+	want := int64(binary.LittleEndian.Uint32(last[:]))
+	if want > unpackLimit(size) {
+		return 0, fmt.Errorf("it ends as if its %s grew to %s when they are unpacked, which images do not: it is cut "+
+			"short or damaged (copy it again), or gunzip it yourself", humanize.IBytes(uint64(size)),
+			humanize.IBytes(uint64(want)))
+	}
+	return want, nil
+}
+
+// A packed is a gzipped file.
+type packed struct {
+	r    io.ReaderAt
+	size int64
+	path string // of the file: absolute, or its name in an archive
+	id   string // tells this content from another one at the same path
+	as   string // the ending of the unpacked file's name
+}
+
+// unpacked returns the plain content of a gzipped file, from the cache or unpacked into it now. The cache holds one
+// file for each; an archive's files are not unpacked to disk.
+func unpacked(p packed, o Options) (*os.File, error) {
+	c, err := openCache(o.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	key := sha256.Sum256([]byte(p.path + "\n" + p.id))
+	base, _, _ := strings.Cut(filepath.Base(p.path), ".")
+	name := fmt.Sprintf("%s-%x%s", base, key[:8], p.as)
+	if plain, err := c.open(name); err == nil {
+		return plain, nil
+	}
+	want, err := claimed(p.r, p.size)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.make(max(want, p.size)); err != nil {
+		return nil, err
+	}
+	if err := gunzipTo(c.path(name), io.NewSectionReader(p.r, 0, p.size), p.size, c.room); err != nil {
+		return nil, err
+	}
+	return c.open(name)
+}
+
+// gunzipTo writes the content of the gzip stream r of size bytes into a new file beside name and then renames it, so
+// that a file called name is always whole. An error leaves nothing behind. room is asked now and then whether the disk
+// has space for more.
+func gunzipTo(name string, r io.Reader, size int64, room func() error) (err error) {
+	z, err := gzip.NewReader(bufio.NewReader(r))
 	if err != nil {
 		return fmt.Errorf("not a readable gzip file: %w", err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(name), "unpacking-*.tmp")
+	tmp, err := os.CreateTemp(filepath.Dir(name), unpacking)
 	if err != nil {
-		return fmt.Errorf("unpacking into the cache: %w (set XDG_CACHE_HOME to a writable folder, or gunzip the "+
-			"archive yourself)", err)
+		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
 	}
 	defer func() {
 		if err != nil {
@@ -76,33 +101,27 @@ func gunzipTo(name string, r io.Reader, limit int64) (err error) {
 			os.Remove(tmp.Name())
 		}
 	}()
-	n, err := io.Copy(tmp, io.LimitReader(z, limit+1))
+	const part = 16 << 20
+	var n int64
+	for err == nil {
+		if err := room(); err != nil {
+			return err
+		}
+		var more int64
+		more, err = io.CopyN(tmp, z, min(part, unpackLimit(size)+1-n))
+		if n += more; n > unpackLimit(size) {
+			return errUnpackLimit(size)
+		}
+	}
 	var file *os.PathError
 	switch {
 	case errors.As(err, &file):
-		return fmt.Errorf("unpacking into the cache: %w (set XDG_CACHE_HOME to a folder with space, or gunzip the "+
-			"archive yourself)", err)
-	case err != nil:
-		return fmt.Errorf("the gzipped archive is cut short or damaged after %d bytes: %w (copy it again)", n, err)
-	case n > limit:
-		return fmt.Errorf("the gzipped archive holds more than %d bytes, %d times its size: gunzip it yourself if "+
-			"that is right", limit, unpackRatio)
+		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
+	case err != io.EOF:
+		return fmt.Errorf("the gzipped file is cut short or damaged after %d bytes: %w (copy it again)", n, err)
 	}
-	if err := tmp.Sync(); err != nil {
-		return fmt.Errorf("unpacking into the cache: %w", err)
-	}
-	if err := tmp.Close(); err != nil {
-		return fmt.Errorf("unpacking into the cache: %w", err)
+	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
 	}
 	return os.Rename(tmp.Name(), name)
-}
-
-// sweep removes files older than a day that killed programs left in the cache while unpacking.
-func sweep(dir string) {
-	old, _ := filepath.Glob(filepath.Join(dir, "unpacking-*.tmp"))
-	for _, name := range old {
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			os.Remove(name)
-		}
-	}
 }

@@ -17,8 +17,8 @@ type Limits struct {
 	Budget *Budget
 }
 
-// DefaultMaxPixels is a square of 16,384 pixels, 768 MiB. Pillow refuses images of more than 178,956,970 pixels, which a
-// scan of 20,000 x 10,000 has.
+// DefaultMaxPixels is a square of 16,384 pixels, 768 MiB. Pillow refuses images of more than 178,956,970 pixels, which
+// a scan of 20,000 x 10,000 has.
 const DefaultMaxPixels = 1 << 28
 
 // maxSide bounds the longer side. The tables of a resize grow with it.

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/parallax-ssl/parallax/internal/machine"
+)
+
+// cache is a folder of unpacked files. Each is used again as long as it is there, and may be removed at any time: the
+// file that a program has opened stays readable for it.
+type cache struct {
+	dir  string
+	most int64 // bytes of all files together, unless one alone is larger
+}
+
+const (
+	unpacking   = "unpacking-*.tmp" // files that are being written
+	cacheRemedy = "set XDG_CACHE_HOME to a folder with space, or gunzip the file yourself"
+	// cacheMost bounds a cache, and cacheShare the part that it takes of what would be free without it.
+	cacheMost  = 64 << 30
+	cacheShare = 0.5
+	// diskSpare is left free on the disk, for checkpoints and for other programs.
+	diskSpare = 256 << 20
+)
+
+// openCache returns the cache in dir, or in the user's folder for caches if that is empty.
+func openCache(dir string) (*cache, error) {
+	if dir == "" {
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("finding a cache folder to unpack into: %w (%s)", err, cacheRemedy)
+		}
+		dir = filepath.Join(base, "parallax")
+	}
+	return &cache{dir, cacheMost}, nil
+}
+
+func (c *cache) path(name string) string { return filepath.Join(c.dir, name) }
+
+// open opens a file of the cache and marks it as used.
+func (c *cache) open(name string) (*os.File, error) {
+	f, err := os.Open(c.path(name))
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	_ = os.Chtimes(c.path(name), now, now) // in a cache of others it stays as old as it is
+	return f, nil
+}
+
+// make makes room for a file of about the given size: it removes what was not used for longest until the cache is
+// within its bounds, and returns an error if the disk is too full even so.
+func (c *cache) make(size int64) error {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return fmt.Errorf("making the cache folder: %w (%s)", err, cacheRemedy)
+	}
+	c.sweep()
+	free, err := machine.FreeDisk(c.dir)
+	if err != nil {
+		return nil // then the disk says so itself
+	}
+	old, total := c.files()
+	room := uint64(total) + free
+	if uint64(size)+diskSpare > room {
+		return fmt.Errorf("unpacking takes %s, and the disk of %s has %s left: %s", humanize.IBytes(uint64(size)),
+			c.dir, humanize.IBytes(room), cacheRemedy)
+	}
+	for _, f := range old {
+		if total+size <= c.most && float64(total+size) <= cacheShare*float64(room) &&
+			uint64(size)+diskSpare <= room-uint64(total) {
+			break
+		}
+		if os.Remove(f.path) == nil {
+			total -= f.size
+		}
+	}
+	return nil
+}
+
+// room returns an error if the disk is nearly full.
+func (c *cache) room() error {
+	free, err := machine.FreeDisk(c.dir)
+	if err == nil && free < diskSpare {
+		return fmt.Errorf("unpacking: the disk of %s has only %s left: %s", c.dir, humanize.IBytes(free), cacheRemedy)
+	}
+	return nil
+}
+
+// cached is a file of the cache.
+type cached struct {
+	path string
+	size int64
+	used time.Time
+}
+
+// files lists what the cache holds, what was not used for longest first.
+func (c *cache) files() (list []cached, total int64) {
+	names, _ := filepath.Glob(filepath.Join(c.dir, "*-*.tar"))
+	plain, _ := filepath.Glob(filepath.Join(c.dir, "*-*.idx"))
+	for _, name := range append(names, plain...) {
+		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() {
+			list = append(list, cached{name, info.Size(), info.ModTime()})
+			total += info.Size()
+		}
+	}
+	slices.SortFunc(list, func(a, b cached) int { return a.used.Compare(b.used) })
+	return list, total
+}
+
+// sweep removes files older than a day that killed programs left in the cache while unpacking.
+func (c *cache) sweep() {
+	old, _ := filepath.Glob(filepath.Join(c.dir, unpacking))
+	for _, name := range old {
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			os.Remove(name)
+		}
+	}
+}
