@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 // label returns a label for every item according to mode (Options.Labels) and sets the source's Classes. The selected
@@ -111,9 +113,12 @@ func (w *whole) labelCSV(labels []int, name string, selected []int, s *Source) e
 		return fmt.Errorf("labels %s: %w", name, err)
 	}
 	defer f.Close()
-	rows, err := readCSV(name, f)
+	rows, err := readCSV(name, io.LimitReader(f, longestCSV+1))
 	if err != nil {
 		return err
+	}
+	if at, err := f.Seek(0, io.SeekCurrent); err == nil && at > longestCSV {
+		return fmt.Errorf("labels %s: more than %s, which no label file needs", name, humanize.IBytes(longestCSV))
 	}
 	// A row may name an image by its full name or by the part after its split.
 	at := make(map[string]int, 2*len(w.items))
@@ -156,6 +161,29 @@ func (w *whole) labelCSV(labels []int, name string, selected []int, s *Source) e
 	return nil
 }
 
+// longestCSV bounds a label file, whose rows are kept in memory: ten million rows.
+const longestCSV = 512 << 20
+
+// longestRow bounds what is read for one row of a label file: a quote that nothing closes, or a file that is no table,
+// would be read into memory whole.
+const longestRow = 1 << 20
+
+// leash is a reader that fails when more than left bytes are read.
+type leash struct {
+	r    io.Reader
+	left int
+}
+
+func (l *leash) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, fmt.Errorf("a row of more than %d bytes: it is no table of path,label, or a quote is not closed",
+			longestRow)
+	}
+	n, err := l.r.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
+}
+
 // ambiguous marks a path that several splits have.
 const ambiguous = -1
 
@@ -168,7 +196,8 @@ type labelRow struct {
 // readCSV reads the columns path and label, with or without a header of these names. An empty label means unknown.
 // Errors name the file and the line.
 func readCSV(name string, r io.Reader) ([]labelRow, error) {
-	b := bufio.NewReader(r)
+	input := &leash{r: r, left: longestRow}
+	b := bufio.NewReader(input)
 	if mark, _ := b.Peek(3); string(mark) == "\ufeff" {
 		if _, err := b.Discard(3); err != nil {
 			return nil, err
@@ -179,6 +208,7 @@ func readCSV(name string, r io.Reader) ([]labelRow, error) {
 	c.ReuseRecord = true
 	var rows []labelRow
 	for first := true; ; first = false {
+		input.left = longestRow
 		record, err := c.Read()
 		if err == io.EOF {
 			break

@@ -267,6 +267,7 @@ func imageFiles(l *listing, sub string, o Options) (*whole, error) {
 	if l.archive {
 		w.kind = KindTar
 	}
+	w.items = make([]item, 0, len(kept))
 	for _, i := range kept {
 		f := l.files[i]
 		it := item{name: f.name, rel: f.name[len(root):], size: f.size, label: -1}

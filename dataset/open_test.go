@@ -428,6 +428,7 @@ func TestCSV(t *testing.T) {
 		{"path,label\n1.png\n", "line 2: 1 columns"},
 		{"path,label\n1.png,\"dog\n", "line 2: "},
 		{"path,label\n,dog\n", "line 2: the path is empty"},
+		{"path,label\n\"1.png" + strings.Repeat("\n", 2<<20), "a quote is not closed"},
 		{"path,label\n", "no rows"},
 		{"", "no rows"},
 	} {

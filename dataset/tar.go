@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -32,14 +33,17 @@ func listTar(f *os.File) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets := make(map[string]int64, len(files))
-	for _, t := range files {
-		l.files = append(l.files, t.file)
-		offsets[t.name] = t.offset
+	// An archive may have millions of files: sorted, they need no map.
+	slices.SortFunc(files, func(a, b tarFile) int { return strings.Compare(a.name, b.name) })
+	l.files = make([]file, len(files))
+	for i, t := range files {
+		l.files[i] = t.file
 	}
-	l.sort()
 	l.open = func(t file) (blob, error) {
-		return section{io.NewSectionReader(f, offsets[t.name], t.size)}, nil
+		i, _ := slices.BinarySearchFunc(files, t.name, func(f tarFile, name string) int {
+			return strings.Compare(f.name, name)
+		})
+		return section{io.NewSectionReader(f, files[i].offset, t.size)}, nil
 	}
 	return l, nil
 }

@@ -166,7 +166,16 @@ func readConfigFile(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usage(fmt.Errorf("reading the config: %w", err))
+	}
+	defer f.Close()
+	const most = 1 << 20
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(text) > most {
+		err = fmt.Errorf("%s has more than 1 MiB: it is no config", path)
+	}
 	if err != nil {
 		return nil, usage(fmt.Errorf("reading the config: %w", err))
 	}
