@@ -224,7 +224,7 @@ func (k *clustering) kMeans(s *pretrain.Session, m *method.SCAN, near [][]int) e
 		a := report.Assignment{Stage: report.KMeans, Classes: m.Classes}
 		dir := k.of(report.KMeans, m.Classes)
 		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return err
+			return run.Output("writing the clusters of k-means", err)
 		}
 		return writeAssignment(dir, &a, s.Job.Source, assigned{
 			rows: k.plain.rows, clusters: clusters, confidences: c.Margins(unit), labels: k.plain.Labels, near: near,

@@ -71,7 +71,7 @@ func Open(dir string) (*Plan, error) {
 func (p *Plan) Create(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return run.Output("making the clustering's output", err)
 	}
 	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == report.PlanFile }) {
 		return fmt.Errorf("%s holds a clustering: continue it with --resume %s, or choose another --out", dir, dir)
@@ -80,7 +80,7 @@ func (p *Plan) Create(dir string) error {
 		return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, entries[0].Name())
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
+		return run.Output("making the clustering's output", err)
 	}
 	return run.WriteFile(filepath.Join(dir, report.PlanFile), run.JSON(p))
 }

@@ -173,11 +173,11 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 	}
 	for _, path := range old {
 		if err := os.Remove(path); err != nil {
-			return err
+			return run.Output("removing the contact sheets of an earlier report", err)
 		}
 	}
 	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return err
+		return run.Output("making the contact sheets", err)
 	}
 	clusters := make([][]sorted, classes)
 	for _, s := range all {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -62,6 +63,9 @@ func NewQuarantine(images int, path string) (*Quarantine, error) {
 // open opens the list after its last whole line. It drops a line that a killed run left unfinished.
 func (q *Quarantine) open(whole int64) error {
 	f, err := os.OpenFile(q.path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		path.Op = "write" // "open" would not say whether the list or an image cannot be opened
+	}
 	if err != nil {
 		return err
 	}

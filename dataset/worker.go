@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/crash"
 )
 
 // worker is what the goroutines of one pass share; it does not change.
@@ -19,7 +20,8 @@ type worker struct {
 }
 
 // fill makes the views of some rows of a batch.
-func (w *worker) fill(ctx context.Context, j job) error {
+func (w *worker) fill(ctx context.Context, j job) (err error) {
+	defer crash.Recover(&err)
 	for row := j.lo; row < j.hi; row++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

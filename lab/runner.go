@@ -49,7 +49,7 @@ func (r *Runner) Run(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if err := os.MkdirAll(r.Out, 0o777); err != nil {
-		return Status{}, fmt.Errorf("making the laboratory's output: %w", err)
+		return Status{}, run.Output("making the laboratory's output", err)
 	}
 	unlock, err := run.Lock("laboratory", r.Out)
 	if err != nil {
@@ -193,7 +193,7 @@ func (p Plan) Write(dir string) error {
 	maps.Copy(begun, p.Begun)
 	p.Seeds, p.RuleVersion, p.Begun = max(p.Seeds, old.Seeds), RuleVersion, begun
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
+		return run.Output("making the laboratory's output", err)
 	}
 	return run.WriteFile(filepath.Join(dir, planFile), run.JSON(p))
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Watch []func(run.Event) // called with every event, after the event was written
 	Note  func(text string) // called with messages for the user, for example about a damaged checkpoint
 	Begin func(*Session)    // called before the first step
+	Save  <-chan struct{}   // a value asks for a checkpoint after the current step
 	// Prepare may add to the trainer's options before the networks are built.
 	Prepare func(*Session, *train.Options) error
 	Stage   bool           // the run is one stage of several: its method may be a parallax.Stager
@@ -248,7 +249,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	}
 	options := train.Options{
 		Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
-		Hooks: []train.Hook{s.Probe}, Watch: slices.Clone(o.Watch),
+		Hooks: []train.Hook{s.Probe}, Watch: slices.Clone(o.Watch), Save: o.Save,
 	}
 	if s.Guard, err = guard.New(j.Config, j.entry); s.Guard != nil {
 		options.Hooks, options.Watch = append(options.Hooks, s.Guard), append(options.Watch, s.Guard.Add)

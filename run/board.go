@@ -14,11 +14,11 @@ import (
 // openBoard begins a new file of TensorBoard events in the folder. It hides what older files say past step.
 func (l *Log) openBoard(folder string, step int) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return explain("making "+folder, err)
+		return Output("making "+folder, err)
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return explain("reading "+folder, err)
+		return Output("reading "+folder, err)
 	}
 	var names []string
 	for _, e := range entries {

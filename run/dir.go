@@ -32,7 +32,7 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(path, 0o777); err != nil {
-		return nil, explain("making run directory "+path, err)
+		return nil, Output("making run directory "+path, err)
 	}
 	l, err := lock("run directory", path)
 	if err != nil {
@@ -48,7 +48,7 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 		err = d.SaveConfig(c)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(filepath.Clean(path)))
+		err = Output("making run directory "+path, syncDir(filepath.Dir(filepath.Clean(path))))
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -60,7 +60,7 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 func vacant(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return fmt.Errorf("making run directory %s: %w", path, err)
+		return Output("making run directory "+path, err)
 	}
 	if _, err := os.Lstat(filepath.Join(path, ConfigFile)); err == nil {
 		if running, err := Running(path); err == nil && running {

@@ -23,7 +23,7 @@ type appendFile struct {
 func openAppend(path string, keep int64) (*appendFile, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, explain("opening "+path, err)
+		return nil, Output("opening "+path, err)
 	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err == nil && size > keep {
@@ -31,7 +31,7 @@ func openAppend(path string, keep int64) (*appendFile, error) {
 		err = errors.Join(f.Truncate(size), f.Sync())
 	}
 	if err != nil {
-		return nil, errors.Join(explain("opening "+path, err), f.Close())
+		return nil, errors.Join(Output("opening "+path, err), f.Close())
 	}
 	return &appendFile{path: path, f: f, end: size}, nil
 }
@@ -46,7 +46,7 @@ func (a *appendFile) Write(record []byte) (int, error) {
 		if info, statErr := a.f.Stat(); statErr == nil && info.Size() > a.end {
 			err = errors.Join(err, a.f.Truncate(a.end))
 		}
-		return 0, explain("writing "+a.path, err)
+		return 0, Output("writing "+a.path, err)
 	}
 	a.end += int64(n)
 	return n, nil
@@ -55,7 +55,7 @@ func (a *appendFile) Write(record []byte) (int, error) {
 // Sync makes what was written durable.
 func (a *appendFile) Sync() error {
 	if err := a.f.Sync(); err != nil {
-		return explain("writing "+a.path, err)
+		return Output("writing "+a.path, err)
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (a *appendFile) Sync() error {
 func (a *appendFile) Close() error {
 	err := a.Sync()
 	if closing := a.f.Close(); err == nil && closing != nil {
-		err = explain("closing "+a.path, closing)
+		err = Output("closing "+a.path, closing)
 	}
 	return err
 }
@@ -73,7 +73,7 @@ func (a *appendFile) Close() error {
 func (a *appendFile) Append(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return explain("writing "+a.path, err)
+		return Output("writing "+a.path, err)
 	}
 	_, err = a.Write(append(b, '\n'))
 	return err
@@ -86,13 +86,13 @@ func keepLines(path string, keep func([]byte) bool) (int64, error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, explain("reading "+path, err)
+		return 0, Output("reading "+path, err)
 	}
 	defer f.Close()
 	var end int64
 	for l := range lines(f) {
 		if l.err != nil {
-			return 0, explain("reading "+path, l.err)
+			return 0, Output("reading "+path, l.err)
 		}
 		if !keep(l.text) {
 			break

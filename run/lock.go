@@ -45,7 +45,7 @@ func lock(kind, dir string) (*flock.Flock, error) {
 			kind, dir, ErrInUse, holder(path))
 	}
 	if err != nil {
-		return nil, explain("locking "+kind+" "+dir, err)
+		return nil, Output("locking "+kind+" "+dir, err)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -53,7 +53,7 @@ func lock(kind, dir string) (*flock.Flock, error) {
 	}
 	note := fmt.Sprintf("pid %d on host %s\n", os.Getpid(), host)
 	if err := os.WriteFile(path, []byte(note), 0o666); err != nil {
-		return nil, errors.Join(explain("locking "+kind+" "+dir, err), l.Unlock())
+		return nil, errors.Join(Output("locking "+kind+" "+dir, err), l.Unlock())
 	}
 	return l, nil
 }

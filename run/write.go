@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // ErrUncertain is wrapped by an error of [WriteFile] when the new file is complete and in place, but a loss of power
@@ -28,7 +27,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	folder, name := filepath.Split(path)
 	temporary := filepath.Join(folder, temporaryName(name))
 	if err := writeTemporary(temporary, write); err != nil {
-		return errors.Join(explain("writing "+path, err), removed(temporary))
+		return errors.Join(fmt.Errorf("writing %s: %w", path, err), removed(temporary))
 	}
 	err := Rename(temporary, path)
 	if err != nil && !errors.Is(err, ErrUncertain) {
@@ -50,7 +49,7 @@ func JSON(v any) func(io.Writer) error {
 // with [WriteFile], an error that wraps [ErrUncertain] puts only the durability in doubt.
 func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
-		return explain("writing "+to, err)
+		return Output("writing "+to, err)
 	}
 	if err := syncDir(filepath.Dir(to)); err != nil {
 		return fmt.Errorf("writing %s: %w: %w", to, ErrUncertain, err)
@@ -58,21 +57,24 @@ func Rename(from, to string) error {
 	return nil
 }
 
+// writeTemporary writes a file. Its errors are marked as those of the output, except those that write itself makes.
 func writeTemporary(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return err
+		return outputError(err)
 	}
 	b := bufio.NewWriterSize(f, 1<<18)
 	err = write(b)
-	if err == nil {
-		err = b.Flush()
+	if failed := b.Flush(); err == nil || failed != nil { // a Writer repeats the file's first error
+		err = outputError(failed)
+	} else if IsOutput(err) {
+		err = outputError(err)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = outputError(f.Sync())
 	}
 	if closing := f.Close(); err == nil {
-		err = closing
+		err = outputError(closing)
 	}
 	return err
 }
@@ -86,7 +88,7 @@ func temporaryName(name string) string {
 // removed removes the file at path. A missing file is no error.
 func removed(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing %s: %w", path, err)
+		return Output("removing "+path, err)
 	}
 	return nil
 }
@@ -115,15 +117,4 @@ func syncDir(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// explain adds to a write error the remedy that the system's own text lacks.
-func explain(doing string, err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%s: %w: free some space, then continue with --resume", doing, err)
-	case errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: %w: choose a writable folder with --out", doing, err)
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -2,7 +2,14 @@
 
 package torch
 
-import "fmt"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
 
 // Error is what an operation panics with and Scope returns: the operation and libtorch's message.
 type Error struct {
@@ -10,7 +17,38 @@ type Error struct {
 	Text string // what was wrong
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("torch: %s: %s", e.Op, e.Text) }
+func (e *Error) Error() string {
+	if e.Unwrap() == nil {
+		return fmt.Sprintf("torch: %s: %s", e.Op, e.Text)
+	}
+	asked := ""
+	if m := allocation.FindStringSubmatch(e.Text); m != nil {
+		size, unit := m[1], cmp.Or(m[2], "bytes")
+		if n, err := strconv.ParseFloat(size, 64); err == nil && unit == "bytes" {
+			size, unit = strconv.FormatFloat(n/(1<<20), 'f', 0, 64), "MiB"
+		}
+		asked = fmt.Sprintf(" for %s %s more", size, unit)
+	}
+	return fmt.Sprintf("%v%s (%s): use a smaller batch (--batch), smaller views (--size) or a smaller network",
+		ErrMemory, asked, e.Op)
+}
+
+// ErrMemory is wrapped by the error of an operation for which the system or the device had no memory.
+var ErrMemory = errors.New("not enough memory")
+
+// allocation finds how much memory was asked for: "tried to allocate 1024 bytes" on a CPU, "Tried to allocate 2.00 GiB"
+// on a GPU.
+var allocation = regexp.MustCompile(`[Tt]ried to allocate ([0-9.]+) ?([KMGT]iB|bytes)?`)
+
+// Unwrap returns ErrMemory if that is what libtorch's message says.
+func (e *Error) Unwrap() error {
+	for _, words := range []string{"DefaultCPUAllocator: ", "std::bad_alloc", "out of memory", "allocate memory"} {
+		if strings.Contains(e.Text, words) {
+			return ErrMemory
+		}
+	}
+	return nil
+}
 
 // Fail ends the running Scope with an error. It is for code that builds on tensors and meets a shape or value that it
 // cannot work with.

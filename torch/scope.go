@@ -6,10 +6,11 @@ package torch
 import "C"
 
 import (
-	"fmt"
+	"errors"
 	"runtime"
-	"runtime/debug"
 	"sync"
+
+	"github.com/parallax-ssl/parallax/internal/crash"
 )
 
 // scope holds the handles that are freed when it ends.
@@ -33,17 +34,13 @@ func Scope(f func() error) error {
 		return runScope(f)
 	}
 	var err error
-	var panicked any
 	owner(func() {
-		defer func() {
-			if r := recover(); r != nil {
-				panicked = fmt.Sprintf("%v\n\n%s", r, debug.Stack())
-			}
-		}()
+		defer crash.Recover(&err)
 		err = runScope(f)
 	})
-	if panicked != nil {
-		panic(panicked)
+	var panicked *crash.Error
+	if errors.As(err, &panicked) {
+		panic(panicked) // with the stack on libtorch's thread
 	}
 	return err
 }

@@ -3,12 +3,14 @@
 package torch_test
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/internal/crash"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -128,12 +130,31 @@ func refused(f func()) (failed bool) {
 
 func TestOtherPanicsPassThrough(t *testing.T) {
 	defer func() {
-		if r := recover(); r == nil || !strings.Contains(r.(string), "mine") {
+		r, ok := recover().(*crash.Error)
+		if !ok || r.Value != "mine" || !bytes.Contains(r.Stack, []byte("torch_test.go")) {
 			t.Errorf("recovered %v", r)
 		}
 		in(t, func() {})
 	}()
 	torch.Scope(func() error { panic("mine") })
+}
+
+// What libtorch, the system or the device says of a failed allocation is one kind of error, which names the size.
+func TestMemoryErrors(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to " +
+			"allocate 4294967296 bytes. Error code 12 (Cannot allocate memory)", "not enough memory for 4096 MiB more (Op)"},
+		{"CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has", "not enough memory for 2.50 GiB more (Op)"},
+		{"std::bad_alloc", "not enough memory (Op): use a smaller batch"},
+	} {
+		err := error(&torch.Error{Op: "Op", Text: c.text})
+		if !errors.Is(err, torch.ErrMemory) || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v", err)
+		}
+	}
+	if errors.Is(&torch.Error{Op: "Op", Text: "shapes differ"}, torch.ErrMemory) {
+		t.Error("every error is one of memory")
+	}
 }
 
 func TestManyGoroutines(t *testing.T) {

@@ -63,7 +63,11 @@ func (t *Trainer) save() error {
 	if err := checkpoint.Prune(t.Dir.Path(), t.step, t.Config.Train.Keep, kept...); err != nil {
 		return err
 	}
-	return t.emit(run.Event{Event: run.Saved, File: filepath.Join(run.CheckpointsDir, name), Best: isBest})
+	e := run.Event{Event: run.Saved, File: filepath.Join(run.CheckpointsDir, name), Best: isBest}
+	if t.asked {
+		e.Message, t.asked = "asked for", false
+	}
+	return t.emit(e)
 }
 
 // write makes the checkpoint of the current step and returns its name.

@@ -42,6 +42,7 @@ type Trainer struct {
 	part    int     // batches done of the next step, below train.accumulate
 	loss    float64 // of the next step, summed over those batches so far
 	saved   int     // the step of the newest checkpoint, -1 for none
+	asked   bool    // the next checkpoint is one that was asked for
 	rating  rating
 	doubted bool   // a hook doubts the weights
 	back    bool   // the run has just gone back
@@ -69,6 +70,7 @@ type Options struct {
 	Start    []nn.State // starting weights of other parts, by full name
 	Hooks    []Hook
 	Watch    []func(run.Event) // called with every event, after the event was written
+	Save     <-chan struct{}   // a value asks for a checkpoint after the current step
 }
 
 // ErrCollapsed is wrapped by the error of a run that a Hook has stopped.
@@ -229,7 +231,7 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 		if t.Done() {
 			break
 		}
-		if t.step%t.Config.Train.SaveEvery == 0 {
+		if t.asked = t.isAsked(); t.asked || t.step%t.Config.Train.SaveEvery == 0 {
 			if err := t.save(); err != nil {
 				return "", nil, err
 			}
@@ -240,6 +242,16 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 		}
 	}
 	return "", nil, nil
+}
+
+// isAsked reports whether somebody has asked for a checkpoint since the last one.
+func (t *Trainer) isAsked() bool {
+	select {
+	case <-t.Save:
+		return true
+	default:
+		return false
+	}
 }
 
 // begin announces the run and, before the first step, shows the untrained network to the hooks.

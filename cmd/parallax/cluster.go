@@ -59,7 +59,8 @@ the one you want, and the heads share a backbone. So look at the table and at th
 
 Flags and --set section.key=value apply to all stages; --set STAGE.section.key=value applies to one of
 pretext, clustering and selflabel. Ctrl-C stops a clustering between stages or within one; --resume
-resumes it.`,
+resumes it. Signals do what they do to pretrain.` +
+			statuses(trainingEnds...),
 		Example: `  parallax cluster --data photos --classes 10
   parallax cluster --data photos --classes auto --run runs/simclr-1
   parallax cluster --data photos --classes 10 --method byol --set pretext.train.epochs=200
@@ -137,6 +138,7 @@ func (f *clusterFlags) plan(c *cobra.Command) (*cluster.Plan, error) {
 
 // run makes the clustering and prints the report.
 func (f *clusterFlags) run(ctx context.Context, out io.Writer, p *cluster.Plan) error {
+	outliveReader()
 	note := func(text string) {
 		if f.json {
 			fmt.Fprintln(os.Stderr, "parallax: "+text) // standard output stays JSON
@@ -152,7 +154,7 @@ func (f *clusterFlags) run(ctx context.Context, out io.Writer, p *cluster.Plan) 
 		return err
 	}
 	if f.json {
-		return json.NewEncoder(out).Encode(r.Report)
+		return forReader(json.NewEncoder(out).Encode(r.Report))
 	}
 	for _, line := range r.Summary {
 		note(line)

@@ -50,6 +50,7 @@ type console struct {
 }
 
 func newConsole(out io.Writer, asJSON bool) *console {
+	outliveReader()
 	v := &console{out: out, json: asJSON, first: map[string]run.Event{}, last: map[string]run.Event{}}
 	if f, ok := out.(*os.File); ok && !asJSON && term.IsTerminal(int(f.Fd())) {
 		v.terminal = f
@@ -62,8 +63,9 @@ func newConsole(out io.Writer, asJSON bool) *console {
 // bar's lines would begin behind that.
 const lineStart = "\r"
 
-// begin says what is about to run.
+// begin says what is about to run. From here to the end a signal lets the run write a checkpoint.
 func (v *console) begin(s *pretrain.Session) {
+	tidying.Store(true)
 	j := s.Job
 	v.steps, v.start = s.Steps, time.Now()
 	if v.json {
@@ -92,8 +94,11 @@ func (v *console) begin(s *pretrain.Session) {
 			defer v.mu.Unlock()
 			return v.status
 		})
-		v.bar = v.bars.AddBar(int64(s.Steps), mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(start, decor.CountersNoUnit("%d/%d ")), mpb.AppendDecorators(status))
+		var err error
+		if v.bar, err = v.bars.Add(int64(s.Steps), mpb.BarStyle().Build(), mpb.BarRemoveOnComplete(),
+			mpb.PrependDecorators(start, decor.CountersNoUnit("%d/%d ")), mpb.AppendDecorators(status)); err != nil {
+			v.bars = nil // the terminal is gone
+		}
 	}
 }
 
@@ -139,11 +144,12 @@ func fold(line string, width int) string {
 	return b.String()
 }
 
-// show displays one event.
+// show displays one event. A reader or a terminal that went away must not end the run, so what a write returns is of no
+// interest here and in note.
 func (v *console) show(e run.Event) {
 	v.remember(e)
 	if v.json {
-		_ = json.NewEncoder(v.out).Encode(e) // a reader that went away must not end the run
+		_ = json.NewEncoder(v.out).Encode(e)
 		return
 	}
 	switch e.Event {
@@ -158,6 +164,10 @@ func (v *console) show(e run.Event) {
 	case run.Eval:
 		if e.Of == run.OfEmbedding && e.Probe != run.GuardProbe {
 			v.note(v.evaluation(e))
+		}
+	case run.Saved:
+		if e.Message != "" {
+			v.note(fmt.Sprintf("checkpoint of step %d written (%s)", e.Step, e.Message))
 		}
 	case run.Alarm:
 		v.note(alarm(e))
@@ -279,6 +289,7 @@ func (v *console) evaluation(z run.Event) string {
 
 // end sums up a trained run. result is nil if the run did not begin.
 func (v *console) end(result *pretrain.Result, err error) {
+	tidying.Store(false)
 	if v.json || result == nil || !result.Trained {
 		return
 	}

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/parallax-ssl/parallax/eval/report"
+	"github.com/parallax-ssl/parallax/internal/exit"
 )
 
 // evalFlags are the flags of an evaluation.
@@ -32,7 +34,10 @@ statistics are recomputed, as in the run's own evaluation at step 0. Every score
 interval, by bootstrap over the test images.
 
 Without --data the run's own images are used. Neighbours and classifiers come from the split train; the
-test images are those of test, or else of val. Without such folders every fifth image is a test image.`,
+test images are those of test, or else of val. Without such folders every fifth image is a test image.
+
+Nothing is written but the output, so a signal ends an evaluation at once.` +
+			statuses(exit.Data, exit.Engine, exit.Memory, exit.OfSignal(syscall.SIGPIPE)),
 		Example: `  parallax eval knn --run runs/simclr-1
   parallax eval linear --run runs/simclr-1 --data cifar10.tar.gz
   parallax eval cluster --run runs/simclr-1 --data photos --k 8`,

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
 	"github.com/parallax-ssl/parallax/lab/report"
@@ -110,7 +111,10 @@ func labRunCommand() *cobra.Command {
 		Short: "Test claims, and write a report",
 		Long: `Run tests claims: those named, "review" for the claims that a review of the field reports, or "all".
 It makes the runs that they need, two at a time if there are two cores, and then writes the report. Claims share runs.
-After Ctrl-C, the same command with the same --out resumes.`,
+After Ctrl-C or another signal that stops it, the same command with the same --out resumes. SIGUSR1 and
+SIGUSR2 are ignored here; a run that gets one writes a checkpoint.` +
+			statuses(exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGHUP),
+				exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM), exit.OfSignal(syscall.SIGXCPU)),
 		Example: `  parallax lab run SIM-01 SIM-02 --data photos
   parallax lab run review --data cifar10.tar.gz --out lab
   parallax lab run --quick --data cifar10.tar.gz`,
@@ -178,7 +182,10 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 			return c
 		},
 	}
+	outliveReader()
+	tidying.Store(true) // a signal lets the runs write their checkpoints
 	s, err := r.Run(ctx)
+	tidying.Store(false)
 	if err != nil {
 		if !asJSON && ctx.Err() != nil {
 			fmt.Fprintf(out, "stopped; to resume, repeat the command with --out %s\n", dir)
@@ -190,7 +197,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		return err
 	}
 	if asJSON {
-		if err := writeFindings(out, s.Findings); err != nil {
+		if err := forReader(writeFindings(out, s.Findings)); err != nil {
 			return err
 		}
 	} else {

@@ -18,97 +18,37 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"github.com/parallax-ssl/parallax/internal/crash"
 	"github.com/parallax-ssl/parallax/internal/spelling"
 	"github.com/parallax-ssl/parallax/run"
-	"github.com/parallax-ssl/parallax/torch"
-	"github.com/parallax-ssl/parallax/train"
 )
 
-// Exit statuses besides 0 (done) and 1 (it could not be done).
-const (
-	exitUsage       = 2   // the command line or a configuration is wrong
-	exitCollapse    = 3   // the run was stopped because it had collapsed, after a checkpoint
-	exitData        = 65  // the loss became NaN or infinite
-	exitEngine      = 69  // the engine library is missing
-	exitDisk        = 74  // a file could not be written
-	exitInterrupt   = 130 // SIGINT, after a checkpoint
-	exitTermination = 143 // SIGTERM, after a checkpoint
-)
+func main() { os.Exit(execute(command())) }
 
-// interruption is the cause of a context that a signal ended.
-type interruption struct{ signal os.Signal }
-
-func (i interruption) Error() string { return "stopped by signal: " + i.signal.String() }
-
-// asInterruption finds the interruption in err, however deep it is wrapped. A joined error that also reports a failure,
-// for example of the last checkpoint, is not an interruption.
-func asInterruption(err error) (interruption, bool) {
-	for err != nil {
-		if i, ok := err.(interruption); ok {
-			return i, true
-		}
-		if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) == 1 {
-			err = joined.Unwrap()[0]
-			continue
-		}
-		err = errors.Unwrap(err)
+// execute runs the command line, prints why it failed, and returns the exit status.
+func execute(c *cobra.Command) int {
+	// A crash that cannot be caught, of Go's runtime or in C, then ends with SIGABRT. Go's own status, 2, would look
+	// like a mistake in the command line.
+	debug.SetTraceback("crash")
+	err := attempt(untilSignal(), c)
+	if _, stopped := asInterruption(err); err != nil && !stopped {
+		complain(err)
 	}
-	return interruption{}, false
+	return exitStatus(err)
 }
 
-func main() {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	go func() {
-		cancel(interruption{<-signals})
-		signal.Stop(signals) // a second signal ends the process at once
-	}()
-	err := command().ExecuteContext(ctx)
-	if err == nil {
-		return
-	}
+// attempt runs the command line. A panic becomes an error.
+func attempt(ctx context.Context, c *cobra.Command) (err error) {
+	defer crash.Recover(&err)
+	err = c.ExecuteContext(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
-	status := exitStatus(err)
-	if status != exitInterrupt && status != exitTermination {
-		fmt.Fprintln(os.Stderr, "parallax: "+oneLine(err))
-	}
-	os.Exit(status)
-}
-
-// oneLine is the error's text, joined errors separated by semicolons.
-func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
-
-func exitStatus(err error) int {
-	if stopped, ok := asInterruption(err); ok {
-		if stopped.signal == syscall.SIGTERM {
-			return exitTermination
-		}
-		return exitInterrupt
-	}
-	var invalid *run.InvalidError
-	switch {
-	case errors.As(err, &invalid):
-		return exitUsage
-	case errors.Is(err, train.ErrNonFinite):
-		return exitData
-	case errors.Is(err, train.ErrCollapsed):
-		return exitCollapse
-	case errors.Is(err, torch.ErrNoEngine):
-		return exitEngine
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS),
-		errors.Is(err, syscall.EIO), errors.Is(err, syscall.EFBIG), errors.Is(err, run.ErrUncertain):
-		return exitDisk
-	}
-	return 1
+	return err
 }
 
 // usage marks a mistake in the command line or a configuration.

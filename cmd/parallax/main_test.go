@@ -25,15 +25,44 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/internal/crash"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
-// TestMain makes the test program the command parallax that the scripts under testdata run.
+// TestMain makes the test program the command parallax that the scripts under testdata run, and the command faulty,
+// which has a fault of each kind.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"parallax": main})
+	testscript.Main(m, map[string]func(){"parallax": main, "faulty": func() { os.Exit(execute(faulty())) }})
+}
+
+// faulty is a command with faults.
+func faulty() *cobra.Command {
+	c := &cobra.Command{Use: "faulty", SilenceErrors: true, SilenceUsage: true}
+	for name, fault := range map[string]func() error{
+		"panic": func() error { panic("the index is wrong") },
+		"scope": func() error { return torch.Scope(func() error { panic("the index is wrong") }) },
+		"caught": func() (err error) {
+			defer crash.Recover(&err)
+			var none []int
+			return fmt.Errorf("%d", none[len(os.Args)])
+		},
+		"memory": func() error {
+			return torch.Scope(func() error { torch.Ones(torch.F32, 1<<24, 1<<24); return nil })
+		},
+		"goroutine": func() error {
+			go func() { panic("not caught") }()
+			select {}
+		},
+	} {
+		c.AddCommand(&cobra.Command{Use: name, RunE: func(*cobra.Command, []string) error { return fault() }})
+	}
+	return c
 }
 
 // tiny is a configuration whose steps take some milliseconds.
@@ -58,15 +87,23 @@ func TestEveryMethod(t *testing.T) {
 	}
 }
 
-func runScripts(t *testing.T, dir string, vars []string) {
+// engine returns the path of the engine library. The command under test lies in a folder of its own, so it has to be
+// told.
+func engine(t *testing.T) string {
+	t.Helper()
+	if given := os.Getenv("PARALLAX_SHIM"); given != "" {
+		return given
+	}
 	extension := map[bool]string{true: ".dylib", false: ".so"}[runtime.GOOS == "darwin"]
 	library, err := filepath.Abs("../../bin/libparallax_shim" + extension)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if given := os.Getenv("PARALLAX_SHIM"); given != "" {
-		library = given
-	}
+	return library
+}
+
+func runScripts(t *testing.T, dir string, vars []string) {
+	library := engine(t)
 	// The scripts' program lies in a folder of its own. It decodes JPEG with the library that make setup left in bin/.
 	jpeg := os.Getenv("LIBTURBOJPEG")
 	for _, name := range []string{"libturbojpeg.so.0", "libturbojpeg.0.dylib"} {
@@ -78,6 +115,12 @@ func runScripts(t *testing.T, dir string, vars []string) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
 		Setup: func(e *testscript.Env) error {
 			config := filepath.Join(e.WorkDir, "tiny.yaml")
 			e.Vars = append(e.Vars, "PARALLAX_SHIM="+library, "LIBTURBOJPEG="+jpeg, "TINY="+config)
@@ -161,15 +204,22 @@ func begin(ts *testscript.TestScript, file, pattern string, args []string) *proc
 	}
 }
 
-// signal SIGNAL STATUS FILE PATTERN ARGUMENTS...: parallax gets the signal as soon as the file matches the pattern, and
-// ends with the status. Its output, both streams, is left in the file stopped.
+// signal SIGNAL[,SIGNAL...] STATUS FILE PATTERN ARGUMENTS...: parallax gets the signals as soon as the file matches the
+// pattern, and ends with the status. Its output, both streams, is left in the file stopped.
 func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 5 {
 		ts.Fatalf("usage: signal SIGNAL STATUS FILE PATTERN ARGUMENTS...")
 	}
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
 	p := begin(ts, args[2], args[3], args[4:])
-	ts.Check(p.Process.Signal(signals[args[0]]))
+	for i, name := range strings.Split(args[0], ",") {
+		if i > 0 {
+			time.Sleep(10 * time.Millisecond) // the kernel delivers two that wait at once as one
+		}
+		// It may have ended after the first.
+		if err := p.Process.Signal(unix.SignalNum("SIG" + name)); !errors.Is(err, os.ErrProcessDone) {
+			ts.Check(err)
+		}
+	}
 	err := <-p.done
 	ts.Check(os.WriteFile(ts.MkAbs("stopped"), p.out.Bytes(), 0o666))
 	checkStatus(ts, err, args[1])

@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
@@ -52,10 +54,9 @@ collapse and train on at half the learning rate (three times, then stop); or off
 checkpoint (best.json) is the one with the highest knn; without labels it is the newest whose features
 have nearly the highest rank (RankMe). It is never one of a collapsed network.
 
-Ctrl-C or a termination signal writes a checkpoint first. Exit statuses: 0 done, 1 it could not be done,
-2 a mistake in the command line or configuration, 3 stopped because it had collapsed, 65 the loss became
-NaN or infinite, 69 the engine library is missing, 74 a file could not be written, 130 and 143 stopped
-by SIGINT and SIGTERM.`,
+Ctrl-C, a termination signal or a closed terminal ends the run after a checkpoint; under nohup a closed
+terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step, and the run goes on.` +
+			statuses(trainingEnds...),
 		Example: `  parallax pretrain --data photos --method simsiam
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
@@ -89,6 +90,11 @@ by SIGINT and SIGTERM.`,
 	c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(preset.Names, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
+
+// trainingEnds are the statuses of commands that train, beside those of every command.
+var trainingEnds = []int{exit.Collapse, exit.Data, exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGHUP),
+	exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM),
+	exit.OfSignal(syscall.SIGXCPU)}
 
 func presetHelp() string {
 	return "settings that go together: " + strings.Join(preset.Names, ", ") +
@@ -159,7 +165,8 @@ func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings [
 func shown(out io.Writer, asJSON bool, again string) (o pretrain.Options, end func(*pretrain.Result, error)) {
 	c := newConsole(out, asJSON)
 	c.again = again
-	return pretrain.Options{Watch: []func(run.Event){c.show}, Note: c.note, Begin: c.begin}, c.end
+	o = pretrain.Options{Watch: []func(run.Event){c.show}, Note: c.note, Begin: c.begin, Save: saveRequests}
+	return o, c.end
 }
 
 func readConfigFile(path string) ([]byte, error) {

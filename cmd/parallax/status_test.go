@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -21,17 +22,17 @@ func TestExitStatus(t *testing.T) {
 		want int
 	}{
 		{errors.New("anything"), 1},
-		{usage(errors.New("a mistake")), exitUsage},
-		{fmt.Errorf("opening: %w", usage(errors.New("a mistake"))), exitUsage},
-		{fmt.Errorf("%w: it is NaN", train.ErrNonFinite), exitData},
-		{fmt.Errorf("%w: none of them", torch.ErrNoEngine), exitEngine},
-		{fmt.Errorf("writing: %w", syscall.ENOSPC), exitDisk},
-		{fmt.Errorf("writing: %w", run.ErrUncertain), exitDisk},
-		{interrupted, exitInterrupt},
-		{errors.Join(fmt.Errorf("evaluating: %w", interrupted)), exitInterrupt},
-		{errors.Join(errors.Join(terminated), nil), exitTermination},
+		{usage(errors.New("a mistake")), exit.Usage},
+		{fmt.Errorf("opening: %w", usage(errors.New("a mistake"))), exit.Usage},
+		{fmt.Errorf("%w: it is NaN", train.ErrNonFinite), exit.Data},
+		{fmt.Errorf("%w: none of them", torch.ErrNoEngine), exit.Engine},
+		{fmt.Errorf("writing: %w", syscall.ENOSPC), exit.Output},
+		{fmt.Errorf("writing: %w", run.ErrUncertain), exit.Output},
+		{interrupted, 130},
+		{errors.Join(fmt.Errorf("evaluating: %w", interrupted)), 130},
+		{errors.Join(errors.Join(terminated), nil), 143},
 		// A signal stopped the run, but its last checkpoint could not be written.
-		{errors.Join(terminated, fmt.Errorf("saving: %w", syscall.ENOSPC)), exitDisk},
+		{errors.Join(terminated, fmt.Errorf("saving: %w", syscall.ENOSPC)), exit.Output},
 		{errors.Join(interrupted, errors.New("saving: something else")), 1},
 	} {
 		if got := exitStatus(c.err); got != c.want {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/internal/sheet"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
@@ -29,7 +30,8 @@ func viewsCommand() *cobra.Command {
 		Use:   "views --data PATH --method NAME --out FILE.png",
 		Short: "Draw a contact sheet: images and the views a method sees of them",
 		Long: `Views draws a contact sheet as a PNG. Every row is an image and the views that the method's recipes make
-of it: the very pixels that training with the same seed sees in its first epochs, before normalisation.`,
+of it: the very pixels that training with the same seed sees in its first epochs, before normalisation.` +
+			statuses(exit.Output),
 		Example: `  parallax views --data photos --method byol --out views.png
   parallax views --data synthetic --method simclr --set augment.color_jitter.p=0 --out views.png`,
 		Args: noArguments,
@@ -56,7 +58,8 @@ of it: the very pixels that training with the same seed sees in its first epochs
 			}
 			err = run.WriteFile(out, func(w io.Writer) error { return png.Encode(w, page) })
 			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("writing %s: there is no folder %s: make it first", out, filepath.Dir(out))
+				return &run.OutputError{Err: fmt.Errorf("writing %s: there is no folder %s: make it first",
+					out, filepath.Dir(out))}
 			} else if err != nil {
 				return err
 			}

@@ -34,6 +34,7 @@ var outside = map[string][]string{
 // forTests are the modules that only tests import.
 var forTests = map[string][]string{
 	"github.com/chromedp":             {"lab/report"},
+	"github.com/creack/pty":           {"cmd/parallax"},
 	"github.com/google/go-cmp":        {"..."},
 	"github.com/rogpeppe/go-internal": {"cmd/parallax"},
 	"gonum.org/v1/gonum":              {"method"},

@@ -21,8 +21,8 @@ type Limit struct {
 // Free returns the bytes that the bound leaves.
 func (l Limit) Free() uint64 { return l.Bytes - min(l.Bytes, l.Used) }
 
-// Limits returns the bounds on the memory of this process, the machine's first. They are read anew at each call. A bound
-// that cannot be read is left out, so there may be none.
+// Limits returns the bounds on the memory of this process, the machine's first. They are read anew at each call. A
+// bound that cannot be read is left out, so there may be none.
 func Limits() []Limit {
 	all := systemLimits()
 	if bytes, err := memlimit.FromCgroup(); err == nil {

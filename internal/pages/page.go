@@ -29,6 +29,7 @@ var elsewhere = []page{
 	{path: "README.md", blocks: []string{"reviewed"}},
 	{path: "docs/numbers.md", blocks: []string{"epochs", "guard", "clusters"}},
 	{path: "docs/lab.md", blocks: []string{"verdicts"}},
+	{path: "docs/exit-statuses.md", blocks: []string{"statuses"}},
 	{path: settingsPage, blocks: []string{"sources"}},
 }
 
@@ -148,6 +149,8 @@ func (g *generator) block(name string, p page) (string, error) {
 		return g.evidence.clusters(), nil
 	case "verdicts":
 		return g.evidence.allVerdicts(), nil
+	case "statuses":
+		return statuses(), nil
 	case "sources":
 		return sourceTables(g.root)
 	}
