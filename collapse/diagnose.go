@@ -73,6 +73,9 @@ type Finding struct {
 	// Evidence holds the three numbers that decided, most important first; fewer when fewer are known.
 	Evidence []Evidence `json:"evidence"`
 	Meaning  string     `json:"meaning"` // a sentence
+	// Data says what in the images is the cause, for an embedding that was one point before training could make it so.
+	// It is empty if the images are not known to be the cause.
+	Data string `json:"data,omitempty"`
 	// Held is the number of consecutive readings, up to the newest, that are of this class. Collapsing, Complete and
 	// Dimensional count as one class, because a run passes from one to another.
 	Held int `json:"held"`
@@ -271,8 +274,8 @@ func (c comparison) diverged() (Finding, bool) {
 func (c comparison) onePoint() (Finding, bool) {
 	cosine, rank := c.now.cosine(), c.now.rank()
 	if rank.Known && rank.Value == 0 {
-		return c.finding(Complete, "All embeddings are equal: the encoder ignores its input.",
-			Evidence{"mean_cosine", cosine, Num(c.t.CompleteCosine)}), true
+		return c.blamed(c.finding(Complete, "All embeddings are equal: the encoder ignores its input.",
+			Evidence{"mean_cosine", cosine, Num(c.t.CompleteCosine)})), true
 	}
 	isPoint := cosine.Value > c.t.CompleteCosine
 	if first := c.start.cosine(); isPoint && c.started && first.Known && first.Value > c.t.StartedCosine {
@@ -302,8 +305,37 @@ func (c comparison) onePoint() (Finding, bool) {
 	if known && !near {
 		return Finding{}, false
 	}
-	return c.finding(Complete, "All embeddings are one point, and the loss does not push them apart: "+
-		"the encoder ignores its input.", append(evidence, how...)...), true
+	return c.blamed(c.finding(Complete, "All embeddings are one point, and the loss does not push them apart: "+
+		"the encoder ignores its input.", append(evidence, how...)...)), true
+}
+
+// blamed blames the data for one point that was there before training, if it can be their fault.
+func (c comparison) blamed(f Finding) Finding {
+	if f.Data = c.data(); f.Data != "" {
+		f.Meaning = "All embeddings are one point, as they were before training: " + f.Data + "."
+	}
+	return f
+}
+
+// sameStd is the std below which an untrained network cannot tell images apart. Copies of one image have 0. Untrained
+// networks without batch norm in the head have 0.2 or more on images that differ, a mean cosine of 0.96. The cosine
+// must agree: a std of 0 alone may not have been measured.
+const sameStd, sameCosine = 0.01, 0.999
+
+// data says what in the images made the embedding one point: those of the sample are copies, or an untrained network
+// cannot tell them apart.
+func (c comparison) data() string {
+	if cosine := c.start.cosine(); !c.started || !cosine.Known || cosine.Value < sameCosine ||
+		!(c.start.Embedding.Std < sameStd) {
+		return ""
+	}
+	switch {
+	case c.start.Distinct == 1:
+		return "all images of the sample are the same"
+	case c.start.Distinct > 1:
+		return fmt.Sprintf("the sample has only %d distinct images", c.start.Distinct)
+	}
+	return fmt.Sprintf("an untrained network cannot tell the images apart (its std was %.3f)", c.start.Embedding.Std)
 }
 
 // short returns the raw deviation if it has almost vanished under a loss that depends on the length of z.

@@ -54,6 +54,30 @@ func TestEqualRowsAreComplete(t *testing.T) {
 	}
 }
 
+// Embeddings that were one point before training because of the images blame the images.
+func TestDataAreBlamed(t *testing.T) {
+	same := collapse.Metrics{Rows: 20, Dims: 8, MeanCosine: 1, TopShare: 1}
+	spread := collapse.Metrics{Rows: 20, Dims: 8, MeanCosine: 0.1, Std: 0.9, EffectiveRank: 7, ParticipationRatio: 5}
+	for name, c := range map[string]struct {
+		start    collapse.Metrics
+		distinct int
+		want     string
+	}{
+		"copies":            {same, 1, "all images of the sample are the same"},
+		"few images":        {same, 2, "the sample has only 2 distinct images"},
+		"nobody has looked": {same, 0, "an untrained network cannot tell the images apart (its std was 0.000)"},
+		"a method's fault":  {spread, 0, ""},
+		"not measured":      {collapse.Metrics{}, 0, ""},
+	} {
+		run := collapse.Run{History: []collapse.Reading{{Embedding: &c.start, Distinct: c.distinct},
+			{Step: 9, Embedding: &same}}}
+		d := collapse.Diagnose(run, nil, collapse.Thresholds{})
+		if d.Class != collapse.Complete || d.Data != c.want || !strings.Contains(d.Meaning, c.want) {
+			t.Errorf("%s: %s %q: %s", name, d.Class, d.Data, d.Meaning)
+		}
+	}
+}
+
 // The loss decides whether a large mean is a collapse: at its minimum, at the chance level, or at neither.
 func TestOnePointNeedsTheLoss(t *testing.T) {
 	run := func(loss, first float64, constant collapse.ConstantLoss) collapse.Run {

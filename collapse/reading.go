@@ -19,6 +19,10 @@ type Reading struct {
 	// reading only the loss is used.
 	Stale bool `json:"stale,omitempty"`
 
+	// Distinct counts the different images among the rows if most of them are copies. It is 0 if they are not, or if
+	// nobody has looked.
+	Distinct int `json:"distinct,omitempty"`
+
 	Embedding   *Metrics     `json:"embedding,omitempty"`   // of the embedding z, which the loss sees
 	Backbone    *Metrics     `json:"backbone,omitempty"`    // of the features h
 	KNN         Number       `json:"knn,omitzero"`          // kNN accuracy of the features h, 0 to 1

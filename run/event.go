@@ -78,6 +78,11 @@ type Event struct {
 	Rows  int    `json:"rows,omitempty"` // rows that were measured
 	Used  int    `json:"used,omitempty"` // for assignments: clusters that are the first choice of at least one row
 
+	// eval, if not 0
+	LeftOut  int `json:"left_out,omitempty"` // queries whose class has no image in the bank: no accuracy counts them
+	Overlap  int `json:"overlap,omitempty"`  // queries that are also in the bank
+	Distinct int `json:"distinct,omitempty"` // different images in the guard's sample, if most are copies; at step 0
+
 	// eval, with probe.detail
 	Spectrum []float64    `json:"spectrum,omitempty"` // singular values of the centred rows, largest first
 	Points   [][2]float64 `json:"points,omitempty"`   // some rows at length 1, on their two directions of largest spread

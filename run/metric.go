@@ -58,7 +58,7 @@ var order = []string{
 	"probe", "of", KNN, Linear, Support, Std, MeanCosine, EffectiveRank, RankMe, ParticipationRatio, TopShare, StdRaw,
 	CorrelationOff, "dims", "rows", Alignment, Uniformity,
 	Perplexity, Information, Individual, "used", Commutator, EigenCosine, SpectrumRank,
-	"spectrum", "points", "labels", GradientRatio, LiDAR,
+	"left_out", "overlap", "distinct", "spectrum", "points", "labels", GradientRatio, LiDAR,
 	"file", "best", "name", "term", "reason", "message", "class", "evidence", "from", "rewinds",
 }
 

@@ -177,12 +177,16 @@ func numbers(f collapse.Finding) string {
 // explain says in one line what has happened, by which numbers, what usually causes it, and what to do.
 func (g *Guard) explain(f collapse.Finding) string {
 	text := strings.TrimSuffix(f.Meaning, ".") + " (" + numbers(f) + ")."
-	if g.causes != "" && destructive(f.Class) && f.Class != collapse.Diverged {
+	causes, check := g.causes, ""
+	if f.Data != "" {
+		causes, check = strings.TrimSuffix("the data, "+causes, ", "), " Look at the images first (parallax views)."
+	}
+	if causes != "" && destructive(f.Class) && f.Class != collapse.Diverged {
 		of := ""
 		if g.Method != "" {
 			of = " in " + g.Method
 		}
-		text += fmt.Sprintf(" Usual causes%s: %s.", of, g.causes)
+		text += fmt.Sprintf(" Usual causes%s: %s.%s", of, causes, check)
 	}
 	if g.Unusual != "" {
 		text += " This run differs from the paper in " + g.Unusual + "."

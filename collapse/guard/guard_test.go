@@ -296,3 +296,29 @@ func TestNothingYet(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// An alarm about copies of one image names the data before what is usual in the method.
+func TestDataComeFirstAmongTheCauses(t *testing.T) {
+	copies := func(distinct int) (events []run.Event) {
+		same := state{loss: -0.999, cosine: 1}
+		for _, e := range script(0, 400, false, func(int) state { return same }) {
+			if e.Event == run.Eval {
+				e.Set(run.Std, run.Num(0))
+				e.Set(run.ParticipationRatio, run.Num(0))
+				e.Set(run.TopShare, run.Num(1))
+				if e.Step == 0 && e.Probe == run.GuardProbe {
+					e.Distinct = distinct
+				}
+			}
+			events = append(events, e)
+		}
+		return events
+	}
+	o := watch(guard.New(config.Stop), copies(1))
+	for _, want := range []string{"as they were before training: all images of the sample are the same (",
+		"Usual causes: the data, no stop-gradient. Look at the images first"} {
+		if !strings.Contains(o.text, want) {
+			t.Errorf("%q lacks %q", o.text, want)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (b *Builder) evaluation(e run.Event) {
 	case run.OfBackbone:
 		r.Backbone, r.KNN = metrics(e), e.Metrics[run.KNN]
 	case run.OfEmbedding:
-		r.Embedding = metrics(e)
+		r.Embedding, r.Distinct = metrics(e), e.Distinct
 	case run.OfAssignments:
 		information, individual := e.Metrics[run.Information].Value, e.Metrics[run.Individual].Value
 		r.Assignments = &collapse.Assignments{
