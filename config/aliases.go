@@ -36,7 +36,7 @@ type alias struct {
 
 // keys is the history of the keys.
 var keys = history{
-	format: 3,
+	format: 4,
 	added: []addition{
 		{"variant.untied", 2, "false"},
 		{"variant.asymmetric.stop_gradient", 2, "false"},
@@ -70,6 +70,7 @@ var keys = history{
 		{"method.ema", 3, "0"},                  // of scan-selflabel
 		{"method.asymmetric_views", 3, "false"}, // of vicreg
 		{"method.groups", 3, "1"},               // of ressl
+		{"probe.queries", 4, "fifth"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

@@ -104,12 +104,16 @@ type Train struct {
 
 // Probe says on what the encoder is evaluated during the run, and how.
 type Probe struct {
-	Paths       []string // folders or archives; empty: the training data
-	Limit       int      // largest number of images of one probe, 0 for all
-	K           int      // neighbours of the kNN vote
-	Temperature float64  // of the weights exp(cosine / temperature) of the kNN vote
-	Linear      bool     // train a linear probe on detached features
-	Detail      bool     // add spectra and points for a plot of the embedding to every evaluation: kilobytes each
+	Paths []string // folders or archives; empty: the training data
+	Limit int      // largest number of images of one probe, 0 for all
+	// Queries says which images are the queries where the data has no split test or val: a fifth of each class, drawn
+	// at random with a fixed seed ("by_class"), or every fifth image in the order of names ("fifth"), as in runs before
+	// the key. Data whose order has a period of five makes that fifth a sample of one kind.
+	Queries     string
+	K           int     // neighbours of the kNN vote
+	Temperature float64 // of the weights exp(cosine / temperature) of the kNN vote
+	Linear      bool    // train a linear probe on detached features
+	Detail      bool    // add spectra and points for a plot of the embedding to every evaluation: kilobytes each
 	// Leak reports in every step, as bn_leak, how far batch norm solves MoCo's task. It costs one more forward pass.
 	Leak bool
 }
@@ -127,6 +131,12 @@ const (
 	Stop   = "stop"
 	Rewind = "rewind"
 	Off    = "off"
+)
+
+// The values of probe.queries.
+const (
+	ByClass    = "by_class"
+	EveryFifth = "fifth"
 )
 
 // The precisions of a run. "bf16" is autocast with float32 weights and losses.
@@ -151,6 +161,6 @@ func Default() Config {
 			LogEvery: 10, Keep: 2, OnCollapse: Warn},
 		// Temperature 0.07 is from Wu et al. (2018, arXiv:1805.01978). They take 200 neighbours in all of ImageNet; a
 		// probe has far fewer images of each class.
-		Probe: Probe{Limit: 10000, K: 20, Temperature: 0.07, Linear: true},
+		Probe: Probe{Limit: 10000, Queries: ByClass, K: 20, Temperature: 0.07, Linear: true},
 	}
 }

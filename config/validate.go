@@ -96,6 +96,7 @@ func (c *Config) Validate() error {
 	oneOf("train.on_collapse", t.OnCollapse, Warn, Stop, Rewind, Off)
 
 	hold(c.Probe.Limit >= 0, "probe.limit", c.Probe.Limit, "0 or more images")
+	oneOf("probe.queries", c.Probe.Queries, ByClass, EveryFifth)
 	hold(c.Probe.K >= 1, "probe.k", c.Probe.K, "1 or more neighbours")
 	hold(c.Probe.Temperature > 0, "probe.temperature", c.Probe.Temperature, "above 0")
 	return errors.Join(errs...)

@@ -106,7 +106,7 @@ func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, e
 			yield(nil, fmt.Errorf("starting epoch %d at batch %d: an epoch has %d", epoch, from, l.Steps()))
 			return
 		}
-		p := l.plain(order(l.Data.Len(), l.Seed, epoch), epoch)
+		p := l.plain(Order(l.Data.Len(), l.Seed, epoch), epoch)
 		p.from, p.to, p.replace, p.pair = from, l.Steps(), l.next, l.Pair
 		l.iterate(ctx, p, yield)
 	}
@@ -124,12 +124,15 @@ func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
 			yield(nil, err)
 			return
 		}
-		images := subset(l.Data.Len(), l.Limit, l.Seed)
+		images := l.Visits()
 		p := l.plain(images, 0)
 		p.to = (len(images) + l.Batch - 1) / l.Batch
 		l.memo.again(ctx, l.Keep, func(yield func(*Batch, error) bool) { l.iterate(ctx, p, yield) })(yield)
 	}
 }
+
+// Visits returns the numbers of the images that Sequential visits.
+func (l *Loader) Visits() []int { return subset(l.Data.Len(), l.Limit, l.Seed) }
 
 // pass is one pass over the data.
 type pass struct {

@@ -145,9 +145,9 @@ func TestEpoch(t *testing.T) {
 
 // TestOrder checks the permutation against one computed once: a changed order would break the resuming of old runs.
 func TestOrder(t *testing.T) {
-	p := order(1000, 1, 2)
+	p := Order(1000, 1, 2)
 	if got, want := fmt.Sprint(p[:8]), goldenOrder; got != want {
-		t.Errorf("order(1000, 1, 2) starts %s, want %s", got, want)
+		t.Errorf("Order(1000, 1, 2) starts %s, want %s", got, want)
 	}
 	slices.Sort(p)
 	for i, v := range p {
@@ -158,7 +158,7 @@ func TestOrder(t *testing.T) {
 	// Every image is first about equally often: chi-squared of 10 cells over 5000 epochs, 9 degrees, p = 1e-4 at 33.7.
 	count := [10]float64{}
 	for e := range 5000 {
-		count[order(10, 9, e)[0]]++
+		count[Order(10, 9, e)[0]]++
 	}
 	chi := 0.0
 	for _, c := range count {

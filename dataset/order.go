@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// order is the permutation of n images in an epoch: a function of (seed, epoch) alone. Fisher and Yates' shuffle is
+// Order is the permutation of n images in an epoch: a function of (seed, epoch) alone. Fisher and Yates' shuffle is
 // written out, since the standard library does not promise to keep its own.
-func order(n int, seed uint64, epoch int) []int {
+func Order(n int, seed uint64, epoch int) []int {
 	r := rand.NewPCG(seed, uint64(epoch)^0x6f726465725f6f66) // apart from the random numbers of views
 	p := make([]int, n)
 	for i := range p {
@@ -33,7 +33,7 @@ func subset(n, limit int, seed uint64) []int {
 		}
 		return all
 	}
-	p := order(n, seed, -1)[:limit]
+	p := Order(n, seed, -1)[:limit]
 	slices.Sort(p)
 	return p
 }

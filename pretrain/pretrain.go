@@ -243,7 +243,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	s := &Session{Job: j}
 	if s.Probe, err = probe.New(ctx, probe.Options{
 		Config: j.Config.Config, Method: j.Method, Features: j.Backbone.Features(), Source: j.Source,
-		Metrics: o.Metrics,
+		Metrics: o.Metrics, Note: o.note,
 	}); err != nil {
 		return nil, err
 	}

@@ -55,6 +55,7 @@ type Progress struct {
 	Params   *nn.Params
 	Features torch.Tensor // h of the last batch's first view, N x Features, without gradient; undefined at step 0
 	Labels   []int        // of the rows of Features; -1 is unknown
+	Index    []int        // the numbers of the images of these rows
 	Emit     func(e run.Event) error
 	// Score rates the current weights; higher is better. The best checkpoint is the newest whose rating is at most
 	// slack, a share of the highest rating, below the highest.

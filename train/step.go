@@ -85,7 +85,7 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		if err != nil {
 			return err
 		}
-		labels := slices.Clone(batch.Labels)
+		labels, index := slices.Clone(batch.Labels), slices.Clone(batch.Index)
 		batch.Release()
 		t.loss += loss.Item() / float64(parts)
 		if err := t.checkFinite(terms); err != nil {
@@ -106,7 +106,7 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 			return err
 		}
 		defer func() { t.clock.mark = time.Now() }() // time in evaluations is not training time
-		by, d, err = t.callHooks(t.tap.features, labels)
+		by, d, err = t.callHooks(t.tap.features, labels, index)
 		return err
 	})
 	return by, d, err

@@ -279,7 +279,7 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 		return "", nil, nil
 	}
 	err = torch.Scope(func() (err error) {
-		by, d, err = t.callHooks(torch.Tensor{}, nil)
+		by, d, err = t.callHooks(torch.Tensor{}, nil, nil)
 		return err
 	})
 	return by, d, err
@@ -333,11 +333,11 @@ func early(step int) bool {
 }
 
 // callHooks calls the hooks in order, until one decides something.
-func (t *Trainer) callHooks(features torch.Tensor, labels []int) (by string, d Decision, err error) {
+func (t *Trainer) callHooks(features torch.Tensor, labels, index []int) (by string, d Decision, err error) {
 	c := t.Config.Train
 	p := &Progress{
 		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
-		Encoder: t.encoder, Params: t.params, Features: features, Labels: labels, Emit: t.emit,
+		Encoder: t.encoder, Params: t.params, Features: features, Labels: labels, Index: index, Emit: t.emit,
 		Score: func(v, slack float64) { t.rating = rating{v, slack, !math.IsNaN(v) && !math.IsInf(v, 0)} },
 		Doubt: func(wrong bool) { t.doubted = wrong },
 	}

@@ -45,13 +45,15 @@ type console struct {
 	first  map[string]run.Event // the first evaluation on the first probe, by what was evaluated
 	last   map[string]run.Event // the last one
 	probe  string
-	judged run.Event // the guard's judgement of the whole run; without a class there is none
-	h      run.Event // the last evaluation of the backbone, on any probe; the embedding's follows it
+	chance map[string]float64 // accuracy by chance, by the probe
+	judged run.Event          // the guard's judgement of the whole run; without a class there is none
+	h      run.Event          // the last evaluation of the backbone, on any probe; the embedding's follows it
 }
 
 func newConsole(out io.Writer, asJSON bool) *console {
 	outliveReader()
-	v := &console{out: out, json: asJSON, first: map[string]run.Event{}, last: map[string]run.Event{}}
+	v := &console{out: out, json: asJSON, first: map[string]run.Event{}, last: map[string]run.Event{},
+		chance: map[string]float64{}}
 	if f, ok := out.(*os.File); ok && !asJSON && term.IsTerminal(int(f.Fd())) {
 		v.terminal = f
 		v.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(24), mpb.WithRefreshRate(200*time.Millisecond))
@@ -86,6 +88,14 @@ func (v *console) begin(s *pretrain.Session) {
 	v.note("every value and its source: " + s.Dir.Path(run.ConfigFile))
 	for _, n := range j.Source.Notes {
 		v.note(n)
+	}
+	for _, n := range s.Probe.Notes() {
+		v.note(n)
+	}
+	for _, p := range s.Probe.Probes {
+		if p.Unmeasured() == "" {
+			v.chance[p.Name] = p.Protocol.Chance()
+		}
 	}
 	if v.bars != nil {
 		start := decor.Any(func(decor.Statistics) string { return lineStart })
@@ -229,7 +239,7 @@ func (v *console) line(e run.Event) string {
 		s += fmt.Sprintf("  std %.2f  rank %.1f", z.Metrics[run.Std].Value, z.Metrics[run.EffectiveRank].Value)
 	}
 	if h, ok := v.last["backbone"]; ok && h.Metrics[run.KNN].Known {
-		s += fmt.Sprintf("  knn %.3f", h.Metrics[run.KNN].Value)
+		s += fmt.Sprintf("  knn %.3f", h.Metrics[run.KNN].Value) + v.byChance(run.KNN, h.Probe)
 	}
 	if e.Metrics[run.ImagesPerSecond].Value > 0 && e.Step > 1 && e.Step < v.steps && !v.start.IsZero() {
 		perStep := time.Since(v.start).Seconds() / float64(max(1, e.Step-v.from))
@@ -281,10 +291,19 @@ func (v *console) evaluation(z run.Event) string {
 	}
 	for _, m := range evaluated {
 		if value := events[m.of].Metrics[m.metric]; value.Known && !math.IsNaN(value.Value) {
-			s += fmt.Sprintf(m.format, value.Value)
+			s += fmt.Sprintf(m.format, value.Value) + v.byChance(m.metric, z.Probe)
 		}
 	}
 	return s
+}
+
+// byChance is what is printed behind a metric: for an accuracy, the accuracy by chance.
+func (v *console) byChance(metric, probe string) string {
+	chance, known := v.chance[probe]
+	if !known || metric != run.KNN && metric != run.Linear && metric != run.Support {
+		return ""
+	}
+	return fmt.Sprintf(" (chance %.3f)", chance)
 }
 
 // end sums up a trained run. result is nil if the run did not begin.
@@ -346,6 +365,9 @@ func (v *console) diagnosis() {
 // compare prints a metric before training and after it.
 func (v *console) compare(of, name, meaning, metric string) {
 	before, after := v.first[of].Metrics[metric], v.last[of].Metrics[metric]
+	if chance := v.byChance(metric, v.probe); chance != "" {
+		meaning += "; " + strings.Trim(chance, " ()")
+	}
 	if !after.Known || math.IsNaN(after.Value) {
 		return
 	}

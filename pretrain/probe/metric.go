@@ -28,6 +28,8 @@ type Rows struct {
 	Of      string       // run.OfBackbone or run.OfEmbedding
 	Queries torch.Tensor // n x d, float32
 	Labels  []int        // of the queries; -1 is unknown
+	// Answerable are the labels of the queries that an accuracy counts, -1 for the others: see eval.Answerable.
+	Answerable []int
 
 	Classes    int          // classes of the probe; 0 without labels
 	Bank       torch.Tensor // m x d: the neighbours; undefined without labels
@@ -38,11 +40,11 @@ type Rows struct {
 }
 
 // labelled reports whether the rows can be compared with labels.
-func (r *Rows) labelled() bool { return r.Classes > 0 && slices.Max(r.BankLabels) >= 0 }
+func (r *Rows) labelled() bool { return r.Classes > 0 && slices.Max(r.Answerable) >= 0 }
 
 // knn returns the accuracy of a vote of the k nearest rows of the bank.
 func (r *Rows) knn(k int, temperature float64) float64 {
-	_, top1 := eval.KNN(r.Bank, r.BankLabels, r.Queries, r.Labels, k, temperature, r.Classes)
+	_, top1 := eval.KNN(r.Bank, r.BankLabels, r.Queries, r.Answerable, k, temperature, r.Classes)
 	return top1
 }
 
@@ -74,7 +76,7 @@ func (e *Hook) builtIn() []Metric {
 			if r.Of != run.OfBackbone || e.linear == nil || !r.Own {
 				return math.NaN()
 			}
-			return e.linear.Accuracy(r.Queries, r.Labels)
+			return e.linear.Accuracy(r.Queries, r.Answerable)
 		}},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats/scalar"
 
@@ -44,9 +45,6 @@ const (
 	SettleBatches = 20
 )
 
-// HoldOut says how many images are queries if there is no test split: every fifth.
-const HoldOut = 5
-
 // Hook evaluates a run on its probes and measures the guard's sample.
 type Hook struct {
 	*Sets
@@ -55,6 +53,10 @@ type Hook struct {
 	assign  func(z torch.Tensor) torch.Tensor // assigns embeddings to the method's clusters; nil without clusters
 	target  func() parallax.Encoder           // the target network; nil without one, or without probe.detail
 	metrics []Metric
+	note    func(text string)
+	looked  *Pixels      // of the sample
+	taught  bool         // the method learns from labels
+	hidden  map[int]bool // training images that are queries: the linear probe does not learn their labels
 }
 
 // Options are the parts of a run that a Hook needs.
@@ -64,12 +66,13 @@ type Options struct {
 	Features int             // width of the backbone's features
 	Source   *dataset.Source // the training images
 	Metrics  []Metric        // metrics of a program's own
+	Note     func(string)    // called with messages for the user about the images; nil for none
 }
 
 // New opens the probes of a run: the paths of probe.paths, or the training data if there are none. Images are read
 // until ctx ends. Close the hook after the run.
 func New(ctx context.Context, o Options) (*Hook, error) {
-	e := &Hook{Sets: NewSets(ctx, o.Config)}
+	e := &Hook{Sets: NewSets(ctx, o.Config), note: o.Note}
 	e.metrics = append(e.builtIn(), o.Metrics...)
 	if err := checkNames(o.Metrics); err != nil {
 		return nil, err
@@ -77,6 +80,8 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 	if m, ok := parallax.As[parallax.Supporter](o.Method); ok {
 		e.support = m.Support().Temperature
 	}
+	_, e.taught = parallax.As[parallax.Supervised](o.Method)
+	e.taught = e.taught || e.support > 0
 	if m, ok := parallax.As[parallax.Assigner](o.Method); ok {
 		e.assign = m.Assign
 	}
@@ -102,6 +107,7 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 			return nil, errors.Join(fmt.Errorf("opening a probe: %w", err), e.Close())
 		}
 	}
+	e.hide()
 	if classes := len(o.Source.Classes); e.Config.Probe.Linear && classes > 1 {
 		if err := torch.Scope(func() error {
 			e.linear = eval.NewLinear(o.Features, classes, e.Config.Seed)
@@ -111,6 +117,69 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 		}
 	}
 	return e, nil
+}
+
+// hide keeps the labels of queries that were drawn from the training images from the linear probe, which would
+// otherwise be tested on what it has learnt. The linear probe of older runs learns them.
+func (e *Hook) hide() {
+	e.hidden = map[int]bool{}
+	for _, p := range e.Probes {
+		if p.own && e.Config.Probe.Queries == config.ByClass {
+			for _, image := range p.held.rows {
+				e.hidden[image] = true
+			}
+		}
+	}
+}
+
+// known returns the labels of a batch that the linear probe may learn.
+func (e *Hook) known(p *train.Progress) []int {
+	labels := slices.Clone(p.Labels)
+	for row, image := range p.Index {
+		if e.hidden[image] {
+			labels[row] = -1
+		}
+	}
+	return labels
+}
+
+// Notes says how the accuracies of the run are measured.
+func (e *Hook) Notes() (notes []string) {
+	for i, p := range e.Probes {
+		notes = append(notes, p.Notes()...)
+		if i == 0 && p.Unmeasured() != "" {
+			notes = append(notes, "the best checkpoint is chosen by RankMe, as for images without labels")
+		}
+		if e.taught && p.own && p.held.Len() > 0 && p.Unmeasured() == "" {
+			notes = append(notes, "the method learns from labels, also from those of the queries, so the accuracies are "+
+				"too high: put some images into a folder test beside a folder train")
+		}
+	}
+	return notes
+}
+
+// tell passes notes to the user.
+func (e *Hook) tell(notes ...string) {
+	for _, note := range notes {
+		if note != "" && e.note != nil {
+			e.note(note)
+		}
+	}
+}
+
+// look looks at the pixels of the sample, once.
+func (e *Hook) look() error {
+	if e.looked != nil {
+		return nil
+	}
+	e.looked = &Pixels{}
+	for _, err := range e.looked.Of(e.Batches(e.sample, 0)) {
+		if err != nil {
+			return fmt.Errorf("looking at the images: %w", err)
+		}
+	}
+	e.tell(e.looked.Notes(e.Config.Train.Batch)...)
+	return nil
 }
 
 // Name is "probe".
@@ -135,10 +204,13 @@ func (e *Hook) Load(states []nn.State) error {
 // After trains the linear probe, and evaluates when an evaluation is due.
 func (e *Hook) After(p *train.Progress) (train.Decision, error) {
 	if e.linear != nil && p.Features.Defined() {
-		e.linear.Observe(p.Features, p.Labels)
+		e.linear.Observe(p.Features, e.known(p))
 	}
 	if !p.Due && !e.watchDue(p) {
 		return nil, nil
+	}
+	if err := e.look(); err != nil {
+		return nil, err
 	}
 	if p.Step >= Settled {
 		return nil, e.evaluate(p)
@@ -171,7 +243,7 @@ func (e *Hook) After(p *train.Progress) (train.Decision, error) {
 // collapse within ten steps, then regularly.
 func (e *Hook) watchDue(p *train.Progress) bool {
 	switch {
-	case e.sample == nil:
+	case e.Config.Train.OnCollapse == config.Off:
 		return false
 	case p.Due:
 		return true
@@ -211,6 +283,9 @@ func (e *Hook) watch(p *train.Progress) error {
 	}
 	defer f.Free()
 	event := run.Event{Event: run.Eval, Probe: run.GuardProbe, Of: run.OfEmbedding}
+	if e.looked.few() && p.Step == 0 {
+		event.Distinct = e.looked.distinct()
+	}
 	infinite := false
 	if err := torch.Scope(func() error {
 		if infinite = f.Z.IsFinite().Not().To(torch.I64).Sum().Item() > 0; !infinite {
@@ -303,17 +378,24 @@ func align(e *run.Event, z torch.Tensor, predictor nn.Layer) {
 
 // one evaluates one probe and returns the encoder's score, with the slack of train.Progress.Score.
 func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err error) {
-	queries, err := eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(pr.Queries, 0))
+	var inBank, asked Pixels
+	first := !pr.seen && pr.Classes > 0
+	queries, err := e.embed(p, pr.Queries, &asked, first)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer queries.Free()
 	var bank eval.Features
 	if pr.Classes > 0 {
-		if bank, err = eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(pr.Bank, 0)); err != nil {
+		if bank, err = e.embed(p, pr.Bank, &inBank, first); err != nil {
 			return 0, 0, err
 		}
 		defer bank.Free()
+	}
+	answerable := eval.Answerable(bank.Labels, queries.Labels)
+	if first {
+		pr.seen, pr.overlap = true, Overlap(&inBank, &asked, answerable)
+		e.tell(OverlapNote(pr.overlap, eval.NewProtocol(bank.Labels, queries.Labels).Queries))
 	}
 	views, err := e.views(pr, p)
 	if err != nil {
@@ -322,18 +404,21 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 	defer views[0].Free()
 	defer views[1].Free()
 
-	first := &Rows{
-		Of: run.OfBackbone, Queries: queries.H, Labels: queries.Labels, Bank: bank.H, BankLabels: bank.Labels,
+	features := &Rows{
+		Of: run.OfBackbone, Queries: queries.H, Labels: queries.Labels, Answerable: answerable,
+		Bank: bank.H, BankLabels: bank.Labels,
 		Views: [2]torch.Tensor{views[0].H, views[1].H}, Classes: pr.Classes, Own: pr.own,
 	}
-	second := *first
-	second.Of, second.Queries, second.Bank = run.OfEmbedding, queries.Z, bank.Z
-	second.Views = [2]torch.Tensor{views[0].Z, views[1].Z}
-	for _, rows := range []*Rows{first, &second} {
+	embeddings := *features
+	embeddings.Of, embeddings.Queries, embeddings.Bank = run.OfEmbedding, queries.Z, bank.Z
+	embeddings.Views = [2]torch.Tensor{views[0].Z, views[1].Z}
+	for _, rows := range []*Rows{features, &embeddings} {
 		event, err := e.measure(pr.Name, rows)
 		if err != nil {
 			return 0, 0, err
 		}
+		event.LeftOut = eval.NewProtocol(bank.Labels, queries.Labels).LeftOut
+		event.Overlap = pr.overlap
 		if rows.Of == run.OfBackbone {
 			score, slack = quality(event)
 		}
@@ -343,6 +428,15 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 	}
 	return score, slack, errors.Join(e.prediction(p, pr.Name, queries.Z, views), e.targets(p, pr),
 		e.assignments(p, pr.Name, queries.Z))
+}
+
+// embed embeds the images of a loader, and records their pixels in seen if look is true.
+func (e *Hook) embed(p *train.Progress, l *dataset.Loader, seen *Pixels, look bool) (eval.Features, error) {
+	batches := e.Batches(l, 0)
+	if look {
+		batches = seen.Of(batches)
+	}
+	return eval.Embed(p.Encoder, p.Params, e.Autocast(), batches)
 }
 
 // targets measures the target network's embeddings of some queries, if the method has such a network.
@@ -365,7 +459,7 @@ func (e *Hook) targets(p *train.Progress, pr *Probe) error {
 	return p.Emit(event)
 }
 
-// quality scores an encoder by an evaluation of its features: by kNN accuracy with labels, by RankMe without labels
+// quality scores an encoder by an evaluation of its features: by kNN accuracy if it was measured, else by RankMe
 // (Garrido et al. 2023, arXiv:2210.02885: label-free, comparable within one run). RankMe falls at the start of training
 // and then grows with the accuracy for most methods, but not for all: for SimSiam it is flat and noisy. A RankMe within
 // slack of the highest therefore counts as equal to the highest, and the newest of equals is the best.

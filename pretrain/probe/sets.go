@@ -23,7 +23,7 @@ type Sets struct {
 	Sources []*dataset.Source // the probes' images; the queries of a split follow their bank
 
 	ctx    context.Context
-	sample *dataset.Loader // the guard's sample; nil without a guard
+	sample *dataset.Loader // some images of the first bank; the guard watches them if there is one
 }
 
 // NewSets returns Sets without probes. Images are read until ctx ends.
@@ -36,52 +36,94 @@ type Probe struct {
 	Queries *dataset.Loader
 	Some    *dataset.Loader // all images of the bank, labelled or not
 	Classes int             // 0 without labels
+	Drawn   string          // how the queries were chosen
+	Rest    string          // which images the bank has
+
+	Names    []string      // of the classes
+	Protocol eval.Protocol // by the labels, before an image is read
 
 	pairs *dataset.Loader // two views of some of the queries; nil for a method with one view
 	own   bool            // the images are the training data, whose classes the linear probe knows
+	held  part            // the queries, if they were held out of the bank's images
+
+	seen    bool // the images were read once
+	overlap int  // queries whose pixels are also those of an image in the bank, known once the images were read
 }
 
 // Add makes a probe of the images in bank, which was opened at path. [Sets.Close] closes bank.
 func (s *Sets) Add(path string, bank *dataset.Source) error {
 	c := s.Config
-	own, labels := path == c.Data.Path, ""
-	if own {
-		labels = c.Data.Labels
-	}
 	s.Sources = append(s.Sources, bank)
-	var bankData, queryData dataset.Dataset
-	for _, split := range []string{dataset.SplitTest, dataset.SplitVal} {
-		if bank.HasSplit(split) && bank.Split != split && queryData == nil {
-			queries, err := selectQueries(bank, split, labels)
-			if err != nil {
-				return fmt.Errorf("split %s of %s: %w", split, path, err)
-			}
-			s.Sources = append(s.Sources, queries)
-			bankData, queryData = bank, queries
-		}
-	}
-	if queryData == nil {
-		bankData, queryData = hold(bank)
-	}
-	p := &Probe{Name: path, own: own, Classes: len(bank.Classes)}
+	p := &Probe{Name: path, own: path == c.Data.Path, Classes: len(bank.Classes), Names: bank.Classes}
 	if path == run.GuardProbe {
 		p.Name = "./" + path // the bare name is the name of the guard's sample
 	}
-	p.Some, p.Queries = s.Plain(bankData), s.Plain(queryData)
+	bankData, queryData, err := s.divide(p, path, bank)
+	if err != nil {
+		return err
+	}
+	load := s.Plain
+	if p.held.Dataset != nil && c.Probe.Queries == config.ByClass {
+		load = func(d dataset.Dataset) *dataset.Loader { return s.Plain(limited(d, c.Probe.Limit)) }
+	}
+	p.Some, p.Queries = load(bankData), load(queryData)
 	p.Bank = p.Some
 	if images, some := labelled(bankData); some {
-		p.Bank = s.Plain(images)
+		p.Bank = load(images)
 	}
 	if len(c.Augment) > 1 {
-		p.pairs = s.Plain(queryData)
-		p.pairs.Recipes, p.pairs.Limit = c.Augment[:2], min(alignmentPairs, queryData.Len())
+		p.pairs = s.Plain(p.Queries.Data)
+		p.pairs.Recipes, p.pairs.Limit = c.Augment[:2], min(alignmentPairs, p.Queries.Data.Len())
 	}
-	if s.sample == nil && c.Train.OnCollapse != config.Off {
+	if s.sample == nil {
 		s.sample = s.Plain(bankData)
 		s.sample.Limit = min(watched, bankData.Len())
 	}
+	p.Protocol = eval.NewProtocol(labels(p.Bank), labels(p.Queries))
 	s.Probes = append(s.Probes, p)
 	return nil
+}
+
+// divide divides a probe's images into the bank and the queries: those of the split test or val, or else images that
+// are held out. A split that is a part of the bank holds nothing out.
+func (s *Sets) divide(p *Probe, path string, bank *dataset.Source) (rest, queries dataset.Dataset, err error) {
+	c := s.Config
+	mode, byClass := "", c.Probe.Queries == config.ByClass
+	if p.own {
+		mode = c.Data.Labels
+	}
+	whole := bank.Split == "" || bank.Split == dataset.SplitAll
+	for _, split := range []string{dataset.SplitTest, dataset.SplitVal} {
+		if !bank.HasSplit(split) || bank.Split == split || byClass && whole {
+			continue
+		}
+		queries, err := selectQueries(bank, split, mode)
+		if err != nil {
+			return nil, nil, fmt.Errorf("split %s of %s: %w", split, path, err)
+		}
+		s.Sources = append(s.Sources, queries)
+		p.Drawn, p.Rest = split, bank.Split
+		return bank, queries, nil
+	}
+	p.Drawn, p.Rest = "every fifth image", "four of five images"
+	if byClass {
+		p.Drawn, p.Rest = fmt.Sprintf("a fifth, drawn at random with seed %d", QuerySeed), "the others"
+		if p.Classes > 0 {
+			p.Drawn = fmt.Sprintf("a fifth of each class, drawn at random with seed %d", QuerySeed)
+		}
+	}
+	rest, p.held = hold(bank, c.Probe.Queries)
+	return rest, p.held, nil
+}
+
+// labels returns the labels of the images that a loader's pass visits.
+func labels(l *dataset.Loader) []int {
+	images := l.Visits()
+	all := make([]int, len(images))
+	for i, image := range images {
+		all[i] = l.Data.Label(image)
+	}
+	return all
 }
 
 // selectQueries opens the split of a bank's data that holds the queries. A label file may cover the training images
@@ -141,45 +183,6 @@ func (s *Sets) Close() error {
 		err = errors.Join(err, source.Close())
 	}
 	return err
-}
-
-// part is a subset of the images of a data set.
-type part struct {
-	dataset.Dataset
-	rows []int
-}
-
-func (p part) Len() int                                   { return len(p.rows) }
-func (p part) Image(i int) (*augment.Image, error)        { return p.Dataset.Image(p.rows[i]) }
-func (p part) Hold(i int) (*augment.Image, func(), error) { return dataset.Hold(p.Dataset, p.rows[i]) }
-func (p part) Label(i int) int                            { return p.Dataset.Label(p.rows[i]) }
-
-// labelled returns the images that have a label. some reports whether they are some of the images: neither none nor
-// all.
-func labelled(d dataset.Dataset) (images dataset.Dataset, some bool) {
-	p := part{Dataset: d}
-	for i := range d.Len() {
-		if d.Label(i) >= 0 {
-			p.rows = append(p.rows, i)
-		}
-	}
-	return p, len(p.rows) > 0 && len(p.rows) < d.Len()
-}
-
-// hold splits data without a test split: every fifth image is a query, the rest are the bank.
-func hold(d dataset.Dataset) (bank, queries dataset.Dataset) {
-	b, q := part{Dataset: d}, part{Dataset: d}
-	for i := range d.Len() {
-		if i%HoldOut == HoldOut-1 {
-			q.rows = append(q.rows, i)
-		} else {
-			b.rows = append(b.rows, i)
-		}
-	}
-	if len(q.rows) == 0 {
-		return b, b
-	}
-	return b, q
 }
 
 // First yields the first n values of a sequence.
