@@ -47,6 +47,17 @@ func TestLoadFillsInWhatItsFormatLacks(t *testing.T) {
 	wantError(t, err, `config.yaml:2: the config has format "3", this parallax reads 1 to 2: use the parallax that wrote it`)
 }
 
+// A run from before probe.queries keeps its queries, so that its evaluations can be compared.
+func TestRunsFromBeforeKeepEveryFifth(t *testing.T) {
+	older := strings.Replace(encoded(t, example(t)), fmt.Sprintf("format: %d", keys.format), "format: 3", 1)
+	older = strings.Replace(older, "  queries: ", "  # ", 1)
+	back, err := Load([]byte(older), new(contrast))
+	must(t, err)
+	if got := Default().Probe.Queries; back.Probe.Queries != EveryFifth || got != ByClass {
+		t.Errorf("a run from before has %q, and a new one %q", back.Probe.Queries, got)
+	}
+}
+
 func TestAliases(t *testing.T) {
 	whole := encoded(t, example(t))
 	whole = strings.Replace(whole, fmt.Sprintf("format: %d", keys.format), "format: 2", 1)

@@ -34,7 +34,10 @@ statistics are recomputed, as in the run's own evaluation at step 0. Every score
 interval, by bootstrap over the test images.
 
 Without --data the run's own images are used. Neighbours and classifiers come from the split train; the
-test images are those of test, or else of val. Without such folders every fifth image is a test image.
+test images are those of test, or else of val. Without such folders a fifth of each class is tested,
+drawn at random with a fixed seed; a run that began with probe.queries=fifth keeps every fifth image.
+Test images whose class has no image to learn from count nowhere and are named. The report has the
+accuracy by chance: of always answering with the largest class, and of guessing.
 
 Nothing is written but the output, so a signal ends an evaluation at once.` +
 			statuses(exit.Data, exit.Engine, exit.Memory, exit.OfSignal(syscall.SIGPIPE)),

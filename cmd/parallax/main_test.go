@@ -130,7 +130,7 @@ func runScripts(t *testing.T, dir string, vars []string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures,
 			"entries": entries, "corrupt": corrupt, "events": events, "methods": methods, "agrees": agrees,
-			"during": during,
+			"during": during, "copies": copies,
 		},
 	})
 }
@@ -302,6 +302,20 @@ func pictures(ts *testscript.TestScript, neg bool, args []string) {
 		var b bytes.Buffer
 		ts.Check(png.Encode(&b, img))
 		ts.Check(os.WriteFile(ts.MkAbs(filepath.Join(args[0], fmt.Sprintf("%04d.png", i))), b.Bytes(), 0o666))
+	}
+}
+
+// copies FILE FOLDER N: copies a file N times into a folder, under names of its own kind.
+func copies(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: copies FILE FOLDER N")
+	}
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[1]), 0o777))
+	for i := range n {
+		name := filepath.Join(args[1], fmt.Sprintf("%04d%s", i, filepath.Ext(args[0])))
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(ts.ReadFile(args[0])), 0o666))
 	}
 }
 

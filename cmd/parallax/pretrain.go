@@ -45,13 +45,15 @@ parameter names.
 The console shows std, the standard deviation of the normalised embedding times the square root of its
 width (1: spread over all directions, 0: collapsed to a point); rank, the effective rank of the
 embedding; and knn, if there are labels: the accuracy of a weighted vote of the nearest neighbours in
-the backbone's features.
+the backbone's features, beside the accuracy by chance. Images to vote on come from the splits test or
+val, or are a fifth of each class, drawn at random with a fixed seed (probe.queries). Those whose class
+has no neighbours do not count, and the start says how many there are.
 
 A guard looks at the embeddings of 512 images fifty times in a run. It names a collapse by the numbers
 that show it, and lists the usual causes in this method. --on-collapse says what the guard then does:
 warn, once for each kind of collapse; stop, after a checkpoint; rewind to the last checkpoint before the
 collapse and train on at half the learning rate (three times, then stop); or off, for no guard. The best
-checkpoint (best.json) is the one with the highest knn; without labels it is the newest whose features
+checkpoint (best.json) is the one with the highest knn; without a knn it is the newest whose features
 have nearly the highest rank (RankMe). It is never one of a collapsed network.
 
 Ctrl-C, a termination signal or a closed terminal ends the run after a checkpoint; under nohup a closed

@@ -91,6 +91,8 @@ type evaluating struct {
 	subject  *subject
 	report   *Report
 	networks []*embedded
+
+	inBank, asked probe.Pixels // of the images to learn from and of those tested
 }
 
 // embedded is one network's features of the images.
@@ -165,10 +167,7 @@ func (f *Request) evaluate(
 func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err error) {
 	p, source := e.Probes[0], e.Sources[0]
 	split := len(e.Sources) > 1
-	e.report.Bank.Split, e.report.Tested.Split = "four of five images", "every fifth image"
-	if split {
-		e.report.Bank.Split, e.report.Tested.Split = e.Sources[0].Split, e.Sources[1].Split
-	}
+	e.report.Bank.Split, e.report.Tested.Split = p.Rest, p.Drawn
 	if kind == "cluster" {
 		if p.Classes == 0 && e.Clusters == 0 {
 			return nil, nil, run.Invalid(fmt.Errorf("%s has no labels to count the clusters by: give their number, "+
@@ -189,14 +188,16 @@ func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err erro
 	case p.Classes == 0:
 		return nil, nil, fmt.Errorf("%s has no labels to compare with: give labels, a CSV file with the columns "+
 			"path,label, or a folder for each class (k-means works without labels)", p.Name)
-	case p.Classes == 1:
-		return nil, nil, fmt.Errorf("all images of %s are of the class %s: at least two classes are needed", p.Name,
-			source.Classes[0])
-	case !split && source.Len() < probe.HoldOut:
-		return nil, nil, fmt.Errorf("%s has %d images: testing on every fifth needs %d or more", p.Name, source.Len(),
-			probe.HoldOut)
+	case p.Unmeasured() != "":
+		return nil, nil, e.unmeasured(p.Unmeasured())
 	}
 	return p.Bank, p.Queries, nil
+}
+
+// unmeasured returns the error of an evaluation that has no accuracy to measure.
+func (e *evaluating) unmeasured(why string) error {
+	return fmt.Errorf("no accuracy can be measured on %s: %s; give images and labels of two classes or more, with two "+
+		"images or more in each", e.Probes[0].Name, why)
 }
 
 // free frees the features.
@@ -207,11 +208,29 @@ func (n *embedded) free() {
 	}
 }
 
-// needLabels returns an error if the evaluation needs labels and of has none.
-func (e *evaluating) needLabels(of ImageSet) error {
-	if of.Labelled == 0 {
-		return fmt.Errorf("none of the %d images of %s (%s) has a label: give labels, a CSV file with the columns "+
-			"path,label and some of the images", of.Images, e.Config.Data.Path, of.Split)
+// answerable returns the labels of the tested images that an accuracy counts. It adds to the report what they are, what
+// is had by chance, and which images are left out.
+func (e *evaluating) answerable() ([]int, error) {
+	n, names := e.networks[0], e.Probes[0].Names
+	p := eval.NewProtocol(n.bank.Labels, n.tested.Labels)
+	if p.Queries == 0 {
+		return nil, e.unmeasured("of the images that can be read, the tested ones have labels that those to learn from " +
+			"lack, or none")
 	}
-	return nil
+	r := e.report
+	r.Chance = &Chance{Majority: p.Majority, Uniform: p.Uniform, Classes: p.Classes}
+	r.LeftOut = p.LeftOut
+	for _, class := range p.Lacking {
+		r.Lacking = append(r.Lacking, names[class])
+	}
+	labels := eval.Answerable(n.bank.Labels, n.tested.Labels)
+	r.Overlap = probe.Overlap(&e.inBank, &e.asked, labels)
+	for _, note := range []string{
+		probe.Chance(p), probe.LeftOut(p, names), probe.OverlapNote(r.Overlap, p.Queries),
+	} {
+		if note != "" {
+			r.Notes = append(r.Notes, note)
+		}
+	}
+	return labels, nil
 }

@@ -27,6 +27,10 @@ type Report struct {
 	Tested     ImageSet   `json:"tested"` // images for the scores
 	Classes    int        `json:"classes,omitempty"`
 	Largest    run.Number `json:"largest_class,omitzero"` // the accuracy of always answering the largest class
+	Chance     *Chance    `json:"chance,omitempty"`        // what an accuracy needs no features for
+	LeftOut    int        `json:"left_out,omitempty"`      // tested images that no accuracy counts
+	Lacking    []string   `json:"lacking,omitempty"`       // their classes, of which the bank has no image
+	Overlap    int        `json:"overlap,omitempty"`       // tested images that are also in the bank
 	Clusters   int        `json:"clusters,omitempty"`
 	Confidence float64    `json:"confidence"`
 	Resamples  int        `json:"resamples"`
@@ -34,6 +38,13 @@ type Report struct {
 	Networks   []Network  `json:"networks"`
 	Gain       []Gain     `json:"gain,omitempty"` // of training
 	Notes      []string   `json:"notes,omitempty"`
+}
+
+// Chance holds the accuracies that need no features.
+type Chance struct {
+	Majority float64 `json:"majority"` // of always answering with the bank's largest class
+	Uniform  float64 `json:"uniform"`  // of guessing among the classes of the bank
+	Classes  int     `json:"classes"`  // of the bank
 }
 
 // ImageSet is a part of the images.
@@ -242,7 +253,11 @@ func (r *Report) knnText(line func(string, ...any)) {
 	for _, g := range r.Gain {
 		line("%-12s  %s", "gain", g.Score)
 	}
+	line("%-12s  %.3f", "chance", r.Chance.best())
 }
+
+// best is the better of the accuracies by chance.
+func (c *Chance) best() float64 { return max(c.Majority, c.Uniform) }
 
 func (r *Report) linearText(line func(string, ...any)) {
 	top5, head := false, ""
@@ -266,6 +281,7 @@ func (r *Report) linearText(line func(string, ...any)) {
 	for _, g := range r.Gain {
 		line("%-12s  %-5s  %s", "gain", g.Of, g.Score)
 	}
+	line("%-12s  %-5s  %.3f", "chance", "", r.Chance.best())
 }
 
 func (r *Report) clusterText(line func(string, ...any)) {

@@ -4,7 +4,6 @@ package report
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -56,14 +55,14 @@ func grid(own eval.Vote, images int) (votes []eval.Vote, headline int) {
 // evalKNN is eval knn.
 func evalKNN(e *evaluating) error {
 	r := e.report
-	if err := errors.Join(e.needLabels(r.Bank), e.needLabels(r.Tested)); err != nil {
+	labels, err := e.answerable()
+	if err != nil {
 		return err
 	}
 	votes, own := grid(eval.Vote{K: e.Config.Probe.K, Temperature: e.Config.Probe.Temperature}, r.Bank.Labelled)
 	var right [][]float64 // one per network and vote
 	for _, n := range e.networks {
 		for _, predictions := range eval.KNNGrid(e.rows(n.bank), n.bank.Labels, e.rows(n.tested), votes, r.Classes) {
-			labels := n.tested.Labels
 			right = append(right, hits(labels, func(i int) bool { return predictions[i] == labels[i] }))
 		}
 	}
@@ -89,7 +88,8 @@ func evalKNN(e *evaluating) error {
 func evalLinear(e *evaluating) error {
 	const top5 = 5
 	r := e.report
-	if err := errors.Join(e.needLabels(r.Bank), e.needLabels(r.Tested)); err != nil {
+	labels, err := e.answerable()
+	if err != nil {
 		return err
 	}
 	var right [][]float64 // one per network and classifier: right at the first guess, and among five guesses
@@ -103,9 +103,9 @@ func evalLinear(e *evaluating) error {
 			{"ridge", "lambda", data.Ridge(eval.Lambdas)},
 			{"sgd", "rate", data.Softmax(eval.UsualSGD(), e.random(forSGD))},
 		} {
-			ranks := c.fit.Ranks(e.rows(n.tested), n.tested.Labels)
+			ranks := c.fit.Ranks(e.rows(n.tested), labels)
 			for _, guesses := range []int{1, top5} {
-				right = append(right, hits(n.tested.Labels, func(i int) bool { return ranks[i] < guesses }))
+				right = append(right, hits(labels, func(i int) bool { return ranks[i] < guesses }))
 			}
 			report.Linear = append(report.Linear, FitScore{
 				Fit: c.name, Setting: c.setting, Chosen: c.fit.Chosen,

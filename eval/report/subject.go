@@ -278,12 +278,13 @@ func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embed
 			return nil, err
 		}
 	}
-	if n.bank, err = eval.Embed(enc, params, e.Autocast(), e.shown(n.name, e.report.Bank.Split, bank)); err != nil {
+	learnt := e.inBank.Of(e.shown(n.name, e.report.Bank.Split, bank))
+	if n.bank, err = eval.Embed(enc, params, e.Autocast(), learnt); err != nil {
 		return nil, err
 	}
 	n.tested = n.bank
 	if tested != bank {
-		shown := e.shown(n.name, e.report.Tested.Split, tested)
+		shown := e.asked.Of(e.shown(n.name, e.report.Tested.Split, tested))
 		if n.tested, err = eval.Embed(enc, params, e.Autocast(), shown); err != nil {
 			n.bank.Free()
 			return nil, err

@@ -151,8 +151,8 @@ func (e *Hook) Notes() (notes []string) {
 			notes = append(notes, "the best checkpoint is chosen by RankMe, as for images without labels")
 		}
 		if e.taught && p.own && p.held.Len() > 0 && p.Unmeasured() == "" {
-			notes = append(notes, "the method learns from labels, also from those of the queries, so the accuracies are "+
-				"too high: put some images into a folder test beside a folder train")
+			notes = append(notes, "the method learns from labels, also from those of the queries, so its accuracies "+
+				"are too high: put some images into a folder test beside a folder train")
 		}
 	}
 	return notes

@@ -31,7 +31,7 @@ func (p *Probe) Notes() []string {
 }
 
 // oneEach is why data with one image of each class has no accuracy.
-const oneEach = "every class has one image, so no query finds another one of its class"
+const oneEach = "no two images that have a label are of the same class"
 
 // Unmeasured says why there is no accuracy on a probe's images. It is empty if there is one, or if the images have no
 // labels.
@@ -43,7 +43,7 @@ func (p *Probe) Unmeasured() string {
 		return "no image of the bank has a label"
 	case n.Classes == 1 && n.LeftOut == 0:
 		return "all images that have a label are of the class " + named(p.Names, labels(p.Bank)[:1])
-	case p.held.Dataset != nil && n.Bank == n.Classes && n.LeftOut > 0:
+	case p.held.Dataset != nil && n.Bank == n.Classes:
 		return oneEach
 	case n.LeftOut > 0:
 		return "no class has both queries and images in the bank"
