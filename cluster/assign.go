@@ -290,17 +290,18 @@ func measureQuality(e *probe.Hook, p *train.Progress) (q report.Quality, err err
 		return q, err
 	}
 	defer queries.Free()
-	if slices.Max(bank.Labels) < 0 {
+	labels := eval.Answerable(bank.Labels, queries.Labels)
+	if slices.Max(labels) < 0 {
 		return q, nil
 	}
 	return q, torch.Scope(func() error {
 		c := e.Config
-		_, top1 := eval.KNN(bank.H, bank.Labels, queries.H, queries.Labels, c.Probe.K, c.Probe.Temperature, pr.Classes)
+		_, top1 := eval.KNN(bank.H, bank.Labels, queries.H, labels, c.Probe.K, c.Probe.Temperature, pr.Classes)
 		q.KNN = number.OrAbsent(top1)
 		linear := eval.NewLinear(p.Encoder.Features, pr.Classes, c.Seed)
 		defer linear.Free()
 		linear.Fit(bank.H, bank.Labels, probePasses, probeStep, rand.New(rand.NewPCG(c.Seed, 0)))
-		q.Linear = number.OrAbsent(linear.Accuracy(queries.H, queries.Labels))
+		q.Linear = number.OrAbsent(linear.Accuracy(queries.H, labels))
 		return nil
 	})
 }

@@ -214,8 +214,8 @@ func (e *evaluating) answerable() ([]int, error) {
 	n, names := e.networks[0], e.Probes[0].Names
 	p := eval.NewProtocol(n.bank.Labels, n.tested.Labels)
 	if p.Queries == 0 {
-		return nil, e.unmeasured("of the images that can be read, the tested ones have labels that those to learn from " +
-			"lack, or none")
+		return nil, e.unmeasured("of the images that can be read, those tested have no label or one that those to " +
+			"learn from lack")
 	}
 	r := e.report
 	r.Chance = &Chance{Majority: p.Majority, Uniform: p.Uniform, Classes: p.Classes}

@@ -27,10 +27,10 @@ type Report struct {
 	Tested     ImageSet   `json:"tested"` // images for the scores
 	Classes    int        `json:"classes,omitempty"`
 	Largest    run.Number `json:"largest_class,omitzero"` // the accuracy of always answering the largest class
-	Chance     *Chance    `json:"chance,omitempty"`        // what an accuracy needs no features for
-	LeftOut    int        `json:"left_out,omitempty"`      // tested images that no accuracy counts
-	Lacking    []string   `json:"lacking,omitempty"`       // their classes, of which the bank has no image
-	Overlap    int        `json:"overlap,omitempty"`       // tested images that are also in the bank
+	Chance     *Chance    `json:"chance,omitempty"`       // what an accuracy needs no features for
+	LeftOut    int        `json:"left_out,omitempty"`     // tested images that no accuracy counts
+	Lacking    []string   `json:"lacking,omitempty"`      // their classes, of which the bank has no image
+	Overlap    int        `json:"overlap,omitempty"`      // tested images that are also in the bank
 	Clusters   int        `json:"clusters,omitempty"`
 	Confidence float64    `json:"confidence"`
 	Resamples  int        `json:"resamples"`
