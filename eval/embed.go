@@ -31,7 +31,8 @@ func (f Features) Free() { torch.Free(f.H, f.Z) }
 
 // Embed runs batches of images through an encoder as in use: with the running statistics of its batch norms, without
 // history, and in bfloat16 if autocast is true. params is the tree in which the encoder was built; Embed restores its
-// training mode. It needs memory for the activations of one batch. An error of the batches ends it.
+// training mode. It needs memory for the activations of one batch. An error of the batches ends it. The error wraps
+// [torch.ErrNonFinite] if the network has diverged: if features or embeddings are NaN or infinite.
 func Embed(enc parallax.Encoder, params *nn.Params, autocast bool, batches iter.Seq2[Batch, error]) (Features, error) {
 	defer params.Train(params.Training())
 	params.Train(false)
@@ -55,8 +56,15 @@ func Embed(enc parallax.Encoder, params *nn.Params, autocast bool, batches iter.
 			return errors.New("there are no images")
 		}
 		h, z := torch.Cat(0, hs...), torch.Tensor{}
+		if err := finiteRows("features", h); err != nil {
+			return err
+		}
 		if len(zs) > 0 {
-			z = torch.Cat(0, zs...).Own()
+			z = torch.Cat(0, zs...)
+			if err := finiteRows("embeddings", z); err != nil {
+				return err
+			}
+			z = z.Own()
 		}
 		f.H, f.Z = h.Own(), z
 		return nil
@@ -65,6 +73,19 @@ func Embed(enc parallax.Encoder, params *nn.Params, autocast bool, batches iter.
 		return Features{}, fmt.Errorf("embedding images: %w", err)
 	}
 	return f, nil
+}
+
+// finiteRows returns an error if rows hold values that are NaN or infinite.
+func finiteRows(name string, rows torch.Tensor) error {
+	bad := 0
+	for _, n := range rows.IsFinite().Not().To(torch.I64).Sum(1).Ints() {
+		bad += min(n, 1)
+	}
+	if bad == 0 {
+		return nil
+	}
+	return fmt.Errorf("the network has diverged: the %s of %d of %d images are %w (NaN or infinity)",
+		name, bad, rows.Size(0), torch.ErrNonFinite)
 }
 
 // each runs f on every batch, without history and in its own scope.

@@ -93,7 +93,7 @@ func KNNGrid(bank torch.Tensor, bankLabels []int, queries torch.Tensor, votes []
 func nested(f func()) {
 	err := torch.Scope(func() error { torch.NoGrad(f); return nil })
 	if e := (*torch.Error)(nil); errors.As(err, &e) {
-		torch.Fail(e.Op, "%s", e.Text)
+		panic(e)
 	}
 }
 
@@ -105,7 +105,8 @@ func unit(op, what string, rows torch.Tensor) torch.Tensor {
 // finite returns the rows without history, or ends the scope if a value is NaN or infinite.
 func finite(op, what string, rows torch.Tensor) torch.Tensor {
 	if rows = rows.Detach(); rows.IsFinite().Not().To(torch.F32).Max().Item() != 0 {
-		torch.Fail(op, "the %s hold values that are not finite: the network that made them has diverged", what)
+		torch.FailNonFinite(op, "the %s hold values that are not finite: the network that made them has diverged",
+			what)
 	}
 	return rows
 }

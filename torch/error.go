@@ -13,13 +13,17 @@ import (
 
 // Error is what an operation panics with and Scope returns: the operation and libtorch's message.
 type Error struct {
-	Op   string // the operation, by its name here: "MatMul"
-	Text string // what was wrong
+	Op    string // the operation, by its name here: "MatMul"
+	Text  string // what was wrong
+	Cause error  // ErrNonFinite if that is what was wrong, or nil
 }
 
 func (e *Error) Error() string {
-	if e.Unwrap() == nil {
+	switch e.Unwrap() {
+	case nil:
 		return fmt.Sprintf("torch: %s: %s", e.Op, e.Text)
+	case ErrNonFinite:
+		return e.Text
 	}
 	asked := ""
 	if m := allocation.FindStringSubmatch(e.Text); m != nil {
@@ -40,14 +44,28 @@ var ErrMemory = errors.New("not enough memory")
 // on a GPU.
 var allocation = regexp.MustCompile(`[Tt]ried to allocate ([0-9.]+) ?([KMGT]iB|bytes)?`)
 
-// Unwrap returns ErrMemory if that is what libtorch's message says.
+// ErrNonFinite is wrapped by the error of a computation that met NaN or infinity.
+var ErrNonFinite = errors.New("not finite")
+
+// Unwrap returns the Cause, or what libtorch's message says: ErrMemory or ErrNonFinite.
 func (e *Error) Unwrap() error {
+	if e.Cause != nil {
+		return e.Cause
+	}
+	if strings.Contains(e.Text, "non-finite values") { // the decompositions of matrices
+		return ErrNonFinite
+	}
 	for _, words := range []string{"DefaultCPUAllocator: ", "std::bad_alloc", "out of memory", "allocate memory"} {
 		if strings.Contains(e.Text, words) {
 			return ErrMemory
 		}
 	}
 	return nil
+}
+
+// FailNonFinite is Fail for code that meets NaN or infinity. The error wraps [ErrNonFinite].
+func FailNonFinite(op, format string, args ...any) {
+	panic(&Error{Op: op, Text: fmt.Sprintf(format, args...), Cause: ErrNonFinite})
 }
 
 // Fail ends the running Scope with an error. It is for code that builds on tensors and meets a shape or value that it

@@ -143,7 +143,7 @@ func TestOtherPanicsPassThrough(t *testing.T) {
 func TestMemoryErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to " +
-			"allocate 4294967296 bytes. Error code 12 (Cannot allocate memory)", "not enough memory for 4096 MiB more (Op)"},
+			"allocate 4294967296 bytes. Error code 12", "not enough memory for 4096 MiB more (Op)"},
 		{"CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has", "not enough memory for 2.50 GiB more (Op)"},
 		{"std::bad_alloc", "not enough memory (Op): use a smaller batch"},
 	} {

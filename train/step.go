@@ -4,7 +4,6 @@ package train
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -173,42 +172,6 @@ func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
 		u.Update(s)
 	}
 	return rate
-}
-
-// checkFinite returns an error when the loss is not finite. The error and an alarm name the first term that is not
-// finite.
-func (t *Trainer) checkFinite(terms []term) error {
-	loss := t.loss
-	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
-		return nil
-	}
-	first := "loss"
-	for _, r := range terms {
-		if v := r.value.Item(); math.IsNaN(v) || math.IsInf(v, 0) {
-			first = r.name
-			break
-		}
-	}
-	_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: first,
-		Metrics: map[string]run.Number{run.Loss: run.Num(loss)}, Message: "the loss is not finite"})
-	return fmt.Errorf("%w: it is %v at step %d, first seen in %q; %s", ErrNonFinite, loss, t.step, first, calmer)
-}
-
-const calmer = "lower the learning rate (optim.base_rate), lengthen the warm-up, or clip gradients (optim.clip_grad)"
-
-// checkWeights refuses weights that are not finite. A checkpoint of such weights must not displace the good ones.
-func (t *Trainer) checkWeights() error {
-	return torch.Scope(func() error {
-		for _, n := range t.params.All() {
-			if n.Tensor.IsFinite().Not().To(torch.I64).Sum().Item() == 0 {
-				continue
-			}
-			_ = t.emit(run.Event{Event: run.Alarm, Name: run.NonFinite, Term: n.Name,
-				Message: "weights are not finite"})
-			return fmt.Errorf("%w: step %d made %q infinite or NaN; %s", ErrNonFinite, t.step, n.Name, calmer)
-		}
-		return nil
-	})
 }
 
 // reported reports whether a step has a line of its own in the log.

@@ -76,9 +76,6 @@ type Options struct {
 // ErrCollapsed is wrapped by the error of a run that a Hook has stopped.
 var ErrCollapsed = errors.New("the run has collapsed")
 
-// ErrNonFinite is wrapped by the error of a run whose loss became NaN or infinite.
-var ErrNonFinite = errors.New("the loss is not finite")
-
 // New builds the networks and the optimiser. It fails when the batch is larger than the data set, or when the backbone
 // and the method do not fit together.
 func New(o Options) (*Trainer, error) {
@@ -346,7 +343,7 @@ func (t *Trainer) callHooks(features torch.Tensor, labels, index []int) (by stri
 	for _, h := range t.Hooks {
 		d, err := h.After(p)
 		if err != nil {
-			return "", nil, fmt.Errorf("%s: %w", h.Name(), err)
+			return "", nil, t.blame(fmt.Errorf("%s: %w", h.Name(), err))
 		}
 		if d != nil {
 			return h.Name(), d, nil

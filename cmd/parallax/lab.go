@@ -114,7 +114,8 @@ It makes the runs that they need, two at a time if there are two cores, and then
 After Ctrl-C or another signal that stops it, the same command with the same --out resumes. SIGUSR1 and
 SIGUSR2 are ignored here; a run that gets one writes a checkpoint.` +
 			statuses(exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGHUP),
-				exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM), exit.OfSignal(syscall.SIGXCPU)),
+				exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM),
+				exit.OfSignal(syscall.SIGXCPU)),
 		Example: `  parallax lab run SIM-01 SIM-02 --data photos
   parallax lab run review --data cifar10.tar.gz --out lab
   parallax lab run --quick --data cifar10.tar.gz`,

@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"errors"
 	"math"
 	"slices"
 
@@ -38,8 +39,9 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 		}
 	}
 	for from := 0; from < a.Rows; from += assignedRows {
-		if err := torch.Scope(func() error { torch.NoGrad(func() { part(from) }); return nil }); err != nil {
-			torch.Fail("Assignments", "%v", err)
+		err := torch.Scope(func() error { torch.NoGrad(func() { part(from) }); return nil })
+		if e := (*torch.Error)(nil); errors.As(err, &e) {
+			panic(e) // ends the scope around it, too
 		}
 	}
 	for _, p := range mean {

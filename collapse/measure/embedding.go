@@ -83,7 +83,7 @@ func rows(op string, z torch.Tensor) torch.Tensor {
 	}
 	z = z.Detach().To(torch.F64)
 	if z.IsFinite().Not().To(torch.F64).Max().Item() != 0 {
-		torch.Fail(op, "the embedding has values that are not finite: its network has diverged")
+		torch.FailNonFinite(op, "the embedding has values that are not finite: its network has diverged")
 	}
 	return z
 }

@@ -278,6 +278,9 @@ func (e *Hook) evaluate(p *train.Progress) error {
 // watch measures the embeddings of the guard's sample.
 func (e *Hook) watch(p *train.Progress) error {
 	f, err := eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(e.sample, 0))
+	if errors.Is(err, torch.ErrNonFinite) {
+		return nil // the next evaluation, loss or checkpoint will end the run
+	}
 	if err != nil {
 		return err
 	}
@@ -286,14 +289,8 @@ func (e *Hook) watch(p *train.Progress) error {
 	if e.looked.few() && p.Step == 0 {
 		event.Distinct = e.looked.distinct()
 	}
-	infinite := false
-	if err := torch.Scope(func() error {
-		if infinite = f.Z.IsFinite().Not().To(torch.I64).Sum().Item() > 0; !infinite {
-			setMetrics(&event, measure.Embedding(f.Z))
-		}
-		return nil
-	}); err != nil || infinite {
-		return err // the check of the next loss or checkpoint will end the run
+	if err := torch.Scope(func() error { setMetrics(&event, measure.Embedding(f.Z)); return nil }); err != nil {
+		return err
 	}
 	if err := p.Emit(event); err != nil {
 		return err
