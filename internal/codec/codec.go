@@ -8,6 +8,7 @@ import (
 	"image"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/codec/orientation"
 )
 
 // Options say how image files are decoded. The zero value decodes with the default limits and decoder.
@@ -32,12 +33,12 @@ type format struct {
 }
 
 var formats = []format{
-	{"JPEG", isJPEG, decodeJPEG, orientationJPEG},
-	{"PNG", isPNG, decodePNG, orientationPNG},
+	{"JPEG", isJPEG, decodeJPEG, orientation.JPEG},
+	{"PNG", isPNG, decodePNG, orientation.PNG},
 	{"GIF", isGIF, decodeGIF, nil},
 	{"BMP", isBMP, decodeBMP, nil},
-	{"TIFF", isTIFF, decodeTIFF, orientationTIFF},
-	{"WebP", isWebP, decodeWebP, orientationWebP},
+	{"TIFF", isTIFF, decodeTIFF, orientation.TIFF},
+	{"WebP", isWebP, decodeWebP, orientation.WebP},
 	{"PNM", isPNM, decodePNM, nil},
 }
 
@@ -81,16 +82,16 @@ func DecodeHeld(data []byte, o Options, lease *Lease) (img *augment.Image, err e
 	if f == nil {
 		return nil, unknownFormat(data)
 	}
-	orientation := 1
+	turn := 1
 	if f.orientation != nil {
-		orientation = f.orientation(data)
+		turn = f.orientation(data)
 	}
-	o.turned = orientation > 1
+	o.turned = turn > 1
 	img, err = f.decode(data, o)
 	if err != nil {
 		return nil, err
 	}
-	return upright(img, orientation), nil
+	return upright(img, turn), nil
 }
 
 func unknownFormat(data []byte) error {
