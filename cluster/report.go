@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/csv"
 	"fmt"
-	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -117,7 +116,9 @@ func sourceOf(dir string) (*dataset.Source, error) {
 	}
 	size, _ := strconv.Atoi(of["data.size"])
 	o := dataset.Options{Split: of["data.split"], Labels: of["data.labels"], Size: size}
-	return dataset.Open(of["data.path"], o)
+	images, _ := strconv.Atoi(of["data.images"])
+	source, _, err := dataset.OpenAgain(of["data.path"], o, images)
+	return source, err
 }
 
 // readClusters reads clusters.csv.
@@ -202,7 +203,7 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 			place(i/sheetColumns, i%sheetColumns, img)
 		}
 		path := filepath.Join(folder, fmt.Sprintf("cluster-%0*d.png", max(2, len(strconv.Itoa(classes-1))), c))
-		if err := run.WriteFile(path, func(w io.Writer) error { return png.Encode(w, page) }); err != nil {
+		if err := run.WriteFile(path, func(w io.Writer) error { return sheet.WritePNG(w, page) }); err != nil {
 			return err
 		}
 	}

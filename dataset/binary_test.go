@@ -38,7 +38,7 @@ func TestCIFAR10(t *testing.T) {
 		entries = append(entries, regular(name, data))
 	}
 	archive := filepath.Join(dir, "cifar-10-binary.tar.gz")
-	writeFile(t, archive, zip(tarOf(t, entries...)))
+	writeFile(t, archive, gzipped(tarOf(t, entries...)))
 	for _, path := range []string{filepath.Join(dir, "f"), filepath.Join(dir, "f/cifar-10-batches-bin"), archive} {
 		s := opened(t, path, Options{})
 		want := "data_batch_1/00000=frog data_batch_1/00001=truck data_batch_2/00000=airplane"
@@ -132,8 +132,8 @@ func TestIDX(t *testing.T) {
 	labels := idxOf(idxLabels, []byte{7, 2}, 2)
 	test := idxOf(idxImages, []byte{9, 8, 7, 6, 5, 4}, 1, 3, 2)
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "train-images-idx3-ubyte.gz"), zip(train))
-	writeFile(t, filepath.Join(dir, "train-labels-idx1-ubyte.gz"), zip(labels))
+	writeFile(t, filepath.Join(dir, "train-images-idx3-ubyte.gz"), gzipped(train))
+	writeFile(t, filepath.Join(dir, "train-labels-idx1-ubyte.gz"), gzipped(labels))
 	writeFile(t, filepath.Join(dir, "t10k-images.idx3-ubyte"), test)
 	writeFile(t, filepath.Join(dir, "sub/other.png"), pngOf(t, 1, 4, 4))
 	archive := filepath.Join(t.TempDir(), "mnist.tar")
@@ -169,7 +169,7 @@ func TestBadIDX(t *testing.T) {
 		{"IDX header", good[:9], nil},
 		{"not the IDX file", idxOf(idxLabels, make([]byte, 30), 30), nil},
 		{"gzip", []byte("\x1f\x8b..........."), nil},
-		{"unexpected EOF", zip(good)[:20], nil},
+		{"unexpected EOF", gzipped(good)[:20], nil},
 		{"3 labels for 2 images", good, idxOf(idxLabels, make([]byte, 3), 3)},
 	} {
 		dir := t.TempDir()
@@ -185,7 +185,7 @@ func TestBadIDX(t *testing.T) {
 
 func FuzzIDX(f *testing.F) {
 	f.Add(idxOf(idxImages, make([]byte, 12), 2, 3, 2))
-	f.Add(zip(idxOf(idxImages, make([]byte, 12), 2, 3, 2)))
+	f.Add(gzipped(idxOf(idxImages, make([]byte, 12), 2, 3, 2)))
 	f.Add(idxOf(idxImages, nil, 0xffffffff, 0, 0xffffffff))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l := &listing{files: []file{{"x", int64(len(data))}}, open: func(f file) (blob, error) {
@@ -204,7 +204,7 @@ func FuzzIDX(f *testing.F) {
 
 // TestLargeIDX unpacks what is too large to be kept in memory into the cache, once.
 func TestLargeIDX(t *testing.T) {
-	data := zip(idxOf(idxImages, []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 2, 3, 2))
+	data := gzipped(idxOf(idxImages, []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 2, 3, 2))
 	cache := t.TempDir()
 	for range 2 {
 		v, err := gunzipIDX(io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), "sub/train.gz", idxImages,
@@ -228,8 +228,8 @@ func TestLargeIDX(t *testing.T) {
 // TestIDXBombs refuses, without reading them, files whose header claims more than they can hold.
 func TestIDXBombs(t *testing.T) {
 	for want, data := range map[string][]byte{
-		"which images do not":    zip(idxOf(idxImages, make([]byte, 1<<20), 4000, 1000, 1000)),
-		"too many for images so": zip(idxOf(idxImages, nil, 60_000_000, 1, 1)),
+		"which images do not":    gzipped(idxOf(idxImages, make([]byte, 1<<20), 4000, 1000, 1000)),
+		"too many for images so": gzipped(idxOf(idxImages, nil, 60_000_000, 1, 1)),
 		"more than the limit":    idxOf(idxImages, nil, 1, 100_000, 100_000),
 	} {
 		dir := t.TempDir()

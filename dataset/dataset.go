@@ -8,6 +8,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec"
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // A Dataset is a fixed sequence of images. All methods are safe for concurrent use.
@@ -27,24 +28,27 @@ type Kind string
 const (
 	KindFolder    Kind = "folder"    // image files in a folder, at any depth
 	KindTar       Kind = "tar"       // image files in a .tar, .tar.gz or .tgz
+	KindZip       Kind = "zip"       // image files in a .zip
 	KindCIFAR10   Kind = "cifar10"   // CIFAR-10's binary version, in a folder or an archive
 	KindCIFAR100  Kind = "cifar100"  // CIFAR-100's binary version, in a folder or an archive
 	KindIDX       Kind = "idx"       // IDX files (MNIST, Fashion-MNIST), plain or gzipped
 	KindSynthetic Kind = "synthetic" // drawn on the spot
 )
 
-// The names of the splits, which are also the names of their top-level folders.
+// The splits. Folders called like them, or like them elsewhere (valid, Testing, train2017), hold their images.
 const (
 	SplitTrain = "train"
 	SplitVal   = "val"
 	SplitTest  = "test"
 	// SplitAll selects every image, whatever its split.
 	SplitAll = "all"
+	// SplitNone selects every image, and says that no folder is a split: a folder called train is a class.
+	SplitNone = "none"
 )
 
 // Options say which images of a path to take, and how. The zero value is what pretraining uses.
 type Options struct {
-	// Split is "train", "val", "test" or "all". Empty takes train if the source has it, else everything.
+	// Split is "train", "val", "test", "all" or "none". Empty takes train if the source has splits, else everything.
 	Split string
 	// Labels is "none", "folders" (the first folder below the split names the class) or the path of a CSV file with
 	// the columns path,label. Empty: CIFAR, IDX and synthetic have their own; for image files it is "folders" when
@@ -104,6 +108,8 @@ type Source struct {
 	Fingerprint string
 	// Notes are sentences for the user: which files were left out, which images have no label.
 	Notes []string
+	// Facts are what the path was taken for, and why.
+	Facts Facts
 
 	whole   *whole
 	names   func(i int) string
@@ -131,7 +137,9 @@ type ImageError struct {
 	Err  error
 }
 
-func (e *ImageError) Error() string { return fmt.Sprintf("image %s: %v", e.Name, e.Err) }
+func (e *ImageError) Error() string {
+	return fmt.Sprintf("image %s: %v", printable.Name(e.Name), e.Err)
+}
 
 // Unwrap returns the reason alone.
 func (e *ImageError) Unwrap() error { return e.Err }

@@ -39,7 +39,7 @@ func checkDecoder(name string) error {
 func (s *Source) JPEG() bool { return s.whole.jpeg() }
 
 func (w *whole) jpeg() bool {
-	if w.kind != KindFolder && w.kind != KindTar {
+	if w.arrange == nil { // no image files
 		return false
 	}
 	others := []string{".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}

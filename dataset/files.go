@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 )
@@ -30,7 +29,7 @@ type listing struct {
 	open     func(f file) (blob, error)
 	close    func() error
 	skipped  skipped
-	archive  bool
+	kind     Kind   // KindFolder, KindTar or KindZip
 	identity []byte // goes into the fingerprint: an archive's size and ends
 }
 
@@ -82,64 +81,8 @@ func (l *listing) below(sub string) {
 	l.files = slices.DeleteFunc(l.files, func(f file) bool { return !strings.HasPrefix(f.name, prefix) })
 }
 
-// skipped counts the files that a listing left out, by reason, with an example of each.
-type skipped struct {
-	order   []string
-	count   map[string]int
-	example map[string]string
-}
-
-func (s *skipped) add(reason, name string) {
-	if s.count == nil {
-		s.count, s.example = map[string]int{}, map[string]string{}
-	}
-	if s.count[reason] == 0 {
-		s.order = append(s.order, reason)
-		s.example[reason] = name
-	}
-	s.count[reason]++
-}
-
-func (s *skipped) notes() []string {
-	var notes []string
-	for _, reason := range s.order {
-		if n := s.count[reason]; n == 1 {
-			notes = append(notes, fmt.Sprintf("left out 1 file: %s (%s)", reason, s.example[reason]))
-		} else {
-			notes = append(notes, fmt.Sprintf("left out %d files: %s (such as %s)", n, reason, s.example[reason]))
-		}
-	}
-	return notes
-}
-
-// notImages are extensions of files that often lie beside images; such files are never tried as an image. Any other
-// file is judged by its content when it is decoded.
-var notImages = strings.Fields(`.txt .csv .tsv .json .jsonl .md .rst .html .htm .xml .yaml .yml .toml .ini .log .pdf
-	.py .pyc .ipynb .sh .m .mat .npy .npz .pkl .pickle .pt .pth .safetensors .h5 .hdf5 .parquet .arrow .db .lmdb .mdb
-	.tar .tgz .gz .bz2 .xz .zst .zip .7z .rar .sha256 .sha1 .md5 .sum .mp4 .mov .avi .mkv .mp3 .wav .srt .names .data
-	.bin .lock .part .torrent .license`)
-
-// whyNotImage returns why a file is not tried as an image, or "".
-func whyNotImage(name string) string {
-	base := path.Base(name)
-	switch {
-	case isHidden(name):
-		return "hidden"
-	case slices.Contains([]string{"thumbs.db", "desktop.ini", "readme", "license", "copying", "makefile"},
-		strings.ToLower(base)):
-		return "not images by their names"
-	case slices.Contains(notImages, strings.ToLower(path.Ext(base))):
-		return "not images by their names"
-	}
-	return ""
-}
-
-// isHidden reports whether a folder or file of the path starts with a dot, or is the one macOS adds to archives.
-func isHidden(name string) bool {
-	for part := range strings.SplitSeq(name, "/") {
-		if strings.HasPrefix(part, ".") || part == "__MACOSX" {
-			return true
-		}
-	}
-	return false
+// text returns the content of a small text file, or "".
+func (l *listing) text(name string) string {
+	data, _ := l.readSmall(name, 16<<20)
+	return string(data)
 }

@@ -71,11 +71,11 @@ func listFamily(name string) (*listing, error) {
 		return nil, errors.New("an IDX file of images must be called like train-images-idx3-ubyte, so that its " +
 			"labels are found")
 	}
-	l, err := listFolder(filepath.Dir(name), false)
+	l, err := listFolder(filepath.Dir(name), "", false)
 	if err != nil {
 		return nil, err
 	}
-	l.skipped = skipped{}
+	l.skipped = nil
 	l.files = slices.DeleteFunc(l.files, func(f file) bool {
 		s, _, ok := idxName(f.name)
 		return !ok || s != stem

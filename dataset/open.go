@@ -17,22 +17,25 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec"
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // whole is a recognised data set before a split is taken: every image of every split.
 type whole struct {
 	kind     Kind
 	items    []item
-	classes  []string // of items[].label, if the format has its own labels
+	arrange  func(want string) (*layout, error) // nil if the format has its own splits, those of items
+	classes  []string                           // of items[].label, if the format has its own labels
 	image    func(i int) (*augment.Image, error)
 	hold     func(i int) (*augment.Image, func(), error) // image files only: as Holder says
 	factors  func(i int) Factors                         // synthetic images only
 	close    func() error
 	notes    []string
+	skipped  skipped
 	identity []byte
 }
 
-// item is one image: its name, its size in bytes, its split ("" = none), its path below the split, its own label.
+// item is one image: its name, its size in bytes, and, if the format has them, its split ("" = none) and its label.
 type item struct {
 	name, split, rel string
 	size             int64
@@ -41,17 +44,22 @@ type item struct {
 
 // Open recognises what path holds and returns the images that o selects.
 //
-// Path is a folder of images, a .tar, .tar.gz or .tgz of them, a folder or archive with CIFAR-10's or CIFAR-100's
-// binary files, a folder with IDX files or one such file, or the word "synthetic" or "synthetic:N" (N training
-// images; 5000 without N). PATH:sub/folder selects a folder below a folder or archive.
+// Path is a folder of images, a .tar, .tar.gz, .tgz or .zip of them, a folder or archive with CIFAR-10's or CIFAR-100's
+// binary files, a folder with IDX files or one such file, or the word "synthetic" or "synthetic:N" (N training images;
+// 5000 without N). PATH:sub/folder selects a folder below a folder or archive.
 //
-// Top-level folders called train, val and test are splits, also inside the one folder that wraps an archive. An error
-// says what is wrong with the path or the options; Open does not look for single images that cannot be read.
+// Folders at the top are splits if they are called train, val or test, or like these elsewhere (valid, Testing,
+// train2017), also inside one folder that holds everything. A folder of that name among others is a class. Where both
+// can be meant, and where pictures seem to be masks or thumbnails of others, the error is an [AmbiguousError], unless
+// o.Split says what is meant. [Source.Summary] says what was taken.
+//
+// An error says what is wrong with the path or the options. Open looks into a file only if its name does not say
+// whether it is an image; images that cannot be read are found later.
 func Open(path string, o Options) (*Source, error) {
 	o = o.withDefaults()
 	w, err := openWhole(path, o)
 	if err != nil {
-		return nil, fmt.Errorf("opening the data %s: %w", path, err)
+		return nil, fmt.Errorf("opening the data %s: %w", printable.Name(path), err)
 	}
 	s, err := w.source(o.Split, o.Labels)
 	if err == nil {
@@ -59,7 +67,7 @@ func Open(path string, o Options) (*Source, error) {
 	}
 	if err != nil {
 		_ = w.close()
-		return nil, fmt.Errorf("opening the data %s: %w", path, err)
+		return nil, fmt.Errorf("opening the data %s: %w", printable.Name(path), err)
 	}
 	s.close = w.close
 	return s, nil
@@ -80,7 +88,12 @@ func openWhole(name string, o Options) (*whole, error) {
 	var l *listing
 	switch {
 	case info.IsDir():
-		l, err = listFolder(name, true)
+		if sub != "" {
+			if below, err := os.Stat(filepath.Join(name, filepath.FromSlash(sub))); err != nil || !below.IsDir() {
+				return nil, fmt.Errorf("it has no folder %s with files", printable.Name(sub))
+			}
+		}
+		l, err = listFolder(name, sub, true)
 	case info.Mode().IsRegular():
 		l, err = listFile(name, o)
 	default:
@@ -89,19 +102,25 @@ func openWhole(name string, o Options) (*whole, error) {
 	if err != nil {
 		return nil, err
 	}
+	root := ""
 	if sub != "" {
-		if l.below(sub); len(l.files) == 0 {
+		root = sub + "/"
+		if l.below(sub); len(l.files) == 0 && len(l.skipped) == 0 {
 			_ = l.close()
-			return nil, fmt.Errorf("it has no folder %s with files", sub)
+			return nil, fmt.Errorf("it has no folder %s with files", printable.Name(sub))
 		}
 	}
-	w, err := recognise(l, sub, o)
+	if err := l.leaveOutputs(root); err != nil {
+		_ = l.close()
+		return nil, err
+	}
+	w, err := recognise(l, name, root, o)
 	if err != nil {
 		_ = l.close()
 		return nil, err
 	}
 	w.identity = append(w.identity, l.identity...)
-	w.notes = append(w.notes, l.skipped.notes()...)
+	w.skipped = append(w.skipped, l.skipped...)
 	return w, nil
 }
 
@@ -119,7 +138,8 @@ func cutSub(name string) (base, sub string, err error) {
 				return name[:at], "", nil
 			}
 			if !filepath.IsLocal(filepath.FromSlash(sub)) {
-				return "", "", fmt.Errorf("the part after the colon, %s, must be a folder below %s", sub, name[:at])
+				return "", "", fmt.Errorf("the part after the colon, %s, must be a folder below %s",
+					printable.Name(sub), printable.Name(name[:at]))
 			}
 			return name[:at], sub, nil
 		}
@@ -172,30 +192,31 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 	case bytes.HasPrefix(inner, idxImages):
 		f.Close()
 		return listFamily(f.Name())
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		return nil, errors.New("zip archives are not read in place: unpack it and give the folder")
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
+		return listArchive(f, listZip)
 	case !zipped && codec.IsImage(head):
 		return nil, errors.New("a single image: give the folder it lies in")
 	case ext == ".bin":
 		return nil, errors.New("a single binary file: give the folder it lies in")
+	case slices.Contains([]string{".txt", ".csv", ".tsv", ".lst", ".json", ".jsonl"}, ext):
+		return nil, errors.New("a list, or other text: give the folder of the images (the labels of some of them can " +
+			"be " +
+			"a CSV file of path,label: --labels FILE.csv)")
 	case !zipped && ext != ".tar" && !isTar(inner):
-		return nil, errors.New("neither a folder, nor a .tar, .tar.gz, .tgz or IDX file")
+		return nil, errors.New("neither a folder, nor a .tar, .tar.gz, .tgz, .zip or IDX file")
 	}
-	info, err := f.Stat()
+	if !zipped {
+		return listArchive(f, listTar)
+	}
+	identity, err := identify(f)
 	if err != nil {
 		return nil, err
 	}
-	identity, err := ends(f, info.Size())
+	plain, err := unpackedTar(f, identity, inner, o)
 	if err != nil {
 		return nil, err
 	}
-	plain := f
-	if zipped {
-		if plain, err = unpackedTar(f, info, identity, inner, o); err != nil {
-			return nil, err
-		}
-		f.Close()
-	}
+	f.Close()
 	l, err := listTar(plain)
 	if err != nil {
 		plain.Close()
@@ -205,12 +226,39 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 	return l, nil
 }
 
+// listArchive lists an archive that is read in place.
+func listArchive(f *os.File, list func(*os.File) (*listing, error)) (*listing, error) {
+	identity, err := identify(f)
+	if err != nil {
+		return nil, err
+	}
+	l, err := list(f)
+	if err != nil {
+		return nil, err
+	}
+	l.identity = identity
+	return l, nil
+}
+
+// identify returns the hash of an archive's size and ends.
+func identify(f *os.File) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return ends(f, info.Size())
+}
+
 // unpackedTar returns the plain archive of a gzipped one that begins with inner.
-func unpackedTar(f *os.File, info os.FileInfo, identity, inner []byte, o Options) (*os.File, error) {
+func unpackedTar(f *os.File, identity, inner []byte, o Options) (*os.File, error) {
 	if _, err := tar.NewReader(bytes.NewReader(inner)).Next(); len(inner) == 512 && errors.Is(err, tar.ErrHeader) {
 		return nil, errors.New("gzipped, but neither a tar archive nor an IDX file")
 	}
 	full, err := filepath.Abs(f.Name())
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
@@ -220,61 +268,59 @@ func unpackedTar(f *os.File, info os.FileInfo, identity, inner []byte, o Options
 
 func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }
 
-// recognise tells the kind of a data set by the names of its files.
-func recognise(l *listing, sub string, o Options) (*whole, error) {
-	if w, err := recogniseCIFAR(l); w != nil || err != nil {
-		return w, err
+// recognise tells the kind of a data set by the names of its files. name is its path, and root the folder in it that is
+// the data: "" or with a slash at its end.
+func recognise(l *listing, name, root string, o Options) (*whole, error) {
+	w, err := recogniseCIFAR(l)
+	if w == nil && err == nil {
+		w, err = recogniseIDX(l, o)
 	}
-	if w, err := recogniseIDX(l, o); w != nil || err != nil {
-		return w, err
+	switch {
+	case err != nil:
+		return nil, err
+	case w == nil:
+		return imageFiles(l, name, root, o)
+	case l.kind == KindZip:
+		return nil, errors.New("its binary files are not read inside a zip archive: unpack it and give the folder")
 	}
-	return imageFiles(l, sub, o)
+	for _, f := range l.files {
+		if slices.Contains(imageEndings, strings.ToLower(path.Ext(f.name))) {
+			w.skipped.add(fmt.Sprintf("images beside the files of %s", w.kind), f.name)
+		}
+	}
+	return w, nil
 }
 
+// errNoImages is the start of the error of data without images.
+var errNoImages = errors.New("it holds no images (JPEG, PNG, GIF, BMP, TIFF and WebP are read, at any depth)")
+
 // imageFiles makes the data set of a listing's image files.
-func imageFiles(l *listing, sub string, o Options) (*whole, error) {
+func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
+	w := &whole{kind: l.kind, close: l.close}
+	a := &arranger{archive: l.kind != KindFolder, root: root, path: name, read: l.text}
+	w.arrange = a.arrange
 	var kept []int
 	archives := 0
 	for i, f := range l.files {
-		rel := f.name
-		if sub != "" {
-			rel = f.name[len(sub)+1:]
-		}
-		if why := whyNotImage(rel); why != "" {
+		if why := l.whyNotImage(f, f.name[len(root):]); why != "" {
 			l.skipped.add(why, f.name)
-			if ext := strings.ToLower(path.Ext(rel)); slices.Contains([]string{".tar", ".tgz", ".gz", ".zip"}, ext) {
+			if slices.Contains([]string{".tar", ".tgz", ".gz", ".zip"}, strings.ToLower(path.Ext(f.name))) {
 				archives++
 			}
 			continue
 		}
 		kept = append(kept, i)
+		w.items = append(w.items, item{name: f.name, size: f.size, label: -1})
+		a.names = append(a.names, f.name)
 	}
-	if len(kept) == 0 {
-		if archives > 0 {
-			return nil, fmt.Errorf("it holds no images but %d archives: give one of them, or unpack them", archives)
-		}
-		return nil, errors.New("it holds no images (JPEG, PNG, GIF, BMP, TIFF and WebP are read, at any depth)")
-	}
-
-	root := ""
-	if sub != "" {
-		root = sub + "/"
-	}
-	if l.archive {
-		root += wrapper(l, kept, len(root))
-	}
-	w := &whole{kind: KindFolder, close: l.close}
-	if l.archive {
-		w.kind = KindTar
-	}
-	w.items = make([]item, 0, len(kept))
-	for _, i := range kept {
-		f := l.files[i]
-		it := item{name: f.name, rel: f.name[len(root):], size: f.size, label: -1}
-		if top, rest, ok := strings.Cut(it.rel, "/"); ok && isSplit(top) {
-			it.split, it.rel = top, rest
-		}
-		w.items = append(w.items, it)
+	switch notes := strings.Join(l.skipped.notes(), "; "); {
+	case len(kept) > 0:
+	case archives > 0:
+		return nil, fmt.Errorf("it holds no images but %d archives: give one of them, or unpack them", archives)
+	case notes != "":
+		return nil, fmt.Errorf("%w; %s", errNoImages, notes)
+	default:
+		return nil, errNoImages
 	}
 	files := newDecoder(o)
 	w.hold = func(i int) (*augment.Image, func(), error) {
@@ -296,19 +342,3 @@ func imageFiles(l *listing, sub string, o Options) (*whole, error) {
 	}
 	return w, nil
 }
-
-// wrapper returns the one folder, with its slash, that holds all files of an archive, or "". A split is no wrapper.
-func wrapper(l *listing, kept []int, from int) string {
-	first, _, ok := strings.Cut(l.files[kept[0]].name[from:], "/")
-	if !ok || isSplit(first) {
-		return ""
-	}
-	for _, i := range kept {
-		if !strings.HasPrefix(l.files[i].name[from:], first+"/") {
-			return ""
-		}
-	}
-	return first + "/"
-}
-
-func isSplit(name string) bool { return name == SplitTrain || name == SplitVal || name == SplitTest }

@@ -79,7 +79,7 @@ func regular(name string, data []byte) entry {
 	return entry{tar.Header{Name: name, Typeflag: tar.TypeReg}, data}
 }
 
-func zip(data []byte) []byte {
+func gzipped(data []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	w.Write(data)
@@ -171,7 +171,7 @@ func TestFolder(t *testing.T) {
 		{"train by default", "train/1.png test/2.png extra/3.png", Options{}, "train/1.png"},
 		{"test", "train/1.png test/2.png extra/3.png", Options{Split: "test"}, "test/2.png"},
 		{"all", "train/1.png test/2.png extra/3.png", Options{Split: "all"}, "extra/3.png test/2.png train/1.png"},
-		{"no train: everything", "val/1.png test/2.png", Options{}, "test/2.png val/1.png"},
+		{"no train, on request: everything", "val/1.png test/2.png", Options{Split: "all"}, "test/2.png val/1.png"},
 		{"classes in splits", "train/a/1.png train/c/2.png test/c/3.png test/b/4.png", Options{},
 			"train/a/1.png=a train/c/2.png=c"},
 		{"not images", "a.png notes.txt labels.csv .hidden.png .git/b.png x.DS_Store", Options{}, "a.png x.DS_Store"},
@@ -198,7 +198,7 @@ func TestClassesOfAllSplits(t *testing.T) {
 	if !slices.Equal(train.Splits, []string{"train", "test"}) || !train.HasSplit("test") || train.HasSplit("val") {
 		t.Errorf("splits %v", train.Splits)
 	}
-	if notes := strings.Join(train.Notes, "; "); !strings.Contains(notes, "1 images that lie outside") {
+	if notes := strings.Join(train.Notes, "; "); !strings.Contains(notes, "1 image: outside the folders") {
 		t.Errorf("notes %q do not count the image outside the splits", notes)
 	}
 }
@@ -238,8 +238,8 @@ func TestTar(t *testing.T) {
 	plain := tarOf(t, entries...)
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "d.tar"), plain)
-	writeFile(t, filepath.Join(dir, "d.tar.gz"), zip(plain))
-	writeFile(t, filepath.Join(dir, "d.tgz"), zip(plain))
+	writeFile(t, filepath.Join(dir, "d.tar.gz"), gzipped(plain))
+	writeFile(t, filepath.Join(dir, "d.tgz"), gzipped(plain))
 	for _, name := range []string{"d.tar", "d.tar.gz", "d.tgz"} {
 		s := opened(t, filepath.Join(dir, name), Options{})
 		want := "data/train/cat/1.png=cat " + long + "=cat data/train/dog/2.png=dog"
@@ -259,14 +259,14 @@ func TestTar(t *testing.T) {
 func TestUnpackOnce(t *testing.T) {
 	dir, cache := t.TempDir(), t.TempDir()
 	name := filepath.Join(dir, "d.tar.gz")
-	writeFile(t, name, zip(tarOf(t, regular("1.png", pngOf(t, 1, 4, 4)))))
+	writeFile(t, name, gzipped(tarOf(t, regular("1.png", pngOf(t, 1, 4, 4)))))
 	for range 2 {
 		opened(t, name, Options{CacheDir: cache})
 		if files, _ := os.ReadDir(cache); len(files) != 1 || filepath.Ext(files[0].Name()) != ".tar" {
 			t.Fatalf("the cache holds %v", files)
 		}
 	}
-	writeFile(t, name, zip(tarOf(t, regular("1.png", pngOf(t, 1, 4, 4)), regular("2.png", pngOf(t, 2, 4, 4)))))
+	writeFile(t, name, gzipped(tarOf(t, regular("1.png", pngOf(t, 1, 4, 4)), regular("2.png", pngOf(t, 2, 4, 4)))))
 	if s := opened(t, name, Options{CacheDir: cache}); s.Len() != 2 {
 		t.Errorf("%d images after the archive changed", s.Len())
 	}
@@ -282,8 +282,8 @@ func TestUnpackOnce(t *testing.T) {
 
 // TestUnpackBomb refuses an archive that grows too much by what its end says, and by what comes out if the end lies.
 func TestUnpackBomb(t *testing.T) {
-	bomb := zip(tarOf(t, regular("1.png", make([]byte, unpackLimit(100_000)))))
-	lying := append(bytes.Clone(bomb), zip([]byte("end"))...)
+	bomb := gzipped(tarOf(t, regular("1.png", make([]byte, unpackLimit(100_000)))))
+	lying := append(bytes.Clone(bomb), gzipped([]byte("end"))...)
 	for name, data := range map[string][]byte{"honest": bomb, "lying": lying} {
 		dir, cache := t.TempDir(), t.TempDir()
 		writeFile(t, filepath.Join(dir, "d.tar.gz"), data)
@@ -300,7 +300,7 @@ func TestUnpackBomb(t *testing.T) {
 // TestFullDisk ends the unpacking without a rest.
 func TestFullDisk(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.tar")
-	data := zip(make([]byte, 40<<20))
+	data := gzipped(make([]byte, 40<<20))
 	asked := 0
 	err := gunzipTo(name, bytes.NewReader(data), int64(len(data)), func() error {
 		if asked++; asked == 3 {
@@ -376,13 +376,14 @@ func TestHostileTar(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "d.tar")
 	writeFile(t, name, data)
 	s := opened(t, name, Options{})
-	if got := describe(s); got != "ok/1.png ok/2.png" {
+	if got := describe(s); got != "hard.png ok/1.png ok/2.png" {
 		t.Errorf("took %s", got)
 	}
-	if img, err := s.Image(1); err != nil || img.Pix[0] != 2 {
+	if img, err := s.Image(2); err != nil || img.Pix[0] != 2 {
 		t.Errorf("of two files with one name the last must count: %v, %v", img, err)
 	}
-	for _, want := range []string{"4 files: names that lead out", "2 files: links", "2 files: devices",
+	for _, want := range []string{"4 files: names that lead out", "1 file: links that lead out of the archive",
+		"2 files: devices",
 		"1 file: replaced"} {
 		if !strings.Contains(strings.Join(s.Notes, "\n"), want) {
 			t.Errorf("notes %q lack %q", s.Notes, want)
@@ -474,13 +475,13 @@ func TestOpenErrors(t *testing.T) {
 		{filepath.Dir(at("text/notes.txt", []byte("x"))), Options{}, "holds no images"},
 		{filepath.Dir(at("shards/a.tar", []byte("x"))), Options{}, "1 archives"},
 		{at("a.png", pngOf(t, 1, 4, 4)), Options{}, "the folder it lies in"},
-		{at("a.zip", []byte("PK\x03\x04....")), Options{}, "unpack it"},
+		{at("a.zip", []byte("PK\x03\x04....")), Options{}, "not a readable zip"},
 		{at("zero", nil), Options{}, "is empty"},
 		{at("what", []byte("what is this")), Options{}, "neither a folder, nor"},
 		{at("bad.tar", bytes.Repeat([]byte("x"), 2000)), Options{}, "not a readable tar"},
 		{at("bad.tar.gz", []byte("\x1f\x8bxxxxxxxxxxxxxxxx")), Options{}, "gzip"},
 		{images, Options{Split: "test"}, "has no split test"},
-		{images, Options{Split: "tset"}, "train, val, test or all"},
+		{images, Options{Split: "tset"}, "train, val, test, all or none"},
 		{split, Options{Split: "val"}, "its splits are train"},
 		{images, Options{Labels: "folders"}, "no image lies in a folder"},
 		{images, Options{Labels: "floders"}, "no such file"},

@@ -39,34 +39,40 @@ func (s *Source) Select(split, labels string) (*Source, error) { return s.whole.
 
 // source takes a split and labels, as in Options.
 func (w *whole) source(split, mode string) (*Source, error) {
-	s := &Source{Kind: w.kind, Notes: slices.Clip(w.notes), whole: w}
+	l, err := w.layout(split)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Kind: w.kind, Notes: append(slices.Clip(w.notes), l.notes...), whole: w}
 	for _, name := range []string{SplitTrain, SplitVal, SplitTest} {
-		for _, it := range w.items {
-			if it.split == name {
-				s.Splits = append(s.Splits, name)
-				break
+		f := SplitFacts{Name: name, From: l.splits[name]}
+		for _, p := range l.places {
+			if p.split == name && !p.out {
+				f.Images++
 			}
 		}
+		if f.Images > 0 {
+			s.Splits, s.Facts.Splits = append(s.Splits, name), append(s.Facts.Splits, f)
+		}
 	}
-	var err error
+	s.Facts.SplitWhy = l.why
 	if s.Split, err = chooseSplit(split, s); err != nil {
 		return nil, err
 	}
 	sel := &selection{whole: w}
-	outside := 0
-	for i, it := range w.items {
+	out := append(slices.Clone(w.skipped), l.out...)
+	for i, p := range l.places {
 		switch {
-		case s.Split == "" || s.Split == SplitAll || it.split == s.Split:
+		case p.out:
+		case s.Split == "" || s.Split == SplitAll || p.split == s.Split:
 			sel.index = append(sel.index, i)
-		case it.split == "":
-			outside++
+		case p.split == "":
+			out.count("image", "outside the folders of the splits", w.items[i].name)
 		}
 	}
-	if outside > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("left out %d images that lie outside the folders %s", outside,
-			strings.Join(s.Splits, ", ")))
-	}
-	labels, err := w.label(mode, sel.index, s)
+	s.Facts.LeftOut = out
+	s.Notes = append(s.Notes, out.notes()...)
+	labels, err := w.label(l, mode, sel.index, s)
 	if err != nil {
 		return nil, err
 	}
@@ -83,17 +89,34 @@ func (w *whole) source(split, mode string) (*Source, error) {
 	return s, nil
 }
 
+// layout returns the layout for the wanted split.
+func (w *whole) layout(want string) (*layout, error) {
+	if w.arrange != nil {
+		return w.arrange(want)
+	}
+	l := &layout{places: make([]place, len(w.items)), why: "as the files of " + string(w.kind) + " say"}
+	for i, it := range w.items {
+		l.places[i] = place{split: it.split, rel: it.rel}
+		if want == SplitNone {
+			l.places[i].split, l.why = "", "data.split is none"
+		}
+	}
+	return l, nil
+}
+
 // chooseSplit returns the split to take when want is wanted.
 func chooseSplit(want string, s *Source) (string, error) {
 	switch {
 	case want == "" && s.HasSplit(SplitTrain):
 		return SplitTrain, nil
-	case want == "" || want == SplitAll && len(s.Splits) == 0:
+	case want == "" && len(s.Splits) == 1:
+		return s.Splits[0], nil
+	case want == "" || want == SplitNone || want == SplitAll && len(s.Splits) == 0:
 		return "", nil
 	case want == SplitAll || s.HasSplit(want):
 		return want, nil
-	case !isSplit(want):
-		return "", fmt.Errorf("unknown split %q: it must be train, val, test or all", want)
+	case want != SplitTrain && want != SplitVal && want != SplitTest:
+		return "", fmt.Errorf("unknown split %q: it must be train, val, test, all or none", want)
 	case len(s.Splits) == 0:
 		return "", fmt.Errorf("it has no split %s: there are no top-level folders train, val or test", want)
 	}

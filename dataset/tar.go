@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // tarFile is a file of an archive and the position of its content.
@@ -28,7 +30,7 @@ func listTar(f *os.File) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{archive: true, close: f.Close}
+	l := &listing{kind: KindTar, close: f.Close}
 	files, err := indexTar(f, info.Size(), &l.skipped)
 	if err != nil {
 		return nil, err
@@ -53,17 +55,19 @@ type section struct{ *io.SectionReader }
 
 func (section) Close() error { return nil }
 
-// indexTar reads the headers of an archive of the given size. It leaves out and counts links, devices, absolute names
-// and names that lead out of the archive. Of several files with one name the last one counts, as in tar.
+// indexTar reads the headers of an archive of the given size. It leaves out and counts devices, absolute names and
+// names that lead out of the archive. Of several files with one name the last one counts, as in tar. A link to a file
+// of the archive is that file under another name.
 func indexTar(r io.ReaderAt, size int64, out *skipped) ([]tarFile, error) {
 	s := io.NewSectionReader(r, 0, size)
 	t := tar.NewReader(s)
 	var files []tarFile
 	at := map[string]int{}
+	links := tarLinks{}
 	for {
 		h, err := t.Next()
 		if err == io.EOF {
-			return files, nil
+			return links.resolve(files, at, out), nil
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, fmt.Errorf("the archive is cut short after %d files: copy it again", len(files))
@@ -73,13 +77,18 @@ func indexTar(r io.ReaderAt, size int64, out *skipped) ([]tarFile, error) {
 		}
 		name := path.Clean(strings.TrimSuffix(h.Name, "/"))
 		switch {
-		case !filepath.IsLocal(filepath.FromSlash(h.Name)) || strings.Contains(h.Name, "\x00") || strings.Contains(h.Name, `\`):
+		case !filepath.IsLocal(filepath.FromSlash(h.Name)) || strings.ContainsAny(h.Name, "\x00\\"):
 			out.add("names that lead out of the archive", h.Name)
 			continue
 		case h.Typeflag == tar.TypeDir:
 			continue
 		case h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink:
-			out.add("links in an archive are not followed", h.Name)
+			links.add(h, name)
+			if _, ok := at[name]; ok && links[name] == name {
+				delete(links, name) // a link of a file to itself changes nothing
+			} else {
+				delete(at, name)
+			}
 			continue
 		case h.Typeflag != tar.TypeReg || isSparse(h):
 			out.add("devices, sparse and other special files", h.Name)
@@ -90,9 +99,11 @@ func indexTar(r io.ReaderAt, size int64, out *skipped) ([]tarFile, error) {
 			return nil, err
 		}
 		if h.Size < 0 || h.Size > size-offset {
-			return nil, fmt.Errorf("the archive is cut short in %s: copy it again", h.Name)
+			return nil, fmt.Errorf("the archive is cut short in %s: copy it again",
+				printable.Name(h.Name))
 		}
 		entry := tarFile{file{name, h.Size}, offset}
+		delete(links, name)
 		if i, ok := at[name]; ok {
 			out.add("replaced by a later file of the same name", h.Name)
 			files[i] = entry

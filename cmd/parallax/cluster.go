@@ -17,6 +17,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/cluster"
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
@@ -140,6 +141,7 @@ func (f *clusterFlags) plan(c *cobra.Command) (*cluster.Plan, error) {
 func (f *clusterFlags) run(ctx context.Context, out io.Writer, p *cluster.Plan) error {
 	outliveReader()
 	note := func(text string) {
+		text = printable.Text(text)
 		if f.json {
 			fmt.Fprintln(os.Stderr, "parallax: "+text) // standard output stays JSON
 			return

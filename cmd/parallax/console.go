@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/parallax-ssl/parallax/collapse/guard"
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
@@ -70,8 +71,11 @@ func (v *console) begin(s *pretrain.Session) {
 	tidying.Store(true)
 	j := s.Job
 	v.steps, v.start = s.Steps, time.Now()
+	for _, n := range append([]string{j.Source.Summary()}, j.Source.Remarks()...) {
+		v.note(n)
+	}
 	if v.json {
-		return // the event start says it
+		return // the event start says the rest
 	}
 	c := j.Config
 	v.note(fmt.Sprintf("%s on %s: %d images, views of %d px", c.Method.Name, c.Data.Path, c.Data.Images, c.Data.Size))
@@ -86,9 +90,6 @@ func (v *console) begin(s *pretrain.Session) {
 		v.note(slow)
 	}
 	v.note("every value and its source: " + s.Dir.Path(run.ConfigFile))
-	for _, n := range j.Source.Notes {
-		v.note(n)
-	}
 	for _, n := range s.Probe.Notes() {
 		v.note(n)
 	}
@@ -114,6 +115,7 @@ func (v *console) begin(s *pretrain.Session) {
 
 // note prints a sentence. With --json it goes to standard error, so that standard output stays JSON.
 func (v *console) note(text string) {
+	text = printable.Text(text)
 	if v.terminal != nil {
 		if width, _, err := term.GetSize(int(v.terminal.Fd())); err == nil {
 			text = fold(text, width)

@@ -129,6 +129,7 @@ func (f *evalFlags) command(c *cobra.Command,
 	fl.StringVar(&f.Run, "run", usual.Run, "the run's directory, or an encoder.safetensors")
 	fl.StringVar(&f.Data, "data", "", "images: a folder, an archive, or synthetic; default the run's own")
 	fl.StringVar(&f.Labels, "labels", "", "none, folders, or a CSV file of path,label; default by the data")
+	fl.StringVar(&f.Split, "split", "", splitHelp)
 	fl.StringVar(&f.Of, "of", usual.Of,
 		"what to evaluate: backbone (features h) or embedding (z, the projector's output)")
 	fl.StringVar(&f.Checkpoint, "checkpoint", usual.Checkpoint, "last, best (by the run's own evaluations), or a step")

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/internal/spelling"
 )
 
@@ -21,7 +22,10 @@ import (
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
+	var twice *twiceError
 	switch {
+	case errors.As(err, &twice):
+		return twice
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		var names []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
@@ -51,6 +55,7 @@ var settingFlags = []settingFlag{
 	{"size", "data.size", "int", "side of a view in pixels; default by the images"},
 	{"labels", "data.labels", "string",
 		"none, folders, or a CSV file of path,label; used to measure, and by paws and supcon to train"},
+	{"split", "data.split", "string", splitHelp},
 	{"seed", "seed", "uint", "seed of everything random"},
 	{"eval-every", "train.eval_every", "int", "optimiser steps between evaluations; default one epoch"},
 	{"save-every", "train.save_every", "int", "optimiser steps between checkpoints; default one epoch"},
@@ -63,6 +68,8 @@ var settingFlags = []settingFlag{
 	{"workers", "train.workers", "int", "threads that read and augment images; default one per core"},
 	{"init", "backbone.init", "string", "safetensors file with weights to start from"},
 }
+
+const splitHelp = "train, val, test, all, or none (no folder is a split); default train if there are splits"
 
 func backboneNames() []string {
 	var names []string
@@ -90,9 +97,18 @@ func givenSettings(c *cobra.Command, sets []string) ([]pretrain.Setting, error) 
 	var all []pretrain.Setting
 	for _, f := range settingFlags {
 		if given := c.Flags().Lookup(f.flag); given != nil && given.Changed {
+			for _, s := range sets {
+				if value, ok := strings.CutPrefix(s, f.path+"="); ok && value != given.Value.String() {
+					return nil, fmt.Errorf("--%s %s and --set %s are two values of %s: leave one out", f.flag,
+						printable.Name(given.Value.String()), printable.Name(s), f.path)
+				}
+			}
 			setting := pretrain.Setting{Path: f.path, Value: given.Value.String(), Source: "flag --" + f.flag}
 			all = append(all, setting)
 		}
+	}
+	if err := setOnce(sets); err != nil {
+		return nil, err
 	}
 	for _, s := range sets {
 		path, value, ok := strings.Cut(s, "=")

@@ -83,6 +83,7 @@ in what that something is.`,
 	root.SetVersionTemplate(versionText())
 	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), labCommand(), methodsCommand(), viewsCommand(),
 		doctorCommand(), versionCommand())
+	takeOnce(root)
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/internal/crash"
 	"github.com/parallax-ssl/parallax/internal/exit"
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -47,7 +48,9 @@ func exitStatus(err error) int {
 func statuses(others ...int) string { return "\n\n" + exit.Help(exit.Of(others...), 104) }
 
 // oneLine is the error's text, joined errors separated by semicolons.
-func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+func oneLine(err error) string {
+	return printable.Text(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+}
 
 // complain prints why a command failed, on one line. The stack of an internal error goes to a file.
 func complain(err error) {

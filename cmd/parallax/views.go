@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/png"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -16,13 +15,14 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/internal/exit"
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/internal/sheet"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 )
 
 func viewsCommand() *cobra.Command {
-	var data, name, out, labels string
+	var data, name, out, labels, split string
 	var sets []string
 	var images, draws, size int
 	var seed uint64
@@ -43,11 +43,15 @@ of it: the very pixels that training with the same seed sees in its first epochs
 				return usage(fmt.Errorf("--images %d and --epochs %d: "+
 					"both must be at least 1, and their product at most 10000", images, draws))
 			}
-			source, err := dataset.Open(data, dataset.Options{Size: size, Labels: labels})
+			source, err := dataset.Open(data, dataset.Options{Size: size, Labels: labels, Split: split})
 			if err != nil {
 				return err
 			}
 			defer source.Close()
+			told := c.OutOrStdout()
+			for _, text := range append([]string{source.Summary()}, source.Remarks()...) {
+				fmt.Fprintln(told, printable.Text(text))
+			}
 			recipes, side, err := recipes(source, name, size, sets)
 			if err != nil {
 				return err
@@ -56,23 +60,24 @@ of it: the very pixels that training with the same seed sees in its first epochs
 			if err != nil {
 				return err
 			}
-			err = run.WriteFile(out, func(w io.Writer) error { return png.Encode(w, page) })
+			err = run.WriteFile(out, func(w io.Writer) error { return sheet.WritePNG(w, page) })
 			if errors.Is(err, fs.ErrNotExist) {
 				return &run.OutputError{Err: fmt.Errorf("writing %s: there is no folder %s: make it first",
 					out, filepath.Dir(out))}
 			} else if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s: %d x %d pixels, an image and %d views of %d px per row\n",
-				out, page.Bounds().Dx(), page.Bounds().Dy(), draws*len(recipes), side)
+			fmt.Fprintf(told, "%s: %d x %d pixels, an image and %d views of %d px per row\n",
+				printable.Name(out), page.Bounds().Dx(), page.Bounds().Dy(), draws*len(recipes), side)
 			return nil
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "images: a folder, an archive, or synthetic")
 	f.StringVar(&name, "method", "", "the method whose views are drawn")
-	f.StringVar(&out, "out", "views.png", "the PNG file to write")
+	f.StringVar(&out, "out", sheet.File, "the PNG file to write")
 	f.StringVar(&labels, "labels", "none", "as for pretrain")
+	f.StringVar(&split, "split", "", splitHelp)
 	f.StringArrayVar(&sets, "set", nil, "change the recipes, augment.OP.FIELD=VALUE; repeatable")
 	f.IntVar(&images, "images", 8, "number of images, a row each")
 	f.IntVar(&draws, "epochs", 3, "number of epochs whose views are drawn")

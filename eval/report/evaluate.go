@@ -29,6 +29,7 @@ type Request struct {
 	Checkpoint string // of a run: "last", "best" (by its own evaluations), or a step
 	Data       string // images; "" for the run's own
 	Labels     string // "none", "folders" or a CSV file; "" for the data's own
+	Split      string // "train", "val", "test", "all" or "none"; "" for train if there are splits
 	Of         string // OfBackbone or OfEmbedding
 	Device     string // "" for the run's
 	Clusters   int    // of k-means; 0 for as many as there are classes

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -126,7 +127,8 @@ func (e *evaluating) begin(kind string) *Report {
 	if !s.file {
 		r.Step = run.Num(float64(s.step))
 	}
-	r.Notes = append(r.Notes, e.Sources[0].Notes...)
+	r.Notes = append(r.Notes, e.Sources[0].Summary())
+	r.Notes = append(r.Notes, e.Sources[0].Remarks()...)
 	if side, err := e.Sources[0].ViewSize(); err == nil && side < c.Data.Size && side < 64 {
 		r.Notes = append(r.Notes, fmt.Sprintf("the images are about %d px wide and the network was trained on %d px: "+
 			"they are enlarged", side, c.Data.Size))
@@ -170,7 +172,7 @@ func (r *Report) describe(e *evaluating, bank, tested *dataset.Loader) {
 func (r *Report) Text() string {
 	var b strings.Builder
 	line := func(format string, values ...any) {
-		b.WriteString(strings.TrimRight(fmt.Sprintf(format, values...), " ") + "\n")
+		b.WriteString(strings.TrimRight(printable.Text(fmt.Sprintf(format, values...)), " ") + "\n")
 	}
 	subject := r.Run
 	if r.Step.Known {

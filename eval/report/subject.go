@@ -38,6 +38,7 @@ type subject struct {
 	step, steps int            // of a run
 	checkpoint  string         // folder
 	states      []nn.State     // all tensors of the run's networks, or the backbone's under its local names
+	other       bool           // the images are others than the run's own
 	notes       []string
 
 	text []byte // the run's configuration
@@ -64,6 +65,10 @@ func openSubject(f *Request) (*subject, error) {
 	c := s.config
 	if f.Data != "" && f.Data != c.Data.Path {
 		c.Data.Path, c.Data.Labels, c.Data.Split = f.Data, "", ""
+		s.other = true
+	}
+	if f.Split != "" {
+		c.Data.Split = f.Split
 	}
 	if f.Labels != "" {
 		c.Data.Labels = f.Labels
@@ -205,7 +210,17 @@ func (s *subject) openFile(f *Request) error {
 // images opens the images to evaluate on. It uses the run's JPEG decoder, so that the pixels are as in training.
 func (s *subject) images() (*dataset.Source, error) {
 	d := s.config.Data
-	return dataset.Open(d.Path, dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels, Decoder: d.Decoder})
+	return s.open(dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels, Decoder: d.Decoder})
+}
+
+// open opens the images as the run did, or as asked for.
+func (s *subject) open(o dataset.Options) (source *dataset.Source, err error) {
+	d := &s.config.Data
+	if s.other {
+		return dataset.Open(d.Path, o)
+	}
+	source, d.Split, err = dataset.OpenAgain(d.Path, o, d.Images)
+	return source, err
 }
 
 // build makes the networks: trained, or as before the first step.
