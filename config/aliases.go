@@ -71,6 +71,7 @@ var keys = history{
 		{"method.asymmetric_views", 3, "false"}, // of vicreg
 		{"method.groups", 3, "1"},               // of ressl
 		{"probe.queries", 4, "fifth"},
+		{"data.max_unreadable", 4, "0.01"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

@@ -30,12 +30,15 @@ type MethodConfig struct {
 type Data struct {
 	Path        string     // as the user gave it, PATH or PATH:sub/folder; not made absolute
 	Labels      string     // "none", "folders" or a CSV file
-	Split       string     // the split that pretraining reads, "" if the data has none
+	Split       string     // the split that pretraining reads, "" if the data has none; "none": no folder is a split
 	Size        int        // width and height of a full-size view, in pixels
 	Mean, Std   [3]float64 // of R, G and B in 0 to 1; views are normalised with them
 	Images      int        // number of images
 	Fingerprint string     // of the data set's content and order; a resume refuses other data
 	Decoder     string     // of JPEG: "turbojpeg" or "go", whose pixels differ, by 1.4 of 255 levels on average
+	// MaxUnreadable is the share of the images that may be unreadable, 0 to 1. Up to 0.01, 20 images may be in any
+	// case; 0 allows none.
+	MaxUnreadable float64
 }
 
 // Normalize returns the mean and the deviation with which views are normalised.
@@ -153,7 +156,7 @@ func Default() Config {
 		Variant: Variant{Asymmetric: Asymmetric{
 			PredictorMode: "none", Predictor: Head{Widths: []int{8192, 8192}, BatchNorm: true, Norm: "batch"},
 		}, PredictorForm: "own", Direct: Direct{Rho: 0.3, Epsilon: 0.1, Every: 1}},
-		Data:     Data{Labels: "none"},
+		Data:     Data{Labels: "none", MaxUnreadable: 0.01},
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},

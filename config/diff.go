@@ -69,12 +69,12 @@ func (n *node) flat() []Change {
 // run and what is evaluated, logged and kept. None of them affects a weight before the step from which it holds.
 var mayChange = []string{
 	"train.epochs", "train.max_steps", "train.workers", "train.eval_every", "train.eval_early", "train.save_every",
-	"train.log_every", "train.keep", "train.on_collapse", "probe.",
+	"train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable",
 }
 
 // Refused lists the changes that a resume of a run with config a under config b must refuse. A resume may change the
 // length of the run, the number of workers, what is kept, and how often and on what the run is evaluated. It may change
-// the path of the data if the fingerprint shows the same data.
+// the path and the split of the data if the fingerprint shows the same data.
 func Refused(a, b *Config) ([]Change, error) {
 	changes, err := Diff(a, b)
 	if err != nil {
@@ -83,7 +83,7 @@ func Refused(a, b *Config) ([]Change, error) {
 	sameData := a.Data.Fingerprint != "" && a.Data.Fingerprint == b.Data.Fingerprint
 	var refused []Change
 	for _, c := range changes {
-		free := sameData && c.Path == "data.path"
+		free := sameData && (c.Path == "data.path" || c.Path == "data.split")
 		for _, m := range mayChange {
 			free = free || c.Path == m || strings.HasSuffix(m, ".") && strings.HasPrefix(c.Path, m)
 		}

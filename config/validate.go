@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 	c.Variant.validate(hold, oneOf)
 	hold(c.Data.Path != "", "data.path", `""`, "a folder or file of images: --data PATH")
 	hold(c.Data.Size >= 8 && c.Data.Size <= 4096, "data.size", c.Data.Size, "8 to 4096 pixels")
+	hold(c.Data.MaxUnreadable >= 0 && c.Data.MaxUnreadable <= 1, "data.max_unreadable", c.Data.MaxUnreadable, "0 to 1")
 	hold(c.Data.Images >= 0, "data.images", c.Data.Images, "0 or more")
 	for i := range 3 {
 		mean, std := c.Data.Mean[i], c.Data.Std[i]

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // A BadImage is an image that could not be read, and why.
@@ -21,12 +23,13 @@ type BadImage struct {
 	Reason string `json:"reason"`
 }
 
-// Limits on bad images. More than badFew and more than badShare of the data set, or badRun one after another, mean that
+// Limits on bad images. More than badFew and more than a share of the data set, or badRun one after another, mean that
 // the data set is broken rather than a few files.
 const (
-	badFew   = 20
-	badShare = 0.01
-	badRun   = 100
+	badFew = 20
+	badRun = 100
+	// DefaultMaxUnreadable is the share of a data set's images that may be bad if nobody gave another one.
+	DefaultMaxUnreadable = 0.01
 )
 
 // A Quarantine remembers the images of one data set that could not be read. They are not tried again. It is safe for
@@ -34,6 +37,7 @@ const (
 type Quarantine struct {
 	mu     sync.Mutex
 	images int
+	share  float64 // of the images that may be bad
 	bad    map[int]BadImage
 	run    int      // failed images since the last one that was read
 	path   string   // of the list, "" for none
@@ -44,7 +48,7 @@ type Quarantine struct {
 // appended to that file as it happens, as a line of JSON, {"index", "name", "reason"}; without a bad image there is no
 // file. Entries already in the file (of the run that is being resumed) count from the start.
 func NewQuarantine(images int, path string) (*Quarantine, error) {
-	q := &Quarantine{images: images, bad: map[int]BadImage{}, path: path}
+	q := &Quarantine{images: images, share: DefaultMaxUnreadable, bad: map[int]BadImage{}, path: path}
 	if path == "" {
 		return q, nil
 	}
@@ -58,6 +62,19 @@ func NewQuarantine(images int, path string) (*Quarantine, error) {
 		}
 	}
 	return q, nil
+}
+
+// Allow sets the share of the images that may be bad, from 0 (none) to 1 (all but one), before the quarantine is used.
+// The default is [DefaultMaxUnreadable], of which 20 images are allowed in any case. With a larger share any number of
+// images may be bad one after another.
+func (q *Quarantine) Allow(share float64) { q.share = share }
+
+// inRow is how many bad images one after another mean that the data set is broken.
+func (q *Quarantine) inRow() int {
+	if q.share > DefaultMaxUnreadable {
+		return max(badRun, q.images)
+	}
+	return badRun
 }
 
 // open opens the list after its last whole line. It drops a line that a killed run left unfinished.
@@ -125,11 +142,15 @@ func (q *Quarantine) Add(index int, name string, reason error) error {
 			return fmt.Errorf("writing the quarantine list: %w", err)
 		}
 	}
+	few := badFew
+	if q.share == 0 {
+		few = 0
+	}
 	switch n := len(q.bad); {
-	case q.run >= badRun:
+	case q.run >= q.inRow():
 		return q.tooMany(fmt.Sprintf("%d images in a row cannot be read", q.run))
-	case n > badFew && float64(n) > badShare*float64(q.images):
-		return q.tooMany(fmt.Sprintf("%d of %d images cannot be read, more than 1 %%", n, q.images))
+	case n > few && float64(n) > q.share*float64(q.images):
+		return q.tooMany(fmt.Sprintf("%d of %d images cannot be read, more than %g %%", n, q.images, 100*q.share))
 	case n == q.images:
 		return q.tooMany("no image can be read")
 	}
@@ -151,18 +172,28 @@ func (q *Quarantine) write(b BadImage) error {
 	return err
 }
 
-// tooMany is the error that ends a run; it names the first few images by index.
+// tooMany is the error that ends a run; it names the first few images by index, the list, and what to do.
 func (q *Quarantine) tooMany(what string) error {
 	list := q.list()
 	var few []string
 	for _, b := range list[:min(len(list), 3)] {
-		few = append(few, fmt.Sprintf("%s (%s)", b.Name, b.Reason))
+		few = append(few, fmt.Sprintf("%s (%s)", printable.Name(b.Name), b.Reason))
 	}
 	more := ""
 	if len(list) > len(few) {
 		more = " ..."
 	}
-	return fmt.Errorf("%s: %s%s; repair or remove them", what, strings.Join(few, ", "), more)
+	if q.path != "" {
+		more += "; " + printable.Name(q.path) + " has them all"
+	}
+	remedy := "repair or remove them"
+	if len(q.bad) < q.images {
+		remedy += ", or allow a larger share with --set data.max_unreadable=0.1"
+		if q.share >= 0.1 {
+			remedy = strings.Replace(remedy, "0.1", "0.9", 1)
+		}
+	}
+	return fmt.Errorf("%s: %s%s; %s", what, strings.Join(few, ", "), more, remedy)
 }
 
 // good notes that an image was read, which ends a series of bad ones.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/crash"
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // worker is what the goroutines of one pass share; it does not change.
@@ -93,8 +94,8 @@ func (w *worker) view(b *Batch, row, v int, img *held) error {
 	px := b.Views[v]
 	if view.W != px.W || view.H != px.H {
 		return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a "+
-			"fixed size (random_resized_crop, or resize and center_crop)", v, w.name(img.index), view.W, view.H, px.W,
-			px.H)
+			"fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(img.index)), view.W,
+			view.H, px.W, px.H)
 	}
 	area := 3 * px.W * px.H
 	w.loader.Normalize.CHW(px.Data[row*area:(row+1)*area], view)
@@ -151,7 +152,7 @@ func (w *worker) paired(img *held, at, row int) (*held, error) {
 func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 	data, q := w.loader.Data, w.quarantine
 	first := i
-	for range badRun {
+	for range q.inRow() {
 		if !q.Has(i) {
 			img, release, err := Hold(data, i)
 			if errors.Is(err, ErrMemory) {
@@ -175,7 +176,7 @@ func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 		i = replace(i)
 	}
 	return nil, 0, fmt.Errorf("reading images: %d images in a row, from %s on, cannot be read; repair or remove them",
-		badRun, w.name(first))
+		q.inRow(), printable.Name(w.name(first)))
 }
 
 func (w *worker) name(i int) string {

@@ -177,8 +177,8 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 		return nil, run.Invalid(err)
 	}
 	d := &j.Config.Data
-	j.Source, err = dataset.Open(d.Path,
-		dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size, Decoder: d.Decoder})
+	j.Source, d.Split, err = dataset.OpenAgain(d.Path,
+		dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size, Decoder: d.Decoder}, before.Data.Images)
 	if err != nil {
 		return nil, fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
 	}
@@ -272,6 +272,7 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	quarantine.Allow(s.Job.Config.Data.MaxUnreadable)
 	s.Loader.Quarantine = quarantine
 	if o.Begin != nil {
 		o.Begin(s)

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -28,6 +29,14 @@ type part struct {
 func (p part) Len() int                                   { return len(p.rows) }
 func (p part) Image(i int) (*augment.Image, error)        { return p.Dataset.Image(p.rows[i]) }
 func (p part) Hold(i int) (*augment.Image, func(), error) { return dataset.Hold(p.Dataset, p.rows[i]) }
+
+// Name returns an image's name for messages.
+func (p part) Name(i int) string {
+	if named, ok := p.Dataset.(interface{ Name(int) string }); ok {
+		return named.Name(p.rows[i])
+	}
+	return fmt.Sprint(p.rows[i])
+}
 
 func (p part) Label(i int) int {
 	if p.hidden {

@@ -149,8 +149,11 @@ func selectQueries(bank *dataset.Source, split, labels string) (*dataset.Source,
 // Plain returns a loader of images without augmentation.
 func (s *Sets) Plain(d dataset.Dataset) *dataset.Loader {
 	c := s.Config
+	q, _ := dataset.NewQuarantine(d.Len(), "") // of one without a list there is no error
+	q.Allow(c.Data.MaxUnreadable)
 	return &dataset.Loader{
-		Data: d, Recipes: []augment.Recipe{augment.EvalRecipe(c.Data.Size)}, Normalize: c.Data.Normalize(),
+		Quarantine: q,
+		Data:       d, Recipes: []augment.Recipe{augment.EvalRecipe(c.Data.Size)}, Normalize: c.Data.Normalize(),
 		Batch: probeBatch, Workers: c.Train.Workers, Seed: c.Seed, Limit: c.Probe.Limit, Keep: probeKept,
 	}
 }
