@@ -136,7 +136,7 @@ func runScripts(t *testing.T, dir string, vars []string) {
 }
 
 // fails STATUS COMMAND...: the command exits with the status and prints one line that says why: no stack trace, no page
-// of usage.
+// of usage. With --json, the line of what the data was taken for may be before it.
 func fails(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: fails STATUS COMMAND...")
@@ -144,7 +144,7 @@ func fails(ts *testscript.TestScript, neg bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	checkStatus(ts, err, args[0])
 	stderr := ts.ReadFile("stderr")
-	if !regexp.MustCompile(`^parallax: [^\n]+\n$`).MatchString(stderr) || strings.Contains(stderr, "Error:") {
+	if !regexp.MustCompile(`^(parallax: data: [^\n]+\n)?parallax: [^\n]+\n$`).MatchString(stderr) || strings.Contains(stderr, "Error:") {
 		ts.Fatalf("standard error is not one line that begins with parallax: but\n%s", stderr)
 	}
 	for _, bad := range []string{"goroutine ", "panic", "Usage:", "torch: "} {

@@ -14,7 +14,6 @@ import (
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein":       {"internal/spelling"},
-	"github.com/bep/imagemeta":              {"internal/codec"},
 	"github.com/dustin/go-humanize":         {"config", "dataset", "internal/codec", "pretrain"},
 	"github.com/gofrs/flock":                {"run"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
