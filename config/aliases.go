@@ -72,6 +72,7 @@ var keys = history{
 		{"method.groups", 3, "1"},               // of ressl
 		{"probe.queries", 4, "fifth"},
 		{"data.max_unreadable", 4, "0.01"},
+		{"train.memory", 4, ""},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

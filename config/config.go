@@ -2,7 +2,11 @@
 
 package config
 
-import "github.com/parallax-ssl/parallax/augment"
+import (
+	"github.com/dustin/go-humanize"
+
+	"github.com/parallax-ssl/parallax/augment"
+)
 
 // Config holds everything on which a run depends. In the file, each exported field is a key in snake_case (see [Key]).
 // A Config is filled in layers, each over the one before: defaults, the method's paper, a preset, a config file, flags,
@@ -95,6 +99,7 @@ type Train struct {
 	Device     string // "cpu", "cuda", "cuda:1"
 	Threads    int    // of libtorch; sums depend on the number, so a resume refuses another one
 	Workers    int    // of the loader; no pixel depends on the number
+	Memory     string // that the run may use, such as "4GiB"; "": what the machine allows; no pixel depends on it
 	EvalEvery  int    // steps between evaluations, 0 for one per epoch
 	EvalEarly  bool   // also evaluate after 1, 2, 5, 10, 20, 50, 100, ... steps: an embedding can collapse within ten
 	SaveEvery  int    // steps between checkpoints, 0 for one per epoch
@@ -103,6 +108,12 @@ type Train struct {
 	// What the guard does when the run has collapsed: "warn", "stop" or "rewind" (go back to the last good checkpoint
 	// and halve the rate). With "off" there is no guard.
 	OnCollapse string
+}
+
+// MemoryBytes is Memory in bytes, 0 if none is given.
+func (t *Train) MemoryBytes() uint64 {
+	n, _ := humanize.ParseBytes(t.Memory)
+	return n
 }
 
 // Probe says on what the encoder is evaluated during the run, and how.

@@ -68,8 +68,8 @@ func (n *node) flat() []Change {
 // mayChange are the values that a resume may change, or sections if a dot ends the name. They change the length of the
 // run and what is evaluated, logged and kept. None of them affects a weight before the step from which it holds.
 var mayChange = []string{
-	"train.epochs", "train.max_steps", "train.workers", "train.eval_every", "train.eval_early", "train.save_every",
-	"train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable",
+	"train.epochs", "train.max_steps", "train.workers", "train.memory", "train.eval_every", "train.eval_early",
+	"train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable",
 }
 
 // Refused lists the changes that a resume of a run with config a under config b must refuse. A resume may change the

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/spelling"
@@ -90,6 +93,11 @@ func (c *Config) Validate() error {
 	hold(t.Device != "", "train.device", `""`, "cpu or cuda")
 	hold(t.Threads >= 0, "train.threads", t.Threads, "0 or more")
 	hold(t.Workers >= 0, "train.workers", t.Workers, "0 or more")
+	if t.Memory != "" {
+		n, err := humanize.ParseBytes(t.Memory)
+		hold(err == nil && n >= 64<<20 && n <= 1<<50, "train.memory", strconv.Quote(t.Memory),
+			"a size of 64MiB or more, such as 4GiB or 800MB")
+	}
 	hold(t.EvalEvery >= 0, "train.eval_every", t.EvalEvery, "0 or more steps")
 	hold(t.SaveEvery >= 0, "train.save_every", t.SaveEvery, "0 or more steps")
 	hold(t.LogEvery >= 1, "train.log_every", t.LogEvery, "1 or more steps")

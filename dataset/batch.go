@@ -24,6 +24,7 @@ type Batch struct {
 
 	images  []int // one per row, before bad ones were replaced
 	home    *shelf
+	spare   int           // most memories of batches on that shelf
 	pending atomic.Int64  // rows that are not ready
 	done    chan struct{} // closed when none is
 }
@@ -34,7 +35,7 @@ func (b *Batch) Release() {
 	if b.home == nil {
 		return
 	}
-	b.home.put(memory{b.Index, b.Labels, b.Views})
+	b.home.put(memory{b.Index, b.Labels, b.Views}, b.spare)
 	b.home, b.Index, b.Labels, b.Views = nil, nil, nil, nil
 }
 
@@ -50,10 +51,11 @@ type shelf struct {
 	free []memory
 }
 
-func (s *shelf) put(m memory) {
+// put keeps the memory of a batch unless most are kept already.
+func (s *shelf) put(m memory, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.free) < ahead+2 {
+	if len(s.free) < most {
 		s.free = append(s.free, m)
 	}
 }

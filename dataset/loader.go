@@ -32,6 +32,8 @@ type Loader struct {
 	// Keep bounds the bytes of pixels that Sequential keeps after its first whole pass, for data that is read often,
 	// such as a probe's. If the pixels take more, none are kept.
 	Keep int
+	// Ahead is how many finished batches may wait for the receiver; one more is being made. 0 is 2, below 0 is none.
+	Ahead int
 	// Quarantine holds the images that cannot be read. If nil, every iteration has its own.
 	Quarantine *Quarantine
 	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is
@@ -42,8 +44,15 @@ type Loader struct {
 	memo  memo
 }
 
-// ahead is how many finished batches may wait for the receiver; one more is being made.
+// ahead is Loader.Ahead if that is 0.
 const ahead = 2
+
+func (l *Loader) ahead() int {
+	if l.Ahead == 0 {
+		return ahead
+	}
+	return max(0, l.Ahead)
+}
 
 // rowsPerJob is how many images a worker takes at once: few, since a batch is as late as its last image.
 const rowsPerJob = 4
@@ -185,7 +194,7 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 	defer running.Wait()
 	defer cancel(nil)
 
-	jobs, ready := make(chan job), make(chan *Batch, ahead)
+	jobs, ready := make(chan job), make(chan *Batch, l.ahead())
 	running.Go(func() {
 		defer close(ready)
 		defer close(jobs)
@@ -193,7 +202,7 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 			images := p.images(at)
 			n := len(images)
 			b := l.shelf.take(n, w.sizes)
-			b.Epoch, b.At, b.images = p.epoch, at, images
+			b.Epoch, b.At, b.images, b.spare = p.epoch, at, images, l.ahead()+2
 			select {
 			case ready <- b:
 			case <-ctx.Done():

@@ -51,6 +51,8 @@ type Session struct {
 	Job   *Job
 	Probe *probe.Hook
 	Guard *guard.Hook // nil with train.on_collapse off
+
+	memory *memoryPlan
 }
 
 // Result is the result of a run.
@@ -177,8 +179,9 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 		return nil, run.Invalid(err)
 	}
 	d := &j.Config.Data
-	j.Source, d.Split, err = dataset.OpenAgain(d.Path,
-		dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size, Decoder: d.Decoder}, before.Data.Images)
+	j.budget = budget(j.Config.Config)
+	j.Source, d.Split, err = dataset.OpenAgain(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size,
+		Decoder: d.Decoder, Budget: j.budget}, before.Data.Images)
 	if err != nil {
 		return nil, fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
 	}
@@ -243,7 +246,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	s := &Session{Job: j}
 	if s.Probe, err = probe.New(ctx, probe.Options{
 		Config: j.Config.Config, Method: j.Method, Features: j.Backbone.Features(), Source: j.Source,
-		Metrics: o.Metrics, Note: o.note,
+		Metrics: o.Metrics, Note: o.note, Budget: j.budget,
 	}); err != nil {
 		return nil, err
 	}
@@ -263,6 +266,9 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	if err != nil {
 		return nil, errors.Join(err, s.Probe.Close())
 	}
+	if err := s.planMemory(o.note); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
 	return s, nil
 }
 
@@ -277,6 +283,7 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 	if o.Begin != nil {
 		o.Begin(s)
 	}
+	defer s.memory.limitHeap()()
 	err = s.Run(ctx)
 	result := &Result{Dir: s.Dir.Path(), Steps: s.Step(), Trained: true, Unreadable: quarantine.Len()}
 	if s.Guard != nil {

@@ -40,6 +40,8 @@ func TestMistakes(t *testing.T) {
 		"large batch":    {tiny(Set("train.batch", 49)), "larger than the data set, which has 48"},
 		"small batch":    {tiny(Set("train.batch", 1)), "use --batch 2 or more"},
 		"a stage":        {of("scan"), "parallax cluster"},
+		"no memory":      {tiny(Set("train.memory", "64MiB")), "a batch of 16 x 2 views of 16 px takes 96 KiB in each"},
+		"no size":        {tiny(Set("train.memory", "many")), "800MB"},
 	} {
 		out := filepath.Join(t.TempDir(), "run")
 		result, err := Run(context.Background(), c.request, Options{Out: out})

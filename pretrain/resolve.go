@@ -35,7 +35,8 @@ type Job struct {
 	Source   *dataset.Source // the training images
 	Chosen   string          // the preset and why it was chosen; "" if the request named one
 
-	entry method.Entry
+	entry  method.Entry
+	budget *dataset.Budget
 }
 
 // Close closes the images.
@@ -116,7 +117,7 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 // openData opens the images and determines the size of a view, on which recipes and presets depend.
 func (j *Job) openData(r *Request) error {
 	c := j.Config
-	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed"} {
+	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed", "train.memory"} {
 		s, err := r.value(path)
 		if err != nil {
 			return run.Invalid(err)
@@ -136,7 +137,9 @@ func (j *Job) openData(r *Request) error {
 		labels = "" // take labels if the data has any
 	}
 	var err error
-	j.Source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size})
+	j.budget = budget(c.Config)
+	j.Source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size,
+		Budget: j.budget})
 	if err != nil {
 		return err
 	}

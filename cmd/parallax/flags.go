@@ -66,6 +66,7 @@ var settingFlags = []settingFlag{
 	{"device", "train.device", "string", "cpu or cuda"},
 	{"threads", "train.threads", "int", "threads of the engine; default one per core"},
 	{"workers", "train.workers", "int", "threads that read and augment images; default one per core"},
+	{"memory", "train.memory", "size", "memory that the run may use, such as 4GiB; default what the machine allows"},
 	{"init", "backbone.init", "string", "safetensors file with weights to start from"},
 }
 

@@ -25,17 +25,22 @@ import (
 )
 
 const (
-	probeBatch     = 256      // images per forward pass of a probe
-	probeKept      = 64 << 20 // bytes of a probe's pixels kept between evaluations: 5,000 images of 32 px
-	measured       = 2000     // rows whose spectrum is measured: the singular values of more rows cost seconds
-	predicted      = 1000     // rows of predictions that are measured
-	targetBatches  = 4        // batches of queries of which the target's embeddings are measured
-	alignmentPairs = 1000     // images of which alignment and LiDAR compare two views
-	pictured       = 200      // rows drawn in a plane, with probe.detail
-	watched        = 512      // images of the guard's sample
-	watchAtLeast   = 10       // least number of steps between two evaluations of the sample, after the first few
-	watches        = 50       // evaluations of the sample in a long run
-	rankSlack      = 0.25     // slack of the RankMe score, a share of the highest; see quality
+	measured       = 2000 // rows whose spectrum is measured: the singular values of more rows cost seconds
+	predicted      = 1000 // rows of predictions that are measured
+	targetBatches  = 4    // batches of queries of which the target's embeddings are measured
+	alignmentPairs = 1000 // images of which alignment and LiDAR compare two views
+	pictured       = 200  // rows drawn in a plane, with probe.detail
+	watched        = 512  // images of the guard's sample
+	watchAtLeast   = 10   // least number of steps between two evaluations of the sample, after the first few
+	watches        = 50   // evaluations of the sample in a long run
+	rankSlack      = 0.25 // slack of the RankMe score, a share of the highest; see quality
+)
+
+// Batch is the images per forward pass of a probe. Kept is the bytes of a probe's pixels that are kept between
+// evaluations: 5,000 images of 32 px.
+const (
+	Batch = 256
+	Kept  = 64 << 20
 )
 
 // Until step Settled, the running batch-norm statistics still depend on the untrained network. Evaluations up to that
@@ -67,6 +72,7 @@ type Options struct {
 	Source   *dataset.Source // the training images
 	Metrics  []Metric        // metrics of a program's own
 	Note     func(string)    // called with messages for the user about the images; nil for none
+	Budget   *dataset.Budget // shared with the training images; nil: the process's
 }
 
 // New opens the probes of a run: the paths of probe.paths, or the training data if there are none. Images are read
@@ -98,7 +104,7 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 		if d := e.Config.Data; path == d.Path {
 			bank, err = o.Source.Select(d.Split, d.Labels)
 		} else {
-			bank, err = dataset.Open(path, dataset.Options{Size: d.Size, Decoder: d.Decoder})
+			bank, err = dataset.Open(path, dataset.Options{Size: d.Size, Decoder: d.Decoder, Budget: o.Budget})
 		}
 		if err == nil {
 			err = e.Add(path, bank)

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type Sets struct {
 	Config  *config.Config
 	Probes  []*Probe
 	Sources []*dataset.Source // the probes' images; the queries of a split follow their bank
+	Ahead   int               // of the probes' loaders, as in [dataset.Loader]
+	Keep    int               // likewise; 0 is Kept
 
 	ctx    context.Context
 	sample *dataset.Loader // some images of the first bank; the guard watches them if there is one
@@ -154,7 +157,44 @@ func (s *Sets) Plain(d dataset.Dataset) *dataset.Loader {
 	return &dataset.Loader{
 		Quarantine: q,
 		Data:       d, Recipes: []augment.Recipe{augment.EvalRecipe(c.Data.Size)}, Normalize: c.Data.Normalize(),
-		Batch: probeBatch, Workers: c.Train.Workers, Seed: c.Seed, Limit: c.Probe.Limit, Keep: probeKept,
+		Batch: Batch, Workers: c.Train.Workers, Seed: c.Seed, Limit: c.Probe.Limit, Ahead: s.Ahead,
+		Keep: cmp.Or(s.Keep, Kept),
+	}
+}
+
+// Bound gives Ahead and Keep to the loaders that there are.
+func (s *Sets) Bound() {
+	for l := range s.loaders() {
+		l.Ahead, l.Keep = s.Ahead, cmp.Or(s.Keep, Kept)
+	}
+}
+
+// Rows returns how many images the loaders of all probes have, and the most that one has.
+func (s *Sets) Rows() (all, largest int) {
+	for l := range s.loaders() {
+		n := l.Data.Len()
+		if l.Limit > 0 {
+			n = min(n, l.Limit)
+		}
+		all, largest = all+n, max(largest, n)
+	}
+	return all, largest
+}
+
+func (s *Sets) loaders() iter.Seq[*dataset.Loader] {
+	return func(yield func(*dataset.Loader) bool) {
+		all := []*dataset.Loader{s.sample}
+		for _, p := range s.Probes {
+			all = append(all, p.Bank, p.Queries, p.pairs)
+			if p.Some != p.Bank {
+				all = append(all, p.Some)
+			}
+		}
+		for _, l := range all {
+			if l != nil && !yield(l) {
+				return
+			}
+		}
 	}
 }
 
