@@ -4,6 +4,7 @@ package run
 
 import (
 	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,9 +12,36 @@ import (
 	"github.com/parallax-ssl/parallax/internal/tfevents"
 )
 
+// CompleteBoard writes what TensorBoard shows again, from metrics.jsonl, if its folder holds no file of events. It
+// reports whether it did.
+func (d *Dir) CompleteBoard() (made bool, err error) {
+	folder := d.Path(TensorBoardDir)
+	if entries, err := os.ReadDir(folder); len(entries) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	f, err := os.Open(d.Path(MetricsFile))
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var l Log
+	if err := l.openBoard(folder, 0); err != nil {
+		return false, err
+	}
+	for e, err := range ReadEvents(f) {
+		if err != nil {
+			continue // a damaged line has no numbers
+		}
+		if err := l.writeBoard(&e); err != nil {
+			return true, errors.Join(err, l.append.Close())
+		}
+	}
+	return true, l.append.Close()
+}
+
 // openBoard begins a new file of TensorBoard events in the folder. It hides what older files say past step.
 func (l *Log) openBoard(folder string, step int) error {
-	if err := os.MkdirAll(folder, 0o777); err != nil {
+	if err := os.Mkdir(folder, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Output("making "+folder, err)
 	}
 	entries, err := os.ReadDir(folder)

@@ -10,19 +10,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/parallax-ssl/parallax/config"
-
-	"github.com/gofrs/flock"
 )
 
 // ErrNoRun is wrapped by the error of reading a folder that holds no run.
 var ErrNoRun = errors.New("not a run directory")
 
+// ErrGone is wrapped by the error of writing to a run directory that was removed or moved away.
+var ErrGone = fmt.Errorf("it was removed or moved while the run was writing to it: %w", syscall.ENOENT)
+
 // Dir is a run directory. Until Close, only this process writes to it.
 type Dir struct {
 	path string
-	lock *flock.Flock
+	lock *held
+	info fs.FileInfo // of the directory that was locked
 }
 
 // Create makes the directory of a new run, with its parents, and writes the config into it. It refuses a directory that
@@ -38,7 +41,10 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path, lock: l}
+	d, err := l.dir(path)
+	if err != nil {
+		return nil, err
+	}
 	// Another process may have made and finished a run here before this one took the lock.
 	err = vacant(path)
 	if err == nil {
@@ -88,7 +94,10 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path, lock: l}
+	d, err := l.dir(path)
+	if err != nil {
+		return nil, err
+	}
 	if err := removeTemporaries(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening run directory %s: %w", path, err), d.Close())
 	}
@@ -125,9 +134,24 @@ func (d *Dir) SaveConfig(c *config.Layered) error {
 	})
 }
 
+// Check returns an error that wraps [ErrGone] unless the path still leads to the directory that was opened. Whatever
+// belongs together is written only after a check, so that a run does not go on in a directory of the same name, or make
+// one that somebody has removed.
+func (d *Dir) Check() error {
+	now, err := os.Stat(d.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, d.info):
+		return Output("run directory "+d.path, fmt.Errorf("%w: if it was moved, continue with --resume and its new place",
+			ErrGone))
+	case err != nil:
+		return Output("looking for run directory "+d.path, err)
+	}
+	return nil
+}
+
 // Close releases the directory. Another process may take it at once.
 func (d *Dir) Close() error {
-	if err := d.lock.Unlock(); err != nil {
+	if err := d.lock.release(); err != nil {
 		return fmt.Errorf("closing run directory %s: %w", d.path, err)
 	}
 	return nil

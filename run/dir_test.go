@@ -285,3 +285,40 @@ func TestList(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Removing the lock file does not let a second process in.
+func TestLockFileRemoved(t *testing.T) {
+	d, path := create(t)
+	must(t, os.Remove(d.Path(LockFile)))
+	if _, err := Open(path); !errors.Is(err, ErrInUse) {
+		t.Errorf("error %v", err)
+	}
+	if running, err := Running(path); !running || err != nil {
+		t.Errorf("running is %v, error %v", running, err)
+	}
+	must(t, d.Close())
+	if running, err := Running(path); running || err != nil {
+		t.Errorf("after the end running is %v, error %v", running, err)
+	}
+	d, err := Open(path)
+	must(t, err)
+	must(t, d.Close())
+}
+
+// A directory that was moved, removed or replaced is noticed.
+func TestDirectoryGone(t *testing.T) {
+	d, path := create(t)
+	must(t, d.Check())
+	must(t, os.Rename(path, path+"-moved"))
+	if err := d.Check(); !errors.Is(err, ErrGone) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("moved: %v", err)
+	}
+	must(t, os.Mkdir(path, 0o777))
+	if err := d.Check(); !errors.Is(err, ErrGone) {
+		t.Errorf("another in its place: %v", err)
+	}
+	must(t, os.Remove(path))
+	must(t, os.Rename(path+"-moved", path))
+	must(t, d.Check())
+	must(t, d.Close())
+}

@@ -66,8 +66,14 @@ not json
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for _, err := range ReadEvents(strings.NewReader(strings.Repeat("x", maxLine+1))) {
-		wantError(t, err, "line 1: longer than 1048576 bytes: not a file of events")
+	got = nil
+	for e, err := range ReadEvents(strings.NewReader(strings.Repeat("x", 3*maxLine) + "\n" + text)) {
+		if got = append(got, e.Event); len(got) == 1 {
+			wantError(t, err, "line 1: not an event: longer than 1048576 bytes")
+		}
+	}
+	if diff := cmp.Diff([]string{"", "start", "step", "", "", "step"}, got); diff != "" {
+		t.Errorf("after a long line: %s", diff)
 	}
 }
 

@@ -52,6 +52,20 @@ func (a *appendFile) Write(record []byte) (int, error) {
 	return n, nil
 }
 
+// cut removes what follows the first end bytes.
+func (a *appendFile) cut(end int64) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if end >= a.end {
+		return nil
+	}
+	if err := a.f.Truncate(end); err != nil {
+		return Output("cutting "+a.path, err)
+	}
+	a.end = end
+	return nil
+}
+
 // Sync makes what was written durable.
 func (a *appendFile) Sync() error {
 	if err := a.f.Sync(); err != nil {
@@ -77,27 +91,4 @@ func (a *appendFile) Append(v any) error {
 	}
 	_, err = a.Write(append(b, '\n'))
 	return err
-}
-
-// keepLines returns the length in bytes of the lines at the start of the file that keep accepts, whole lines only.
-func keepLines(path string, keep func([]byte) bool) (int64, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, Output("reading "+path, err)
-	}
-	defer f.Close()
-	var end int64
-	for l := range lines(f) {
-		if l.err != nil {
-			return 0, Output("reading "+path, l.err)
-		}
-		if !keep(l.text) {
-			break
-		}
-		end = l.end
-	}
-	return end, nil
 }

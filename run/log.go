@@ -23,15 +23,12 @@ type Log struct {
 // write them again. Every function of watch is called with every event, in order, after the event was written.
 func (d *Dir) OpenLog(step int, watch ...func(Event)) (*Log, error) {
 	path := d.Path(MetricsFile)
-	keep, err := keepLines(path, func(line []byte) bool {
-		e, err := parseEvent(line)
-		return err != nil || e.Step <= step // a line that is no event has no step to judge by
-	})
+	h, err := readHistory(path, step, false)
 	if err != nil {
 		return nil, err
 	}
 	l := &Log{watch: watch}
-	if l.lines, err = openAppend(path, keep); err != nil {
+	if l.lines, err = openAppend(path, h.keep); err != nil {
 		return nil, err
 	}
 	if err := l.openBoard(d.Path(TensorBoardDir), step); err != nil {
@@ -54,6 +51,15 @@ func (l *Log) Write(e Event) error {
 
 // Sync makes the events durable. A checkpoint needs the events before it, so call Sync first.
 func (l *Log) Sync() error { return errors.Join(l.lines.Sync(), l.append.Sync()) }
+
+// A Mark is a place in the log.
+type Mark struct{ lines, board int64 }
+
+// Mark returns the end of the log.
+func (l *Log) Mark() Mark { return Mark{l.lines.end, l.append.end} }
+
+// Back removes the events after a mark. The watchers have seen them.
+func (l *Log) Back(m Mark) error { return errors.Join(l.lines.cut(m.lines), l.append.cut(m.board)) }
 
 // Close makes the events durable and closes the files.
 func (l *Log) Close() error { return errors.Join(l.lines.Close(), l.append.Close()) }

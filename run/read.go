@@ -15,20 +15,12 @@ import (
 const maxLine = 1 << 20
 
 // ReadEvents yields the events of a metrics.jsonl in order. A last line without a newline is left out: it is still
-// being written, or a crash cut it off. A line that is no event yields an error with the line's number, and reading
-// continues. An error of r, or a line over 1 MiB, ends the sequence.
+// being written, or a crash cut it off. A line that is no event, or is longer than 1 MiB, yields an error with the
+// line's number, and reading continues. An error of r ends the sequence.
 func ReadEvents(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for l := range lines(r) {
-			if l.err != nil {
-				yield(Event{}, l.err)
-				return
-			}
-			e, err := parseEvent(l.text)
-			if err != nil {
-				err = fmt.Errorf("line %d: %w", l.number, err)
-			}
-			if !yield(e, err) {
+			if e, err := l.event(); !yield(e, err) {
 				return
 			}
 		}
@@ -53,25 +45,46 @@ type line struct {
 	err    error
 }
 
-// lines yields the complete lines of r.
+// errLong is the error of a line without text, since it is too long.
+var errLong = fmt.Errorf("not an event: longer than %d bytes", maxLine)
+
+// event parses the line.
+func (l *line) event() (Event, error) {
+	e, err := Event{}, l.err
+	if err == nil {
+		e, err = parseEvent(l.text)
+	}
+	if err != nil {
+		err = fmt.Errorf("line %d: %w", l.number, err)
+	}
+	return e, err
+}
+
+// lines yields the complete lines of r. An error of r is the last line's.
 func lines(r io.Reader) iter.Seq[line] {
 	return func(yield func(line) bool) {
 		b := bufio.NewReaderSize(r, maxLine)
 		var end int64
 		for n := 1; ; n++ {
+			l := line{number: n}
 			text, err := b.ReadSlice('\n')
 			end += int64(len(text))
+			for errors.Is(err, bufio.ErrBufferFull) {
+				l.err = errLong
+				text, err = b.ReadSlice('\n')
+				end += int64(len(text))
+			}
 			switch {
 			case errors.Is(err, io.EOF):
 				return
-			case errors.Is(err, bufio.ErrBufferFull):
-				yield(line{err: fmt.Errorf("line %d: longer than %d bytes: not a file of events", n, maxLine)})
-				return
 			case err != nil:
-				yield(line{err: fmt.Errorf("line %d: %w", n, err)})
+				l.err = err
+				yield(l)
 				return
+			case l.err == nil:
+				l.text = text[:len(text)-1]
 			}
-			if !yield(line{text: text[:len(text)-1], number: n, end: end}) {
+			if l.end = end; !yield(l) {
 				return
 			}
 		}
