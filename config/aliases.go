@@ -73,6 +73,7 @@ var keys = history{
 		{"probe.queries", 4, "fifth"},
 		{"data.max_unreadable", 4, "0.01"},
 		{"train.memory", 4, ""},
+		{"data.hash", 4, "sample"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

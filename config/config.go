@@ -39,6 +39,7 @@ type Data struct {
 	Mean, Std   [3]float64 // of R, G and B in 0 to 1; views are normalised with them
 	Images      int        // number of images
 	Fingerprint string     // of the data set's content and order; a resume refuses other data
+	Hash        string     // of which files a resume compares the content: "sample" or "all"
 	Decoder     string     // of JPEG: "turbojpeg" or "go", whose pixels differ, by 1.4 of 255 levels on average
 	// MaxUnreadable is the share of the images that may be unreadable, 0 to 1. Up to 0.01, 20 images may be in any
 	// case; 0 allows none.
@@ -167,7 +168,7 @@ func Default() Config {
 		Variant: Variant{Asymmetric: Asymmetric{
 			PredictorMode: "none", Predictor: Head{Widths: []int{8192, 8192}, BatchNorm: true, Norm: "batch"},
 		}, PredictorForm: "own", Direct: Direct{Rho: 0.3, Epsilon: 0.1, Every: 1}},
-		Data:     Data{Labels: "none", MaxUnreadable: 0.01},
+		Data:     Data{Labels: "none", MaxUnreadable: 0.01, Hash: "sample"},
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},

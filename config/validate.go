@@ -40,6 +40,7 @@ func (c *Config) Validate() error {
 	hold(c.Data.Size >= 8 && c.Data.Size <= 4096, "data.size", c.Data.Size, "8 to 4096 pixels")
 	hold(c.Data.MaxUnreadable >= 0 && c.Data.MaxUnreadable <= 1, "data.max_unreadable", c.Data.MaxUnreadable, "0 to 1")
 	hold(c.Data.Images >= 0, "data.images", c.Data.Images, "0 or more")
+	oneOf("data.hash", c.Data.Hash, "sample", "all")
 	for i := range 3 {
 		mean, std := c.Data.Mean[i], c.Data.Std[i]
 		hold(mean >= 0 && mean <= 1, fmt.Sprintf("data.mean[%d]", i), mean, "0 to 1")

@@ -188,7 +188,7 @@ func FuzzIDX(f *testing.F) {
 	f.Add(gzipped(idxOf(idxImages, make([]byte, 12), 2, 3, 2)))
 	f.Add(idxOf(idxImages, nil, 0xffffffff, 0, 0xffffffff))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l := &listing{files: []file{{"x", int64(len(data))}}, open: func(f file) (blob, error) {
+		l := &listing{files: []file{{name: "x", size: int64(len(data))}}, open: func(f file) (blob, error) {
 			return section{io.NewSectionReader(bytes.NewReader(data), 0, f.size)}, nil
 		}}
 		var values int

@@ -78,9 +78,10 @@ func recogniseCIFAR(l *listing) (*whole, error) {
 		return nil, nil
 	}
 
-	w := &whole{kind: layout.kind, close: l.close}
+	w := &whole{kind: layout.kind, close: l.close, list: l}
 	type place struct{ file, record int }
 	var places []place
+	w.files = func(i int) []int { return []int{places[i].file} }
 	for _, p := range parts {
 		f := l.files[p.file]
 		b, err := l.open(f)

@@ -12,8 +12,9 @@ import (
 
 // A file is one regular file of a folder or archive, by its slash-separated path in it.
 type file struct {
-	name string
-	size int64
+	name     string
+	size     int64
+	modified int64 // nanoseconds since 1970
 }
 
 // blob is an opened file.

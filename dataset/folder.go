@@ -108,7 +108,7 @@ func (w *walk) folder(prefix, resolved string) error {
 		case !info.Mode().IsRegular():
 			w.l.skipped.add("not regular files", name)
 		default:
-			w.l.files = append(w.l.files, file{name, info.Size()})
+			w.l.files = append(w.l.files, file{name, info.Size(), info.ModTime().UnixNano()})
 		}
 	}
 	return nil

@@ -115,7 +115,7 @@ func recogniseIDX(l *listing, o Options) (*whole, error) {
 		return nil, nil
 	}
 
-	w := &whole{kind: KindIDX}
+	w := &whole{kind: KindIDX, list: l}
 	w.close = func() error {
 		err := l.close()
 		for _, set := range sets {
@@ -141,6 +141,13 @@ func addIDX(w *whole, l *listing, sets []*idxSet, o Options) (classes int, err e
 		at  int
 	}
 	var places []place
+	w.files = func(i int) []int {
+		set := places[i].set
+		if set.labels < 0 {
+			return []int{set.images}
+		}
+		return []int{set.images, set.labels}
+	}
 	for _, set := range sets {
 		labels, err := set.load(l, o)
 		if err != nil {

@@ -29,6 +29,8 @@ type whole struct {
 	image    func(i int) (*augment.Image, error)
 	hold     func(i int) (*augment.Image, func(), error) // image files only: as Holder says
 	factors  func(i int) Factors                         // synthetic images only
+	list     *listing                                    // of the files; nil for synthetic images
+	files    func(i int) []int                           // the places in list of what image i and its label depend on
 	close    func() error
 	notes    []string
 	skipped  skipped
@@ -200,8 +202,7 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 		return nil, errors.New("a single binary file: give the folder it lies in")
 	case slices.Contains([]string{".txt", ".csv", ".tsv", ".lst", ".json", ".jsonl"}, ext):
 		return nil, errors.New("a list, or other text: give the folder of the images (the labels of some of them can " +
-			"be " +
-			"a CSV file of path,label: --labels FILE.csv)")
+			"be a CSV file of path,label: --labels FILE.csv)")
 	case !zipped && ext != ".tar" && !isTar(inner):
 		return nil, errors.New("neither a folder, nor a .tar, .tar.gz, .tgz, .zip or IDX file")
 	}
@@ -296,10 +297,11 @@ var errNoImages = errors.New("it holds no images (JPEG, PNG, GIF, BMP, TIFF and 
 
 // imageFiles makes the data set of a listing's image files.
 func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
-	w := &whole{kind: l.kind, close: l.close}
+	var kept []int
+	w := &whole{kind: l.kind, close: l.close, list: l}
+	w.files = func(i int) []int { return kept[i : i+1] }
 	a := &arranger{archive: l.kind != KindFolder, root: root, path: name, read: l.text}
 	w.arrange = a.arrange
-	var kept []int
 	archives := 0
 	for i, f := range l.files {
 		if why := l.whyNotImage(f, f.name[len(root):]); why != "" {

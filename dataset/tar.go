@@ -40,6 +40,7 @@ func listTar(f *os.File) (*listing, error) {
 	l.files = make([]file, len(files))
 	for i, t := range files {
 		l.files[i] = t.file
+		l.files[i].modified = info.ModTime().UnixNano()
 	}
 	l.open = func(t file) (blob, error) {
 		i, _ := slices.BinarySearchFunc(files, t.name, func(f tarFile, name string) int {
@@ -102,7 +103,7 @@ func indexTar(r io.ReaderAt, size int64, out *skipped) ([]tarFile, error) {
 			return nil, fmt.Errorf("the archive is cut short in %s: copy it again",
 				printable.Name(h.Name))
 		}
-		entry := tarFile{file{name, h.Size}, offset}
+		entry := tarFile{file{name: name, size: h.Size}, offset}
 		delete(links, name)
 		if i, ok := at[name]; ok {
 			out.add("replaced by a later file of the same name", h.Name)

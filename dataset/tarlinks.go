@@ -60,7 +60,7 @@ func (l tarLinks) resolve(files []tarFile, at map[string]int, out *skipped) []ta
 		case !ok:
 			out.add("links to nothing in the archive", name)
 		default:
-			kept = append(kept, tarFile{file{name, f.size}, f.offset})
+			kept = append(kept, tarFile{file{name: name, size: f.size}, f.offset})
 		}
 	}
 	return kept

@@ -35,15 +35,14 @@ func listZip(f *os.File) (*listing, error) {
 		return nil, err
 	}
 	for name, e := range entries {
-		l.files = append(l.files, file{name, int64(e.UncompressedSize64)})
+		l.files = append(l.files, file{name, int64(e.UncompressedSize64), info.ModTime().UnixNano()})
 	}
 	l.sort()
 	l.open = func(t file) (blob, error) {
 		e := entries[t.name]
 		if e.UncompressedSize64 > zipFixed+zipRatio*e.CompressedSize64 {
 			return nil, fmt.Errorf("it unpacks to %d bytes, more than %d times its size: unpack the archive yourself "+
-				"if "+
-				"that is right", e.UncompressedSize64, zipRatio)
+				"if that is right", e.UncompressedSize64, zipRatio)
 		}
 		return &zipBlob{entry: e}, nil
 	}

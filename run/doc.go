@@ -10,6 +10,7 @@
 //	checkpoints/         the last checkpoints (train.keep of them)
 //	best.json            names the checkpoint that the probe rated best, which is kept, too
 //	encoder.safetensors  the exported backbone, once the run has ended; gone after a resumed run's next checkpoint
+//	data.jsonl           size, time and hash of the images' files; absent without files
 //	quarantine.jsonl     images that could not be read, and why; absent when there were none
 //	tensorboard/         the same numbers for TensorBoard: tensorboard --logdir DIR
 //	lock                 locked while a process writes here; names it (see [Running])

@@ -9,6 +9,7 @@ const (
 	ConfigFile     = config.File
 	MetricsFile    = "metrics.jsonl"
 	QuarantineFile = "quarantine.jsonl"
+	DataFile       = "data.jsonl"
 	EncoderFile    = "encoder.safetensors"
 	LockFile       = "lock"
 	CheckpointsDir = "checkpoints"
