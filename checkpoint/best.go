@@ -4,10 +4,13 @@ package checkpoint
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -37,6 +40,44 @@ func ReadBest(dir string) (b Best, err error) {
 // Write records b as the best checkpoint of the run in dir.
 func (b Best) Write(dir string) error {
 	return run.WriteFile(filepath.Join(dir, run.BestFile), run.JSON(b))
+}
+
+// Publish makes best.json say what b says: it writes the file, or removes it if b names no checkpoint. It reports
+// whether the file said something else.
+func (b Best) Publish(dir string) (changed bool, err error) {
+	path := filepath.Join(dir, run.BestFile)
+	if b.Checkpoint == "" {
+		err := os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return true, err
+	}
+	if now, err := ReadBest(dir); err == nil && now == b {
+		return false, nil
+	}
+	return true, b.Write(dir)
+}
+
+// BestUpTo returns the best checkpoint of the run in dir at a step, by the manifests. If that checkpoint is gone, since
+// a resume went back to before the checkpoint that displaced it, the answer is the one that it had displaced, and so
+// on. known is false if no manifest says anything, as in runs from before manifests did.
+func BestUpTo(dir string, step int) (b Best, known bool, err error) {
+	names, err := List(dir)
+	if err != nil {
+		return b, false, err
+	}
+	for _, name := range slices.Backward(names) {
+		m, err := ReadManifest(Path(dir, name))
+		if err != nil || m.Step > step || m.Best == nil {
+			continue
+		}
+		known = true
+		if _, err := ReadManifest(Path(dir, m.Best.Checkpoint)); err == nil || m.Best.Checkpoint == "" {
+			return *m.Best, true, nil
+		}
+	}
+	return b, known, nil
 }
 
 // BeatenBy reports whether a checkpoint with this score takes b's place: whether the score is at most slack below the

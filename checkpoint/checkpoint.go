@@ -20,7 +20,8 @@ import (
 
 const (
 	stepPrefix = "step-"
-	writing    = ".writing-" // prefix of a folder that is being written
+	writing    = ".writing-"  // prefix of a folder that is being written
+	replaced   = ".replaced-" // prefix of a folder whose place another takes
 )
 
 // Checkpoint is all the state from which a run resumes.
@@ -57,27 +58,67 @@ func List(dir string) ([]string, error) {
 }
 
 // Write saves c as the checkpoint of its step of the run in dir and returns its name. It writes and fsyncs the files in
-// a temporary folder, renames the folder, and fsyncs its parent. It fills in c's format, files and digest.
+// a temporary folder, renames the folder, and fsyncs its parent. It fills in c's format, files and digest. It does not
+// make dir, which may have been removed on purpose.
 func Write(dir string, c *Checkpoint) (string, error) {
 	name := Name(c.Step)
 	temporary := Path(dir, writing+name)
 	if err := os.RemoveAll(temporary); err != nil {
 		return name, err
 	}
-	if err := os.MkdirAll(temporary, 0o777); err != nil {
-		return name, err
+	for _, folder := range []string{filepath.Dir(temporary), temporary} {
+		if err := os.Mkdir(folder, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return name, err
+		}
 	}
 	err := c.fill(temporary)
 	if err == nil {
-		err = os.RemoveAll(Path(dir, name)) // a damaged one that resuming skipped
-	}
-	if err == nil {
-		err = run.Rename(temporary, Path(dir, name))
+		err = put(dir, temporary, name)
 	}
 	if err != nil {
 		return name, errors.Join(err, os.RemoveAll(temporary))
 	}
 	return name, nil
+}
+
+// put gives a written folder its name. A folder that has the name, a damaged one or one that is written again, is
+// removed afterwards, so that a crash leaves one of the two; see [Recover].
+func put(dir, temporary, name string) error {
+	old := Path(dir, replaced+name)
+	if err := os.RemoveAll(old); err != nil {
+		return err
+	}
+	err := os.Rename(Path(dir, name), old)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := run.Rename(temporary, Path(dir, name)); err != nil {
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+// Recover ends replacements of checkpoints of the run in dir that a crash cut off: it puts a replaced checkpoint back
+// in its place if the place is empty.
+func Recover(dir string) error {
+	old, err := filepath.Glob(Path(dir, replaced+"*"))
+	if err != nil {
+		return fmt.Errorf("listing replaced checkpoints: %w", err)
+	}
+	for _, path := range old {
+		place := Path(dir, strings.TrimPrefix(filepath.Base(path), replaced))
+		if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
+			err = run.Rename(path, place)
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("removing a replaced checkpoint: %w", err)
+		}
+	}
+	return nil
 }
 
 func (c *Checkpoint) fill(folder string) error {
@@ -192,11 +233,24 @@ func Prune(dir string, step, keep int, named ...string) error {
 		if i >= len(all)-keep || slices.Contains(named, name) {
 			continue
 		}
-		if err := os.RemoveAll(Path(dir, name)); err != nil {
+		if err := remove(dir, name); err != nil {
 			return fmt.Errorf("removing an old checkpoint: %w", err)
 		}
 	}
 	return nil
+}
+
+// remove removes a checkpoint. A crash leaves the whole checkpoint, or a folder that is removed like a half-written
+// one.
+func remove(dir, name string) error {
+	out := Path(dir, writing+name)
+	if err := os.RemoveAll(out); err != nil {
+		return err
+	}
+	if err := os.Rename(Path(dir, name), out); err != nil {
+		return err
+	}
+	return os.RemoveAll(out)
 }
 
 // Forget removes the checkpoints from after the named one, newest first, so that a crash leaves a run that can resume.
@@ -207,7 +261,7 @@ func Forget(dir, name string) error {
 	}
 	for _, later := range slices.Backward(all) {
 		if later > name {
-			if err := os.RemoveAll(Path(dir, later)); err != nil {
+			if err := remove(dir, later); err != nil {
 				return fmt.Errorf("removing a checkpoint from after %s: %w", name, err)
 			}
 		}

@@ -3,9 +3,13 @@
 package checkpoint
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,6 +35,27 @@ func WriteEncoder(dir string, e Encoder, states []nn.State) error {
 	return run.WriteFile(filepath.Join(dir, run.EncoderFile), func(w io.Writer) error {
 		return nn.WriteStates(w, states, e.Metadata())
 	})
+}
+
+// Exported reports whether the encoder.safetensors of the run in dir is what [WriteEncoder] would write.
+func (e Encoder) Exported(dir string, states []nn.State) (bool, error) {
+	want := sha256.New()
+	if err := nn.WriteStates(want, states, e.Metadata()); err != nil {
+		return false, err
+	}
+	f, err := os.Open(filepath.Join(dir, run.EncoderFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	have := sha256.New()
+	if _, err := io.Copy(have, f); err != nil {
+		return false, err
+	}
+	return bytes.Equal(have.Sum(nil), want.Sum(nil)), nil
 }
 
 // Metadata returns e as the file stores it; [ParseEncoder] reads it back.

@@ -29,13 +29,23 @@ const (
 // ErrMisfit is wrapped by errors about a whole checkpoint that belongs to another run or another program.
 var ErrMisfit = errors.New("the checkpoint does not fit the run")
 
-// Manifest describes a checkpoint.
+// Manifest describes a checkpoint. It is the record of what belongs to the checkpoint's step: whatever else the run
+// directory says about the step follows from the manifest, and is written after it.
 type Manifest struct {
-	Format int               `json:"format"`
-	Method string            `json:"method"`
-	Step   int               `json:"step"`
-	Score  *float64          `json:"score,omitempty"`  // the hooks' score for these weights
-	Doubt  bool              `json:"doubt,omitempty"`  // the hooks found something wrong with them
+	Format int      `json:"format"`
+	Method string   `json:"method"`
+	Step   int      `json:"step"`
+	Score  *float64 `json:"score,omitempty"` // the hooks' score for these weights
+	Slack  float64  `json:"slack,omitempty"` // of the score, see Best.BeatenBy
+	Doubt  bool     `json:"doubt,omitempty"` // the hooks found something wrong with them
+
+	// Pending names the hook that a signal ended at this step, "" for none. A resume begins by calling it again.
+	Pending string `json:"pending,omitempty"`
+
+	Best   *Best             `json:"best,omitempty"`   // of the run, this checkpoint included; nil before there was this field
+	Config map[string]string `json:"config,omitempty"` // see config.Record; nil before there was this field
+	Data   string            `json:"data,omitempty"`   // digest of the images' content; "" if it is not known
+
 	Files  map[string]string `json:"files"`            // name to SHA-256
 	Digest string            `json:"digest,omitempty"` // of the manifest itself, see digest
 }
@@ -71,6 +81,21 @@ func ReadManifest(folder string) (Manifest, error) {
 		return Manifest{}, err
 	}
 	return parseManifest(text, filepath.Base(folder))
+}
+
+// NewestManifest reads the manifest of the newest checkpoint of the run in dir whose manifest is whole. Without one it
+// returns the zero Manifest.
+func NewestManifest(dir string) (Manifest, error) {
+	names, err := List(dir)
+	if err != nil {
+		return Manifest{}, err
+	}
+	for _, name := range slices.Backward(names) {
+		if m, err := ReadManifest(Path(dir, name)); err == nil {
+			return m, nil
+		}
+	}
+	return Manifest{}, nil
 }
 
 // parseManifest reads the manifest of the checkpoint called name.

@@ -72,6 +72,13 @@ var mayChange = []string{
 	"train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable",
 }
 
+// free reports whether a resume may change the value of a path.
+func free(path string) bool {
+	return slices.ContainsFunc(mayChange, func(m string) bool {
+		return path == m || strings.HasSuffix(m, ".") && strings.HasPrefix(path, m)
+	})
+}
+
 // Refused lists the changes that a resume of a run with config a under config b must refuse. A resume may change the
 // length of the run, the number of workers, what is kept, and how often and on what the run is evaluated. It may change
 // the path and the split of the data if the fingerprint shows the same data.
@@ -81,15 +88,7 @@ func Refused(a, b *Config) ([]Change, error) {
 		return nil, err
 	}
 	sameData := a.Data.Fingerprint != "" && a.Data.Fingerprint == b.Data.Fingerprint
-	var refused []Change
-	for _, c := range changes {
-		free := sameData && (c.Path == "data.path" || c.Path == "data.split")
-		for _, m := range mayChange {
-			free = free || c.Path == m || strings.HasSuffix(m, ".") && strings.HasPrefix(c.Path, m)
-		}
-		if !free {
-			refused = append(refused, c)
-		}
-	}
-	return refused, nil
+	return slices.DeleteFunc(changes, func(c Change) bool {
+		return free(c.Path) || sameData && place(c.Path)
+	}), nil
 }

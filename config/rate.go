@@ -32,8 +32,11 @@ func (l *Layered) ScaleRate() string {
 	return fmt.Sprintf("rate %s = %s", short(o.Rate), arithmetic)
 }
 
-// HalveRate halves the learning rate, and the rates at which the schedule begins and ends. why is added to the source
-// of optim.rate if that was given, else to the source of optim.base_rate.
+// halvedRates are the paths of the rates that HalveRate halves.
+var halvedRates = []string{"optim.rate", "optim.base_rate", "optim.warmup_start", "optim.final_rate"}
+
+// HalveRate halves the learning rate, and the rates at which the schedule begins and ends. why, which begins with
+// "halved", is added to the source of optim.rate if that was given, else to the source of optim.base_rate.
 func (l *Layered) HalveRate(why string) {
 	o := &l.Optim
 	for _, rate := range []*float64{&o.Rate, &o.BaseRate, &o.WarmupStart, &o.FinalRate} {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
@@ -94,6 +95,9 @@ func Run(ctx context.Context, r *Request, o Options) (result *Result, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Dir.Close()) }()
+	if s.Data, err = j.recordContent(ctx, s.Dir.Path()); err != nil {
+		return nil, err
+	}
 	return s.train(ctx, &o)
 }
 
@@ -106,7 +110,10 @@ func Resume(ctx context.Context, dir string, settings []Setting, o Options) (res
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	j, err := reopen(dir, settings, &o)
+	if err := checkpoint.Recover(dir); err != nil {
+		return nil, err
+	}
+	j, err := reopen(ctx, dir, settings, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +133,16 @@ func Resume(ctx context.Context, dir string, settings []Setting, o Options) (res
 		}
 	}
 	if s.Done() {
-		if !o.Stage {
+		made, err := s.Complete()
+		if len(made) > 0 {
+			o.note(fmt.Sprintf("made again in %s, where it was missing or not that of the last step: %s", d,
+				strings.Join(made, ", ")))
+		}
+		if !o.Stage && err == nil {
 			o.note(fmt.Sprintf("the run in %s is finished after %d steps: to train longer, "+
 				"give more --epochs or --max-steps", d, s.Step()))
 		}
-		return &Result{Dir: dir, Steps: s.Step()}, nil
+		return &Result{Dir: dir, Steps: s.Step()}, err
 	}
 	if err := d.SaveConfig(j.Config); err != nil {
 		return nil, err
@@ -139,7 +151,7 @@ func Resume(ctx context.Context, dir string, settings []Setting, o Options) (res
 }
 
 // reopen makes the Job of the run in a directory, with new settings. It refuses settings that a resume must not change.
-func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
+func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*Job, error) {
 	text, err := run.ReadConfig(dir)
 	if err != nil {
 		return nil, err
@@ -192,14 +204,46 @@ func reopen(dir string, settings []Setting, o *Options) (*Job, error) {
 	if err := errors.Join(j.identify(), run.Invalid(j.complete())); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
-	refused, err := config.Refused(before.Config, j.Config.Config)
-	if err == nil && len(refused) > 0 {
-		err = refuse(dir, refused...)
-	}
-	if err != nil {
+	if err := j.unchanged(ctx, dir, before.Config, o); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
+}
+
+// unchanged refuses to resume under another configuration than that of the newest checkpoint, or on other images.
+// Checkpoints of an earlier Parallax hold neither; then before is what config.yaml says, and the images are taken as
+// they are.
+func (j *Job) unchanged(ctx context.Context, dir string, before *config.Config, o *Options) error {
+	record, err := checkpoint.NewestManifest(dir)
+	if err != nil {
+		return err
+	}
+	var refused []config.Change
+	if record.Config != nil {
+		if !j.Source.JPEG() {
+			record.Config["data.decoder"] = j.Config.Data.Decoder
+		}
+		refused, err = config.RefusedSince(record.Config, j.Config)
+	} else {
+		if record.Format > 0 {
+			o.note(fmt.Sprintf("the checkpoints in %s hold neither their configuration nor the content of the images, "+
+				"since an earlier Parallax wrote them: both are taken as they are now", dir))
+		}
+		refused, err = config.Refused(before, j.Config.Config)
+	}
+	if err != nil {
+		return err
+	}
+	other := slices.DeleteFunc(slices.Clone(refused), func(c config.Change) bool {
+		return c.Path == "data.fingerprint" || c.Path == "data.images"
+	})
+	if len(other) == 0 { // what is different about the images, the names of the files say better than a hash
+		j.content, err = j.checkContent(ctx, dir, record, o)
+	}
+	if err == nil && len(refused) > 0 {
+		err = refuse(dir, refused...)
+	}
+	return err
 }
 
 // refuse returns the error of a resume with forbidden changes.
@@ -251,7 +295,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 		return nil, err
 	}
 	options := train.Options{
-		Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
+		Data: j.content, Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
 		Hooks: []train.Hook{s.Probe}, Watch: slices.Clone(o.Watch), Save: o.Save,
 	}
 	if s.Guard, err = guard.New(j.Config, j.entry); s.Guard != nil {

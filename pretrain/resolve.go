@@ -35,8 +35,9 @@ type Job struct {
 	Source   *dataset.Source // the training images
 	Chosen   string          // the preset and why it was chosen; "" if the request named one
 
-	entry  method.Entry
-	budget *dataset.Budget
+	entry   method.Entry
+	budget  *dataset.Budget
+	content string // digest of what the images of a resumed run contain
 }
 
 // Close closes the images.

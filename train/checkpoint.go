@@ -24,8 +24,9 @@ type rating struct {
 	known        bool
 }
 
-// save writes a checkpoint of the current step, unless there is one. It removes old checkpoints, and an exported
-// encoder that is older than the new one.
+// save writes a checkpoint of the current step, unless there is one, and what follows from the checkpoint: best.json,
+// the removal of old checkpoints, and the line "saved". The checkpoint is the commit. After a crash, settle writes what
+// is missing of the rest.
 func (t *Trainer) save() error {
 	if t.saved == t.step {
 		return nil
@@ -33,49 +34,76 @@ func (t *Trainer) save() error {
 	if err := t.checkWeights(); err != nil {
 		return err
 	}
+	if err := t.Dir.Check(); err != nil {
+		return err
+	}
 	if err := t.log.Sync(); err != nil {
 		return err
 	}
-	name, err := t.write()
-	if err != nil {
+	// A resumed run has an encoder that its earlier end exported, with the weights of a checkpoint that is there. From
+	// the next checkpoint on it would be older than the weights that the run shows.
+	if err := os.Remove(t.Dir.Path(run.EncoderFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the encoder of an earlier step: %w", err)
+	}
+	name := checkpoint.Name(t.step)
+	if t.isBest() {
+		t.best = t.best.Next(name, t.step, t.rating.score)
+	}
+	if err := t.write(); err != nil {
 		return fmt.Errorf("saving a checkpoint: %w", err)
 	}
 	t.saved = t.step
 	if !t.doubted {
 		t.sound = name
 	}
-	// A resumed run has an encoder that its earlier end exported. From here on it would be older than the checkpoint.
-	old := t.Dir.Path(run.EncoderFile)
-	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing the encoder of an earlier step: %w", err)
-	}
-	isBest := !t.doubted && t.step > 0 && t.rating.known && t.best.BeatenBy(t.rating.score, t.rating.slack)
-	if isBest {
-		t.best = t.best.Next(name, t.step, t.rating.score)
-		if err := t.best.Write(t.Dir.Path()); err != nil {
-			return err
-		}
-	}
-	kept := []string{t.best.Checkpoint}
-	if t.Config.Train.OnCollapse == config.Rewind {
-		kept = append(kept, t.sound) // the run may go back to it
-	}
-	if err := checkpoint.Prune(t.Dir.Path(), t.step, t.Config.Train.Keep, kept...); err != nil {
+	if _, err := t.best.Publish(t.Dir.Path()); err != nil {
 		return err
 	}
-	e := run.Event{Event: run.Saved, File: filepath.Join(run.CheckpointsDir, name), Best: isBest}
+	if err := t.prune(); err != nil {
+		return err
+	}
+	e := t.savedEvent()
 	if t.asked {
 		e.Message, t.asked = "asked for", false
 	}
 	return t.emit(e)
 }
 
-// write makes the checkpoint of the current step and returns its name.
-func (t *Trainer) write() (string, error) {
+// isBest reports whether the checkpoint of the current step will be the best. A step at which only a signal made the
+// run write a checkpoint has none, or the best checkpoint would depend on the signal.
+func (t *Trainer) isBest() bool {
+	regular := t.step%t.Config.Train.SaveEvery == 0 || t.step == t.Steps
+	return regular && !t.doubted && t.pending == nil && t.step > 0 && t.rating.known &&
+		t.best.BeatenBy(t.rating.score, t.rating.slack)
+}
+
+// savedEvent is the event of the current step's checkpoint.
+func (t *Trainer) savedEvent() run.Event {
+	name := checkpoint.Name(t.step)
+	return run.Event{Event: run.Saved, File: filepath.Join(run.CheckpointsDir, name), Best: name == t.best.Checkpoint}
+}
+
+// prune removes old checkpoints, but neither the best one nor one to which the run may go back.
+func (t *Trainer) prune() error {
+	kept := []string{t.best.Checkpoint}
+	if t.Config.Train.OnCollapse == config.Rewind {
+		kept = append(kept, t.sound)
+	}
+	return checkpoint.Prune(t.Dir.Path(), t.step, t.Config.Train.Keep, kept...)
+}
+
+// write makes the checkpoint of the current step.
+func (t *Trainer) write() error {
 	c := &checkpoint.Checkpoint{}
-	c.Manifest = checkpoint.Manifest{Method: t.Config.Method.Name, Step: t.step, Doubt: t.doubted}
+	c.Manifest = checkpoint.Manifest{
+		Method: t.Config.Method.Name, Step: t.step, Doubt: t.doubted, Best: &t.best, Data: t.Data,
+	}
+	var err error
+	if c.Config, err = config.Record(t.Config.Config); err != nil {
+		return err
+	}
 	if t.rating.known {
-		c.Score = &t.rating.score
+		c.Score, c.Slack = &t.rating.score, t.rating.slack
 	}
 	if err := torch.Scope(func() error {
 		c.Networks, c.Optimizer = t.params.State(), t.optimizer.State()
@@ -87,15 +115,22 @@ func (t *Trainer) write() (string, error) {
 		}
 		return nil
 	}); err != nil {
-		return "", err
+		return err
 	}
-	return checkpoint.Write(t.Dir.Path(), c)
+	if t.pending != nil {
+		c.Pending, c.Hooks = t.pending.hook, append(c.Hooks, t.pending.args...)
+	}
+	_, err = checkpoint.Write(t.Dir.Path(), c)
+	return err
 }
 
-// Resume loads the newest undamaged checkpoint. It reports each damaged one through warn. Without any checkpoint the
-// run starts at step 0. Resume fails when every checkpoint is damaged, or when the newest undamaged one is of another
-// run or a newer program.
+// Resume loads the newest undamaged checkpoint and cuts the log to it. It reports each damaged checkpoint, and damage
+// of the log, through warn. Without any checkpoint the run starts at step 0. Resume fails when every checkpoint is
+// damaged, or when the newest undamaged one is of another run or a newer program.
 func (t *Trainer) Resume(warn func(string)) error {
+	if err := checkpoint.Recover(t.Dir.Path()); err != nil {
+		return err
+	}
 	names, err := checkpoint.List(t.Dir.Path())
 	if err != nil {
 		return err
@@ -105,7 +140,13 @@ func (t *Trainer) Resume(warn func(string)) error {
 		if err == nil {
 			t.step, t.saved, t.doubted = m.Step, m.Step, m.Doubt
 			t.findSound(names)
-			return t.loadBest()
+			if err := t.resume(m, warn); err != nil {
+				return err
+			}
+			if t.step == 0 {
+				t.saved = -1 // the log begins anew, and this step with it
+			}
+			return nil
 		}
 		if errors.Is(err, checkpoint.ErrMisfit) {
 			return err
@@ -116,7 +157,21 @@ func (t *Trainer) Resume(warn func(string)) error {
 		return fmt.Errorf("none of the %d checkpoints in %s can be read: start again with another --out",
 			len(names), t.Dir.Path(run.CheckpointsDir))
 	}
-	return nil
+	return t.begun()
+}
+
+// resume takes up the rest of the state that belongs to a loaded checkpoint.
+func (t *Trainer) resume(m checkpoint.Manifest, warn func(string)) (err error) {
+	if m.Score != nil {
+		t.rating = rating{*m.Score, m.Slack, true}
+	}
+	if t.history, err = t.Dir.ResumeLog(t.logged(), t.pending != nil); err != nil {
+		return err
+	}
+	for _, damage := range t.history.Damaged {
+		warn(fmt.Sprintf("%s is damaged, in %v: the line stays, and nothing reads it", run.MetricsFile, damage))
+	}
+	return t.findBest(m)
 }
 
 // load puts a checkpoint into the networks, the optimiser and the hooks.
@@ -124,6 +179,12 @@ func (t *Trainer) load(name string) (m checkpoint.Manifest, err error) {
 	c, err := checkpoint.Read(checkpoint.Path(t.Dir.Path(), name), t.Config.Method.Name)
 	if err != nil {
 		return m, err
+	}
+	t.pending = nil
+	if c.Pending != "" {
+		t.pending = &pending{hook: c.Pending, args: slices.DeleteFunc(slices.Clone(c.Hooks), func(s nn.State) bool {
+			return !isArgument(s)
+		})}
 	}
 	return c.Manifest, torch.Scope(func() error {
 		if err := t.params.Load(c.Networks); err != nil {
@@ -153,38 +214,27 @@ func (t *Trainer) load(name string) (m checkpoint.Manifest, err error) {
 	})
 }
 
-// loadBest reads which checkpoint is the best. It ignores a checkpoint that no longer exists or is newer than the
-// current step. It ignores a damaged file as well: the next save replaces it.
-func (t *Trainer) loadBest() error {
-	b, err := checkpoint.ReadBest(t.Dir.Path())
+// findBest finds the best checkpoint at the current step, whose manifest is m.
+func (t *Trainer) findBest(m checkpoint.Manifest) error {
+	best, known, err := checkpoint.BestUpTo(t.Dir.Path(), t.step)
+	if err != nil || known {
+		t.best = best
+		return err
+	}
+	// No manifest names the best: an earlier Parallax wrote them all. Then best.json counts, unless the process died
+	// before it had written the newest checkpoint into it. A damaged file is as good as none.
+	best, err = checkpoint.ReadBest(t.Dir.Path())
 	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err != nil {
-		return nil
+	if _, gone := os.Stat(checkpoint.Path(t.Dir.Path(), best.Checkpoint)); err == nil && gone == nil &&
+		best.Step <= t.step {
+		t.best = best
 	}
-	if _, err := os.Stat(checkpoint.Path(t.Dir.Path(), b.Checkpoint)); err == nil && b.Step <= t.step {
-		t.best = b
+	if m.Score != nil && !m.Doubt && m.Step > t.best.Step && t.best.BeatenBy(*m.Score, 0) {
+		t.best = t.best.Next(checkpoint.Name(m.Step), m.Step, *m.Score)
 	}
 	return nil
-}
-
-// export writes the backbone alone, for other programs.
-func (t *Trainer) export() error {
-	var states []nn.State
-	if err := torch.Scope(func() error {
-		for _, n := range t.encoder.Params.All() {
-			states = append(states, nn.StateOf(t.encoder.Params.Local(n), n.Tensor))
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	c := t.Config
-	return checkpoint.WriteEncoder(t.Dir.Path(), checkpoint.Encoder{
-		Architecture: c.Backbone.Name, Width: c.Backbone.Width, Stem: c.Backbone.Stem, Norm: c.Backbone.Norm,
-		Features: t.encoder.Features, Size: c.Data.Size, Method: c.Method.Name, Mean: c.Data.Mean, Std: c.Data.Std,
-	}, states)
 }
 
 func renamed(states []nn.State, rename func(string) string) []nn.State {

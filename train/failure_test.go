@@ -196,3 +196,28 @@ func intact(t *testing.T, j job, dir, want string, step, end int) {
 	must(t, j.run(t, t.Context(), dir, true))
 	same(t, want, dir, end)
 }
+
+// A run whose directory is removed or moved ends with an error at its next checkpoint, and does not make it again.
+func TestDirectoryGone(t *testing.T) {
+	for name, vanish := range map[string]func(dir string) error{
+		"removed":  os.RemoveAll,
+		"moved":    func(dir string) error { return os.Rename(dir, dir+"-moved") },
+		"replaced": func(dir string) error { return errors.Join(os.Rename(dir, dir+"-moved"), os.Mkdir(dir, 0o777)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "run")
+			j := job{set: func(c *config.Config) { c.Train.SaveEvery = 4 }, watch: func(e run.Event) {
+				if e.Event == run.StepEnd && e.Step == 6 {
+					must(t, vanish(dir))
+				}
+			}}
+			err := j.run(t, t.Context(), dir, false)
+			if !errors.Is(err, run.ErrGone) {
+				t.Errorf("it ended with %v", err)
+			}
+			if entries, err := os.ReadDir(dir); len(entries) > 0 || name != "replaced" && err == nil {
+				t.Errorf("the directory is there again, with %v", entries)
+			}
+		})
+	}
+}

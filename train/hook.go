@@ -16,7 +16,8 @@ type Hook interface {
 	// Name is unique among the hooks of a run. It marks the hook's errors and its state.
 	Name() string
 	// After is called before the first step and after every optimiser step. A decision takes effect at once: later
-	// hooks are not called for this step.
+	// hooks are not called for this step. An error leaves the hook and the networks as they were before the call: after
+	// a signal, the resumed run makes the call again.
 	After(p *Progress) (Decision, error)
 }
 

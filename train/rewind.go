@@ -26,8 +26,11 @@ func (t *Trainer) rewind(r Rewind) error {
 		return err
 	}
 	t.step, t.saved, t.back, t.doubted, t.rating, t.part = m.Step, m.Step, true, false, rating{}, 0
-	if t.best.Step > t.step {
-		t.best = checkpoint.Best{}
+	if err := t.findBest(m); err != nil {
+		return err
+	}
+	if _, err := t.best.Publish(t.Dir.Path()); err != nil {
+		return err
 	}
 	if r.Halve != "" {
 		t.Config.HalveRate(r.Halve)

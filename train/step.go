@@ -99,13 +99,13 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 			gradients = gradientNorms(t.params.Trainable())
 		}
 		rate := t.move(func(name string, v torch.Tensor) { terms = append(terms, term{name, v.Detach()}) })
-		t.step, t.part = t.step+1, 0
+		t.step, t.part, t.rating = t.step+1, 0, rating{}
 		t.clock.busy += time.Since(t.clock.mark)
 		if err := t.report(terms, gradients, rate); err != nil {
 			return err
 		}
 		defer func() { t.clock.mark = time.Now() }() // time in evaluations is not training time
-		by, d, err = t.callHooks(t.tap.features, labels, index)
+		by, d, err = t.callHooks(t.Hooks, call{t.tap.features, labels, index})
 		return err
 	})
 	return by, d, err

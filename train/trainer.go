@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"time"
 
 	"github.com/parallax-ssl/parallax"
@@ -44,7 +43,9 @@ type Trainer struct {
 	saved   int     // the step of the newest checkpoint, -1 for none
 	asked   bool    // the next checkpoint is one that was asked for
 	rating  rating
-	doubted bool   // a hook doubts the weights
+	doubted bool     // a hook doubts the weights
+	pending *pending // a hook's call that a signal ended; nil for none
+	history run.History
 	back    bool   // the run has just gone back
 	sound   string // the newest checkpoint that was not doubted
 	best    checkpoint.Best
@@ -68,6 +69,7 @@ type Options struct {
 	Dir      *run.Dir
 	Init     []nn.State // starting weights of the backbone, by local name; empty: random ones
 	Start    []nn.State // starting weights of other parts, by full name
+	Data     string     // digest of the images' content, for the checkpoints; "" if it is not known
 	Hooks    []Hook
 	Watch    []func(run.Event) // called with every event, after the event was written
 	Save     <-chan struct{}   // a value asks for a checkpoint after the current step
@@ -120,8 +122,8 @@ func Steps(c *config.Train, batchesPerEpoch int) int {
 	return max(1, c.Epochs*batchesPerEpoch/c.Accumulate)
 }
 
-// Done reports whether the run has made all its steps.
-func (t *Trainer) Done() bool { return t.step >= t.Steps }
+// Done reports whether the run has made all its steps, and whatever belongs to the last one.
+func (t *Trainer) Done() bool { return t.step >= t.Steps && t.pending == nil }
 
 // Step returns how many optimiser steps are done.
 func (t *Trainer) Step() int { return t.step }
@@ -142,9 +144,20 @@ func (t *Trainer) Run(ctx context.Context) error {
 	if t.log, err = t.Dir.OpenLog(t.logged(), t.Watch...); err != nil {
 		return err
 	}
-	err = t.loops(ctx)
+	if _, err = t.settle(); err == nil {
+		err = t.announce()
+	}
+	if err == nil {
+		err = t.loops(ctx)
+	}
 	interrupted := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 	collapsed := errors.Is(err, ErrCollapsed)
+	if interrupted && t.pending != nil && t.pending.mark != nil {
+		// What the hook emitted before the signal ended its call, it will emit again.
+		if failed := t.log.Back(*t.pending.mark); failed != nil {
+			err, interrupted = failed, false
+		}
+	}
 	if err == nil || interrupted || collapsed {
 		failed := t.save()
 		if failed == nil {
@@ -203,6 +216,9 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 		if err := t.save(); err != nil { // a run that collapses before a later checkpoint goes back to this one
 			return "", nil, err
 		}
+	}
+	if by, d, err := t.makeUp(); d != nil || err != nil {
+		return by, d, err
 	}
 	if t.Done() {
 		return "", nil, nil
@@ -275,8 +291,9 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 	if t.back = false; t.step > 0 {
 		return "", nil, nil
 	}
+	t.rating = rating{}
 	err = torch.Scope(func() (err error) {
-		by, d, err = t.callHooks(torch.Tensor{}, nil, nil)
+		by, d, err = t.callHooks(t.Hooks, call{})
 		return err
 	})
 	return by, d, err
@@ -327,27 +344,4 @@ func early(step int) bool {
 		step /= 10
 	}
 	return step == 1 || step == 2 || step == 5
-}
-
-// callHooks calls the hooks in order, until one decides something.
-func (t *Trainer) callHooks(features torch.Tensor, labels, index []int) (by string, d Decision, err error) {
-	c := t.Config.Train
-	p := &Progress{
-		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
-		Encoder: t.encoder, Params: t.params, Features: features, Labels: labels, Index: index, Emit: t.emit,
-		Score: func(v, slack float64) { t.rating = rating{v, slack, !math.IsNaN(v) && !math.IsInf(v, 0)} },
-		Doubt: func(wrong bool) { t.doubted = wrong },
-	}
-	p.Epoch, _ = t.position(max(0, t.step-1))
-	t.rating = rating{}
-	for _, h := range t.Hooks {
-		d, err := h.After(p)
-		if err != nil {
-			return "", nil, t.blame(fmt.Errorf("%s: %w", h.Name(), err))
-		}
-		if d != nil {
-			return h.Name(), d, nil
-		}
-	}
-	return "", nil, nil
 }

@@ -209,17 +209,31 @@ func (e *Hook) Load(states []nn.State) error {
 
 // After trains the linear probe, and evaluates when an evaluation is due.
 func (e *Hook) After(p *train.Progress) (train.Decision, error) {
+	due := p.Due || e.watchDue(p)
+	var before []nn.State
 	if e.linear != nil && p.Features.Defined() {
+		if due {
+			before = e.linear.State()
+		}
 		e.linear.Observe(p.Features, e.known(p))
 	}
-	if !p.Due && !e.watchDue(p) {
+	if !due {
 		return nil, nil
 	}
-	if err := e.look(); err != nil {
-		return nil, err
+	err := e.look()
+	if err == nil {
+		err = e.settled(p)
 	}
+	if err != nil && before != nil { // the call will be made again, and must not train the linear probe twice
+		err = errors.Join(err, e.linear.Load(before))
+	}
+	return nil, err
+}
+
+// settled evaluates with batch-norm statistics of the present weights.
+func (e *Hook) settled(p *train.Progress) error {
 	if p.Step >= Settled {
-		return nil, e.evaluate(p)
+		return e.evaluate(p)
 	}
 	images := e.Probes[0].Some
 	if !p.Due {
@@ -232,17 +246,17 @@ func (e *Hook) After(p *train.Progress) (train.Decision, error) {
 	batches := First(SettleBatches, e.Batches(images, 0))
 	restore, err := eval.RecomputeStatistics(p.Params, encoder, e.Autocast(), batches)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if e.target == nil {
-		return nil, errors.Join(e.evaluate(p), restore())
+		return errors.Join(e.evaluate(p), restore())
 	}
 	target := nn.Sequential{e.target().Backbone, e.target().Projector}
 	restoreTarget, err := eval.RecomputeStatistics(p.Params, target, e.Autocast(), batches)
 	if err != nil {
-		return nil, errors.Join(err, restore())
+		return errors.Join(err, restore())
 	}
-	return nil, errors.Join(e.evaluate(p), restoreTarget(), restore())
+	return errors.Join(e.evaluate(p), restoreTarget(), restore())
 }
 
 // watchDue reports whether the guard's sample is measured at this step: often at the start, because an embedding can
