@@ -158,7 +158,8 @@ func (k *clustering) networks(s *pretrain.Session, params *nn.Params, projector 
 	}
 	own := params.Sub("backbone")
 	e = parallax.Encoder{Backbone: s.Job.Backbone.Build(own), Params: own, Features: s.Job.Backbone.Features()}
-	return e, own.LoadLocal(weights)
+	_, err = own.Adopt(weights)
+	return e, err
 }
 
 // compared are the features by which neighbours are found.

@@ -144,7 +144,7 @@ func (e *Encoder) build(states []nn.State) error {
 		if err := e.params.Load(states); err != nil {
 			return fmt.Errorf("the weights do not fit the network: %w", err)
 		}
-		return nil
+		return nn.Finite(states)
 	})
 	if err != nil && !errors.Is(err, torch.ErrNoEngine) {
 		err = errors.Join(err, torch.Scope(func() error { e.params.Free(); return nil }))

@@ -4,6 +4,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/torch"
@@ -172,41 +173,78 @@ func (p *Params) State() []State {
 	return out
 }
 
-// LoadLocal is Load for states under their local names.
-func (p *Params) LoadLocal(states []State) error {
-	full := make([]State, len(states))
+// Load overwrites the subtree with states of the same full names and converts floating-point types. It is strict: a
+// missing tensor, a surplus one, another shape, and whole numbers for others are errors. Then Load changes nothing.
+func (p *Params) Load(states []State) error {
+	local := make([]State, len(states))
 	for i, s := range states {
-		full[i] = s
-		full[i].Name = p.prefix + s.Name
+		name, ok := strings.CutPrefix(s.Name, p.prefix)
+		if !ok {
+			return fmt.Errorf("tensor %s belongs to no part of the network", quoted(s.Name))
+		}
+		local[i], local[i].Name = s, name
 	}
-	return p.Load(full)
+	return p.LoadLocal(local)
 }
 
-// Load overwrites the subtree with states of the same names and converts floating-point types. It is strict: a missing
-// tensor, a surplus one or another shape is an error, and then Load changes nothing.
-func (p *Params) Load(states []State) error {
+// LoadLocal is Load for states under their local names.
+func (p *Params) LoadLocal(states []State) error {
+	if err := p.fit(states, false); err != nil {
+		return err
+	}
+	p.set(states)
+	return nil
+}
+
+// set copies states that fit into the subtree.
+func (p *Params) set(states []State) {
+	for _, s := range states {
+		s.Tensor().CopyInto(p.tree.entries[p.prefix+s.Name].Tensor)
+	}
+}
+
+// fit returns why states, under their local names, cannot be loaded. With lenient, counters of batch norms may be
+// missing.
+func (p *Params) fit(states []State, lenient bool) error {
 	byName := make(map[string]State, len(states))
 	for _, s := range states {
 		byName[s.Name] = s
 	}
-	all := p.All()
-	for _, n := range all {
-		s, ok := byName[n.Name]
+	for _, n := range p.All() {
+		local := p.Local(n)
+		s, ok := byName[local]
 		if !ok {
-			return fmt.Errorf("tensor %q is missing", n.Name)
+			if lenient && strings.HasSuffix(local, counter) {
+				continue
+			}
+			return fmt.Errorf("tensor %s is missing", quoted(n.Name))
 		}
-		if want := n.Tensor.Shape(); fmt.Sprint(s.Shape) != fmt.Sprint(want) {
-			return fmt.Errorf("tensor %q has shape %v, but the network has %v", n.Name, s.Shape, want)
+		if want := n.Tensor.Shape(); !slices.Equal(s.Shape, want) {
+			return fmt.Errorf("tensor %s has shape %v, but the network has %v", quoted(n.Name), s.Shape, want)
 		}
-		delete(byName, n.Name)
+		if floating(s.DType) != floating(n.Tensor.DType()) {
+			return fmt.Errorf("tensor %s holds numbers of type %s, but the network's are of type %s", quoted(n.Name),
+				s.DType, n.Tensor.DType())
+		}
+		delete(byName, local)
 	}
 	for _, s := range states {
 		if _, left := byName[s.Name]; left {
-			return fmt.Errorf("tensor %q belongs to no part of the network", s.Name)
+			return fmt.Errorf("tensor %s belongs to no part of the network", quoted(s.Name))
 		}
 	}
-	for _, s := range states {
-		s.Tensor().CopyInto(p.tree.entries[s.Name].Tensor)
-	}
 	return nil
+}
+
+func floating(d torch.DType) bool {
+	return d == torch.F64 || d == torch.F32 || d == torch.F16 || d == torch.BF16
+}
+
+// quoted quotes a name from a file, shortened.
+func quoted(name string) string {
+	const most = 80
+	if len(name) > most {
+		return fmt.Sprintf("%q...", name[:most])
+	}
+	return fmt.Sprintf("%q", name)
 }

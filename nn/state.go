@@ -26,6 +26,27 @@ func StateOf(name string, t torch.Tensor) State {
 // Tensor makes the tensor that s describes.
 func (s State) Tensor() torch.Tensor { return torch.FromBytes(s.Bytes, s.DType, s.Shape...) }
 
+// Finite returns an error that names the first state with a value that is NaN or infinite.
+func Finite(states []State) error {
+	for _, s := range states {
+		if !floating(s.DType) {
+			continue
+		}
+		bad := 0.
+		if err := torch.Scope(func() error {
+			bad = s.Tensor().IsFinite().Not().To(torch.I64).Sum().Item()
+			return nil
+		}); err != nil {
+			return err
+		}
+		if bad > 0 {
+			return fmt.Errorf("tensor %s holds values that are NaN or infinite: weights of a run that diverged",
+				quoted(s.Name))
+		}
+	}
+	return nil
+}
+
 // WriteStates writes states as a safetensors file. Equal input gives equal bytes.
 func WriteStates(w io.Writer, states []State, metadata map[string]string) error {
 	tensors := make([]safetensors.Tensor, len(states))

@@ -310,6 +310,9 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	if err != nil {
 		return nil, errors.Join(err, s.Probe.Close())
 	}
+	if prefix := s.InitPrefix(); prefix != "" {
+		o.note(fmt.Sprintf("of %s the tensors under the prefix %q are taken", j.Config.Backbone.Init, prefix))
+	}
 	if err := s.planMemory(o.note); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -338,12 +341,15 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 
 func (s *Session) close() error { return errors.Join(s.Trainer.Close(), s.Probe.Close()) }
 
-// InitialWeights reads a backbone's weights from a file, such as another run's encoder.safetensors. The weights have
-// the backbone's local names. A classifier ("fc.") in the file is ignored.
+// InitialWeights reads a backbone's weights from a file, such as another run's encoder.safetensors, for
+// [nn.Params.Adopt].
 func InitialWeights(path string) ([]nn.State, error) {
 	states, _, err := nn.ReadStates(path)
+	if err == nil && len(states) == 0 {
+		err = errors.New("the file holds no tensors")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("starting from --init %s: %w", path, err)
 	}
-	return slices.DeleteFunc(states, func(s nn.State) bool { return strings.HasPrefix(s.Name, "fc.") }), nil
+	return states, nil
 }

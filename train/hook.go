@@ -71,7 +71,8 @@ type Progress struct {
 // groups. The tap also gives the starting weights to every network built from it.
 type tap struct {
 	parallax.Backbone
-	init      []nn.State
+	init      []nn.State // nil for random weights
+	prefix    string     // of the names of the weights that were loaded
 	err       error
 	watched   string // prefix of the parameters of the network that is evaluated
 	recording bool
@@ -93,8 +94,9 @@ func (t *Trainer) startFrom(states []nn.State) error {
 
 func (t *tap) Build(p *nn.Params) nn.Layer {
 	layer := t.Backbone.Build(p)
-	if len(t.init) > 0 {
-		if err := p.LoadLocal(t.init); err != nil {
+	if t.init != nil {
+		var err error
+		if t.prefix, err = p.Adopt(t.init); err != nil {
 			t.err = fmt.Errorf("loading the weights to start from: %w", err)
 		}
 	}

@@ -67,7 +67,7 @@ type Options struct {
 	Backbone parallax.Backbone
 	Loader   *dataset.Loader
 	Dir      *run.Dir
-	Init     []nn.State // starting weights of the backbone, by local name; empty: random ones
+	Init     []nn.State // starting weights of the backbone, see nn.Params.Adopt; nil: random ones
 	Start    []nn.State // starting weights of other parts, by full name
 	Data     string     // digest of the images' content, for the checkpoints; "" if it is not known
 	Hooks    []Hook
@@ -124,6 +124,9 @@ func Steps(c *config.Train, batchesPerEpoch int) int {
 
 // Done reports whether the run has made all its steps, and whatever belongs to the last one.
 func (t *Trainer) Done() bool { return t.step >= t.Steps && t.pending == nil }
+
+// InitPrefix returns what stood before the names of the backbone's starting weights, such as "module.encoder_q.".
+func (t *Trainer) InitPrefix() string { return t.tap.prefix }
 
 // Step returns how many optimiser steps are done.
 func (t *Trainer) Step() int { return t.step }

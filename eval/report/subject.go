@@ -233,7 +233,7 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 		p := params.Sub("backbone")
 		enc := parallax.Encoder{Backbone: body.Build(p), Params: p, Features: body.Features()}
 		if trained {
-			return enc, fits(p.LoadLocal(s.states))
+			return enc, fits(errors.Join(p.LoadLocal(s.states), nn.Finite(s.states)))
 		}
 		return enc, nil
 	}
@@ -253,7 +253,8 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 	if err != nil {
 		return enc, fmt.Errorf("the network before training: %w: leave it out (untrained=false)", err)
 	}
-	return enc, fits(enc.Params.LoadLocal(initial))
+	_, err = enc.Params.Adopt(initial)
+	return enc, fits(err)
 }
 
 // fits explains an error of loading weights.
