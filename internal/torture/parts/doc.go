@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package parts has the parts of the campaign, one file for each: what is done to the program, and what must hold
+// afterwards.
+package parts
+
+import "github.com/parallax-ssl/parallax/internal/torture/campaign"
+
+// All lists the parts in the order in which they run.
+var All = []campaign.Part{kill}
