@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -43,6 +44,7 @@ type Bench struct {
 	Work    string // a folder for files
 	Program subject.Program
 	Short   bool   // a sample that takes seconds
+	First   bool   // stop at the first fault
 	Seed    uint64 // of everything random
 	Jobs    int    // cases at a time
 	Say     io.Writer
@@ -72,8 +74,8 @@ func (b *Bench) Folder(name string) (string, error) {
 }
 
 // Once makes a value for a name, once in a campaign.
-func Once[T any](b *Bench, name string, make func() (T, error)) (T, error) {
-	once, _ := b.shared.LoadOrStore(name, sync.OnceValues(make))
+func Once[T any](b *Bench, name string, produce func() (T, error)) (T, error) {
+	once, _ := b.shared.LoadOrStore(name, sync.OnceValues(produce))
 	return once.(func() (T, error))()
 }
 
@@ -164,7 +166,10 @@ func (b *Bench) Run(ctx context.Context, p Part, j *Journal) (Result, error) {
 	said, reasons := time.Now(), map[string]bool{}
 	for i, c := range cases {
 		slots <- true
-		if ctx.Err() != nil {
+		mutex.Lock()
+		enough := b.First && len(r.Faults) > 0
+		mutex.Unlock()
+		if ctx.Err() != nil || enough {
 			break
 		}
 		group.Go(func() {
@@ -219,10 +224,20 @@ func (b *Bench) one(ctx context.Context, part string, i int, c Case) entry {
 		err = os.MkdirAll(dir, 0o777)
 	}
 	if err == nil {
-		e.Outcome = c.Run(ctx, dir)
+		e.Outcome = c.run(ctx, dir)
 	}
 	e.Outcome.Failed(err)
 	os.RemoveAll(dir)
 	e.Seconds = time.Since(begin).Seconds()
 	return e
+}
+
+// run runs the case. A panic is a fault, for example of a decoder that runs in this process.
+func (c Case) run(ctx context.Context, dir string) (o Outcome) {
+	defer func() {
+		if v := recover(); v != nil {
+			o.Fault("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return c.Run(ctx, dir)
 }

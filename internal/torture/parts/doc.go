@@ -7,4 +7,4 @@ package parts
 import "github.com/parallax-ssl/parallax/internal/torture/campaign"
 
 // All lists the parts in the order in which they run.
-var All = []campaign.Part{kill, atCalls, failure, powerLoss}
+var All = []campaign.Part{kill, atCalls, failure, powerLoss, damages, signalled, mutants}

@@ -27,6 +27,20 @@ type Traces map[string]string
 
 // Read reads the traces of a job in a folder.
 func Read(j Job, folder string) (Traces, error) {
+	t, err := ReadWithoutEvents(j, folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range j.Runs() {
+		if err := t.events(filepath.Join(j.Dir(folder), name, run.MetricsFile), name); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// ReadWithoutEvents is Read without metrics.jsonl.
+func ReadWithoutEvents(j Job, folder string) (Traces, error) {
 	t := Traces{}
 	for _, name := range j.Runs() {
 		if err := t.run(filepath.Join(j.Dir(folder), name), j.Method(name), name); err != nil {
@@ -96,7 +110,7 @@ func (t Traces) run(dir, method, prefix string) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return t.events(filepath.Join(dir, run.MetricsFile), prefix)
+	return nil
 }
 
 // tensors hashes tensors in the order of their names.
@@ -150,6 +164,13 @@ func (t Traces) events(path, prefix string) error {
 		t[key] = string(canonical)
 	}
 	return nil
+}
+
+// WithoutEvents are the traces without those of metrics.jsonl.
+func (t Traces) WithoutEvents() Traces {
+	t = maps.Clone(t)
+	maps.DeleteFunc(t, func(name, _ string) bool { return strings.Contains(name, ": ") })
+	return t
 }
 
 // Differences says how other traces differ from t: a few of the names.
