@@ -17,7 +17,8 @@ import (
 // An interruption is something that happens to a running process from outside.
 type interruption struct {
 	name    string
-	status  int // of the process; 0: the run goes on
+	status  int  // of the process; 0: the run goes on
+	saves   bool // before it ends the process there is a checkpoint of the last step
 	prepare func(*exec.Cmd) (strike func(p *subject.Process), err error)
 }
 
@@ -47,8 +48,8 @@ var interruptions = []interruption{
 	signals("SIGTERM, SIGINT", 143, 10*time.Millisecond, syscall.SIGTERM, syscall.SIGINT),
 	signals("SIGUSR1, SIGTERM", 143, 3*time.Millisecond, syscall.SIGUSR1, syscall.SIGTERM),
 	signals("SIGSTOP, SIGCONT", 0, 300*time.Millisecond, syscall.SIGSTOP, syscall.SIGCONT),
-	{"closed pipe", 0, closedPipe, false},
-	{"closed terminal", 129, closedTerminal, true},
+	{"closed pipe", 0, false, closedPipe},
+	{"closed terminal", 129, true, closedTerminal},
 }
 
 func repeated(s syscall.Signal, n int) (list []syscall.Signal) {
