@@ -7,4 +7,5 @@ package parts
 import "github.com/parallax-ssl/parallax/internal/torture/campaign"
 
 // All lists the parts in the order in which they run.
-var All = []campaign.Part{kill, atCalls, failure, powerLoss, damages, signalled, mutants}
+var All = []campaign.Part{kill, atCalls, failure, powerLoss, damages, signalled, disk, locks, environment,
+	images, mutants, soak}
