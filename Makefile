@@ -2,7 +2,7 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz methods lab guard clusters data \
+.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz torture methods lab guard clusters data \
 	clean go shim vet pure dist dist-check
 .DELETE_ON_ERROR:
 
@@ -99,6 +99,12 @@ clusters: build data ## Cluster $DATA with three seeds, on an encoder of METHOD 
 
 data:
 	@test -n "$(DATA)" || { echo "no images given: make $(MAKECMDGOALS) DATA=cifar10.tar.gz" >&2; exit 1; }
+
+# Parts: see docs/reliability.md. An interrupted campaign goes on where it stopped. The figures go to docs/torture.json.
+torture: build ## Try to break runs: kills, full disks, lost power, damage, ...; TORTURE=kill,disk for some parts: hours
+	go build -o bin/torture ./internal/torture
+	bin/torture -out docs/torture.json $(TORTURE)
+	@go run ./internal/pages
 
 fuzz: ## Fuzz every decoder of untrusted bytes, $FUZZTIME each (default 10s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz

@@ -31,6 +31,7 @@ var elsewhere = []page{
 	{path: "docs/lab.md", blocks: []string{"verdicts"}},
 	{path: "docs/exit-statuses.md", blocks: []string{"statuses"}},
 	{path: settingsPage, blocks: []string{"sources"}},
+	{path: reliabilityPage, blocks: []string{"campaign", "repairs"}},
 }
 
 // read reads all pages: the overview of the folder, the methods' pages in the order of the list, and the others.
@@ -153,6 +154,10 @@ func (g *generator) block(name string, p page) (string, error) {
 		return statuses(), nil
 	case "sources":
 		return sourceTables(g.root)
+	case "campaign":
+		return campaigned(g.root)
+	case "repairs":
+		return repairs(g.root)
 	}
 	return g.table()
 }
