@@ -24,6 +24,7 @@ var outside = map[string][]string{
 	"golang.org/x/sys":                      {"cmd/parallax", "dataset", "internal/machine"},
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
+	"github.com/bep/imagemeta":              {"internal/codec"},
 	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",
 		"pretrain/probe"},
 	"gonum.org/v1/plot":          {"internal/curves"},

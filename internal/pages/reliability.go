@@ -32,7 +32,8 @@ func campaigned(root string) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString(row("part", "what is done, and what must hold", "cases", "faults", "figures", "date, commit") + rule(6))
+	b.WriteString(row("part", "what is done, and what must hold", "cases", "faults", "figures", "date, commit"))
+	b.WriteString(rule(6))
 	machines := map[string]bool{}
 	for _, p := range parts.All {
 		f, ok := all[p.Name]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package campaign runs many cases against a program and keeps what they show. A campaign has parts (kill, disk,
-// power, ...), a part has cases, and a case has an outcome. A journal holds the outcome of every case that has ended, so
-// that an interrupted campaign goes on where it stopped.
+// power, ...), a part has cases, and a case has an outcome. A journal holds the outcome of every case that has ended,
+// so that an interrupted campaign goes on where it stopped.
 package campaign
 
 import (
@@ -55,7 +55,7 @@ type Bench struct {
 // Rand is a generator that depends only on the campaign's seed and the name.
 func (b *Bench) Rand(name string) *rand.Rand {
 	h := fnv.New64a()
-	io.WriteString(h, name)
+	_, _ = io.WriteString(h, name)
 	return rand.New(rand.NewPCG(b.Seed, h.Sum64()))
 }
 

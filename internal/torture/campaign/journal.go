@@ -67,7 +67,7 @@ func (j *Journal) add(e entry) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.file.Write(append(line, '\n'))
+	_, _ = j.file.Write(append(line, '\n'))
 }
 
 // Close closes the file.

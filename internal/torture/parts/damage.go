@@ -77,8 +77,8 @@ func spoil(path string, d damage) error {
 
 var damages = campaign.Part{
 	Name: "damage",
-	About: "files of a run are damaged: a bit flipped every 4 KiB, a cut every KiB, zeros, files swapped and removed; " +
-		"it is detected or harmless, and the run goes on from the checkpoint before",
+	About: "files of a run are damaged: a bit flipped every 4 KiB, a cut every KiB, zeros, files swapped and " +
+		"removed; it is detected or harmless, and the run goes on from the checkpoint before",
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		const j = subject.Job("byol")
 		folder, err := halfway(b, j)
@@ -100,11 +100,10 @@ var damages = campaign.Part{
 		}
 		r := b.Rand("damage")
 		var resumes []campaign.Case
-		add := func(file string, d damage) {
-			resumes = append(resumes, campaign.Case{Name: file + ": " + d.name,
-				Run: func(ctx context.Context, dir string) campaign.Outcome {
-					return damaged(ctx, b, j, folder, file, d, dir)
-				}})
+		resume := func(file string, d damage) {
+			add(&resumes, file+": "+d.name, func(ctx context.Context, dir string) campaign.Outcome {
+				return damaged(ctx, b, j, folder, file, d, dir)
+			})
 		}
 		for _, f := range files {
 			path := filepath.Join(last, f.Name())
@@ -116,12 +115,11 @@ var damages = campaign.Part{
 			if len(data) < 4096 { // a small file is damaged everywhere
 				all = every(len(data), b.Size(4, 16), b.Size(16, 64), other, r)
 			}
-			cases = append(cases, campaign.Case{Name: "read " + f.Name(),
-				Run: func(_ context.Context, dir string) campaign.Outcome {
-					return detected(inside(j, folder, last), f.Name(), all, j.Method(""), dir)
-				}})
+			add(&cases, "read "+f.Name(), func(_ context.Context, dir string) campaign.Outcome {
+				return detected(inside(j, folder, last), f.Name(), all, j.Method(""), dir)
+			})
 			for _, d := range sample(b, all, b.Size(16, 2)) {
-				add(path, d)
+				resume(path, d)
 			}
 		}
 		for _, file := range []string{run.ConfigFile, run.MetricsFile, run.BestFile, run.LockFile} {
@@ -134,7 +132,7 @@ var damages = campaign.Part{
 			}
 			all := every(len(data), max(1, len(data)/40), max(1, len(data)/10), other, r)
 			for _, d := range sample(b, all, b.Size(len(all), 2)) {
-				add(file, d)
+				resume(file, d)
 			}
 		}
 		return slices.Concat(cases, resumes, finishedDamages(b, j, other, r)), nil
@@ -219,16 +217,15 @@ func finishedDamages(b *campaign.Bench, j subject.Job, other []byte, r *rand.Ran
 	all := append(coarse(other), cut(0), cut(1000), flip(r.IntN(20_000), 3), flip(5, 0))
 	for _, file := range []string{run.EncoderFile, run.BestFile} {
 		for _, d := range sample(b, all, b.Size(len(all), 2)) {
-			cases = append(cases, campaign.Case{Name: "finished " + file + ": " + d.name,
-				Run: func(ctx context.Context, dir string) (o campaign.Outcome) {
-					u, err := whole(b, j)
-					if o.Failed(err) || o.Failed(copied(u.folder, dir)) || o.Failed(spoil(inside(j, dir, file), d)) {
-						return o
-					}
-					o.Add("resumed", 1)
-					compare(ctx, b, j, dir, &o)
+			add(&cases, "finished "+file+": "+d.name, func(ctx context.Context, dir string) (o campaign.Outcome) {
+				u, err := whole(b, j)
+				if o.Failed(err) || o.Failed(copied(u.folder, dir)) || o.Failed(spoil(inside(j, dir, file), d)) {
 					return o
-				}})
+				}
+				o.Add("resumed", 1)
+				compare(ctx, b, j, dir, &o)
+				return o
+			})
 		}
 	}
 	return cases

@@ -18,8 +18,8 @@ import (
 
 var disk = campaign.Part{
 	Name: "disk",
-	About: "real file systems of 1 to 64 MB fill up, and files reach a limit of their size (ulimit -f); the run ends with " +
-		"status 74 and one line, and resumes when there is room again",
+	About: "real file systems of 1 to 64 MB fill up, and files reach a limit of their size (ulimit -f); the run " +
+		"ends with status 74 and one line, and resumes when there is room again",
 	Limits: map[string]float64{"intervals lost": 1},
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		jobs, err := b.Program.Jobs(context.Background())
@@ -31,13 +31,13 @@ var disk = campaign.Part{
 			j := jobs[i%len(jobs)]
 			size := 1 << (i % 7) // MB
 			full := fmt.Sprintf("%d MB, %s %d", size, j, i)
-			cases = append(cases, campaign.Case{Name: full, Run: func(ctx context.Context, dir string) campaign.Outcome {
+			add(&cases, full, func(ctx context.Context, dir string) campaign.Outcome {
 				return filled(ctx, b, j, int64(size)<<20, b.Rand("disk/"+full), dir)
-			}})
+			})
 			limit := fmt.Sprintf("limit of a file, %s %d", j, i)
-			cases = append(cases, campaign.Case{Name: limit, Run: func(ctx context.Context, dir string) campaign.Outcome {
+			add(&cases, limit, func(ctx context.Context, dir string) campaign.Outcome {
 				return limited(ctx, b, j, b.Rand("disk/"+limit), dir)
-			}})
+			})
 		}
 		return cases, nil
 	},

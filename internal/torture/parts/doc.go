@@ -4,8 +4,17 @@
 // afterwards.
 package parts
 
-import "github.com/parallax-ssl/parallax/internal/torture/campaign"
+import (
+	"context"
+
+	"github.com/parallax-ssl/parallax/internal/torture/campaign"
+)
 
 // All lists the parts in the order in which they run.
 var All = []campaign.Part{kill, atCalls, failure, powerLoss, damages, signalled, disk, locks, environment,
 	images, mutants, soak}
+
+// add adds a case to a plan.
+func add(cases *[]campaign.Case, name string, run func(ctx context.Context, dir string) campaign.Outcome) {
+	*cases = append(*cases, campaign.Case{Name: name, Run: run})
+}

@@ -45,17 +45,18 @@ var surroundings = []surrounding{
 
 var environment = campaign.Part{
 	Name: "environment",
-	About: "unusual surroundings: no home, no folder for temporary files, umasks, closed files, few open files, a read-only " +
-		"folder, a folder that is removed or moved; the run does as always, or refuses in one line and resumes elsewhere",
+	About: "unusual surroundings: no home, no folder for temporary files, umasks, closed files, few open files, " +
+		"a read-only folder, a folder that is removed or moved; the run does as always, or refuses in one " +
+		"line and resumes elsewhere",
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		list := surroundings
 		if b.Short {
 			list = sample(b, list, 4)
 		}
 		for _, s := range list {
-			cases = append(cases, campaign.Case{Name: s.name, Run: func(ctx context.Context, dir string) campaign.Outcome {
+			add(&cases, s.name, func(ctx context.Context, dir string) campaign.Outcome {
 				return surrounded(ctx, b, "byol", s, dir)
-			}})
+			})
 		}
 		return append(cases,
 			campaign.Case{Name: "read-only folder", Run: func(ctx context.Context, dir string) campaign.Outcome {
@@ -134,7 +135,8 @@ func readOnly(ctx context.Context, b *campaign.Bench, j subject.Job, dir string)
 
 // gone takes away a run's directory, or a part of it, while the run is writing to it. If it is there again afterwards,
 // the run equals an unbroken one.
-func gone(ctx context.Context, b *campaign.Bench, j subject.Job, take func(string) error, dir string) (o campaign.Outcome) {
+func gone(ctx context.Context, b *campaign.Bench, j subject.Job, take func(string) error,
+	dir string) (o campaign.Outcome) {
 	if o.Failed(j.Prepare(dir)) {
 		return o
 	}

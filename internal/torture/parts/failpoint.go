@@ -34,7 +34,8 @@ func failpoints(b *campaign.Bench) (jobs []subject.Job, all []failpoint, err err
 			return nil, err
 		}
 		found := map[string]*failpoint{}
-		jobs := slices.DeleteFunc(subject.Few(every, b.Size(5, 1)), func(j subject.Job) bool { return j == subject.Cluster })
+		jobs := slices.DeleteFunc(subject.Few(every, b.Size(5, 1)),
+			func(j subject.Job) bool { return j == subject.Cluster })
 		if !b.Short {
 			jobs = append(jobs, subject.Cluster)
 		}
@@ -97,8 +98,8 @@ func (f failpoint) occurrence(b *campaign.Bench, name string) (subject.Job, int)
 
 var atCalls = campaign.Part{
 	Name: "failpoint",
-	About: "a run is killed before each system call on its files, by ptrace: every failpoint twenty times; " +
-		"the checkpoint before is there, and the resumed run equals an unbroken one",
+	About: "a run is killed before each system call on its files, by ptrace: every failpoint twenty times; the " +
+		"checkpoint before is there, and the resumed run equals an unbroken one",
 	Limits: map[string]float64{"intervals lost": 1},
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		_, all, err := failpoints(b)
@@ -112,9 +113,9 @@ var atCalls = campaign.Part{
 			for i := range b.Size(20, 1) {
 				name := fmt.Sprintf("%s #%d", f.kind, i)
 				j, n := f.occurrence(b, name)
-				cases = append(cases, campaign.Case{Name: name, Run: func(ctx context.Context, dir string) campaign.Outcome {
+				add(&cases, name, func(ctx context.Context, dir string) campaign.Outcome {
 					return struck(ctx, b, j, f, n, trace.Answer{Kill: true}, dir)
-				}})
+				})
 			}
 		}
 		return cases, nil
@@ -210,8 +211,9 @@ func complained(e subject.Ending, j subject.Job, errno syscall.Errno, o *campaig
 
 var failure = campaign.Part{
 	Name: "failure",
-	About: "each system call that writes fails with ENOSPC, EIO, EDQUOT, EROFS and EINTR, by ptrace; " +
-		"the run ends with status 74 and one line, the checkpoint before is there, and the resumed run equals an unbroken one",
+	About: "each system call that writes fails with ENOSPC, EIO, EDQUOT, EROFS and EINTR, by ptrace; the run " +
+		"ends with status 74 and one line, the checkpoint before is there, and the resumed run equals an " +
+		"unbroken one",
 	Limits: map[string]float64{"intervals lost": 1},
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		_, all, err := failpoints(b)
@@ -223,9 +225,9 @@ var failure = campaign.Part{
 				for i := range b.Size(2, 1) {
 					name := fmt.Sprintf("%s, %s #%d", f.kind, errno, i)
 					j, n := f.occurrence(b, name)
-					cases = append(cases, campaign.Case{Name: name, Run: func(ctx context.Context, dir string) campaign.Outcome {
+					add(&cases, name, func(ctx context.Context, dir string) campaign.Outcome {
 						return struck(ctx, b, j, f, n, trace.Answer{Errno: errno}, dir)
-					}})
+					})
 				}
 			}
 		}

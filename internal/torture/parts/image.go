@@ -26,8 +26,8 @@ const decodeWithin = 2 * time.Second
 
 var images = campaign.Part{
 	Name: "image",
-	About: "every sample image cut at 100 places and with 1,000 flipped bits, and the matrix of formats against Pillow; " +
-		"no panic, no hang, the same answer twice",
+	About: "every sample image cut at 100 places and with 1,000 flipped bits, and the matrix of formats against " +
+		"Pillow; no panic, no hang, the same answer twice",
 	Limits: map[string]float64{"seconds for an image": decodeWithin.Seconds()},
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		for _, folder := range imageFolders {
@@ -43,15 +43,15 @@ var images = campaign.Part{
 			}
 			for _, f := range files {
 				path := filepath.Join(b.Root, filepath.FromSlash(folder), f.Name())
-				cases = append(cases, campaign.Case{Name: f.Name(), Run: func(ctx context.Context, _ string) campaign.Outcome {
+				add(&cases, f.Name(), func(ctx context.Context, _ string) campaign.Outcome {
 					return spoiledImage(ctx, b, path)
-				}})
+				})
 			}
 		}
 		if !b.Short {
-			cases = append(cases, campaign.Case{Name: "matrix", Run: func(ctx context.Context, dir string) campaign.Outcome {
+			add(&cases, "matrix", func(ctx context.Context, dir string) campaign.Outcome {
 				return matrix(ctx, b, dir)
-			}})
+			})
 		}
 		return cases, nil
 	},

@@ -35,16 +35,17 @@ var kill = campaign.Part{
 				round++
 			}
 			name := fmt.Sprintf("%s-%d", j, round)
-			cases = append(cases, campaign.Case{Name: name, Run: func(ctx context.Context, dir string) campaign.Outcome {
+			add(&cases, name, func(ctx context.Context, dir string) campaign.Outcome {
 				return killed(ctx, b, j, name, each, dir)
-			}})
+			})
 		}
 		return cases, nil
 	},
 }
 
 // killed makes a job and kills it a number of times. A job that ends before it was killed often enough begins anew.
-func killed(ctx context.Context, b *campaign.Bench, j subject.Job, name string, kills int, dir string) (o campaign.Outcome) {
+func killed(ctx context.Context, b *campaign.Bench, j subject.Job, name string, kills int,
+	dir string) (o campaign.Outcome) {
 	u, err := whole(b, j)
 	if o.Failed(err) {
 		return o

@@ -17,8 +17,8 @@ import (
 
 var locks = campaign.Part{
 	Name: "lock",
-	About: "a second run in a directory that is in use, after a kill, after its lock file was removed; " +
-		"one run writes at a time, and the result equals that of one run",
+	About: "a second run in a directory that is in use, after a kill, after its lock file was removed; one run " +
+		"writes at a time, and the result equals that of one run",
 	Limits: map[string]float64{"seconds until refused": 2},
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		for name, change := range map[string]func(lock string) error{
@@ -30,10 +30,9 @@ var locks = campaign.Part{
 			"lock emptied": func(lock string) error { return os.Truncate(lock, 0) },
 		} {
 			for i := range b.Size(10, 1) {
-				cases = append(cases, campaign.Case{Name: fmt.Sprintf("%s %d", name, i),
-					Run: func(ctx context.Context, dir string) campaign.Outcome {
-						return second(ctx, b, "byol", name, change, dir)
-					}})
+				add(&cases, fmt.Sprintf("%s %d", name, i), func(ctx context.Context, dir string) campaign.Outcome {
+					return second(ctx, b, "byol", name, change, dir)
+				})
 			}
 		}
 		return cases, nil

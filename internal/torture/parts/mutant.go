@@ -29,15 +29,16 @@ var sabotages = []sabotage{
 	{"a hash is not checked", mutate.Patch{File: "checkpoint/checkpoint.go", Old: "got != want", New: "got == \"\""},
 		&damages},
 	{"the order is off by one after a resume", mutate.Patch{File: "dataset/loader.go",
-		Old: "p.from, p.to, p.replace, p.pair = from, ", New: "p.from, p.to, p.replace, p.pair = max(from-1, 0), "}, &kill},
+		Old: "p.from, p.to, p.replace, p.pair = from, ", New: "p.from, p.to, p.replace,
+			p.pair = max(from-1, 0), "}, &kill},
 	{"the optimiser's state is not loaded", mutate.Patch{File: "train/checkpoint.go",
 		Old: "t.optimizer.Load(c.Optimizer)", New: "t.optimizer.Load(t.optimizer.State())"}, &kill},
 }
 
 var mutants = campaign.Part{
 	Name: "mutants",
-	About: "faults are put into the program on purpose, a missing fsync, a hash that is not checked, an order that is off " +
-		"by one; the campaign finds each",
+	About: "faults are put into the program on purpose, a missing fsync, a hash that is not checked, an order " +
+		"that is off by one; the campaign finds each",
 	Alone: true, // a case runs cases
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		list := sabotages
@@ -45,9 +46,9 @@ var mutants = campaign.Part{
 			list = append(list[:1:1], list[2:4]...)
 		}
 		for _, s := range list {
-			cases = append(cases, campaign.Case{Name: s.name, Run: func(ctx context.Context, dir string) campaign.Outcome {
+			add(&cases, s.name, func(ctx context.Context, dir string) campaign.Outcome {
 				return sabotaged(ctx, b, s, dir)
-			}})
+			})
 		}
 		return cases, nil
 	},
@@ -72,7 +73,8 @@ func sabotaged(ctx context.Context, b *campaign.Bench, s sabotage, dir string) (
 		return o
 	}
 	defer said.Close()
-	again := &campaign.Bench{Root: b.Root, Work: filepath.Join(dir, "work"), Program: program, Short: true, Seed: b.Seed,
+	again := &campaign.Bench{Root: b.Root, Work: filepath.Join(dir, "work"), Program: program,
+		Short: true, Seed: b.Seed,
 		Jobs: b.Jobs, Say: said}
 	again.First = true
 	r, err := again.Run(ctx, *s.by, nil)

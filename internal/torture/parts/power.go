@@ -23,8 +23,9 @@ import (
 
 var powerLoss = campaign.Part{
 	Name: "power",
-	About: "the system calls of a run are replayed on a file system that loses what was not synced and undoes or reorders " +
-		"renames; from every crash state the run recovers the last step that it had said was saved",
+	About: "the system calls of a run are replayed on a file system that loses what was not synced and undoes " +
+		"or reorders renames; from every crash state the run recovers the last step that it had said was " +
+		"saved",
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		jobs, err := b.Program.Jobs(context.Background())
 		if err != nil {
@@ -40,9 +41,9 @@ var powerLoss = campaign.Part{
 			for _, resumed := range []bool{false, true} {
 				for piece := range pieces {
 					name := fmt.Sprintf("%s-%v-%d", j, resumed, piece)
-					cases = append(cases, campaign.Case{Name: name, Run: func(ctx context.Context, dir string) campaign.Outcome {
+					add(&cases, name, func(ctx context.Context, dir string) campaign.Outcome {
 						return crashed(ctx, b, j, resumed, name, states+1, dir)
-					}})
+					})
 				}
 			}
 		}

@@ -24,16 +24,17 @@ type interruption struct {
 
 // signals sends signals one after the other, some milliseconds apart.
 func signals(name string, status int, apart time.Duration, list ...syscall.Signal) interruption {
-	return interruption{name: name, status: status, saves: len(list) == 1, prepare: func(*exec.Cmd) (func(*subject.Process), error) {
-		return func(p *subject.Process) {
-			for i, s := range list {
-				if i > 0 {
-					time.Sleep(apart)
+	return interruption{name: name, status: status, saves: len(list) == 1,
+		prepare: func(*exec.Cmd) (func(*subject.Process), error) {
+			return func(p *subject.Process) {
+				for i, s := range list {
+					if i > 0 {
+						time.Sleep(apart)
+					}
+					p.Signal(0, s)
 				}
-				p.Signal(0, s)
-			}
-		}, nil
-	}}
+			}, nil
+		}}
 }
 
 // interruptions are the ways in which a run is disturbed.
@@ -74,8 +75,9 @@ func closedPipe(c *exec.Cmd) (func(*subject.Process), error) {
 
 var signalled = campaign.Part{
 	Name: "signal",
-	About: "SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE, second signals, a closed pipe and a closed terminal at random times; " +
-		"a run ends within 10 s with its status or goes on, and the resumed run equals an unbroken one",
+	About: "SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE, second signals, a closed pipe and a closed terminal at " +
+		"random times; a run ends within 10 s with its status or goes on, and the resumed run equals an " +
+		"unbroken one",
 	Limits: map[string]float64{"seconds to the end": 10, "intervals lost": 1},
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		jobs, err := b.Program.Jobs(context.Background())
@@ -88,16 +90,17 @@ var signalled = campaign.Part{
 		for i := range b.Size(300, len(interruptions)) {
 			in, j := interruptions[i%len(interruptions)], jobs[(i+i/len(interruptions))%len(jobs)]
 			name := fmt.Sprintf("%s %s %d", in.name, j, i)
-			cases = append(cases, campaign.Case{Name: name, Run: func(ctx context.Context, dir string) campaign.Outcome {
+			add(&cases, name, func(ctx context.Context, dir string) campaign.Outcome {
 				return disturbed(ctx, b, j, in, name, dir)
-			}})
+			})
 		}
 		return cases, nil
 	},
 }
 
 // disturbed makes a job that is interrupted at a random time, and continues it.
-func disturbed(ctx context.Context, b *campaign.Bench, j subject.Job, in interruption, name, dir string) (o campaign.Outcome) {
+func disturbed(ctx context.Context, b *campaign.Bench, j subject.Job, in interruption, name,
+	dir string) (o campaign.Outcome) {
 	u, err := whole(b, j)
 	if o.Failed(err) || o.Failed(j.Prepare(dir)) {
 		return o

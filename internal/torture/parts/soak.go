@@ -27,8 +27,8 @@ const soakFor = 30 * time.Minute
 
 var soak = campaign.Part{
 	Name: "soak",
-	About: "a run of many short steps, checkpoints and evaluations for half an hour: resident memory, open files and threads " +
-		"stay; runs one after the other in a process leave no tensor and no goroutine",
+	About: "a run of many short steps, checkpoints and evaluations for half an hour: resident memory, open " +
+		"files and threads stay; runs one after the other in a process leave no tensor and no goroutine",
 	// The slope is a regression over the last four fifths; over half an hour the allocator's noise alone is some MB/h.
 	Limits: map[string]float64{"MB/h": 12, "open files gained": 0, "threads gained": 2, "tensors left": 0,
 		"goroutines left": 0},
@@ -42,7 +42,10 @@ var soak = campaign.Part{
 			length = 8 * time.Second
 		}
 		return []campaign.Case{
-			{Name: "handles", Run: func(ctx context.Context, dir string) campaign.Outcome { return handles(ctx, b, dir) }},
+			{Name: "handles", Run: func(ctx context.Context,
+				dir string) campaign.Outcome {
+				return handles(ctx, b, dir)
+			}},
 			{Name: length.String(), Run: func(ctx context.Context, dir string) campaign.Outcome {
 				return soaked(ctx, b, length, dir)
 			}},
@@ -162,10 +165,13 @@ func handles(ctx context.Context, b *campaign.Bench, dir string) (o campaign.Out
 	for i := range b.Size(12, 3) {
 		out := filepath.Join(dir, fmt.Sprint(i))
 		request := &pretrain.Request{Preset: "tiny-cpu", Settings: []pretrain.Setting{
-			pretrain.Set("data.path", "synthetic:96"), pretrain.Set("data.size", 16), pretrain.Set("method.name", "byol"),
-			pretrain.Set("backbone.name", "resnet8"), pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 16),
+			pretrain.Set("data.path", "synthetic:96"), pretrain.Set("data.size", 16),
+			pretrain.Set("method.name", "byol"),
+			pretrain.Set("backbone.name", "resnet8"), pretrain.Set("backbone.width", 4),
+			pretrain.Set("train.batch", 16),
 			pretrain.Set("train.max_steps", b.Size(200, 20)), pretrain.Set("train.threads", 1),
-			pretrain.Set("train.eval_every", 20), pretrain.Set("train.save_every", 20), pretrain.Set("probe.limit", 32)}}
+			pretrain.Set("train.eval_every", 20), pretrain.Set("train.save_every", 20),
+			pretrain.Set("probe.limit", 32)}}
 		_, err := pretrain.Run(ctx, request, pretrain.Options{Out: out})
 		if errors.Is(err, torch.ErrNoEngine) {
 			o.Skip = err.Error()

@@ -2,8 +2,8 @@
 
 // Package power models a file system that loses power. It replays the system calls that package trace recorded, and
 // keeps for every file and folder what is certainly on disk and what is not. What was not synced may be there after a
-// crash, wholly, in part, as zeros, or not at all. A folder is a file of names: that a file was made, renamed or removed
-// is certain only once its folder was synced, and until then such changes may be kept in any combination.
+// crash, wholly, in part, as zeros, or not at all. A folder is a file of names: that a file was made, renamed or
+// removed is certain only once its folder was synced, and until then such changes may be kept in any combination.
 //
 // This is what POSIX promises. Real file systems promise more: ext4, for example, keeps the order of changes to names.
 package power

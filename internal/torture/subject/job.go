@@ -68,7 +68,8 @@ func (j Job) Resume() []string {
 
 // Prepare writes what the command line needs into an empty folder.
 func (j Job) Prepare(folder string) error {
-	return os.WriteFile(filepath.Join(folder, settingsFile), fmt.Appendf(nil, settings, Steps, EvalEvery, SaveEvery), 0o666)
+	text := fmt.Appendf(nil, settings, Steps, EvalEvery, SaveEvery)
+	return os.WriteFile(filepath.Join(folder, settingsFile), text, 0o666)
 }
 
 // Dir is the job's output.

@@ -95,7 +95,8 @@ func (t Traces) run(dir, method, prefix string) error {
 		return fmt.Errorf("%s: %w", last, err)
 	}
 	t[name("last checkpoint")] = last
-	for part, states := range map[string][]nn.State{"networks": c.Networks, "optimizer": c.Optimizer, "hooks": c.Hooks} {
+	for part, states := range map[string][]nn.State{"networks": c.Networks, "optimizer": c.Optimizer,
+		"hooks": c.Hooks} {
 		t[name(part)] = tensors(states)
 	}
 	if best, err := checkpoint.ReadBest(dir); err == nil {

@@ -66,7 +66,7 @@ func start(c *exec.Cmd, o Options) (status syscall.WaitStatus, err error) {
 		return 0, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	pid := c.Process.Pid
-	defer c.Process.Release()
+	defer func() { _ = c.Process.Release() }()
 	if _, err := syscall.Wait4(pid, &status, wall, nil); err != nil {
 		return 0, fmt.Errorf("waiting for %s to start: %w", c.Path, err)
 	}
@@ -253,7 +253,8 @@ const (
 
 // other describes calls that change files in ways that [Call] has no words for.
 func (t *tracer) other(tid int, number uint64, a [6]uint64) *Call {
-	fd, name := -1, ""
+	var fd int
+	var name string
 	switch number {
 	case syscall.SYS_WRITEV, syscall.SYS_PWRITEV, syscall.SYS_FALLOCATE:
 		fd, name = int(int32(a[0])), "writev, pwritev or fallocate"
