@@ -29,8 +29,8 @@ var sabotages = []sabotage{
 	{"a hash is not checked", mutate.Patch{File: "checkpoint/checkpoint.go", Old: "got != want", New: "got == \"\""},
 		&damages},
 	{"the order is off by one after a resume", mutate.Patch{File: "dataset/loader.go",
-		Old: "p.from, p.to, p.replace, p.pair = from, ", New: "p.from, p.to, p.replace,
-			p.pair = max(from-1, 0), "}, &kill},
+		Old: "p.from, p.to, p.replace, p.pair = from, ",
+		New: "p.from, p.to, p.replace, p.pair = max(from-1, 0), "}, &kill},
 	{"the optimiser's state is not loaded", mutate.Patch{File: "train/checkpoint.go",
 		Old: "t.optimizer.Load(c.Optimizer)", New: "t.optimizer.Load(t.optimizer.State())"}, &kill},
 }
