@@ -2,7 +2,7 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz torture methods lab guard clusters data \
+.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz torture sanitize methods lab guard clusters data \
 	clean go shim vet pure dist dist-check
 .DELETE_ON_ERROR:
 
@@ -105,6 +105,9 @@ torture: build ## Try to break runs: kills, full disks, lost power, damage, ...;
 	go build -o bin/torture ./internal/torture
 	bin/torture -out docs/torture.json $(TORTURE)
 	@go run ./internal/pages
+
+sanitize: build ## Run tests and short runs under AddressSanitizer, UndefinedBehaviorSanitizer and the race detector
+	scripts/sanitize
 
 fuzz: ## Fuzz every decoder of untrusted bytes, $FUZZTIME each (default 10s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz

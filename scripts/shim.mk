@@ -37,3 +37,14 @@ bin/obj/libparallax_shim.$(SUFFIX): $(objects)
 	@$(CXX) $(LDFLAGS) $(ARCHIVE_RPATH) -o $@.part $^ $(LIBS) && mv -f $@.part $@
 
 -include $(objects:.o=.d)
+
+# With AddressSanitizer and UndefinedBehaviorSanitizer, for scripts/sanitize. The absolute path leads to libtorch.
+sanitizers := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+.PHONY: sanitized
+sanitized: bin/sanitized/libparallax_shim.$(SUFFIX)
+
+bin/sanitized/libparallax_shim.$(SUFFIX): $(sources) $(wildcard torch/shim/*.h) bin/obj/libtorch.mk
+	@mkdir -p bin/sanitized
+	@echo "  c++  $@"
+	@$(CXX) $(CXXFLAGS) $(sanitizers) $(LDFLAGS) $(RPATH) -o $@.part $(sources) $(LIBS) && mv -f $@.part $@
