@@ -22,7 +22,7 @@ import (
 var imageFolders = []string{"internal/codec/testdata/images", "dataset/testdata/images"}
 
 // decodeWithin is how long one damaged file may take.
-const decodeWithin = 2 * time.Second
+const decodeWithin = 10 * time.Second
 
 var images = campaign.Part{
 	Name: "image",
