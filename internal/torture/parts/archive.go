@@ -40,7 +40,8 @@ var hostileEntries = map[string]func(*tar.Writer) error{
 	"link out": linked(tar.Header{Name: "apple/link", Typeflag: tar.TypeSymlink, Linkname: "../../.."},
 		"apple/link/outside.png"),
 	"absolute link": linked(tar.Header{Name: "link", Typeflag: tar.TypeSymlink, Linkname: "/"}, "link/outside.png"),
-	"hard link out": linked(tar.Header{Name: "apple/passwd.png", Typeflag: tar.TypeLink, Linkname: "../../../etc/passwd"},
+	"hard link out": linked(tar.Header{Name: "apple/passwd.png", Typeflag: tar.TypeLink,
+		Linkname: "../../../etc/passwd"},
 		"apple/passwd.png"),
 	"hard link": linked(tar.Header{Name: "apple/again.png", Typeflag: tar.TypeLink, Linkname: "apple/000.png"}, ""),
 	"loop":      linked(tar.Header{Name: "apple/loop", Typeflag: tar.TypeSymlink, Linkname: "loop"}, ""),
@@ -79,9 +80,9 @@ func linked(h tar.Header, through string) func(*tar.Writer) error {
 
 var archives = campaign.Part{
 	Name: "archive",
-	About: "archives with paths that lead out, links, devices, duplicates, long and odd names, cut off; " +
-		"nothing is written outside the cache, which holds only files and folders, and the run goes on or refuses in one " +
-		"line",
+	About: "archives with paths that lead out, links, devices, duplicates, long and odd names, cut off; nothing " +
+		"is written outside the cache, which holds only files and folders, and the run goes on or refuses in " +
+		"one line",
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		names := sorted(hostileEntries)
 		if b.Short {
@@ -106,7 +107,8 @@ func unpacked(ctx context.Context, b *campaign.Bench, hostile func(*tar.Writer) 
 		return o
 	}
 	data := "data" + suffix
-	if err := archive(filepath.Join(inner, data), hostile); err != nil && !strings.Contains(err.Error(), "missed writing") {
+	err := archive(filepath.Join(inner, data), hostile)
+	if err != nil && !strings.Contains(err.Error(), "missed writing") {
 		o.Failed(err)
 		return o
 	}

@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"image"
 	"image/gif"
@@ -44,9 +45,9 @@ var bombs = []bomb{
 }
 
 // inFolder puts a file among ordinary pictures.
-func inFolder(name string, make func(io.Writer) error) bomb { return several(name, 1, make) }
+func inFolder(name string, content func(io.Writer) error) bomb { return several(name, 1, content) }
 
-func eight(name string, make func(io.Writer) error) bomb { return several(name, 8, make) }
+func eight(name string, content func(io.Writer) error) bomb { return several(name, 8, content) }
 
 func several(name string, n int, content func(io.Writer) error) bomb {
 	return bomb{name, func(dir string) (string, error) {
@@ -177,8 +178,7 @@ func tarBomb(n int, size int64) func(string) (string, error) {
 	return func(dir string) (string, error) {
 		return "data.tar.gz", archive(filepath.Join(dir, "data.tar.gz"), func(w *tar.Writer) error {
 			for i := range n {
-				h := tar.Header{Name: "apple/zeros" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676)) +
-					".png", Mode: 0o666, Size: size}
+				h := tar.Header{Name: fmt.Sprintf("apple/zeros%04d.png", i), Mode: 0o666, Size: size}
 				if err := w.WriteHeader(&h); err != nil {
 					return err
 				}

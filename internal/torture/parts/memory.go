@@ -18,8 +18,8 @@ func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m))
 
 var memory = campaign.Part{
 	Name: "memory",
-	About: "images, archives and IDX files of kilobytes that would unpack to gigabytes, each among ordinary pictures; " +
-		"peak memory and time stay near those of the ordinary pictures",
+	About: "images, archives and IDX files of kilobytes that would unpack to gigabytes, each among ordinary " +
+		"pictures; peak memory and time stay near those of the ordinary pictures",
 	Limits: map[string]float64{"MiB above ordinary": 256, "seconds above ordinary": 2},
 	Alone:  true,
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {

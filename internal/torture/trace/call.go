@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ErrUnsupported is the error where programs cannot be traced.
@@ -96,7 +97,8 @@ type Options struct {
 	Data  bool              // read the bytes of writes
 	Enter func(Call) Answer // before a call; may be nil
 	Leave func(Call)        // after a call; may be nil
-	Every func(pid int)     // before every call of any kind; may be nil
+	// Clock, if not nil, is what the program's wall clock is ahead by. The clock that only runs forward stays.
+	Clock func() time.Duration
 }
 
 // Run starts the command and traces it to its end. The command's output must be files, or nil.

@@ -43,6 +43,7 @@ type tracer struct {
 	memory  *os.File
 	pending map[int]*Call // by thread: the call that it is making
 	failing map[int]syscall.Errno
+	asking  map[int][2]uint64 // by thread: the clock and where its time goes
 	threads map[int]bool
 }
 
@@ -71,15 +72,20 @@ func start(c *exec.Cmd, o Options) (status syscall.WaitStatus, err error) {
 		return 0, fmt.Errorf("waiting for %s to start: %w", c.Path, err)
 	}
 	err = syscall.PtraceSetOptions(pid, syscall.PTRACE_O_TRACESYSGOOD|syscall.PTRACE_O_TRACECLONE|exitKill)
-	if err == nil {
-		err = syscall.PtraceSyscall(pid, 0)
-	}
 	if err != nil {
 		return 0, errors.Join(fmt.Errorf("tracing %s: %w", c.Path, err), c.Process.Kill())
 	}
 	t := &tracer{o: o, pid: pid, pending: map[int]*Call{}, failing: map[int]syscall.Errno{},
-		threads: map[int]bool{pid: true}}
+		asking: map[int][2]uint64{}, threads: map[int]bool{pid: true}}
 	defer func() { t.memory.Close() }()
+	if o.Clock != nil {
+		if err := t.withoutVDSO(); err != nil {
+			return 0, errors.Join(err, c.Process.Kill())
+		}
+	}
+	if err := syscall.PtraceSyscall(pid, 0); err != nil {
+		return 0, errors.Join(fmt.Errorf("tracing %s: %w", c.Path, err), c.Process.Kill())
+	}
 	for {
 		tid, err := syscall.Wait4(-1, &status, wall|ownThread, nil)
 		if errors.Is(err, syscall.EINTR) {
@@ -123,12 +129,18 @@ func (t *tracer) call(tid int) {
 		return
 	}
 	if i.op == 1 {
-		if t.o.Every != nil {
-			t.o.Every(t.pid)
+		if i.number == syscall.SYS_CLOCK_GETTIME && t.o.Clock != nil {
+			t.asking[tid] = [2]uint64{i.args[0], i.args[1]}
+			return
 		}
 		if c := t.describe(tid, i.number, i.args); c != nil {
 			t.enter(tid, c)
 		}
+		return
+	}
+	if asked, ok := t.asking[tid]; ok {
+		delete(t.asking, tid)
+		t.turn(asked[0], asked[1])
 		return
 	}
 	c := t.pending[tid]
@@ -332,12 +344,8 @@ func (t *tracer) below(path string) (string, bool) {
 
 // read reads the process's memory, n bytes or as far as it is mapped.
 func (t *tracer) read(at uint64, n int) []byte {
-	if t.memory == nil {
-		f, err := os.Open(fmt.Sprintf("/proc/%d/mem", t.pid))
-		if err != nil {
-			return nil
-		}
-		t.memory = f
+	if t.open() != nil {
+		return nil
 	}
 	b := make([]byte, n)
 	got, _ := t.memory.ReadAt(b, int64(at))
@@ -345,4 +353,12 @@ func (t *tracer) read(at uint64, n int) []byte {
 		got, _ = t.memory.ReadAt(b[:4096-at%4096], int64(at))
 	}
 	return b[:got]
+}
+
+// open opens the process's memory.
+func (t *tracer) open() (err error) {
+	if t.memory == nil {
+		t.memory, err = os.OpenFile(fmt.Sprintf("/proc/%d/mem", t.pid), os.O_RDWR, 0)
+	}
+	return err
 }
