@@ -12,7 +12,7 @@ import (
 
 // All lists the parts in the order in which they run.
 var All = []campaign.Part{kill, atCalls, failure, powerLoss, damages, signalled, disk, locks, environment,
-	images, archives, memory, clock, data, mutants, soak}
+	images, archives, memory, clock, data, mutants, soak, mutation}
 
 // add adds a case to a plan.
 func add(cases *[]campaign.Case, name string, run func(ctx context.Context, dir string) campaign.Outcome) {
