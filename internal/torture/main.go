@@ -3,7 +3,7 @@
 // Command torture tries to make parallax lose or falsify something: it kills runs, fills disks, damages files, and so
 // on, and checks what must hold afterwards. docs/reliability.md explains the parts.
 //
-//	torture [-bin PATH] [-short] [-out FILE] [PART...]
+//	torture [-bin PATH] [-short] [-plan] [-out FILE] [PART...]
 //
 // It prints a table, and with -out it keeps the figures in a file, from which `make pages` fills docs/reliability.md.
 // An interrupted campaign goes on where it stopped, as long as the program and the seed are the same.
@@ -41,6 +41,7 @@ func torture(ctx context.Context) error {
 	work := flag.String("work", "runs/torture", "folder for the campaign's files")
 	seed := flag.Uint64("seed", 1, "of everything random")
 	jobs := flag.Int("jobs", 2, "cases at a time")
+	plan := flag.Bool("plan", false, "only say how many cases each part has")
 	flag.Parse()
 	chosen, err := choose(flag.Args())
 	if err != nil {
@@ -73,6 +74,9 @@ func torture(ctx context.Context) error {
 	}
 	faults := 0
 	var results []campaign.Result
+	if *plan {
+		return say(b, chosen)
+	}
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", p.Name, p.About)
 		r, err := b.Run(ctx, p, j)
@@ -90,6 +94,19 @@ func torture(ctx context.Context) error {
 	fmt.Print(campaign.Table(results))
 	if faults > 0 {
 		return fmt.Errorf("%d faults", faults)
+	}
+	return nil
+}
+
+// say prints how many cases each part has.
+func say(b *campaign.Bench, chosen []campaign.Part) error {
+	for _, p := range chosen {
+		cases, err := p.Plan(b)
+		if err != nil {
+			fmt.Printf("%s: %v\n", p.Name, err)
+			continue
+		}
+		fmt.Printf("%s: %d cases\n", p.Name, len(cases))
 	}
 	return nil
 }

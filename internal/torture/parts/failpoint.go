@@ -49,7 +49,8 @@ func failpoints(b *campaign.Bench) (jobs []subject.Job, all []failpoint, err err
 			}
 			e, err := b.Program.Traced(context.Background(), folder, j.Start(), trace.Options{
 				Enter: func(c trace.Call) trace.Answer {
-					if kind := kindOf(c); c.Op != trace.Close {
+					// A kill before a call that only looks leaves what a kill before the next change leaves.
+					if kind := kindOf(c); c.Changes() || c.Op == trace.Sync {
 						if found[kind] == nil {
 							found[kind] = &failpoint{kind, map[subject.Job]int{}, c}
 						}
