@@ -33,10 +33,11 @@ func pretrainCommand() *cobra.Command {
 		Short: "Train an encoder on unlabelled images",
 		Long: `Pretrain trains an image encoder on unlabelled images and watches whether it is learning or collapsing.
 
-PATH is a folder of images at any depth, a .tar or .tar.gz of such a folder, CIFAR or IDX (MNIST) files,
-or the word synthetic for images drawn on the spot. If there is a top-level folder train, the run trains
-on its images and measures on those of test or val. PATH:sub/folder selects a part. Labels are used to
-measure; only paws and supcon train on those of the training images.
+PATH is a folder of images at any depth, a .tar, .tar.gz or .zip of such a folder, CIFAR or IDX (MNIST)
+files, or the word synthetic for images drawn on the spot. If it has folders train and test or val, the
+run trains on the images of train and measures on the others. PATH:sub/folder selects a part. Labels are
+used to measure; only paws and supcon train on those of the training images. The first line of the run
+says what the folders were taken for. In doubt it asks; --split answers.
 
 The run directory holds everything: config.yaml with every value and its source, metrics.jsonl,
 TensorBoard events, checkpoints, and encoder.safetensors, the encoder under torchvision's or timm's
