@@ -28,6 +28,7 @@ type whole struct {
 	classes  []string                           // of items[].label, if the format has its own labels
 	image    func(i int) (*augment.Image, error)
 	hold     func(i int) (*augment.Image, func(), error) // image files only: as Holder says
+	head     func(i int) ([]byte, error)                 // image files only: the first bytes of a file
 	factors  func(i int) Factors                         // synthetic images only
 	list     *listing                                    // of the files; nil for synthetic images
 	files    func(i int) []int                           // the places in list of what image i and its label depend on
@@ -335,6 +336,7 @@ func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 		}
 		return img, release, nil
 	}
+	w.head = func(i int) ([]byte, error) { return l.head(l.files[kept[i]], formatBytes) }
 	w.image = func(i int) (*augment.Image, error) {
 		img, release, err := w.hold(i)
 		if err == nil {

@@ -38,6 +38,7 @@ var may = map[string][]string{
 		"pretrain", "pretrain/probe", "checkpoint", "config", "run", "train"},
 	"eval":             {".", "nn", "augment", "torch"},
 	"dataset":          {"augment"},
+	"dataset/survey":   {"augment", "dataset"},
 	"collapse":         {},
 	"collapse/measure": {"collapse", "torch"},
 	"collapse/...":     {"collapse", "collapse/history", "config", "run"},

@@ -55,6 +55,14 @@ func sniff(head []byte) *format {
 // IsImage reports whether a file that begins with head, up to 512 bytes, has a format that is read.
 func IsImage(head []byte) bool { return sniff(head) != nil }
 
+// Format returns the name of the format of a file that begins with head, up to 512 bytes, such as "JPEG", or "".
+func Format(head []byte) string {
+	if f := sniff(head); f != nil {
+		return f.name
+	}
+	return ""
+}
+
 // Decode decodes the bytes of an image file to 8-bit RGB, upright by its EXIF orientation. It refuses images beyond the
 // limits, images that claim more pixels than their bytes can hold, and decompression bombs, before it takes memory for
 // them. It waits while other images fill the budget. It never panics, whatever the bytes. Safe for concurrent use.
