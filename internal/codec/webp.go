@@ -4,9 +4,11 @@ package codec
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 
-	"golang.org/x/image/webp"
+	"golang.org/x/image/vp8"
+	"golang.org/x/image/vp8l"
 
 	"github.com/parallax-ssl/parallax/augment"
 )
@@ -15,65 +17,52 @@ func isWebP(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && string(head[8:12]) == "WEBP"
 }
 
+// decodeWebP decodes the image, or the first frame of an animation in its place on a black canvas. Alpha is not looked
+// at, not even whether it is sound.
 func decodeWebP(data []byte, o Options) (*augment.Image, error) {
-	img, _, err := decodeImage(data, o,
-		func() (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(data)) },
-		func() (image.Image, error) { return webp.Decode(bytes.NewReader(data)) },
-		func(c image.Config) header { return header{bits: 24, by: blank, buffer: 8} })
+	f, err := readWebP(data)
 	if err != nil {
 		return nil, err
 	}
-	switch m := img.(type) {
-	case *image.YCbCr:
-		return fromWebP(m), nil
-	case *image.NYCbCrA:
-		return fromWebP(&m.YCbCr), nil
+	if err := o.admit(header{w: f.canvas.X, h: f.canvas.Y, bits: 24, by: blank, buffer: 8}, len(data)); err != nil {
+		return nil, err
 	}
-	return augment.FromImage(img), nil
+	img, err := f.decode()
+	if err != nil {
+		return nil, err
+	}
+	return onCanvas(img, f.at, f.canvas.X, f.canvas.Y), nil
 }
 
-// fromWebP converts the lossy WebP planes with the constants of its format (BT.601 in the range 16 to 235, not JPEG's
-// full range; RFC 6386, section 9.2) and libwebp's smooth chroma upsampling, in which a pixel takes 9/16 of the
-// nearest chroma sample, 3/16 of the next in each direction and 1/16 of the diagonal one.
-func fromWebP(m *image.YCbCr) *augment.Image {
-	b := m.Bounds()
-	w, h := b.Dx(), b.Dy()
-	cw, ch := (w+1)/2, (h+1)/2
-	out := &augment.Image{W: w, H: h, Pix: make([]uint8, 3*w*h)}
-	p := 0
-	for y := range h {
-		near := y / 2
-		next := min(max(near-1+2*(y&1), 0), ch-1)
-		for x := range w {
-			col := x / 2
-			side := min(max(col-1+2*(x&1), 0), cw-1)
-			u := smooth(m.Cb, m.CStride, near, next, col, side)
-			v := smooth(m.Cr, m.CStride, near, next, col, side)
-			luma := int(m.Y[y*m.YStride+x]) * 19077 >> 8
-			out.Pix[p] = clip6(luma + v*26149>>8 - 14234)
-			out.Pix[p+1] = clip6(luma - u*6419>>8 - v*13320>>8 + 8708)
-			out.Pix[p+2] = clip6(luma + u*33050>>8 - 17685)
-			p += 3
+// decode decodes the frame's bitstream.
+func (f *webpFrame) decode() (*augment.Image, error) {
+	if f.lossless {
+		img, err := vp8l.Decode(bytes.NewReader(f.bits))
+		if err != nil {
+			return nil, err
 		}
+		return augment.FromImage(img), nil
+	}
+	d := vp8.NewDecoder()
+	d.Init(bytes.NewReader(f.bits), len(f.bits))
+	if _, err := d.DecodeFrameHeader(); err != nil {
+		return nil, err
+	}
+	img, err := d.DecodeFrame()
+	if err != nil {
+		return nil, fmt.Errorf("the VP8 data is damaged or cut short: %w", err)
+	}
+	return fromWebP(img), nil
+}
+
+// onCanvas puts a frame in its place on a canvas of w by h pixels; the rest is black.
+func onCanvas(frame *augment.Image, at image.Point, w, h int) *augment.Image {
+	if frame.W == w && frame.H == h {
+		return frame
+	}
+	out := augment.NewImage(w, h)
+	for y := range frame.H {
+		copy(out.Pix[3*((at.Y+y)*w+at.X):], frame.Pix[3*y*frame.W:3*(y+1)*frame.W])
 	}
 	return out
 }
-
-// smooth is (9a + 3b + 3c + d + 8) / 16 in libwebp's order of roundings.
-func smooth(plane []uint8, stride, near, next, col, side int) int {
-	a, b := int(plane[near*stride+col]), int(plane[near*stride+side])
-	c, d := int(plane[next*stride+col]), int(plane[next*stride+side])
-	if near == next {
-		if col == side {
-			return a
-		}
-		return (3*a + b + 2) >> 2
-	}
-	if col == side {
-		return (3*a + c + 2) >> 2
-	}
-	sum := a + b + c + d + 8
-	return (a + (sum+2*(b+c))>>3) >> 1
-}
-
-func clip6(v int) uint8 { return uint8(min(max(v>>6, 0), 255)) }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes images/ and images.json: small files in the formats that are read, and the SHA-256 of the pixels that Pillow
 makes of each (ImageOps.exif_transpose, then convert("RGB")). Needs pillow==13.0.0 and numpy. Run in this folder."""
-import hashlib, json, pathlib
+import hashlib, json, pathlib, struct
 import numpy as np
 from PIL import Image, ImageOps, __version__
 
@@ -60,6 +60,32 @@ im.save(out / "webp_lossy.webp", quality=80)
 im.save(out / "webp_lossless.webp", lossless=True)
 rgba.save(out / "webp_alpha.webp", quality=80, exact=True)
 rgba.save(out / "webp_lossless_alpha.webp", lossless=True, exact=True)
+for n, options in enumerate((dict(quality=5, method=0), dict(quality=50, method=6), dict(quality=100), dict(quality=30,
+        alpha_quality=10), dict(lossless=True, quality=100, method=6), dict(lossless=True, quality=0, method=0))):
+    w, h = (int(v) for v in rng.integers(1, 38, 2))
+    for mode, source in (("rgb", im), ("rgba", rgba), ("palette", im.quantize(2 + 5 * n).convert("RGB"))):
+        source.crop((0, 0, w, h)).save(out / f"webp_{mode}{n}.webp", **options)
+
+# Containers that Pillow does not write.
+def chunk(name, data): return name + struct.pack("<I", len(data)) + data + bytes(len(data) & 1)
+def u24(v): return struct.pack("<I", v)[:3]
+def webp(flags, w, h, *chunks):
+    body = b"WEBP" + chunk(b"VP8X", bytes([flags, 0, 0, 0]) + u24(w - 1) + u24(h - 1)) + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+def bits(name): # the chunks of a still picture
+    data = (out / name).read_bytes()
+    return data[30:] if data[12:16] == b"VP8X" else data[12:]
+def size(name): return Image.open(out / name).size
+def frame(name, x, y):
+    w, h = size(name)
+    return chunk(b"ANMF", u24(x // 2) + u24(y // 2) + u24(w - 1) + u24(h - 1) + u24(40) + b"\0" + bits(name))
+im.save(out / "webp_animated.webp", save_all=True, append_images=[im.rotate(90)], lossless=True)
+(out / "webp_odd_chunks.webp").write_bytes(webp(0x28, *size("webp_lossy.webp"), chunk(b"ICCP", b"abc"), chunk(b"ODD ",
+    b"abcde"), bits("webp_lossy.webp"), chunk(b"more", b"a"), chunk(b"EXIF", exif(6)[6:])) + b"trailing")
+for n, (name, x, y) in enumerate((("webp_rgb1.webp", 4, 2), ("webp_rgba1.webp", 0, 8), ("webp_rgba4.webp", 2, 0))):
+    w, h = np.maximum(np.add(size(name), (x + n, y + 3)), size("webp_rgb0.webp"))
+    (out / f"webp_frame{n}.webp").write_bytes(webp(0x12, int(w), int(h), chunk(b"ANIM", b"\x80\x60\x40\xff\0\0"),
+        frame(name, x, y), chunk(b"odd ", b"abc"), frame("webp_rgb0.webp", 0, 0)))
 
 # Pillow clips 16-bit grey at 255, which leaves a white image; the high byte is taken instead, as Pillow itself does for
 # 16-bit RGB. CMYK in TIFF is not read. Both have tests of their own.
