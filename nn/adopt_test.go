@@ -40,7 +40,9 @@ func TestAdopt(t *testing.T) {
 		long.Name = strings.Repeat("x", 1000)
 		moco := append(prefixed("module.encoder_q."), prefixed("module.encoder_k.", other)...)
 		two := append(prefixed("a."), prefixed("b.")...)
-		uncounted := slices.DeleteFunc(slices.Clone(plain), func(s State) bool { return strings.HasSuffix(s.Name, counter) })
+		uncounted := slices.DeleteFunc(slices.Clone(plain), func(s State) bool {
+			return strings.HasSuffix(s.Name, counter)
+		})
 		for name, c := range map[string]struct {
 			states       []State
 			prefix, want string

@@ -141,8 +141,8 @@ func (d *Dir) Check() error {
 	now, err := os.Stat(d.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, d.info):
-		return Output("run directory "+d.path, fmt.Errorf("%w: if it was moved, continue with --resume and its new place",
-			ErrGone))
+		return Output("run directory "+d.path,
+			fmt.Errorf("%w: if it was moved, continue with --resume and its new place", ErrGone))
 	case err != nil:
 		return Output("looking for run directory "+d.path, err)
 	}

@@ -114,7 +114,8 @@ func (m Mutant) Try(ctx context.Context, root, dir string, arguments ...string) 
 	if err != nil {
 		return "", err
 	}
-	c := exec.CommandContext(ctx, "go", append([]string{"test", "-overlay", overlay, "-failfast", "-vet=off"}, arguments...)...)
+	arguments = append([]string{"test", "-overlay", overlay, "-failfast", "-vet=off"}, arguments...)
+	c := exec.CommandContext(ctx, "go", arguments...)
 	c.Dir = root
 	out, err := c.CombinedOutput()
 	switch {

@@ -31,8 +31,8 @@ func isLoss(function string) bool {
 
 var mutation = campaign.Part{
 	Name: "mutation",
-	About: "operators, constants, conditions and statements of the checkpoints' and the losses' code are changed, one at a " +
-		"time; the tests of the packages notice",
+	About: "operators, constants, conditions and statements of the checkpoints' and the losses' code are changed, one " +
+		"at a time; the tests of the packages notice",
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		if b.Short {
 			return nil, campaign.Skipped("it runs the tests of a package some hundred times")
