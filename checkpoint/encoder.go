@@ -77,6 +77,11 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	if d.Architecture == "" {
 		return d, fmt.Errorf("its metadata does not name the network of its weights: %w", errForeign)
 	}
+	for _, key := range []string{"architecture", "stem", "norm", "method"} {
+		if len(metadata[key]) > longest {
+			return d, fmt.Errorf("its metadata has %s %s, which is no name: %w", key, quoted(metadata[key]), errForeign)
+		}
+	}
 	for _, n := range []struct {
 		key         string
 		to          *int
@@ -84,20 +89,31 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	}{{"width", &d.Width, 1, 4096}, {"size", &d.Size, 8, 4096}, {"features", &d.Features, 1, 1 << 20}} {
 		*n.to, err = strconv.Atoi(metadata[n.key])
 		if err != nil || *n.to < n.least || *n.to > n.most {
-			return d, fmt.Errorf("its metadata has %s %q, want a whole number from %d to %d: %w", n.key,
-				metadata[n.key], n.least, n.most, errForeign)
+			return d, fmt.Errorf("its metadata has %s %s, want a whole number from %d to %d: %w", n.key,
+				quoted(metadata[n.key]), n.least, n.most, errForeign)
 		}
 	}
 	if d.Mean, err = threeNumbers(metadata["mean"]); err != nil {
-		return d, fmt.Errorf("its metadata has mean %q, want three numbers from 0 to 1: %w", metadata["mean"],
+		return d, fmt.Errorf("its metadata has mean %s, want three numbers from 0 to 1: %w", quoted(metadata["mean"]),
 			errForeign)
 	}
 	d.Std, err = threeNumbers(metadata["std"])
 	if err != nil || d.Std[0] == 0 || d.Std[1] == 0 || d.Std[2] == 0 {
-		return d, fmt.Errorf("its metadata has std %q, want three numbers above 0, at most 1: %w", metadata["std"],
+		return d, fmt.Errorf("its metadata has std %s, want three numbers above 0, at most 1: %w", quoted(metadata["std"]),
 			errForeign)
 	}
 	return d, nil
+}
+
+// longest is the length of the longest text of the metadata that is shown, or taken for a name.
+const longest = 80
+
+// quoted quotes a text of the metadata, shortened.
+func quoted(text string) string {
+	if len(text) > longest {
+		return fmt.Sprintf("%q...", text[:longest])
+	}
+	return fmt.Sprintf("%q", text)
 }
 
 // threeNumbers parses three numbers from 0 to 1 as fmt prints them: "[0.5 0.25 1]".

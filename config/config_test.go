@@ -297,6 +297,7 @@ func TestMergeErrors(t *testing.T) {
 		"train:\n  batch:\n":                "f.yaml:2: train.batch is empty, want a whole number",
 		"data:\n  path: ~\n":                "f.yaml:2: data.path is empty, want text",
 		"train: &a {batch: 1}\nprobe: *a\n": "f.yaml: line 2: aliases (*a) are not read: write the value out",
+		"seed: 1\n---\nseed: 2\n":           "f.yaml:2: a second document begins here, and a config is one: remove the line ---, or what follows it",
 		"- a\n":                             "f.yaml:1: a config is a mapping of sections, this is a list of 1",
 		"train.batch: 3\n":                  `f.yaml:1: key "train.batch": nest the keys, one section per line`,
 		"format: 9\n":                       `f.yaml:1: the config has format "9", this parallax reads 1 to 4: use the parallax that wrote it`,

@@ -3,8 +3,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strconv"
@@ -146,8 +148,16 @@ func (l *Layered) merge(data []byte, file string, source func(*yaml.Node) string
 
 // parse returns the mapping at the top of a config file, nil if the file is empty.
 func parse(data []byte, file string) (*yaml.Node, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, second yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	err := d.Decode(&doc)
+	if err == nil {
+		if err = d.Decode(&second); err == nil && second.Content[0].ShortTag() != "!!null" {
+			return nil, fmt.Errorf("%s:%d: a second document begins here, and a config is one: remove the line ---, or "+
+				"what follows it", file, second.Line)
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		why := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
 		return nil, fmt.Errorf("reading config %s: %s", file, why)
 	}

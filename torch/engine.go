@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"github.com/parallax-ssl/parallax/internal/place"
+	"github.com/parallax-ssl/parallax/internal/sharedlib"
 )
 
 // ErrNoEngine is wrapped by the error of Load when no engine library could be opened.
@@ -76,7 +77,13 @@ func open(path, device string) error {
 	defer C.free(unsafe.Pointer(p))
 	defer C.free(unsafe.Pointer(d))
 	var why string
+	if err := sharedlib.Whole(path); err != nil {
+		why = err.Error()
+	}
 	owner(func() {
+		if why != "" {
+			return
+		}
 		if e := C.plx_load(p); e != nil {
 			why = take(e)
 		} else if r := C.plx_start(d); r.error != nil {

@@ -12,11 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on a header. MaxHeader is the reference's. The others are ours, far above any real file (PyTorch and NumPy
-// stop at 64 dimensions); they keep the memory for a hostile header near the header's own length.
+// Limits on a header, far above any real file: the networks of this program have headers below 1 MiB, and PyTorch and
+// NumPy stop at 64 dimensions. They keep the memory for a hostile header near the header's own length, which the
+// reference lets be 100 MB.
 const (
-	MaxHeader   = 100_000_000 // bytes
-	MaxRank     = 64          // dimensions of a tensor
+	MaxHeader   = 16 << 20 // bytes
+	MaxRank     = 64       // dimensions of a tensor
 	MaxTensors  = 1 << 18
 	MaxMetadata = 1 << 16 // metadata entries
 )
@@ -30,15 +31,15 @@ type entry struct {
 }
 
 // header parses the JSON of a header. data is the length of the bytes that follow it.
-func header(text []byte, data int64) ([]entry, map[string]string, error) {
-	if len(text) == 0 || text[0] != '{' {
+func header(text string, data int64) ([]entry, map[string]string, error) {
+	if text == "" || text[0] != '{' {
 		return nil, nil, errors.New("the header does not start with '{': this is not a safetensors file")
 	}
-	if !utf8.Valid(text) {
+	if !utf8.ValidString(text) {
 		return nil, nil, errors.New("the header is not valid UTF-8")
 	}
 	var (
-		s        = scanner{text: string(text)}
+		s        = scanner{text: text}
 		entries  []entry
 		metadata map[string]string
 	)

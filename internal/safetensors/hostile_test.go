@@ -41,7 +41,7 @@ var hostile = []struct {
 	{"header longer than the file", claim(9, "{}      "), "truncated"},
 	{"header longer than any file", claim(1<<63+5, "{}"), "not a safetensors file"},
 	{"length that overflows when 8 is added", claim(1<<64-1, "{}"), "not a safetensors file"},
-	{"header over the limit", claim(MaxHeader+1, "{}"), "more than the format's"},
+	{"header over the limit", claim(MaxHeader+1, "{}"), "more than the 16777216 that are read"},
 	{"header at the limit in a short file", claim(MaxHeader, "{}"), "truncated"},
 	{"leading space", file(" {}", ""), "does not start with '{'"},
 	{"a list", file("[]", ""), "does not start with '{'"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // info describes one tensor of a file.
@@ -63,19 +64,24 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 	}
 	length := binary.LittleEndian.Uint64(prefix[:])
 	if length > MaxHeader {
-		return nil, fmt.Errorf("its header claims %d bytes, more than the format's %d: this is not a safetensors file",
-			length, MaxHeader)
+		return nil, fmt.Errorf("its header claims %d bytes, more than the %d that are read: this is not a safetensors file "+
+			"of an image encoder", length, MaxHeader)
 	}
 	if length > uint64(size-8) {
 		return nil, fmt.Errorf("its header claims %d bytes and %d follow: the file is truncated, or not a "+
 			"safetensors file", length, size-8)
 	}
-	text := make([]byte, length)
-	if err := readAt(r, text, 8); err != nil {
+	var text strings.Builder // a []byte would be copied for the scanner
+	text.Grow(int(length))
+	n, err := io.Copy(&text, io.NewSectionReader(r, 8, int64(length)))
+	if err == nil && uint64(n) < length {
+		err = io.ErrUnexpectedEOF // the file has changed since its size was taken
+	}
+	if err != nil {
 		return nil, err
 	}
 	start := 8 + int64(length)
-	entries, metadata, err := header(text, size-start)
+	entries, metadata, err := header(text.String(), size-start)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,7 @@ import (
 	"unsafe"
 
 	"github.com/parallax-ssl/parallax/internal/place"
+	"github.com/parallax-ssl/parallax/internal/sharedlib"
 )
 
 const (
@@ -137,6 +138,11 @@ func load() {
 }
 
 func open(name string) (path string, err error) {
+	if filepath.IsAbs(name) {
+		if err := sharedlib.Whole(name); err != nil {
+			return "", err
+		}
+	}
 	var buffer [4096]C.char
 	cname := C.CString(name)
 	defer C.free(unsafe.Pointer(cname))
