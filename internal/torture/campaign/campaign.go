@@ -29,7 +29,8 @@ type Part struct {
 	About  string             // what is tried and what must hold
 	Limits map[string]float64 // the most that a figure of Outcome.Most may be
 	Plan   func(*Bench) ([]Case, error)
-	Alone  bool // no other case may run beside one of these: they measure time or memory
+	Alone  bool          // no other case may run beside one of these: they measure time or memory
+	Sum    func(*Result) // looks at the sum of all cases; may be nil
 }
 
 // A Case is one try. Run gets an empty folder that is removed afterwards.
@@ -203,6 +204,9 @@ func (b *Bench) Run(ctx context.Context, p Part, j *Journal) (Result, error) {
 		})
 	}
 	group.Wait()
+	if p.Sum != nil && r.Cases == len(cases) {
+		p.Sum(&r)
+	}
 	for name, most := range p.Limits {
 		if v := r.Most[name]; v > most {
 			r.Fault("%s is %.4g, and may be %.4g at most", name, v, most)

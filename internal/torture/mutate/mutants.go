@@ -114,8 +114,8 @@ func (m Mutant) Try(ctx context.Context, root, dir string, arguments ...string) 
 	if err != nil {
 		return "", err
 	}
-	arguments = append([]string{"test", "-overlay", overlay, "-failfast", "-vet=off"}, arguments...)
-	c := exec.CommandContext(ctx, "go", arguments...)
+	c := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-failfast", "-vet=off")
+	c.Args = append(c.Args, arguments...)
 	c.Dir = root
 	out, err := c.CombinedOutput()
 	switch {

@@ -25,14 +25,35 @@ var mutated = []struct {
 	{"method/barlowtwins.go", isLoss, []string{"./internal/golden", "./method"}},
 }
 
+// isLoss leaves out what is no loss: defaults and networks.
 func isLoss(function string) bool {
-	return !slices.Contains([]string{"Validate", "Build", "Collapsed", "Forward", "Groups"}, function)
+	return !slices.Contains([]string{"Validate", "Build", "Collapsed", "Forward", "Groups", "Views", "validate"},
+		function) &&
+		!strings.HasPrefix(strings.ToLower(function), "new") && !strings.Contains(strings.ToLower(function), "default")
 }
+
+// least is the share of mutants, in percent, that the tests must notice.
+const least = 80
 
 var mutation = campaign.Part{
 	Name: "mutation",
-	About: "operators, constants, conditions and statements of the checkpoints' and the losses' code are changed, one " +
-		"at a time; the tests of the packages notice",
+	About: "operators, constants, conditions and statements of the checkpoints' and the losses' code are " +
+		"changed, one at a time; the tests of the packages notice",
+	Sum: func(r *campaign.Result) {
+		killed, survived := 0, 0
+		for name, n := range r.Count {
+			if strings.HasPrefix(name, mutate.Killed) {
+				killed += n
+			}
+			if strings.HasPrefix(name, mutate.Survived) {
+				survived += n
+			}
+		}
+		score := 100 * float64(killed) / float64(max(1, killed+survived))
+		if r.Max("percent noticed", score); score < least {
+			r.Fault("the tests notice %.0f %% of the mutants, want %d %%", score, least)
+		}
+	},
 	Plan: func(b *campaign.Bench) (cases []campaign.Case, err error) {
 		if b.Short {
 			return nil, campaign.Skipped("it runs the tests of a package some hundred times")
