@@ -142,19 +142,25 @@ func (q *Quarantine) Add(index int, name string, reason error) error {
 			return fmt.Errorf("writing the quarantine list: %w", err)
 		}
 	}
-	few := badFew
-	if q.share == 0 {
-		few = 0
-	}
 	switch n := len(q.bad); {
 	case q.run >= q.inRow():
 		return q.tooMany(fmt.Sprintf("%d images in a row cannot be read", q.run))
-	case n > few && float64(n) > q.share*float64(q.images):
+	case TooMany(n, q.images, q.share):
 		return q.tooMany(fmt.Sprintf("%d of %d images cannot be read, more than %g %%", n, q.images, 100*q.share))
 	case n == q.images:
 		return q.tooMany("no image can be read")
 	}
 	return nil
+}
+
+// TooMany reports whether so many bad images end a run when a share of the images may be bad, as in
+// [Quarantine.Allow].
+func TooMany(bad, images int, share float64) bool {
+	few := badFew
+	if share == 0 {
+		few = 0
+	}
+	return bad > few && float64(bad) > share*float64(images)
 }
 
 // write appends an entry to the list, which it opens for the first one.

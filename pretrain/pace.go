@@ -48,10 +48,11 @@ func (j *Job) Slow() string {
 		digit(rate), about(takes), digit(pace(c.Config, tiny)))
 }
 
-// pace estimates how many images per second a CPU trains on; 0 if operations does not know the network. A step costs
-// about three forward passes of every view.
-func pace(c *config.Config, b config.Backbone) float64 {
-	views := 0.
+// passes is how many forward passes of every view a step costs, about.
+const passes = 3
+
+// fullViews returns the views of an image, small ones counted by their pixels.
+func fullViews(c *config.Config) (views float64) {
 	for _, recipe := range c.Augment {
 		side := float64(c.Data.Size)
 		for _, op := range recipe {
@@ -61,11 +62,16 @@ func pace(c *config.Config, b config.Backbone) float64 {
 		}
 		views += side * side / float64(c.Data.Size*c.Data.Size)
 	}
+	return views
+}
+
+// pace estimates how many images per second a CPU trains on; 0 if operations does not know the network.
+func pace(c *config.Config, b config.Backbone) float64 {
 	speed := paceFloat32
 	if c.Train.Precision == config.BF16 {
 		speed = paceBF16
 	}
-	cost := 3 * views * operations(b, c.Data.Size)
+	cost := passes * fullViews(c) * operations(b, c.Data.Size)
 	if cost == 0 {
 		return 0
 	}

@@ -61,8 +61,8 @@ type Setting struct{ Path, Value, Source string }
 // Set returns a setting made by a program. value is a number, a bool, text, or a list as in the file: "[0.2, 1]".
 func Set(path string, value any) Setting { return Setting{path, fmt.Sprint(value), "program"} }
 
-// value returns the request's value of a path, from the settings or else from the file; nil if there is none.
-func (r *Request) value(path string) (*Setting, error) {
+// Value returns the request's value of a path, from the settings or else from the file; nil if there is none.
+func (r *Request) Value(path string) (*Setting, error) {
 	for _, s := range slices.Backward(r.Settings) {
 		if s.Path == path {
 			return &s, nil
@@ -81,7 +81,7 @@ func (r *Request) value(path string) (*Setting, error) {
 // defaults, the method's paper, a preset, the config file, the settings. Values that no layer gives follow from data
 // and machine.
 func Resolve(ctx context.Context, r *Request) (*Job, error) {
-	named, err := r.value("method.name")
+	named, err := r.Value("method.name")
 	if err != nil {
 		return nil, run.Invalid(err)
 	}
@@ -119,7 +119,7 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 func (j *Job) openData(r *Request) error {
 	c := j.Config
 	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed", "train.memory"} {
-		s, err := r.value(path)
+		s, err := r.Value(path)
 		if err != nil {
 			return run.Invalid(err)
 		}

@@ -334,8 +334,11 @@ func (t *Trainer) position(step int) (epoch, batch int) {
 	return at / t.Loader.Steps(), at % t.Loader.Steps()
 }
 
-// emit writes an event after setting its step and epoch.
+// emit writes an event after setting its step and epoch. A rehearsal has no log.
 func (t *Trainer) emit(e run.Event) error {
+	if t.log == nil {
+		return nil
+	}
 	e.Step = t.step
 	e.Epoch, _ = t.position(max(0, t.step-1))
 	return t.log.Write(e)

@@ -52,6 +52,8 @@ var may = map[string][]string{
 	"dashboard": {"config", "run"},
 	"pretrain": {".", "nn", "augment", "torch", "backbone", "checkpoint", "dataset", "method", "method/variant",
 		"preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},
+	"pretrain/advice": {".", "nn", "augment", "torch", "config", "dataset", "dataset/survey", "method", "pretrain",
+		"pretrain/probe", "pretrain/guard", "run", "train"},
 	"pretrain/guard": {"collapse/guard", "method", "config", "run", "train"},
 	"pretrain/probe": {".", "nn", "augment", "torch", "collapse", "collapse/measure", "dataset", "eval", "config",
 		"run", "train"},
