@@ -650,7 +650,7 @@ def make_webp():
         put(f"webp_lossless_m{method}.webp", saved(image(), "WEBP", lossless=True, method=method))
         put(f"webp_lossless_alpha_m{method}.webp", saved(image("RGBA"), "WEBP", lossless=True, method=method, exact=True))
         put(f"webp_alpha_m{method}.webp", saved(image("RGBA"), "WEBP", quality=70, method=method, exact=True))
-    put("webp_alpha_q.webp", saved(image("RGBA"), "WEBP", quality=70, alpha_quality=30, exact=True))
+    put("webp_alpha_quality.webp", saved(image("RGBA"), "WEBP", quality=70, alpha_quality=30, exact=True))
     put("webp_not_exact.webp", saved(image("RGBA"), "WEBP", lossless=True))
     put("webp_palette.webp", saved(image("RGB").quantize(7).convert("RGB"), "WEBP", lossless=True))
     put("webp_2colours.webp", saved(image("1").convert("RGB"), "WEBP", lossless=True))
