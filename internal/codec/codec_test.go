@@ -153,6 +153,18 @@ func TestEveryJPEG(t *testing.T) {
 	}
 }
 
+// TestOldRuns reads what image/jpeg reads for runs that began with it: here a progressive image without its last scan.
+func TestOldRuns(t *testing.T) {
+	jpg := readTestImage(t, "jpeg_progressive.jpg")
+	cut := append(bytes.Clone(jpg[:bytes.LastIndex(jpg, []byte{0xff, 0xda})]), 0xff, 0xd9)
+	if _, err := Decode(cut, Options{JPEG: Go}); err != nil {
+		t.Error(err)
+	}
+	if _, err := Decode(cut, Options{}); err == nil {
+		t.Error("a progressive image without its last scan: no error")
+	}
+}
+
 // TestUpright checks the eight orientations by where the corners of a 3x2 image go (CIPA DC-008, table 6).
 func TestUpright(t *testing.T) {
 	// Pixels are numbered in reading order; the strings are the upright image.

@@ -23,17 +23,17 @@ func isJPEG(head []byte) bool { return bytes.HasPrefix(head, []byte("\xff\xd8\xf
 // decodeJPEG decodes with package jpeg, whose verdict on a file holds: the library is only a faster way to the same
 // pixels, for the files that all its versions decode alike.
 func decodeJPEG(data []byte, o Options) (*augment.Image, error) {
+	if o.JPEG == Go {
+		if img, err := decodeGoJPEG(data, o); err == nil {
+			return img, nil
+		}
+	}
 	info, err := jpeg.Inspect(data)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.admit(headerJPEG(info), len(data)); err != nil {
 		return nil, err
-	}
-	if o.JPEG == Go {
-		if img, err := stdjpeg.Decode(bytes.NewReader(data)); err == nil {
-			return augment.FromImage(img), nil
-		}
 	}
 	if info.Common && turbojpeg.Available() == nil {
 		if t, err := turbojpeg.Decode(data, info.W, info.H); err == nil {
@@ -45,6 +45,18 @@ func decodeJPEG(data []byte, o Options) (*augment.Image, error) {
 		return nil, err
 	}
 	return fromJPEG(m.W, m.H, m.C, m.Pix), nil
+}
+
+// decodeGoJPEG reads what the standard library reads, also progressive images whose last scans are missing.
+func decodeGoJPEG(data []byte, o Options) (*augment.Image, error) {
+	img, _, err := decodeImage(data, o,
+		func() (image.Config, error) { return stdjpeg.DecodeConfig(bytes.NewReader(data)) },
+		func() (image.Image, error) { return stdjpeg.Decode(bytes.NewReader(data)) },
+		func(image.Config) header { return header{bits: 8, by: huffman, buffer: 15} }) // planes and coefficients
+	if err != nil {
+		return nil, err
+	}
+	return augment.FromImage(img), nil
 }
 
 // fromJPEG converts grey, RGB or CMYK. Like Pillow, it assumes Adobe's convention for CMYK, in which 255 is no ink.
