@@ -25,6 +25,8 @@ var outside = map[string][]string{
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
 	"github.com/bep/imagemeta":              {"internal/codec"},
+	"github.com/klauspost/compress":         {"internal/codec/tiff"},
+	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",
 		"pretrain/probe"},
 	"gonum.org/v1/plot":          {"internal/curves"},

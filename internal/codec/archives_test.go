@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -52,19 +53,23 @@ func readArchive(t testing.TB, name string) (cases []archived) {
 	return index.Cases
 }
 
-// archives are the archives of testdata. What Pillow reads is read, with the same pixels, but for the files of refused,
-// whose errors say what is there. What Pillow refuses is refused, but for also.
+// archives are the archives of testdata. What Pillow reads is read, with the same pixels, but for so many files with
+// each reason. What Pillow refuses is refused, but for also.
 var archives = []struct {
 	name    string
-	refused map[string]string
-	also    []string
+	refused map[string]int
+	also    int
 }{
-	{"bmp.zip", map[string]string{
-		"bmp_043.bmp": "readers take for 1 bit",
-		"bmp_092.bmp": "readers take for 8 bits",
-	}, nil},
+	{"bmp.zip", map[string]int{"which readers take for 1 bit": 1, "which readers take for 8 bits": 1}, 0},
 	// After the last bit there may be anything.
-	{"pnm.zip", nil, []string{"pnm_053.pbm", "pnm_061.pbm"}},
+	{"pnm.zip", nil, 2},
+	{"tiff.zip", map[string]int{
+		// Pillow misreads these.
+		"compressed grey samples": 6, "with white as zero": 3, "a colour map of 8 bits": 1, "uncompressed YCbCr": 1,
+		"strips, but the page has": 2,
+		// These would take a conversion of lcms2, and a predictor of libtiff's for units of sub-sampled YCbCr.
+		"CIELab": 4, "planes, predictor": 2,
+	}, 5},
 }
 
 func TestArchives(t *testing.T) {
@@ -73,22 +78,16 @@ func TestArchives(t *testing.T) {
 		if len(cases) < 50 {
 			t.Errorf("%s: %d files", a.name, len(cases))
 		}
-		also := map[string]bool{}
-		for _, file := range a.also {
-			also[file] = true
-		}
+		refused, also := map[string]int{}, 0
 		for _, c := range cases {
 			img, err := Decode(c.data, Options{})
-			want, refused := a.refused[c.File]
 			switch {
-			case c.SHA256 == "" && err == nil && !also[c.File]:
-				t.Errorf("%s (%s): read, but Pillow says %s", c.File, c.Options, c.Refused)
+			case c.SHA256 == "" && err == nil:
+				also++
 			case c.SHA256 == "":
-			case refused && (err == nil || !strings.Contains(err.Error(), want)):
-				t.Errorf("%s (%s): %v, want an error that says %q", c.File, c.Options, err, want)
-			case refused:
 			case err != nil:
-				t.Errorf("%s (%s): %v", c.File, c.Options, err)
+				t.Logf("%s (%s): %v", c.File, c.Options, err)
+				refused[reason(err, a.refused)]++
 			case img.W != c.Width || img.H != c.Height:
 				t.Errorf("%s (%s): %dx%d, want %dx%d", c.File, c.Options, img.W, img.H, c.Width, c.Height)
 			default:
@@ -97,7 +96,23 @@ func TestArchives(t *testing.T) {
 				}
 			}
 		}
+		if !maps.Equal(refused, a.refused) && len(refused)+len(a.refused) > 0 {
+			t.Errorf("%s: refused %v, want %v", a.name, refused, a.refused)
+		}
+		if also != a.also {
+			t.Errorf("%s: %d files are read that Pillow refuses, want %d", a.name, also, a.also)
+		}
 	}
+}
+
+// reason returns the key of reasons that the error has, or else its text.
+func reason(err error, reasons map[string]int) string {
+	for text := range reasons {
+		if strings.Contains(err.Error(), text) {
+			return text
+		}
+	}
+	return err.Error()
 }
 
 // TestDamagedArchives cuts the files and flips their bits: never a panic, nor an image of another size than it says.
@@ -123,4 +138,27 @@ func TestDamagedArchives(t *testing.T) {
 			}
 		}
 	}
+}
+
+func FuzzTIFF(f *testing.F) { fuzzArchive(f, "tiff.zip") }
+
+func FuzzBMP(f *testing.F) { fuzzArchive(f, "bmp.zip") }
+
+func FuzzPNM(f *testing.F) { fuzzArchive(f, "pnm.zip") }
+
+// fuzzArchive begins with an archive's files.
+func fuzzArchive(f *testing.F, name string) {
+	for _, c := range readArchive(f, name) {
+		f.Add(c.data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		const most = 1 << 18
+		img, err := Decode(data, pixels(most))
+		if err == nil && (img.W <= 0 || img.H <= 0 || img.W*img.H > most || len(img.Pix) != 3*img.W*img.H) {
+			t.Errorf("%dx%d pixels in %d bytes", img.W, img.H, len(img.Pix))
+		}
+		if err != nil && strings.Contains(err.Error(), "the decoder failed") {
+			t.Error(err)
+		}
+	})
 }

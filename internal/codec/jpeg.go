@@ -9,6 +9,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec/jpeg"
+	"github.com/parallax-ssl/parallax/internal/codec/tiff"
 	"github.com/parallax-ssl/parallax/internal/turbojpeg"
 )
 
@@ -28,6 +29,15 @@ func decodeJPEG(data []byte, o Options) (*augment.Image, error) {
 			return img, nil
 		}
 	}
+	s, err := jpegSamples(data, o)
+	if err != nil {
+		return nil, err
+	}
+	return fromJPEG(s), nil
+}
+
+// jpegSamples decodes a file to grey, RGB, or CMYK as it is stored.
+func jpegSamples(data []byte, o Options) (*tiff.Samples, error) {
 	info, err := jpeg.Inspect(data)
 	if err != nil {
 		return nil, err
@@ -37,14 +47,14 @@ func decodeJPEG(data []byte, o Options) (*augment.Image, error) {
 	}
 	if info.Common && turbojpeg.Available() == nil {
 		if t, err := turbojpeg.Decode(data, info.W, info.H); err == nil {
-			return fromJPEG(t.W, t.H, t.C, t.Pix), nil
+			return &tiff.Samples{W: t.W, H: t.H, N: t.C, Pix: t.Pix}, nil
 		}
 	}
 	m, err := jpeg.Decode(data)
 	if err != nil {
 		return nil, err
 	}
-	return fromJPEG(m.W, m.H, m.C, m.Pix), nil
+	return &tiff.Samples{W: m.W, H: m.H, N: m.C, Pix: m.Pix}, nil
 }
 
 // decodeGoJPEG reads what the standard library reads, also progressive images whose last scans are missing.
@@ -60,18 +70,18 @@ func decodeGoJPEG(data []byte, o Options) (*augment.Image, error) {
 }
 
 // fromJPEG converts grey, RGB or CMYK. Like Pillow, it assumes Adobe's convention for CMYK, in which 255 is no ink.
-func fromJPEG(w, h, channels int, pix []uint8) *augment.Image {
-	rect := image.Rect(0, 0, w, h)
-	switch channels {
+func fromJPEG(s *tiff.Samples) *augment.Image {
+	rect := image.Rect(0, 0, s.W, s.H)
+	switch s.N {
 	case 1:
-		return augment.FromImage(&image.Gray{Pix: pix, Stride: w, Rect: rect})
+		return augment.FromImage(&image.Gray{Pix: s.Pix, Stride: s.W, Rect: rect})
 	case 4:
-		for i, v := range pix {
-			pix[i] = 255 - v
+		for i, v := range s.Pix {
+			s.Pix[i] = 255 - v
 		}
-		return augment.FromImage(&image.CMYK{Pix: pix, Stride: 4 * w, Rect: rect})
+		return augment.FromImage(&image.CMYK{Pix: s.Pix, Stride: 4 * s.W, Rect: rect})
 	}
-	return &augment.Image{W: w, H: h, Pix: pix}
+	return &augment.Image{W: s.W, H: s.H, Pix: s.Pix}
 }
 
 // headerJPEG says what decoding takes: the samples as they are stored, the coefficients if several scans build them,

@@ -3,41 +3,50 @@
 package codec
 
 import (
-	"bytes"
-	"image"
-	"image/color"
-
-	"golang.org/x/image/tiff"
-
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/codec/tiff"
 )
 
-func isTIFF(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("II*\x00")) || bytes.HasPrefix(head, []byte("MM\x00*"))
-}
+func isTIFF(head []byte) bool { return tiff.Is(head) }
 
 func decodeTIFF(data []byte, o Options) (*augment.Image, error) {
-	img, _, err := decodeImage(data, o,
-		func() (image.Config, error) { return tiff.DecodeConfig(bytes.NewReader(data)) },
-		func() (image.Image, error) { return tiff.Decode(bytes.NewReader(data)) },
-		headerTIFF)
+	s, err := tiff.Decode(data, tiff.Options{
+		Check: func(h tiff.Header) error { return o.admit(headerTIFF(h), len(data)) },
+		JPEG: func(data []byte, most int) (*tiff.Samples, error) {
+			o.MaxPixels = min(o.MaxPixels, most)
+			return jpegSamples(data, o)
+		},
+		WebP: func(data []byte, most int) (*tiff.Samples, error) {
+			o.MaxPixels = min(o.MaxPixels, most)
+			img, err := decodeWebP(data, o)
+			if err != nil {
+				return nil, err
+			}
+			return &tiff.Samples{W: img.W, H: img.H, N: 3, Pix: img.Pix}, nil
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
-	return augment.FromImage(img), nil
+	return &augment.Image{W: s.W, H: s.H, Pix: s.Pix}, nil
 }
 
-// headerTIFF describes an image whose strips may be compressed in any way.
-func headerTIFF(c image.Config) header {
-	switch c.ColorModel {
-	case color.GrayModel:
-		return header{bits: 8, by: blank, buffer: 2}
-	case color.Gray16Model:
-		return header{bits: 16, by: blank, buffer: 4}
-	case color.RGBA64Model, color.NRGBA64Model:
-		return header{bits: 64, by: blank, buffer: 16}
-	case color.RGBAModel, color.NRGBAModel:
-		return header{bits: 24, by: blank, buffer: 8}
+// headerTIFF says what decoding takes: rows, or the whole pictures that chunks may be.
+func headerTIFF(t tiff.Header) header {
+	h := header{w: t.W, h: t.H, bits: t.Bits, by: blank}
+	switch t.Compression {
+	case tiff.Plain:
+		h.by = raw
+	case tiff.PackBits:
+		h.by = packBits
+	case tiff.LZW:
+		h.by = lzwCodes
+	case tiff.Deflate, tiff.OldDeflate:
+		h.by = deflate
+	case tiff.JPEG:
+		h.by, h.buffer = huffman, 12
+	case tiff.WebP:
+		h.buffer = 12
 	}
-	return header{bits: 8, by: blank, buffer: 2}
+	return h
 }
