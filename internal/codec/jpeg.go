@@ -87,7 +87,7 @@ func fromJPEG(s *tiff.Samples) *augment.Image {
 // headerJPEG says what decoding takes: the samples as they are stored, the coefficients if several scans build them,
 // and the pixels of CMYK.
 func headerJPEG(info jpeg.Info) header {
-	h := header{w: info.W, h: info.H, bits: info.Bits, by: huffman}
+	h := header{w: info.W, h: info.H, bits: info.Bits, by: huffman, scans: info.Scans}
 	if info.Arithmetic {
 		h.by = blank
 	}

@@ -26,7 +26,14 @@ const maxSide = 1 << 20
 
 // bombBytes is what a decompression bomb may take at most: an image that takes more is refused if its file is absurdly
 // small for it. A blank page of A4 at 600 dots per inch is as small, and takes 133 MiB.
-const bombBytes = 160 << 20
+const bombBytes = 140 << 20
+
+// A scan of a JPEG file may say in a few bytes that every pixel stays as it is. Encoders write up to honestScans; more
+// may pass over scannedPixels together, about a second's work.
+const (
+	honestScans   = 20
+	scannedPixels = 1 << 30
+)
 
 // ErrBomb is wrapped by the error of a file that is absurdly small for what it decodes to.
 var ErrBomb = errors.New("a decompression bomb, or a blank image of this size")
@@ -56,6 +63,7 @@ type header struct {
 	bits   int // of a pixel before compression: 1 for black and white, 24 for RGB
 	by     compression
 	buffer int // bytes for each pixel that decoding takes at once, besides the three of the result
+	scans  int // how often decoding goes over the image; 0 is once
 }
 
 func (o Options) withDefaults() Options {
@@ -93,6 +101,9 @@ func (o Options) admit(h header, bytes int) error {
 	if suspect && peak > bombBytes {
 		return fmt.Errorf("%w: %d bytes claim %dx%d pixels, which take %s to decode; no picture is compressed %d "+
 			"times", ErrBomb, bytes, h.w, h.h, humanize.IBytes(uint64(peak)), packed/int64(bytes))
+	}
+	if h.scans > honestScans && px > scannedPixels/int64(h.scans) {
+		return fmt.Errorf("%w: %d scans of %dx%d pixels", ErrBomb, h.scans, h.w, h.h)
 	}
 	if o.lease == nil {
 		return nil

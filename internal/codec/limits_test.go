@@ -18,28 +18,29 @@ func TestAdmit(t *testing.T) {
 		bytes int
 		bomb  bool
 	}{
-		{"blank page of A4, 600 dpi, CCITT", header{4961, 7016, 1, blank, 1}, 900, false},
-		{"text of A4, 600 dpi, CCITT", header{4961, 7016, 1, blank, 1}, 60_000, false},
-		{"drawing of A0, 400 dpi, CCITT", header{13244, 18724, 1, blank, 1}, 500_000, false},
-		{"photo of 100 megapixels", header{11648, 8736, 12, huffman, 0}, 30_000_000, false},
-		{"scan of 20,000 x 10,000, PNG", header{20000, 10000, 24, deflate, 0}, 40_000_000, false},
-		{"the same, in black and white", header{20000, 10000, 1, deflate, 0}, 800_000, false},
-		{"screenshot of 8K", header{7680, 4320, 24, deflate, 0}, 900_000, false},
-		{"PNG of 1 bit", header{13300, 13300, 1, deflate, 0}, 21_500, true},
-		{"PNG of 16 bits", header{9000, 9000, 64, deflate, 0}, 630_000, true},
-		{"one colour, JPEG 4:2:0", header{13000, 13000, 12, huffman, 0}, 2_650_000, true},
-		{"one colour, JPEG 4:4:4", header{13000, 13000, 24, huffman, 0}, 4_600_000, true},
-		{"one grey, JPEG", header{13000, 13000, 8, huffman, 0}, 2_000_000, true},
-		{"one colour, GIF", header{13000, 13000, 8, lzwCodes, 0}, 130_000, true},
-		{"one colour, run lengths", header{13000, 13000, 8, runs, 4}, 1_400_000, true},
-		{"white, pack bits", header{13300, 13300, 1, packBits, 1}, 350_000, true},
-		{"white, CCITT", header{13300, 13300, 1, blank, 1}, 2_000, true},
+		{"blank page of A4, 600 dpi, CCITT", header{w: 4961, h: 7016, bits: 1, by: blank, buffer: 1}, 900, false},
+		{"text of A4, 600 dpi, CCITT", header{w: 4961, h: 7016, bits: 1, by: blank, buffer: 1}, 60_000, false},
+		{"drawing of A0, 400 dpi, CCITT", header{w: 13244, h: 18724, bits: 1, by: blank, buffer: 1}, 500_000, false},
+		{"photo of 100 megapixels", header{w: 11648, h: 8736, bits: 12, by: huffman}, 30_000_000, false},
+		{"scan of 20,000 x 10,000, PNG", header{w: 20000, h: 10000, bits: 24, by: deflate}, 40_000_000, false},
+		{"the same, in black and white", header{w: 20000, h: 10000, bits: 1, by: deflate}, 800_000, false},
+		{"screenshot of 8K", header{w: 7680, h: 4320, bits: 24, by: deflate}, 900_000, false},
+		{"PNG of 1 bit", header{w: 13300, h: 13300, bits: 1, by: deflate}, 21_500, true},
+		{"PNG of 16 bits", header{w: 9000, h: 9000, bits: 64, by: deflate}, 630_000, true},
+		{"one colour, JPEG 4:2:0", header{w: 13000, h: 13000, bits: 12, by: huffman}, 2_650_000, true},
+		{"one colour, JPEG 4:4:4", header{w: 13000, h: 13000, bits: 24, by: huffman}, 4_600_000, true},
+		{"one grey, JPEG", header{w: 13000, h: 13000, bits: 8, by: huffman}, 2_000_000, true},
+		{"one colour, GIF", header{w: 13000, h: 13000, bits: 8, by: lzwCodes}, 130_000, true},
+		{"one colour, run lengths", header{w: 13000, h: 13000, bits: 8, by: runs, buffer: 4}, 1_400_000, true},
+		{"white, pack bits", header{w: 13300, h: 13300, bits: 1, by: packBits, buffer: 1}, 350_000, true},
+		{"scans that change nothing", header{w: 4000, h: 4000, bits: 8, by: huffman, buffer: 3, scans: 499}, 600_000, true},
+		{"white, CCITT", header{w: 13300, h: 13300, bits: 1, by: blank, buffer: 1}, 2_000, true},
 	} {
 		if err := o.admit(c.h, c.bytes); errors.Is(err, ErrBomb) != c.bomb || err != nil && !c.bomb {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	if err := o.admit(header{1 << 21, 1, 1, blank, 1}, 1000); err == nil {
+	if err := o.admit(header{w: 1 << 21, h: 1, bits: 1, by: blank, buffer: 1}, 1000); err == nil {
 		t.Error("a side of two million pixels is admitted")
 	}
 }

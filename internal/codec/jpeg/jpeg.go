@@ -19,6 +19,7 @@ type Info struct {
 	Bits int
 	// Coefficients is true if Decode keeps the coefficients of the whole image, since several scans build them.
 	Coefficients bool
+	Scans        int
 	// Arithmetic is true for arithmetic coding, with which a few bytes can hold any number of pixels of one colour.
 	Arithmetic bool
 	// Common is true for files that every version of libjpeg-turbo decodes to the same pixels as this package.
@@ -35,8 +36,9 @@ func Inspect(data []byte) (Info, error) {
 	}
 	f := d.frame
 	return Info{
-		W: f.w, H: f.h, Channels: len(f.components), Bits: f.bits(), Coefficients: f.several, Arithmetic: f.arithmetic,
-		Common: !f.arithmetic && !d.typical && f.common(),
+		W: f.w, H: f.h, Channels: len(f.components), Bits: f.bits(), Coefficients: f.several, Scans: d.scans,
+		Arithmetic: f.arithmetic,
+		Common:     !f.arithmetic && !d.typical && f.common(),
 	}, nil
 }
 
