@@ -18,8 +18,8 @@ import (
 // entries hold, since entries that overlap are refused.
 const (
 	zipDirectory = 256 << 20 // bytes of the directory: about two million entries
-	zipFixed     = 64 << 20  // an entry may unpack to this much,
-	zipRatio     = 64        // and this multiple of its packed size: images hardly compress
+	zipFixed     = 24 << 20  // an entry may unpack to this much: eight workers may do so at once
+	zipRatio     = 20        // and this multiple of its packed size: images hardly compress
 )
 
 // listZip lists the files of a zip archive, which are read in place. Nothing is ever written to disk under the names in

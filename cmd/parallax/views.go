@@ -95,15 +95,22 @@ func recipes(s *dataset.Source, name string, size int, sets []string) ([]augment
 	return pretrain.Recipes(s, name, size, settings)
 }
 
+// mostSheet bounds the pixels of a sheet: 512 MiB.
+const mostSheet = 1 << 27
+
 // contactSheet draws a row per image: the image, then its views, epoch by epoch.
 func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, draws int, seed uint64,
 ) (image.Image, error) {
 	images = min(images, s.Len())
+	if w, h := sheet.Size(images, 1+draws*len(recipes), side, sheet.Gap); w > mostSheet/h {
+		return nil, usage(fmt.Errorf("the sheet would have %d x %d pixels: give fewer --images or --epochs, or a smaller "+
+			"--size", w, h))
+	}
 	page, place := sheet.New(images, 1+draws*len(recipes), side, sheet.Gap)
 	row := 0
 	for index := 0; index < s.Len() && row < images; index++ {
 		at := index * max(1, s.Len()/images) % s.Len()
-		img, err := s.Image(at)
+		img, release, err := s.Hold(at)
 		if err != nil {
 			continue
 		}
@@ -113,6 +120,7 @@ func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, dra
 				place(row, 1+epoch*len(recipes)+v, r.View(img, augment.ViewRand(seed, epoch, at, v)))
 			}
 		}
+		release()
 		row++
 	}
 	if row == 0 {

@@ -26,31 +26,11 @@ func archives() []Bomb {
 			return gzipped(func(w io.Writer) error { _, err := io.WriteString(w, "end"); return err })(to)
 		}),
 		file("tar.gz of 300,000 empty files", "data.tar.gz", gzipped(files(300_000, 0))),
-		file("zip of 2,000 files of 1 MB", "data.zip", func(to io.Writer) error {
-			z := zip.NewWriter(to)
-			for i := range 2_000 {
-				w, err := z.Create(fmt.Sprintf("zeros%06d.png", i))
-				if err != nil {
-					return err
-				}
-				if _, err := io.Copy(w, nothing(1<<20)); err != nil {
-					return err
-				}
-			}
-			return z.Close()
-		}),
-		file("zip of one file of 500 MB", "data.zip", func(to io.Writer) error {
-			z := zip.NewWriter(to)
-			w, err := z.Create("zeros.png")
-			if err != nil {
-				return err
-			}
-			if _, err := io.Copy(w, nothing(500<<20)); err != nil {
-				return err
-			}
-			return z.Close()
-		}),
+		file("zip of 2,000 files of 1 MB", "data.zip", zipped(2_000, 1<<20)),
+		file("zip of one file of 500 MB", "data.zip", zipped(1, 500<<20)),
+		file("zip of 16 files of 64 MB", "data.zip", zipped(16, 64<<20)),
 	), []Bomb{
+		file("zip of 16 files of 24 MB", "data.zip", zipped(16, 24<<20)),
 		file("tar.gz cut short", "data.tar.gz", func(to io.Writer) error {
 			var b bytes.Buffer
 			if err := gzipped(files(50, 1<<20))(&b); err != nil {
@@ -101,6 +81,23 @@ func files(n int, size int64) func(io.Writer) error {
 			}
 		}
 		return w.Close()
+	}
+}
+
+// zipped is an archive with n files of zeros that are called like images.
+func zipped(n int, size int64) func(io.Writer) error {
+	return func(to io.Writer) error {
+		z := zip.NewWriter(to)
+		for i := range n {
+			w, err := z.Create(fmt.Sprintf("zeros%06d.png", i))
+			if err != nil {
+				return err
+			}
+			if _, err := io.Copy(w, nothing(size)); err != nil {
+				return err
+			}
+		}
+		return z.Close()
 	}
 }
 

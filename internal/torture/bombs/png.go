@@ -79,8 +79,8 @@ func png(w, h, depth, kind int, pixels []byte, chunks ...[]byte) func(io.Writer)
 }
 
 // lazy is a small picture with a chunk that takes long to make.
-func lazy(make func() []byte) func(io.Writer) error {
-	return func(to io.Writer) error { return png(64, 64, 8, rgb, nil, make())(to) }
+func lazy(content func() []byte) func(io.Writer) error {
+	return func(to io.Writer) error { return png(64, 64, 8, rgb, nil, content())(to) }
 }
 
 func chunk(kind string, data []byte) []byte {
