@@ -67,7 +67,7 @@ func Write(dir string, c *Checkpoint) (string, error) {
 		return name, err
 	}
 	for _, folder := range []string{filepath.Dir(temporary), temporary} {
-		if err := os.Mkdir(folder, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := run.MakeWithin(folder); err != nil {
 			return name, err
 		}
 	}

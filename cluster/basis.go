@@ -224,7 +224,7 @@ func (k *clustering) kMeans(s *pretrain.Session, m *method.SCAN, near [][]int) e
 		clusters, _ := c.Assign(unit)
 		a := report.Assignment{Stage: report.KMeans, Classes: m.Classes}
 		dir := k.of(report.KMeans, m.Classes)
-		if err := os.MkdirAll(dir, 0o777); err != nil {
+		if err := run.MakeFolder(dir); err != nil {
 			return run.Output("writing the clusters of k-means", err)
 		}
 		return writeAssignment(dir, &a, s.Job.Source, assigned{

@@ -79,7 +79,7 @@ func (p *Plan) Create(dir string) error {
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, entries[0].Name())
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := run.MakeFolder(dir); err != nil {
 		return run.Output("making the clustering's output", err)
 	}
 	return run.WriteFile(filepath.Join(dir, report.PlanFile), run.JSON(p))

@@ -177,7 +177,7 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 			return run.Output("removing the contact sheets of an earlier report", err)
 		}
 	}
-	if err := os.MkdirAll(folder, 0o777); err != nil {
+	if err := run.MakeFolder(folder); err != nil {
 		return run.Output("making the contact sheets", err)
 	}
 	clusters := make([][]sorted, classes)

@@ -41,7 +41,7 @@ func (d *Dir) CompleteBoard() (made bool, err error) {
 
 // openBoard begins a new file of TensorBoard events in the folder. It hides what older files say past step.
 func (l *Log) openBoard(folder string, step int) error {
-	if err := os.Mkdir(folder, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := MakeWithin(folder); err != nil {
 		return Output("making "+folder, err)
 	}
 	entries, err := os.ReadDir(folder)

@@ -34,7 +34,7 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 	if err := vacant(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err := os.MkdirAll(path, 0o777); err != nil {
+	if err := MakeFolder(path); err != nil {
 		return nil, Output("making run directory "+path, err)
 	}
 	l, err := lock("run directory", path)
@@ -52,9 +52,6 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 	}
 	if err == nil {
 		err = d.SaveConfig(c)
-	}
-	if err == nil {
-		err = Output("making run directory "+path, syncDir(filepath.Dir(filepath.Clean(path))))
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.Close())

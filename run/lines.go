@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -29,6 +30,9 @@ func openAppend(path string, keep int64) (*appendFile, error) {
 	if err == nil && size > keep {
 		size = keep
 		err = errors.Join(f.Truncate(size), f.Sync())
+	}
+	if err == nil && size == 0 { // the file may be new
+		err = syncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, errors.Join(Output("opening "+path, err), f.Close())
