@@ -58,7 +58,7 @@ func TestAdopt(t *testing.T) {
 			"one missing":       {states: prefixed("net.")[:2], want: `tensor "backbone.bn1.bias" is missing`},
 			"one too many":      {states: append(slices.Clone(plain), other), want: `tensor "queue" belongs to no part`},
 			"whole numbers":     {states: append([]State{whole}, plain[1:]...), want: "holds numbers of type I32"},
-			"not finite":        {states: append([]State{nan}, plain[1:]...), want: `tensor "conv1.weight" holds values that are NaN`},
+			"not finite":        {states: append([]State{nan}, plain[1:]...), want: `tensor "conv1.weight" is not finite`},
 			"the prefix itself": {states: prefixed("backbone."), prefix: "backbone."},
 		} {
 			into := net(2)

@@ -40,8 +40,8 @@ func Finite(states []State) error {
 			return err
 		}
 		if bad > 0 {
-			return fmt.Errorf("tensor %s holds values that are NaN or infinite: weights of a run that diverged",
-				quoted(s.Name))
+			return fmt.Errorf("tensor %s is %w: it has NaN or infinity, as the weights of a run that diverged",
+				quoted(s.Name), torch.ErrNonFinite)
 		}
 	}
 	return nil

@@ -14,17 +14,16 @@ import (
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein":       {"internal/spelling"},
-	"github.com/dustin/go-humanize":         {"config", "dataset", "internal/codec", "pretrain"},
+	"github.com/dustin/go-humanize":         {"cmd/parallax", "config", "dataset", "internal/codec", "pretrain", "pretrain/advice"},
 	"github.com/gofrs/flock":                {"run"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},
 	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset"},
-	"golang.org/x/image":                    {"internal/codec", "internal/sheet"},
+	"golang.org/x/image":                    {"internal/codec", "internal/codec/tiff", "internal/sheet"},
 	"golang.org/x/sync":                     {"internal/codec"},
-	"golang.org/x/sys":                      {"cmd/parallax", "dataset", "internal/machine"},
+	"golang.org/x/sys":                      {"cmd/parallax", "dataset", "internal/machine", "internal/torture/parts"},
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
-	"github.com/bep/imagemeta":              {"internal/codec"},
 	"github.com/klauspost/compress":         {"internal/codec/tiff"},
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",

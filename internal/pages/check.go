@@ -74,7 +74,7 @@ var (
 	// A configuration key, possibly of one stage of parallax cluster, and possibly its value.
 	key    = regexp.MustCompile(`(?:^|[^\w./-])(?:(pretext|clustering|selflabel)\.)?((?:method|variant|augment|optim|backbone|train|probe|data)\.[a-z0-9_][a-z0-9_.#]*)(?:=(\[[^\]]*\]|\{[^}]*\}|[^\s` + "`" + `|]+))?`)
 	chosen = regexp.MustCompile(`--(method|preset|backbone)[ =]([\w-]+)`)
-	notKey = regexp.MustCompile(`\.(go|md|py|yaml)$`)
+	notKey = regexp.MustCompile(`\.(go|md|py|yaml|jsonl)$`)
 )
 
 // stages are the methods that parallax cluster runs after a pretext.
