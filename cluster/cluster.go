@@ -236,8 +236,13 @@ func (k *clustering) of(stage string, classes int) string {
 // stage makes or resumes a stage, unless it is finished.
 func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting,
 	prepare func(*pretrain.Session, *train.Options) error) error {
-	if done, err := finished(k.in(name)); done || err != nil {
+	done, err := finished(k.in(name))
+	if err != nil {
 		return err
+	}
+	lacks := k.lacks(name)
+	if done && lacks == "" {
+		return nil
 	}
 	if _, stopped := k.stopped(); stopped && name == report.SelfLabel {
 		return nil
@@ -249,6 +254,9 @@ func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting
 		o, end = k.options.Stage(name)
 	}
 	o.Prepare, o.Stage = prepare, true
+	if done && prepare != nil && lacks != run.EncoderFile {
+		o.Redo = (&assigner{}).Name()
+	}
 	if _, err := os.Stat(filepath.Join(k.in(name), run.ConfigFile)); err == nil {
 		result, err := pretrain.Resume(k.ctx, k.in(name), nil, o)
 		err = k.unlessStopped(name, err)
@@ -272,6 +280,20 @@ func (k *clustering) stage(name, method, encoder string, more []pretrain.Setting
 	err = k.unlessStopped(name, err)
 	end(result, err)
 	return err
+}
+
+// lacks returns the first file that a finished stage should have and has not, "" for none.
+func (k *clustering) lacks(stage string) string {
+	files := []string{run.EncoderFile}
+	if stage != report.Pretext {
+		files = append(files, headFile, assignmentFile, report.ClustersFile)
+	}
+	for _, name := range files {
+		if _, err := os.Stat(filepath.Join(k.in(stage), name)); errors.Is(err, fs.ErrNotExist) {
+			return name
+		}
+	}
+	return ""
 }
 
 // unlessStopped returns the error of a stage, but none if it is a self-labelling that stopped itself.

@@ -19,6 +19,7 @@ import (
 	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/filename"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -48,6 +49,44 @@ type Setting struct {
 	Path   string `json:"path"`
 	Value  string `json:"value"`
 	Source string `json:"source"`
+}
+
+// MarshalJSON writes the plan; a path need not be UTF-8.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	type plain Plan
+	return json.Marshal(struct {
+		Data filename.Name `json:"data"`
+		*plain
+		Pretext filename.Name `json:"pretext,omitempty"`
+	}{filename.Name(p.Data), (*plain)(p), filename.Name(p.Pretext)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Plan) UnmarshalJSON(text []byte) error {
+	type plain Plan
+	paths := struct{ Data, Pretext filename.Name }{}
+	err := errors.Join(json.Unmarshal(text, (*plain)(p)), json.Unmarshal(text, &paths))
+	p.Data, p.Pretext = string(paths.Data), string(paths.Pretext)
+	return err
+}
+
+// MarshalJSON writes the setting, whose value may be a path.
+func (s Setting) MarshalJSON() ([]byte, error) {
+	type plain Setting
+	return json.Marshal(struct {
+		plain
+		Value  filename.Name `json:"value"`
+		Source filename.Name `json:"source"`
+	}{plain(s), filename.Name(s.Value), filename.Name(s.Source)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Setting) UnmarshalJSON(text []byte) error {
+	type plain Setting
+	names := struct{ Value, Source filename.Name }{}
+	err := errors.Join(json.Unmarshal(text, (*plain)(s)), json.Unmarshal(text, &names))
+	s.Value, s.Source = string(names.Value), string(names.Source)
+	return err
 }
 
 // Open reads the plan of the clustering in a folder.

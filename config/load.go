@@ -3,6 +3,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -84,7 +85,7 @@ func MethodOf(data []byte, file string) (string, error) {
 // A Value is one value of a config file as the file has it.
 type Value struct {
 	Path string // "optim.rate", "augment.0.solarize.p"
-	Text string // YAML on one line, text without its quotes
+	Text string // YAML on one line; text as it is, without quotes
 }
 
 // Values lists the values of a config file in the order of the file. It neither needs the method nor checks the keys.
@@ -129,13 +130,23 @@ func flatten(y *yaml.Node, path string, all *[]Value) {
 	}
 }
 
+// plainText returns text as the bytes it stands for, a path in other bytes than UTF-8 included. The items of a list stay
+// YAML, since a list is read as such.
 func plainText(y *yaml.Node) string {
 	if y.Kind != yaml.SequenceNode {
+		if b, err := base64.StdEncoding.DecodeString(y.Value); err == nil && y.ShortTag() == "!!binary" {
+			return string(b)
+		}
 		return y.Value
 	}
 	parts := make([]string, len(y.Content))
 	for i, item := range y.Content {
-		parts[i] = plainText(item)
+		switch item.ShortTag() {
+		case "!!str", "!!binary":
+			parts[i] = quote(plainText(item))
+		default:
+			parts[i] = plainText(item)
+		}
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }

@@ -5,6 +5,8 @@ package lab
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/filename"
 	"github.com/parallax-ssl/parallax/preset"
 )
 
@@ -198,4 +201,22 @@ func (p Plan) longer(e Experiment) []Job {
 		}
 	}
 	return all
+}
+
+// MarshalJSON writes the plan. The path of the data need not be UTF-8.
+func (p Plan) MarshalJSON() ([]byte, error) {
+	type plain Plan
+	return json.Marshal(struct {
+		plain
+		Data filename.Name `json:"data"`
+	}{plain(p), filename.Name(p.Data)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Plan) UnmarshalJSON(text []byte) error {
+	type plain Plan
+	path := struct{ Data filename.Name }{}
+	err := errors.Join(json.Unmarshal(text, (*plain)(p)), json.Unmarshal(text, &path))
+	p.Data = string(path.Data)
+	return err
 }

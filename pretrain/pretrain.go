@@ -34,6 +34,7 @@ type Options struct {
 	Save  <-chan struct{}   // a value asks for a checkpoint after the current step
 	// Prepare may add to the trainer's options before the networks are built.
 	Prepare func(*Session, *train.Options) error
+	Redo    string         // for Resume: the hook whose call after the last step is made again in a finished run
 	Stage   bool           // the run is one stage of several: its method may be a parallax.Stager
 	Methods []method.Entry // for Resume: objectives of a program's own
 	Metrics []probe.Metric // metrics of a program's own, measured in every evaluation
@@ -297,6 +298,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	options := train.Options{
 		Data: j.content, Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
 		Hooks: []train.Hook{s.Probe}, Watch: slices.Clone(o.Watch), Save: o.Save,
+		Redo: o.Redo,
 	}
 	if s.Guard, err = guard.New(j.Config, j.entry); s.Guard != nil {
 		options.Hooks, options.Watch = append(options.Hooks, s.Guard), append(options.Watch, s.Guard.Add)

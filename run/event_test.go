@@ -102,3 +102,15 @@ func FuzzReadEvents(f *testing.F) {
 		}
 	})
 }
+
+// A probe is named by its path, which need not be UTF-8.
+func TestProbeInOtherBytes(t *testing.T) {
+	e := Event{Event: Eval, Probe: "caf\xe9", Of: OfBackbone}
+	text, err := json.Marshal(e)
+	must(t, err)
+	back, err := parseEvent(text)
+	must(t, err)
+	if back.Probe != e.Probe {
+		t.Errorf("%s is read as %q", text, back.Probe)
+	}
+}

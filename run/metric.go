@@ -8,6 +8,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/parallax-ssl/parallax/internal/filename"
 )
 
 // The names of the numbers of a step.
@@ -80,7 +83,10 @@ func Taken(key string) bool { return slices.Contains(order, key) }
 
 // MarshalJSON writes the fields and the metrics as one object, with its keys in the order of a line of metrics.jsonl.
 func (e Event) MarshalJSON() ([]byte, error) {
-	text, err := json.Marshal(fixed(e))
+	text, err := json.Marshal(struct {
+		*fixed
+		Probe filename.Name `json:"probe,omitempty"` // a path, which need not be UTF-8
+	}{(*fixed)(&e), filename.Name(e.Probe)})
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +136,13 @@ func (e *Event) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	*e = Event(f)
+	if strings.ContainsRune(f.Probe, utf8.RuneError) {
+		var path struct{ Probe filename.Name }
+		if err := json.Unmarshal(text, &path); err != nil {
+			return err
+		}
+		e.Probe = string(path.Probe)
+	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(text, &values); err != nil {
 		return err

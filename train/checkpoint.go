@@ -162,6 +162,9 @@ func (t *Trainer) Resume(warn func(string)) error {
 
 // resume takes up the rest of the state that belongs to a loaded checkpoint.
 func (t *Trainer) resume(m checkpoint.Manifest, warn func(string)) (err error) {
+	if t.Redo != "" && t.Done() {
+		t.pending = &pending{hook: t.Redo}
+	}
 	if m.Score != nil {
 		t.rating = rating{*m.Score, m.Slack, true}
 	}

@@ -69,6 +69,7 @@ type Options struct {
 	Dir      *run.Dir
 	Init     []nn.State // starting weights of the backbone, see nn.Params.Adopt; nil: random ones
 	Start    []nn.State // starting weights of other parts, by full name
+	Redo     string     // the hook whose call after the last step a resume makes again; "" for none
 	Data     string     // digest of the images' content, for the checkpoints; "" if it is not known
 	Hooks    []Hook
 	Watch    []func(run.Event) // called with every event, after the event was written
