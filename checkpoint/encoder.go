@@ -99,8 +99,8 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	}
 	d.Std, err = threeNumbers(metadata["std"])
 	if err != nil || d.Std[0] == 0 || d.Std[1] == 0 || d.Std[2] == 0 {
-		return d, fmt.Errorf("its metadata has std %s, want three numbers above 0, at most 1: %w", quoted(metadata["std"]),
-			errForeign)
+		return d, fmt.Errorf("its metadata has std %s, want three numbers above 0, at most 1: %w",
+			quoted(metadata["std"]), errForeign)
 	}
 	return d, nil
 }

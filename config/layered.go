@@ -153,8 +153,8 @@ func parse(data []byte, file string) (*yaml.Node, error) {
 	err := d.Decode(&doc)
 	if err == nil {
 		if err = d.Decode(&second); err == nil && second.Content[0].ShortTag() != "!!null" {
-			return nil, fmt.Errorf("%s:%d: a second document begins here, and a config is one: remove the line ---, or "+
-				"what follows it", file, second.Line)
+			return nil, fmt.Errorf("%s:%d: a second document begins here, and a config is one: remove the line "+
+				"---, or what follows it", file, second.Line)
 		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {

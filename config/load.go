@@ -130,8 +130,8 @@ func flatten(y *yaml.Node, path string, all *[]Value) {
 	}
 }
 
-// plainText returns text as the bytes it stands for, a path in other bytes than UTF-8 included. The items of a list stay
-// YAML, since a list is read as such.
+// plainText returns text as the bytes it stands for, a path in other bytes than UTF-8 included. The items of a list
+// stay YAML, since a list is read as such.
 func plainText(y *yaml.Node) string {
 	if y.Kind != yaml.SequenceNode {
 		if b, err := base64.StdEncoding.DecodeString(y.Value); err == nil && y.ShortTag() == "!!binary" {

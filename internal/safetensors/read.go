@@ -64,8 +64,8 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 	}
 	length := binary.LittleEndian.Uint64(prefix[:])
 	if length > MaxHeader {
-		return nil, fmt.Errorf("its header claims %d bytes, more than the %d that are read: this is not a safetensors file "+
-			"of an image encoder", length, MaxHeader)
+		return nil, fmt.Errorf("its header claims %d bytes, more than the %d that are read: this is not a "+
+			"safetensors file of an image encoder", length, MaxHeader)
 	}
 	if length > uint64(size-8) {
 		return nil, fmt.Errorf("its header claims %d bytes and %d follow: the file is truncated, or not a "+

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// Whole returns an error if the ELF library at path is truncated, or one that it needs and that lies in its search path.
-// Whatever else may be wrong with it, the loader says.
+// Whole returns an error if the ELF library at path is truncated, or one that it needs and that lies in its search
+// path. Whatever else may be wrong with it, the loader says.
 func Whole(path string) error { return whole(path, map[string]bool{}) }
 
 func whole(path string, seen map[string]bool) error {
