@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -79,7 +80,7 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	}
 	for _, key := range []string{"architecture", "stem", "norm", "method"} {
 		if len(metadata[key]) > longest {
-			return d, fmt.Errorf("its metadata has %s %s, which is no name: %w", key, quoted(metadata[key]), errForeign)
+			return d, fmt.Errorf("its metadata has %s %s, which is no name: %w", key, printable.Short(metadata[key]), errForeign)
 		}
 	}
 	for _, n := range []struct {
@@ -90,31 +91,23 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 		*n.to, err = strconv.Atoi(metadata[n.key])
 		if err != nil || *n.to < n.least || *n.to > n.most {
 			return d, fmt.Errorf("its metadata has %s %s, want a whole number from %d to %d: %w", n.key,
-				quoted(metadata[n.key]), n.least, n.most, errForeign)
+				printable.Short(metadata[n.key]), n.least, n.most, errForeign)
 		}
 	}
 	if d.Mean, err = threeNumbers(metadata["mean"]); err != nil {
-		return d, fmt.Errorf("its metadata has mean %s, want three numbers from 0 to 1: %w", quoted(metadata["mean"]),
+		return d, fmt.Errorf("its metadata has mean %s, want three numbers from 0 to 1: %w", printable.Short(metadata["mean"]),
 			errForeign)
 	}
 	d.Std, err = threeNumbers(metadata["std"])
 	if err != nil || d.Std[0] == 0 || d.Std[1] == 0 || d.Std[2] == 0 {
 		return d, fmt.Errorf("its metadata has std %s, want three numbers above 0, at most 1: %w",
-			quoted(metadata["std"]), errForeign)
+			printable.Short(metadata["std"]), errForeign)
 	}
 	return d, nil
 }
 
-// longest is the length of the longest text of the metadata that is shown, or taken for a name.
+// longest is the length of the longest text of the metadata that is taken for a name.
 const longest = 80
-
-// quoted quotes a text of the metadata, shortened.
-func quoted(text string) string {
-	if len(text) > longest {
-		return fmt.Sprintf("%q...", text[:longest])
-	}
-	return fmt.Sprintf("%q", text)
-}
 
 // threeNumbers parses three numbers from 0 to 1 as fmt prints them: "[0.5 0.25 1]".
 func threeNumbers(text string) (v [3]float64, err error) {

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 
 	"github.com/parallax-ssl/parallax/internal/filename"
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // The files of which a Content has hashes.
@@ -261,20 +262,11 @@ func (d ContentChanges) String() string {
 		}
 		const most = 5
 		for k, name := range kind.names[:min(most, len(kind.names))] {
-			b.WriteString([]string{kind.what + ": ", ", "}[min(k, 1)] + short(name))
+			b.WriteString([]string{kind.what + ": ", ", "}[min(k, 1)] + printable.Short(name))
 		}
 		if more := len(kind.names) - most; more > 0 {
 			fmt.Fprintf(&b, " and %d more", more)
 		}
 	}
 	return b.String()
-}
-
-// short quotes a name, and shortens a long one.
-func short(name string) string {
-	const most = 120
-	if len(name) > most {
-		return fmt.Sprintf("%q...", name[:most])
-	}
-	return fmt.Sprintf("%q", name)
 }

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // counter ends the names of batch norm's counters, which play no part in a network. Files of other programs may lack
@@ -113,13 +115,13 @@ func (p *Params) foreign(states []State) error {
 		more = fmt.Sprintf(" and %d more", len(names)-few)
 	}
 	return fmt.Errorf("the file has tensors called %s%s, and none called %s, the network's first, under any prefix",
-		list(names[:min(few, len(names))]), more, quoted(p.Local(p.All()[0])))
+		list(names[:min(few, len(names))]), more, printable.Short(p.Local(p.All()[0])))
 }
 
 func list(names []string) string {
 	var all []string
 	for _, n := range names {
-		all = append(all, quoted(n))
+		all = append(all, printable.Short(n))
 	}
 	return strings.Join(all, ", ")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -180,7 +181,7 @@ func (p *Params) Load(states []State) error {
 	for i, s := range states {
 		name, ok := strings.CutPrefix(s.Name, p.prefix)
 		if !ok {
-			return fmt.Errorf("tensor %s belongs to no part of the network", quoted(s.Name))
+			return fmt.Errorf("tensor %s belongs to no part of the network", printable.Short(s.Name))
 		}
 		local[i], local[i].Name = s, name
 	}
@@ -217,20 +218,20 @@ func (p *Params) fit(states []State, lenient bool) error {
 			if lenient && strings.HasSuffix(local, counter) {
 				continue
 			}
-			return fmt.Errorf("tensor %s is missing", quoted(n.Name))
+			return fmt.Errorf("tensor %s is missing", printable.Short(n.Name))
 		}
 		if want := n.Tensor.Shape(); !slices.Equal(s.Shape, want) {
-			return fmt.Errorf("tensor %s has shape %v, but the network has %v", quoted(n.Name), s.Shape, want)
+			return fmt.Errorf("tensor %s has shape %v, but the network has %v", printable.Short(n.Name), s.Shape, want)
 		}
 		if floating(s.DType) != floating(n.Tensor.DType()) {
-			return fmt.Errorf("tensor %s holds numbers of type %s, but the network's are of type %s", quoted(n.Name),
-				s.DType, n.Tensor.DType())
+			return fmt.Errorf("tensor %s holds numbers of type %s, but the network's are of type %s",
+				printable.Short(n.Name), s.DType, n.Tensor.DType())
 		}
 		delete(byName, local)
 	}
 	for _, s := range states {
 		if _, left := byName[s.Name]; left {
-			return fmt.Errorf("tensor %s belongs to no part of the network", quoted(s.Name))
+			return fmt.Errorf("tensor %s belongs to no part of the network", printable.Short(s.Name))
 		}
 	}
 	return nil
@@ -238,13 +239,4 @@ func (p *Params) fit(states []State, lenient bool) error {
 
 func floating(d torch.DType) bool {
 	return d == torch.F64 || d == torch.F32 || d == torch.F16 || d == torch.BF16
-}
-
-// quoted quotes a name from a file, shortened.
-func quoted(name string) string {
-	const most = 80
-	if len(name) > most {
-		return fmt.Sprintf("%q...", name[:most])
-	}
-	return fmt.Sprintf("%q", name)
 }

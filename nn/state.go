@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/internal/safetensors"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -41,7 +42,7 @@ func Finite(states []State) error {
 		}
 		if bad > 0 {
 			return fmt.Errorf("tensor %s is %w: it has NaN or infinity, as the weights of a run that diverged",
-				quoted(s.Name), torch.ErrNonFinite)
+				printable.Short(s.Name), torch.ErrNonFinite)
 		}
 	}
 	return nil

@@ -49,7 +49,8 @@ func statuses(others ...int) string { return "\n\n" + exit.Help(exit.Of(others..
 
 // oneLine is the error's text, joined errors separated by semicolons.
 func oneLine(err error) string {
-	return printable.Text(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	return printable.Text(printable.Middle(text, 5000)) // a longer one holds something that is no text
 }
 
 // complain prints why a command failed, on one line. The stack of an internal error goes to a file.

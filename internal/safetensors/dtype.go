@@ -5,7 +5,8 @@ package safetensors
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // DType is the type of a tensor's elements, spelled as in the file.
@@ -42,14 +43,5 @@ func (d DType) check() error {
 		return fmt.Errorf("dtype %s is not supported: convert it to one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL",
 			string(d))
 	}
-	return fmt.Errorf("dtype %s is not one of the format's", quote(string(d)))
-}
-
-// quote quotes a string from a file for an error message, shortened to one line.
-func quote(s string) string {
-	const most = 80
-	if len(s) > most {
-		return fmt.Sprintf("%q...", strings.ToValidUTF8(s[:most], ""))
-	}
-	return fmt.Sprintf("%q", s)
+	return fmt.Errorf("dtype %s is not one of the format's", printable.Short(string(d)))
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // Limits on a header, far above any real file: the networks of this program have headers below 1 MiB, and PyTorch and
@@ -57,7 +59,7 @@ func header(text string, data int64) ([]entry, map[string]string, error) {
 		}
 		e, err := s.entry(name)
 		if err != nil {
-			return fmt.Errorf("tensor %s: %w", quote(name), err)
+			return fmt.Errorf("tensor %s: %w", printable.Short(name), err)
 		}
 		entries = append(entries, e)
 		return nil
@@ -80,7 +82,7 @@ func places(entries []entry, data int64) error {
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	for i := 1; i < len(entries); i++ {
 		if entries[i].name == entries[i-1].name {
-			return fmt.Errorf("the header has two entries for tensor %s", quote(entries[i].name))
+			return fmt.Errorf("the header has two entries for tensor %s", printable.Short(entries[i].name))
 		}
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int {
@@ -94,12 +96,12 @@ func places(entries []entry, data int64) error {
 		switch {
 		case e.end > data:
 			return fmt.Errorf("tensor %s ends at byte %d of the data, which has %d: the file is truncated or damaged",
-				quote(e.name), e.end, data)
+				printable.Short(e.name), e.end, data)
 		case e.info.Offset < at:
 			return fmt.Errorf("tensor %s starts at byte %d of the data, inside the tensor before it, which ends at %d",
-				quote(e.name), e.info.Offset, at)
+				printable.Short(e.name), e.info.Offset, at)
 		case e.info.Offset > at:
-			return fmt.Errorf("tensor %s starts at byte %d of the data and leaves a hole from %d", quote(e.name),
+			return fmt.Errorf("tensor %s starts at byte %d of the data and leaves a hole from %d", printable.Short(e.name),
 				e.info.Offset, at)
 		}
 		at = e.end
@@ -147,7 +149,7 @@ func (s *scanner) entry(name string) (entry, error) {
 				e.info.Offset, e.end = int64(pair[0]), int64(pair[1])
 			}
 		default:
-			return fmt.Errorf("field %s is not one of dtype, shape, data_offsets", quote(field))
+			return fmt.Errorf("field %s is not one of dtype, shape, data_offsets", printable.Short(field))
 		}
 		if err == nil && twice {
 			err = fmt.Errorf("field %s is given twice", field)
@@ -202,14 +204,14 @@ func (s *scanner) metadata() (map[string]string, error) {
 	m := map[string]string{}
 	err := s.object(func(key string) error {
 		if _, twice := m[key]; twice {
-			return fmt.Errorf("%s has two entries %s", metadataKey, quote(key))
+			return fmt.Errorf("%s has two entries %s", metadataKey, printable.Short(key))
 		}
 		if len(m) == MaxMetadata {
 			return fmt.Errorf("%s has more than %d entries", metadataKey, MaxMetadata)
 		}
 		value, err := s.str()
 		if err != nil {
-			return fmt.Errorf("%s, entry %s: %w", metadataKey, quote(key), err)
+			return fmt.Errorf("%s, entry %s: %w", metadataKey, printable.Short(key), err)
 		}
 		m[key] = value
 		return nil

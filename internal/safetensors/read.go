@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // info describes one tensor of a file.
@@ -101,11 +103,11 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 func (f *File) Tensor(name string) (Tensor, error) {
 	info, ok := f.infos[name]
 	if !ok {
-		return Tensor{}, fmt.Errorf("%s has no tensor %s", f.label, quote(name))
+		return Tensor{}, fmt.Errorf("%s has no tensor %s", f.label, printable.Short(name))
 	}
 	t := Tensor{Name: name, DType: info.DType, Shape: info.Shape, Data: make([]byte, info.Bytes)}
 	if err := readAt(f.data, t.Data, info.Offset); err != nil {
-		return Tensor{}, fmt.Errorf("reading tensor %s of %s: %w", quote(name), f.label, err)
+		return Tensor{}, fmt.Errorf("reading tensor %s of %s: %w", printable.Short(name), f.label, err)
 	}
 	return t, nil
 }

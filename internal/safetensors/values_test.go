@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // float64s returns the elements of a floating-point tensor (F64, F32, F16, BF16), which float64 holds exactly.
@@ -23,7 +25,7 @@ func float64s(t Tensor) ([]float64, error) {
 	case F16:
 		one = func(b []byte) float64 { return half(binary.LittleEndian.Uint16(b)) }
 	default:
-		return nil, fmt.Errorf("tensor %s is %s, not floating-point", quote(t.Name), t.DType)
+		return nil, fmt.Errorf("tensor %s is %s, not floating-point", printable.Short(t.Name), t.DType)
 	}
 	return decode(t, one), nil
 }
@@ -43,7 +45,7 @@ func int64s(t Tensor) ([]int64, error) {
 	case U8, Bool:
 		one = func(b []byte) int64 { return int64(b[0]) }
 	default:
-		return nil, fmt.Errorf("tensor %s is %s, not of integers", quote(t.Name), t.DType)
+		return nil, fmt.Errorf("tensor %s is %s, not of integers", printable.Short(t.Name), t.DType)
 	}
 	return decode(t, one), nil
 }

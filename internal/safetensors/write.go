@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
 // Tensor is a named array: Data holds its elements in row-major order, each in little-endian order.
@@ -45,7 +47,7 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	}
 	for _, t := range order {
 		if _, err := w.Write(t.Data); err != nil {
-			return fmt.Errorf("writing tensor %s: %w", quote(t.Name), err)
+			return fmt.Errorf("writing tensor %s: %w", printable.Short(t.Name), err)
 		}
 	}
 	return nil
@@ -67,7 +69,7 @@ func describe(order []Tensor, metadata map[string]string) (string, error) {
 				b.WriteByte(',')
 			}
 			if !utf8.ValidString(key) || !utf8.ValidString(metadata[key]) {
-				return "", fmt.Errorf("metadata entry %s is not valid UTF-8", quote(key))
+				return "", fmt.Errorf("metadata entry %s is not valid UTF-8", printable.Short(key))
 			}
 			writeString(&b, key)
 			b.WriteByte(':')
@@ -79,7 +81,7 @@ func describe(order []Tensor, metadata map[string]string) (string, error) {
 	names := make(map[string]bool, len(order))
 	for _, t := range order {
 		if err := t.check(names); err != nil {
-			return "", fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+			return "", fmt.Errorf("tensor %s: %w", printable.Short(t.Name), err)
 		}
 		if b.Len() > 1 {
 			b.WriteByte(',')
