@@ -6,7 +6,8 @@
 //	torture [-bin PATH] [-short] [-plan] [-out FILE] [PART...]
 //
 // It prints a table, and with -out it keeps the figures in a file, from which `make pages` fills docs/reliability.md.
-// An interrupted campaign goes on where it stopped, as long as the program and the seed are the same.
+// An interrupted campaign goes on where it stopped, as long as the program, the
+// campaign and the seed are the same.
 package main
 
 import (
@@ -61,10 +62,19 @@ func torture(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	own, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	// Another campaign has other cases under the same names.
+	ours, err := subject.Program{Path: own}.Hash()
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(b.Work, 0o777); err != nil {
 		return err
 	}
-	j, err := campaign.OpenJournal(filepath.Join(b.Work, "journal.jsonl"), fmt.Sprintf("%s/%d/%v", hash, *seed, *short))
+	j, err := campaign.OpenJournal(filepath.Join(b.Work, "journal.jsonl"), fmt.Sprintf("%s/%s/%d/%v", hash, ours, *seed, *short))
 	if err != nil {
 		return err
 	}

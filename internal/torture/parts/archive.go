@@ -113,7 +113,7 @@ func unpacked(ctx context.Context, b *campaign.Bench, hostile func(*tar.Writer) 
 		return o
 	}
 	cache := filepath.Join(inner, "cache")
-	e, err := b.Program.With("XDG_CACHE_HOME="+cache).Run(ctx, inner, onImages(data)...)
+	e, err := b.Program.With("XDG_CACHE_HOME="+cache).Run(ctx, inner, onImages(data, "2")...)
 	if o.Failed(err) {
 		return o
 	}

@@ -99,7 +99,7 @@ var data = campaign.Part{
 
 // onFolder is a run on the folder data that takes half a second.
 func onFolder() []string {
-	return append(onImages("data"), "--max-steps", "12", "--save-every", "2", "--eval-every", "3")
+	return onImages("data", "12", "--save-every", "2", "--eval-every", "3")
 }
 
 // started starts a run on pictures and stops it (SIGSTOP) after its first checkpoint. finish lets the caller go on.
@@ -128,7 +128,10 @@ func changedBefore(ctx context.Context, b *campaign.Bench, c dataChange, dir str
 			err = errors.Join(os.RemoveAll(folder+"/run"), pictures(folder+"/data"))
 		}
 		if err == nil {
-			_, err = b.Program.Run(context.Background(), folder, onFolder()...)
+			var e subject.Ending
+			if e, err = b.Program.Run(context.Background(), folder, onFolder()...); err == nil && e.Status != 0 {
+				err = errors.New(e.String())
+			}
 		}
 		if err != nil {
 			return nil, err

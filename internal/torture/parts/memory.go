@@ -49,7 +49,7 @@ func calm(b *campaign.Bench) (subject.Ending, error) {
 		if err := os.RemoveAll(folder + "/run"); err != nil {
 			return least, err
 		}
-		e, err := b.Program.Run(context.Background(), folder, onImages("data")...)
+		e, err := b.Program.Run(context.Background(), folder, onImages("data", "2")...)
 		if err == nil && e.Status != 0 {
 			err = fmt.Errorf("a run on ordinary pictures: %v", e)
 		}
@@ -67,7 +67,7 @@ func exploded(ctx context.Context, b *campaign.Bench, x bomb, dir string) (o cam
 	if o.Failed(err) {
 		return o
 	}
-	e, err := b.Program.With("XDG_CACHE_HOME="+dir+"/cache").Run(ctx, dir, onImages(data)...)
+	e, err := b.Program.With("XDG_CACHE_HOME="+dir+"/cache").Run(ctx, dir, onImages(data, "2")...)
 	if o.Failed(err) {
 		return o
 	}

@@ -23,7 +23,8 @@ type sabotage struct {
 }
 
 var sabotages = []sabotage{
-	{"a file is not synced", mutate.Patch{File: "run/write.go", Old: "err = f.Sync()", New: "err = nil"}, &powerLoss},
+	{"a file is not synced", mutate.Patch{File: "run/write.go", Old: "err = outputError(f.Sync())",
+		New: "err = nil"}, &powerLoss},
 	{"a folder is not synced", mutate.Patch{File: "run/write.go", Old: "errors.Join(d.Sync(), d.Close())",
 		New: "d.Close()"}, &powerLoss},
 	{"a hash is not checked", mutate.Patch{File: "checkpoint/checkpoint.go", Old: "got != want", New: "got == \"\""},

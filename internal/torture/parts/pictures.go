@@ -97,9 +97,9 @@ func entry(w *tar.Writer, h tar.Header, data []byte) error {
 	return err
 }
 
-// onImages is a short run on images, with its own cache folder.
-func onImages(data string) []string {
-	return []string{"pretrain", "--data", data, "--method", "simclr", "--preset", "tiny-cpu", "--size", "16",
-		"--backbone", "resnet8", "--set", "backbone.width=4", "--batch", "8", "--max-steps", "2", "--threads", "1",
-		"--workers", "2", "--set", "probe.limit=16", "--out", "run"}
+// onImages is a short run on images. more are flags besides.
+func onImages(data, steps string, more ...string) []string {
+	return append([]string{"pretrain", "--data", data, "--method", "simclr", "--preset", "tiny-cpu", "--size", "16",
+		"--backbone", "resnet8", "--set", "backbone.width=4", "--batch", "8", "--max-steps", steps, "--threads", "1",
+		"--workers", "2", "--set", "probe.limit=16", "--out", "run"}, more...)
 }

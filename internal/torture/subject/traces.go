@@ -148,6 +148,9 @@ func (t Traces) events(path, prefix string) error {
 		if kind == run.Resumed || kind == run.End && e["reason"] != run.Finished || kind == run.Saved && !scheduled {
 			continue
 		}
+		if kind == run.Saved {
+			delete(e, "message") // that a signal asked for it
+		}
 		maps.DeleteFunc(e, func(key string, _ any) bool { return slices.Contains(times, key) })
 		canonical, err := json.Marshal(e)
 		if err != nil {
@@ -159,7 +162,8 @@ func (t Traces) events(path, prefix string) error {
 				key += " " + v
 			}
 		}
-		if count[key]++; count[key] > 1 {
+		// What a signal stopped in the middle of an evaluation is saved again after the evaluation. The last line counts.
+		if count[key]++; count[key] > 1 && kind != run.Saved {
 			key = fmt.Sprintf("%s (%d)", key, count[key])
 		}
 		t[key] = string(canonical)
