@@ -10,19 +10,22 @@ import (
 func isTIFF(head []byte) bool { return tiff.Is(head) }
 
 func decodeTIFF(data []byte, o Options) (*augment.Image, error) {
+	chunk := func(most int) Options { // what a strip or tile takes is in the header's buffer
+		c := o
+		c.lease, c.MaxPixels = nil, min(c.MaxPixels, most)
+		return c
+	}
 	s, err := tiff.Decode(data, tiff.Options{
-		Check: func(h tiff.Header) error { return o.admit(headerTIFF(h), len(data)) },
+		Admit: func(h tiff.Header) error { return o.admit(headerTIFF(h), len(data)) },
 		JPEG: func(data []byte, most int) (*tiff.Samples, error) {
-			o.MaxPixels = min(o.MaxPixels, most)
-			return jpegSamples(data, o)
+			return jpegSamples(data, chunk(most))
 		},
 		WebP: func(data []byte, most int) (*tiff.Samples, error) {
-			o.MaxPixels = min(o.MaxPixels, most)
-			img, err := decodeWebP(data, o)
+			m, err := decodeWebP(data, chunk(most))
 			if err != nil {
 				return nil, err
 			}
-			return &tiff.Samples{W: img.W, H: img.H, N: 3, Pix: img.Pix}, nil
+			return &tiff.Samples{W: m.W, H: m.H, N: 3, Pix: m.Pix}, nil
 		},
 	})
 	if err != nil {
@@ -31,22 +34,12 @@ func decodeTIFF(data []byte, o Options) (*augment.Image, error) {
 	return &augment.Image{W: s.W, H: s.H, Pix: s.Pix}, nil
 }
 
-// headerTIFF says what decoding takes: rows, or the whole pictures that chunks may be.
-func headerTIFF(t tiff.Header) header {
-	h := header{w: t.W, h: t.H, bits: t.Bits, by: blank}
-	switch t.Compression {
-	case tiff.Plain:
-		h.by = raw
-	case tiff.PackBits:
-		h.by = packBits
-	case tiff.LZW:
-		h.by = lzwCodes
-	case tiff.Deflate, tiff.OldDeflate:
-		h.by = deflate
-	case tiff.JPEG:
-		h.by, h.buffer = huffman, 12
-	case tiff.WebP:
-		h.buffer = 12
+// headerTIFF says what decoding takes.
+func headerTIFF(h tiff.Header) header {
+	by, known := map[int]compression{tiff.Plain: raw, tiff.PackBits: packBits, tiff.LZW: lzwCodes, tiff.Deflate: deflate,
+		tiff.JPEG: huffman}[h.Compression]
+	if !known {
+		by = blank
 	}
-	return h
+	return header{w: h.W, h: h.H, bits: h.Bits, by: by, buffer: h.Buffer}
 }

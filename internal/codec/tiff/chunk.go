@@ -37,7 +37,7 @@ func (p *page) chunk(plane, index, h int) (rows, error) {
 	switch p.compression {
 	case JPEG:
 		return p.jpeg(data, h)
-	case WebP:
+	case webP:
 		return p.webp(data, h)
 	}
 	if p.fill == 2 {

@@ -8,8 +8,8 @@ import (
 
 // Options are what Decode needs from outside.
 type Options struct {
-	// Check refuses a page before memory is taken for it.
-	Check func(h Header) error
+	// Admit refuses a page before memory is taken for it.
+	Admit func(h Header) error
 	// JPEG decodes a JPEG file to its samples, 1, 3 or 4 of each pixel, as they are stored in the file but for YCbCr,
 	// which becomes RGB. It refuses more pixels than most.
 	JPEG func(data []byte, most int) (*Samples, error)
@@ -17,8 +17,13 @@ type Options struct {
 	WebP func(data []byte, most int) (*Samples, error)
 }
 
-// Header is what a page's header says: its size, the bits of a pixel, and the code of the compression.
-type Header struct{ W, H, Bits, Compression int }
+// Header is what a page's size and samples take.
+type Header struct {
+	W, H        int
+	Bits        int // of a pixel before compression
+	Compression int // the tag's value; of Deflate, the newer one
+	Buffer      int // bytes for each pixel that decoding takes at once, besides the three of the result
+}
 
 // Samples are a picture of 8 bits per sample, interleaved and without padding: len(Pix) == W*H*N.
 type Samples struct {

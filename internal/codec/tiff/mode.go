@@ -219,7 +219,7 @@ func (p *page) rgb() (converter, error) {
 
 // premultiplied converts colours that are multiplied by alpha.
 func (p *page) premultiplied() (converter, error) {
-	if p.compression == WebP {
+	if p.compression == webP {
 		return nil, errors.New("WebP with colours multiplied by alpha: save it as PNG")
 	}
 	size, high := p.bits/8, p.high()

@@ -20,17 +20,17 @@ const (
 	JPEG       = 7
 	Deflate    = 8
 	PackBits   = 32773
-	OldDeflate = 32946
+	oldDeflate = 32946
 	lzma       = 34925
 	zstandard  = 50000
-	WebP       = 50001
+	webP       = 50001
 )
 
 // compressions are the names of the compressions, of those that are not read, too.
 var compressions = map[int]string{
 	Plain: "none", faxRLE: "CCITT RLE", fax3: "CCITT group 3", fax4: "CCITT group 4", LZW: "LZW", oldJPEG: "old JPEG",
-	JPEG: "JPEG", Deflate: "Deflate", PackBits: "PackBits", OldDeflate: "Deflate", lzma: "LZMA",
-	zstandard: "Zstandard", WebP: "WebP", 32771: "word-aligned", 32809: "ThunderScan", 34676: "SGI LogLuv",
+	JPEG: "JPEG", Deflate: "Deflate", PackBits: "PackBits", oldDeflate: "Deflate", lzma: "LZMA",
+	zstandard: "Zstandard", webP: "WebP", 32771: "word-aligned", 32809: "ThunderScan", 34676: "SGI LogLuv",
 	34677: "SGI LogLuv 24", 34712: "JPEG 2000", 50002: "JPEG XL", 52546: "JPEG XL", 34892: "lossy JPEG",
 }
 
@@ -131,7 +131,7 @@ func (d *directory) page(data []byte, o Options) (*page, error) {
 		return nil, fmt.Errorf("the fill order %d, neither 1 nor 2", p.fill)
 	}
 	switch p.compression {
-	case Plain, faxRLE, fax3, fax4, LZW, JPEG, Deflate, PackBits, OldDeflate, lzma, zstandard, WebP:
+	case Plain, faxRLE, fax3, fax4, LZW, JPEG, Deflate, PackBits, oldDeflate, lzma, zstandard, webP:
 	default:
 		return nil, fmt.Errorf("the compression %d (%s), which is not read: save it as PNG", p.compression,
 			compressions[p.compression])
@@ -139,10 +139,13 @@ func (d *directory) page(data []byte, o Options) (*page, error) {
 	if err := p.readSamples(r); err != nil {
 		return nil, err
 	}
-	if err := o.Check(Header{p.w, p.h, p.bits * p.samples, p.compression}); err != nil {
+	if err := p.readChunks(r); err != nil {
 		return nil, err
 	}
-	return p, p.readChunks(r)
+	if err := o.Admit(p.header()); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // readSamples reads what a pixel consists of.
@@ -229,3 +232,16 @@ func (p *page) rowBytes() int { return (p.chunkW*p.bits*(p.samples/p.planes) + 7
 
 // little reports whether samples have their low byte first.
 func (p *page) little() bool { return p.order == binary.LittleEndian }
+
+// header says what the page takes. The picture of a JPEG or WebP chunk is in memory as a whole, with its planes and
+// coefficients.
+func (p *page) header() Header {
+	h := Header{W: p.w, H: p.h, Bits: p.bits * p.samples, Compression: p.compression}
+	switch p.compression {
+	case oldDeflate:
+		h.Compression = Deflate
+	case JPEG, webP:
+		h.Buffer = 12 * ((min(p.chunkW*p.chunkH, p.mostEmbedded())-1)/(p.w*p.h) + 1)
+	}
+	return h
+}

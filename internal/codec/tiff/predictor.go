@@ -8,7 +8,7 @@ import "fmt"
 // its successors only.
 func (p *page) undoPredictor() (func(row []uint8), error) {
 	switch p.compression {
-	case LZW, Deflate, OldDeflate, zstandard, lzma:
+	case LZW, Deflate, oldDeflate, zstandard, lzma:
 	default:
 		return nil, nil
 	}
