@@ -74,7 +74,8 @@ func torture(ctx context.Context) error {
 	if err := os.MkdirAll(b.Work, 0o777); err != nil {
 		return err
 	}
-	j, err := campaign.OpenJournal(filepath.Join(b.Work, "journal.jsonl"), fmt.Sprintf("%s/%s/%d/%v", hash, ours, *seed, *short))
+	key := fmt.Sprintf("%s/%s/%d/%v", hash, ours, *seed, *short)
+	j, err := campaign.OpenJournal(filepath.Join(b.Work, "journal.jsonl"), key)
 	if err != nil {
 		return err
 	}

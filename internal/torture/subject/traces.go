@@ -162,7 +162,7 @@ func (t Traces) events(path, prefix string) error {
 				key += " " + v
 			}
 		}
-		// What a signal stopped in the middle of an evaluation is saved again after the evaluation. The last line counts.
+		// What a signal stopped in an evaluation is saved again after the evaluation: the last line counts.
 		if count[key]++; count[key] > 1 && kind != run.Saved {
 			key = fmt.Sprintf("%s (%d)", key, count[key])
 		}
