@@ -132,10 +132,10 @@ type Collapsed struct {
 }
 
 // Assigner is a Method that distributes images over K prototypes, classes or outputs. Assign takes embeddings z from
-// the encoder's projector, N x d, and returns each row's probabilities, N x K.
+// the encoder's projector, N x d, in an epoch of the training, and returns each row's probabilities, N x K.
 type Assigner interface {
 	Method
-	Assign(z torch.Tensor) torch.Tensor
+	Assign(z torch.Tensor, epoch int) torch.Tensor
 }
 
 // Targeter is a Method with a second encoder, which makes the targets z'. Target is called after Build.

@@ -118,7 +118,7 @@ func TestAssign(t *testing.T) {
 				return
 			}
 			x := b.step(0, 4, 3).Views[0]
-			p := m.Assign(b.encoder.Projector.Forward(b.encoder.Backbone.Forward(x)))
+			p := m.Assign(b.encoder.Projector.Forward(b.encoder.Backbone.Forward(x)), 0)
 			if p.Size(0) != 4 || p.Size(1) < 2 || p.Neg().Max().Item() > 0 {
 				t.Errorf("%s: shape %v, or negative", s.name, p.Shape())
 			}

@@ -185,7 +185,7 @@ func (m *DeepClusterV2) cluster(h int, bank torch.Tensor, r *rand.Rand) error {
 }
 
 // Assign is the prediction of the first head's clusters, N x K. Before the first clustering it is uniform.
-func (m *DeepClusterV2) Assign(z torch.Tensor) torch.Tensor {
+func (m *DeepClusterV2) Assign(z torch.Tensor, _ int) torch.Tensor {
 	return z.Normalize(1).MatMul(m.prototypes[0].T()).Scale(1 / m.Temperature).Softmax(1)
 }
 

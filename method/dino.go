@@ -51,7 +51,6 @@ type DINO struct {
 	student, teacher parallax.Encoder // with the last layer
 	follower         part.Target
 	centre, batch    torch.Tensor // c, and the mean of the teacher's outputs in this step: 1 x K
-	epoch            int          // of the last update; sets the teacher's temperature in Assign
 }
 
 // NewDINO returns DINO with the paper's hyperparameters (section 3.2 and appendix) and its two global crops.
@@ -163,7 +162,6 @@ func (m *DINO) temperature(epoch int) float64 {
 
 // Update moves the centre (equation 4) and the teacher.
 func (m *DINO) Update(s *parallax.Step) {
-	m.epoch = s.Epoch
 	// c ← m_c c + (1-m_c) mean g_t
 	torch.LerpInto([]torch.Tensor{m.centre}, []torch.Tensor{m.batch}, 1-m.CentreMomentum)
 	m.follower.FollowEvery(s, m.TargetEvery, nn.Cosine(m.TargetMomentum, m.FinalTargetMomentum, s.At, s.Of))
@@ -222,7 +220,9 @@ func (m *DINO) outputs(z torch.Tensor) torch.Tensor {
 }
 
 // Assign is P_t, N x K: the teacher is evaluated.
-func (m *DINO) Assign(z torch.Tensor) torch.Tensor { return m.sharpened(m.outputs(z), m.epoch) }
+func (m *DINO) Assign(z torch.Tensor, epoch int) torch.Tensor {
+	return m.sharpened(m.outputs(z), epoch)
+}
 
 // Collapsed is not determined: teacher and student may agree on one output, with the loss 0, or on uniform outputs,
 // with ln K.

@@ -297,10 +297,12 @@ func (m *SelfLabel) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 }
 
 // Assign is the first head's Φ, N x C. The heads differ only in where they began.
-func (m *SCAN) Assign(z torch.Tensor) torch.Tensor { return z.Narrow(1, 0, m.Classes).Softmax(1) }
+func (m *SCAN) Assign(z torch.Tensor, _ int) torch.Tensor {
+	return z.Narrow(1, 0, m.Classes).Softmax(1)
+}
 
 // Assign is Φ, N x C.
-func (m *SelfLabel) Assign(z torch.Tensor) torch.Tensor { return z.Softmax(1) }
+func (m *SelfLabel) Assign(z torch.Tensor, _ int) torch.Tensor { return z.Softmax(1) }
 
 // Collapsed is the loss of uniform assignments, which are the best if the entropy's weight is 2 or more. With a smaller
 // weight one cluster may be better.

@@ -181,7 +181,7 @@ func Sinkhorn(scores torch.Tensor, epsilon float64, iterations int) torch.Tensor
 }
 
 // Assign is p, the prediction of the codes.
-func (m *SwAV) Assign(z torch.Tensor) torch.Tensor {
+func (m *SwAV) Assign(z torch.Tensor, _ int) torch.Tensor {
 	return m.scores(z).Scale(1 / m.Temperature).Softmax(1)
 }
 

@@ -162,7 +162,9 @@ func (t *Trainer) Run(ctx context.Context) error {
 			err, interrupted = failed, false
 		}
 	}
-	if err == nil || interrupted || collapsed {
+	// Before its first step a run has nothing to save: a resume begins anew, with the first epoch's start, too.
+	began := t.step > 0 || t.Done()
+	if err == nil || interrupted && began || collapsed {
 		failed := t.save()
 		if failed == nil {
 			failed = t.export()

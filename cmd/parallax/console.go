@@ -330,8 +330,12 @@ func (v *console) end(result *pretrain.Result, err error) {
 			result.Unreadable, in(run.QuarantineFile)))
 	}
 	if stopped, ok := asInterruption(err); ok {
-		v.note(fmt.Sprintf("stopped (%s) after a checkpoint: resume with  %s",
-			stopped.signal, cmp.Or(v.again, "parallax pretrain --resume "+result.Dir)))
+		at := "after a checkpoint"
+		if result.Steps == 0 {
+			at = "before the first step"
+		}
+		v.note(fmt.Sprintf("stopped (%s) %s: resume with  %s",
+			stopped.signal, at, cmp.Or(v.again, "parallax pretrain --resume "+result.Dir)))
 		return
 	}
 	if errors.Is(err, train.ErrCollapsed) {

@@ -53,10 +53,10 @@ const (
 // Hook evaluates a run on its probes and measures the guard's sample.
 type Hook struct {
 	*Sets
-	linear  *eval.Linear                      // nil without labels or without probe.linear
-	support float64                           // temperature of a Supporter's vote of labelled images, 0 for none
-	assign  func(z torch.Tensor) torch.Tensor // assigns embeddings to the method's clusters; nil without clusters
-	target  func() parallax.Encoder           // the target network; nil without one, or without probe.detail
+	linear  *eval.Linear            // nil without labels or without probe.linear
+	support float64                 // temperature of a Supporter's vote of labelled images, 0 for none
+	assign  parallax.Assigner       // the method, if it assigns embeddings to clusters
+	target  func() parallax.Encoder // the target network; nil without one, or without probe.detail
 	metrics []Metric
 	note    func(text string)
 	looked  *Pixels      // of the sample
@@ -89,7 +89,7 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 	_, e.taught = parallax.As[parallax.Supervised](o.Method)
 	e.taught = e.taught || e.support > 0
 	if m, ok := parallax.As[parallax.Assigner](o.Method); ok {
-		e.assign = m.Assign
+		e.assign = m
 	}
 	if m, ok := parallax.As[parallax.Targeter](o.Method); ok && e.Config.Probe.Detail {
 		e.target = m.Target
@@ -330,8 +330,9 @@ func (e *Hook) assignments(p *train.Progress, probe string, z torch.Tensor) erro
 	event := run.Event{Event: run.Eval, Probe: probe, Of: run.OfAssignments}
 	if err := torch.Scope(func() (err error) {
 		torch.NoGrad(func() {
-			clusters := e.assign(z.Narrow(0, 0, 1)).Size(1)
-			a := measure.Assignments(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), e.assign)
+			assign := func(z torch.Tensor) torch.Tensor { return e.assign.Assign(z, p.Epoch) }
+			clusters := assign(z.Narrow(0, 0, 1)).Size(1)
+			a := measure.Assignments(z.Narrow(0, 0, min(measured, z.Size(0), max(1, mostAssigned/clusters))), assign)
 			event.Dims, event.Rows, event.Used = a.Clusters, a.Rows, a.Used
 			event.Metrics = map[string]run.Number{
 				run.Perplexity: run.Num(a.Perplexity), run.Information: run.Num(a.Information),
