@@ -193,7 +193,8 @@ func runOf(j *pretrain.Job, preset string) *runFacts {
 	c := j.Config
 	r := &runFacts{
 		Method: c.Method.Name, Preset: preset, Backbone: c.Backbone.Name, Batch: c.Train.Batch * c.Train.Accumulate,
-		Epochs: c.Train.Epochs, Steps: c.Train.MaxSteps, PerEpoch: max(1, c.Data.Images/c.Train.Batch/c.Train.Accumulate),
+		Epochs: c.Train.Epochs, Steps: c.Train.MaxSteps, PerEpoch: max(1,
+			c.Data.Images/c.Train.Batch/c.Train.Accumulate),
 		EvalEvery: c.Train.EvalEvery, Precision: c.Train.Precision, Threads: c.Train.Threads,
 	}
 	if r.Steps == 0 {

@@ -138,7 +138,8 @@ func (o *dataReport) split(s *survey.Split, size int) {
 	o.line("formats", strings.Join(formats, ", "))
 	o.line("sizes", sizes(s.Sizes))
 	if s.Small.Count > 0 {
-		o.line("small", fmt.Sprintf("%s smaller than a view of %d px (%s)", several(s.Small.Count, "image"), size, such(s.Small)))
+		o.line("small", fmt.Sprintf("%s smaller than a view of %d px (%s)", several(s.Small.Count, "image"), size,
+			such(s.Small)))
 	}
 	if s.Thin.Count > 0 {
 		o.line("thin", fmt.Sprintf("%s with one side at least %d times the other (%s)",
@@ -270,14 +271,17 @@ func (o *dataReport) rehearsal(m *pretrain.Rehearsal, r *runFacts) {
 		how = fmt.Sprintf("scaled from steps of %d images", m.Batch)
 	}
 	o.line("step", fmt.Sprintf("%s (%s)", duration(m.StepTime), how))
-	load := fmt.Sprintf("%.0f images/s (measured), %s for a step, while the networks train", m.LoadRate, duration(m.LoadTime))
+	load := fmt.Sprintf("%.0f images/s (measured), %s for a step, while the networks train", m.LoadRate,
+		duration(m.LoadTime))
 	if m.LoadTime > m.StepTime {
 		load += ": training waits for images"
 	}
 	o.line("loading", load)
-	o.line("evaluations", fmt.Sprintf("%d, each of %d images in about %s (estimated from the step)", m.Evals, m.EvalImages,
+	o.line("evaluations", fmt.Sprintf("%d, each of %d images in about %s (estimated from the step)", m.Evals,
+		m.EvalImages,
 		duration(m.EvalTime)))
-	o.line("time", fmt.Sprintf("about %s for %s, of which evaluations take %s", duration(m.Seconds()), several(m.Steps, "step"),
+	o.line("time", fmt.Sprintf("about %s for %s, of which evaluations take %s", duration(m.Seconds()),
+		several(m.Steps, "step"),
 		duration(float64(m.Evals)*m.EvalTime)))
 	if m.Memory > 0 {
 		o.line("memory", fmt.Sprintf("about %s (%s)", humanize.IBytes(uint64(m.Memory)), how))

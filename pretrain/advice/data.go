@@ -47,7 +47,8 @@ func OnSource(s *dataset.Source) (all []string) {
 	for _, l := range s.Facts.LeftOut {
 		for _, name := range l.Examples {
 			if strings.EqualFold(path.Ext(name), ".csv") {
-				return []string{fmt.Sprintf("the images have no labels, and %s lies beside them: if its columns are path and "+
+				return []string{fmt.Sprintf("the images have no labels, and %s lies beside them: if its columns are "+
+					"path and "+
 					"label, give that file with --labels", printable.Name(name))}
 			}
 		}
@@ -62,7 +63,8 @@ func onImages(s *survey.Split, most float64, say func(string, ...any)) {
 	if bad := s.Bad(); bad > 0 {
 		end := "pretrain leaves them out"
 		if all := bad * s.Images / s.Read; dataset.TooMany(all, s.Images, most) {
-			end = fmt.Sprintf("pretrain stops when more than %g %% cannot, unless --set data.max_unreadable=SHARE allows it",
+			end = fmt.Sprintf("pretrain stops when more than %g %% cannot, unless --set data.max_unreadable=SHARE "+
+				"allows it",
 				100*most)
 		}
 		say("%s be read (such as %s): %s; repair or remove them", of(bad, "cannot", "cannot"),
@@ -165,8 +167,10 @@ func onClasses(r *survey.Report, say func(string, ...any)) {
 			}
 		}
 		if len(only) > 0 {
-			say("%s has no image of %s of %s (%s), on which no accuracy can be measured: move some of these images to %s, "+
-				"or correct the names", train.Name, count(len(only), "class", "classes"), other.Name, names(only), train.Name)
+			say("%s has no image of %s of %s (%s), on which no accuracy can be measured: move some of these images "+
+				"to %s, "+
+				"or correct the names", train.Name, count(len(only), "class", "classes"), other.Name, names(only),
+				train.Name)
 		}
 		if len(lacks) > 0 && len(lacks) < len(present) {
 			say("%s has no image of %s of %s (%s), on which nothing is measured: move some of these images to %s",

@@ -20,12 +20,14 @@ const (
 func OnRehearsal(j *pretrain.Job, m *pretrain.Rehearsal, memory uint64) (all []string) {
 	c := j.Config
 	if m.Memory > float64(memory) {
-		all = append(all, fmt.Sprintf("the run needs about %s, and this machine allows %s: give a smaller --batch or --size",
+		all = append(all, fmt.Sprintf("the run needs about %s, and this machine allows %s: give a smaller --batch "+
+			"or --size",
 			humanize.IBytes(uint64(m.Memory)), humanize.IBytes(memory)))
 	}
 	if m.LoadTime > waiting*m.StepTime {
 		all = append(all, fmt.Sprintf("training waits for images: %d workers make %.0f of them in a second: give more "+
-			"--workers if there are cores for them, or make the files of large images smaller", c.Train.Workers, m.LoadRate))
+			"--workers if there are cores for them, or make the files of large images smaller", c.Train.Workers,
+			m.LoadRate))
 	}
 	if m.Seconds() > long && c.Train.Device == "cpu" && j.Chosen != "" {
 		all = append(all, "the run is long: --preset tiny-cpu takes a smaller network and 5 epochs, --epochs fewer")

@@ -82,7 +82,8 @@ func (s *subject) batch() {
 		}
 		s.say("%s, and every step sees nearly the same images: give --batch %d", what, power(images/enoughBatches))
 	} else if left := images % batch; 10*left > images {
-		s.say("batches of %d leave %d of the %d images out of every epoch, other ones each time: a smaller --batch leaves "+
+		s.say("batches of %d leave %d of the %d images out of every epoch, other ones each time: a smaller --batch "+
+			"leaves "+
 			"fewer out", batch, left, images)
 	}
 	if c.Backbone.Norm == "batch" && batch < fewForNorm {
@@ -123,11 +124,13 @@ func (s *subject) negatives() {
 		same += float64(c.Count) / labelled * float64(c.Count) / labelled
 	}
 	classes := len(present)
-	if _, supervised := parallax.As[parallax.Supervised](s.job.Method); supervised || classes < 2 || same < ownNegatives {
+	if _, supervised := parallax.As[parallax.Supervised](s.job.Method); supervised || classes < 2 ||
+		same < ownNegatives {
 		return
 	}
 	s.say("of the %d classes a batch of %d holds about %d images each: %.0f %% of an image's negatives are of its own "+
-		"class and are pushed away from it: if that matters, take a method "+without, classes, batch, batch/classes, 100*same)
+		"class and are pushed away from it: if that matters, take a method "+without, classes, batch,
+		batch/classes, 100*same)
 }
 
 // queue advises on a queue of earlier embeddings.
@@ -135,10 +138,12 @@ func (s *subject) queue() {
 	c := s.job.Config
 	queue, images := s.numbers["queue"], c.Data.Images
 	if queue > images {
-		s.say("the queue of %d embeddings is more than the %d images: each of them is in it %s, so that an image meets "+
+		s.say("the queue of %d embeddings is more than the %d images: each of them is in it %s, so that an image "+
+			"meets "+
 			"its own earlier embeddings: --set method.queue=%d", queue, images, times(queue/images), power(images/2))
 	} else if fill := s.steps() * c.Train.Batch; queue > fill {
-		s.say("the queue of %d embeddings is not full at the end of the run, which sees %d images: --set method.queue=%d, "+
+		s.say("the queue of %d embeddings is not full at the end of the run, which sees %d images: --set "+
+			"method.queue=%d, "+
 			"or more --epochs", queue, fill, power(min(images, fill)/2))
 	}
 }
@@ -180,7 +185,8 @@ func (s *subject) slice() {
 	rows := min(slice, batch)
 	switch {
 	case rows <= width:
-		s.say("%s whitens %d rows of %d numbers together, and needs more rows than numbers: give a larger --batch, or a "+
+		s.say("%s whitens %d rows of %d numbers together, and needs more rows than numbers: give a larger --batch, "+
+			"or a "+
 			"narrower last layer (method.projector.widths)", s.entry.Title, rows, width)
 	case batch%rows != 0:
 		s.say("slices of %d rows leave %d of a batch of %d unused: give a --batch that is a multiple of %d", rows,
@@ -207,7 +213,8 @@ func (s *subject) support() {
 func (s *subject) neighbours() {
 	k, present := s.job.Config.Probe.K, present(s.train)
 	if least, _ := extremes(present); len(present) > 1 && least.Count > 1 && least.Count < k {
-		s.say("the kNN accuracy is a vote of %d neighbours, and the class %s has %d images to vote: --set probe.k=%d", k,
+		s.say("the kNN accuracy is a vote of %d neighbours, and the class %s has %d images to vote: --set "+
+			"probe.k=%d", k,
 			names([]string{least.Name}), least.Count, max(1, least.Count/2))
 	}
 }
