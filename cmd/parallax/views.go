@@ -103,8 +103,8 @@ func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, dra
 ) (image.Image, error) {
 	images = min(images, s.Len())
 	if w, h := sheet.Size(images, 1+draws*len(recipes), side, sheet.Gap); w > mostSheet/h {
-		return nil, usage(fmt.Errorf("the sheet would have %d x %d pixels: give fewer --images or --epochs, or a smaller "+
-			"--size", w, h))
+		return nil, usage(fmt.Errorf("the sheet would have %d x %d pixels: give fewer --images or --epochs, or a "+
+			"smaller --size", w, h))
 	}
 	page, place := sheet.New(images, 1+draws*len(recipes), side, sheet.Gap)
 	row := 0

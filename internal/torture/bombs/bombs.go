@@ -44,7 +44,7 @@ func image(name string, copies int, content func(w io.Writer) error) Bomb {
 			return "", err
 		}
 		for i := range copies {
-			if err := os.WriteFile(filepath.Join(folder, "bomb"+strconv.Itoa(i)), b.Bytes(), 0o666); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, "bomb"+strconv.Itoa(i)+".png"), b.Bytes(), 0o666); err != nil {
 				return "", err
 			}
 		}
