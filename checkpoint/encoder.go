@@ -80,7 +80,8 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	}
 	for _, key := range []string{"architecture", "stem", "norm", "method"} {
 		if len(metadata[key]) > longest {
-			return d, fmt.Errorf("its metadata has %s %s, which is no name: %w", key, printable.Short(metadata[key]), errForeign)
+			return d, fmt.Errorf("its metadata has %s %s, which is no name: %w", key,
+				printable.Short(metadata[key]), errForeign)
 		}
 	}
 	for _, n := range []struct {
@@ -95,8 +96,8 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 		}
 	}
 	if d.Mean, err = threeNumbers(metadata["mean"]); err != nil {
-		return d, fmt.Errorf("its metadata has mean %s, want three numbers from 0 to 1: %w", printable.Short(metadata["mean"]),
-			errForeign)
+		return d, fmt.Errorf("its metadata has mean %s, want three numbers from 0 to 1: %w",
+			printable.Short(metadata["mean"]), errForeign)
 	}
 	d.Std, err = threeNumbers(metadata["std"])
 	if err != nil || d.Std[0] == 0 || d.Std[1] == 0 || d.Std[2] == 0 {

@@ -11,6 +11,6 @@
 // Every decoder yields 8-bit RGB. Other pixels are converted as by Pillow's Image.convert("RGB"): grey and palette are
 // expanded, an alpha channel is dropped (not composited), CMYK is subtracted from its black. 16-bit samples keep their
 // high byte (as in Pillow for RGB; Pillow clips grey at 255). The EXIF orientation is applied. An animation is its
-// first frame. CIELab TIFF, HEIC and AVIF are not read, and so quarantined. A file whose name does not say that it is an
-// image is left out if its content does not, either.
+// first frame. CIELab TIFF, HEIC and AVIF are not read, and so quarantined. A file whose name does not say that it is
+// an image is left out if its content does not, either.
 package dataset

@@ -13,8 +13,9 @@ import (
 // outside is the table of third-party modules: the packages of this module whose code may import each. Tests may import
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
-	"github.com/agnivade/levenshtein":       {"internal/spelling"},
-	"github.com/dustin/go-humanize":         {"cmd/parallax", "config", "dataset", "internal/codec", "pretrain", "pretrain/advice"},
+	"github.com/agnivade/levenshtein": {"internal/spelling"},
+	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "internal/codec", "pretrain",
+		"pretrain/advice"},
 	"github.com/gofrs/flock":                {"run"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},

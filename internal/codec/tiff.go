@@ -36,8 +36,8 @@ func decodeTIFF(data []byte, o Options) (*augment.Image, error) {
 
 // headerTIFF says what decoding takes.
 func headerTIFF(h tiff.Header) header {
-	by, known := map[int]compression{tiff.Plain: raw, tiff.PackBits: packBits, tiff.LZW: lzwCodes, tiff.Deflate: deflate,
-		tiff.JPEG: huffman}[h.Compression]
+	by, known := map[int]compression{tiff.Plain: raw, tiff.PackBits: packBits, tiff.LZW: lzwCodes,
+		tiff.Deflate: deflate, tiff.JPEG: huffman}[h.Compression]
 	if !known {
 		by = blank
 	}

@@ -101,8 +101,8 @@ func places(entries []entry, data int64) error {
 			return fmt.Errorf("tensor %s starts at byte %d of the data, inside the tensor before it, which ends at %d",
 				printable.Short(e.name), e.info.Offset, at)
 		case e.info.Offset > at:
-			return fmt.Errorf("tensor %s starts at byte %d of the data and leaves a hole from %d", printable.Short(e.name),
-				e.info.Offset, at)
+			return fmt.Errorf("tensor %s starts at byte %d of the data and leaves a hole from %d",
+				printable.Short(e.name), e.info.Offset, at)
 		}
 		at = e.end
 	}

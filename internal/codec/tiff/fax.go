@@ -28,7 +28,8 @@ func (p *page) faxReader(data []byte) (io.Reader, error) {
 	if p.bits != 1 || p.samples != 1 {
 		return nil, errors.New("facsimile compression of other samples than 1 bit")
 	}
-	f := &faxReader{tables: loadFaxTables(), bits: faxBits{data: data}, w: p.chunkW, packed: make([]uint8, p.rowBytes())}
+	f := &faxReader{tables: loadFaxTables(), bits: faxBits{data: data}, w: p.chunkW}
+	f.packed = make([]uint8, p.rowBytes())
 	switch p.compression {
 	case faxRLE:
 		f.aligned = true
