@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a matrix of image files over the options of their formats, and what Pillow makes of each.
 
-    python3 scripts/images.py FOLDER [SEED [COPIES]]
+    python3 scripts/images.py FOLDER [SEED [COPIES [LARGEST]]]
 
 needs pillow==13.0.0, numpy, tifffile and imagecodecs, and uses cjpeg (libjpeg-turbo-progs) and cwebp (webp) where they
 are installed. FOLDER gets the files and index.json: for each file the size and the SHA-256 of the pixels of
 ImageOps.exif_transpose(Image.open(file)).convert("RGB"), or why Pillow cannot read it. Another seed draws other
-pictures and other sizes; COPIES draws every file so many times. `go run ./internal/codec/matrix FOLDER` compares.
+pictures and other sizes; COPIES draws every file so many times; LARGEST bounds the random sides, 49 pixels if it is not
+given. internal/codec/compare/testdata/matrix.zip was written with 1 1 15. `go run ./internal/codec/matrix FOLDER`
+compares.
 """
 
 import hashlib
@@ -30,6 +32,7 @@ Image.MAX_IMAGE_PIXELS = None
 OUT = pathlib.Path(sys.argv[1])
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 COPIES = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+LARGEST = int(sys.argv[4]) if len(sys.argv) > 4 else 49
 OUT.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(SEED)
 copy = 0
@@ -37,7 +40,7 @@ copy = 0
 
 def size():
     """A random size, odd and even, wide and high."""
-    return int(rng.integers(1, 50)), int(rng.integers(1, 50))
+    return int(rng.integers(1, LARGEST + 1)), int(rng.integers(1, LARGEST + 1))
 
 
 def picture(w=None, h=None):

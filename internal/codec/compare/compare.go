@@ -8,8 +8,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,8 +53,8 @@ type Count struct {
 }
 
 // ReadIndex reads the index of a folder.
-func ReadIndex(dir string) (index Index, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, "index.json"))
+func ReadIndex(dir fs.FS) (index Index, err error) {
+	text, err := fs.ReadFile(dir, "index.json")
 	if err == nil {
 		err = json.Unmarshal(text, &index)
 	}
@@ -62,14 +62,14 @@ func ReadIndex(dir string) (index Index, err error) {
 }
 
 // Folder decodes every file of a folder and compares.
-func Folder(dir string) (*Result, error) {
+func Folder(dir fs.FS) (*Result, error) {
 	index, err := ReadIndex(dir)
 	if err != nil {
 		return nil, err
 	}
 	r := &Result{Pillow: index.Pillow, Formats: map[string]*Count{}}
 	for _, c := range index.Cases {
-		data, err := os.ReadFile(filepath.Join(dir, c.File))
+		data, err := fs.ReadFile(dir, c.File)
 		if err != nil {
 			return nil, err
 		}

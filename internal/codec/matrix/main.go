@@ -21,7 +21,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "matrix: give the folder that scripts/images.py wrote")
 		os.Exit(2)
 	}
-	r, err := compare.Folder(os.Args[1])
+	r, err := compare.Folder(os.DirFS(os.Args[1]))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "matrix:", err)
 		os.Exit(1)
