@@ -27,7 +27,8 @@ func StateOf(name string, t torch.Tensor) State {
 // Tensor makes the tensor that s describes.
 func (s State) Tensor() torch.Tensor { return torch.FromBytes(s.Bytes, s.DType, s.Shape...) }
 
-// Finite returns an error that names the first state with a value that is NaN or infinite.
+// Finite returns an error that names the first state with a value that is NaN or infinite, and wraps
+// [torch.ErrNonFinite].
 func Finite(states []State) error {
 	for _, s := range states {
 		if !floating(s.DType) {
@@ -41,7 +42,7 @@ func Finite(states []State) error {
 			return err
 		}
 		if bad > 0 {
-			return fmt.Errorf("tensor %s is %w: it has NaN or infinity, as the weights of a run that diverged",
+			return fmt.Errorf("tensor %s is %w: it has NaN or infinity, from a run that diverged",
 				printable.Short(s.Name), torch.ErrNonFinite)
 		}
 	}

@@ -233,7 +233,10 @@ func (s *subject) build(params *nn.Params, trained bool) (parallax.Encoder, erro
 		p := params.Sub("backbone")
 		enc := parallax.Encoder{Backbone: body.Build(p), Params: p, Features: body.Features()}
 		if trained {
-			return enc, fits(errors.Join(p.LoadLocal(s.states), nn.Finite(s.states)))
+			if err := p.LoadLocal(s.states); err != nil {
+				return enc, fits(err)
+			}
+			return enc, nn.Finite(s.states)
 		}
 		return enc, nil
 	}
