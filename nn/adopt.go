@@ -58,8 +58,8 @@ func (p *Params) Adopt(states []State) (prefix string, err error) {
 	return "", p.foreign(states)
 }
 
-// prefixes returns the prefixes under which the states have a tensor with the name of the subtree's first one, those
-// with more of its other names first.
+// prefixes returns the prefixes under which the states have a tensor with the name of the subtree's first one and at
+// least half of its other names, those with more of them first.
 func (p *Params) prefixes(states []State) []string {
 	names := map[string]bool{}
 	for _, s := range states {
@@ -82,6 +82,7 @@ func (p *Params) prefixes(states []State) []string {
 			}
 		}
 	}
+	maps.DeleteFunc(matches, func(_ string, n int) bool { return 2*n < len(own) })
 	return slices.SortedFunc(maps.Keys(matches), func(a, b string) int {
 		return cmp.Or(cmp.Compare(matches[b], matches[a]), cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 	})
@@ -114,7 +115,7 @@ func (p *Params) foreign(states []State) error {
 	if len(names) > few {
 		more = fmt.Sprintf(" and %d more", len(names)-few)
 	}
-	return fmt.Errorf("the file has tensors called %s%s, and none called %s, the network's first, under any prefix",
+	return fmt.Errorf("the file has tensors called %s%s, and not those of the network, such as %s, under any prefix",
 		list(names[:min(few, len(names))]), more, printable.Short(p.Local(p.All()[0])))
 }
 

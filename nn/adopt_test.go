@@ -55,7 +55,7 @@ func TestAdopt(t *testing.T) {
 			"two networks":      {states: two, want: `several such networks, under the prefixes "a.", "b."`},
 			"no tensors":        {want: "holds no tensors"},
 			"other names":       {states: []State{other, long}, want: `tensors called "queue", "xxxxxxxx`},
-			"one missing":       {states: prefixed("net.")[:2], want: `tensor "backbone.bn1.bias" is missing`},
+			"one missing":       {states: prefixed("net.")[:4], want: `tensor "backbone.bn1.running_var" is missing`},
 			"one too many":      {states: append(slices.Clone(plain), other), want: `tensor "queue" belongs to no part`},
 			"whole numbers":     {states: append([]State{whole}, plain[1:]...), want: "holds numbers of type I32"},
 			"not finite":        {states: append([]State{nan}, plain[1:]...), want: `tensor "conv1.weight" is not finite`},
