@@ -255,7 +255,14 @@ func (in *input) intoLeaf(n *node, y *yaml.Node) error {
 		return fmt.Errorf("%s: method.name is %s, but the method of this run is %s: choose with --method %s, "+
 			"or leave the key out", in.at(y), shown(y), m.Name, y.Value)
 	}
-	if err := assign(n.value, n.path, y); err != nil {
+	before := reflect.New(n.value.Type()).Elem()
+	before.Set(n.value)
+	err := assign(n.value, n.path, y)
+	if err == nil {
+		err = checkBounds(n.path, n.value)
+	}
+	if err != nil {
+		n.value.Set(before)
 		return fmt.Errorf("%s: %w", in.at(y), err)
 	}
 	if n.commit != nil {

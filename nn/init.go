@@ -3,6 +3,7 @@
 package nn
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
@@ -13,6 +14,10 @@ import (
 // Init draws the initial values of a parameter of the given shape.
 type Init func(r *rand.Rand, shape []int, values []float64)
 
+// atFirst is how many bytes a parameter takes while it is made, for each of its numbers: two copies in float64 and one
+// in float32. Trained, it takes no less: with its gradient, and in most optimisers one or two moments.
+const atFirst = 8 + 8 + 4
+
 func (init Init) tensor(seed uint64, name string, dtype torch.DType, shape []int) torch.Tensor {
 	h := fnv.New64a()
 	h.Write([]byte(name))
@@ -20,6 +25,7 @@ func (init Init) tensor(seed uint64, name string, dtype torch.DType, shape []int
 	for _, s := range shape {
 		n *= s
 	}
+	torch.Room(fmt.Sprintf("%s of shape %v", name, shape), atFirst*float64(n))
 	values := make([]float64, n)
 	init(rand.New(rand.NewPCG(seed, h.Sum64())), shape, values)
 	return torch.FromFloat64(values, shape...).To(dtype).Clone()

@@ -46,6 +46,15 @@ type entry struct {
 // [Optimizer.Free].
 func New(rule Rule, params []nn.Named) *Optimizer {
 	o := &Optimizer{rule: rule}
+	count := 0
+	for _, p := range params {
+		n := 1
+		for _, side := range p.Tensor.Shape() {
+			n *= side
+		}
+		count += n
+	}
+	torch.Room("what the optimiser keeps of every weight, with its gradient,", 4*float64(count*(1+len(rule.Slots()))))
 	for _, p := range params {
 		shape := p.Tensor.Shape()
 		e := &entry{Named: p, vector: len(shape) <= 1}

@@ -55,6 +55,9 @@ func Load() error {
 	if loaded.device == "" {
 		loaded.device = "cpu"
 	}
+	if err := Enough(); err != nil {
+		return err
+	}
 	var tried []string
 	for _, path := range candidates(libraryName(loaded.device)) {
 		if _, err := os.Stat(path); err != nil {

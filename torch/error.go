@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 type Error struct {
 	Op    string // the operation, by its name here: "MatMul"
 	Text  string // what was wrong
-	Cause error  // ErrNonFinite if that is what was wrong, or nil
+	Cause error  // ErrNonFinite or ErrMemory if that is what was wrong, or nil
 }
 
 func (e *Error) Error() string {
@@ -25,11 +26,14 @@ func (e *Error) Error() string {
 	case ErrNonFinite:
 		return e.Text
 	}
+	if e.Cause == ErrMemory {
+		return fmt.Sprintf("%v: %s", ErrMemory, e.Text)
+	}
 	asked := ""
 	if m := allocation.FindStringSubmatch(e.Text); m != nil {
 		size, unit := m[1], cmp.Or(m[2], "bytes")
 		if n, err := strconv.ParseFloat(size, 64); err == nil && unit == "bytes" {
-			size, unit = strconv.FormatFloat(n/(1<<20), 'f', 0, 64), "MiB"
+			size, unit = strconv.FormatFloat(math.Ceil(n/(1<<20)), 'f', 0, 64), "MiB"
 		}
 		asked = fmt.Sprintf(" for %s %s more", size, unit)
 	}
@@ -54,6 +58,9 @@ func (e *Error) Unwrap() error {
 	}
 	if strings.Contains(e.Text, "non-finite values") { // the decompositions of matrices
 		return ErrNonFinite
+	}
+	if strings.Contains(e.Text, "could not create a primitive") && tightest().Free() < roomy {
+		return ErrMemory // oneDNN does not say why
 	}
 	for _, words := range []string{"DefaultCPUAllocator: ", "std::bad_alloc", "out of memory", "allocate memory"} {
 		if strings.Contains(e.Text, words) {

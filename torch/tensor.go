@@ -90,6 +90,7 @@ func from[E any](data []E, dtype DType, shape []int) Tensor {
 
 // Full returns a tensor of the given type and shape with every element v.
 func Full(v float64, dtype DType, shape ...int) Tensor {
+	Room(fmt.Sprintf("a tensor of shape %v", shape), float64(count(shape))*float64(dtype.Bytes()))
 	dims, n := ints(shape)
 	return made("Full", C.plx_full(C.double(v), C.int(dtype), dims, n))
 }

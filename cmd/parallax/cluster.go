@@ -66,7 +66,8 @@ resumes it. Signals do what they do to pretrain.` +
   parallax cluster --data photos --classes auto --run runs/simclr-1
   parallax cluster --data photos --classes 10 --method byol --set pretext.train.epochs=200
   parallax cluster --resume runs/cluster-1`,
-		Args: noArguments,
+		Args:    noArguments,
+		PreRunE: enough,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p, err := f.plan(c)
 			if err != nil {

@@ -110,7 +110,7 @@ cluster.`,
 // command completes the command of one kind of evaluation.
 func (f *evalFlags) command(c *cobra.Command,
 	measure func(context.Context, report.Request) (*report.Report, error)) *cobra.Command {
-	c.Args = noArguments
+	c.Args, c.PreRunE = noArguments, enough
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if term.IsTerminal(int(os.Stderr.Fd())) {
 			f.Progress = progress

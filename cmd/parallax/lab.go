@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
@@ -29,6 +30,7 @@ import (
 
 const (
 	quickSeeds    = 3
+	maxSeeds      = 1000
 	patience      = 30 * time.Second // time for a run to write its checkpoint when the laboratory is stopped
 	secondsPerRun = 35               // duration of 200 steps of the laboratory's network on one core
 )
@@ -119,6 +121,7 @@ SIGUSR2 are ignored here; a run that gets one writes a checkpoint.` +
 		Example: `  parallax lab run SIM-01 SIM-02 --data photos
   parallax lab run review --data cifar10.tar.gz --out lab
   parallax lab run --quick --data cifar10.tar.gz`,
+		PreRunE: enough,
 		RunE: func(c *cobra.Command, ids []string) error {
 			if isQuick {
 				if !c.Flags().Changed("seeds") {
@@ -138,9 +141,9 @@ SIGUSR2 are ignored here; a run that gets one writes a checkpoint.` +
 				return usage(errors.New("lab run needs claims: their ids, review, all, or --quick " +
 					"(parallax lab list shows them)"))
 			}
-			if p.Seeds < 1 || p.Steps < 20 {
-				return usage(fmt.Errorf("--seeds %d --steps %d: at least 1 seed and 20 steps are needed",
-					p.Seeds, p.Steps))
+			if p.Seeds < 1 || p.Steps < 20 || p.Seeds > maxSeeds || p.Steps > config.MaxSteps {
+				return usage(fmt.Errorf("--seeds %d --steps %d: want 1 to %d seeds and 20 to %d steps",
+					p.Seeds, p.Steps, maxSeeds, config.MaxSteps))
 			}
 			if out == "" {
 				out = run.Vacant("runs", "lab")

@@ -17,14 +17,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/parallax-ssl/parallax/internal/crash"
+	_ "github.com/parallax-ssl/parallax/internal/early" // refuses limits with which Go could not start
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/internal/spelling"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 func main() { os.Exit(execute(command())) }
@@ -34,12 +38,24 @@ func execute(c *cobra.Command) int {
 	// A crash that cannot be caught, of Go's runtime or in C, then ends with SIGABRT. Go's own status, 2, would look
 	// like a mistake in the command line.
 	debug.SetTraceback("crash")
+	limitHeap()
 	err := attempt(untilSignal(), c)
 	if _, stopped := asInterruption(err); err != nil && !stopped {
 		complain(err)
 	}
 	return exitStatus(err)
 }
+
+// limitHeap makes Go collect garbage more often when its heap comes near to half of the memory that this process may
+// use. The other half is the engine's. The variable GOMEMLIMIT sets another limit.
+func limitHeap() {
+	if total, _ := machine.Memory(); os.Getenv("GOMEMLIMIT") == "" && total < math.MaxInt64 {
+		debug.SetMemoryLimit(max(int64(total/2), 64<<20))
+	}
+}
+
+// enough refuses a limit of memory below what the engine takes, before anything is made.
+func enough(*cobra.Command, []string) error { return torch.Enough() }
 
 // attempt runs the command line. A panic becomes an error.
 func attempt(ctx context.Context, c *cobra.Command) (err error) {

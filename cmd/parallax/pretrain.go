@@ -66,7 +66,8 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
   parallax pretrain --data photos --method paws --labels some.csv
   parallax pretrain --resume runs/simclr
   parallax pretrain --resume runs/simclr --epochs 20`,
-		Args: noArguments,
+		Args:    noArguments,
+		PreRunE: enough,
 		RunE: func(c *cobra.Command, _ []string) error {
 			settings, err := f.settings(c)
 			if err != nil {

@@ -77,9 +77,13 @@ func untilSignal() context.Context {
 				case saveRequests <- struct{}{}:
 				default:
 				}
-			case !tidying.Load(), impatient(s) && !first.IsZero() && time.Since(first) > again:
+			case !first.IsZero(): // the command is ending
+				if impatient(s) && time.Since(first) > again {
+					os.Exit(interruption{s}.status())
+				}
+			case !tidying.Load():
 				os.Exit(interruption{s}.status())
-			case first.IsZero():
+			default:
 				first = time.Now()
 				cancel(interruption{s})
 			}

@@ -39,7 +39,7 @@ of it: the very pixels that training with the same seed sees in its first epochs
 			if data == "" || name == "" {
 				return usage(errors.New("views needs --data PATH and --method NAME"))
 			}
-			if images < 1 || draws < 1 || images*draws > 10000 {
+			if images < 1 || draws < 1 || images > 10000 || draws > 10000 || images*draws > 10000 {
 				return usage(fmt.Errorf("--images %d and --epochs %d: "+
 					"both must be at least 1, and their product at most 10000", images, draws))
 			}
@@ -102,9 +102,10 @@ const mostSheet = 1 << 27
 func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, draws int, seed uint64,
 ) (image.Image, error) {
 	images = min(images, s.Len())
-	if w, h := sheet.Size(images, 1+draws*len(recipes), side, sheet.Gap); w > mostSheet/h {
-		return nil, usage(fmt.Errorf("the sheet would have %d x %d pixels: give fewer --images or --epochs, or a "+
-			"smaller --size", w, h))
+	columns := 1 + float64(draws)*float64(len(recipes))
+	if pixels := float64(images) * columns * float64(side) * float64(side); pixels > mostSheet {
+		return nil, usage(fmt.Errorf("the sheet would have %.0f million pixels, want at most %.0f million: "+
+			"give smaller --images, --epochs or --size", pixels/1e6, mostSheet/1e6))
 	}
 	page, place := sheet.New(images, 1+draws*len(recipes), side, sheet.Gap)
 	row := 0

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/pretrain/probe"
@@ -22,6 +24,9 @@ const (
 
 // FewestResamples give an interval whose bounds are more than the extremes.
 const FewestResamples = 100
+
+// mostResamples take minutes.
+const mostResamples = 10_000_000
 
 // Request says what to evaluate, and how. [Defaults] has the usual values.
 type Request struct {
@@ -77,9 +82,16 @@ func (f *Request) check() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"limit", f.Limit}, {"threads", f.Threads}, {"workers", f.Workers}} {
+		most  int
+	}{
+		{"limit", f.Limit, math.MaxInt}, {"threads", f.Threads, config.MaxThreads},
+		{"workers", f.Workers, config.MaxThreads}, {"bootstrap", f.Resamples, mostResamples},
+	} {
 		if n.value < 0 {
 			return fmt.Errorf("%s is %d: want 0 or more", n.name, n.value)
+		}
+		if n.value > n.most {
+			return fmt.Errorf("%s is %d: want %d or less", n.name, n.value, n.most)
 		}
 	}
 	return nil

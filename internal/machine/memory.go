@@ -8,14 +8,19 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
+// The names of bounds, as a message has them.
+const (
+	Physical  = "the machine's memory"
+	Cgroup    = "the container's or job's memory limit (cgroup)"
+	Addresses = "ulimit -v" // counts addresses, used or not: a program that maps large libraries meets it early
+	Data      = "ulimit -d" // counts private memory, used or not
+)
+
 // Limit is a bound on the memory of this process.
 type Limit struct {
 	Bytes uint64
 	Used  uint64 // what counts against the bound already
-	By    string // what sets the bound, as a message names it
-	// Addresses says that the bound counts addresses, used or not, as ulimit -v does. A program that maps large
-	// libraries meets it long before its memory is used.
-	Addresses bool
+	By    string // what sets the bound: one of the names above
 }
 
 // Free returns the bytes that the bound leaves.
@@ -26,7 +31,7 @@ func (l Limit) Free() uint64 { return l.Bytes - min(l.Bytes, l.Used) }
 func Limits() []Limit {
 	all := systemLimits()
 	if bytes, err := memlimit.FromCgroup(); err == nil {
-		all = append(all, Limit{Bytes: bytes, Used: resident(), By: "the container's or job's memory limit (cgroup)"})
+		all = append(all, Limit{Bytes: bytes, Used: resident(), By: Cgroup})
 	}
 	return all
 }

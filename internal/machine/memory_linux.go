@@ -14,28 +14,27 @@ import (
 func systemLimits() (all []Limit) {
 	if total, ok := kilobytes("/proc/meminfo", "MemTotal:"); ok {
 		available, _ := kilobytes("/proc/meminfo", "MemAvailable:")
-		all = append(all, Limit{Bytes: total, Used: total - min(total, available), By: "the machine's memory"})
+		all = append(all, Limit{Bytes: total, Used: total - min(total, available), By: Physical})
 	} else {
 		var info unix.Sysinfo_t // what is left without /proc
 		if unix.Sysinfo(&info) == nil {
 			unit := uint64(info.Unit)
 			all = append(all, Limit{
-				Bytes: info.Totalram * unit, Used: (info.Totalram - info.Freeram) * unit, By: "the machine's memory",
+				Bytes: info.Totalram * unit, Used: (info.Totalram - info.Freeram) * unit, By: Physical,
 			})
 		}
 	}
 	for _, r := range []struct {
-		resource  int
-		used, by  string
-		addresses bool
+		resource int
+		used, by string
 	}{
-		{unix.RLIMIT_AS, "VmSize:", "ulimit -v", true},
-		{unix.RLIMIT_DATA, "VmData:", "ulimit -d", true},
+		{unix.RLIMIT_AS, "VmSize:", Addresses},
+		{unix.RLIMIT_DATA, "VmData:", Data},
 	} {
 		var limit unix.Rlimit
 		if unix.Getrlimit(r.resource, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
 			used, _ := kilobytes("/proc/self/status", r.used)
-			all = append(all, Limit{Bytes: limit.Cur, Used: used, By: r.by, Addresses: r.addresses})
+			all = append(all, Limit{Bytes: limit.Cur, Used: used, By: r.by})
 		}
 	}
 	return all

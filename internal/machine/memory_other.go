@@ -12,7 +12,7 @@ func systemLimits() []Limit {
 	if err != nil || total == 0 {
 		return nil
 	}
-	return []Limit{{Bytes: total, By: "the machine's memory"}}
+	return []Limit{{Bytes: total, By: Physical}}
 }
 
 func resident() uint64 { return 0 }

@@ -44,7 +44,7 @@ func TestMemoryUnderALimit(t *testing.T) {
 			t.Skip("this machine has less memory than the limit")
 		}
 		if got := strings.TrimSpace(string(out)); !strings.HasPrefix(got, "3072 true") ||
-			!strings.HasSuffix(got, by) && !strings.HasSuffix(got, "(cgroup)") {
+			!strings.HasSuffix(got, by) && !strings.HasSuffix(got, Cgroup) {
 			t.Errorf("under ulimit %s: %s", option, got)
 		}
 	}
