@@ -49,7 +49,7 @@ func NewBudget(bytes int64) *Budget { return newBudget(bytes, bytes) }
 // newBudget returns a budget in which an image that is larger than bytes waits until it is alone, up to most.
 func newBudget(bytes, most int64) *Budget {
 	return &Budget{most: most, files: newShare(max(1, bytes/4)), images: newShare(max(1, bytes-bytes/4)),
-		suspect: newShare(min(bombBytes, max(1, bytes)))}
+		suspect: newShare(min(suspectBytes, max(1, bytes)))}
 }
 
 // shared is the budget where none is given: a quarter of the memory that the process may use, and half of it for an

@@ -25,14 +25,18 @@ const DefaultMaxPixels = 1 << 28
 const maxSide = 1 << 20
 
 // bombBytes is what a decompression bomb may take at most: an image that takes more is refused if its file is absurdly
-// small for it. A blank page of A4 at 600 dots per inch is as small, and takes 133 MiB.
-const bombBytes = 140 << 20
+// small for it. A blank page of A4 at 400 dots per inch is as small, and takes 59 MiB. Images that are no larger, and as
+// small, have suspectBytes together: an image is read several times before and in a run, so they take time, too.
+const (
+	bombBytes    = 64 << 20
+	suspectBytes = 2 * bombBytes
+)
 
 // A scan of a JPEG file may say in a few bytes that every pixel stays as it is. Encoders write up to honestScans; more
-// may pass over scannedPixels together, about a second's work.
+// may pass over scannedPixels together, a quarter of a second's work.
 const (
 	honestScans   = 20
-	scannedPixels = 1 << 30
+	scannedPixels = 1 << 28
 )
 
 // ErrBomb is wrapped by the error of a file that is absurdly small for what it decodes to.

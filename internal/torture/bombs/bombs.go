@@ -17,6 +17,8 @@ type Bomb struct {
 	Name string
 	// Write makes the data in an empty folder and returns its name there, a folder or a file.
 	Write func(dir string) (data string, err error)
+	// Image says that the data is a folder of images, which may hold others beside the bomb.
+	Image bool
 	// Large says that making the data takes seconds, since gigabytes are compressed for it.
 	Large bool
 	// Honest says that the data is unusual rather than hostile: it must be read, not refused.
@@ -34,13 +36,13 @@ func All() []Bomb {
 
 // image is a bomb that is an image file, copies of which lie beside each other.
 func image(name string, copies int, content func(w io.Writer) error) Bomb {
-	return Bomb{Name: name, Write: func(dir string) (string, error) {
+	return Bomb{Name: name, Image: true, Write: func(dir string) (string, error) {
 		var b bytes.Buffer
 		if err := content(&b); err != nil {
 			return "", err
 		}
-		folder := filepath.Join(dir, "data")
-		if err := os.Mkdir(folder, 0o777); err != nil {
+		folder := filepath.Join(dir, "data", "apple")
+		if err := os.MkdirAll(folder, 0o777); err != nil {
 			return "", err
 		}
 		for i := range copies {

@@ -19,7 +19,7 @@ func jpegs() []Bomb {
 		image("jpeg 65,500 x 65,500", 1, jpeg(greyOf(small), 65_500, "\x28\xa2\x8a", 1)),
 		image("jpeg 13,000 x 13,000 in the header alone", 1, jpeg(greyOf(small), 13_000, "", 0)),
 		image("jpeg 4,000 x 4,000 in 499 scans", 1, scans(4_000, 499)),
-		honest("jpeg 4,000 x 4,000 in 40 scans", 1, scans(4_000, 40)),
+		honest("jpeg 2,000 x 2,000 in 40 scans", 1, scans(2_000, 40)),
 		image("jpeg 4,000 x 4,000 in 20,000 scans", 1, scans(4_000, 20_000)),
 		image("jpeg with EXIF that points at itself", 1, withEXIF(loopedEXIF())),
 		image("jpeg with EXIF of 5,000 tags", 1, withEXIF(wideEXIF()[:60_000])),

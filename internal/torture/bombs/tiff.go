@@ -33,7 +33,8 @@ func tiffs() []Bomb {
 		image("tiff 13,300 x 13,300, pack bits, 1 bit", 1, tiff(side, 1, tiffPackBits,
 			bytes.Repeat([]byte{0x81, 0}, side*1664/128))),
 		image("tiff 13,300 x 13,300, fax", 1, tiff(side, 1, tiffFax4, bytes.Repeat([]byte{0xff}, side/8+1))),
-		honest("tiff 4,960 x 4,960, fax: a blank page", 8, tiff(4_960, 1, tiffFax4, bytes.Repeat([]byte{0xff}, 621))),
+		honest("tiff 3,500 x 3,500, fax: a blank page", 1,
+			tiff(3_500, 1, tiffFax4, bytes.Repeat([]byte{0xff}, 438))),
 		image("tiff 13,300 x 13,300 in the header alone", 1, tiff(side, 8, tiffRaw, nil)),
 		image("tiff whose directory points at itself", 1, func(to io.Writer) error {
 			_, err := to.Write(loopedEXIF())
