@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -136,6 +137,19 @@ func TestDamagedArchives(t *testing.T) {
 				bad[at/8] ^= 1 << (at % 8)
 				check("with a bit flipped", bad)
 			}
+		}
+	}
+}
+
+// TestChunkOfAnotherFormat has strips that are no pictures of the format that the file says.
+func TestChunkOfAnotherFormat(t *testing.T) {
+	deflated := []byte{3, 1, 3, 0, 1, 0, 0, 0, 8, 0, 0, 0} // the tag Compression of a little-endian file
+	for _, compression := range []uint16{7, 50001} {
+		data := bytes.Clone(readTestImage(t, "tiff_deflate.tif"))
+		at := bytes.Index(data, deflated)
+		binary.LittleEndian.PutUint16(data[at+8:], compression)
+		if _, err := Decode(data, Options{}); err == nil || !strings.Contains(err.Error(), "it is no ") {
+			t.Errorf("compression %d: %v", compression, err)
 		}
 	}
 }

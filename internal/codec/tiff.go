@@ -3,6 +3,8 @@
 package codec
 
 import (
+	"errors"
+
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec/tiff"
 )
@@ -21,6 +23,9 @@ func decodeTIFF(data []byte, o Options) (*augment.Image, error) {
 			return jpegSamples(data, chunk(most))
 		},
 		WebP: func(data []byte, most int) (*tiff.Samples, error) {
+			if !isWebP(data) {
+				return nil, errors.New("it is no WebP file")
+			}
 			m, err := decodeWebP(data, chunk(most))
 			if err != nil {
 				return nil, err

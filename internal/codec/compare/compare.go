@@ -28,7 +28,9 @@ type Case struct {
 
 // deep reports whether the file has 16-bit grey. Pillow clips these at 255, which leaves a white image; codec keeps the
 // high byte, as Pillow does for 16-bit RGB.
-func (c Case) deep() bool { return strings.HasPrefix(c.Mode, "I;16") }
+func (c Case) deep() bool {
+	return strings.HasPrefix(c.Mode, "I;16") || c.Mode == "I" && strings.HasSuffix(c.File, ".pgm")
+}
 
 // Index is the file index.json of a folder.
 type Index struct {
