@@ -42,9 +42,8 @@ func (w *whole) jpeg() bool {
 	if w.arrange == nil { // no image files
 		return false
 	}
-	others := []string{".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+	others := strings.Fields(".png .gif .bmp .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm")
 	return slices.ContainsFunc(w.items, func(i item) bool {
-		return !slices.Contains(others,
-			strings.ToLower(path.Ext(i.name)))
+		return !slices.Contains(others, strings.ToLower(path.Ext(i.name)))
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 // imageEndings are the endings of files that are taken as images without a look at them. Their content is judged when
 // they are decoded.
-var imageEndings = strings.Fields(".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .tif .tiff .webp")
+var imageEndings = strings.Fields(".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm")
 
 // notImages are the endings of files that often lie beside images. Such files are never opened.
 var notImages = strings.Fields(`.txt .csv .tsv .json .jsonl .md .rst .html .htm .xml .yaml .yml .toml .ini .log .pdf

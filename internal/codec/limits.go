@@ -25,8 +25,8 @@ const DefaultMaxPixels = 1 << 28
 const maxSide = 1 << 20
 
 // bombBytes is what a decompression bomb may take at most: an image that takes more is refused if its file is absurdly
-// small for it. A blank page of A4 at 400 dots per inch is as small, and takes 59 MiB. Images that are no larger, and as
-// small, have suspectBytes together: an image is read several times before and in a run, so they take time, too.
+// small for it. A blank page of A4 at 400 dots per inch is as small, and takes 59 MiB. Images that are no larger, and
+// as small, have suspectBytes together: an image is read several times before and in a run, so they take time, too.
 const (
 	bombBytes    = 64 << 20
 	suspectBytes = 2 * bombBytes
