@@ -43,6 +43,12 @@ type Job struct {
 // Close closes the images.
 func (j *Job) Close() error { return j.Source.Close() }
 
+// Steps returns the optimiser steps of the whole run.
+func (j *Job) Steps() int {
+	c := j.Config
+	return train.Steps(&c.Train, c.Data.Images/c.Train.Batch)
+}
+
 // Request is what the user asks for: a config file, and settings that override it. Other values follow from the
 // method's paper, a preset, the images and the machine.
 type Request struct {

@@ -193,12 +193,8 @@ func runOf(j *pretrain.Job, preset string) *runFacts {
 	c := j.Config
 	r := &runFacts{
 		Method: c.Method.Name, Preset: preset, Backbone: c.Backbone.Name, Batch: c.Train.Batch * c.Train.Accumulate,
-		Epochs: c.Train.Epochs, Steps: c.Train.MaxSteps, PerEpoch: max(1,
-			c.Data.Images/c.Train.Batch/c.Train.Accumulate),
+		Epochs: c.Train.Epochs, Steps: j.Steps(), PerEpoch: max(1, c.Data.Images/c.Train.Batch/c.Train.Accumulate),
 		EvalEvery: c.Train.EvalEvery, Precision: c.Train.Precision, Threads: c.Train.Threads,
-	}
-	if r.Steps == 0 {
-		r.Steps = max(1, c.Train.Epochs*(c.Data.Images/c.Train.Batch)/c.Train.Accumulate)
 	}
 	if preset == "" {
 		r.Preset = strings.TrimPrefix(j.Chosen, "preset ")

@@ -278,11 +278,9 @@ func (o *dataReport) rehearsal(m *pretrain.Rehearsal, r *runFacts) {
 	}
 	o.line("loading", load)
 	o.line("evaluations", fmt.Sprintf("%d, each of %d images in about %s (estimated from the step)", m.Evals,
-		m.EvalImages,
-		duration(m.EvalTime)))
+		m.EvalImages, duration(m.EvalTime)))
 	o.line("time", fmt.Sprintf("about %s for %s, of which evaluations take %s", duration(m.Seconds()),
-		several(m.Steps, "step"),
-		duration(float64(m.Evals)*m.EvalTime)))
+		several(m.Steps, "step"), duration(float64(m.Evals)*m.EvalTime)))
 	if m.Memory > 0 {
 		o.line("memory", fmt.Sprintf("about %s (%s)", humanize.IBytes(uint64(m.Memory)), how))
 	}

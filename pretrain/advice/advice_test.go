@@ -52,20 +52,20 @@ func TestOnData(t *testing.T) {
 		"small": {func(r *survey.Report) {
 			r.Splits[0].Small, r.Splits[0].Sizes.Median = of(501), [2]int{90, 80}
 		}, "are smaller than a view of 224 px and enlarged, which adds time and no detail: give --size 80"},
-		"a flat channel": {func(r *survey.Report) { r.Splits[0].Std[2] = .001 }, "the channel blue hardly varies of " +
-			"train"},
+		"a flat channel": {func(r *survey.Report) { r.Splits[0].Std[2] = .001 },
+			"the channel blue of train hardly varies"},
 		"a leak": {func(r *survey.Report) {
 			r.Leaks = []survey.Leak{{Of: "test", In: "train", Copies: 3, Examples: [][2]string{{"t.png", "x.png"}}}}
-		}, "of the 200 images of test 3 have a copy in train (such as t.png, which is x.png)"},
+		}, "3 of the 200 images of test have a copy in train (such as t.png, which is x.png)"},
 		"a leak of similar images": {func(r *survey.Report) {
 			r.Leaks = []survey.Leak{{Of: "test", In: "train", Near: 3, Examples: [][2]string{{"t.png", "x.png"}}}}
-		}, "of the 200 images of test 3 look like one of train (such as t.png and x.png)"},
+		}, "3 of the 200 images of test look like one of train (such as t.png and x.png)"},
 		"a conflict": {func(r *survey.Report) { r.Conflicts = groups(1) }, "there is 1 group of images with the " +
 			"same pixels"},
 		"unbalanced": {func(r *survey.Report) { r.Splits[0].Classes[0].Count = 60 },
-			"the classes are unbalanced of train: b has 600 images and a has 60 images"},
-		"one image": {func(r *survey.Report) { r.Splits[0].Classes[0].Count = 1 }, "1 class has a single image of " +
-			"train (such as a)"},
+			"the classes of train are unbalanced: b has 600 images and a has 60 images"},
+		"one image": {func(r *survey.Report) { r.Splits[0].Classes[0].Count = 1 },
+			"1 class of train has a single image (such as a)"},
 		"one class": {func(r *survey.Report) {
 			r.Splits[0].Classes[0].Count, r.Splits[1].Classes[0].Count = 0, 0
 		}, "all images of train have one label, b"},
@@ -114,8 +114,8 @@ func TestOnRun(t *testing.T) {
 		{"byol", "150", "", "an epoch is 2 batches of 64 images, and every step sees nearly the same images: give " +
 			"--batch 32"},
 		{"byol", "290", "", "batches of 64 leave 34 of the 290 images out of every epoch"},
-		{"byol", "640", "train.epochs=2", "the run has 20 steps, which is little"},
-		{"byol", "640", "train.max_steps=30", "the run has 30 steps"},
+		{"byol", "640", "train.epochs=2", "the run has only 20 steps"},
+		{"byol", "640", "train.max_steps=30", "the run has only 30 steps"},
 		{"byol", "640", "train.batch=8", "batch norm takes its statistics from 8 images"},
 		{"simclr", "6400", "", "SimCLR compares an image with the 63 other images of its batch, which are few " +
 			"negatives: give a larger --batch, or take a method that keeps a queue"},
@@ -125,7 +125,7 @@ func TestOnRun(t *testing.T) {
 			"times, so that an image meets its own earlier embeddings: --set method.queue=256"},
 		{"mocov2", "6400", "train.epochs=3 train.max_steps=50", "the queue of 4096 embeddings is not full at the " +
 			"end of the run, which sees 3200 images: --set method.queue=1024"},
-		{"swav", "1000", "", "SwAV has 300 prototypes for 1000 images, less than 10 images each: --set " +
+		{"swav", "1000", "", "SwAV has 300 prototypes for 1000 images, fewer than 10 images each: --set " +
 			"method.prototypes=100"},
 		{"swav", "6400", "", "SwAV gives each of 300 prototypes an equal share of a batch of 64 images, less than one"},
 		{"swav", "6400", "method.queue=1024", ""},

@@ -8,6 +8,7 @@ package advice
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/dataset"
@@ -48,8 +49,7 @@ func OnSource(s *dataset.Source) (all []string) {
 		for _, name := range l.Examples {
 			if strings.EqualFold(path.Ext(name), ".csv") {
 				return []string{fmt.Sprintf("the images have no labels, and %s lies beside them: if its columns are "+
-					"path and "+
-					"label, give that file with --labels", printable.Name(name))}
+					"path and label, give that file with --labels", printable.Name(name))}
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func onImages(s *survey.Split, most float64, say func(string, ...any)) {
 	}
 	for c, name := range []string{"red", "green", "blue"} {
 		if s.Std[c] < 0.01 && s.Constant.Count < good {
-			say("the channel %s hardly varies%s (standard deviation %.4f): look at some images: have they lost their "+
+			say("the channel %s%s hardly varies (standard deviation %.4f): look at some images: have they lost their "+
 				"contrast?", name, in(s), s.Std[c])
 			break
 		}
@@ -109,23 +109,17 @@ func onSize(s *survey.Split, size int, say func(string, ...any)) {
 
 // onLeak advises on images that two splits share.
 func onLeak(l survey.Leak, r *survey.Report, say func(string, ...any)) {
-	read := 0
-	for _, s := range r.Splits {
-		if s.Name == l.Of {
-			read = s.Read
-		}
-	}
-	pair := l.Examples[0]
+	of := slices.IndexFunc(r.Splits, func(s survey.Split) bool { return s.Name == l.Of })
+	first, last := l.Examples[0], l.Examples[len(l.Examples)-1]
 	if l.Copies > 0 {
-		say("of the %d images of %s %d have a copy in %s (such as %s, which is %s), so that accuracies on %s are too "+
-			"high: remove them from one of the two", read, l.Of, l.Copies, l.In, printable.Name(pair[0]),
-			printable.Name(pair[1]), l.Of)
+		say("%s a copy in %s (such as %s, which is %s), so that accuracies on %s are too high: remove them from one "+
+			"of the two", share(&r.Splits[of], l.Copies, "has", "have"), l.In, printable.Name(first[0]),
+			printable.Name(first[1]), l.Of)
 	}
 	if l.Near > 0 {
-		pair = l.Examples[len(l.Examples)-1]
-		say("of the %d images of %s %d look like one of %s (such as %s and %s): if they are the same pictures, "+
-			"accuracies on %s are too high: remove them from one of the two", read, l.Of, l.Near, l.In,
-			printable.Name(pair[0]), printable.Name(pair[1]), l.Of)
+		say("%s like one of %s (such as %s and %s): if they are the same pictures, accuracies on %s are too high: "+
+			"remove them from one of the two", share(&r.Splits[of], l.Near, "looks", "look"), l.In,
+			printable.Name(last[0]), printable.Name(last[1]), l.Of)
 	}
 }
 
@@ -147,11 +141,12 @@ func onClasses(r *survey.Report, say func(string, ...any)) {
 		say("all images%s have one label, %s: there is nothing to measure against: if it is no class, give "+
 			"--labels none", in(train), printable.Name(present[0].Name))
 	case len(single) > 0:
-		say("%s a single image%s (such as %s), on which no accuracy can be measured: add images, or check that the "+
-			"folders are classes", have(len(single), "class", "classes"), in(train), printable.Name(single[0].Name))
+		say("%s a single image (such as %s), on which no accuracy can be measured: add images, or check that the "+
+			"folders are classes", have(len(single), "class"+in(train), "classes"+in(train)),
+			printable.Name(single[0].Name))
 	}
 	if least, most := extremes(present); len(present) > 1 && most.Count >= imbalance*least.Count {
-		say("the classes are unbalanced%s: %s has %s and %s has %s: batches hold few images of the small classes, and "+
+		say("the classes%s are unbalanced: %s has %s and %s has %s: batches hold few images of the small classes, and "+
 			"an accuracy is mostly that of the large ones", in(train), printable.Name(most.Name),
 			count(most.Count, "image", "images"), printable.Name(least.Name), count(least.Count, "image", "images"))
 	}
@@ -168,9 +163,8 @@ func onClasses(r *survey.Report, say func(string, ...any)) {
 		}
 		if len(only) > 0 {
 			say("%s has no image of %s of %s (%s), on which no accuracy can be measured: move some of these images "+
-				"to %s, "+
-				"or correct the names", train.Name, count(len(only), "class", "classes"), other.Name, names(only),
-				train.Name)
+				"to %s, or correct the names", train.Name, count(len(only), "class", "classes"), other.Name,
+				names(only), train.Name)
 		}
 		if len(lacks) > 0 && len(lacks) < len(present) {
 			say("%s has no image of %s of %s (%s), on which nothing is measured: move some of these images to %s",

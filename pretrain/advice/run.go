@@ -83,25 +83,16 @@ func (s *subject) batch() {
 		s.say("%s, and every step sees nearly the same images: give --batch %d", what, power(images/enoughBatches))
 	} else if left := images % batch; 10*left > images {
 		s.say("batches of %d leave %d of the %d images out of every epoch, other ones each time: a smaller --batch "+
-			"leaves "+
-			"fewer out", batch, left, images)
+			"leaves fewer out", batch, left, images)
 	}
 	if c.Backbone.Norm == "batch" && batch < fewForNorm {
-		s.say("batch norm takes its statistics from %d images, which are few: give --batch %d or more, or "+
-			"--set backbone.norm=group", batch, fewForNorm)
+		s.say("batch norm takes its statistics from %d images, which are few: give --batch %d or more, or --set "+
+			"backbone.norm=group", batch, fewForNorm)
 	}
-	if steps := s.steps(); steps < fewSteps {
-		s.say("the run has %s, which is little: give more --epochs, or a smaller --batch",
+	if steps := s.job.Steps(); steps < fewSteps {
+		s.say("the run has only %s: give more --epochs, or a smaller --batch",
 			count(steps, "step", "steps"))
 	}
-}
-
-func (s *subject) steps() int {
-	c := s.job.Config
-	if c.Train.MaxSteps > 0 {
-		return c.Train.MaxSteps
-	}
-	return max(1, c.Train.Epochs*(c.Data.Images/c.Train.Batch)/c.Train.Accumulate)
 }
 
 // negatives advises on how many other images an image is compared with, and on how many of them are of its own class.
@@ -139,12 +130,11 @@ func (s *subject) queue() {
 	queue, images := s.numbers["queue"], c.Data.Images
 	if queue > images {
 		s.say("the queue of %d embeddings is more than the %d images: each of them is in it %s, so that an image "+
-			"meets "+
-			"its own earlier embeddings: --set method.queue=%d", queue, images, times(queue/images), power(images/2))
-	} else if fill := s.steps() * c.Train.Batch; queue > fill {
+			"meets its own earlier embeddings: --set method.queue=%d", queue, images, times(queue/images),
+			power(images/2))
+	} else if fill := s.job.Steps() * c.Train.Batch; queue > fill {
 		s.say("the queue of %d embeddings is not full at the end of the run, which sees %d images: --set "+
-			"method.queue=%d, "+
-			"or more --epochs", queue, fill, power(min(images, fill)/2))
+			"method.queue=%d, or more --epochs", queue, fill, power(min(images, fill)/2))
 	}
 }
 
@@ -156,13 +146,13 @@ func (s *subject) prototypes() {
 		if n == 0 || n*perPrototype <= images {
 			continue
 		}
-		s.say("%s has %d %s for %d images, less than %d images each: --set method.%s=%d", s.entry.Title, n, key, images,
-			perPrototype, key, max(2, images/perPrototype))
+		s.say("%s has %d %s for %d images, fewer than %d images each: --set method.%s=%d", s.entry.Title, n, key,
+			images, perPrototype, key, max(2, images/perPrototype))
 	}
 	if n, batch := s.numbers["prototypes"], s.job.Config.Train.Batch; n > batch && s.entry.Name == "swav" &&
 		s.numbers["queue"] == 0 {
-		s.say("%s gives each of %d prototypes an equal share of a batch of %d images, less than one: "+
-			"--set method.prototypes=%d, or a queue (--set method.queue=%d)", s.entry.Title, n, batch, max(2, batch/2),
+		s.say("%s gives each of %d prototypes an equal share of a batch of %d images, less than one: --set "+
+			"method.prototypes=%d, or a queue (--set method.queue=%d)", s.entry.Title, n, batch, max(2, batch/2),
 			power(max(n, s.job.Config.Data.Images/2)))
 	}
 }
@@ -186,8 +176,7 @@ func (s *subject) slice() {
 	switch {
 	case rows <= width:
 		s.say("%s whitens %d rows of %d numbers together, and needs more rows than numbers: give a larger --batch, "+
-			"or a "+
-			"narrower last layer (method.projector.widths)", s.entry.Title, rows, width)
+			"or a narrower last layer (method.projector.widths)", s.entry.Title, rows, width)
 	case batch%rows != 0:
 		s.say("slices of %d rows leave %d of a batch of %d unused: give a --batch that is a multiple of %d", rows,
 			batch%rows, batch, rows)
@@ -203,8 +192,8 @@ func (s *subject) support() {
 	}
 	spec := m.Support()
 	if least, _ := extremes(present); least.Count < spec.PerClass {
-		s.say("a step takes %d labelled images of each class, and %s has %s, which are repeated: "+
-			"--set method.support_images=%d, or label more", spec.PerClass, names([]string{least.Name}),
+		s.say("a step takes %d labelled images of each class, and %s has %s, which are repeated: --set "+
+			"method.support_images=%d, or label more", spec.PerClass, names([]string{least.Name}),
 			count(least.Count, "image", "images"), least.Count)
 	}
 }
