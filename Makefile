@@ -2,8 +2,8 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz torture sanitize methods lab guard clusters data \
-	clean go shim vet pure dist dist-check
+.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz torture sanitize methods lab \
+	guard clusters data clean go shim vet pure dist dist-check
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
