@@ -62,7 +62,7 @@ func soaked(ctx context.Context, b *campaign.Bench, length time.Duration, dir st
 	if o.Failed(j.Prepare(dir)) {
 		return o
 	}
-	p, err := b.Program.Start(ctx, dir, j.Start("--max-steps", "100000000", "--log-every", "20", "--eval-every", "200",
+	p, err := b.Program.Start(ctx, dir, j.Start("--max-steps", "50000000", "--log-every", "20", "--eval-every", "200",
 		"--save-every", "200", "--on-collapse", "warn"), nil)
 	if o.Failed(err) {
 		return o
