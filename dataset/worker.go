@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/crash"
@@ -158,6 +159,10 @@ func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 			if errors.Is(err, ErrMemory) {
 				return nil, 0, fmt.Errorf("reading images: %w", err)
 			}
+			if exhausted(err) {
+				return nil, 0, fmt.Errorf("reading images: %w: this is no fault of the image: raise the limit "+
+					"(ulimit -n for open files), or use fewer --workers", err)
+			}
 			if err == nil && (img.W <= 0 || img.H <= 0 || len(img.Pix) != 3*img.W*img.H) {
 				release()
 				err = fmt.Errorf("decoded to %dx%d pixels", img.W, img.H)
@@ -177,6 +182,12 @@ func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 	}
 	return nil, 0, fmt.Errorf("reading images: %d images in a row, from %s on, cannot be read; repair or remove them",
 		q.inRow(), printable.Name(w.name(first)))
+}
+
+// exhausted reports whether an image could not be read because this process or the system has used something up. Such
+// an image is not put into quarantine, which a resumed run would keep.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 func (w *worker) name(i int) string {

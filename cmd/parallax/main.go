@@ -54,8 +54,15 @@ func limitHeap() {
 	}
 }
 
-// enough refuses a limit of memory below what the engine takes, before anything is made.
-func enough(*cobra.Command, []string) error { return torch.Enough() }
+// enough refuses, before anything is made, a limit of memory below what the engine takes, and a working folder that has
+// been removed. There the engine's library of mathematics would end the process with the status of a mistake in the
+// command line.
+func enough(*cobra.Command, []string) error {
+	if _, err := os.Getwd(); err != nil {
+		return fmt.Errorf("the working folder has been removed (%w): change to another one", err)
+	}
+	return torch.Enough()
+}
 
 // attempt runs the command line. A panic becomes an error.
 func attempt(ctx context.Context, c *cobra.Command) (err error) {
