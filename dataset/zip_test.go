@@ -100,7 +100,7 @@ func TestHostileZip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Image(0); err == nil || !strings.Contains(err.Error(), "more than 64 times its size") {
+	if _, err := s.Image(0); err == nil || !strings.Contains(err.Error(), "more than 20 times its size") {
 		t.Errorf("an entry that claims 400 MiB: %v", err)
 	}
 	s.Close()
