@@ -20,7 +20,8 @@ type History struct {
 
 // ResumeLog cuts metrics.jsonl for a run that resumes from step, and returns what is left. A killed run may have
 // written events after its last checkpoint: events past step go, because the run will write them again. So do, with
-// again, the evaluations of step that followed its checkpoint. A damaged line stays, with what precedes and follows it.
+// again, the evaluations of step that followed its checkpoint. A damaged line stays, with what precedes and follows it,
+// but not zeros that a loss of power left at the end.
 func (d *Dir) ResumeLog(step int, again bool) (h History, err error) {
 	path := d.Path(MetricsFile)
 	if h, err = readHistory(path, step, again); err != nil {
@@ -49,7 +50,7 @@ func readHistory(path string, step int, again bool) (h History, err error) {
 		}
 		e, err := l.event()
 		switch {
-		case err != nil && len(later) == 0:
+		case err != nil && len(later) == 0 && !l.unwritten():
 			h.keep, h.Damaged = l.end, append(h.Damaged, err)
 			continue
 		case err != nil:

@@ -29,6 +29,7 @@ func TestResumeLog(t *testing.T) {
 		{"a damaged line", []string{line(Start, 0), "\x00", line(StepEnd, 2), line(StepEnd, 3)}, false, 3, "line 2"},
 		{"a long line", []string{strings.Repeat("x", 2*maxLine), line(StepEnd, 2)}, false, 2, "line 1"},
 		{"a damaged last line", []string{line(StepEnd, 2), `{"event":`}, false, 2, "line 2"},
+		{"zeros at the end", []string{line(StepEnd, 2), "\x00\x00}"}, false, 1, ""},
 		{"a damaged step", []string{line(StepEnd, 1), line(StepEnd, 9000), line(StepEnd, 2)}, false, 3, "line 2"},
 		{"damage among later steps", []string{line(StepEnd, 2), line(StepEnd, 3), "?", line(StepEnd, 4)}, false, 1, ""},
 		{"evaluations to make again", []string{

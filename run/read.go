@@ -4,6 +4,7 @@ package run
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,6 +60,9 @@ func (l *line) event() (Event, error) {
 	}
 	return e, err
 }
+
+// unwritten reports whether the line has zeros, as a file has where its length was written and its content was not.
+func (l *line) unwritten() bool { return bytes.IndexByte(l.text, 0) >= 0 }
 
 // lines yields the complete lines of r. An error of r is the last line's.
 func lines(r io.Reader) iter.Seq[line] {
