@@ -42,7 +42,7 @@ func campaigned(root string) (string, error) {
 			continue
 		}
 		machines[f.Machine] = true
-		b.WriteString(row(code(p.Name), p.About, fmt.Sprint(f.Cases), fmt.Sprint(len(f.Faults)), f.Details(),
+		b.WriteString(row(code(p.Name), p.About, f.Tried(), fmt.Sprint(len(f.Faults)), f.Details(),
 			f.Date+", "+f.Commit))
 	}
 	for m := range machines {

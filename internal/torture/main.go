@@ -90,16 +90,16 @@ func torture(ctx context.Context) error {
 	}
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", p.Name, p.About)
-		r, err := b.Run(ctx, p, j)
-		if err != nil {
-			return fmt.Errorf("%w: the same command goes on from here", err)
-		}
+		r, interrupted := b.Run(ctx, p, j)
 		results, faults = append(results, r), faults+len(r.Faults)
 		fmt.Fprintln(os.Stderr, r)
-		if *out != "" {
+		if *out != "" && r.Cases > 0 {
 			if err := campaign.Record(b, *out, p, r); err != nil {
 				return err
 			}
+		}
+		if interrupted != nil {
+			return fmt.Errorf("%w: the same command goes on from here", interrupted)
 		}
 	}
 	fmt.Print(campaign.Table(results))

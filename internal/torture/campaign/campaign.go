@@ -139,6 +139,7 @@ func (s Skipped) Error() string { return string(s) }
 type Result struct {
 	Part    string  `json:"part"`
 	Cases   int     `json:"cases"`
+	Of      int     `json:"of,omitempty"`      // the part's cases, if it was interrupted
 	Skipped int     `json:"skipped,omitempty"` // cases
 	Seconds float64 `json:"seconds"`
 	Outcome
@@ -206,6 +207,9 @@ func (b *Bench) Run(ctx context.Context, p Part, j *Journal) (Result, error) {
 	group.Wait()
 	if p.Sum != nil && r.Cases == len(cases) {
 		p.Sum(&r)
+	}
+	if r.Cases < len(cases) {
+		r.Of = len(cases)
 	}
 	for name, most := range p.Limits {
 		if v := r.Most[name]; v > most {

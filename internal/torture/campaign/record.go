@@ -92,8 +92,16 @@ func (r Result) Details() string {
 	return strings.Join(all, ", ")
 }
 
+// Tried is the number of cases, of an interrupted part also of how many.
+func (r Result) Tried() string {
+	if r.Of > 0 {
+		return fmt.Sprintf("%d of %d", r.Cases, r.Of)
+	}
+	return strconv.Itoa(r.Cases)
+}
+
 func (r Result) String() string {
-	return fmt.Sprintf("%s: %d cases, %d faults: %s", r.Part, r.Cases, len(r.Faults), r.Details())
+	return fmt.Sprintf("%s: %s cases, %d faults: %s", r.Part, r.Tried(), len(r.Faults), r.Details())
 }
 
 // Table shows results as a table in Markdown.
@@ -101,7 +109,7 @@ func Table(all []Result) string {
 	var b strings.Builder
 	b.WriteString("| part | cases | faults | figures |\n| --- | --- | --- | --- |\n")
 	for _, r := range all {
-		fmt.Fprintf(&b, "| %s | %d | %d | %s |\n", r.Part, r.Cases, len(r.Faults), r.Details())
+		fmt.Fprintf(&b, "| %s | %s | %d | %s |\n", r.Part, r.Tried(), len(r.Faults), r.Details())
 	}
 	return b.String()
 }

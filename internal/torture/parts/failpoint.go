@@ -110,8 +110,8 @@ var atCalls = campaign.Part{
 		if b.Short {
 			all = sample(b, all, 12)
 		}
-		for _, f := range all {
-			for i := range b.Size(20, 1) {
+		for i := range b.Size(20, 1) { // in rounds, so that a part of the campaign has tried every failpoint
+			for _, f := range all {
 				name := fmt.Sprintf("%s #%d", f.kind, i)
 				j, n := f.occurrence(b, name)
 				add(&cases, name, func(ctx context.Context, dir string) campaign.Outcome {

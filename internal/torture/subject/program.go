@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -112,6 +113,25 @@ func (w twice) Write(p []byte) (int, error) {
 	return w.all.b.Write(p)
 }
 
+// starter is a thread that starts processes and never traces one. A tracer waits for the children of its own thread, so
+// it would take the end of a process that its thread had started before.
+var starter = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range work {
+			f()
+		}
+	}()
+	return work
+})
+
+func start(c *exec.Cmd) error {
+	done := make(chan error)
+	starter() <- func() { done <- c.Start() }
+	return <-done
+}
+
 // Start starts the program in a folder. change, if not nil, may change the command first.
 func (p Program) Start(ctx context.Context, dir string, arguments []string, change func(*exec.Cmd)) (*Process, error) {
 	c := exec.CommandContext(ctx, p.Path, arguments...)
@@ -123,7 +143,7 @@ func (p Program) Start(ctx context.Context, dir string, arguments []string, chan
 	if change != nil {
 		change(c)
 	}
-	if err := c.Start(); err != nil {
+	if err := start(c); err != nil {
 		return nil, err
 	}
 	go func() {
