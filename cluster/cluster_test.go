@@ -192,3 +192,18 @@ func TestNeighboursFile(t *testing.T) {
 		t.Error("a damaged file is read")
 	}
 }
+
+// A clustering whose process died before it had a plan leaves half a file, and can begin again in the same folder.
+func TestCreateAfterACrash(t *testing.T) {
+	dir := t.TempDir()
+	half := filepath.Join(dir, "."+report.PlanFile+".parallax-tmp-1-x")
+	if err := os.WriteFile(half, []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Plan{Data: "photos", Classes: []int{2}}).Create(dir); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || entries[0].Name() != report.PlanFile {
+		t.Errorf("it left %v, %v", entries, err)
+	}
+}

@@ -115,11 +115,16 @@ func (p *Plan) Create(dir string) error {
 	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == report.PlanFile }) {
 		return fmt.Errorf("%s holds a clustering: continue it with --resume %s, or choose another --out", dir, dir)
 	}
-	if len(entries) > 0 {
-		return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, entries[0].Name())
+	for _, e := range entries {
+		if e.Name() != run.LockFile && !run.IsTemporary(e.Name()) { // a process may have died before it wrote the plan
+			return fmt.Errorf("%s is not empty (it holds %s): choose another --out", dir, e.Name())
+		}
 	}
 	if err := run.MakeFolder(dir); err != nil {
 		return run.Output("making the clustering's output", err)
+	}
+	if err := run.RemoveTemporaries(dir); err != nil {
+		return err
 	}
 	return run.WriteFile(filepath.Join(dir, report.PlanFile), run.JSON(p))
 }

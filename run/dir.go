@@ -48,7 +48,7 @@ func Create(path string, c *config.Layered) (*Dir, error) {
 	// Another process may have made and finished a run here before this one took the lock.
 	err = vacant(path)
 	if err == nil {
-		err = removeTemporaries(path)
+		err = RemoveTemporaries(path)
 	}
 	if err == nil {
 		err = d.SaveConfig(c)
@@ -74,7 +74,7 @@ func vacant(path string) error {
 			path, path)
 	}
 	for _, e := range entries {
-		if e.Name() != LockFile && !isTemporary(e.Name()) {
+		if e.Name() != LockFile && !IsTemporary(e.Name()) {
 			return fmt.Errorf("run directory %s is not empty (it holds %s) and holds no run: choose another --out",
 				path, e.Name())
 		}
@@ -95,7 +95,7 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := removeTemporaries(path); err != nil {
+	if err := RemoveTemporaries(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening run directory %s: %w", path, err), d.Close())
 	}
 	return d, nil

@@ -93,20 +93,21 @@ func removed(path string) error {
 	return nil
 }
 
-// removeTemporaries removes the files that a crash inside WriteFile left anywhere beneath folder.
-func removeTemporaries(folder string) error {
+// RemoveTemporaries removes the files that a crash inside WriteFile left anywhere beneath folder.
+func RemoveTemporaries(folder string) error {
 	return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.Type().IsRegular() && isTemporary(d.Name()) {
+		if d.Type().IsRegular() && IsTemporary(d.Name()) {
 			return removed(path)
 		}
 		return nil
 	})
 }
 
-func isTemporary(name string) bool {
+// IsTemporary reports whether a file of this name is one that WriteFile had not finished.
+func IsTemporary(name string) bool {
 	return strings.HasPrefix(name, ".") && strings.Contains(name, temporaryMark)
 }
 
