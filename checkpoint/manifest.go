@@ -42,8 +42,8 @@ type Manifest struct {
 	// Pending names the hook that a signal ended at this step, "" for none. A resume begins by calling it again.
 	Pending string `json:"pending,omitempty"`
 
-	Best   *Best             `json:"best,omitempty"`   // of the run, this checkpoint included; nil before there was this field
-	Config map[string]string `json:"config,omitempty"` // see config.Record; nil before there was this field
+	Best   *Best             `json:"best,omitempty"`   // of the run, this checkpoint included; nil in older files
+	Config map[string]string `json:"config,omitempty"` // see config.Record; nil in older files
 	Data   string            `json:"data,omitempty"`   // digest of the images' content; "" if it is not known
 
 	Files  map[string]string `json:"files"`            // name to SHA-256

@@ -27,8 +27,8 @@ func isAnnotation(folder string) bool {
 func inAnnotations(word string) bool { return slices.Contains(annotations, word) }
 
 // secondary is the end of the name, without its ending, of a picture that belongs to another one in the same folder.
-var secondary = regexp.MustCompile(`(?i)[ _.-]?(masks?|seg|segmentation|labels?|gt|groundtruth|thumb|thumbnail|preview)` +
-	`([_-]?[0-9]{1,3})?$`)
+var secondary = regexp.MustCompile(
+	`(?i)[ _.-]?(masks?|seg|segmentation|labels?|gt|groundtruth|thumb|thumbnail|preview)([_-]?[0-9]{1,3})?$`)
 
 func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
 

@@ -47,18 +47,22 @@ func TestAdopt(t *testing.T) {
 			states       []State
 			prefix, want string
 		}{
-			"as they are":       {states: plain},
-			"a classifier":      {states: append(slices.Clone(plain), head)},
-			"a prefix":          {states: prefixed("module."), prefix: "module."},
-			"MoCo":              {states: moco, prefix: "module.encoder_q."},
-			"no counters":       {states: uncounted},
-			"two networks":      {states: two, want: `several such networks, under the prefixes "a.", "b."`},
-			"no tensors":        {want: "holds no tensors"},
-			"other names":       {states: []State{other, long}, want: `tensors called "queue", "xxxxxxxx`},
-			"one missing":       {states: prefixed("net.")[:4], want: `tensor "backbone.bn1.running_var" is missing`},
-			"one too many":      {states: append(slices.Clone(plain), other), want: `tensor "queue" belongs to no part`},
-			"whole numbers":     {states: append([]State{whole}, plain[1:]...), want: "holds numbers of type I32"},
-			"not finite":        {states: append([]State{nan}, plain[1:]...), want: `tensor "conv1.weight" is not finite`},
+			"as they are":  {states: plain},
+			"a classifier": {states: append(slices.Clone(plain), head)},
+			"a prefix":     {states: prefixed("module."), prefix: "module."},
+			"MoCo":         {states: moco, prefix: "module.encoder_q."},
+			"no counters":  {states: uncounted},
+			"two networks": {states: two, want: `several such networks, under the prefixes "a.", "b."`},
+			"no tensors":   {want: "holds no tensors"},
+			"other names":  {states: []State{other, long}, want: `tensors called "queue", "xxxxxxxx`},
+			"one missing":  {states: prefixed("net.")[:4], want: `tensor "backbone.bn1.running_var" is missing`},
+			"one too many": {
+				states: append(slices.Clone(plain), other), want: `tensor "queue" belongs to no part`,
+			},
+			"whole numbers": {states: append([]State{whole}, plain[1:]...), want: "holds numbers of type I32"},
+			"not finite": {
+				states: append([]State{nan}, plain[1:]...), want: `tensor "conv1.weight" is not finite`,
+			},
 			"the prefix itself": {states: prefixed("backbone."), prefix: "backbone."},
 		} {
 			into := net(2)

@@ -144,7 +144,8 @@ func fails(ts *testscript.TestScript, neg bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	checkStatus(ts, err, args[0])
 	stderr := ts.ReadFile("stderr")
-	if !regexp.MustCompile(`^(parallax: data: [^\n]+\n)?parallax: [^\n]+\n$`).MatchString(stderr) || strings.Contains(stderr, "Error:") {
+	oneLine := regexp.MustCompile(`^(parallax: data: [^\n]+\n)?parallax: [^\n]+\n$`)
+	if !oneLine.MatchString(stderr) || strings.Contains(stderr, "Error:") {
 		ts.Fatalf("standard error is not one line that begins with parallax: but\n%s", stderr)
 	}
 	for _, bad := range []string{"goroutine ", "panic", "Usage:", "torch: "} {

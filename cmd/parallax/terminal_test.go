@@ -116,8 +116,8 @@ func TestReaderGone(t *testing.T) {
 		if err := os.WriteFile(settings, []byte(tiny), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		c := exec.Command("sh", "-c", `(parallax pretrain --config tiny.yaml --preset tiny-cpu --method simclr --out run`+
-			json+` 2>&1; echo $? >status) | head -n 1`)
+		train := `parallax pretrain --config tiny.yaml --preset tiny-cpu --method simclr --out run` + json
+		c := exec.Command("sh", "-c", `(`+train+` 2>&1; echo $? >status) | head -n 1`)
 		c.Dir, c.Env = dir, append(os.Environ(), "PARALLAX_SHIM="+engine(t))
 		if out, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

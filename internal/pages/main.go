@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/internal/place"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -37,7 +38,7 @@ func main() {
 }
 
 func pages(check bool) error {
-	root, err := moduleRoot()
+	root, err := place.Module()
 	if err != nil {
 		return err
 	}
@@ -80,20 +81,4 @@ func pages(check bool) error {
 		mistakes = append(mistakes, errors.New("some pages are stale"))
 	}
 	return errors.Join(mistakes...)
-}
-
-// moduleRoot returns the folder of go.mod, at or above the working folder.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("no go.mod in %s or above it: run it within the repository", dir)
-		}
-	}
 }

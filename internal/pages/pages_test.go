@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parallax-ssl/parallax/internal/place"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/torch"
@@ -16,7 +17,7 @@ import (
 
 // The pages agree with the code, and have no wrong statements.
 func TestPages(t *testing.T) {
-	root, err := moduleRoot()
+	root, err := place.Module()
 	if err != nil {
 		t.Fatal(err)
 	}

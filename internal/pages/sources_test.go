@@ -9,12 +9,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/internal/place"
 	"github.com/parallax-ssl/parallax/method"
 )
 
 // Every method has a file, and the files are right.
 func TestSources(t *testing.T) {
-	root, err := moduleRoot()
+	root, err := place.Module()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func TestSources(t *testing.T) {
 
 // A mistake in a file is found.
 func TestSourceMistakes(t *testing.T) {
-	root, err := moduleRoot()
+	root, err := place.Module()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package place finds the folders of the libraries that are opened at run time.
+// Package place finds the folders of the libraries that are opened at run time, and that of the module.
 package place
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,6 +43,19 @@ func SetUp(library string) string {
 		}
 	}
 	return filepath.Join(root, "setup")
+}
+
+// Module returns the folder of this module that holds the working directory, for tools that work on its files.
+func Module() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	root := moduleRoot(wd)
+	if root == "" {
+		return "", fmt.Errorf("%s is not in a checkout of Parallax: run it within the repository", wd)
+	}
+	return root, nil
 }
 
 // moduleRoot returns the folder of this module if dir is inside it, else "".

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/parallax-ssl/parallax/internal/place"
 	"github.com/parallax-ssl/parallax/internal/torture/campaign"
 	"github.com/parallax-ssl/parallax/internal/torture/parts"
 	"github.com/parallax-ssl/parallax/internal/torture/subject"
@@ -49,7 +50,7 @@ func torture(ctx context.Context) error {
 		return err
 	}
 	b := &campaign.Bench{Short: *short, Seed: *seed, Jobs: *jobs, Say: os.Stderr}
-	if b.Root, err = campaign.ModuleRoot(); err != nil {
+	if b.Root, err = place.Module(); err != nil {
 		return err
 	}
 	if b.Work, err = filepath.Abs(*work); err != nil {

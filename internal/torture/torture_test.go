@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/parallax-ssl/parallax/internal/place"
 	"github.com/parallax-ssl/parallax/internal/torture/campaign"
 	"github.com/parallax-ssl/parallax/internal/torture/parts"
 	"github.com/parallax-ssl/parallax/internal/torture/subject"
@@ -17,7 +18,7 @@ func TestShort(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the short form of the campaign takes a minute")
 	}
-	root, err := campaign.ModuleRoot()
+	root, err := place.Module()
 	if err != nil {
 		t.Fatal(err)
 	}

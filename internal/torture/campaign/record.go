@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -112,20 +111,4 @@ func Table(all []Result) string {
 		fmt.Fprintf(&b, "| %s | %s | %d | %s |\n", r.Part, r.Tried(), len(r.Faults), r.Details())
 	}
 	return b.String()
-}
-
-// ModuleRoot returns the folder of go.mod, at or above the working folder.
-func ModuleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("no go.mod in %s or above it: run it within the repository", dir)
-		}
-	}
 }

@@ -74,17 +74,7 @@ func killed(ctx context.Context, b *campaign.Bench, j subject.Job, name string, 
 			}
 			kills--
 			o.Add("kills", 1)
-			for _, part := range j.Runs() {
-				s := subject.Interrupted(filepath.Join(j.Dir(folder), part), j.Method(part))
-				o.Max("intervals lost", float64(s.Step-s.Newest)/subject.SaveEvery)
-				if s.Unreadable > 0 {
-					o.Add("unreadable", s.Unreadable)
-					o.Fault("%s: %d unreadable checkpoints", j, s.Unreadable)
-				}
-				if s.Newest < s.Saved {
-					o.Fault("%s: step %d was saved, and now step %d is the newest", j, s.Saved, s.Newest)
-				}
-			}
+			left(j, folder, &o)
 		}
 		same(j, folder, u, &o)
 		os.RemoveAll(folder)
