@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/codec/tiff"
 )
 
 // isPNM reports whether head begins like a PBM (P1, P4), PGM (P2, P5), PPM (P3, P6) or grey PFM (Pf) file, header and
@@ -267,20 +268,9 @@ func (f pnmFile) floats(data []byte, img *augment.Image) error {
 	}
 	for i := range f.w * f.h {
 		v := math.Float32frombits(order.Uint32(data[4*i:]))
-		f.set(img, (f.h-1-i/f.w)*f.w+i%f.w, clipFloat(v))
+		f.set(img, (f.h-1-i/f.w)*f.w+i%f.w, tiff.ClipFloat(v))
 	}
 	return nil
-}
-
-// clipFloat converts a sample of floating point to 8 bits as Pillow does. What is no number is black.
-func clipFloat(v float32) uint8 {
-	if v >= 255 {
-		return 255
-	}
-	if v > 0 {
-		return uint8(v)
-	}
-	return 0
 }
 
 // whole returns an error if only got samples were found.

@@ -148,7 +148,7 @@ func (p *page) wideGrey() (converter, error) {
 	var level func(in []uint8) uint8
 	switch {
 	case p.format == 3:
-		level = func(in []uint8) uint8 { return clipFloat(math.Float32frombits(p.order.Uint32(in))) }
+		level = func(in []uint8) uint8 { return ClipFloat(math.Float32frombits(p.order.Uint32(in))) }
 	case p.bits == 32:
 		level = func(in []uint8) uint8 { return clip(int(int32(p.order.Uint32(in)))) }
 	case p.bits == 16:
@@ -166,8 +166,9 @@ func (p *page) wideGrey() (converter, error) {
 
 func clip(v int) uint8 { return uint8(min(max(v, 0), 255)) }
 
-// clipFloat cuts off the fraction. What is no number is black.
-func clipFloat(v float32) uint8 {
+// ClipFloat converts a sample of floating point to 8 bits as Pillow does: it cuts off the fraction. What is no number is
+// black.
+func ClipFloat(v float32) uint8 {
 	if v >= 255 {
 		return 255
 	}
