@@ -42,9 +42,8 @@ func (j *Job) checkContent(ctx context.Context, dir string, m checkpoint.Manifes
 				"this, or begin a new run with --out", dir, d))
 		}
 		if d.Unknown > 0 {
-			o.note(fmt.Sprintf("%d files have another time than when the run began, and were not in the sample of "+
-				"files whose content was hashed: whether they have changed is not known (data.hash=all would tell)",
-				d.Unknown))
+			o.note(fmt.Sprintf("%d files have a new modification time and were not in the hashed sample, so a "+
+				"change of their content cannot be seen (a run with data.hash=all sees it)", d.Unknown))
 		}
 		return before.Digest(), nil
 	case m.Data == "":

@@ -13,9 +13,9 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// pending is a call of a hook that failed. If a signal was the reason, the checkpoint of the step holds the call's
-// arguments, and the resumed run begins by making the call again. So the run ends with the evaluations, the best
-// checkpoint and the verdicts of a run that was never stopped.
+// pending is a failed call of a hook. If a signal caused the failure, the step's checkpoint stores the call's
+// arguments, and the resumed run starts by repeating the call. The run then ends with the same
+// evaluations, best checkpoint and verdicts as a run that was never stopped.
 type pending struct {
 	hook string
 	args []nn.State // of the call; empty before the first step

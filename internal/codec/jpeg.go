@@ -21,8 +21,8 @@ const (
 
 func isJPEG(head []byte) bool { return bytes.HasPrefix(head, []byte("\xff\xd8\xff")) }
 
-// decodeJPEG decodes with package jpeg, whose verdict on a file holds: the library is only a faster way to the same
-// pixels, for the files that all its versions decode alike.
+// decodeJPEG decodes with package jpeg, which decides whether a file is valid. libjpeg-turbo is only a faster way to
+// the same pixels, used for files that every version of libjpeg-turbo decodes alike.
 func decodeJPEG(data []byte, o Options) (*augment.Image, error) {
 	if o.JPEG == Go {
 		if img, err := decodeGoJPEG(data, o); err == nil {

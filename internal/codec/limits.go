@@ -24,9 +24,9 @@ const DefaultMaxPixels = 1 << 28
 // maxSide bounds the longer side. The tables of a resize grow with it.
 const maxSide = 1 << 20
 
-// bombBytes is what a decompression bomb may take at most: an image that takes more is refused if its file is absurdly
-// small for it. A blank page of A4 at 400 dots per inch is as small, and takes 59 MiB. Images that are no larger, and
-// as small, have suspectBytes together: an image is read several times before and in a run, so they take time, too.
+// bombBytes bounds the memory of an image whose file is absurdly small: if decoding takes more, the file is refused.
+// A blank page of A4 at 400 dots per inch is such a file, and takes 59 MiB. Smaller images of this kind share
+// suspectBytes at any one time, because a run reads each image several times, and decoding them costs time as well.
 const (
 	bombBytes    = 64 << 20
 	suspectBytes = 2 * bombBytes

@@ -166,8 +166,7 @@ func (p *page) wideGrey() (converter, error) {
 
 func clip(v int) uint8 { return uint8(min(max(v, 0), 255)) }
 
-// ClipFloat converts a sample of floating point to 8 bits as Pillow does: it cuts off the fraction. What is no number is
-// black.
+// ClipFloat converts a floating-point sample to 8 bits as Pillow does: it truncates the fraction. NaN becomes black.
 func ClipFloat(v float32) uint8 {
 	if v >= 255 {
 		return 255
