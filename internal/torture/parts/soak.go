@@ -93,14 +93,10 @@ func soaked(ctx context.Context, b *campaign.Bench, length time.Duration, dir st
 		fmt.Fprintf(b.Say, "soak: %+.2f MB/h over %d steps; resident at the end %.0f MB\n", slope(warm)/1e6, steps,
 			warm[len(warm)-1].resident/1e6)
 	}
-	least, most := warm[0], warm[0]
-	for _, s := range warm {
-		least.files, most.files = min(least.files, s.files), max(most.files, s.files)
-		least.threads, most.threads = min(least.threads, s.threads), max(most.threads, s.threads)
-	}
 	half := len(warm) / 2
-	o.Max("open files gained", highest(warm[half:], func(s sampled) float64 { return s.files })-
-		highest(warm[:half], func(s sampled) float64 { return s.files }))
+	// A file that is never closed raises the fewest that are open. The most depends on when the samples were taken.
+	o.Max("open files gained", lowest(warm[half:], func(s sampled) float64 { return s.files })-
+		lowest(warm[:half], func(s sampled) float64 { return s.files }))
 	o.Max("threads gained", highest(warm[half:], func(s sampled) float64 { return s.threads })-
 		highest(warm[:half], func(s sampled) float64 { return s.threads }))
 	o.Max("MB resident", highest(all, func(s sampled) float64 { return s.resident })/1e6)
@@ -118,6 +114,15 @@ func highest(all []sampled, of func(sampled) float64) float64 {
 		most = max(most, of(s))
 	}
 	return most
+}
+
+// lowest is the smallest of the samples' values.
+func lowest(all []sampled, of func(sampled) float64) float64 {
+	least := of(all[0])
+	for _, s := range all {
+		least = min(least, of(s))
+	}
+	return least
 }
 
 // slope is the slope of resident memory by the hour: linear regression.
