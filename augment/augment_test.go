@@ -229,7 +229,7 @@ func TestResizeAndCenterCropSizes(t *testing.T) {
 func TestNormalize(t *testing.T) {
 	img := &augment.Image{W: 2, H: 1, Pix: []uint8{0, 51, 255, 255, 102, 0}}
 	got := make([]float32, 6)
-	augment.Normalize{Mean: [3]float32{0, 0.2, 1}, Std: [3]float32{1, 0.5, 2}}.CHW(got, img)
+	augment.Normalize{Mean: []float32{0, 0.2, 1}, Std: []float32{1, 0.5, 2}}.CHW(got, img)
 	if d := cmp.Diff([]float32{0, 1, 0, 0.4, 0, -0.5}, got,
 		cmp.Comparer(func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-7 })); d != "" {
 		t.Error(d)

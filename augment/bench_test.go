@@ -11,7 +11,7 @@ import (
 // benchmarkViews measures whole views of one image, normalised floats included: a loader's work without the decoding.
 func benchmarkViews(b *testing.B, w, h int, recipes ...augment.Recipe) {
 	img := photo(w, h)
-	norm := augment.Normalize{Mean: [3]float32{0.4914, 0.4822, 0.4465}, Std: [3]float32{0.2470, 0.2435, 0.2616}}
+	norm := augment.Normalize{Mean: []float32{0.4914, 0.4822, 0.4465}, Std: []float32{0.2470, 0.2435, 0.2616}}
 	var dst []float32
 	b.ReportAllocs()
 	n := 0

@@ -4,9 +4,9 @@ package augment
 
 import "sync"
 
-// Normalize is the per-channel statistics of a data set, for levels scaled to [0, 1].
+// Normalize is the statistics of a data set, one of each channel: of R, G and B for levels scaled to [0, 1].
 type Normalize struct {
-	Mean, Std [3]float32 // R, G, B
+	Mean, Std []float32
 }
 
 // CHW writes (v/255 - mean) / std for every pixel of img into dst as planes: all of R, then G, then B, each by rows.
@@ -26,11 +26,12 @@ func (n Normalize) CHW(dst []float32, img *Image) {
 }
 
 // tables holds one table per Normalize in use: there are as many as data sets in the process.
-var tables sync.Map // Normalize -> *[3][256]float32
+var tables sync.Map // [2][3]float32 (mean, std) -> *[3][256]float32
 
 // table returns the normalised value of each level of each channel.
 func (n Normalize) table() *[3][256]float32 {
-	if t, ok := tables.Load(n); ok {
+	key := [2][3]float32{[3]float32(n.Mean), [3]float32(n.Std)}
+	if t, ok := tables.Load(key); ok {
 		return t.(*[3][256]float32)
 	}
 	t := new([3][256]float32)
@@ -39,6 +40,6 @@ func (n Normalize) table() *[3][256]float32 {
 			t[c][v] = (float32(v)/255 - n.Mean[c]) / n.Std[c]
 		}
 	}
-	tables.Store(n, t)
+	tables.Store(key, t)
 	return t
 }

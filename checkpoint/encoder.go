@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
@@ -21,13 +22,22 @@ import (
 
 // Encoder describes the network of an exported encoder: the metadata of encoder.safetensors.
 type Encoder struct {
-	Architecture string     // the backbone, as in --backbone
-	Width        int        // channels of its first stage
-	Stem, Norm   string     // the backbone's first layers, and its kind of normalisation
-	Features     int        // the width of a row of features
-	Size         int        // side in pixels of the images that enter the network
-	Method       string     // the objective that trained it
-	Mean, Std    [3]float64 // of the training images, per channel, for levels scaled to [0, 1]
+	Architecture string    // the backbone, as in --backbone
+	Width        int       // channels of its first stage
+	Stem, Norm   string    // the backbone's first layers, and its kind of normalisation
+	Features     int       // the width of a row of features
+	Size         int       // side in pixels of the images that enter the network
+	Method       string    // the objective that trained it
+	Mean, Std    []float64 // of the training images, one of each channel, for levels scaled to [0, 1]
+}
+
+// Normalize returns the statistics by which the images that enter the network are normalised.
+func (e Encoder) Normalize() augment.Normalize {
+	n := augment.Normalize{Mean: make([]float32, len(e.Mean)), Std: make([]float32, len(e.Std))}
+	for i := range e.Mean {
+		n.Mean[i], n.Std[i] = float32(e.Mean[i]), float32(e.Std[i])
+	}
+	return n
 }
 
 // WriteEncoder exports an encoder of the run in dir, with the weights under the backbone's local names. Equal runs give
@@ -111,11 +121,11 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 const longest = 80
 
 // threeNumbers parses three numbers from 0 to 1 as fmt prints them: "[0.5 0.25 1]".
-func threeNumbers(text string) (v [3]float64, err error) {
+func threeNumbers(text string) (v []float64, err error) {
 	text, opened := strings.CutPrefix(text, "[")
 	text, closed := strings.CutSuffix(text, "]")
 	fields := strings.Fields(text)
-	if !opened || !closed || len(fields) != len(v) {
+	if v = make([]float64, 3); !opened || !closed || len(fields) != len(v) {
 		return v, errors.New("not a list of three")
 	}
 	for i, field := range fields {

@@ -32,15 +32,15 @@ type MethodConfig struct {
 
 // Data says which images are read, and how.
 type Data struct {
-	Path        string     // as the user gave it, PATH or PATH:sub/folder; not made absolute
-	Labels      string     // "none", "folders" or a CSV file
-	Split       string     // the split that pretraining reads, "" if the data has none; "none": no folder is a split
-	Size        int        // width and height of a full-size view, in pixels
-	Mean, Std   [3]float64 // of R, G and B in 0 to 1; views are normalised with them
-	Images      int        // number of images
-	Fingerprint string     // of the data set's content and order; a resume refuses other data
-	Hash        string     // of which files a resume compares the content: "sample" or "all"
-	Decoder     string     // of JPEG: "turbojpeg" or "go", whose pixels differ, by 1.4 of 255 levels on average
+	Path        string    // as the user gave it, PATH or PATH:sub/folder; not made absolute
+	Labels      string    // "none", "folders" or a CSV file
+	Split       string    // the split that pretraining reads, "" if the data has none; "none": no folder is a split
+	Size        int       // width and height of a full-size view, in pixels
+	Mean, Std   []float64 // of R, G and B in 0 to 1; views are normalised with them
+	Images      int       // number of images
+	Fingerprint string    // of the data set's content and order; a resume refuses other data
+	Hash        string    // of which files a resume compares the content: "sample" or "all"
+	Decoder     string    // of JPEG: "turbojpeg" or "go", whose pixels differ, by 1.4 of 255 levels on average
 	// MaxUnreadable is the share of the images that may be unreadable, 0 to 1. Up to 0.01, 20 images may be in any
 	// case; 0 allows none.
 	MaxUnreadable float64
@@ -48,11 +48,16 @@ type Data struct {
 
 // Normalize returns the mean and the deviation with which views are normalised.
 func (d *Data) Normalize() augment.Normalize {
-	var n augment.Normalize
-	for i := range 3 {
-		n.Mean[i], n.Std[i] = float32(d.Mean[i]), float32(d.Std[i])
+	return augment.Normalize{Mean: singles(d.Mean), Std: singles(d.Std)}
+}
+
+// singles rounds numbers to float32.
+func singles(v []float64) []float32 {
+	s := make([]float32, len(v))
+	for i := range v {
+		s[i] = float32(v[i])
 	}
-	return n
+	return s
 }
 
 // Backbone is the network that is trained and exported.

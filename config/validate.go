@@ -40,9 +40,12 @@ func (c *Config) Validate() error {
 	hold(c.Data.Size >= 8, "data.size", c.Data.Size, "8 to 4096 pixels")
 	hold(c.Data.MaxUnreadable >= 0 && c.Data.MaxUnreadable <= 1, "data.max_unreadable", c.Data.MaxUnreadable, "0 to 1")
 	oneOf("data.hash", c.Data.Hash, "sample", "all")
-	for i := range 3 {
-		mean, std := c.Data.Mean[i], c.Data.Std[i]
+	hold(len(c.Data.Mean) == 3, "data.mean", c.Data.Mean, "a list of 3")
+	hold(len(c.Data.Std) == 3, "data.std", c.Data.Std, "a list of 3")
+	for i, mean := range c.Data.Mean {
 		hold(mean >= 0 && mean <= 1, fmt.Sprintf("data.mean[%d]", i), mean, "0 to 1")
+	}
+	for i, std := range c.Data.Std {
 		hold(std > 0 && std <= 1, fmt.Sprintf("data.std[%d]", i), std, "above 0, at most 1")
 	}
 	if c.Backbone.Stem != "" && !patchStem.MatchString(c.Backbone.Stem) {

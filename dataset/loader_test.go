@@ -54,7 +54,7 @@ func (s shift) Apply(img *augment.Image) *augment.Image {
 func (shift) Size(w, h int) (int, int) { return w, h }
 
 // unit keeps values as they are, from 0 to 1.
-var unit = augment.Normalize{Std: [3]float32{1, 1, 1}}
+var unit = augment.Normalize{Mean: make([]float32, 3), Std: []float32{1, 1, 1}}
 
 func loaderOf(d Dataset, batch, workers int) *Loader {
 	return &Loader{Data: d, Recipes: []augment.Recipe{{shift{}}, {shift{}}}, Normalize: unit, Batch: batch,
@@ -319,7 +319,7 @@ func TestLoaderErrors(t *testing.T) {
 		"has only 30; set the batch to 30 or less": func(l *Loader) { l.Batch = 31 },
 		"must be at least 1":                       func(l *Loader) { l.Batch = 0 },
 		"no recipe":                                func(l *Loader) { l.Recipes = nil },
-		"greater than 0":                           func(l *Loader) { l.Normalize.Std[1] = 0 },
+		"greater than 0":                           func(l *Loader) { l.Normalize.Std = []float32{1, 0, 1} },
 		"view 1: recipe op 1 (resize)":             func(l *Loader) { l.Recipes[1] = augment.Recipe{augment.Resize{}} },
 	} {
 		l := loaderOf(d, 10, 2)
@@ -440,7 +440,7 @@ func TestChannelStats(t *testing.T) {
 	writeFile(t, filepath.Join(root, "b.png"), pngOf(t, 153, 20, 30)) // red 0.6, green 0.4
 	writeFile(t, filepath.Join(root, "c.png"), []byte("no image"))
 	got, err := ChannelStats(context.Background(), opened(t, root, Options{}), 0)
-	want := augment.Normalize{Mean: [3]float32{0.4, 0.6, 7. / 255}, Std: [3]float32{0.2, 0.2, 1. / 255}}
+	want := augment.Normalize{Mean: []float32{0.4, 0.6, 7. / 255}, Std: []float32{0.2, 0.2, 1. / 255}}
 	for c := range 3 {
 		if d := got.Mean[c] - want.Mean[c]; err != nil || d*d > 1e-12 ||
 			(got.Std[c]-want.Std[c])*(got.Std[c]-want.Std[c]) > 1e-12 {

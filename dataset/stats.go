@@ -18,9 +18,9 @@ import (
 // are also the Kinds of those sources) or "imagenet". They are for red, green and blue, for pixels from 0 to 1.
 func KnownStats(name string) (augment.Normalize, bool) {
 	n, ok := map[string]augment.Normalize{
-		string(KindCIFAR10):  {Mean: [3]float32{.4914, .4822, .4465}, Std: [3]float32{.2470, .2435, .2616}},
-		string(KindCIFAR100): {Mean: [3]float32{.5071, .4865, .4409}, Std: [3]float32{.2673, .2564, .2762}},
-		"imagenet":           {Mean: [3]float32{.485, .456, .406}, Std: [3]float32{.229, .224, .225}},
+		string(KindCIFAR10):  {Mean: []float32{.4914, .4822, .4465}, Std: []float32{.2470, .2435, .2616}},
+		string(KindCIFAR100): {Mean: []float32{.5071, .4865, .4409}, Std: []float32{.2673, .2564, .2762}},
+		"imagenet":           {Mean: []float32{.485, .456, .406}, Std: []float32{.229, .224, .225}},
 	}[name]
 	return n, ok
 }
@@ -71,7 +71,7 @@ func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize,
 	if n == 0 {
 		return augment.Normalize{}, errors.New("measuring the channel statistics: no image of the sample can be read")
 	}
-	var out augment.Normalize
+	out := augment.Normalize{Mean: make([]float32, 3), Std: make([]float32, 3)}
 	for c := range 3 {
 		mu := mean[c] / n
 		out.Mean[c] = float32(mu)

@@ -134,9 +134,7 @@ func (e *Encoder) build(states []nn.State) error {
 			d.Architecture, d.Width, n)
 	}
 	e.recipe = augment.EvalRecipe(d.Size)
-	for i := range 3 {
-		e.normalize.Mean[i], e.normalize.Std[i] = float32(d.Mean[i]), float32(d.Std[i])
-	}
+	e.normalize = d.Normalize()
 	e.params = nn.NewParams(0, torch.F32)
 	e.params.Train(false)
 	err = torch.Scope(func() error {

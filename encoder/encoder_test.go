@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
@@ -133,7 +135,7 @@ func images(n int) []*augment.Image {
 func evaluated(t *testing.T, images []*augment.Image, n int) [][]float32 {
 	t.Helper()
 	recipe := augment.EvalRecipe(side)
-	normalize := augment.Normalize{Mean: [3]float32{0.5, 0.25, 0.125}, Std: [3]float32{0.2, 0.3, 0.1}}
+	normalize := augment.Normalize{Mean: []float32{0.5, 0.25, 0.125}, Std: []float32{0.2, 0.3, 0.1}}
 	var batches iter.Seq2[eval.Batch, error] = func(yield func(eval.Batch, error) bool) {
 		for part := range slices.Chunk(images, n) {
 			b := eval.Batch{Pixels: make([]float32, len(part)*3*side*side), Shape: [4]int{len(part), 3, side, side},
@@ -203,9 +205,9 @@ func TestEmbed(t *testing.T) {
 		Path: e.about.Path,
 		Encoder: checkpoint.Encoder{Architecture: "resnet8", Width: 4, Stem: "small", Norm: "batch", Features: 16,
 			Size: side, Method: "simclr",
-			Mean: [3]float64{0.5, 0.25, 0.125}, Std: [3]float64{0.2, 0.3, 0.1}},
+			Mean: []float64{0.5, 0.25, 0.125}, Std: []float64{0.2, 0.3, 0.1}},
 	}
-	if got := e.Describe(); got != want || filepath.Base(got.Path) != run.EncoderFile {
+	if got := e.Describe(); !cmp.Equal(got, want) || filepath.Base(got.Path) != run.EncoderFile {
 		t.Errorf("described as %+v, want %+v", got, want)
 	}
 }

@@ -78,7 +78,7 @@ func TestUnfinished(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: the last checkpoint's features are not those of the exported encoder", c.name)
 		}
-		if about.Step != 4 || about.Encoder != finished.Encoder {
+		if about.Step != 4 || !reflect.DeepEqual(about.Encoder, finished.Encoder) {
 			t.Errorf("%s: the checkpoint is described as %+v, the file as %+v", c.name, about, finished)
 		}
 		if _, err := encoder.Open(dir); (c.name == own.Name) != (err != nil) {

@@ -234,7 +234,7 @@ func (j *Job) detect(ctx context.Context) error {
 	if err := c.Mark("data.images", "detected"); err != nil {
 		return err
 	}
-	if unset := c.Data.Std == [3]float64{}; unset {
+	if len(c.Data.Std) == 0 {
 		n, known := dataset.KnownStats(string(j.Source.Kind))
 		source := "known for " + string(j.Source.Kind)
 		if !known {
@@ -244,9 +244,7 @@ func (j *Job) detect(ctx context.Context) error {
 			}
 			source = fmt.Sprintf("measured on %d images", min(2000, j.Source.Len()))
 		}
-		for i := range 3 {
-			c.Data.Mean[i], c.Data.Std[i] = round(n.Mean[i]), round(n.Std[i])
-		}
+		c.Data.Mean, c.Data.Std = rounded(n.Mean), rounded(n.Std)
 		if err := errors.Join(c.Mark("data.mean", source), c.Mark("data.std", source)); err != nil {
 			return err
 		}
@@ -420,8 +418,11 @@ func precision(device string) string {
 	return config.Float32
 }
 
-// round keeps four decimals: a sample's statistics are not more accurate, and the config file is easier to read.
-func round(v float32) float64 {
-	r, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'f', 4, 64), 64)
+// rounded keeps four decimals: a sample's statistics are not more accurate, and the config file is easier to read.
+func rounded(v []float32) []float64 {
+	r := make([]float64, len(v))
+	for i := range v {
+		r[i], _ = strconv.ParseFloat(strconv.FormatFloat(float64(v[i]), 'f', 4, 64), 64)
+	}
 	return r
 }

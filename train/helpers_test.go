@@ -95,7 +95,7 @@ func (j job) config() (*config.Layered, parallax.Method, error) {
 	c := config.Default()
 	c.Method = config.MethodConfig{Name: name, Fields: m}
 	c.Data.Path, c.Data.Size = "synthetic:64", pixels
-	c.Data.Mean, c.Data.Std = [3]float64{0.5, 0.5, 0.5}, [3]float64{0.25, 0.25, 0.25}
+	c.Data.Mean, c.Data.Std = []float64{0.5, 0.5, 0.5}, []float64{0.25, 0.25, 0.25}
 	c.Backbone = config.Backbone{Name: "tiny", Width: 8}
 	c.Augment = m.Views(pixels)
 	c.Optim.Rate, c.Optim.WarmupSteps = 0.005, 2 // small enough for VICReg, whose terms weigh 25
@@ -138,7 +138,7 @@ func (j job) trainer(dir string, resume bool, warn func(string)) (t *train.Train
 		Loader: &dataset.Loader{
 			Data: source, Recipes: config.Augment, Batch: config.Train.Batch,
 			Workers: config.Train.Workers, Seed: config.Seed,
-			Normalize: augment.Normalize{Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}},
+			Normalize: augment.Normalize{Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.25, 0.25, 0.25}},
 		},
 	}
 	if j.watch != nil {

@@ -45,7 +45,7 @@ var may = map[string][]string{
 	"optim":            {"nn", "torch"},
 	"config":           {"augment"},
 	"run":              {"collapse", "config"},
-	"checkpoint":       {"nn", "torch", "run"},
+	"checkpoint":       {"nn", "augment", "torch", "run"},
 	"train":            {".", "nn", "augment", "torch", "dataset", "optim", "checkpoint", "config", "run"},
 	"encoder": {".", "nn", "augment", "torch", "backbone", "checkpoint", "config", "method", "method/variant",
 		"run"},

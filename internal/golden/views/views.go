@@ -257,7 +257,7 @@ func (c *Case) compareFloats(img *augment.Image, want *array) error {
 			want.F32 != nil)
 	}
 	got := make([]float32, len(img.Pix))
-	augment.Normalize{Mean: c.Params.Mean, Std: c.Params.Std}.CHW(got, img)
+	augment.Normalize{Mean: c.Params.Mean[:], Std: c.Params.Std[:]}.CHW(got, img)
 	for i, v := range got {
 		if d := math.Abs(float64(v) - float64(want.F32[i])); !(d <= c.Tolerance) {
 			return fmt.Errorf("value %d is %v and should be %v: more than %g apart", i, v, want.F32[i], c.Tolerance)

@@ -71,7 +71,7 @@ func read(path string) (o outcome) {
 	list := filepath.Join(lists, "bad")
 	q, _ := dataset.NewQuarantine(s.Len(), list)
 	l := &dataset.Loader{Data: s, Recipes: []augment.Recipe{augment.EvalRecipe(224)}, Batch: 8, Workers: 8,
-		Normalize: augment.Normalize{Std: [3]float32{1, 1, 1}}, Quarantine: q}
+		Normalize: augment.Normalize{Mean: make([]float32, 3), Std: []float32{1, 1, 1}}, Quarantine: q}
 	for b, err := range l.Sequential(context.Background()) {
 		if err != nil {
 			o.Refused = err.Error()
