@@ -10,6 +10,13 @@ type Brightness struct {
 
 // Apply changes img in place.
 func (d Brightness) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		factor := float32(d.Factor)
+		for i := range img.Deep {
+			img.Deep[i] *= factor
+		}
+		return img
+	}
 	return blendWithLevel(img, 0, float32(d.Factor))
 }
 

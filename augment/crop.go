@@ -23,6 +23,9 @@ func (c Crop) Apply(img *Image) *Image {
 // part returns w by h pixels of the image that Apply returns, from column x, row y on; outside that image it is black.
 // It computes these pixels alone.
 func (c Crop) part(img *Image, x, y, w, h int) *Image {
+	if img.Deep != nil {
+		return c.deepPart(img, x, y, w, h)
+	}
 	outW, outH := c.Size(0, 0)
 	columns := span{min(max(0, x), outW), max(0, min(outW, x+w))}
 	rows := span{min(max(0, y), outH), max(0, min(outH, y+h))}
@@ -54,6 +57,43 @@ func (c Crop) box(img *Image) window {
 	}
 	for y := max(0, c.Y); y < min(img.H, c.Y+bh); y++ {
 		copy(padded.row(y - c.Y)[3*(left-c.X):], img.Pix[y*stride+3*left:y*stride+3*right])
+	}
+	return padded
+}
+
+// deepPart is part of a deep image.
+func (c Crop) deepPart(img *Image, x, y, w, h int) *Image {
+	outW, outH := c.Size(0, 0)
+	columns := span{min(max(0, x), outW), max(0, min(outW, x+w))}
+	rows := span{min(max(0, y), outH), max(0, min(outH, y+h))}
+	if x >= 0 && y >= 0 && columns.len() == w && rows.len() == h {
+		return resampleDeep(c.deepBox(img), outW, outH, columns, rows, c.Interpolation)
+	}
+	out := NewDeep(w, h, img.C)
+	if columns.len() <= 0 || rows.len() <= 0 {
+		return out
+	}
+	inside := resampleDeep(c.deepBox(img), outW, outH, columns, rows, c.Interpolation)
+	for i := range inside.H {
+		copy(out.Deep[img.C*((rows.from-y+i)*w+columns.from-x):], inside.Deep[img.C*i*inside.W:img.C*(i+1)*inside.W])
+	}
+	return out
+}
+
+// deepBox is box of a deep image.
+func (c Crop) deepBox(img *Image) deepWindow {
+	bw, bh := c.boxSize()
+	stride := img.C * img.W
+	if c.X >= 0 && c.Y >= 0 && c.X <= img.W-bw && c.Y <= img.H-bh {
+		return deepWindow{img.Deep[c.Y*stride+img.C*c.X:], stride, bw, bh, img.C}
+	}
+	padded := deepWindow{make([]float32, img.C*bw*bh), img.C * bw, bw, bh, img.C}
+	left, right := max(0, c.X), min(img.W, c.X+bw)
+	if left >= right {
+		return padded
+	}
+	for y := max(0, c.Y); y < min(img.H, c.Y+bh); y++ {
+		copy(padded.row(y - c.Y)[img.C*(left-c.X):], img.Deep[y*stride+img.C*left:y*stride+img.C*right])
 	}
 	return padded
 }

@@ -11,7 +11,7 @@ type Cutout struct {
 	P       float64
 	Size    int // side of the square in pixels, or the largest side
 	MinSize int // smallest side, drawn uniformly up to Size; 0: every square has Size
-	Level   int // 0 to 255, of all three channels
+	Level   int // 0 to 255, of all channels
 }
 
 // Name returns "cutout".
@@ -48,6 +48,13 @@ type Cover struct {
 func (d Cover) Apply(img *Image) *Image {
 	left, right := max(0, d.X), min(img.W, d.X+d.W)
 	for y := max(0, d.Y); y < min(img.H, d.Y+d.H) && left < right; y++ {
+		if img.Deep != nil {
+			row := img.Deep[img.C*(y*img.W+left) : img.C*(y*img.W+right)]
+			for i := range row {
+				row[i] = float32(d.Level) / 255
+			}
+			continue
+		}
 		row := img.Pix[3*(y*img.W+left) : 3*(y*img.W+right)]
 		for i := range row {
 			row[i] = d.Level

@@ -24,12 +24,16 @@ func (o Equalize) Draw(w, h int, r *rand.Rand) Drawn {
 }
 
 // Equalization maps each channel through its cumulative histogram, in whole numbers as Pillow's ImageOps.equalize does.
+// A deep image has no 256 levels, and stays as it is.
 type Equalization struct {
 	inPlace
 }
 
 // Apply equalizes img in place.
 func (Equalization) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		return img
+	}
 	var count [3][256]int
 	for i := 0; i+2 < len(img.Pix); i += 3 {
 		count[0][img.Pix[i]]++

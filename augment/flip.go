@@ -50,16 +50,24 @@ type Flip struct {
 
 // Apply flips img in place.
 func (f Flip) Apply(img *Image) *Image {
-	stride := 3 * img.W
-	if f.Vertical {
-		for y, z := 0, img.H-1; y < z; y, z = y+1, z-1 {
-			top, bottom := img.Pix[y*stride:(y+1)*stride], img.Pix[z*stride:(z+1)*stride]
-			for i := range top {
-				top[i], bottom[i] = bottom[i], top[i]
+	switch {
+	case f.Vertical && img.Deep != nil:
+		upend(img.Deep, img.C*img.W, img.H)
+		return img
+	case f.Vertical:
+		upend(img.Pix, 3*img.W, img.H)
+		return img
+	case img.Deep != nil:
+		for p, stride := 0, img.C*img.W; p < len(img.Deep); p += stride {
+			for a, b := p, p+stride-img.C; a < b; a, b = a+img.C, b-img.C {
+				for c := range img.C {
+					img.Deep[a+c], img.Deep[b+c] = img.Deep[b+c], img.Deep[a+c]
+				}
 			}
 		}
 		return img
 	}
+	stride := 3 * img.W
 	for y := range img.H {
 		row := img.Pix[y*stride : (y+1)*stride]
 		for a, b := 0, stride-3; a < b; a, b = a+3, b-3 {
@@ -70,4 +78,14 @@ func (f Flip) Apply(img *Image) *Image {
 		}
 	}
 	return img
+}
+
+// upend swaps the first row with the last one, the second one with the last but one and so on.
+func upend[T any](pix []T, stride, rows int) {
+	for y, z := 0, rows-1; y < z; y, z = y+1, z-1 {
+		top, bottom := pix[y*stride:(y+1)*stride], pix[z*stride:(z+1)*stride]
+		for i := range top {
+			top[i], bottom[i] = bottom[i], top[i]
+		}
+	}
 }

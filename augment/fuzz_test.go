@@ -30,7 +30,8 @@ func FuzzApply(f *testing.F) {
 				Interpolation: augment.Bicubic},
 			augment.Flip{}, augment.Flip{Vertical: true}, augment.Brightness{Factor: v}, augment.Contrast{Factor: v},
 			augment.Saturation{Factor: v}, augment.Hue{Shift: v}, augment.Gray{}, augment.BoxBlur{Sigma: v},
-			augment.GaussianKernel{Kernel: x % 64, Sigma: v}, augment.Inversion{Threshold: x}, augment.Equalization{},
+			augment.GaussianKernel{Kernel: x % 64, Sigma: v}, augment.Inversion{Threshold: x}, augment.Equalization{}, augment.ChannelShift{Brightness: v, Contrast: v, Seed: seed},
+			augment.Averaging{}, augment.Sharpness{Factor: v}, augment.Cover{X: x, Y: y, W: bw, H: bh},
 			augment.Sequence{augment.Gray{}, augment.Crop{W: 3, H: 2, OutW: 2, OutH: 3}, augment.Flip{}},
 		} {
 			wantW, wantH := d.Size(img.W, img.H)
@@ -38,6 +39,13 @@ func FuzzApply(f *testing.F) {
 			if got.W != wantW || got.H != wantH || len(got.Pix) != 3*got.W*got.H {
 				t.Fatalf("%T%+v of %dx%d: %dx%d with %d bytes, promised %dx%d", d, d, img.W, img.H, got.W, got.H,
 					len(got.Pix), wantW, wantH)
+			}
+			deep := augment.NewDeep(img.W, img.H, 1+int(seed%5))
+			for i := range deep.Deep {
+				deep.Deep[i] = float32(img.Pix[i%len(img.Pix)]) / 255
+			}
+			if got := d.Apply(deep); got.W != wantW || got.H != wantH || len(got.Deep) != got.C*got.W*got.H {
+				t.Fatalf("%T%+v of a deep %dx%d: %dx%d with %d values", d, d, img.W, img.H, got.W, got.H, len(got.Deep))
 			}
 			if again := d.Apply(img.Clone()); !bytes.Equal(again.Pix, got.Pix) {
 				t.Fatalf("%T%+v of %dx%d gives other pixels the second time", d, d, img.W, img.H)

@@ -60,10 +60,13 @@ const doubtful = 1. / 256
 // as torchvision makes them.
 func (d GaussianKernel) Apply(img *Image) *Image {
 	reach := (d.Kernel - 1) / 2
-	if reach < 1 || !(d.Sigma > 0) || len(img.Pix) == 0 {
+	if reach < 1 || !(d.Sigma > 0) || img.W <= 0 || img.H <= 0 {
 		return img
 	}
 	weight := gaussian(reach, float32(d.Sigma))
+	if img.Deep != nil {
+		return convolve(img, weight)
+	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 

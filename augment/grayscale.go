@@ -23,13 +23,16 @@ func (o Grayscale) Draw(w, h int, r *rand.Rand) Drawn {
 	return Gray{}
 }
 
-// Gray sets R, G and B to the pixel's luma.
+// Gray sets R, G and B to the pixel's luma, and the channels of a deep image to their mean.
 type Gray struct {
 	inPlace
 }
 
 // Apply changes img in place.
 func (Gray) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		return Averaging{}.Apply(img)
+	}
 	for i := 0; i+2 < len(img.Pix); i += 3 {
 		p := img.Pix[i : i+3 : i+3]
 		l := luma(p[0], p[1], p[2])

@@ -8,7 +8,8 @@ import (
 )
 
 // Hue turns every pixel's hue by Shift of the colour circle, through Pillow's 8-bit HSV. Even a shift of 0 may change a
-// level a little: 8-bit HSV cannot represent every RGB colour.
+// level a little: 8-bit HSV cannot represent every RGB colour. Channels that
+// are no colours have no hue: a deep image stays as it is.
 type Hue struct {
 	inPlace
 	Shift float64 // -0.5 to 0.5
@@ -16,6 +17,9 @@ type Hue struct {
 
 // Apply changes img in place.
 func (d Hue) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		return img
+	}
 	t := hueTables()
 	turned := turn(uint8(int32(d.Shift * 255))) // toward zero, then modulo 256, as torchvision's adjust_hue
 	pix := img.Pix

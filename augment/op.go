@@ -38,6 +38,7 @@ func Ops() []Op {
 	return []Op{
 		RandomResizedCrop{}, Resize{}, CenterCrop{}, RandomCrop{}, ColorJitter{}, Grayscale{}, PILBlur{},
 		GaussianBlur{}, Solarize{}, Equalize{}, HorizontalFlip{}, VerticalFlip{}, RandAugment{}, Cutout{},
+		ChannelJitter{}, ChannelMean{},
 	}
 }
 

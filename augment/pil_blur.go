@@ -45,8 +45,11 @@ type BoxBlur struct {
 // Apply blurs img in place.
 func (d BoxBlur) Apply(img *Image) *Image {
 	b := newBox(float32(d.Sigma))
-	if b.radius == 0 && b.edge == 0 || len(img.Pix) == 0 {
+	switch {
+	case b.radius == 0 && b.edge == 0, img.W <= 0 || img.H <= 0:
 		return img
+	case img.Deep != nil:
+		return b.deep(img)
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)

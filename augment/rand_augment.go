@@ -84,6 +84,9 @@ type AutoContrast struct{ inPlace }
 
 // Apply changes img in place.
 func (AutoContrast) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		return stretch(img)
+	}
 	for c := range 3 {
 		low, high := 255, 0
 		for i := c; i < len(img.Pix); i += 3 {
@@ -105,7 +108,22 @@ func (AutoContrast) Apply(img *Image) *Image {
 	return img
 }
 
-// Posterization keeps the upper Bits bits of each level: Pillow's ImageOps.posterize.
+// stretch maps each channel of a deep image to 0 ... 1.
+func stretch(img *Image) *Image {
+	for c := range img.C {
+		low, high := float32(math.Inf(1)), float32(math.Inf(-1))
+		for i := c; i < len(img.Deep); i += img.C {
+			low, high = min(low, img.Deep[i]), max(high, img.Deep[i])
+		}
+		for i := c; i < len(img.Deep) && high > low; i += img.C {
+			img.Deep[i] = (img.Deep[i] - low) / (high - low)
+		}
+	}
+	return img
+}
+
+// Posterization keeps the upper Bits bits of each level: Pillow's ImageOps.posterize. It rounds the levels of a deep
+// image down to multiples of 1/2^Bits.
 type Posterization struct {
 	inPlace
 	Bits int // 1 to 8
@@ -113,6 +131,13 @@ type Posterization struct {
 
 // Apply changes img in place.
 func (d Posterization) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		steps := float64(int(1) << d.Bits)
+		for i, v := range img.Deep {
+			img.Deep[i] = float32(math.Floor(float64(v)*steps) / steps)
+		}
+		return img
+	}
 	mask := uint8(0xff) << (8 - d.Bits)
 	for i := range img.Pix {
 		img.Pix[i] &= mask
@@ -130,6 +155,9 @@ type Sharpness struct {
 
 // Apply changes img in place.
 func (d Sharpness) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		return d.deep(img)
+	}
 	from, factor, stride := img.Clone().Pix, float32(d.Factor), 3*img.W
 	for y := 1; y < img.H-1; y++ {
 		for i := y*stride + 3; i < (y+1)*stride-3; i++ {
@@ -139,6 +167,22 @@ func (d Sharpness) Apply(img *Image) *Image {
 			}
 			smooth := (2*sum + 13) / 26 // to the nearest; sum/13 is never half-way
 			img.Pix[i] = blend(smooth, int(from[i]), factor)
+		}
+	}
+	return img
+}
+
+// deep is Apply of a deep image.
+func (d Sharpness) deep(img *Image) *Image {
+	from, factor, c, stride := img.Clone().Deep, float32(d.Factor), img.C, img.C*img.W
+	for y := 1; y < img.H-1; y++ {
+		for i := y*stride + c; i < (y+1)*stride-c; i++ {
+			sum := 4 * from[i]
+			for _, row := range [3]int{i - stride, i, i + stride} {
+				sum += from[row-c] + from[row] + from[row+c]
+			}
+			smooth := sum / 13
+			img.Deep[i] = smooth + factor*(from[i]-smooth)
 		}
 	}
 	return img
@@ -166,14 +210,19 @@ func Rotation(degrees, w, h float64) Affine {
 // Apply returns a new image; img does not change.
 func (d Affine) Apply(img *Image) *Image {
 	fixed := func(v float64) int { return int(math.Floor(v*65536 + 0.5)) }
-	out := NewImage(img.W, img.H)
+	out := img.empty()
 	a, b, c := fixed(d.A), fixed(d.B), fixed(d.C+d.A*0.5+d.B*0.5)
 	e, f, g := fixed(d.D), fixed(d.E), fixed(d.F+d.D*0.5+d.E*0.5)
 	for y := range img.H {
 		u, v := c+y*b, g+y*f
 		for x := range img.W {
 			if column, row := (u+x*a)>>16, (v+x*e)>>16; column >= 0 && column < img.W && row >= 0 && row < img.H {
-				copy(out.Pix[3*(y*img.W+x):][:3], img.Pix[3*(row*img.W+column):][:3])
+				from, to := row*img.W+column, y*img.W+x
+				if img.Deep != nil {
+					copy(out.Deep[img.C*to:][:img.C], img.Deep[img.C*from:][:img.C])
+					continue
+				}
+				copy(out.Pix[3*to:][:3], img.Pix[3*from:][:3])
 			}
 		}
 	}

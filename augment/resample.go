@@ -75,6 +75,7 @@ const keptScratch = 16 << 20
 // scratch is memory that one operation needs while it runs, reused by later ones.
 type scratch struct {
 	pix   []uint8   // the image between two passes
+	deep  []float32 // the same of a deep image
 	sum   []int32   // one row of sums, of a resize
 	acc   []uint32  // one row of running sums, of a box blur
 	value []float64 // weights or levels before rounding
@@ -239,37 +240,58 @@ func (t *taps) move(by int) {
 // weights: near a border, where the filter is cut off, some are zero. The conversions of products forbid fused
 // multiply-adds, whose last bit would differ.
 func (t *taps) fill(s *scratch, in, out int, want span, by Interpolation) {
-	scale := float64(in) / float64(out)
-	wide := max(scale, 1)
-	support := by.support() * wide
-	center := func(i int) float64 { return float64((float64(want.from+i) + 0.5) * scale) }
-	reach := func(center float64) (from, to int) {
-		return max(0, int(center-support+0.5)), min(in, int(center+support+0.5))
-	}
-
-	t.n = 0
-	for i := range want.len() {
-		from, to := reach(center(i))
-		t.n = max(t.n, to-from)
-	}
+	f := newFilter(in, out, want, by)
+	t.n = f.most(want)
 	t.first = grow(&t.first, want.len())
 	t.weight = grow(&t.weight, want.len()*t.n)
 	clear(t.weight)
 	value := grow(&s.value, t.n)
 	for i := range t.first {
-		c := center(i)
-		from, to := reach(c)
-		total := 0.0
-		for j := range to - from {
-			value[j] = by.at(float64((float64(j+from) - c + 0.5) * (1 / wide)))
-			total += value[j]
-		}
+		from, to, total := f.weights(i, value)
 		t.first[i] = min(from, in-t.n)
 		weight := t.weight[i*t.n+from-t.first[i]:]
 		for j, v := range value[:to-from] {
 			weight[j] = fixed(v / total)
 		}
 	}
+}
+
+// filter is a resize along one axis before its weights are rounded. The first output that is wanted has number 0.
+type filter struct {
+	in, from             int // inputs; the first output that is wanted
+	scale, wide, support float64
+	by                   Interpolation
+}
+
+func newFilter(in, out int, want span, by Interpolation) filter {
+	scale := float64(in) / float64(out)
+	wide := max(scale, 1)
+	return filter{in, want.from, scale, wide, by.support() * wide, by}
+}
+
+// reach returns the centre of an output in the input, and the inputs that the filter reaches from there.
+func (f *filter) reach(i int) (center float64, from, to int) {
+	center = float64((float64(f.from+i) + 0.5) * f.scale)
+	return center, max(0, int(center-f.support+0.5)), min(f.in, int(center+f.support+0.5))
+}
+
+// most is the largest number of weights of an output.
+func (f *filter) most(want span) (n int) {
+	for i := range want.len() {
+		_, from, to := f.reach(i)
+		n = max(n, to-from)
+	}
+	return n
+}
+
+// weights puts the weights of output i into value, those of the inputs from to before to, and returns their sum.
+func (f *filter) weights(i int, value []float64) (from, to int, total float64) {
+	center, from, to := f.reach(i)
+	for j := range to - from {
+		value[j] = f.by.at(float64((float64(j+from) - center + 0.5) * (1 / f.wide)))
+		total += value[j]
+	}
+	return from, to, total
 }
 
 // fixed rounds a weight, half away from zero, to weightBits.

@@ -2,7 +2,8 @@
 
 package augment
 
-// Saturation moves every pixel away from its luma by Factor: 0 gives grey, 1 the image itself.
+// Saturation moves every pixel away from its luma by Factor: 0 gives grey, 1 the image itself. Of a deep
+// image it is the mean of the pixel's channels.
 type Saturation struct {
 	inPlace
 	Factor float64 // 0 or more; used in float32
@@ -11,6 +12,16 @@ type Saturation struct {
 // Apply changes img in place.
 func (d Saturation) Apply(img *Image) *Image {
 	factor := float32(d.Factor)
+	if img.Deep != nil {
+		for i := 0; i < len(img.Deep); i += img.C {
+			px := img.Deep[i : i+img.C]
+			mean := pixelMean(px)
+			for c, v := range px {
+				px[c] = mean + factor*(v-mean)
+			}
+		}
+		return img
+	}
 	var scaled [511]float32 // Factor times each difference of two levels
 	for i := range scaled {
 		scaled[i] = factor * float32(i-255)

@@ -32,7 +32,8 @@ func (o Solarize) Draw(w, h int, r *rand.Rand) Drawn {
 	return Inversion{Threshold: threshold}
 }
 
-// Inversion replaces each level v >= Threshold by 255-v.
+// Inversion replaces each level v >= Threshold by 255-v. Of a deep image, whose levels go from 0 to 1, it replaces each
+// v >= Threshold/255 by 1-v.
 type Inversion struct {
 	inPlace
 	Threshold int
@@ -40,6 +41,15 @@ type Inversion struct {
 
 // Apply inverts img in place.
 func (d Inversion) Apply(img *Image) *Image {
+	if img.Deep != nil {
+		threshold := float32(d.Threshold) / 255
+		for i, v := range img.Deep {
+			if v >= threshold {
+				img.Deep[i] = 1 - v
+			}
+		}
+		return img
+	}
 	var lut [256]uint8
 	for v := range lut {
 		lut[v] = uint8(v)
