@@ -16,6 +16,10 @@ type Options struct {
 	Limits
 	// JPEG is the decoder of JPEG files: Turbo or Go. Empty is Turbo.
 	JPEG string
+	// Deep keeps the channels and the depth of the samples of PNG and TIFF files. Every image becomes a deep one.
+	Deep bool
+	// Pages takes the pages of a TIFF file for channels, if Deep is set. Else the first page is the image.
+	Pages bool
 
 	lease  *Lease // of the image that is being decoded
 	turned bool   // the image will be turned upright
@@ -30,16 +34,18 @@ type format struct {
 	decode func(data []byte, o Options) (*augment.Image, error)
 	// orientation returns the EXIF orientation, 1 to 8; nil: the format has none.
 	orientation func(data []byte) int
+	// deep is decode with the file's channels and depth; nil: the format has nothing but 8-bit RGB that is read.
+	deep func(data []byte, o Options) (*augment.Image, error)
 }
 
 var formats = []format{
-	{"JPEG", isJPEG, decodeJPEG, orientation.JPEG},
-	{"PNG", isPNG, decodePNG, orientation.PNG},
-	{"GIF", isGIF, decodeGIF, nil},
-	{"BMP", isBMP, decodeBMP, nil},
-	{"TIFF", isTIFF, decodeTIFF, orientation.TIFF},
-	{"WebP", isWebP, decodeWebP, orientation.WebP},
-	{"PNM", isPNM, decodePNM, nil},
+	{"JPEG", isJPEG, decodeJPEG, orientation.JPEG, nil},
+	{"PNG", isPNG, decodePNG, orientation.PNG, deepPNG},
+	{"GIF", isGIF, decodeGIF, nil, nil},
+	{"BMP", isBMP, decodeBMP, nil, nil},
+	{"TIFF", isTIFF, decodeTIFF, orientation.TIFF, deepTIFF},
+	{"WebP", isWebP, decodeWebP, orientation.WebP, nil},
+	{"PNM", isPNM, decodePNM, nil, nil},
 }
 
 // sniff tells an image's format by its first bytes, whatever its name; nil if the format is not read.
@@ -63,7 +69,7 @@ func Format(head []byte) string {
 	return ""
 }
 
-// Decode decodes the bytes of an image file to 8-bit RGB, upright by its EXIF orientation. It refuses images beyond the
+// Decode decodes the bytes of an image file to 8-bit RGB, or to a deep image if o says so, upright by its EXIF orientation. It refuses images beyond the
 // limits, images that claim more pixels than their bytes can hold, and decompression bombs, before it takes memory for
 // them. It waits while other images fill the budget. It never panics, whatever the bytes. Safe for concurrent use.
 func Decode(data []byte, o Options) (*augment.Image, error) {
@@ -95,9 +101,16 @@ func DecodeHeld(data []byte, o Options, lease *Lease) (img *augment.Image, err e
 		turn = f.orientation(data)
 	}
 	o.turned = turn > 1
-	img, err = f.decode(data, o)
+	decode := f.decode
+	if o.Deep && f.deep != nil {
+		decode = f.deep
+	}
+	img, err = decode(data, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Deep {
+		img = img.Deepen()
 	}
 	return upright(img, turn), nil
 }

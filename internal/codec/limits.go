@@ -66,7 +66,8 @@ type header struct {
 	w, h   int
 	bits   int // of a pixel before compression: 1 for black and white, 24 for RGB
 	by     compression
-	buffer int // bytes for each pixel that decoding takes at once, besides the three of the result
+	buffer int // bytes for each pixel that decoding takes at once, besides the result
+	deep   int // channels of a deep result in float32; 0: of 8-bit RGB, which may become deep afterwards
 	scans  int // how often decoding goes over the image; 0 is once
 }
 
@@ -93,11 +94,17 @@ func (o Options) admit(h header, bytes int) error {
 	if h.w > maxSide || h.h > maxSide {
 		return fmt.Errorf("%dx%d pixels, and no side may be longer than %d", h.w, h.h, maxSide)
 	}
-	px, buffer := int64(h.w)*int64(h.h), h.buffer
-	if o.turned {
-		buffer = max(buffer, 3)
+	px, result, buffer := int64(h.w)*int64(h.h), 3, h.buffer
+	switch {
+	case h.deep > 0:
+		result = 4 * h.deep
+	case o.Deep:
+		result, buffer = 4*3, max(buffer, 3)
 	}
-	packed, peak := (px*int64(h.bits)+7)/8, px*int64(3+buffer)
+	if o.turned {
+		buffer = max(buffer, result)
+	}
+	packed, peak := (px*int64(h.bits)+7)/8, px*int64(result+buffer)
 	if h.by.most > 0 && packed/int64(h.by.most) > int64(bytes) {
 		return fmt.Errorf("its header says %dx%d pixels, which its %d bytes cannot hold", h.w, h.h, bytes)
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/codec/tiff"
 )
 
 // PNG is read here rather than by image/png, which refuses files with spare bytes after the pixels or without IEND, and
@@ -55,21 +56,63 @@ func decodePNG(data []byte, o Options) (*augment.Image, error) {
 	if err := c.toPixels(h); err != nil {
 		return nil, err
 	}
+	img := augment.NewImage(h.w, h.h)
+	if err := c.pixels(h, func(row []byte, at, n, step int) {
+		h.store(row, img.Pix[3*at:], n, 3*step)
+	}); err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+// deepPNG keeps the samples of a PNG file, alpha too. A palette has colours of 8 bits.
+func deepPNG(data []byte, o Options) (*augment.Image, error) {
+	c := &pngChunks{rest: data[len(pngSignature):]}
+	h, err := c.header()
+	if err != nil {
+		return nil, err
+	}
+	if h.colour == pngPalette {
+		return decodePNG(data, o)
+	}
+	size := header{w: h.w, h: h.h, bits: h.bitsPerPixel, by: deflate, deep: h.channels}
+	if err := o.admit(size, len(data)); err != nil {
+		return nil, err
+	}
+	if err := c.toPixels(h); err != nil {
+		return nil, err
+	}
+	img := augment.NewDeep(h.w, h.h, h.channels)
+	img.Samples = fmt.Sprintf("uint%d", h.depth)
+	read := tiff.Unsigned(h.depth, binary.BigEndian)
+	line := make([]float32, h.w*h.channels)
+	if err := c.pixels(h, func(row []byte, at, n, step int) {
+		read(line[:n*h.channels], row)
+		for i := range n {
+			copy(img.Deep[h.channels*(at+i*step):], line[i*h.channels:(i+1)*h.channels])
+		}
+	}); err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+// pixels reads the rows of all passes, and gives n pixels at a time to store: those of every step-th place from at on.
+func (c *pngChunks) pixels(h *pngHeader, store func(row []byte, at, n, step int)) error {
 	pixels, err := zlib.NewReader(c)
 	if err != nil {
-		return nil, c.explain(err)
+		return c.explain(err)
 	}
-	img := augment.NewImage(h.w, h.h)
 	for _, p := range h.passes() {
-		if err := h.read(pixels, p, img); err != nil {
-			return nil, c.explain(err)
+		if err := h.read(pixels, p, store); err != nil {
+			return c.explain(err)
 		}
 	}
 	// The checksum follows the last row. Spare bytes between the two are no damage.
 	if _, err := io.CopyN(io.Discard, pixels, 1<<16); err != nil && err != io.EOF {
-		return nil, c.explain(err)
+		return c.explain(err)
 	}
-	return img, nil
+	return nil
 }
 
 // pngChunks walks through the chunks of a file [5.3]. After header it reads as the joined contents of the IDAT chunks.
@@ -202,8 +245,8 @@ func (h *pngHeader) passes() []pngPass {
 	return []pngPass{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}
 }
 
-// read reads the rows of a pass into img.
-func (h *pngHeader) read(r io.Reader, p pngPass, img *augment.Image) error {
+// read reads the rows of a pass.
+func (h *pngHeader) read(r io.Reader, p pngPass, store func(row []byte, at, n, step int)) error {
 	n := (h.w - p.x0 + p.dx - 1) / p.dx // pixels of a row
 	if n <= 0 || p.y0 >= h.h {
 		return nil
@@ -217,7 +260,7 @@ func (h *pngHeader) read(r io.Reader, p pngPass, img *augment.Image) error {
 		if err := unfilter(row[0], row[1:], above[1:], h.bytesPerPixel); err != nil {
 			return err
 		}
-		h.store(row[1:], img.Pix[3*(y*h.w+p.x0):], n, 3*p.dx)
+		store(row[1:], y*h.w+p.x0, n, p.dx)
 		row, above = above, row
 	}
 	return nil

@@ -13,7 +13,12 @@ func upright(img *augment.Image, o int) *augment.Image {
 	if o >= 5 {
 		w, h = h, w
 	}
-	out := &augment.Image{W: w, H: h, Pix: make([]uint8, len(img.Pix))}
+	out := &augment.Image{W: w, H: h, C: img.C, Samples: img.Samples}
+	if img.Deep != nil {
+		out.Deep = make([]float32, len(img.Deep))
+	} else {
+		out.Pix = make([]uint8, len(img.Pix))
+	}
 	for y := range h {
 		for x := range w {
 			sx, sy := x, y
@@ -28,7 +33,12 @@ func upright(img *augment.Image, o int) *augment.Image {
 			case 3, 4, 6, 7:
 				sy = img.H - 1 - sy
 			}
-			copy(out.Pix[3*(y*w+x):3*(y*w+x)+3], img.Pix[3*(sy*img.W+sx):3*(sy*img.W+sx)+3])
+			to, from := y*w+x, sy*img.W+sx
+			if img.Deep != nil {
+				copy(out.Deep[img.C*to:][:img.C], img.Deep[img.C*from:][:img.C])
+				continue
+			}
+			copy(out.Pix[3*to:3*to+3], img.Pix[3*from:3*from+3])
 		}
 	}
 	return out

@@ -43,7 +43,7 @@ func (p *page) chunk(plane, index, h int) (rows, error) {
 	if p.fill == 2 {
 		data = reversed(data)
 	}
-	from, err := p.decompress(&p.decompressors[plane], data)
+	from, err := p.decompress(&p.decompressors[plane%len(p.decompressors)], data)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,8 @@ type Header struct {
 	W, H        int
 	Bits        int // of a pixel before compression
 	Compression int // the tag's value; of Deflate, the newer one
-	Buffer      int // bytes for each pixel that decoding takes at once, besides the three of the result
+	Buffer      int // bytes for each pixel that decoding takes at once, besides the result
+	Deep        int // samples of a pixel that are kept in float32; 0: the result is RGB
 }
 
 // Samples are a picture of 8 bits per sample, interleaved and without padding: len(Pix) == W*H*N.
@@ -33,11 +34,11 @@ type Samples struct {
 
 // Decode decodes the first page to RGB, not turned by its orientation.
 func Decode(data []byte, o Options) (*Samples, error) {
-	d, err := readDirectory(data)
+	d, _, err := readDirectory(data)
 	if err != nil {
 		return nil, err
 	}
-	p, err := d.page(data, o)
+	p, err := d.page(data, o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +46,7 @@ func Decode(data []byte, o Options) (*Samples, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.decompressors = make([]decompressors, p.planes)
 	for range p.planes {
 		p.buffers = append(p.buffers, make([]uint8, p.rowBytes()))
 	}
@@ -52,14 +54,23 @@ func Decode(data []byte, o Options) (*Samples, error) {
 		p.joined = make([]uint8, p.planes*p.rowBytes())
 	}
 	out := &Samples{p.w, p.h, 3, make([]uint8, 3*p.w*p.h)}
+	err = p.eachChunk(func(index, x, y int) error { return p.decodeChunks(out, index, x, y, convert) })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// eachChunk decodes the chunks of a plane one after the other, each with its upper left corner at (x, y).
+func (p *page) eachChunk(decode func(index, x, y int) error) error {
 	for cy := range p.down {
 		for cx := range p.across {
-			if err := p.decodeChunks(out, cy*p.across+cx, cx*p.chunkW, cy*p.chunkH, convert); err != nil {
-				return nil, fmt.Errorf("%s %d of %d: %w", p.chunkName(), cy*p.across+cx+1, p.across*p.down, err)
+			if err := decode(cy*p.across+cx, cx*p.chunkW, cy*p.chunkH); err != nil {
+				return fmt.Errorf("%s %d of %d: %w", p.chunkName(), cy*p.across+cx+1, p.across*p.down, err)
 			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // decodeChunks decodes the chunk, of each plane, whose upper left corner is at (x, y).

@@ -11,6 +11,7 @@ import (
 
 // The tags that are read.
 const (
+	tagSubfile             = 254
 	tagWidth               = 256
 	tagLength              = 257
 	tagBitsPerSample       = 258
@@ -94,13 +95,18 @@ func readHeader(data []byte) (order binary.ByteOrder, big bool, first uint64, er
 	return nil, false, 0, errors.New("no version 42 or 43")
 }
 
-// readDirectory reads the first directory. It keeps the first of two fields with one tag, and none that lies outside
-// the file.
-func readDirectory(data []byte) (*directory, error) {
+// readDirectory reads the first directory and returns where the next one is; 0: there is none.
+func readDirectory(data []byte) (d *directory, next uint64, err error) {
 	order, big, at, err := readHeader(data)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	return directoryAt(data, order, big, at)
+}
+
+// directoryAt reads a directory and returns where the next one is. It keeps the first of two fields with one tag, and
+// none that lies outside the file.
+func directoryAt(data []byte, order binary.ByteOrder, big bool, at uint64) (*directory, uint64, error) {
 	d := &directory{order, map[uint16]field{}}
 	countSize, size, inline := uint64(2), uint64(12), uint64(4)
 	if big {
@@ -108,7 +114,7 @@ func readDirectory(data []byte) (*directory, error) {
 	}
 	length := uint64(len(data))
 	if at > length || length-at < countSize {
-		return nil, errors.New("its directory is beyond the end of the file")
+		return nil, 0, errors.New("its directory is beyond the end of the file")
 	}
 	n := uint64(order.Uint16(data[at:]))
 	if big {
@@ -139,7 +145,13 @@ func readDirectory(data []byte) (*directory, error) {
 			d.fields[tag] = field{kind, data[place : place+need]}
 		}
 	}
-	return d, nil
+	switch {
+	case length-at < inline:
+		return d, 0, nil
+	case big:
+		return d, order.Uint64(data[at:]), nil
+	}
+	return d, uint64(order.Uint32(data[at:])), nil
 }
 
 func (d *directory) has(tag uint16) bool { _, ok := d.fields[tag]; return ok }

@@ -45,8 +45,11 @@ const (
 	cieLab      = 8
 )
 
-// maxSamples bounds the samples of a pixel.
-const maxSamples = 6
+// maxSamples bounds the samples of a pixel that is made RGB, and maxDeep those of one that is kept.
+const (
+	maxSamples = 6
+	maxDeep    = 256
+)
 
 // page is what a directory says of its page, with the defaults filled in.
 type page struct {
@@ -79,9 +82,10 @@ type page struct {
 	offsets        []int
 	counts         []int // bytes of each chunk; none: unknown
 
-	decompressors [maxSamples]decompressors // of each plane
-	buffers       [][]uint8                 // a row of each plane
-	joined        []uint8                   // a row of all planes
+	deep          bool            // samples are kept, not made RGB: one plane after the other
+	decompressors []decompressors // of each plane; one if deep
+	buffers       [][]uint8       // a row of each plane
+	joined        []uint8         // a row of all planes
 }
 
 // reader reads fields and keeps the first error.
@@ -105,12 +109,12 @@ func (r *reader) numbers(tag uint16, otherwise ...int) []int {
 	return v
 }
 
-func (d *directory) page(data []byte, o Options) (*page, error) {
+func (d *directory) page(data []byte, o Options, deep bool) (*page, error) {
 	if d.has(tagWindowsMediaPhoto) {
 		return nil, errors.New("a JPEG XR file, which is not read: save it as PNG")
 	}
 	r := &reader{directory: d}
-	p := &page{data: data, options: o, order: d.order, w: r.number(tagWidth, 0), h: r.number(tagLength, 0),
+	p := &page{data: data, options: o, deep: deep, order: d.order, w: r.number(tagWidth, 0), h: r.number(tagLength, 0),
 		compression: r.number(tagCompression, Plain), photometric: r.number(tagPhotometric, whiteIsZero),
 		fill: r.number(tagFillOrder, 1), predictor: r.number(tagPredictor, 1), fax: r.number(tagT4Options, 0),
 		tables: d.fields[tagJPEGTables].raw, colors: r.numbers(tagColorMap),
@@ -158,8 +162,12 @@ func (p *page) readSamples(r *reader) error {
 	if r.err != nil {
 		return r.err
 	}
-	if p.samples < 1 || p.samples > maxSamples {
-		return fmt.Errorf("%d samples per pixel, not 1 to %d: save it as RGB", p.samples, maxSamples)
+	most := maxSamples
+	if p.deep {
+		most = maxDeep
+	}
+	if p.samples < 1 || p.samples > most {
+		return fmt.Errorf("%d samples per pixel, not 1 to %d: save it as RGB", p.samples, most)
 	}
 	if len(bits) == 1 {
 		bits = slices.Repeat(bits, p.samples)
@@ -172,12 +180,12 @@ func (p *page) readSamples(r *reader) error {
 		return fmt.Errorf("samples of different kinds (bits %v, formats %v): save it as RGB", bits, formats)
 	}
 	p.bits, p.format = bits[0], formats[0]
-	if p.bits < 1 || p.bits > 32 {
+	if p.bits < 1 || p.bits > 32 && !p.deep || p.bits > 64 {
 		return fmt.Errorf("samples of %d bits: save it with 8", p.bits)
 	}
 	p.planes, p.planar = 1, planar == 2
 	if p.planar {
-		if len(p.extra) > 0 && len(p.extra) < p.samples && slices.Max(p.extra) == 0 {
+		if !p.deep && len(p.extra) > 0 && len(p.extra) < p.samples && slices.Max(p.extra) == 0 {
 			// Planes after those of the colours, of unknown meaning.
 			p.samples -= len(p.extra)
 			p.extra = nil
@@ -237,6 +245,9 @@ func (p *page) little() bool { return p.order == binary.LittleEndian }
 // coefficients.
 func (p *page) header() Header {
 	h := Header{W: p.w, H: p.h, Bits: p.bits * p.samples, Compression: p.compression}
+	if p.deep {
+		h.Deep = p.samples
+	}
 	switch p.compression {
 	case oldDeflate:
 		h.Compression = Deflate

@@ -34,7 +34,13 @@ func (p *page) undoPredictor() (func(row []uint8), error) {
 				p.order.PutUint32(row[i:], p.order.Uint32(row[i:])+p.order.Uint32(row[i-4*step:]))
 			}
 		}, nil
-	case p.predictor == 3 && p.format == 3 && p.bits == 32:
+	case p.predictor == 2 && p.bits == 64:
+		return func(row []uint8) {
+			for i := 8 * step; i+8 <= len(row); i += 8 {
+				p.order.PutUint64(row[i:], p.order.Uint64(row[i:])+p.order.Uint64(row[i-8*step:]))
+			}
+		}, nil
+	case p.predictor == 3 && p.format == 3 && (p.bits == 32 || p.deep && (p.bits == 16 || p.bits == 64)):
 		return p.undoFloat(step), nil
 	}
 	return nil, fmt.Errorf("the predictor %d for samples of %d bits (format %d)", p.predictor, p.bits, p.format)
@@ -44,17 +50,18 @@ func (p *page) undoPredictor() (func(row []uint8), error) {
 // then the second ones, and so on, all of them as differences.
 func (p *page) undoFloat(step int) func(row []uint8) {
 	var planes []uint8
+	size := p.bits / 8
 	return func(row []uint8) {
 		for i := step; i < len(row); i++ {
 			row[i] += row[i-step]
 		}
 		planes = append(planes[:0], row...)
-		n := len(row) / 4
+		n := len(row) / size
 		for i := range n {
-			for b := range 4 {
-				at := 4*i + b // the first byte is the highest one
+			for b := range size {
+				at := size*i + b // the first byte is the highest one
 				if p.little() {
-					at = 4*i + 3 - b
+					at = size*i + size - 1 - b
 				}
 				row[at] = planes[b*n+i]
 			}
