@@ -60,8 +60,8 @@ func (s *shelf) put(m memory, most int) {
 	}
 }
 
-// take returns a batch of n rows with a view of each of the sizes, in memory from the shelf if there is some.
-func (s *shelf) take(n int, sizes []size) *Batch {
+// take returns a batch of n rows with a view of each of the sizes and of so many channels, in memory from the shelf if there is some.
+func (s *shelf) take(n, channels int, sizes []size) *Batch {
 	var m memory
 	s.mu.Lock()
 	if last := len(s.free) - 1; last >= 0 {
@@ -73,7 +73,7 @@ func (s *shelf) take(n int, sizes []size) *Batch {
 		home: s, done: make(chan struct{}),
 	}
 	for v, z := range sizes {
-		b.Views[v] = Pixels{resized(b.Views[v].Data, n*3*z.h*z.w), n, 3, z.h, z.w}
+		b.Views[v] = Pixels{resized(b.Views[v].Data, n*channels*z.h*z.w), n, channels, z.h, z.w}
 	}
 	b.pending.Store(int64(n))
 	return b

@@ -56,6 +56,9 @@ type Options struct {
 	Labels string
 	// Decoder decodes JPEG images: DecoderTurbo or DecoderGo. Empty is DecoderTurbo.
 	Decoder string
+	// Channels is what becomes of images that are not 8-bit RGB: ChannelsRGB makes them 8-bit RGB, ChannelsKeep and
+	// ChannelsPages keep channels and depth, so that all images are deep ones. Empty is ChannelsRGB.
+	Channels string
 	// MaxPixels bounds width*height of an image, checked before decoding. 0 is DefaultMaxPixels.
 	MaxPixels int
 	// MaxBytes bounds the size of an image's file. 0 is DefaultMaxBytes.
@@ -70,6 +73,14 @@ type Options struct {
 	// Seed is the seed of synthetic images. Other sources ignore it.
 	Seed uint64
 }
+
+// The values of Options.Channels. Kept are the samples of TIFF and PNG files, alpha too; images of other formats, and
+// colours that have to be converted, become RGB first. All images of a data set must have the same channels and samples.
+const (
+	ChannelsRGB   = "rgb"   // 8-bit RGB
+	ChannelsKeep  = "keep"  // as in the file; of a TIFF file's pages the first one
+	ChannelsPages = "pages" // as in the file; a TIFF file's pages are further channels
+)
 
 // The limits on one image that hold if Options has none.
 const (

@@ -16,6 +16,22 @@ func Decode(data []byte, maxPixels int) (*augment.Image, error) {
 	return codec.Decode(data, codec.Options{Limits: codec.Limits{MaxPixels: maxPixels}})
 }
 
+// DecodeChannels is Decode with Options.Channels: the encoder of a run with other images than 8-bit RGB takes images
+// that were decoded as the run's.
+func DecodeChannels(data []byte, channels string, maxPixels int) (*augment.Image, error) {
+	if err := checkChannels(channels); err != nil {
+		return nil, err
+	}
+	return codec.Decode(data, codecOptions(Options{Channels: channels, MaxPixels: maxPixels}))
+}
+
+func codecOptions(o Options) codec.Options {
+	return codec.Options{
+		Limits: codec.Limits{MaxPixels: o.MaxPixels, Budget: o.Budget}, JPEG: o.Decoder,
+		Deep: o.Channels == ChannelsKeep || o.Channels == ChannelsPages, Pages: o.Channels == ChannelsPages,
+	}
+}
+
 // A decoder reads image files into buffers, which it keeps for later files, and decodes them within a budget.
 // Goroutines that use it at the same time get a buffer each.
 type decoder struct {
@@ -25,7 +41,7 @@ type decoder struct {
 
 func newDecoder(o Options) *decoder {
 	return &decoder{
-		options: codec.Options{Limits: codec.Limits{MaxPixels: o.MaxPixels, Budget: o.Budget}, JPEG: o.Decoder},
+		options: codecOptions(o),
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}
 }

@@ -89,6 +89,11 @@ func (l *Loader) checkRecipes() error {
 			return fmt.Errorf("loading images: view %d: %w", v, err)
 		}
 	}
+	if n := l.Normalize; len(n.Std) == 0 || len(n.Mean) != len(n.Std) || len(n.Low) != len(n.High) ||
+		len(n.Low) > 0 && len(n.Low) != len(n.Std) {
+		return fmt.Errorf("loading images: statistics of %d means, %d deviations and ranges of %d and %d channels: want "+
+			"as many of each", len(n.Mean), len(n.Std), len(n.Low), len(n.High))
+	}
 	for _, std := range l.Normalize.Std {
 		if !(std > 0) {
 			return fmt.Errorf("loading images: the standard deviations to divide by are %v: all must be greater than "+
@@ -201,7 +206,7 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 		for at := p.from; at < p.to; at++ {
 			images := p.images(at)
 			n := len(images)
-			b := l.shelf.take(n, w.sizes)
+			b := l.shelf.take(n, l.Normalize.Channels(), w.sizes)
 			b.Epoch, b.At, b.images, b.spare = p.epoch, at, images, l.ahead()+2
 			select {
 			case ready <- b:

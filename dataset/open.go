@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec"
@@ -30,6 +31,8 @@ type whole struct {
 	hold     func(i int) (*augment.Image, func(), error) // image files only: as Holder says
 	head     func(i int) ([]byte, error)                 // image files only: the first bytes of a file
 	factors  func(i int) Factors                         // synthetic images only
+	describe func(i int) (augment.Format, int, bool)     // image files only: see Source.Stored
+	only     atomic.Pointer[augment.Format]              // what all images must have; nil: anything
 	list     *listing                                    // of the files; nil for synthetic images
 	files    func(i int) []int                           // the places in list of what image i and its label depend on
 	close    func() error
@@ -66,7 +69,7 @@ func Open(path string, o Options) (*Source, error) {
 	}
 	s, err := w.source(o.Split, o.Labels)
 	if err == nil {
-		err = checkDecoder(o.Decoder)
+		err = errors.Join(checkDecoder(o.Decoder), w.checkChannels(o.Channels))
 	}
 	if err != nil {
 		_ = w.close()
@@ -335,6 +338,16 @@ func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 			return nil, nil, &ImageError{w.items[i].name, err}
 		}
 		return img, release, nil
+	}
+	w.describe = func(i int) (f augment.Format, pages int, ok bool) {
+		data, err := w.head(i)
+		if err == nil && codec.Format(data) == "TIFF" {
+			data, err = l.read(kept[i], nil, o.MaxBytes)
+		}
+		if err != nil {
+			return f, 0, false
+		}
+		return codec.Describe(data)
 	}
 	w.head = func(i int) ([]byte, error) { return l.head(l.files[kept[i]], formatBytes) }
 	w.image = func(i int) (*augment.Image, error) {

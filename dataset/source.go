@@ -19,9 +19,19 @@ type selection struct {
 	labels []int
 }
 
-func (s *selection) Len() int                            { return len(s.index) }
-func (s *selection) Image(i int) (*augment.Image, error) { return s.whole.image(s.index[i]) }
-func (s *selection) Label(i int) int                     { return s.labels[i] }
+func (s *selection) Len() int        { return len(s.index) }
+func (s *selection) Label(i int) int { return s.labels[i] }
+
+func (s *selection) Image(i int) (*augment.Image, error) {
+	img, err := s.whole.image(s.index[i])
+	if err == nil {
+		err = s.whole.fits(s.index[i], img)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return img, nil
+}
 
 // Hold is Image that keeps its part of the budget, see [Holder].
 func (s *Source) Hold(i int) (*augment.Image, func(), error) {
@@ -30,7 +40,15 @@ func (s *Source) Hold(i int) (*augment.Image, func(), error) {
 		img, err := sel.Image(i)
 		return img, func() {}, err
 	}
-	return s.whole.hold(sel.index[i])
+	img, release, err := s.whole.hold(sel.index[i])
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.whole.fits(sel.index[i], img); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return img, release, nil
 }
 
 // Select returns another split of s's data set, or s with other labels; both arguments are as in [Options]. It does not

@@ -33,29 +33,9 @@ const statsSeed = 20200213
 // is an error if none is left or if ctx ends. The result does not depend on the number of cores. A channel that hardly
 // varies gets the deviation 1/255, to be a usable divisor.
 func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize, error) {
-	sample := subset(d.Len(), limit, statsSeed)
-	all := make([]moments, len(sample))
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for k := next.Add(1) - 1; k < int64(len(sample)) && ctx.Err() == nil; k = next.Add(1) - 1 {
-				m, err := momentsOf(d, sample[k])
-				if errors.Is(err, ErrMemory) {
-					failed.Store(&err)
-					return
-				}
-				all[k] = m
-			}
-		})
-	}
-	workers.Wait()
-	if err := ctx.Err(); err != nil {
-		return augment.Normalize{}, fmt.Errorf("measuring the channel statistics: %w", err)
-	}
-	if err := failed.Load(); err != nil {
-		return augment.Normalize{}, fmt.Errorf("measuring the channel statistics: %w", *err)
+	all, err := measured(ctx, d, limit, momentsOf)
+	if err != nil {
+		return augment.Normalize{}, err
 	}
 	var mean, squares [3]float64
 	n := 0.0
@@ -69,7 +49,7 @@ func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize,
 		}
 	}
 	if n == 0 {
-		return augment.Normalize{}, errors.New("measuring the channel statistics: no image of the sample can be read")
+		return augment.Normalize{}, errNoneRead
 	}
 	out := augment.Normalize{Mean: make([]float32, 3), Std: make([]float32, 3)}
 	for c := range 3 {
@@ -78,6 +58,38 @@ func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize,
 		out.Std[c] = float32(math.Sqrt(max(squares[c]/n-mu*mu, 1/(255.*255))))
 	}
 	return out, nil
+}
+
+var errNoneRead = errors.New("measuring the channel statistics: no image of the sample can be read")
+
+// measured looks at a sample of limit images, several at a time. An image that cannot be read gives the zero value, and
+// one that needs more memory than there is an error.
+func measured[T any](ctx context.Context, d Dataset, limit int, look func(d Dataset, i int) (T, error)) ([]T, error) {
+	sample := subset(d.Len(), limit, statsSeed)
+	all := make([]T, len(sample))
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for k := next.Add(1) - 1; k < int64(len(sample)) && ctx.Err() == nil; k = next.Add(1) - 1 {
+				m, err := look(d, sample[k])
+				if errors.Is(err, ErrMemory) {
+					failed.Store(&err)
+					return
+				}
+				all[k] = m
+			}
+		})
+	}
+	workers.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("measuring the channel statistics: %w", err)
+	}
+	if err := failed.Load(); err != nil {
+		return nil, fmt.Errorf("measuring the channel statistics: %w", *err)
+	}
+	return all, nil
 }
 
 // moments are the means of an image's channels and of their squares, if it can be read.

@@ -87,7 +87,11 @@ func (w *worker) views(b *Batch, row int, img *held) (err error) {
 // view makes view v of an image.
 func (w *worker) view(b *Batch, row, v int, img *held) error {
 	drawn := w.loader.Recipes[v].Draw(img.W, img.H, w.pass.rand(b.At, row, b.Index[row], v))
-	if made := augment.Largest(img.W, img.H, drawn); made > mostMade && made > img.W*img.H {
+	most := mostMade
+	if img.Deep != nil {
+		most = 3 * mostMade / (4 * img.C)
+	}
+	if made := augment.Largest(img.W, img.H, drawn); made > most && made > img.W*img.H {
 		return &unusable{img.index, fmt.Errorf("view %d of its %dx%d pixels is made by way of an image of %d pixels: "+
 			"let center_crop or random_crop follow resize at once", v, img.W, img.H, made)}
 	}
@@ -98,13 +102,13 @@ func (w *worker) view(b *Batch, row, v int, img *held) error {
 			"fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(img.index)), view.W,
 			view.H, px.W, px.H)
 	}
-	area := 3 * px.W * px.H
+	area := px.C * px.W * px.H
 	w.loader.Normalize.CHW(px.Data[row*area:(row+1)*area], view)
 	return nil
 }
 
-// mostMade is how many pixels an image may have that a recipe makes on the way to a view: 192 MiB. The image itself may
-// have more.
+// mostMade is how many pixels an image of 8-bit RGB may have that a recipe makes on the way to a view: 192 MiB. A deep
+// image may take as much memory. The image itself may have more.
 const mostMade = 1 << 26
 
 // held is an image that holds a part of the budget.
@@ -163,11 +167,13 @@ func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 				return nil, 0, fmt.Errorf("reading images: %w: this is no fault of the image: raise the limit "+
 					"(ulimit -n for open files), or use fewer --workers", err)
 			}
-			if err == nil && (img.W <= 0 || img.H <= 0 || len(img.Pix) != 3*img.W*img.H) {
-				release()
-				err = fmt.Errorf("decoded to %dx%d pixels", img.W, img.H)
+			if err == nil {
+				if err = w.fits(img); err != nil {
+					release()
+				}
 			}
 			if err == nil {
+				w.loader.Normalize.Levels(img)
 				q.good()
 				return &held{img, i, release}, i, nil
 			}
@@ -182,6 +188,17 @@ func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 	}
 	return nil, 0, fmt.Errorf("reading images: %d images in a row, from %s on, cannot be read; repair or remove them",
 		q.inRow(), printable.Name(w.name(first)))
+}
+
+// fits returns an error if the views cannot be made of an image.
+func (w *worker) fits(img *augment.Image) error {
+	if err := img.Check(); err != nil {
+		return fmt.Errorf("decoded to %w", err)
+	}
+	if n := w.loader.Normalize.Channels(); img.Channels() != n {
+		return fmt.Errorf("it has %d channels, and the images are normalised by the statistics of %d", img.Channels(), n)
+	}
+	return nil
 }
 
 // exhausted reports whether an image could not be read because this process or the system has used something up. Such
