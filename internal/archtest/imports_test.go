@@ -49,6 +49,8 @@ var may = map[string][]string{
 	"train":            {".", "nn", "augment", "torch", "dataset", "optim", "checkpoint", "config", "run"},
 	"encoder": {".", "nn", "augment", "torch", "backbone", "checkpoint", "config", "method", "method/variant",
 		"run"},
+	"embedding": {"run"},
+	"embed":     {"augment", "torch", "dataset", "embedding", "encoder", "run"},
 	"dashboard": {"config", "run"},
 	"pretrain": {".", "nn", "augment", "torch", "backbone", "checkpoint", "dataset", "method", "method/variant",
 		"preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},
@@ -235,8 +237,8 @@ func TestCgo(t *testing.T) {
 func TestPureGo(t *testing.T) {
 	var patterns []string
 	for _, pattern := range []string{
-		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "run/...",
-		"dashboard/...",
+		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "embedding",
+		"run/...", "dashboard/...",
 	} {
 		if _, err := os.Stat(path.Join(root(t), strings.TrimSuffix(pattern, "/..."))); err == nil {
 			patterns = append(patterns, "./"+pattern)

@@ -17,6 +17,8 @@ var outside = map[string][]string{
 	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "internal/codec", "pretrain",
 		"pretrain/advice"},
 	"github.com/gofrs/flock":                {"run"},
+	"github.com/google/flatbuffers":         {"embedding"},
+	"github.com/parquet-go/parquet-go":      {"embedding"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},
 	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset"},
