@@ -51,6 +51,7 @@ var may = map[string][]string{
 		"run"},
 	"embedding": {"run"},
 	"embed":     {"augment", "torch", "dataset", "embedding", "encoder", "run"},
+	"search":    {"torch", "run"},
 	"dashboard": {"config", "run"},
 	"pretrain": {".", "nn", "augment", "torch", "backbone", "checkpoint", "dataset", "method", "method/variant",
 		"preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},
