@@ -97,7 +97,7 @@ def main():
     p.add_argument("--rows", type=int, default=1_000_000)
     p.add_argument("--dims", default="128,512")
     p.add_argument("--queries", type=int, default=1000)
-    p.add_argument("--probes", default="8,32")
+    p.add_argument("--probes", default="1,8")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--duplicates", help="numbers of rows among which to look for near-duplicates instead")
     p.add_argument("--out")

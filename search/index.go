@@ -68,15 +68,23 @@ func (x *Index) Close() error { return x.rows.Close() }
 // 1 to [Index.Lists], is the number of lists for each query: more find more. Fewer than k rows come back if the lists
 // hold fewer.
 func (x *Index) Nearest(ctx context.Context, queries *Rows, k, probes int, progress Progress) ([][]Match, error) {
+	return gathered(queries.n, func(each func(int, [][]Match)) error {
+		return x.nearest(ctx, queries, k, probes, false, progress, each)
+	})
+}
+
+// nearest is the function nearest with an index.
+func (x *Index) nearest(ctx context.Context, queries *Rows, k, probes int, others bool, progress Progress,
+	each func(from int, matches [][]Match),
+) error {
 	if err := checkNearest(x.rows, queries, k); err != nil {
-		return nil, err
+		return err
 	}
 	if probes < 1 || probes > len(x.ends) {
-		return nil, fmt.Errorf("%d probes of an index of %d lists: want 1 to as many as there are lists", probes,
+		return fmt.Errorf("%d probes of an index of %d lists: want 1 to as many as there are lists", probes,
 			len(x.ends))
 	}
-	result := make([][]Match, 0, queries.n)
-	err := scoped(func() error {
+	return scoped(func() error {
 		keys := torch.FromFloat32(x.centroids.memory, x.centroids.n, x.centroids.d).T()
 		// Many queries at a time: those that probe the same list share its reading and its product.
 		return queries.blocks(ctx, 0, queries.n, 8*queryBlock, func(q *block) error {
@@ -84,17 +92,16 @@ func (x *Index) Nearest(ctx context.Context, queries *Rows, k, probes int, progr
 			best := newTops(q.n, k, slack(x.rows.d))
 			for list, asking := range inverted(lists.Ints(), probes, len(x.ends)) {
 				for part := range slices.Chunk(asking, queryBlock) {
-					if err := x.probe(ctx, list, q, part, best); err != nil {
+					if err := x.probe(ctx, list, q, part, others, best); err != nil {
 						return err
 					}
 				}
 			}
-			result = append(result, best.sorted()...)
+			each(q.from, best.sorted())
 			progress.report(int64(q.from+q.n), int64(queries.n))
 			return nil
 		})
 	})
-	return result, err
 }
 
 // inverted gives each list that is probed, in order, with the numbers of the queries that probe it.
@@ -112,8 +119,9 @@ func inverted(lists []int, probes, of int) iter.Seq2[int, []int32] {
 	}
 }
 
-// probe compares the asking queries of the block q with the rows of a list.
-func (x *Index) probe(ctx context.Context, list int, q *block, asking []int32, best *tops) error {
+// probe compares the asking queries of the block q with the rows of a list. With others, row i is no match of query i.
+func (x *Index) probe(ctx context.Context, list int, q *block, asking []int32, others bool, best *tops,
+) error {
 	dim, from := x.rows.d, 0
 	if list > 0 {
 		from = int(x.ends[list-1])
@@ -127,8 +135,9 @@ func (x *Index) probe(ctx context.Context, list int, q *block, asking []int32, b
 	err := scoped(func() error {
 		part.rows = tensor(part.values, dim)
 		return x.rows.blocks(ctx, from, int(x.ends[list]), rowBlock, func(b *block) error {
-			return those.scan(part, b, dim, func(int, int) bool { return false },
-				func(j int) int { return int(x.numbers[b.from+j]) })
+			number := func(j int) int { return int(x.numbers[b.from+j]) }
+			skip := func(i, j int) bool { return others && q.from+int(asking[i]) == number(j) }
+			return those.scan(part, b, dim, skip, number)
 		})
 	})
 	for i, query := range asking {

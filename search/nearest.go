@@ -26,22 +26,39 @@ const MostNeighbours = 10_000
 // width; k is 1 to [MostNeighbours], and all rows if there are fewer. Memory is 16 bytes for each match and some tens of
 // MiB. It reads rows once for each 1024 queries.
 func Nearest(ctx context.Context, rows, queries *Rows, k int, progress Progress) ([][]Match, error) {
-	return nearest(ctx, rows, queries, k, false, progress)
+	return gathered(queries.n, func(each func(int, [][]Match)) error {
+		return nearest(ctx, rows, queries, k, false, progress, each)
+	})
 }
 
 // Neighbours is [Nearest] of each row among the other rows.
 func Neighbours(ctx context.Context, rows *Rows, k int, progress Progress) ([][]Match, error) {
-	return nearest(ctx, rows, rows, k, true, progress)
+	return gathered(rows.n, func(each func(int, [][]Match)) error {
+		return nearest(ctx, rows, rows, k, true, progress, each)
+	})
 }
 
-func nearest(ctx context.Context, rows, queries *Rows, k int, others bool, progress Progress) ([][]Match, error) {
-	if err := checkNearest(rows, queries, k); err != nil {
+// gathered returns all matches that find tells of.
+func gathered(queries int, find func(each func(from int, matches [][]Match)) error) ([][]Match, error) {
+	all := make([][]Match, 0, queries)
+	err := find(func(_ int, matches [][]Match) { all = append(all, matches...) })
+	if err != nil {
 		return nil, err
 	}
-	result := make([][]Match, 0, queries.n)
+	return all, nil
+}
+
+// nearest calls each with the matches of the queries from query from on, block by block. With others, row i is no match
+// of query i.
+func nearest(ctx context.Context, rows, queries *Rows, k int, others bool, progress Progress,
+	each func(from int, matches [][]Match),
+) error {
+	if err := checkNearest(rows, queries, k); err != nil {
+		return err
+	}
 	total := int64(rows.n) * int64(queries.n)
 	done := int64(0)
-	err := scoped(func() error {
+	return scoped(func() error {
 		return queries.blocks(ctx, 0, queries.n, queryBlock, func(q *block) error {
 			best := newTops(q.n, k, slack(rows.d))
 			err := rows.blocks(ctx, 0, rows.n, rowBlock, func(b *block) error {
@@ -51,11 +68,10 @@ func nearest(ctx context.Context, rows, queries *Rows, k int, others bool, progr
 				progress.report(done, total)
 				return err
 			})
-			result = append(result, best.sorted()...)
+			each(q.from, best.sorted())
 			return err
 		})
 	})
-	return result, err
 }
 
 func checkNearest(rows, queries *Rows, k int) error {

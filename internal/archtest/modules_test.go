@@ -41,7 +41,7 @@ var forTests = map[string][]string{
 	"github.com/creack/pty":           {"cmd/parallax"},
 	"github.com/google/go-cmp":        {"..."},
 	"github.com/rogpeppe/go-internal": {"cmd/parallax"},
-	"gonum.org/v1/gonum":              {"method"},
+	"gonum.org/v1/gonum":              {"method", "search"},
 }
 
 // foreign returns a line for each import of a third-party module that table does not allow short.
