@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/torch"
@@ -19,6 +21,7 @@ type request struct {
 	ctx      context.Context
 	pixels   []float32 // normalised, images x 3 x size x size
 	images   int
+	due      time.Time  // when it need not wait for others any more
 	features []float32  // images x Features, once done says nil
 	done     chan error // has room for the one answer, so that the sender never waits
 }
@@ -39,12 +42,8 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 		return nil, errors.New("there are no images: give at least one")
 	}
 	for i, m := range images {
-		switch {
-		case m == nil:
-			return nil, fmt.Errorf("image %d is nil", i)
-		case m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H:
-			return nil, fmt.Errorf("image %d has %d bytes for %d x %d pixels: want 3 bytes a pixel", i, len(m.Pix), m.W,
-				m.H)
+		if err := check(m); err != nil {
+			return nil, fmt.Errorf("image %d %w", i, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx) // a part that fails cancels the others
@@ -65,7 +64,7 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 		if err != nil {
 			return nil, err
 		}
-		if err := e.add(r); err != nil {
+		if err := e.add(r, false); err != nil {
 			return nil, err
 		}
 		if before != nil {
@@ -81,22 +80,44 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 	return rows, nil
 }
 
+// check refuses an image that is none.
+func check(m *augment.Image) error {
+	switch {
+	case m == nil:
+		return errors.New("is nil")
+	case m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H:
+		return fmt.Errorf("has %d bytes for %d x %d pixels: want 3 bytes a pixel", len(m.Pix), m.W, m.H)
+	}
+	return nil
+}
+
 // prepare resizes, crops and normalises images, several at a time.
 func (e *Encoder) prepare(ctx context.Context, images []*augment.Image) (*request, error) {
-	plane := 3 * e.about.Size * e.about.Size
-	r := &request{ctx: ctx, images: len(images), pixels: make([]float32, len(images)*plane), done: make(chan error, 1)}
+	plane := e.plane()
+	r := newRequest(ctx, make([]float32, len(images)*plane), len(images))
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range min(len(images), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(images) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				view := e.recipe.View(images[i], augment.ViewRand(0, 0, i, 0)) // nothing is drawn
-				e.normalize.CHW(r.pixels[i*plane:], view)
+				e.view(r.pixels[i*plane:], images[i])
 			}
 		})
 	}
 	workers.Wait()
 	return r, ctx.Err()
+}
+
+// plane is how many values the network takes of an image.
+func (e *Encoder) plane() int { return 3 * e.about.Size * e.about.Size }
+
+// view writes the values of an image that enter the network.
+func (e *Encoder) view(pixels []float32, m *augment.Image) {
+	e.normalize.CHW(pixels, e.recipe.View(m, augment.ViewRand(0, 0, 0, 0))) // nothing is drawn
+}
+
+func newRequest(ctx context.Context, pixels []float32, images int) *request {
+	return &request{ctx: ctx, pixels: pixels, images: images, done: make(chan error, 1)}
 }
 
 // wait returns when the request is computed or its context ends.
@@ -109,8 +130,9 @@ func (r *request) wait() error {
 	}
 }
 
-// add hands a request to the goroutine that computes waiting requests; it starts one if there is none.
-func (e *Encoder) add(r *request) error {
+// add hands a request to the goroutine that computes waiting requests; it starts one if there is none. The first
+// request is computed before those that wait already.
+func (e *Encoder) add(r *request, first bool) error {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -122,18 +144,58 @@ func (e *Encoder) add(r *request) error {
 		return nil
 	}
 	defer e.mu.Unlock()
-	e.waiting = append(e.waiting, r)
+	if first { // and so it is due at once
+		e.waiting = slices.Insert(e.waiting, 0, r)
+	} else {
+		r.due = time.Now().Add(e.patience)
+		e.waiting = append(e.waiting, r)
+	}
 	if !e.turning {
 		e.turning = true
 		go e.turn()
+	} else {
+		select {
+		case e.added <- struct{}{}:
+		default:
+		}
 	}
 	return nil
 }
 
 // turn computes batches of waiting requests until none is left.
 func (e *Encoder) turn() {
-	for batch := e.take(); batch != nil; batch = e.take() {
+	for {
+		if e.patience > 0 {
+			e.gather()
+		}
+		batch := e.take()
+		if batch == nil {
+			return
+		}
 		e.answer(batch)
+	}
+}
+
+// gather returns when a batch is full or the first of the waiting requests is due. Requests that came while the network
+// was busy are due by then, so a busy encoder never waits here.
+func (e *Encoder) gather() {
+	for {
+		e.mu.Lock()
+		images, left := 0, time.Duration(0)
+		for _, r := range e.waiting {
+			images += r.images
+		}
+		if len(e.waiting) > 0 {
+			left = time.Until(e.waiting[0].due)
+		}
+		e.mu.Unlock()
+		if images >= e.batch || left <= 0 {
+			return
+		}
+		select {
+		case <-e.added:
+		case <-time.After(left):
+		}
 	}
 }
 
@@ -160,7 +222,15 @@ func (e *Encoder) take() (batch []*request) {
 
 // answer computes a batch and tells its callers.
 func (e *Encoder) answer(batch []*request) {
+	began := time.Now()
 	err := e.forward(batch)
+	if e.watch != nil {
+		images := 0
+		for _, r := range batch {
+			images += r.images
+		}
+		e.watch(images, time.Since(began), err)
+	}
 	for _, r := range batch {
 		r.done <- err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
@@ -28,6 +29,8 @@ var ErrClosed = errors.New("the encoder is closed")
 type Encoder struct {
 	about     Description
 	batch     int
+	patience  time.Duration                                   // how long a request waits for others
+	watch     func(images int, took time.Duration, err error) // is told of every forward pass
 	own       []method.Entry
 	recipe    augment.Recipe
 	normalize augment.Normalize
@@ -38,7 +41,8 @@ type Encoder struct {
 	mu      sync.Mutex
 	closed  bool
 	waiting []*request
-	turning bool // a goroutine is computing waiting requests
+	turning bool          // a goroutine is computing waiting requests
+	added   chan struct{} // has a value when a request was added since that goroutine looked
 }
 
 // Description describes an Encoder.
@@ -58,6 +62,17 @@ const DefaultBatchSize = 64
 // faster, up to a point.
 func BatchSize(n int) Option { return func(e *Encoder) { e.batch = n } }
 
+// Wait lets an idle Encoder wait up to d for more requests before it computes those that it has, unless they fill a
+// batch. Without it a request that finds the Encoder idle is computed at once, by itself. While a batch is computed,
+// requests gather in any case.
+func Wait(d time.Duration) Option { return func(e *Encoder) { e.patience = d } }
+
+// Watch calls f after every forward pass with the number of images in it, how long it took, and its error. The next
+// pass waits until f returns.
+func Watch(f func(images int, took time.Duration, err error)) Option {
+	return func(e *Encoder) { e.watch = f }
+}
+
 // Methods adds objectives to the built-in ones. Open must know the objective of a run to read its checkpoints.
 func Methods(own ...method.Entry) Option { return func(e *Encoder) { e.own = append(e.own, own...) } }
 
@@ -65,7 +80,7 @@ func Methods(own ...method.Entry) Option { return func(e *Encoder) { e.own = app
 // when it ended or was interrupted or, while there is none, the encoder of the newest whole checkpoint. A resumed run
 // removes its exported encoder with its next checkpoint, so Open never returns weights older than a checkpoint.
 func Open(path string, options ...Option) (*Encoder, error) {
-	e := &Encoder{batch: DefaultBatchSize}
+	e := &Encoder{batch: DefaultBatchSize, added: make(chan struct{}, 1)}
 	for _, o := range options {
 		o(e)
 	}
