@@ -6,6 +6,7 @@
 //	parallax pretrain --resume runs/simsiam-1
 //	parallax cluster --data photos --classes 10
 //	parallax eval knn --run runs/simsiam-1
+//	parallax serve --run runs/simsiam-1
 //	parallax methods simclr
 //	parallax views --data photos --method byol --out views.png
 //	parallax doctor
@@ -104,8 +105,8 @@ in what that something is.`,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(flagError(c, err)) })
 	root.SetVersionTemplate(versionText())
-	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), labCommand(), methodsCommand(), viewsCommand(),
-		doctorCommand(), versionCommand())
+	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), serveCommand(), labCommand(), methodsCommand(),
+		viewsCommand(), doctorCommand(), versionCommand())
 	takeOnce(root)
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()

@@ -52,6 +52,7 @@ var may = map[string][]string{
 	"embedding": {"run"},
 	"embed":     {"augment", "torch", "dataset", "embedding", "encoder", "run"},
 	"search":    {"torch", "run"},
+	"serve":     {"augment", "encoder", "run", "torch"},
 	"dashboard": {"config", "run"},
 	"pretrain": {".", "nn", "augment", "torch", "backbone", "checkpoint", "dataset", "method", "method/variant",
 		"preset", "pretrain/guard", "pretrain/probe", "config", "run", "train"},

@@ -15,15 +15,15 @@ import (
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein": {"internal/spelling"},
 	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "internal/codec", "pretrain",
-		"pretrain/advice"},
+		"pretrain/advice", "serve"},
 	"github.com/gofrs/flock":                {"run"},
 	"github.com/google/flatbuffers":         {"embedding"},
 	"github.com/parquet-go/parquet-go":      {"embedding"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},
-	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset"},
+	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset", "serve"},
 	"golang.org/x/image":                    {"internal/codec", "internal/codec/tiff", "internal/sheet"},
-	"golang.org/x/sync":                     {"internal/codec"},
+	"golang.org/x/sync":                     {"internal/codec", "serve"},
 	"golang.org/x/sys":                      {"cmd/parallax", "dataset", "internal/machine", "internal/torture/parts"},
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
@@ -31,14 +31,17 @@ var outside = map[string][]string{
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",
 		"pretrain/probe"},
-	"gonum.org/v1/plot":          {"internal/curves"},
-	"google.golang.org/protobuf": {"internal/tfevents"},
+	"github.com/prometheus/client_golang": {"serve"},
+	"github.com/swaggest/swgui":           {"serve"},
+	"gonum.org/v1/plot":                   {"internal/curves"},
+	"google.golang.org/protobuf":          {"internal/tfevents"},
 }
 
 // forTests are the modules that only tests import.
 var forTests = map[string][]string{
-	"github.com/chromedp":             {"lab/report"},
+	"github.com/chromedp":             {"lab/report", "serve"},
 	"github.com/creack/pty":           {"cmd/parallax"},
+	"github.com/getkin/kin-openapi":   {"serve"},
 	"github.com/google/go-cmp":        {"..."},
 	"github.com/rogpeppe/go-internal": {"cmd/parallax"},
 	"gonum.org/v1/gonum":              {"method", "search"},

@@ -42,6 +42,14 @@ const (
 // ErrBomb is wrapped by the error of a file that is absurdly small for what it decodes to.
 var ErrBomb = errors.New("a decompression bomb, or a blank image of this size")
 
+// ErrTooLarge is what the error of an image with more pixels than the limits allow is, by errors.Is.
+var ErrTooLarge = errors.New("too many pixels")
+
+// tooLarge is an error that is ErrTooLarge.
+type tooLarge struct{ error }
+
+func (tooLarge) Is(target error) bool { return target == ErrTooLarge }
+
 // A compression says how many bytes of packed pixels a byte of a file can hold.
 type compression struct {
 	most   int // no file reaches more; 0: a few bytes can hold any blank image
@@ -89,10 +97,10 @@ func (o Options) admit(h header, bytes int) error {
 		return fmt.Errorf("its header says %dx%d pixels", h.w, h.h)
 	}
 	if h.w > o.MaxPixels/h.h {
-		return fmt.Errorf("%dx%d pixels, more than the limit of %d", h.w, h.h, o.MaxPixels)
+		return tooLarge{fmt.Errorf("%dx%d pixels, more than the limit of %d", h.w, h.h, o.MaxPixels)}
 	}
 	if h.w > maxSide || h.h > maxSide {
-		return fmt.Errorf("%dx%d pixels, and no side may be longer than %d", h.w, h.h, maxSide)
+		return tooLarge{fmt.Errorf("%dx%d pixels, and no side may be longer than %d", h.w, h.h, maxSide)}
 	}
 	px, result, buffer := int64(h.w)*int64(h.h), 3, h.buffer
 	switch {
