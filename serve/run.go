@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	headerTime = 5 * time.Second  // for a request's header
+	headerTime = 5 * time.Second  // for a request's header, unless Limits.Time is shorter
 	idleTime   = 60 * time.Second // between two requests of a connection
 	// drainTime is how long open connections are kept once the service stops. A request that was on its way then gets a
 	// 503, which says that it was not taken, and not a closed connection, which says nothing.
@@ -37,11 +37,12 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // Serve serves a listener until ctx ends, as [Run] does. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	header := min(headerTime, s.o.Time)
 	h := &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       headerTime + s.o.Time,
-		WriteTimeout:      headerTime + s.o.Time + headerTime, // for a refusal of what came too late
+		ReadHeaderTimeout: header,
+		ReadTimeout:       header + s.o.Time,
+		WriteTimeout:      header + s.o.Time + headerTime, // also for the refusal of what came too late
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug), // of strangers' handshakes and headers
@@ -79,11 +80,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 // stop answers what was taken, refuses the rest, and returns why ctx ended.
 func (s *Server) stop(ctx context.Context, h *http.Server, l net.Listener) error {
+	l.Close() // first: a client that is told to go must not find the door open
 	s.stopping.Store(true)
 	s.o.Log.Info("stopping", "cause", context.Cause(ctx), "requests", s.taken.Load())
 	limit, cancel := context.WithTimeout(context.Background(), s.o.Grace)
 	defer cancel()
-	l.Close()
 	time.Sleep(min(drainTime, s.o.Grace/2))
 	// Shutdown waits for connections, also for those on which nothing was asked. Requests are what counts.
 	for s.taken.Load() > 0 && limit.Err() == nil {

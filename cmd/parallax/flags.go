@@ -35,6 +35,7 @@ func flagError(c *cobra.Command, err error) error {
 	case errors.As(err, &invalid):
 		kinds := map[string]string{
 			"bool": "true or false", "int": "a whole number", "uint64": "a whole number, 0 or more",
+			"size": "a size, such as 64MiB", "duration": "a time, such as 2ms",
 		}
 		f := invalid.GetFlag()
 		want := cmp.Or(kinds[f.Value.Type()], f.Value.Type())

@@ -9,10 +9,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/serve"
@@ -55,7 +57,10 @@ log goes to standard error, a line for each request; the URL goes to standard ou
   parallax serve --run runs/simclr-1 --addr 0.0.0.0:8443 --token-file token --tls-cert cert.pem --tls-key key.pem`,
 		Args: noArguments, PreRunE: enough,
 		RunE: func(c *cobra.Command, _ []string) error {
-			var err error
+			err := noZeros(c.Flags())
+			if err != nil {
+				return usage(err)
+			}
 			if o.Token, err = token(tokenFile); err != nil {
 				return usage(err)
 			}
@@ -96,6 +101,20 @@ log goes to standard error, a line for each request; the URL goes to standard ou
 	c.RegisterFlagCompletionFunc("log", cobra.FixedCompletions([]string{"text", "json"},
 		cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// noZeros refuses limits of 0. In the options of the library 0 is the default, which nobody means who types it.
+func noZeros(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "wait", "threads", "workers":
+			return
+		}
+		if v := f.Value.String(); err == nil && slices.Contains([]string{"0", "0s", "0 B"}, v) {
+			err = fmt.Errorf("--%s is 0: leave it out, or give more", f.Name)
+		}
+	})
+	return err
 }
 
 // size is a flag's number of bytes, such as 64MiB.

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"context"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// The page shows every route, asks nobody but the service, and its buttons work.
+func TestPageInABrowser(t *testing.T) {
+	program := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			program = path
+			break
+		}
+	}
+	if program == "" {
+		t.Skip("no browser is installed (apt-get install chromium)")
+	}
+	site := httptest.NewServer(open(t, nil))
+	defer site.Close()
+
+	var mu sync.Mutex
+	var complaints, requests []string
+	listen := func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			complaints = append(complaints, e.ExceptionDetails.Text)
+		case *log.EventEntryAdded:
+			complaints = append(complaints, e.Entry.Text)
+		case *network.EventRequestWillBeSent:
+			requests = append(requests, e.Request.URL)
+		}
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
+		chromedp.WSURLReadTimeout(time.Minute), chromedp.NoSandbox)
+	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	defer stop()
+	timed, cancel := context.WithTimeout(allocated, 2*time.Minute)
+	defer cancel()
+	tab, closeTab := chromedp.NewContext(timed, chromedp.WithListener(listen))
+	defer closeTab()
+	enable := func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
+		return err
+	}
+	if err := chromedp.Do(tab, chromedp.Func(enable), chromedp.Navigate(site.URL)); err != nil {
+		t.Fatal(err)
+	}
+	// await returns the value of an expression once it is true.
+	await := func(expression string) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			ok, err := chromedp.Run(tab, chromedp.Evaluate[bool](expression))
+			if err != nil {
+				t.Fatalf("%v in %s", err, expression)
+			}
+			if ok {
+				return
+			}
+			if time.Now().After(deadline) {
+				text, _ := chromedp.Run(tab, chromedp.Evaluate[string]("document.body.innerText"))
+				t.Fatalf("never: %s\n%.2000s", expression, text)
+			}
+		}
+	}
+	await(`document.querySelectorAll(".opblock").length === 6`)
+	await(`document.querySelector(".opblock-get .opblock-summary-control").click() === undefined`)
+	await(`document.querySelector(".execute") !== null`)
+	await(`document.querySelector(".execute").click() === undefined`)
+	await(`[...document.querySelectorAll(".live-responses-table")].some(e => e.textContent.includes('"ok"'))`)
+
+	mu.Lock()
+	defer mu.Unlock()
+	if len(complaints) > 0 {
+		t.Errorf("the page complains: %q", complaints)
+	}
+	if len(requests) < 4 {
+		t.Errorf("requests were not seen: %q", requests)
+	}
+	for _, url := range requests {
+		if !strings.HasPrefix(url, site.URL+"/") && !strings.HasPrefix(url, "data:") {
+			t.Errorf("the page asks for %s", url)
+		}
+	}
+}
