@@ -4,11 +4,11 @@ package backbone
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/internal/bicubic"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -73,34 +73,12 @@ func (t *transformer) at(h, w int) torch.Tensor {
 		return t.positions
 	}
 	weights := func(out int) torch.Tensor {
-		return torch.FromFloat64(bicubic(out, g), out, g).To(t.positions.DType())
+		return torch.FromFloat64(bicubic.Weights(out, g), out, g).To(t.positions.DType())
 	}
 	patches := t.positions.Narrow(1, 1, g*g).Reshape(g, g*d)
 	rows := weights(h).MatMul(patches).Reshape(h, g, d).Transpose(0, 1).Reshape(g, h*d)
 	both := weights(w).MatMul(rows).Reshape(w, h, d).Transpose(0, 1).Reshape(1, h*w, d)
 	return torch.Cat(1, t.positions.Narrow(1, 0, 1), both)
-}
-
-// bicubic returns the out x in weights of cubic convolution (Keys 1981, with a = -0.75 as in PyTorch), pixel centres at
-// halves, edges repeated.
-func bicubic(out, in int) []float64 {
-	const a = -0.75
-	weights := make([]float64, out*in)
-	for i := range out {
-		at := (float64(i)+0.5)*float64(in)/float64(out) - 0.5
-		from := int(math.Floor(at)) - 1
-		for k := from; k < from+4; k++ {
-			x, w := math.Abs(at-float64(k)), 0.0
-			switch {
-			case x <= 1:
-				w = ((a+2)*x-(a+3))*x*x + 1
-			case x < 2:
-				w = ((a*x-5*a)*x+8*a)*x - 4*a
-			}
-			weights[i*in+min(max(k, 0), in-1)] += w
-		}
-	}
-	return weights
 }
 
 // block is x + attention(norm(x)), then x + mlp(norm(x)).

@@ -64,6 +64,9 @@ func (t Tensor) ReLU() Tensor { return made("ReLU", C.plx_relu(t.ref())) }
 // GELU returns t·Φ(t), Φ the normal distribution function.
 func (t Tensor) GELU() Tensor { return made("GELU", C.plx_gelu(t.ref())) }
 
+// Erf returns the error function of t.
+func (t Tensor) Erf() Tensor { return made("Erf", C.plx_erf(t.ref())) }
+
 // Sin returns sin t.
 func (t Tensor) Sin() Tensor { return made("Sin", C.plx_sin(t.ref())) }
 

@@ -5,6 +5,8 @@ package torch
 // #include "shim/trampoline.h"
 import "C"
 
+import "slices"
+
 // Reshape returns t in another shape; one size may be -1.
 func (t Tensor) Reshape(shape ...int) Tensor {
 	dims, n := ints(shape)
@@ -17,6 +19,27 @@ func (t Tensor) T() Tensor { return t.Transpose(0, 1) }
 // Transpose swaps dimensions a and b.
 func (t Tensor) Transpose(a, b int) Tensor {
 	return made("Transpose", C.plx_transpose(t.ref(), C.int64_t(a), C.int64_t(b)))
+}
+
+// Permute reorders the dimensions: dimension i of the result is dimension order[i] of t.
+func (t Tensor) Permute(order ...int) Tensor {
+	dims := len(t.Shape())
+	at := make([]int, dims) // the dimension of t that is at each place now
+	for i := range at {
+		at[i] = i
+	}
+	x := t
+	for i, want := range order {
+		j := slices.Index(at, want)
+		if j < i || len(order) != dims {
+			Fail("Permute", "%v is no order of %d dimensions", order, dims)
+		}
+		if i != j {
+			x = x.Transpose(i, j)
+			at[i], at[j] = at[j], at[i]
+		}
+	}
+	return x
 }
 
 // Unsqueeze inserts a dimension of size 1 at dim.

@@ -7,6 +7,7 @@
 //	parallax cluster --data photos --classes 10
 //	parallax eval knn --run runs/simsiam-1
 //	parallax serve --run runs/simsiam-1
+//	parallax export --run runs/simsiam-1 --out encoder.onnx
 //	parallax methods simclr
 //	parallax views --data photos --method byol --out views.png
 //	parallax doctor
@@ -91,6 +92,7 @@ in what that something is.`,
   parallax pretrain --resume runs/simsiam-1             resume a run that was stopped
   parallax cluster --data photos --classes 10           sort images into clusters
   parallax eval knn --run runs/simsiam-1                measure how good an encoder is
+  parallax export --run runs/simsiam-1 --out enc.onnx   write an encoder for other programs
   parallax methods                                      list the methods
   parallax views --data photos --method byol            draw what a method sees`,
 		SilenceErrors: true,
@@ -105,8 +107,18 @@ in what that something is.`,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(flagError(c, err)) })
 	root.SetVersionTemplate(versionText())
-	root.AddCommand(pretrainCommand(), clusterCommand(), evalCommand(), serveCommand(), labCommand(), methodsCommand(),
-		viewsCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(
+		pretrainCommand(),
+		clusterCommand(),
+		evalCommand(),
+		exportCommand(),
+		serveCommand(),
+		labCommand(),
+		methodsCommand(),
+		viewsCommand(),
+		doctorCommand(),
+		versionCommand(),
+	)
 	takeOnce(root)
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 5
+#define PLX_VERSION 6
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -22,7 +22,7 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 
 // Element-wise functions of one tensor.
 #define PLX_UNARY(X) \
-	X(neg) X(abs) X(exp) X(log) X(sqrt) X(square) X(relu) X(gelu) X(cos) X(sin) X(isfinite) X(logical_not)
+	X(neg) X(abs) X(exp) X(log) X(sqrt) X(square) X(relu) X(gelu) X(erf) X(cos) X(sin) X(isfinite) X(logical_not)
 
 // Element-wise functions of two tensors, with broadcasting.
 #define PLX_BINARY(X) \
@@ -95,6 +95,9 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, layer_norm, (plx_tensor x, plx_tensor w, plx_tensor b, double eps), (x, w, b, eps)) \
 	X(plx_value, group_norm, (plx_tensor x, int64_t groups, plx_tensor w, plx_tensor b, double eps), (x, groups, w, b, eps)) \
 	X(plx_value, attention, (plx_tensor q, plx_tensor k, plx_tensor v), (q, k, v)) \
+	/* TorchScript: weights under dotted names; file is an extra file of the archive */ \
+	X(plx_value, script_save, (const char *path, const char *source, const char **names, const plx_tensor *t, const int *buffers, int64_t n, const char *file, const char *content), (path, source, names, t, buffers, n, file, content)) \
+	X(plx_value, script_run, (const char *path, plx_tensor x), (path, x)) \
 	/* autograd */ \
 	X(plx_value, set_requires_grad, (plx_tensor t, int on), (t, on)) \
 	X(plx_value, requires_grad, (plx_tensor t), (t)) \
