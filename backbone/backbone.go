@@ -40,6 +40,7 @@ var All = []Entry{
 	{"resnet34", resNet(34), StemFor, nn.BatchStatistics},
 	{"resnet50", resNet(50), StemFor, nn.BatchStatistics},
 	{"resnet101", resNet(101), StemFor, nn.BatchStatistics},
+	{"resnet152", resNet(152), StemFor, nn.BatchStatistics},
 	{"wrn28", wideResNet, func(int) Stem { return Small }, nn.BatchStatistics},
 	{"vit_tiny", viT(3), PatchStem, nn.LayerStatistics},
 	{"vit_small", viT(6), PatchStem, nn.LayerStatistics},
@@ -82,9 +83,9 @@ const maxWidth = 1024
 
 func resNet(depth int) func(Spec) (parallax.Backbone, error) {
 	return func(s Spec) (parallax.Backbone, error) {
-		if s.Stem != ImageNet && s.Stem != Small && s.Stem != Strided {
-			return nil, fmt.Errorf("backbone.stem is %q: of a ResNet it must be %q, %q or %q", s.Stem, ImageNet, Small,
-				Strided)
+		if s.Stem != ImageNet && s.Stem != Small && s.Stem != Strided && s.Stem != Padded {
+			return nil, fmt.Errorf("backbone.stem is %q: of a ResNet it must be %q, %q, %q or %q", s.Stem, ImageNet,
+				Small, Strided, Padded)
 		}
 		return ResNet{Depth: depth, Width: s.Width, Stem: s.Stem, Norm: s.Norm, ZeroInit: s.ZeroInit}, nil
 	}

@@ -4,6 +4,7 @@ package backbone
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/nn"
@@ -37,6 +38,16 @@ var depths = map[int]struct {
 	50:  {[]int{3, 4, 6, 3}, 4, bottleneck},
 	101: {[]int{3, 4, 23, 3}, 4, bottleneck},
 	152: {[]int{3, 8, 36, 3}, 4, bottleneck},
+}
+
+// ResNetOf returns the depth of the ResNet with so many blocks in each stage; ok is false if there is none.
+func ResNetOf(blocks []int, bottlenecks bool) (depth int, ok bool) {
+	for depth, kind := range depths {
+		if slices.Equal(kind.blocks, blocks) && (kind.expansion > 1) == bottlenecks {
+			return depth, true
+		}
+	}
+	return 0, false
 }
 
 // Features returns the width of h: at width 64 it is 512 for depths 18 and 34 and 2048 for deeper ones; at width 16 it

@@ -221,7 +221,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		stem  backbone.Stem
 		want  string
 	}{
-		{"resnet81", 64, backbone.Small, `did you mean "resnet8"? (the backbones are resnet8, resnet20, resnet18, resnet34, resnet50, resnet101, wrn28, vit_tiny, vit_small, vit_base)`},
+		{"resnet81", 64, backbone.Small, `did you mean "resnet8"? (the backbones are resnet8, resnet20, resnet18, resnet34, resnet50, resnet101, resnet152, wrn28, vit_tiny, vit_small, vit_base)`},
 		{"ResNet-50", 64, backbone.Small, `"resnet50"`},
 		{"resnet18", 0, backbone.Small, "between 1 and"},
 		{"resnet18", 1 << 20, backbone.Small, "between 1 and"},

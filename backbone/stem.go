@@ -7,7 +7,8 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// Stem is a network's first layers: [ImageNet], [Small] or [Strided] for a ResNet, patchN for a ViT (see [PatchStem]).
+// Stem is a network's first layers: [ImageNet], [Small], [Strided] or [Padded] for a ResNet, patchN for a ViT (see
+// [PatchStem]).
 type Stem string
 
 const (
@@ -19,6 +20,9 @@ const (
 	Small Stem = "small"
 	// Strided is Small with stride 2: a quarter of the work, for experiments in which speed matters more than accuracy.
 	Strided Stem = "strided"
+	// Padded is Small with two pixels of padding instead of one: solo-learn's stem for CIFAR (solo/methods/base.py), whose
+	// weights are other ones than those of Small.
+	Padded Stem = "padded"
 )
 
 // StemFor returns the stem of a ResNet for images of size x size pixels: Small up to 64. After the stem, the stages
@@ -39,6 +43,8 @@ func (s Stem) build(p *nn.Params, norm nn.Norm, width int) nn.Layer {
 		kernel, stride, padding = 3, 1, 1
 	case Strided:
 		kernel, stride, padding = 3, 2, 1
+	case Padded:
+		kernel, stride, padding = 3, 1, 2
 	}
 	layers := nn.Sequential{
 		norm.Conv(p.Sub("conv1"), 3, width, kernel, stride, padding),

@@ -64,8 +64,8 @@ func singles(v []float64) []float32 {
 type Backbone struct {
 	Name  string // "resnet18", ...
 	Width int    // channels of the first stage, or of an attention head of a ViT: 64 in the papers
-	// "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1) or "strided" (3x3, stride 2); for a ViT "patchN",
-	// with patches of N x N pixels; "": by network and size
+	// "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), "strided" (3x3, stride 2) or "padded" (small with
+	// two pixels of padding, as solo-learn's); for a ViT "patchN", with patches of N x N pixels; "": by network and size
 	Stem string
 	// "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, with an initialisation from the
 	// statistics of the first batch); "": the network's own

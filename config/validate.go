@@ -49,7 +49,7 @@ func (c *Config) Validate() error {
 		hold(std > 0 && std <= 1, fmt.Sprintf("data.std[%d]", i), std, "above 0, at most 1")
 	}
 	if c.Backbone.Stem != "" && !patchStem.MatchString(c.Backbone.Stem) {
-		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small", "strided", "patch16")
+		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small", "strided", "padded", "patch16")
 	}
 	if c.Backbone.Norm != "" {
 		oneOf("backbone.norm", c.Backbone.Norm, "batch", "group", "layer", "none", "tuned")

@@ -90,9 +90,27 @@ func Open(path string, options ...Option) (*Encoder, error) {
 	return e, nil
 }
 
+// New makes an encoder of weights in memory, such as those of weights.Read: about describes their network, and the states
+// are under the backbone's names.
+func New(about checkpoint.Encoder, states []nn.State, options ...Option) (*Encoder, error) {
+	e := &Encoder{batch: DefaultBatchSize, about: Description{Encoder: about}}
+	for _, o := range options {
+		o(e)
+	}
+	if e.batch < 1 {
+		return nil, errBatch(e.batch)
+	}
+	if err := e.build(states); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func errBatch(n int) error { return fmt.Errorf("the batch size is %d: it must be at least 1", n) }
+
 func (e *Encoder) open(path string) error {
 	if e.batch < 1 {
-		return fmt.Errorf("the batch size is %d: it must be at least 1", e.batch)
+		return errBatch(e.batch)
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -99,6 +99,12 @@ func Parse(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
+// Info returns the type and the shape of a tensor, "" and nil if the file has none of that name.
+func (f *File) Info(name string) (DType, []int) {
+	info := f.infos[name]
+	return info.DType, info.Shape
+}
+
 // Tensor reads one whole tensor.
 func (f *File) Tensor(name string) (Tensor, error) {
 	info, ok := f.infos[name]
