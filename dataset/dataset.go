@@ -27,8 +27,10 @@ type Kind string
 // The kinds of source.
 const (
 	KindFolder    Kind = "folder"    // image files in a folder, at any depth
-	KindTar       Kind = "tar"       // image files in a .tar, .tar.gz or .tgz
-	KindZip       Kind = "zip"       // image files in a .zip
+	KindTar       Kind = "tar"       // image files in a .tar, .tar.gz or .tgz, or in several
+	KindZip       Kind = "zip"       // image files in a .zip, or in several
+	KindParquet   Kind = "parquet"   // images in a column of Parquet files
+	KindList      Kind = "list"      // image files that a list names, or that a pattern matches
 	KindCIFAR10   Kind = "cifar10"   // CIFAR-10's binary version, in a folder or an archive
 	KindCIFAR100  Kind = "cifar100"  // CIFAR-100's binary version, in a folder or an archive
 	KindIDX       Kind = "idx"       // IDX files (MNIST, Fashion-MNIST), plain or gzipped

@@ -4,6 +4,7 @@ package dataset
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -35,7 +36,10 @@ func (w *whole) label(l *layout, mode string, selected []int, s *Source) ([]int,
 			"or leave --labels out", w.kind)
 	case mode == "folders":
 		return labels, labelFolders(l, labels, selected, s)
-	case mode == "" && files:
+	case mode == "" && len(w.classes) == 0 && w.noClass != "":
+		f.ClassWhy = w.noClass
+		return labels, nil
+	case mode == "" && files && len(w.classes) == 0:
 		if f.ClassWhy = noClassFolders(l, selected); f.ClassWhy == "" {
 			return labels, labelFolders(l, labels, selected, s)
 		}
@@ -45,7 +49,7 @@ func (w *whole) label(l *layout, mode string, selected []int, s *Source) ([]int,
 			labels[i] = it.label
 		}
 		s.Classes = w.classes
-		if f.ClassesFrom = string(w.kind); len(s.Classes) == 0 {
+		if f.ClassesFrom = cmp.Or(w.from, string(w.kind)); len(s.Classes) == 0 {
 			f.ClassesFrom, f.ClassWhy = "", "the files have none"
 		}
 		s.countClasses(l, labels)

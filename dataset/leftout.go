@@ -53,6 +53,15 @@ func (s *skipped) count(what, reason, name string) {
 	}
 }
 
+// clone is a copy to which more can be added.
+func (s skipped) clone() skipped {
+	s = slices.Clone(s)
+	for i := range s {
+		s[i].Examples = slices.Clip(s[i].Examples)
+	}
+	return s
+}
+
 func (s skipped) notes() []string {
 	var notes []string
 	for _, l := range s {

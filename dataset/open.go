@@ -27,6 +27,8 @@ type whole struct {
 	items    []item
 	arrange  func(want string) (*layout, error) // nil if the format has its own splits, those of items
 	classes  []string                           // of items[].label, if the format has its own labels
+	from     string                             // where classes are from; "": the kind
+	noClass  string                             // why the images have no labels, if it is not for the folders
 	image    func(i int) (*augment.Image, error)
 	hold     func(i int) (*augment.Image, func(), error) // image files only: as Holder says
 	head     func(i int) ([]byte, error)                 // image files only: the first bytes of a file
@@ -83,6 +85,9 @@ func openWhole(name string, o Options) (*whole, error) {
 	if name == "synthetic" || strings.HasPrefix(name, "synthetic:") {
 		return openSynthetic(name, o)
 	}
+	if isPattern(name) {
+		return openPattern(name, o)
+	}
 	name, sub, err := cutSub(name)
 	if err != nil {
 		return nil, err
@@ -90,6 +95,16 @@ func openWhole(name string, o Options) (*whole, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
+	}
+	if info.Mode().IsRegular() {
+		switch ending := strings.ToLower(filepath.Ext(name)); {
+		case sub != "" && (ending == ".parquet" || listEndings[ending] != nil):
+			return nil, fmt.Errorf("it is a file without folders, so it has no folder %s", printable.Name(sub))
+		case ending == ".parquet":
+			return openParquet(shards([]string{name}), o)
+		case listEndings[ending] != nil:
+			return openList(name, o)
+		}
 	}
 	var l *listing
 	switch {
@@ -171,7 +186,7 @@ func listFile(name string, o Options) (*listing, error) {
 	return l, nil
 }
 
-func listOpened(f *os.File, o Options) (*listing, error) {
+func listOpened(f archiveFile, o Options) (*listing, error) {
 	head := make([]byte, 512)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
@@ -204,11 +219,9 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 		return nil, errors.New("a single image: give the folder it lies in")
 	case ext == ".bin":
 		return nil, errors.New("a single binary file: give the folder it lies in")
-	case slices.Contains([]string{".txt", ".csv", ".tsv", ".lst", ".json", ".jsonl"}, ext):
-		return nil, errors.New("a list, or other text: give the folder of the images (the labels of some of them can " +
-			"be a CSV file of path,label: --labels FILE.csv)")
 	case !zipped && ext != ".tar" && !isTar(inner):
-		return nil, errors.New("neither a folder, nor a .tar, .tar.gz, .tgz, .zip or IDX file")
+		return nil, errors.New("neither a folder, nor a .tar, .tar.gz, .tgz, .zip, .parquet or IDX file, nor a list " +
+			"of images (.csv, .tsv, .jsonl, .txt)")
 	}
 	if !zipped {
 		return listArchive(f, listTar)
@@ -232,7 +245,7 @@ func listOpened(f *os.File, o Options) (*listing, error) {
 }
 
 // listArchive lists an archive that is read in place.
-func listArchive(f *os.File, list func(*os.File) (*listing, error)) (*listing, error) {
+func listArchive(f archiveFile, list func(archiveFile) (*listing, error)) (*listing, error) {
 	identity, err := identify(f)
 	if err != nil {
 		return nil, err
@@ -246,7 +259,7 @@ func listArchive(f *os.File, list func(*os.File) (*listing, error)) (*listing, e
 }
 
 // identify returns the hash of an archive's size and ends.
-func identify(f *os.File) ([]byte, error) {
+func identify(f archiveFile) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -255,7 +268,7 @@ func identify(f *os.File) ([]byte, error) {
 }
 
 // unpackedTar returns the plain archive of a gzipped one that begins with inner.
-func unpackedTar(f *os.File, identity, inner []byte, o Options) (*os.File, error) {
+func unpackedTar(f archiveFile, identity, inner []byte, o Options) (*os.File, error) {
 	if _, err := tar.NewReader(bytes.NewReader(inner)).Next(); len(inner) == 512 && errors.Is(err, tar.ErrHeader) {
 		return nil, errors.New("gzipped, but neither a tar archive nor an IDX file")
 	}
@@ -302,33 +315,62 @@ var errNoImages = errors.New("it holds no images (JPEG, PNG, GIF, BMP, TIFF, Web
 // imageFiles makes the data set of a listing's image files.
 func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 	var kept []int
-	w := &whole{kind: l.kind, close: l.close, list: l}
-	w.files = func(i int) []int { return kept[i : i+1] }
-	a := &arranger{archive: l.kind != KindFolder, root: root, path: name, read: l.text}
-	w.arrange = a.arrange
-	archives := 0
+	var set []string            // files that may hold a data set together
+	var beside []int            // files in an archive that may be about images
+	folder := l.skipped.clone() // what is left out if the set is taken
 	for i, f := range l.files {
-		if why := l.whyNotImage(f, f.name[len(root):]); why != "" {
-			l.skipped.add(why, f.name)
-			if slices.Contains([]string{".tar", ".tgz", ".gz", ".zip"}, strings.ToLower(path.Ext(f.name))) {
-				archives++
-			}
+		rel := f.name[len(root):]
+		if l.kind != KindFolder && isAbout(rel) && !isHidden(rel) {
+			beside = append(beside, i)
 			continue
 		}
-		kept = append(kept, i)
-		w.items = append(w.items, item{name: f.name, size: f.size, label: -1})
-		a.names = append(a.names, f.name)
+		why := l.whyNotImage(f, rel)
+		switch {
+		case why == "":
+			kept = append(kept, i)
+			continue
+		case why == becauseName && isShard(f.name):
+			set = append(set, f.name)
+		default:
+			folder.add(why, f.name)
+		}
+		l.skipped.add(why, f.name)
 	}
+	samples := l.samples(kept)
+	for _, i := range beside {
+		if !samples.labels[i] {
+			l.skipped.add(becauseName, l.files[i].name)
+		}
+	}
+	kept = samples.images
 	switch notes := strings.Join(l.skipped.notes(), "; "); {
 	case len(kept) > 0:
-	case archives > 0:
-		return nil, fmt.Errorf("it holds no images but %d archives: give one of them, or unpack them", archives)
+	case len(set) > 0 && l.kind == KindFolder:
+		l.skipped = folder
+		return openSet(shardsBelow(name, root, set), o)
+	case len(set) > 0:
+		return nil, fmt.Errorf("it holds no images but %d archives: unpack it and give the folder", len(set))
 	case notes != "":
 		return nil, fmt.Errorf("%w; %s", errNoImages, notes)
 	default:
 		return nil, errNoImages
 	}
-	files := newDecoder(o)
+	w := &whole{kind: l.kind, close: l.close, list: l}
+	a := &arranger{archive: l.kind != KindFolder, root: root, path: name, read: l.text}
+	for _, i := range kept {
+		w.items = append(w.items, item{name: l.files[i].name, size: l.files[i].size, label: -1})
+		a.names = append(a.names, l.files[i].name)
+	}
+	w.arrange = a.arrange
+	w.files = func(i int) []int { return kept[i : i+1] }
+	w.decoded(kept, o)
+	w.labelSamples(samples)
+	return w, nil
+}
+
+// decoded sets how the images are read: image i is the file at place kept[i] of the listing.
+func (w *whole) decoded(kept []int, o Options) {
+	l, files := w.list, newDecoder(o)
 	w.hold = func(i int) (*augment.Image, func(), error) {
 		size := min(l.files[kept[i]].size, o.MaxBytes)
 		img, release, err := files.decode(size, func(buf []byte) ([]byte, error) {
@@ -357,5 +399,4 @@ func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 		}
 		return img, err
 	}
-	return w, nil
 }

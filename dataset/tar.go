@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,7 @@ type tarFile struct {
 
 // listTar indexes the archive once; its files are then read in place. Nothing is ever written to disk under the names
 // in the archive.
-func listTar(f *os.File) (*listing, error) {
+func listTar(f archiveFile) (*listing, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err

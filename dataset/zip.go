@@ -24,7 +24,7 @@ const (
 
 // listZip lists the files of a zip archive, which are read in place. Nothing is ever written to disk under the names in
 // the archive.
-func listZip(f *os.File) (*listing, error) {
+func listZip(f archiveFile) (*listing, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
