@@ -101,6 +101,13 @@ func (c Classifier) keep() Classifier {
 	return Classifier{c.mean.Keep(), c.scale.Keep(), c.weight.Keep(), c.bias.Keep()}
 }
 
+// Affine returns the scores as a linear map of the features as they are, in float64: weight (classes x D) and bias
+// (classes). It can begin the head of a network that is trained further.
+func (c Classifier) Affine() (weight, bias torch.Tensor) {
+	weight = c.weight.Div(c.scale)
+	return weight, c.bias.Sub(weight.Mul(c.mean).Sum(1))
+}
+
 // Ranks returns the rank of the right class of every row of h (N x D) among all classes by score. Rank 0 is first, so
 // the right class is among five guesses if its rank is below 5. Of classes with equal scores the lower one comes first.
 // A row labelled -1 has rank -1.

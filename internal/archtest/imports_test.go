@@ -27,13 +27,14 @@ var anything = []string{"*"}
 // imported wherever Go allows it. They count as part of the package that imports them: through them it may reach only
 // what it may import itself.
 var may = map[string][]string{
-	"torch":          {},
-	"nn":             {"torch"},
-	"augment":        {},
-	".":              {"nn", "augment", "torch", "collapse"},
-	"method":         {".", "nn", "augment", "torch", "collapse"},
-	"method/variant": {".", "nn", "augment", "torch", "collapse", "config", "method"},
-	"backbone":       {".", "nn", "augment", "torch"},
+	"torch":           {},
+	"nn":              {"torch"},
+	"augment":         {},
+	"augment/corrupt": {"augment"},
+	".":               {"nn", "augment", "torch", "collapse"},
+	"method":          {".", "nn", "augment", "torch", "collapse"},
+	"method/variant":  {".", "nn", "augment", "torch", "collapse", "config", "method"},
+	"backbone":        {".", "nn", "augment", "torch"},
 	"eval/report": {".", "nn", "augment", "torch", "cluster/report", "dataset", "eval", "method", "method/variant",
 		"pretrain", "pretrain/probe", "checkpoint", "config", "run", "train"},
 	"eval":             {".", "nn", "augment", "torch"},
