@@ -34,8 +34,8 @@ type Card struct {
 	Features  int    `json:"features"`
 	Size      int    `json:"size"` // side in pixels of the images that it was trained for
 	// Of the training images, per channel, for levels scaled to [0, 1].
-	Mean    [3]float64         `json:"mean"`
-	Std     [3]float64         `json:"std"`
+	Mean    []float64          `json:"mean"`
+	Std     []float64          `json:"std"`
 	Method  string             `json:"method"`
 	Step    int                `json:"step,omitempty"` // of the checkpoint; absent for an exported encoder
 	Data    *CardData          `json:"data,omitempty"` // absent if the run's directory was not given

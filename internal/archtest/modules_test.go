@@ -36,8 +36,8 @@ var outside = map[string][]string{
 	"github.com/swaggest/swgui":           {"serve"},
 	"gonum.org/v1/plot":                   {"internal/curves"},
 	"google.golang.org/protobuf":          {"internal/tfevents"},
-	"gonum.org/v1/plot":          {"internal/curves"},
-	"google.golang.org/protobuf": {"export", "internal/onnx", "internal/tfevents"},
+	"gonum.org/v1/plot":                   {"internal/curves"},
+	"google.golang.org/protobuf":          {"export", "internal/onnx", "internal/tfevents"},
 }
 
 // forTests are the modules that only tests import.
