@@ -30,14 +30,11 @@ var outside = map[string][]string{
 	"github.com/klauspost/compress":         {"internal/codec/tiff"},
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"augment/corrupt", "collapse", "collapse/measure", "eval", "eval/report",
-		"internal/curves", "lab", "lab/claims", "lab/theory",
-		"pretrain/probe"},
+		"internal/curves", "lab", "lab/claims", "lab/theory", "pretrain/probe"},
 	"github.com/prometheus/client_golang": {"serve"},
 	"github.com/swaggest/swgui":           {"serve"},
 	"gonum.org/v1/plot":                   {"internal/curves"},
-	"google.golang.org/protobuf":          {"internal/tfevents"},
-	"gonum.org/v1/plot":                   {"internal/curves"},
-	"google.golang.org/protobuf":          {"export", "internal/onnx", "internal/tfevents"},
+	"google.golang.org/protobuf":          {"internal/tfevents", "export", "internal/onnx"},
 }
 
 // forTests are the modules that only tests import.
