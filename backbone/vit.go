@@ -57,12 +57,17 @@ type transformer struct {
 }
 
 func (t *transformer) Forward(x torch.Tensor) torch.Tensor {
+	x = t.norm.Forward(t.blocks.Forward(t.embed(x))) // N x 1+patches x d
+	return x.Narrow(1, 0, 1).Reshape(x.Size(0), x.Size(2))
+}
+
+// embed returns the tokens that enter the first block, N x 1+patches x d.
+func (t *transformer) embed(x torch.Tensor) torch.Tensor {
 	x = torch.Conv2d(x, t.weight, t.bias, t.Patch, 0, 1)
 	n, d, h, w := x.Size(0), x.Size(1), x.Size(2), x.Size(3)
-	x = x.Reshape(n, d, h*w).Transpose(1, 2)                              // N x patches x d
-	x = torch.Cat(1, t.class.To(x.DType()).Expand(n, 1, d), x)            // the class token before them
-	x = t.norm.Forward(t.blocks.Forward(x.Add(t.at(h, w).To(x.DType())))) // N x 1+patches x d
-	return x.Narrow(1, 0, 1).Reshape(n, d)
+	x = x.Reshape(n, d, h*w).Transpose(1, 2)                   // N x patches x d
+	x = torch.Cat(1, t.class.To(x.DType()).Expand(n, 1, d), x) // the class token before them
+	return x.Add(t.at(h, w).To(x.DType()))
 }
 
 // at returns the positions for h x w patches, 1 x 1+hw x d: bicubic interpolation of those for an image of Size, as

@@ -41,6 +41,9 @@ type whole struct {
 	notes    []string
 	skipped  skipped
 	identity []byte
+
+	// holdSeen is hold that shows the file's bytes, see Source.HoldSeen; image files only.
+	holdSeen func(i int, see func([]byte)) (*augment.Image, func(), error)
 }
 
 // item is one image: its name, its size in bytes, and, if the format has them, its split ("" = none) and its label.
@@ -371,10 +374,15 @@ func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 // decoded sets how the images are read: image i is the file at place kept[i] of the listing.
 func (w *whole) decoded(kept []int, o Options) {
 	l, files := w.list, newDecoder(o)
-	w.hold = func(i int) (*augment.Image, func(), error) {
+	w.hold = func(i int) (*augment.Image, func(), error) { return w.holdSeen(i, func([]byte) {}) }
+	w.holdSeen = func(i int, see func([]byte)) (*augment.Image, func(), error) {
 		size := min(l.files[kept[i]].size, o.MaxBytes)
 		img, release, err := files.decode(size, func(buf []byte) ([]byte, error) {
-			return l.read(kept[i], buf, o.MaxBytes)
+			data, err := l.read(kept[i], buf, o.MaxBytes)
+			if err == nil {
+				see(data)
+			}
+			return data, err
 		})
 		if err != nil {
 			return nil, nil, &ImageError{w.items[i].name, err}

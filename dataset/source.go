@@ -51,6 +51,15 @@ func (s *Source) Hold(i int) (*augment.Image, func(), error) {
 	return img, release, nil
 }
 
+// HoldSeen is [Source.Hold] that also shows the bytes of the image's file to see, before they are decoded and only
+// during the call. see is not called if the file cannot be read, nor by a source whose images are not files.
+func (s *Source) HoldSeen(i int, see func(file []byte)) (*augment.Image, func(), error) {
+	if s.whole.holdSeen == nil {
+		return s.Hold(i)
+	}
+	return s.whole.holdSeen(s.Dataset.(*selection).index[i], see)
+}
+
 // Select returns another split of s's data set, or s with other labels; both arguments are as in [Options]. It does not
 // open the data set again: the result needs no Close, and its images cannot be read after s is closed.
 func (s *Source) Select(split, labels string) (*Source, error) { return s.whole.source(split, labels) }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -53,7 +54,7 @@ type output struct {
 func Create(path string, o Options) (*Writer, error) {
 	w := &Writer{path: path, o: o}
 	if err := w.create(); err != nil {
-		return nil, run.Output("writing the embeddings "+path, errors.Join(err, w.discard()))
+		return nil, failed(path, errors.Join(err, w.discard()))
 	}
 	return w, nil
 }
@@ -119,6 +120,26 @@ func (c Card) text() ([]byte, error) {
 	return text, err
 }
 
+// failed is the error of writing a file. A system's refusal to write is marked for run.IsOutput.
+func failed(path string, err error) error {
+	var system syscall.Errno
+	if errors.As(err, &system) {
+		err = &run.OutputError{Err: err}
+	}
+	return fmt.Errorf("writing the embeddings %s: %w", path, err)
+}
+
+// Files returns the files that [Create] writes for path: path itself, the last one, and those that belong to it.
+func Files(path string) []string {
+	switch end, _ := ending(path); end {
+	case ".npy":
+		return []string{cardPath(path), rowsPath(path), path}
+	case ".csv":
+		return []string{cardPath(path), path}
+	}
+	return []string{path}
+}
+
 // open begins one of the writer's files.
 func (w *Writer) open(path string) (*output, error) {
 	folder, name := filepath.Split(path)
@@ -137,7 +158,7 @@ const temporary = ".parallax-tmp-"
 
 // RemoveTemporaries removes the files that a crash of a program left that was writing path.
 func RemoveTemporaries(path string) error {
-	for _, of := range []string{path, cardPath(path), rowsPath(path)} {
+	for _, of := range Files(path) {
 		folder, name := filepath.Split(of)
 		entries, err := os.ReadDir(filepath.Join(folder, "."))
 		if err != nil {
@@ -170,20 +191,20 @@ func (w *Writer) write(r Row) error {
 	r.Path, r.Reason, r.Label = clean(r.Path), clean(r.Reason), clean(r.Label)
 	err := r.check(w.o.Dim)
 	if err == nil && w.o.Float16 {
-		err = fitsHalf(r.Vector)
+		err = FitsFloat16(r.Vector)
 	}
 	if err == nil {
 		err = w.encoding.write(&r)
 	}
 	if err != nil {
-		return fmt.Errorf("writing the embeddings %s: row %d: %w", w.path, w.rows, err)
+		return failed(w.path, fmt.Errorf("row %d: %w", w.rows, err))
 	}
 	w.rows++
 	return nil
 }
 
-// fitsHalf refuses values that are too large for float16.
-func fitsHalf(vector []float32) error {
+// FitsFloat16 refuses a vector with a value that is too large for float16.
+func FitsFloat16(vector []float32) error {
 	for i, v := range vector {
 		if math.IsInf(float64(fromHalf(toHalf(v))), 0) {
 			return fmt.Errorf("dimension %d of its vector is %v, beyond the float16 range of 65504: use float32", i, v)
@@ -200,7 +221,7 @@ func (w *Writer) Close() error {
 	}
 	if w.err == nil {
 		if err := w.complete(); err != nil {
-			w.err = fmt.Errorf("writing the embeddings %s: %w", w.path, err)
+			w.err = failed(w.path, err)
 		}
 	}
 	return errors.Join(w.err, w.discard())

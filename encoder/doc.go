@@ -18,7 +18,7 @@
 // An Encoder may be used from any number of goroutines. One thread of the process owns libtorch, so forward passes take
 // turns. Waiting requests are merged into batches of up to [BatchSize] images. The callers' goroutines prepare the
 // images, at the same time as a forward pass. [Wait] lets an idle Encoder wait for more requests, and
-// [Encoder.Prepare] and [Encoder.EmbedPrepared] let a program decide how many images it prepares at once.
+// [Encoder.Prepare] and [Encoder.EmbedInputs] let a program decide how many images it prepares at once.
 //
 // # Precision
 //

@@ -19,10 +19,10 @@ import (
 // request is a part of a caller's images: at most a batch.
 type request struct {
 	ctx      context.Context
-	pixels   []float32 // normalised, images x 3 x size x size
-	images   int
+	pixels   []float32  // normalised, views x 3 x size x size
+	images   int        // how many views: each is an image to the network
 	due      time.Time  // when it need not wait for others any more
-	features []float32  // images x Features, once done says nil
+	features []float32  // views x Features, once done says nil
 	done     chan error // has room for the one answer, so that the sender never waits
 }
 
@@ -53,14 +53,12 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 		if err := r.wait(); err != nil {
 			return err
 		}
-		for n := e.about.Features; len(r.features) > 0; r.features = r.features[n:] {
-			rows = append(rows, r.features[:n:n])
-		}
+		rows = append(rows, e.rows(r.features)...)
 		return nil
 	}
 	var before *request // is computed while the next one is prepared
-	for start := 0; start < len(images); start += e.batch {
-		r, err := e.prepare(ctx, images[start:min(start+e.batch, len(images))])
+	for part := range slices.Chunk(images, e.Batch()) {
+		r, err := e.prepare(ctx, part)
 		if err != nil {
 			return nil, err
 		}
@@ -80,27 +78,16 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 	return rows, nil
 }
 
-// check refuses an image that is none.
-func check(m *augment.Image) error {
-	switch {
-	case m == nil:
-		return errors.New("is nil")
-	case m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H:
-		return fmt.Errorf("has %d bytes for %d x %d pixels: want 3 bytes a pixel", len(m.Pix), m.W, m.H)
-	}
-	return nil
-}
-
 // prepare resizes, crops and normalises images, several at a time.
 func (e *Encoder) prepare(ctx context.Context, images []*augment.Image) (*request, error) {
-	plane := e.plane()
-	r := newRequest(ctx, make([]float32, len(images)*plane), len(images))
+	r := e.request(ctx, len(images))
+	one := len(r.pixels) / len(images)
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range min(len(images), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(images) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				e.view(r.pixels[i*plane:], images[i])
+				e.input(r.pixels[i*one:(i+1)*one], images[i])
 			}
 		})
 	}
@@ -108,16 +95,11 @@ func (e *Encoder) prepare(ctx context.Context, images []*augment.Image) (*reques
 	return r, ctx.Err()
 }
 
-// plane is how many values the network takes of an image.
-func (e *Encoder) plane() int { return 3 * e.about.Size * e.about.Size }
-
-// view writes the values of an image that enter the network.
-func (e *Encoder) view(pixels []float32, m *augment.Image) {
-	e.normalize.CHW(pixels, e.recipe.View(m, augment.ViewRand(0, 0, 0, 0))) // nothing is drawn
-}
-
-func newRequest(ctx context.Context, pixels []float32, images int) *request {
-	return &request{ctx: ctx, pixels: pixels, images: images, done: make(chan error, 1)}
+// request has room for the views of images.
+func (e *Encoder) request(ctx context.Context, images int) *request {
+	views := images * e.views
+	return &request{ctx: ctx, images: views, pixels: make([]float32, views*3*e.about.Size*e.about.Size),
+		done: make(chan error, 1)}
 }
 
 // wait returns when the request is computed or its context ends.
@@ -262,7 +244,7 @@ func (e *Encoder) forward(batch []*request) error {
 		return err
 	}
 	for _, r := range batch {
-		n := r.images * e.about.Features
+		n := r.images * e.features
 		r.features, features = features[:n:n], features[n:]
 	}
 	return nil

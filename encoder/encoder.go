@@ -3,11 +3,14 @@
 package encoder
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +34,10 @@ type Encoder struct {
 	batch     int
 	patience  time.Duration                                   // how long a request waits for others
 	watch     func(images int, took time.Duration, err error) // is told of every forward pass
+	wanted    string                                          // the layer
+	views     int                                             // of each image
+	unit      bool                                            // rows have length 1
+	features  int                                             // the width of a row
 	own       []method.Entry
 	recipe    augment.Recipe
 	normalize augment.Normalize
@@ -76,42 +83,80 @@ func Watch(f func(images int, took time.Duration, err error)) Option {
 // Methods adds objectives to the built-in ones. Open must know the objective of a run to read its checkpoints.
 func Methods(own ...method.Entry) Option { return func(e *Encoder) { e.own = append(e.own, own...) } }
 
+// The layers whose output a row of features can be.
+const (
+	LayerBackbone  = "backbone"  // the backbone's features h
+	LayerProjector = "projector" // the projector's output z, which the loss sees; only of a run with a checkpoint
+	LayerBlocks    = "blocks"    // outputs of the backbone's inner blocks, concatenated: see backbone.Blocker
+)
+
+// Layer sets whose output a row of features is; [LayerBackbone] unless set.
+func Layer(name string) Option { return func(e *Encoder) { e.wanted = name } }
+
+// Views makes a row of features the mean over n views of its image, 1 to the batch size. The first view is that of the
+// evaluation, which is the only one if n is 1. The others are random crops of 50 % to 100 % of the area with ratios
+// from 3/4 to 4/3, resized bilinearly, half of them flipped. They depend on the image's pixels alone, so an image has
+// the same features wherever it is.
+func Views(n int) Option { return func(e *Encoder) { e.views = n } }
+
+// Normalize scales each row of features to length 1, after the mean over views. A row of zeros stays as it is.
+func Normalize() Option { return func(e *Encoder) { e.unit = true } }
+
 // Open reads an encoder from an encoder.safetensors, or from the directory of a run: the encoder that the run exported
 // when it ended or was interrupted or, while there is none, the encoder of the newest whole checkpoint. A resumed run
 // removes its exported encoder with its next checkpoint, so Open never returns weights older than a checkpoint.
 func Open(path string, options ...Option) (*Encoder, error) {
-	e := &Encoder{batch: DefaultBatchSize, added: make(chan struct{}, 1)}
-	for _, o := range options {
-		o(e)
+	e, err := begin(options)
+	if err == nil {
+		err = e.open(path)
 	}
-	if err := e.open(path); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("opening the encoder %s: %w", path, err)
 	}
 	return e, nil
 }
 
-// New makes an encoder of weights in memory, such as those of weights.Read: about describes their network, and the states
-// are under the backbone's names.
+// New makes an encoder of weights in memory, such as those of weights.Read: about describes their network, and the
+// states are under the backbone's names. There is no projector among them.
 func New(about checkpoint.Encoder, states []nn.State, options ...Option) (*Encoder, error) {
-	e := &Encoder{batch: DefaultBatchSize, about: Description{Encoder: about}}
-	for _, o := range options {
-		o(e)
+	e, err := begin(options)
+	if err != nil {
+		return nil, err
 	}
-	if e.batch < 1 {
-		return nil, errBatch(e.batch)
+	if e.wanted == LayerProjector {
+		return nil, errors.New("weights in memory are a backbone alone, without a projector")
 	}
+	e.about.Encoder = about
 	if err := e.build(states); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-func errBatch(n int) error { return fmt.Errorf("the batch size is %d: it must be at least 1", n) }
+// begin makes an encoder that has its options, but no network.
+func begin(options []Option) (*Encoder, error) {
+	e := &Encoder{batch: DefaultBatchSize, wanted: LayerBackbone, views: 1, added: make(chan struct{}, 1)}
+	for _, o := range options {
+		o(e)
+	}
+	return e, e.check()
+}
+
+// check returns what is wrong with the options.
+func (e *Encoder) check() error {
+	if e.batch < 1 {
+		return fmt.Errorf("the batch size is %d: it must be at least 1", e.batch)
+	}
+	if e.views < 1 || e.views > e.batch {
+		return fmt.Errorf("%d views of an image: they must be 1 to %d, the batch size", e.views, e.batch)
+	}
+	if !slices.Contains([]string{LayerBackbone, LayerProjector, LayerBlocks}, e.wanted) {
+		return fmt.Errorf("layer %q: it must be %s, %s or %s", e.wanted, LayerBackbone, LayerProjector, LayerBlocks)
+	}
+	return nil
+}
 
 func (e *Encoder) open(path string) error {
-	if e.batch < 1 {
-		return errBatch(e.batch)
-	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("there is no such directory or file: give the directory of a run, or an encoder.safetensors")
@@ -119,12 +164,18 @@ func (e *Encoder) open(path string) error {
 	if err != nil {
 		return err
 	}
+	if !info.IsDir() && e.wanted == LayerProjector {
+		return errors.New("the file holds a backbone alone, without a projector: give the directory of its run")
+	}
 	if !info.IsDir() {
 		return e.openFile(path)
 	}
 	text, err := run.ReadConfig(path)
 	if err != nil {
 		return fmt.Errorf("%w: give the directory of a run, or an encoder.safetensors", err)
+	}
+	if e.wanted == LayerProjector {
+		return e.openCheckpoint(path, text)
 	}
 	file := filepath.Join(path, run.EncoderFile)
 	if err := e.openFile(file); !errors.Is(err, fs.ErrNotExist) {
@@ -166,17 +217,35 @@ func (e *Encoder) build(states []nn.State) error {
 		return fmt.Errorf("its metadata says %d features, but %s of width %d has %d: the file is damaged", d.Features,
 			d.Architecture, d.Width, n)
 	}
-	e.recipe = augment.EvalRecipe(d.Size)
-	e.normalize = d.Normalize()
+	blocks, inner := body.(backbone.Blocker)
+	if e.wanted == LayerBlocks && !inner {
+		return fmt.Errorf("%s has no blocks that can be read: take the layer %s", d.Architecture, LayerBackbone)
+	}
+	e.features = d.Features
+	e.prepares()
 	e.params = nn.NewParams(0, torch.F32)
 	e.params.Train(false)
-	err = torch.Scope(func() error {
+	return e.made(torch.Scope(func() error {
 		e.layer = body.Build(e.params)
+		if e.wanted == LayerBlocks {
+			e.layer, e.features = blocks.Blocks(e.layer), blocks.BlockFeatures()
+		}
 		if err := e.params.Load(states); err != nil {
 			return fmt.Errorf("the weights do not fit the network: %w", err)
 		}
 		return nn.Finite(states)
-	})
+	}))
+}
+
+// prepares sets how images are prepared.
+func (e *Encoder) prepares() {
+	d := &e.about
+	e.recipe = augment.EvalRecipe(d.Size)
+	e.normalize = d.Normalize()
+}
+
+// made returns the error of making the network, after which the weights are freed.
+func (e *Encoder) made(err error) error {
 	if err != nil && !errors.Is(err, torch.ErrNoEngine) {
 		err = errors.Join(err, torch.Scope(func() error { e.params.Free(); return nil }))
 	}
@@ -186,8 +255,27 @@ func (e *Encoder) build(states []nn.State) error {
 // Describe returns the encoder's description.
 func (e *Encoder) Describe() Description { return e.about }
 
-// Features returns the width of a row of features.
-func (e *Encoder) Features() int { return e.about.Features }
+// Features returns the width of a row of features, which depends on the layer.
+func (e *Encoder) Features() int { return e.features }
+
+// Batch returns how many images [Encoder.EmbedInputs] should be given at once: as many as go through the network
+// together.
+func (e *Encoder) Batch() int { return e.batch / e.views }
+
+// WeightsSHA256 returns the SHA-256, in hexadecimal, of the names, shapes and values of the network's weights.
+func (e *Encoder) WeightsSHA256() (string, error) {
+	h := sha256.New()
+	err := torch.Scope(func() error {
+		if e.freed {
+			return ErrClosed
+		}
+		return nn.WriteStates(h, e.params.State(), nil)
+	})
+	if err != nil {
+		return "", fmt.Errorf("hashing the encoder's weights: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
 
 // Size returns the side, in pixels, to which images are resized before they enter the network.
 func (e *Encoder) Size() int { return e.about.Size }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/checkpoint"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
@@ -35,14 +36,14 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 		return err
 	}
 	e.about.Features = body.Features()
+	if e.wanted == LayerProjector {
+		return e.project(m, c, body, saved.Networks)
+	}
 	var states []nn.State
 	if err := torch.Scope(func() error {
 		params := nn.NewParams(0, torch.F32)
 		defer params.Free()
-		enc := m.Build(&parallax.Build{
-			Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch, Images: c.Data.Images,
-			Steps: max(1, c.Train.MaxSteps),
-		})
+		enc := m.Build(building(params, body, c))
 		if err := params.Load(saved.Networks); err != nil {
 			return fmt.Errorf("the weights do not fit the network: %w", err)
 		}
@@ -54,4 +55,33 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 		return err
 	}
 	return e.build(states)
+}
+
+// building is what the method of a run with config c builds its networks from.
+func building(params *nn.Params, body parallax.Backbone, c *config.Config) *parallax.Build {
+	return &parallax.Build{Params: params, Backbone: body, Size: c.Data.Size, Batch: c.Train.Batch,
+		Images: c.Data.Images, Steps: max(1, c.Train.MaxSteps)}
+}
+
+// project makes the encoder of a checkpoint with its projector. It keeps all of the method's networks.
+func (e *Encoder) project(m parallax.Method, c *config.Config, body parallax.Backbone, states []nn.State) error {
+	e.prepares()
+	e.params = nn.NewParams(0, torch.F32)
+	e.params.Train(false)
+	return e.made(torch.Scope(func() error {
+		enc := m.Build(building(e.params, body, c))
+		if enc.Projector == nil {
+			return fmt.Errorf("%s has no projector: take the layer %s or %s", c.Method.Name, LayerBackbone, LayerBlocks)
+		}
+		e.params.Train(false)
+		if err := e.params.Load(states); err != nil {
+			return fmt.Errorf("the weights do not fit the network: %w", err)
+		}
+		e.layer = nn.Sequential{enc.Backbone, enc.Projector}
+		torch.NoGrad(func() {
+			blank := torch.FromFloat32(make([]float32, 3*c.Data.Size*c.Data.Size), 1, 3, c.Data.Size, c.Data.Size)
+			e.features = e.layer.Forward(blank.ChannelsLast()).Size(1)
+		})
+		return nn.Finite(states)
+	}))
 }

@@ -174,3 +174,50 @@ func damage(t *testing.T, dir string, step int) {
 		t.Fatal(err)
 	}
 }
+
+// The projector's output is that of the checkpoint's projector over the backbone's features.
+func TestProjector(t *testing.T) {
+	images := []*augment.Image{augment.NewImage(20, 30), augment.NewImage(16, 16)}
+	for i := range images[0].Pix {
+		images[0].Pix[i] = byte(i * i)
+	}
+	for name, set := range map[string]pretrain.Setting{
+		"simclr": pretrain.Set("method.projector.widths", "[24, 12]"), "directclr": pretrain.Set("method.d", 6),
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		if _, err := pretrain.Run(context.Background(), &pretrain.Request{
+			Preset: "tiny-cpu", Settings: []pretrain.Setting{
+				pretrain.Set("method.name", name), pretrain.Set("data.path", "synthetic:32"),
+				pretrain.Set("data.size", 16), pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 16),
+				pretrain.Set("train.threads", 1), pretrain.Set("train.max_steps", 2), set,
+			},
+		}, pretrain.Options{Out: dir}); err != nil {
+			t.Fatal(err)
+		}
+		rows := map[string][][]float32{}
+		for _, layer := range []string{encoder.LayerBackbone, encoder.LayerProjector} {
+			e, err := encoder.Open(dir, encoder.Layer(layer))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows[layer], err = e.Embed(context.Background(), images); err != nil {
+				t.Fatal(err)
+			}
+			if len(rows[layer][0]) != e.Features() {
+				t.Errorf("%s, %s: rows of %d, it says %d", name, layer, len(rows[layer][0]), e.Features())
+			}
+			e.Close()
+		}
+		h, z := rows[encoder.LayerBackbone], rows[encoder.LayerProjector]
+		switch name {
+		case "simclr":
+			if len(z[0]) != 12 {
+				t.Errorf("z has %d dimensions", len(z[0]))
+			}
+		case "directclr": // its projector takes the first of the features
+			if !reflect.DeepEqual(z[0], h[0][:6]) || !reflect.DeepEqual(z[1], h[1][:6]) {
+				t.Errorf("z is %v of h %v", z[0], h[0])
+			}
+		}
+	}
+}

@@ -46,7 +46,7 @@ const (
 
 // answerEmbed answers POST /embed.
 func (s *Server) answerEmbed(w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, "normalize")
+	q, err := parameters(r, "normalize")
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *Server) answerEmbed(w http.ResponseWriter, r *http.Request) error {
 			return failed(http.StatusBadRequest, "normalize=%.40q is not true or false", text)
 		}
 	}
-	return s.answerImages(w, r, func(_ context.Context, answers []answer) error {
+	return s.answerImages(w, r, s.rowBytes(), func(_ context.Context, answers []answer) error {
 		for _, a := range answers {
 			if normalize {
 				toLength1(a.Embedding)
@@ -71,7 +71,7 @@ func (s *Server) answerNeighbours(w http.ResponseWriter, r *http.Request) error 
 	if s.o.Neighbours == nil {
 		return failed(http.StatusNotFound, "there are no embeddings to search: start the service with --in FILE")
 	}
-	q, err := query(r, "k")
+	q, err := parameters(r, "k")
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Server) answerNeighbours(w http.ResponseWriter, r *http.Request) error 
 			return failed(http.StatusBadRequest, "k=%.40q is not a number from 1 to %d", text, mostNeighbours)
 		}
 	}
-	return s.answerImages(w, r, func(ctx context.Context, answers []answer) error {
+	return s.answerImages(w, r, s.rowBytes()+matchBytes*k, func(ctx context.Context, answers []answer) error {
 		var vectors [][]float32
 		for _, a := range answers {
 			if a.Embedding != nil {
@@ -104,8 +104,8 @@ func (s *Server) answerNeighbours(w http.ResponseWriter, r *http.Request) error 
 	})
 }
 
-// query returns the parameters of a request's URL. It refuses those that nothing reads.
-func query(r *http.Request, known ...string) (url.Values, error) {
+// parameters returns the parameters of a request's URL. It refuses those that nothing reads.
+func parameters(r *http.Request, known ...string) (url.Values, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, failed(http.StatusBadRequest, "the URL's parameters cannot be read: %.200s", err)
@@ -118,8 +118,8 @@ func query(r *http.Request, known ...string) (url.Values, error) {
 	return q, nil
 }
 
-// answerImages reads the images of a request, embeds them, completes their answers, and sends these.
-func (s *Server) answerImages(w http.ResponseWriter, r *http.Request,
+// answerImages reads the images of a request, embeds them, completes their answers, of bytes each, and sends these.
+func (s *Server) answerImages(w http.ResponseWriter, r *http.Request, bytes int,
 	complete func(context.Context, []answer) error) error {
 	if s.queue.full() { // before the body is read for nothing
 		return s.busy()
@@ -130,7 +130,7 @@ func (s *Server) answerImages(w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return err
 	}
-	if !held.take(int64(len(in.items)) * int64(s.answerBytes())) {
+	if !held.take(int64(len(in.items)) * int64(bytes)) {
 		return failed(http.StatusTooManyRequests, "the service has no memory left for an answer: try again later")
 	}
 	if !s.queue.take(int64(len(in.items))) {
@@ -155,8 +155,11 @@ func (s *Server) answerImages(w http.ResponseWriter, r *http.Request,
 	return nil
 }
 
-// answerBytes is what the answer about one image takes, as features and as text.
-func (s *Server) answerBytes() int { return 16 * s.encoder.Features() }
+// matchBytes is what a match takes in memory and as text; the path itself is the table's.
+const matchBytes = 256
+
+// rowBytes is what the features of one image take in memory and as text.
+func (s *Server) rowBytes() int { return 16 * s.encoder.Features() }
 
 func (s *Server) busy() *failure {
 	return failed(http.StatusTooManyRequests, "%d images are waiting already: try again later", s.queue.size)
@@ -192,7 +195,7 @@ func (s *Server) embedItem(ctx context.Context, it *item) ([]float32, error) {
 		return nil, err
 	}
 	type result struct {
-		*encoder.Prepared
+		*encoder.Input
 		error
 	}
 	done := make(chan result, 1)
@@ -210,16 +213,16 @@ func (s *Server) embedItem(ctx context.Context, it *item) ([]float32, error) {
 		if r.error != nil {
 			return nil, r.error
 		}
-		row, err := s.encoder.EmbedPrepared(ctx, r.Prepared)
+		rows, err := s.encoder.EmbedInputs(ctx, []*encoder.Input{r.Input})
 		if err != nil {
 			return nil, err
 		}
-		return row, finite(row)
+		return rows[0], finite(rows[0])
 	}
 }
 
 // decode makes an image file ready for the network.
-func (s *Server) decode(data []byte, o codec.Options) (p *encoder.Prepared, err error) {
+func (s *Server) decode(data []byte, o codec.Options) (p *encoder.Input, err error) {
 	defer crash.Recover(&err)
 	lease := o.Budget.File(int64(len(data)))
 	defer lease.Release()
@@ -262,6 +265,8 @@ func toLength1(row []float32) {
 	}
 }
 
+const internalError = "an internal error: the service's log has it"
+
 // classify returns the failure that err, of an image or a whole request, stands for.
 func classify(err error) *failure {
 	var known *failure
@@ -273,7 +278,7 @@ func classify(err error) *failure {
 	case errors.Is(err, context.Canceled), errors.Is(err, encoder.ErrClosed):
 		return &failure{http.StatusServiceUnavailable, "the request was given up", err}
 	}
-	return &failure{http.StatusInternalServerError, "an internal error: the service's log has it", err}
+	return &failure{http.StatusInternalServerError, internalError, err}
 }
 
 // fail answers with an error.

@@ -55,11 +55,11 @@ func ExampleNew() {
 		}
 		err = json.NewDecoder(r.Body).Decode(&answer)
 		r.Body.Close()
-		fmt.Println(r.StatusCode, len(answer.Embedding), answer.Error, err)
+		fmt.Println(r.StatusCode, len(answer.Embedding), answer.Error != "", err)
 	}
 	// Output:
-	// 200 32  <nil>
-	// 415 0 not an image that can be read: not a JPEG, PNG, GIF, BMP, TIFF, WebP or PNM file: it starts with "no image" <nil>
+	// 200 32 false <nil>
+	// 415 0 true <nil>
 }
 
 // untrained writes an untrained network into a file, instead of a run's.

@@ -67,7 +67,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			if p := recover(); p != nil {
 				s.o.Log.Error("a handler panicked", "id", id, "panic", p, "stack", string(debug.Stack()))
 				if answered.status == 0 {
-					fail(answered, failed(http.StatusInternalServerError, "an internal error: the service's log has it"))
+					fail(answered, &failure{status: http.StatusInternalServerError, text: internalError})
 				}
 			}
 			took := time.Since(began)
@@ -76,8 +76,8 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			if quiet[r.URL.Path] {
 				level = slog.LevelDebug
 			}
-			s.o.Log.Log(ctx, level, "request", "id", id, "method", r.Method, "path", r.URL.Path, "status", answered.status,
-				"bytes", answered.bytes, "took", took, "from", r.RemoteAddr)
+			s.o.Log.Log(ctx, level, "request", "id", id, "method", r.Method, "path", r.URL.Path, "status",
+				answered.status, "bytes", answered.bytes, "took", took, "from", r.RemoteAddr)
 		}()
 		next.ServeHTTP(answered, r)
 	})
@@ -113,6 +113,7 @@ func (s *Server) counted(handler func(http.ResponseWriter, *http.Request) error)
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.taken.Add(1) // before the look at stopping, so that whoever stops and then counts misses nobody
 		defer s.taken.Add(-1)
+		s.begun.Add(1)
 		if s.stopping.Load() {
 			w.Header().Set("Connection", "close")
 			fail(w, failed(http.StatusServiceUnavailable, "the service is stopping"))

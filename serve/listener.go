@@ -44,12 +44,15 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// refusalTime is how long a connection that is refused may take to ask, and to read the answer.
+const refusalTime = time.Second
+
 // refusal is the answer to a connection beyond the limit.
 const refusal = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n" +
 	"Content-Type: application/json\r\nContent-Length: 42\r\n\r\n" + `{"error":"there are too many connections"}`
 
-// refuse says that there are too many connections. It reads a little before it closes: a close with bytes unread would
-// take the answer back.
+// refuse says that there are too many connections. It waits for a request first, since clients do not read an answer to
+// none. It reads on after it, since a close with bytes unread would take the answer back.
 func (s *Server) refuse(c net.Conn) {
 	defer c.Close()
 	tcp, ok := c.(*net.TCPConn)
@@ -57,9 +60,9 @@ func (s *Server) refuse(c net.Conn) {
 		return
 	}
 	defer s.refusals.give(1)
-	if tcp.SetDeadline(time.Now().Add(time.Second)) != nil {
-		return
-	}
+	_ = tcp.SetDeadline(time.Now().Add(refusalTime))
+	_, _ = tcp.Read(make([]byte, 1<<10))
+	_ = tcp.SetDeadline(time.Now().Add(refusalTime))
 	if _, err := io.WriteString(tcp, refusal); err == nil && tcp.CloseWrite() == nil {
 		_, _ = io.CopyN(io.Discard, tcp, readChunk)
 	}

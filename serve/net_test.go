@@ -144,7 +144,8 @@ func TestThousandBadBodies(t *testing.T) {
 		body []byte
 	}{
 		{"", []byte("no image")}, {"", good[:len(good)/2]}, {"", make([]byte, 1<<20+1)}, {"", make([]byte, 1<<19+1)},
-		{"", pngOf(t, 300, 300)}, {"", nil}, {"application/json", []byte(`{"items": [`)}, {kind, several[:len(several)-30]},
+		{"", pngOf(t, 300, 300)}, {"", nil}, {"application/json", []byte(`{"items": [`)},
+		{kind, several[:len(several)-30]},
 		{"application/json", bytes.Repeat([]byte("["), 1<<19)}, {"multipart/form-data; boundary=x", good},
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
@@ -245,7 +246,8 @@ func TestGrace(t *testing.T) {
 	for s.queue.used.Load() < 1 {
 		time.Sleep(time.Millisecond)
 	}
-	if err := stop(); err == nil || errors.Is(err, errStopped) || !strings.Contains(err.Error(), "1 requests were not") {
+	err := stop()
+	if err == nil || errors.Is(err, errStopped) || !strings.Contains(err.Error(), "1 requests were not") {
 		t.Errorf("Serve returned %v", err)
 	}
 	close(release)

@@ -28,12 +28,14 @@ type Options struct {
 	// Addr is HOST:PORT, by default 127.0.0.1:8080. Port 0 is any free one. A host that is not of this machine's
 	// loopback needs a Token.
 	Addr string
-	// Token is the secret that requests must bear, in a header Authorization: Bearer TOKEN, except for /healthz, /readyz
-	// and the description. It has at least 16 characters. Empty: none.
+	// Token is the secret that requests must bear, in a header Authorization: Bearer TOKEN, except for /healthz,
+	// /readyz and the description. It has at least 16 characters. Empty: none.
 	Token string
 	// Cert and Key are PEM files of a certificate and its key. With them the service speaks HTTPS.
 	Cert, Key string
-	// Neighbours is what POST /neighbours searches; nil: nothing.
+	// In is a file of embeddings that POST /neighbours searches, see [OpenTable]. Instead of it Neighbours is anything
+	// else that can be searched. Neither: there are no neighbours.
+	In         string
 	Neighbours Neighbours
 
 	// Batch is how many images go through the network at once, at most. The default is 32.
@@ -63,7 +65,7 @@ type Limits struct {
 	Pixels      int           // width x height of one image; default 2^26, a square of 8,192 pixels
 	Images      int           // of one request; default 64
 	Queue       int           // images that are being decoded, wait or go through the network; default 256
-	Memory      int64         // bytes of bodies, of images being decoded and of the queue; default 1 GiB, at most half of the machine's
+	Memory      int64         // bytes of bodies, images being decoded and the queue; default 1 GiB, at most half of all
 	Connections int           // default 512
 	Time        time.Duration // from a request's first byte to its answer; default 30 seconds
 }
@@ -148,6 +150,9 @@ func (o *Options) check() error {
 			return fmt.Errorf("%s is %s: it must be from %s to %s", b.what, humanize.IBytes(uint64(max(b.got, 0))),
 				humanize.IBytes(uint64(b.least)), humanize.IBytes(uint64(b.most)))
 		}
+	}
+	if o.In != "" && o.Neighbours != nil {
+		return errors.New("there are two tables to search: give one")
 	}
 	if o.Images > o.Queue {
 		return fmt.Errorf("--max-images is %d and --queue %d: a request of that many images would never fit", o.Images,

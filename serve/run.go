@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 )
 
 const (
 	headerTime = 5 * time.Second  // for a request's header, unless Limits.Time is shorter
+	quietTime  = 2 * time.Second  // without a request, after which memory is given back
 	idleTime   = 60 * time.Second // between two requests of a connection
 	// drainTime is how long open connections are kept once the service stops. A request that was on its way then gets a
 	// 503, which says that it was not taken, and not a closed connection, which says nothing.
@@ -30,7 +32,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	l, err := net.Listen("tcp", s.o.Addr)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w: give --addr another address or port, 0 for any free port", s.o.Addr, err)
+		return fmt.Errorf("listening on %s: %w: give --addr another address or port, 0 for any free port", s.o.Addr,
+			err)
 	}
 	return s.Serve(ctx, l)
 }
@@ -45,7 +48,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout:      header + s.o.Time + headerTime, // also for the refusal of what came too late
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug), // of strangers' handshakes and headers
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug), // of bad handshakes and the like
 	}
 	defer h.Close()
 	scheme := "http"
@@ -61,11 +64,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			ended <- h.Serve(limited)
 		}
 	}()
+	go s.tidy(ctx)
 	url := scheme + "://" + l.Addr().String()
 	s.o.Log.Info("listening", "url", url, "encoder", s.encoder.Describe().Path)
 	if s.o.Token != "" && s.o.Cert == "" {
-		s.o.Log.Warn("the token and the images travel in the clear: give --tls-cert and --tls-key, or put a proxy with " +
-			"TLS before this service")
+		s.o.Log.Warn("the token and the images travel in the clear: give --tls-cert and --tls-key, or put a proxy " +
+			"with TLS before this service")
 	}
 	if s.o.Listening != nil {
 		s.o.Listening(url)
@@ -76,6 +80,27 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	return s.stop(ctx, h, l)
+}
+
+// tidy gives memory back to the system once nobody has asked for a while. Go's runtime would keep the garbage of large
+// bodies until the next ones come.
+func (s *Server) tidy(ctx context.Context) {
+	tick := time.NewTicker(quietTime)
+	defer tick.Stop()
+	var before, tidied int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		begun := s.begun.Load()
+		if begun == before && begun != tidied && s.taken.Load() == 0 {
+			debug.FreeOSMemory()
+			tidied = begun
+		}
+		before = begun
+	}
 }
 
 // stop answers what was taken, refuses the rest, and returns why ctx ended.

@@ -59,7 +59,8 @@ func untrained(t testing.TB) string {
 		defer p.Free()
 		body.Build(p)
 		return nn.WriteStates(f, p.State(), map[string]string{"architecture": "resnet8", "width": "4", "stem": "small",
-			"norm": "batch", "features": fmt.Sprint(features), "size": "16", "mean": "[0.5 0.5 0.5]", "std": "[0.2 0.3 0.1]"})
+			"norm": "batch", "features": fmt.Sprint(features), "size": "16", "mean": "[0.5 0.5 0.5]",
+			"std": "[0.2 0.3 0.1]"})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -222,8 +223,8 @@ func TestEmbedSeveral(t *testing.T) {
 			t.Fatalf("%s: %d with %d items: %s", kind, status, len(items), text)
 		}
 		for i, it := range items {
-			if it.Status != statuses[i] || it.Name != fmt.Sprintf("%d.jpg", i) || (it.Error == "") != (it.Status == 200) ||
-				(it.Embedding == nil) != (it.Status != 200) {
+			if it.Status != statuses[i] || it.Name != fmt.Sprintf("%d.jpg", i) ||
+				(it.Error == "") != (it.Status == 200) || (it.Embedding == nil) != (it.Status != 200) {
 				t.Errorf("%s: item %d is %+v, want status %d", kind, i, it, statuses[i])
 			}
 			if it.Status == 200 && !near(it.Embedding, want) {
@@ -295,7 +296,8 @@ func TestMalformed(t *testing.T) {
 		t.Errorf("GET /other: %d", status)
 	}
 	// A body whose length is not announced.
-	r := httptest.NewRequest("POST", "http://localhost/embed", struct{ io.Reader }{bytes.NewReader(make([]byte, 1<<17))})
+	unknown := struct{ io.Reader }{bytes.NewReader(make([]byte, 1<<17))}
+	r := httptest.NewRequest("POST", "http://localhost/embed", unknown)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	if w.Code != 413 {
@@ -583,7 +585,8 @@ func TestDescription(t *testing.T) {
 		body                 []byte
 		status               int
 	}{
-		{"POST", "/embed", "image/jpeg", good, 200}, {"POST", "/embed?normalize=true", "application/octet-stream", good, 200},
+		{"POST", "/embed", "image/jpeg", good, 200},
+		{"POST", "/embed?normalize=true", "application/octet-stream", good, 200},
 		{"POST", "/embed", kind, body, 200}, {"POST", "/embed", "application/json", js, 200},
 		{"POST", "/embed", "image/png", []byte("text"), 415}, {"POST", "/embed", "image/jpeg", good[:len(good)/2], 422},
 		{"POST", "/embed", many, manyBody, 413}, {"POST", "/embed", "application/json", []byte(`{}`), 400},
@@ -607,8 +610,9 @@ func TestDescription(t *testing.T) {
 			t.Errorf("%s %s: %d %s, want %d", c.method, c.target, w.Code, w.Body, c.status)
 		}
 		in := &openapi3filter.ResponseValidationInput{
-			RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: parameters, Route: route},
-			Status:                 w.Code, Header: w.Result().Header, Body: io.NopCloser(w.Body),
+			RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: parameters,
+				Route: route},
+			Status: w.Code, Header: w.Result().Header, Body: io.NopCloser(w.Body),
 			Options: &openapi3filter.Options{IncludeResponseStatus: true},
 		}
 		if err := openapi3filter.ValidateResponse(context.Background(), in); err != nil {
@@ -627,11 +631,11 @@ func FuzzRequest(f *testing.F) {
 	good := jpegOf(f, 8, 8)
 	kind, body := form(f, good, []byte("text"))
 	f.Add(kind, body, "")
-	f.Add("application/json", []byte(`{"items": [{"name": "a", "image": "`+base64.StdEncoding.EncodeToString(good)+`"}]}`),
-		"normalize=1")
+	text := base64.StdEncoding.EncodeToString(good)
+	f.Add("application/json", []byte(`{"items": [{"name": "a", "image": "`+text+`"}]}`), "normalize=1")
 	f.Add("", good, "k=3")
-	f.Add("multipart/form-data; boundary=a", []byte("--a\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nP6\n1 1\n255\nabc\r\n--a--"),
-		"")
+	f.Add("multipart/form-data; boundary=a",
+		[]byte("--a\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nP6\n1 1\n255\nabc\r\n--a--"), "")
 	f.Add("application/json", []byte(`{"items":[{"image":"UDYKMSAxCjI1NQphYmM="},{"image":null},{}]}`), "%")
 	s := open(f, func(o *Options) { o.Images, o.Body, o.File, o.Pixels = 4, 1<<16, 1<<15, 1<<12 })
 	f.Fuzz(func(t *testing.T, kind string, body []byte, query string) {

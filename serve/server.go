@@ -3,6 +3,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/parallax-ssl/parallax/embedding"
 	"github.com/parallax-ssl/parallax/encoder"
 	"github.com/parallax-ssl/parallax/internal/codec"
 	"github.com/parallax-ssl/parallax/torch"
@@ -20,6 +22,7 @@ import (
 type Server struct {
 	o       Options
 	encoder *encoder.Encoder
+	table   *Table // nil without Options.In
 	handler http.Handler
 	metrics *metrics
 	health  *health
@@ -33,6 +36,7 @@ type Server struct {
 	refusals    *pool // connections that are being told that there are too many
 	stopping    atomic.Bool
 	taken       atomic.Int64 // requests that were taken and are not answered
+	begun       atomic.Int64 // requests that were ever taken
 }
 
 // leastShare is the least memory that bodies, and that images being decoded, must have.
@@ -48,21 +52,43 @@ func New(o Options) (*Server, error) {
 		return nil, invalid(err)
 	}
 	s := &Server{o: o, metrics: newMetrics(), workers: semaphore.NewWeighted(int64(o.Workers)),
-		queue: newPool(int64(o.Queue)), connections: newPool(int64(o.Connections)), refusals: newPool(128)}
+		queue: newPool(int64(o.Queue)), connections: newPool(int64(o.Connections)), refusals: newPool(int64(o.Connections))}
 	var err error
 	if s.encoder, err = encoder.Open(o.Run, encoder.BatchSize(o.Batch), encoder.Wait(o.Wait),
 		encoder.Watch(s.metrics.batch)); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(); err != nil {
-		return nil, errors.Join(err, s.encoder.Close())
+	if err := errors.Join(s.prepare(), s.openTable()); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
+// openTable opens the embeddings that are searched, if there are any.
+func (s *Server) openTable() error {
+	if s.o.In == "" {
+		return nil
+	}
+	t, err := OpenTable(context.Background(), s.o.In)
+	if err != nil {
+		return err
+	}
+	s.table, s.o.Neighbours = t, t
+	if t.Dim() != s.encoder.Features() {
+		return fmt.Errorf("%s has embeddings of %d values, and this encoder's have %d: embed the images with this encoder",
+			s.o.In, t.Dim(), s.encoder.Features())
+	}
+	weights, err := s.encoder.WeightsSHA256()
+	if theirs := t.card[embedding.CardWeights]; err == nil && theirs != "" && theirs != weights {
+		err = fmt.Errorf("%s has embeddings by other weights than this encoder's: embed the images with this encoder",
+			s.o.In)
+	}
+	return err
+}
+
 // prepare divides the memory, warms the network up and makes the routes.
 func (s *Server) prepare() error {
-	queue := int64(s.o.Queue) * int64(s.encoder.PreparedBytes())
+	queue := int64(s.o.Queue) * int64(s.encoder.InputBytes())
 	half := (s.o.Memory - queue) / 2
 	if half < leastShare {
 		return invalid(fmt.Errorf("a queue of %d images takes %s, which leaves too little of %s: give --memory more, "+
@@ -88,8 +114,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // Describe returns the encoder's description.
 func (s *Server) Describe() encoder.Description { return s.encoder.Describe() }
 
-// Close frees the network. Requests that are being answered fail.
-func (s *Server) Close() error { return s.encoder.Close() }
+// Close frees the network and the table. Requests that are being answered fail.
+func (s *Server) Close() (err error) {
+	if s.table != nil {
+		err = s.table.Close()
+	}
+	return errors.Join(err, s.encoder.Close())
+}
 
 // routes makes the handler.
 func (s *Server) routes() http.Handler {

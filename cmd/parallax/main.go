@@ -110,6 +110,7 @@ in what that something is.`,
 	root.AddCommand(
 		pretrainCommand(),
 		clusterCommand(),
+		embedCommand(),
 		evalCommand(),
 		exportCommand(),
 		importCommand(),

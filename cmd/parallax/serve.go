@@ -37,9 +37,10 @@ image as the body, several as parts of a form, or a JSON document with images in
   curl -F image=@a.jpg -F image=@b.png http://127.0.0.1:8080/embed
 
 With several images the answer has an item for each, with a status of its own. An image that cannot be
-read costs nothing but its own item. GET /docs/ shows the whole interface in a browser, /openapi.json
-describes it, /healthz embeds a picture, /readyz says whether requests are taken, and /metrics is for
-Prometheus.
+read costs nothing but its own item. With --in, POST /neighbours answers with the rows of a file of
+embeddings that are most similar to an image: their paths and cosines. GET /docs/ shows the
+whole interface in a browser, /openapi.json describes it, /healthz embeds a picture, /readyz says whether
+requests are taken, and /metrics is for Prometheus.
 
 Images that arrive within --wait of each other go through the network together, up to --batch of them.
 What exceeds a limit is refused at once: 413 for what is too large, 429 for what finds no place.
@@ -50,9 +51,10 @@ another host are refused, so that no web page can use the service through a brow
 
 A signal stops the service: it takes no more requests and answers those that it took, for --grace. The
 log goes to standard error, a line for each request; the URL goes to standard output.` +
-			statuses(exit.Engine, exit.Memory, exit.OfSignal(syscall.SIGHUP), exit.OfSignal(syscall.SIGINT),
-				exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM)),
+			statuses(exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGHUP),
+				exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM), exit.OfSignal(syscall.SIGXCPU)),
 		Example: `  parallax serve --run runs/simclr-1
+  parallax serve --run runs/simclr-1 --in photos.parquet
   parallax serve --run runs/simclr-1/encoder.safetensors --addr 127.0.0.1:0 --batch 64 --wait 5ms
   parallax serve --run runs/simclr-1 --addr 0.0.0.0:8443 --token-file token --tls-cert cert.pem --tls-key key.pem`,
 		Args: noArguments, PreRunE: enough,
@@ -76,9 +78,11 @@ log goes to standard error, a line for each request; the URL goes to standard ou
 	}
 	o.Limits, o.Addr, o.Batch, o.Wait, o.Grace = serve.Defaults(), serve.DefaultAddr, serve.DefaultBatch,
 		serve.DefaultWait, serve.DefaultGrace
+	o.Memory = 0 // which depends on the machine, and the help does not
 	fl := c.Flags()
 	fl.StringVar(&o.Run, "run", "", "the run's directory, or an encoder.safetensors")
 	fl.StringVar(&o.Addr, "addr", o.Addr, "address to listen on; port 0 is any free one")
+	fl.StringVar(&o.In, "in", "", "file of embeddings that POST /neighbours searches, as parallax embed writes it")
 	fl.StringVar(&tokenFile, "token-file", "", "file with the token that requests must bear; default $"+tokenVariable)
 	fl.StringVar(&o.Cert, "tls-cert", "", "PEM file of the certificate, for HTTPS")
 	fl.StringVar(&o.Key, "tls-key", "", "PEM file of the certificate's key")
@@ -89,7 +93,8 @@ log goes to standard error, a line for each request; the URL goes to standard ou
 	fl.IntVar(&o.Pixels, "max-pixels", o.Pixels, "width x height of one image, at most")
 	fl.IntVar(&o.Images, "max-images", o.Images, "images of one request, at most")
 	fl.IntVar(&o.Queue, "queue", o.Queue, "images that are decoded, wait or are computed at one time, at most")
-	fl.Var((*size)(&o.Memory), "memory", "what bodies, images that are decoded and the queue may take together")
+	fl.Var((*size)(&o.Memory), "memory",
+		"what bodies, images that are decoded and the queue may take; default 1GiB, at most half of the machine's")
 	fl.IntVar(&o.Connections, "connections", o.Connections, "open connections, at most")
 	fl.DurationVar(&o.Time, "timeout", o.Time, "time for a request, from its first byte to its answer")
 	fl.DurationVar(&o.Grace, "grace", o.Grace, "time for the requests that were taken once the service stops")
@@ -110,7 +115,7 @@ func noZeros(flags *pflag.FlagSet) (err error) {
 		case "wait", "threads", "workers":
 			return
 		}
-		if v := f.Value.String(); err == nil && slices.Contains([]string{"0", "0s", "0 B"}, v) {
+		if v := f.Value.String(); err == nil && slices.Contains([]string{"0", "0s"}, v) {
 			err = fmt.Errorf("--%s is 0: leave it out, or give more", f.Name)
 		}
 	})
@@ -121,7 +126,12 @@ func noZeros(flags *pflag.FlagSet) (err error) {
 type size int64
 
 // String returns the size as people write it.
-func (s *size) String() string { return humanize.IBytes(uint64(max(*s, 0))) }
+func (s *size) String() string {
+	if *s == 0 {
+		return "0"
+	}
+	return humanize.IBytes(uint64(*s))
+}
 
 // Set reads a size.
 func (s *size) Set(text string) error {

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"github.com/parallax-ssl/parallax/embedding"
 )
 
 // serves SIGNAL STATUS: every example in the help of serve runs, on a free port. Clients ask it without a pause, it
@@ -77,6 +80,9 @@ func served(ts *testscript.TestScript, words []string, signal, status string) {
 	url = strings.Replace(url, "[::]", "127.0.0.1", 1)
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	var picture bytes.Buffer
+	ts.Check(png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 20, 20))))
+	var last atomic.Value // the text of an answer
 	ask := func(method, path string, body []byte) (int, error) {
 		r, err := http.NewRequest(method, url+path, bytes.NewReader(body))
 		if err != nil {
@@ -90,8 +96,17 @@ func served(ts *testscript.TestScript, words []string, signal, status string) {
 			return 0, err
 		}
 		defer a.Body.Close()
-		_, err = io.Copy(io.Discard, a.Body)
+		text, err := io.ReadAll(a.Body)
+		last.Store(string(text))
 		return a.StatusCode, err
+	}
+	if slices.Contains(words, "--in") {
+		got, err := ask("POST", "/neighbours?k=1", picture.Bytes())
+		want := `{"neighbours":[{"path":"a/b.png","similarity":`
+		if got != http.StatusOK || !strings.Contains(last.Load().(string), want) {
+			c.Process.Kill()
+			ts.Fatalf("/neighbours: %d %s (%v):\n%s", got, last.Load(), err, said.String())
+		}
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/"} {
 		if got, err := ask("GET", path, nil); got != http.StatusOK {
@@ -99,8 +114,6 @@ func served(ts *testscript.TestScript, words []string, signal, status string) {
 			ts.Fatalf("%s: %d (%v):\n%s", path, got, err, said.String())
 		}
 	}
-	var picture bytes.Buffer
-	ts.Check(png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 20, 20))))
 	var answered, lost atomic.Int64
 	var why sync.Map
 	var clients sync.WaitGroup
@@ -123,9 +136,12 @@ func served(ts *testscript.TestScript, words []string, signal, status string) {
 			}
 		})
 	}
-	for deadline := time.Now().Add(time.Minute); answered.Load() < 100 && lost.Load() == 0 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+	for deadline := time.Now().Add(time.Minute); answered.Load() < 100 && lost.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			break
+		}
 	}
+	table(ts, last.Load().(string))
 	ts.Check(c.Process.Signal(unix.SignalNum("SIG" + signal)))
 	err = c.Wait()
 	clients.Wait()
@@ -143,6 +159,18 @@ func served(ts *testscript.TestScript, words []string, signal, status string) {
 	if token != "" && strings.Contains(said.String(), token) {
 		ts.Fatalf("the token is in the log")
 	}
+}
+
+// table writes photos.parquet with the row of an answer, for the example that searches it.
+func table(ts *testscript.TestScript, answer string) {
+	var read struct{ Embedding []float32 }
+	if json.Unmarshal([]byte(answer), &read) != nil || len(read.Embedding) == 0 {
+		return // it was not an embedding
+	}
+	w, err := embedding.Create(ts.MkAbs("photos.parquet"), embedding.Options{Dim: len(read.Embedding)})
+	ts.Check(err)
+	ts.Check(w.Write(embedding.Row{Path: "a/b.png", Status: embedding.OK, Vector: read.Embedding}))
+	ts.Check(w.Close())
 }
 
 // certificate writes cert.pem, key.pem and token.

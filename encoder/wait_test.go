@@ -15,7 +15,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-func TestPrepared(t *testing.T) {
+func TestEmbedFirst(t *testing.T) {
 	e := open(t, BatchSize(1))
 	all := images(3)
 	want, err := e.Embed(context.Background(), all)
@@ -27,23 +27,21 @@ func TestPrepared(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, embed := range map[string]func(context.Context, *Prepared) ([]float32, error){
-			"EmbedPrepared": e.EmbedPrepared, "EmbedFirst": e.EmbedFirst} {
-			if got, err := embed(context.Background(), p); err != nil || !slices.Equal(got, want[i]) {
-				t.Errorf("image %d: %s gives other features than Embed (%v)", i, name, err)
-			}
+		if got, err := e.EmbedFirst(context.Background(), p); err != nil || !slices.Equal(got, want[i]) {
+			t.Errorf("image %d: EmbedFirst gives other features than Embed (%v)", i, err)
 		}
 	}
-	if _, err := e.Prepare(&augment.Image{W: 2, H: 1}); err == nil || !strings.Contains(err.Error(), "0 bytes for 2 x 1") {
+	_, err = e.Prepare(&augment.Image{W: 2, H: 1})
+	if err == nil || !strings.Contains(err.Error(), "0 bytes for 2 x 1") {
 		t.Errorf("an image without pixels: %v", err)
 	}
-	if _, err := e.EmbedPrepared(context.Background(), &Prepared{}); err == nil {
+	if _, err := e.EmbedFirst(context.Background(), &Input{}); err == nil {
 		t.Error("an image that another encoder prepared was embedded")
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	p, _ := e.Prepare(all[0])
-	if _, err := e.EmbedPrepared(ended, p); !errors.Is(err, context.Canceled) {
+	if _, err := e.EmbedInputs(ended, []*Input{p}); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context ended: %v", err)
 	}
 }
@@ -73,7 +71,7 @@ func TestWait(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 2 * images {
 		callers.Go(func() {
-			if _, err := e.EmbedPrepared(context.Background(), p); err != nil {
+			if _, err := e.EmbedInputs(context.Background(), []*Input{p}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -89,7 +87,7 @@ func TestWait(t *testing.T) {
 	var alone batches
 	short := open(t, BatchSize(images), Wait(30*time.Millisecond), Watch(alone.watch))
 	began = time.Now()
-	if _, err := short.EmbedPrepared(context.Background(), p); err != nil {
+	if _, err := short.EmbedInputs(context.Background(), []*Input{p}); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < 30*time.Millisecond || took > patience/2 {
@@ -118,7 +116,7 @@ func TestFirst(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	for range 7 { // the last one would wait for an hour
 		others.Go(func() {
-			if _, err := e.EmbedPrepared(ctx, p); err != nil && !errors.Is(err, context.Canceled) {
+			if _, err := e.EmbedInputs(ctx, []*Input{p}); err != nil && !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
 		})

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package encoder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/parallax-ssl/parallax/augment"
+)
+
+// Input is an image as the network takes it: its views, resized, cropped and normalised. It needs views x 3 x size x
+// size x 4 bytes, however large the image was.
+type Input struct{ pixels []float32 }
+
+// Prepare makes the Input of an image. With [Encoder.EmbedInputs] it is [Encoder.Embed] in two parts, for a program
+// that reads images while the network computes: goroutines prepare images, which they need not keep, and another one
+// embeds the inputs.
+func (e *Encoder) Prepare(m *augment.Image) (*Input, error) {
+	if err := check(m); err != nil {
+		return nil, fmt.Errorf("preparing an image for the network: it %w", err)
+	}
+	in := &Input{make([]float32, e.views*3*e.about.Size*e.about.Size)}
+	e.input(in.pixels, m)
+	return in, nil
+}
+
+// InputBytes is the memory that an Input takes.
+func (e *Encoder) InputBytes() int { return 4 * e.views * 3 * e.about.Size * e.about.Size }
+
+// EmbedInputs is [Encoder.Embed] for images that are prepared already, up to [Encoder.Batch] of them. Inputs that are
+// given together have the same features bit for bit whenever no other goroutine uses the encoder.
+func (e *Encoder) EmbedInputs(ctx context.Context, inputs []*Input) ([][]float32, error) {
+	return e.embedInputs(ctx, inputs, false)
+}
+
+// EmbedFirst returns the features of a prepared image before all requests that wait: it only waits for a forward pass
+// that has begun. It is for a check of health, which must not fail because there is much to do.
+func (e *Encoder) EmbedFirst(ctx context.Context, in *Input) ([]float32, error) {
+	rows, err := e.embedInputs(ctx, []*Input{in}, true)
+	if err != nil {
+		return nil, err
+	}
+	return rows[0], nil
+}
+
+func (e *Encoder) embedInputs(ctx context.Context, inputs []*Input, first bool) ([][]float32, error) {
+	rows, err := e.computeInputs(ctx, inputs, first)
+	if err != nil {
+		return nil, fmt.Errorf("embedding %d images: %w", len(inputs), err)
+	}
+	return rows, nil
+}
+
+func (e *Encoder) computeInputs(ctx context.Context, inputs []*Input, first bool) ([][]float32, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(inputs) < 1 || len(inputs) > e.Batch() {
+		return nil, fmt.Errorf("give 1 to %d images at once", e.Batch())
+	}
+	r := e.request(ctx, len(inputs))
+	one := len(r.pixels) / len(inputs)
+	for i, in := range inputs {
+		if in == nil || len(in.pixels) != one {
+			return nil, fmt.Errorf("image %d was not prepared by this encoder", i)
+		}
+		copy(r.pixels[i*one:], in.pixels)
+	}
+	if err := e.add(r, first); err != nil {
+		return nil, err
+	}
+	if err := r.wait(); err != nil {
+		return nil, err
+	}
+	return e.rows(r.features), nil
+}
+
+// check returns what is wrong with an image.
+func check(m *augment.Image) error {
+	switch {
+	case m == nil:
+		return errors.New("is nil")
+	case m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H:
+		return fmt.Errorf("has %d bytes for %d x %d pixels: want 3 bytes a pixel", len(m.Pix), m.W, m.H)
+	}
+	return nil
+}
+
+// input writes the views of an image into pixels.
+func (e *Encoder) input(pixels []float32, m *augment.Image) {
+	one := len(pixels) / e.views
+	e.normalize.CHW(pixels, e.recipe.View(m, augment.ViewRand(0, 0, 0, 0))) // nothing is drawn
+	if e.views == 1 {
+		return
+	}
+	seed, recipe := contentSeed(m), viewRecipe(e.about.Size)
+	for i := 1; i < e.views; i++ {
+		e.normalize.CHW(pixels[i*one:], recipe.View(m, augment.ViewRand(seed, 0, 0, i)))
+	}
+}
+
+// viewRecipe makes the views beside that of the evaluation, see [Views].
+func viewRecipe(size int) augment.Recipe {
+	return augment.Recipe{
+		augment.RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{0.5, 1}, Ratio: [2]float64{3. / 4, 4. / 3},
+			Interpolation: augment.Bilinear},
+		augment.HorizontalFlip{P: 0.5},
+	}
+}
+
+// contentSeed is a function of an image's size and pixels.
+func contentSeed(m *augment.Image) uint64 {
+	h := sha256.New()
+	h.Write(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, uint64(m.W)), uint64(m.H)))
+	h.Write(m.Pix)
+	return binary.LittleEndian.Uint64(h.Sum(nil))
+}
+
+// rows splits features into rows: the mean over the views of each image, of length 1 if that was asked for.
+func (e *Encoder) rows(features []float32) (rows [][]float32) {
+	n := e.features
+	for ; len(features) > 0; features = features[n*e.views:] {
+		row := features[:n:n]
+		if e.views > 1 {
+			row = mean(features[:n*e.views], n)
+		}
+		if e.unit {
+			unit(row)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// mean is the mean of rows of n values.
+func mean(rows []float32, n int) []float32 {
+	out := make([]float32, n)
+	for k := range out {
+		sum := 0.0
+		for at := k; at < len(rows); at += n {
+			sum += float64(rows[at])
+		}
+		out[k] = float32(sum / float64(len(rows)/n))
+	}
+	return out
+}
+
+// unit scales a row to length 1.
+func unit(row []float32) {
+	sum := 0.0
+	for _, v := range row {
+		sum += float64(v) * float64(v)
+	}
+	if sum == 0 {
+		return
+	}
+	for k, v := range row {
+		row[k] = float32(float64(v) / math.Sqrt(sum))
+	}
+}
