@@ -27,8 +27,9 @@ const (
 	arrowV5        = 4
 )
 
-// arrowText is the Arrow schema of a file with vectors of dim dimensions.
-func arrowText(dim int, float16 bool) string {
+// arrowText is the Arrow schema of a file with vectors of dim dimensions. It repeats the card: Arrow's readers show the
+// metadata of the schema, not that of the file.
+func arrowText(dim int, float16 bool, card string) string {
 	b := flatbuffers.NewBuilder(1024)
 	precision := int16(arrowSingle)
 	if float16 {
@@ -48,8 +49,14 @@ func arrowText(dim int, float16 bool) string {
 	fields = append(fields, arrowField(b, columns[len(columns)-1], arrowFixedList, list, []flatbuffers.UOffsetT{element}))
 
 	all := b.CreateVectorOfTables(fields)
+	key, value := b.CreateString(cardKey), b.CreateString(card)
+	b.StartObject(2)
+	b.PrependUOffsetTSlot(0, key, 0)
+	b.PrependUOffsetTSlot(1, value, 0)
+	metadata := b.CreateVectorOfTables([]flatbuffers.UOffsetT{b.EndObject()})
 	b.StartObject(4)
 	b.PrependUOffsetTSlot(1, all, 0)
+	b.PrependUOffsetTSlot(2, metadata, 0)
 	schema := b.EndObject()
 	b.StartObject(5)
 	b.PrependInt16Slot(0, arrowV5, 0)

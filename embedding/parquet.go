@@ -72,7 +72,7 @@ func newParquetWriter(f io.Writer, o Options, card string) (*parquetWriter, erro
 	w := parquet.NewWriter(f, parquet.NewSchema("embeddings", ordered{group}),
 		parquet.CreatedBy("parallax", "", ""),
 		parquet.MaxRowsPerRowGroup(1<<62), // Flush ends them
-		parquet.KeyValueMetadata(arrowKey, arrowText(o.Dim, o.Float16)),
+		parquet.KeyValueMetadata(arrowKey, arrowText(o.Dim, o.Float16, card)),
 		parquet.KeyValueMetadata(cardKey, card),
 		parquet.KeyValueMetadata(dimKey, strconv.Itoa(o.Dim)),
 		parquet.SkipPageBounds("embedding", "list", "element"),
@@ -246,7 +246,7 @@ func (t *parquetTable) isHalf() bool {
 
 // measure returns the length of the first vector: a file of another program does not say it.
 func (t *parquetTable) measure() (int, error) {
-	v := &vectorColumn{column: column{groups: t.f.RowGroups(), index: t.vectors.ColumnIndex}, of: t.vectors}
+	v := &vectorColumn{column: column{f: t.f, index: t.vectors.ColumnIndex}, of: t.vectors}
 	defer v.close()
 	for range t.rows {
 		if err := v.fill(1); err != nil {
@@ -261,12 +261,11 @@ func (t *parquetTable) measure() (int, error) {
 }
 
 func (t *parquetTable) read() cursor {
-	groups := t.f.RowGroups()
 	c := &parquetCursor{t: t, vectors: &vectorColumn{
-		column: column{groups: groups, index: t.vectors.ColumnIndex}, of: t.vectors, dim: t.dim}}
+		column: column{f: t.f, index: t.vectors.ColumnIndex}, of: t.vectors}}
 	for i, leaf := range t.leaves {
 		if leaf != nil {
-			c.texts[i] = &textColumn{column: column{groups: groups, index: leaf.ColumnIndex}}
+			c.texts[i] = &textColumn{column: column{f: t.f, index: leaf.ColumnIndex}}
 		}
 	}
 	return c
@@ -324,10 +323,11 @@ func (c *parquetCursor) next(n int) (rows []Row, vectors []float32, err error) {
 
 // column reads the pages of a column, through all row groups.
 type column struct {
-	groups []parquet.RowGroup
-	index  int
-	pages  parquet.Pages
-	page   parquet.Page
+	f     *parquet.File
+	index int
+	group int // the next row group
+	pages parquet.Pages
+	page  parquet.Page
 }
 
 // advance reads the next page that has values. fresh says that it is the first one of its row group.
@@ -338,11 +338,14 @@ func (c *column) advance() (fresh bool, err error) {
 			c.page = nil
 		}
 		if c.pages == nil {
-			if len(c.groups) == 0 {
+			if c.group == len(c.f.RowGroups()) {
 				return fresh, io.EOF
 			}
-			chunk := c.groups[0].ColumnChunks()[c.index]
-			c.pages, c.groups, fresh = chunk.Pages(), c.groups[1:], true
+			if err := checkPages(c.f, c.group, c.index); err != nil {
+				return fresh, fmt.Errorf("row group %d: %w", c.group, err)
+			}
+			c.pages, fresh = c.f.RowGroups()[c.group].ColumnChunks()[c.index].Pages(), true
+			c.group++
 		}
 		c.page, err = c.pages.ReadPage()
 		switch {
@@ -414,7 +417,6 @@ func (c *textColumn) text(bytes []byte) string {
 type vectorColumn struct {
 	column
 	of      parquet.LeafColumn
-	dim     int       // 0 if not known yet
 	values  []float32 // read, not taken
 	lengths []int     // of the rows in values; -1 for one that is null
 	whole   int       // how many of lengths are complete

@@ -98,10 +98,41 @@ def check_tensorboard(folder):
     assert any("loss" in tag for tag in tags), f"no loss among the scalars {tags}"
 
 
+def check_embeddings(folder):
+    """pyarrow, pandas and numpy read the files of embeddings."""
+    import json
+    import numpy
+    import pandas
+    import pyarrow.parquet
+    run = pretrain(folder / "run")
+    options = ["embed", "--run", str(run), "--data", "synthetic:100", "--threads", "1"]
+    rows = {}
+    for name, more in (("a.parquet", []), ("h.parquet", ["--float16"]), ("a.npy", []), ("h.npy", ["--float16"]), ("c.csv", [])):
+        parallax(*options, "--out", str(folder / name), *more)
+    for name, kind in (("a", "float"), ("h", "halffloat")):
+        table = pyarrow.parquet.read_table(folder / f"{name}.parquet")
+        column = table.column("embedding").combine_chunks()
+        assert table.column_names == ["path", "sha256", "status", "reason", "label", "embedding"], table.column_names
+        assert str(column.type.value_type) == kind and column.type.list_size > 1, f"the type is {column.type}"
+        assert json.loads(table.schema.metadata[b"parallax"])["layer"] == "backbone"
+        rows[name] = column.flatten().to_numpy().reshape(len(column), -1)
+        frame = pandas.read_parquet(folder / f"{name}.parquet")
+        assert (numpy.stack(frame["embedding"]) == rows[name]).all(), "pandas reads other values than pyarrow"
+        matrix = numpy.load(folder / f"{name}.npy", mmap_mode="r")
+        assert (matrix == rows[name]).all() and matrix.dtype == rows[name].dtype, "numpy reads other values than pyarrow"
+        paths = pandas.read_csv(folder / f"{name}.csv", keep_default_na=False)
+        assert list(paths["path"]) == table.column("path").to_pylist(), "the paths beside the matrix are others"
+    assert rows["a"].dtype == numpy.float32 and rows["h"].dtype == numpy.float16
+    assert (rows["a"].astype(numpy.float16) == rows["h"]).all(), "float16 is not the float32 rounded"
+    text = pandas.read_csv(folder / "c.csv", keep_default_na=False)
+    values = text[[f"e{i}" for i in range(rows["a"].shape[1])]].to_numpy(dtype=numpy.float32)
+    assert (values == rows["a"]).all(), "CSV has other values than Parquet"
+
+
 def inside():
     """Run every check, in a Python with the packages."""
     failed = 0
-    checks = [check_safetensors, check_equal_runs, check_torchvision, check_tensorboard]
+    checks = [check_safetensors, check_equal_runs, check_torchvision, check_tensorboard, check_embeddings]
     for check in checks:
         with tempfile.TemporaryDirectory() as folder:
             try:

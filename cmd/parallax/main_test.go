@@ -130,7 +130,7 @@ func runScripts(t *testing.T, dir string, vars []string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures,
 			"entries": entries, "corrupt": corrupt, "events": events, "methods": methods, "agrees": agrees,
-			"during": during, "copies": copies, "serves": serves,
+			"during": during, "copies": copies, "serves": serves, "embedded": embedded, "killed": killed,
 		},
 	})
 }
