@@ -108,7 +108,7 @@ def check_embeddings(folder):
     options = ["embed", "--run", str(run), "--data", "synthetic:100", "--threads", "1"]
     rows = {}
     for name, more in (("a.parquet", []), ("h.parquet", ["--float16"]), ("a.npy", []), ("h.npy", ["--float16"]), ("c.csv", [])):
-        parallax(*options, "--out", str(folder / name), *more)
+        subprocess.run([str(PARALLAX), *options, "--out", str(folder / name), *more], check=True, stdout=subprocess.DEVNULL)
     for name, kind in (("a", "float"), ("h", "halffloat")):
         table = pyarrow.parquet.read_table(folder / f"{name}.parquet")
         column = table.column("embedding").combine_chunks()
