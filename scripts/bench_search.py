@@ -132,7 +132,7 @@ def main():
             usual = {"rows": rows, "queries": queries, "dim": dim, "k": K, "threads": o.threads}
             exact = tell("FAISS IndexFlatIP", dim, theirs("flat", rows, queries, dim, o.threads))
             tell("parallax exact", dim, ours(program, **usual), exact)
-            for probes in map(int, o.probes.split(",")):
+            for probes in map(int, filter(None, o.probes.split(","))):
                 tell(f"FAISS IndexIVFFlat, {probes} probes", dim,
                      theirs(f"ivf:{probes}", rows, queries, dim, o.threads), exact)
                 tell(f"parallax index, {probes} probes", dim, ours(program, **usual, probes=probes), exact)

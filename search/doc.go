@@ -2,7 +2,7 @@
 
 // Package search finds things among embeddings: the nearest rows of a query ([Nearest], [Index]), near-duplicates
 // ([Duplicates]), outliers ([Outliers]), a subset worth labelling ([Diverse], [Typical]), and a picture in two
-// dimensions ([Map]).
+// dimensions ([PCA], [TSNE]).
 //
 // # Rows
 //
@@ -14,8 +14,8 @@
 // Blocks of rows are multiplied by libtorch in float32. That product is only a filter: whatever could belong to the
 // answer, within the rounding error of a float32 product, is computed again in float64, in a fixed order. So results
 // are those of a plain loop in float64 over the rows, the same for any number of threads, and equal rows have equal
-// similarities. Ties go to the row with the smaller number. [Index] and [Map] are exceptions: they are approximate, or
-// only as exact as float32.
+// similarities. Ties go to the row with the smaller number. Exceptions are what k-means decides ([Index],
+// [Typical]), and [Whiten], [PCA] and [TSNE], which are as exact as floating-point sums.
 //
 // Package search/report applies these to files of embeddings and to runs, and draws the results.
 package search

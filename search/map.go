@@ -4,15 +4,11 @@ package search
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
 	"github.com/parallax-ssl/parallax/torch"
 )
-
-// MostMapped bounds the width of embeddings for [PCA], which takes a covariance of D x D in float64.
-const MostMapped = 8192
 
 // A Plane is rows in two dimensions: a point for each, in the order of the rows.
 type Plane struct {
@@ -27,27 +23,14 @@ type Plane struct {
 // with the largest eigenvalues. Each axis points so that its component of largest magnitude is positive. It reads the
 // rows twice; memory is 16 bytes a row, and some matrices of D x D.
 func PCA(ctx context.Context, rows *Rows) (*Plane, error) {
-	if rows.n == 0 {
-		return nil, errors.New("a map of no rows: there is nothing to draw")
-	}
-	if rows.d > MostMapped {
-		return nil, fmt.Errorf("embeddings are %d wide: a map is made of at most %d", rows.d, MostMapped)
-	}
 	p := &Plane{Points: make([][2]float64, 0, rows.n)}
 	err := scoped(func() error {
-		d, n := rows.d, float64(rows.n)
-		sum, squares := torch.Zeros(torch.F64, d), torch.Zeros(torch.F64, d, d)
-		err := rows.blocks(ctx, 0, rows.n, rowBlock, func(b *block) error {
-			x := b.rows.To(torch.F64) // rows of zeros behind the last add nothing
-			x.Sum(0).AddInto(sum, 1)
-			x.T().MatMul(x).AddInto(squares, 1)
-			return nil
-		})
+		d := rows.d
+		m, err := rows.moments(ctx)
 		if err != nil {
-			return err
+			return fmt.Errorf("a map: %w", err)
 		}
-		mean := sum.Scale(1 / n)
-		values, vectors := squares.Scale(1 / n).Sub(mean.Unsqueeze(1).MatMul(mean.Unsqueeze(0))).EigH()
+		values, vectors := m.covariance.EigH()
 		total := 0.0
 		spread := values.Float64s()
 		for _, v := range spread {
@@ -69,7 +52,7 @@ func PCA(ctx context.Context, rows *Rows) (*Plane, error) {
 		}
 		plane := torch.Cat(1, axes[0], axes[1])
 		return rows.blocks(ctx, 0, rows.n, rowBlock, func(b *block) error {
-			at := b.rows.Narrow(0, 0, b.n).To(torch.F64).Sub(mean).MatMul(plane).Float64s()
+			at := b.rows.Narrow(0, 0, b.n).To(torch.F64).Sub(m.mean).MatMul(plane).Float64s()
 			for i := range b.n {
 				p.Points = append(p.Points, [2]float64{at[2*i], at[2*i+1]})
 			}

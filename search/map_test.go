@@ -157,7 +157,7 @@ func TestMapEdges(t *testing.T) {
 		}
 	}
 	for want, f := range map[string]func() error{
-		"a map of no rows": func() error { _, err := PCA(t.Context(), stored(t, 0, 2, nil)); return err },
+		"a map: there are no embeddings": func() error { _, err := PCA(t.Context(), stored(t, 0, 2, nil)); return err },
 		"a perplexity of 10 for 30 rows": func() error {
 			_, err := TSNE(t.Context(), equal, 10, nil)
 			return err

@@ -28,8 +28,6 @@ const (
 // are few. A row of zeros stays one: its similarity to everything is 0. Rows may be read by several goroutines.
 type Rows struct {
 	n, d   int
-	first  int       // where they begin in the file or the memory, in rows
-	part   bool      // of other rows, which hold the file
 	memory []float32 // of N x D; nil if the file holds them
 	file   *os.File
 }
@@ -43,7 +41,7 @@ func (r *Rows) Dim() int { return r.d }
 // Close gives the rows' memory and file back. The rows must not be used after it.
 func (r *Rows) Close() error {
 	r.memory = nil
-	if r.file == nil || r.part {
+	if r.file == nil {
 		return nil
 	}
 	return r.file.Close()
@@ -155,10 +153,10 @@ func unit(dst, src []float32) error {
 // read fills dst with the rows from row from on. dst holds whole rows, none beyond the last.
 func (r *Rows) read(dst []float32, from int) error {
 	if r.memory != nil {
-		copy(dst, r.memory[(r.first+from)*r.d:])
+		copy(dst, r.memory[from*r.d:])
 		return nil
 	}
-	if _, err := r.file.ReadAt(raw(dst), int64(r.first+from)*int64(r.d)*4); err != nil {
+	if _, err := r.file.ReadAt(raw(dst), int64(from)*int64(r.d)*4); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
@@ -180,13 +178,7 @@ func (r *Rows) gather(numbers []int32) ([]float32, error) {
 
 // at returns row i of rows in memory.
 func (r *Rows) at(i int) []float32 {
-	i += r.first
 	return r.memory[i*r.d : (i+1)*r.d]
-}
-
-// view returns n rows from row from on, which are valid as long as r is.
-func (r *Rows) view(from, n int) *Rows {
-	return &Rows{n: n, d: r.d, first: r.first + from, part: true, memory: r.memory, file: r.file}
 }
 
 // subset copies the rows of the given numbers: into memory, or where r has its rows.
@@ -217,6 +209,18 @@ func (r *Rows) subset(ctx context.Context, numbers []int32, memory bool) (*Rows,
 		}
 	}
 	return out, nil
+}
+
+// Subset returns a copy of the rows of the given numbers, in that order, to be closed by itself.
+func (r *Rows) Subset(ctx context.Context, numbers []int) (*Rows, error) {
+	narrow := make([]int32, len(numbers))
+	for i, n := range numbers {
+		if n < 0 || n >= r.n {
+			return nil, fmt.Errorf("there is no row %d of %d", n, r.n)
+		}
+		narrow[i] = int32(n)
+	}
+	return r.subset(ctx, narrow, false)
 }
 
 // Read returns row i.

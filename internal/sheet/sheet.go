@@ -41,13 +41,17 @@ func New(rows, columns, side, after int) (*image.RGBA, func(row, column int, img
 		img = shrunk(img, manifold*cell)
 		w, h := img.W*cell/max(img.W, img.H), img.H*cell/max(img.W, img.H)
 		x, y = x+(cell-w)/2, y+(cell-h)/2
-		scaler := xdraw.Interpolator(xdraw.NearestNeighbor) // enlarged, the single pixels should be visible
-		if w < img.W {
-			scaler = xdraw.CatmullRom
-		}
 		p := picture(img)
-		scaler.Scale(sheet, image.Rect(x, y, x+max(1, w), y+max(1, h)), p, p.Bounds(), draw.Src, nil)
+		scalerFor(img.W, w).Scale(sheet, image.Rect(x, y, x+max(1, w), y+max(1, h)), p, p.Bounds(), draw.Src, nil)
 	}
+}
+
+// scalerFor returns the scaler from one width to another.
+func scalerFor(from, to int) xdraw.Interpolator {
+	if to < from {
+		return xdraw.CatmullRom
+	}
+	return xdraw.NearestNeighbor // enlarged, the single pixels should be visible
 }
 
 // manifold is how many times longer than its place a picture may be that is scaled to it at once. The scaler takes 32

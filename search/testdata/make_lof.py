@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes lof.json: rows, and their local outlier factors by scikit-learn. The file was made with scikit-learn 1.9.1."""
+"""Writes lof.json: rows, their local outlier factors by scikit-learn, and the cosines of the first with all after
+whitening by scikit-learn's Ledoit-Wolf covariance. The file was made with scikit-learn 1.9.1."""
 
 import json
 import pathlib
 
 import numpy as np
+from sklearn.covariance import ledoit_wolf
 from sklearn.neighbors import LocalOutlierFactor
 
 draw = np.random.default_rng(1)
@@ -16,5 +18,9 @@ cases = []
 for k in (1, 5, 20):
     lof = LocalOutlierFactor(n_neighbors=k, algorithm="brute").fit(unit)
     cases.append({"k": k, "factors": (-lof.negative_outlier_factor_).tolist()})
-text = json.dumps({"dim": 4, "rows": rows.ravel().tolist(), "cases": cases})
+covariance, _ = ledoit_wolf(unit)
+values, vectors = np.linalg.eigh(covariance)
+white = (unit - unit.mean(axis=0)) @ vectors / np.sqrt(values)
+white /= np.linalg.norm(white, axis=1, keepdims=True)
+text = json.dumps({"dim": 4, "rows": rows.ravel().tolist(), "cases": cases, "cosines": (white @ white[0]).tolist()})
 pathlib.Path(__file__).with_name("lof.json").write_text(text + "\n")
