@@ -172,7 +172,8 @@ def main():
     p.add_argument("--images", type=int, default=1000)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--parallax", default=str(pathlib.Path(__file__).parent.parent / "bin" / "parallax"))
-    p.add_argument("--thresholds", default="0.99,0.98,0.97,0.95")
+    p.add_argument("--thresholds", default="0.9,0.8,0.7,0.6")
+    p.add_argument("--layers", default="backbone,blocks")
     p.add_argument("--keep", help="folder for the images; default a temporary one")
     p.add_argument("--out")
     o = p.parse_args()
@@ -181,18 +182,19 @@ def main():
         folder.mkdir(parents=True)
         names = take(o.data, folder, o.images, o.seed)
         planted = plant(folder, names, o.seed)
-        file = folder.parent / "embeddings.parquet"
-        subprocess.run([o.parallax, "embed", "--run", o.run, "--data", folder, "--out", file], check=True,
-                       stdout=subprocess.DEVNULL)
-        found = parallax(o.parallax, "outliers", "--in", file, "--limit", 20)
-        outliers = [i["path"] for i in found["items"]]
         lines = []
-        for threshold in o.thresholds.split(","):
-            told = parallax(o.parallax, "duplicates", "--in", file, "--threshold", threshold)
-            groups = {}
-            for i in told["items"]:
-                groups.setdefault(i["group"], []).append(i["path"])
-            lines.append(score(f"parallax, cosine {threshold}", groups.values(), planted, outliers))
+        for layer in o.layers.split(","):
+            file = folder.parent / f"{layer}.parquet"
+            subprocess.run([o.parallax, "embed", "--run", o.run, "--data", folder, "--layer", layer, "--out", file],
+                           check=True, stdout=subprocess.DEVNULL)
+            found = parallax(o.parallax, "outliers", "--in", file, "--limit", 20)
+            outliers = [i["path"] for i in found["items"]]
+            for threshold in o.thresholds.split(","):
+                told = parallax(o.parallax, "duplicates", "--in", file, "--threshold", threshold)
+                groups = {}
+                for i in told["items"]:
+                    groups.setdefault(i["group"], []).append(i["path"])
+                lines.append(score(f"parallax, {layer}, cosine {threshold}", groups.values(), planted, outliers))
         for name, groups in hashes(folder):
             lines.append(score(name, groups, planted))
         if told := fastdup(folder):

@@ -42,13 +42,14 @@ type Group struct {
 	Least float64
 }
 
-// Duplicates returns the groups of near-duplicates, largest first, and of equal size the one with the smaller first row.
+// Duplicates returns the groups of near-duplicates, largest first, and of equal size the one with the smaller first
+// row.
 //
 // It compares all pairs, in blocks, and stores none: memory is 8 bytes a row and some tens of MiB. For complete linkage
-// the rows of a component are merged from the most similar pair on (agglomerative clustering, cut at the threshold), with
-// at most 64 MiB of similarities. A component of more than 4096 different rows is first cut at higher thresholds, half
-// of the way to 1 each time, and what is still larger by row numbers. Its groups hold what Complete promises, but some
-// could have been joined.
+// the rows of a component are merged from the most similar pair on (agglomerative clustering, cut at the threshold),
+// with at most 64 MiB of similarities. A component of more than 4096 different rows is first cut at higher thresholds,
+// half of the way to 1 each time, and what is still larger by row numbers. Its groups hold what Complete promises, but
+// some could have been joined.
 func Duplicates(ctx context.Context, rows *Rows, s Similar) ([]Group, error) {
 	if !(s.Threshold >= -1 && s.Threshold <= 1) {
 		return nil, fmt.Errorf("a threshold of %g: want a cosine, -1 to 1", s.Threshold)

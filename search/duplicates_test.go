@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// naiveComplete is complete linkage by definition: merge the two clusters whose least similar rows are the most similar.
+// naiveComplete is complete linkage by definition: merge the two clusters whose least similar rows are the most
+// similar.
 func naiveComplete(rows *Rows, members []int32, threshold float64) [][]int32 {
 	var clusters [][]int32
 	for _, i := range members {

@@ -64,9 +64,9 @@ func (x *Index) Lists() int { return len(x.ends) }
 // Close gives the index's file and memory back.
 func (x *Index) Close() error { return x.rows.Close() }
 
-// Nearest returns what [Nearest] does, of the rows in the lists whose centroids are the most similar to a query. probes,
-// 1 to [Index.Lists], is the number of lists for each query: more find more. Fewer than k rows come back if the lists
-// hold fewer.
+// Nearest returns what [Nearest] does, of the rows in the lists whose centroids are the most similar to a query.
+// probes, 1 to [Index.Lists], is the number of lists for each query: more find more. Fewer than k rows come back if the
+// lists hold fewer.
 func (x *Index) Nearest(ctx context.Context, queries *Rows, k, probes int, progress Progress) ([][]Match, error) {
 	return gathered(queries.n, func(each func(int, [][]Match)) error {
 		return x.nearest(ctx, queries, k, probes, false, progress, each)

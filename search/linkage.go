@@ -81,8 +81,8 @@ func mapped(groups [][]int32, members []int32) [][]int32 {
 	return groups
 }
 
-// similarities returns the cosines of all pairs, N x N. Whether one is at least the threshold is exact; beside that they
-// are float32 products.
+// similarities returns the cosines of all pairs, N x N. Whether one is at least the threshold is exact; beside that
+// they are float32 products.
 func (r *Rows) similarities(ctx context.Context, threshold float64) ([]float32, error) {
 	all := make([]float32, 0, r.n*r.n)
 	err := scoped(func() error {
@@ -115,8 +115,8 @@ func (r *Rows) similarities(ctx context.Context, threshold float64) ([]float32, 
 }
 
 // agglomerate merges n rows by complete linkage as long as the similarity of two clusters, that of their least similar
-// rows, is at least the threshold. It follows chains of nearest neighbours (Murtagh 1983), which gives the merges of the
-// usual algorithm in n² steps. similar, n x n, is overwritten.
+// rows, is at least the threshold. It follows chains of nearest neighbours (Murtagh 1983), which gives the merges of
+// the usual algorithm in n² steps. similar, n x n, is overwritten.
 func agglomerate(similar []float32, n int, threshold float32) [][]int32 {
 	f := newForest(n)
 	active := make([]bool, n) // by the slot of a cluster: that of one of its rows

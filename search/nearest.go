@@ -23,8 +23,8 @@ const MostNeighbours = 10_000
 
 // Nearest returns the k rows that are most similar to each query, the most similar first, and of equally similar ones
 // the one with the smaller number. The result is exact: see the package's documentation. queries and rows are of one
-// width; k is 1 to [MostNeighbours], and all rows if there are fewer. Memory is 16 bytes for each match and some tens of
-// MiB. It reads rows once for each 1024 queries.
+// width; k is 1 to [MostNeighbours], and all rows if there are fewer. Memory is 16 bytes for each match and some tens
+// of MiB. It reads rows once for each 1024 queries.
 func Nearest(ctx context.Context, rows, queries *Rows, k int, progress Progress) ([][]Match, error) {
 	return gathered(queries.n, func(each func(int, [][]Match)) error {
 		return nearest(ctx, rows, queries, k, false, progress, each)

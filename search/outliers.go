@@ -36,9 +36,9 @@ const leastDistance = 1e-3
 //	Factor(p)   = mean of density(o) over o in N(p), divided by density(p)
 //
 // k is usually 20. There must be more than k rows. With an index (of the same rows) the neighbours are those that it
-// finds with probes probes; a row for which it finds none comes first, with an infinite factor. Leave copies out before:
-// where k rows and more are equal, the density is so great that rows near them seem to be outliers. Memory is 8·k + 56
-// bytes a row. Equal factors are sorted by row.
+// finds with probes probes; a row for which it finds none comes first, with an infinite factor. Leave copies out
+// before: where k rows and more are equal, the density is so great that rows near them seem to be outliers. Memory is
+// 8·k + 56 bytes a row. Equal factors are sorted by row.
 func Outliers(ctx context.Context, rows *Rows, k int, index *Index, probes int, progress Progress) ([]Outlier, error) {
 	if k >= rows.n {
 		return nil, fmt.Errorf("outliers by %d neighbours among %d rows: want fewer neighbours than rows", k, rows.n)

@@ -205,10 +205,10 @@ const (
 
 // Typical selects n rows that stand for many others, the better choice when few can be labelled: TypiClust (Hacohen et
 // al. 2022, arXiv:2202.02794, algorithm 1). Rows are clustered by spherical k-means, into as many clusters as rows are
-// labelled and to be selected, at most 500. Each row selected is the most typical of the largest among the clusters with
-// the fewest labelled and selected rows, where typicality is the mean similarity to its 20 nearest rows in the cluster.
-// Clusters of fewer than 5 rows come last. Equal seeds give equal subsets for an equal number of threads. It copies the
-// rows to another temporary file. Memory is 40 bytes a row, and that of k-means.
+// labelled and to be selected, at most 500. Each row selected is the most typical of the largest among the clusters
+// with the fewest labelled and selected rows, where typicality is the mean similarity to its 20 nearest rows in the
+// cluster. Clusters of fewer than 5 rows come last. Equal seeds give equal subsets for an equal number of threads. It
+// copies the rows to another temporary file. Memory is 40 bytes a row, and that of k-means.
 func Typical(ctx context.Context, rows *Rows, n int, labelled []int, seed uint64, progress Progress) ([]Choice, error) {
 	taken, err := checkSelect(rows, n, labelled)
 	if err != nil || n == 0 {

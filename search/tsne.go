@@ -25,9 +25,9 @@ const (
 // TSNE lays rows out so that neighbours stay neighbours: t-SNE (van der Maaten & Hinton 2008) on Euclidean distances of
 // rows of length 1. Similarities are of the nearest 3·perplexity rows (van der Maaten 2014, section 4.1); the repulsion
 // of all pairs is exact. It starts at [PCA], so it draws nothing at random: the result depends on the rows alone.
-// perplexity, usually 30, is the effective number of neighbours, at least 2 and less than a third of the rows. Distances
-// between clusters, and their sizes, mean little. It takes 2 ns a pair and step on one core, over 1000 steps, on all
-// cores; progress counts steps.
+// perplexity, usually 30, is the effective number of neighbours, at least 2 and less than a third of the rows.
+// Distances between clusters, and their sizes, mean little. It takes 2 ns a pair and step on one core, over 1000 steps,
+// on all cores; progress counts steps.
 func TSNE(ctx context.Context, rows *Rows, perplexity float64, progress Progress) (*Plane, error) {
 	if rows.n > MostTSNE {
 		return nil, fmt.Errorf("t-SNE of %d rows: want at most %d, for example a sample", rows.n, MostTSNE)

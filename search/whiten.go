@@ -39,10 +39,10 @@ func (r *Rows) moments(ctx context.Context) (m moments, err error) {
 	return m, nil
 }
 
-// Whiten returns rows whose mean is zero and whose covariance is the identity, before they are scaled to length 1 again;
-// in a new temporary file. A trained encoder's embeddings share large components, which make all cosines large and hide
-// what tells two images apart. Without them copies stand out: Pizzi et al. (2022), "A self-supervised descriptor for
-// image copy detection" (arXiv:2202.10261), section 4.4, whiten descriptors, too.
+// Whiten returns rows whose mean is zero and whose covariance is the identity, before they are scaled to length 1
+// again; in a new temporary file. A trained encoder's embeddings share large components, which make all cosines large
+// and hide what tells two images apart. Without them copies stand out: Pizzi et al. (2022), "A self-supervised
+// descriptor for image copy detection" (arXiv:2202.10261), section 4.4, whiten descriptors, too.
 //
 // The covariance is shrunk towards a multiple of the identity as Ledoit & Wolf (2004, "A well-conditioned estimator for
 // large-dimensional covariance matrices", section 3.3) find best, so that few rows are no problem. It reads rows three
@@ -86,8 +86,8 @@ func Whiten(ctx context.Context, rows *Rows) (white *Rows, err error) {
 // errStopped ends a pass over rows whose receiver wants no more.
 var errStopped = errors.New("stopped")
 
-// whitening returns V·Λ^(-1/2) of the shrunk covariance VΛVᵀ, or no tensor if there is no variance. fourth is the sum of
-// the fourth powers of the lengths of the n centred rows.
+// whitening returns V·Λ^(-1/2) of the shrunk covariance VΛVᵀ, or no tensor if there is no variance. fourth is the sum
+// of the fourth powers of the lengths of the n centred rows.
 func (m moments) whitening(fourth, n float64) torch.Tensor {
 	d := m.covariance.Size(0)
 	size := m.covariance.Square().Sum().Item()

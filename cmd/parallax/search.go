@@ -217,10 +217,10 @@ func mapCommand() *cobra.Command {
 	c := f.command(&cobra.Command{
 		Use:   "map --in FILE --out FILE",
 		Short: "Draw images in two dimensions",
-		Long: `Map lays images out in two dimensions: by the two directions of largest variance (pca), or by t-SNE, which
-keeps neighbours together but whose distances between groups mean little. T-SNE takes up to 10000 images,
-2000 drawn at random unless --limit says otherwise. It starts at the PCA, so equal embeddings give equal
-maps. Dots have the colours of the labels, if there are any.`,
+		Long: `Map lays images out in two dimensions: by the two directions of largest variance (pca), or by t-SNE,
+which keeps neighbours together but whose distances between groups mean little. T-SNE takes up to 10000
+images, 2000 drawn at random unless --limit says otherwise. It starts at the PCA, so equal embeddings
+give equal maps. Dots have the colours of the labels, if there are any.`,
 		Example: `  parallax map --in photos.parquet --out map.png
   parallax map --in photos.parquet --data photos --method tsne --limit 1000 --out map.html
   parallax map --run runs/simclr-1 --data photos --out map.csv`,

@@ -14,7 +14,8 @@ func TestStrips(t *testing.T) {
 	const side = 40
 	black := augment.NewImage(20, 10)
 	page := Strips([]Strip{
-		{"a long title, and ünïcode that does not fit in the width", []Cell{{black, "one"}, {nil, "two"}, {black, "three"}}},
+		{"a long title, and ünïcode that does not fit in the width",
+			[]Cell{{black, "one"}, {nil, "two"}, {black, "three"}}},
 		{"nothing", nil},
 		{"last", []Cell{{black, ""}}},
 	}, side, 2)

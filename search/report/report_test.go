@@ -192,7 +192,8 @@ func TestSelect(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, strategy := range report.Strategies {
-		q := report.SelectRequest{Source: report.Source{In: file}, N: 2, Strategy: strategy, Labelled: labelled, Seed: 1}
+		q := report.SelectRequest{Source: report.Source{In: file}, N: 2, Strategy: strategy, Labelled: labelled,
+			Seed: 1}
 		r, err := report.Select(t.Context(), q)
 		closed(t, r, err)
 		got := column(t, r, "path")

@@ -44,7 +44,8 @@ func Select(ctx context.Context, q SelectRequest) (*Report, error) {
 		return nil, run.Invalid(fmt.Errorf("%d images to select: want at least 1", q.N))
 	}
 	if !slices.Contains(Strategies, q.Strategy) {
-		return nil, run.Invalid(fmt.Errorf("unknown strategy %q: want %s", q.Strategy, strings.Join(Strategies, " or ")))
+		return nil, run.Invalid(fmt.Errorf("unknown strategy %q: want %s", q.Strategy,
+			strings.Join(Strategies, " or ")))
 	}
 	names, err := readNames(q.Labelled)
 	if err != nil {

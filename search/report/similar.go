@@ -185,8 +185,8 @@ func (q *SimilarRequest) embed(ctx context.Context, t *table, files []string) ([
 	}
 	rows, err := e.Embed(ctx, images)
 	if err == nil && len(rows[0]) != t.rows.Dim() {
-		err = fmt.Errorf("%s has embeddings of width %d and the encoder of %s makes %d: name the encoder that made them",
-			printable.Name(t.from), t.rows.Dim(), printable.Name(q.Run), len(rows[0]))
+		err = fmt.Errorf("%s has embeddings of width %d and the encoder of %s makes %d: name the encoder that made "+
+			"them", printable.Name(t.from), t.rows.Dim(), printable.Name(q.Run), len(rows[0]))
 	}
 	return rows, err
 }
