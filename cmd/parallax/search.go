@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/parallax-ssl/parallax/encoder"
 	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/search"
@@ -74,6 +75,7 @@ func (f *searchFlags) command(c *cobra.Command, indexed bool,
 	fl.StringVar(&f.In, "in", "", "file of embeddings: .parquet, .npy or .csv")
 	fl.StringVar(&f.Run, "run", "", "the run's directory, or an encoder.safetensors, that embeds images")
 	fl.StringVar(&f.Data, "data", "", "images: a folder or an archive; with --in they are only drawn")
+	fl.StringVar(&f.Layer, "layer", encoder.LayerBackbone, "with --run and no --in: backbone, projector or blocks")
 	fl.StringArrayVar(&f.outs, "out", nil, "also write a file: .csv, .json, .png or .html; repeatable")
 	fl.BoolVar(&f.json, "json", false, "print the result as JSON")
 	if indexed {
@@ -131,7 +133,7 @@ whitened first, so that what all images share does not count: then unrelated ima
 and those of copies stand out. No file is changed.`,
 		Example: `  parallax duplicates --in photos.parquet --data photos
   parallax duplicates --in photos.parquet --threshold 0.9 --linkage components --out duplicates.csv
-  parallax duplicates --run runs/simclr-1 --data photos --out duplicates.html`,
+  parallax duplicates --run runs/simclr-1 --data photos --layer blocks --out duplicates.html`,
 		Args: noArguments,
 	}, false, func(ctx context.Context, _ []string) (*report.Report, error) {
 		if !(threshold >= -1 && threshold <= 1) {

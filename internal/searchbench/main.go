@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command searchbench times package search on raw files of float32 rows, for scripts/bench_search.py. It prints one
-// JSON object: seconds, the greatest memory of the process in MiB, and the rows that it found.
+// JSON object: seconds, seconds of processor time, the greatest memory of the process in MiB, and the rows that it found.
 package main
 
 import (
@@ -48,6 +48,13 @@ func fail(err error) {
 	os.Exit(1)
 }
 
+// cpu returns the processor time of this process in seconds.
+func cpu() float64 {
+	var usage syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
+}
+
 type options struct {
 	rows, queries  string
 	dim, k, probes int
@@ -57,10 +64,10 @@ type options struct {
 func (o options) measure(ctx context.Context) (map[string]any, error) {
 	told := map[string]any{}
 	clock := func(name string) func() {
-		start := time.Now()
-		return func() { told[name] = time.Since(start).Seconds() }
+		start, used := time.Now(), cpu()
+		return func() { told[name+"_s"], told[name+"_cpu_s"] = time.Since(start).Seconds(), cpu()-used }
 	}
-	stop := clock("collect_s")
+	stop := clock("collect")
 	rows, err := search.Collect(ctx, o.dim, floats(o.rows, o.dim))
 	if err != nil {
 		return nil, err
@@ -68,7 +75,7 @@ func (o options) measure(ctx context.Context) (map[string]any, error) {
 	defer rows.Close()
 	stop()
 	if o.threshold > 0 {
-		stop = clock("search_s")
+		stop = clock("search")
 		groups, err := search.Duplicates(ctx, rows, search.Similar{Threshold: o.threshold})
 		stop()
 		told["groups"] = len(groups)
@@ -86,25 +93,25 @@ func (o options) measure(ctx context.Context) (map[string]any, error) {
 			return nil, err
 		}
 		defer one.Close()
-		stop = clock("first_s")
+		stop = clock("first")
 		if _, err = search.Nearest(ctx, rows, one, o.k, nil); err != nil {
 			return nil, err
 		}
 		stop()
-		stop = clock("search_s")
+		stop = clock("search")
 		if found, err = search.Nearest(ctx, rows, queries, o.k, nil); err != nil {
 			return nil, err
 		}
 		stop()
 	} else {
-		stop = clock("build_s")
+		stop = clock("build")
 		index, err := search.NewIndex(ctx, rows, 0, 1)
 		if err != nil {
 			return nil, err
 		}
 		defer index.Close()
 		stop()
-		stop = clock("search_s")
+		stop = clock("search")
 		if found, err = index.Nearest(ctx, queries, o.k, o.probes, nil); err != nil {
 			return nil, err
 		}

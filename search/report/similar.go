@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/embedding"
@@ -166,15 +167,19 @@ func (q *SimilarRequest) embed(ctx context.Context, t *table, files []string) ([
 		return nil, run.Invalid(fmt.Errorf("%s is no path in %s: to embed it, name the encoder of that file with --run",
 			printable.Name(files[0]), printable.Name(t.from)))
 	}
-	if layer := t.card[embedding.CardLayer]; layer != "" && layer != "backbone" {
-		return nil, fmt.Errorf("%s holds the layer %s: an image file is compared only with embeddings of the backbone",
-			printable.Name(t.from), printable.Name(layer))
-	}
-	e, err := encoder.Open(q.Run)
+	e, err := q.encoder(t.card)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
+	if made := t.card[embedding.CardWeights]; made != "" {
+		if sum, err := e.WeightsSHA256(); err != nil {
+			return nil, err
+		} else if sum != made {
+			return nil, fmt.Errorf("%s was made by an encoder with other weights than %s has: name that encoder, or embed "+
+				"the images again", printable.Name(t.from), printable.Name(q.Run))
+		}
+	}
 	var images []*augment.Image
 	for _, file := range files {
 		img, err := readImage(file)
@@ -189,4 +194,16 @@ func (q *SimilarRequest) embed(ctx context.Context, t *table, files []string) ([
 			"them", printable.Name(t.from), t.rows.Dim(), printable.Name(q.Run), len(rows[0]))
 	}
 	return rows, err
+}
+
+// encoder opens the encoder of Run to embed images as those of a file with the card were.
+func (q *SimilarRequest) encoder(card embedding.Card) (*encoder.Encoder, error) {
+	var options []encoder.Option
+	if layer := card[embedding.CardLayer]; layer != "" {
+		options = append(options, encoder.Layer(layer))
+	}
+	if views, err := strconv.Atoi(card[embedding.CardViews]); err == nil {
+		options = append(options, encoder.Views(views))
+	}
+	return encoder.Open(q.Run, options...)
 }

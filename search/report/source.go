@@ -36,6 +36,9 @@ type Source struct {
 	In   string // a file of embeddings: embedding.Open
 	Run  string // a run's directory or an encoder.safetensors
 	Data string // the images: a folder or an archive. With In they are only drawn; empty is what the file says
+	// Layer is whose output embeds the images of Data with Run: encoder.LayerBackbone, the default, LayerProjector or
+	// LayerBlocks. The last tells near-duplicates best, because it holds what the first blocks see.
+	Layer string
 	// Index is Exact, the default, or IVF; Probes is the number of its lists that are looked into. Only similar images
 	// and outliers use it.
 	Index   string
