@@ -190,7 +190,8 @@ func module(f Format, d encoder.Description) string {
 	case "vit_tiny", "vit_small", "vit_base":
 		heads := map[string]int{"vit_tiny": 3, "vit_small": 6, "vit_base": 12}[d.Architecture]
 		return fmt.Sprintf("timm.models.vision_transformer.VisionTransformer(img_size=%d, patch_size=%s, embed_dim=%d, "+
-			"depth=12, num_heads=%d, num_classes=0, dynamic_img_size=True)", d.Size,
+			"depth=12, num_heads=%d, num_classes=0); for images of another size pos_embed is resized by bicubic "+
+			"interpolation without antialiasing", d.Size,
 			strings.TrimPrefix(d.Stem, "patch"), d.Features, heads)
 	case "wrn28":
 		return "the names of github.com/xternalz/WideResNet-pytorch, which torchvision does not have: " + ours

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Check that the real PyTorch, torchvision, safetensors and TensorBoard read what Parallax writes.
+"""Check that the real PyTorch, torchvision, timm, ONNX Runtime, safetensors and TensorBoard read what Parallax writes.
 
 Called by `make test-python`. Makes a virtual environment from requirements-python.txt on its first run.
 PYTHON_TESTS=/path/to/python uses an interpreter that already has those packages.
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -86,6 +87,113 @@ def check_torchvision(folder):
         assert torch.isfinite(features).all() and features.std() > 0, f"{name}: the features are not alive"
 
 
+def export(run, out, *more):
+    """Export a run's encoder to out."""
+    subprocess.run([str(PARALLAX), "export", "--run", str(run), "--out", str(out), "--threads", "1", *more], check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
+def networks(folder):
+    """Yield runs of each kind of network, with what makes the same network of the real packages for h x w pixels (or None)."""
+    import timm
+    import torch
+    import torchvision
+
+    def torchvision_network(name, small=False):
+        def make(state, h, w):
+            model = getattr(torchvision.models, name)()
+            model.fc = torch.nn.Identity()
+            if small:
+                model.conv1, model.maxpool = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False), torch.nn.Identity()
+            model.load_state_dict(state, strict=True)
+            return model.eval()
+        return make
+
+    def timm_network(state, h, w):
+        side = int((state["pos_embed"].shape[1] - 1) ** 0.5)
+        patch, width = state["patch_embed.proj.weight"].shape[-1], state["pos_embed"].shape[-1]
+        model = timm.models.vision_transformer.VisionTransformer(img_size=(h, w), patch_size=patch, embed_dim=width, depth=12, num_heads=3, num_classes=0)
+        places = state["pos_embed"][:, 1:].reshape(1, side, side, width).permute(0, 3, 1, 2)
+        places = torch.nn.functional.interpolate(places, (h // patch, w // patch), mode="bicubic").flatten(2).transpose(1, 2)
+        model.load_state_dict({**state, "pos_embed": torch.cat([state["pos_embed"][:, :1], places], 1)}, strict=True)
+        return model.eval()
+
+    for name, size, make, settings in [
+            ("resnet18", 96, torchvision_network("resnet18"), []), ("resnet50", 96, torchvision_network("resnet50"), []),
+            ("resnet18", 32, torchvision_network("resnet18", small=True), []), ("vit_tiny", 64, timm_network, []),
+            ("resnet18", 32, None, ["--set", "backbone.norm=group", "--set", "backbone.width=32"]),
+            ("wrn28", 32, None, ["--set", "backbone.width=32"])]:
+        out = folder / f"{name}-{size}-{len(settings)}"
+        yield name, size, make, pretrain(out, "--backbone", name, "--size", str(size), *settings)
+
+
+def opened(path):
+    """Return a function from images to features, by the package that the file is for."""
+    import onnx
+    import onnxruntime
+    import torch
+    if path.suffix == ".pt":
+        return torch.jit.load(str(path)).eval()
+    if path.suffix == ".pt2":
+        extra = {"card.json": ""}
+        program = torch.export.load(path, extra_files=extra)
+        assert json.loads(extra["card.json"])["format"] == "pt2", "the card is not in the archive"
+        return program.module()
+    onnx.checker.check_model(str(path), full_check=True)
+    session = onnxruntime.InferenceSession(str(path))
+    assert "card" in session.get_modelmeta().custom_metadata_map, "the card is not in the metadata"
+    return lambda x: torch.from_numpy(session.run(["features"], {"images": x.numpy()})[0])
+
+
+def difference(got, want):
+    """Return the greatest difference, divided by the greatest feature if that is above 1."""
+    assert got.shape == want.shape and got.dtype == want.dtype, f"{got.dtype} {got.shape} for {want.dtype} {want.shape}"
+    return ((got - want).abs().max() / want.abs().max().clamp(min=1)).item()
+
+
+def check_exports(folder):
+    """torchvision, timm, TorchScript, torch.export and onnxruntime give the features of the exported encoders."""
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+    torch.manual_seed(1)
+    for name, size, make, run in networks(folder):
+        state = load_file(export(run, folder / f"{run.name}.safetensors"))
+        kinds = {"float32": []}
+        if size <= 64 and make:  # a ResNet and a ViT
+            kinds |= {"preprocess": ["--preprocess"], "float16": ["--float16"]}
+        files = {(ending, kind): opened(export(run, folder / f"{run.name}-{kind}.{ending}", *flags))
+                 for ending in ("pt", "pt2", "onnx") for kind, flags in kinds.items()}
+        with safe_open(folder / f"{run.name}.safetensors", "pt") as file:
+            card = json.loads(file.metadata()["card"])
+        mean, std = torch.tensor(card["mean"]), torch.tensor(card["std"])
+        worst = {}
+        for h, w in ((size, size), (size + 16, size + 48)):
+            model = make(state, h, w) if make else files["pt", "float32"]
+            for n in (1, 2, 7):
+                levels = torch.randint(0, 256, (n, h, w, 3), dtype=torch.uint8)
+                x = ((levels / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
+                with torch.no_grad():
+                    want = model(x)
+                    for (ending, kind), file in files.items():
+                        got = file(levels if kind == "preprocess" else x)
+                        worst[ending, kind] = max(worst.get((ending, kind), 0), difference(got, want))
+        print(f"      {run.name}: " + ", ".join(f"{ending} {kind} {d:.1e}" for (ending, kind), d in worst.items()), flush=True)
+        for (ending, kind), d in worst.items():
+            assert d <= (2e-2 if kind == "float16" else 1e-4), f"{run.name} {ending} {kind}: differs by {d:.2g}"
+
+
+def check_opsets(folder):
+    """onnxruntime runs the exports of every opset, and gets the same features."""
+    import torch
+    run = pretrain(folder / "run", "--backbone", "vit_tiny", "--size", "32")
+    x, want = torch.randn(2, 3, 32, 48), None
+    for opset in range(17, 24):
+        got = opened(export(run, folder / f"{opset}.onnx", "--opset", str(opset)))(x)
+        want = got if want is None else want
+        assert difference(got, want) <= 1e-4, f"opset {opset} differs by {difference(got, want):.2g}"
+
+
 def check_tensorboard(folder):
     """TensorBoard reads the run's events."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -132,7 +240,15 @@ def check_embeddings(folder):
 def inside():
     """Run every check, in a Python with the packages."""
     failed = 0
-    checks = [check_safetensors, check_equal_runs, check_torchvision, check_tensorboard, check_embeddings]
+    checks = [
+        check_safetensors,
+        check_equal_runs,
+        check_torchvision,
+        check_tensorboard,
+        check_embeddings,
+        check_exports,
+        check_opsets,
+    ]
     for check in checks:
         with tempfile.TemporaryDirectory() as folder:
             try:
