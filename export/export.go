@@ -44,6 +44,8 @@ type Request struct {
 	Version string             // of the program, for the card
 	Methods []method.Entry     // objectives beside the built-in ones
 	Watch   func(doing string) // is told what is being done; may be nil
+
+	damage func(states []nn.State) // changes what is exported, in a test
 }
 
 // The smallest and largest version of ONNX's operator set that [Request.Opset] may name, and the usual one.
@@ -165,6 +167,9 @@ func (r *Request) write(ctx context.Context) (*Result, error) {
 		return nil
 	}); err != nil {
 		return nil, err
+	}
+	if r.damage != nil {
+		r.damage(states)
 	}
 	w := &written{Request: r, encoder: e, states: states, card: card}
 	if r.Format != Safetensors {
