@@ -210,7 +210,7 @@ func TestCard(t *testing.T) {
 			t.Errorf("%s: the second export has other bytes", f)
 		}
 	}
-	if got := public("path: /home/me/photos # x", "/home/me/photos"); got != "path: photos # x" {
+	if got := public("path: /data/mine/photos # x", "/data/mine/photos"); got != "path: photos # x" {
 		t.Errorf("public: %q", got)
 	}
 }

@@ -35,6 +35,10 @@ var outside = map[string][]string{
 	"github.com/swaggest/swgui":           {"serve"},
 	"gonum.org/v1/plot":                   {"internal/curves"},
 	"google.golang.org/protobuf":          {"internal/tfevents", "export", "internal/onnx"},
+	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",
+		"pretrain/probe"},
+	"gonum.org/v1/plot":          {"internal/curves"},
+	"google.golang.org/protobuf": {"export/internal/onnxfile", "internal/onnx", "internal/tfevents"},
 }
 
 // forTests are the modules that only tests import.

@@ -139,11 +139,17 @@ func (n *node) whole(name string, otherwise int) int {
 // square returns the value of a list in an attribute, whose numbers must be equal.
 func (n *node) square(name string) int {
 	list := n.attribute(name).GetInts()
-	if len(list) == 0 || slices.Max(list) != slices.Min(list) {
-		torch.Fail(n.GetOpType(), "%s is %v, want equal numbers", name, list)
+	if len(list) == 0 || slices.Max(list) != slices.Min(list) || list[0] < 0 || list[0] > mostWindow {
+		torch.Fail(n.GetOpType(), "%s is %v, want equal numbers from 0 to %d", name, list, mostWindow)
 	}
 	return int(list[0])
 }
+
+// mostWindow bounds kernels, strides and padding; mostRepeats the images over which a token is repeated.
+const (
+	mostWindow  = 4096
+	mostRepeats = 1 << 16
+)
 
 // axis returns a dimension of t that an attribute names.
 func (n *node) axis(t torch.Tensor, otherwise int) int {
@@ -251,6 +257,9 @@ func reshape(n *node) torch.Tensor {
 	case "Expand":
 		want := n.list(1)
 		for i, d := range want {
+			if d > mostRepeats {
+				torch.Fail("Expand", "to the shape %v", want)
+			}
 			if i < len(shape) && d == 1 {
 				want[i] = shape[i]
 			}

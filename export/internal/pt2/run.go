@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/internal/bicubic"
@@ -315,11 +316,17 @@ func (c *call) list(name string) []int {
 // square returns the number of which a pair consists.
 func (c *call) square(name string) int {
 	v := c.list(name)
-	if len(v) != 2 || v[0] != v[1] {
-		torch.Fail(c.target, "%s is %v, want two equal numbers", name, v)
+	if len(v) != 2 || v[0] != v[1] || v[0] < 0 || v[0] > mostWindow {
+		torch.Fail(c.target, "%s is %v, want two equal numbers from 0 to %d", name, v, mostWindow)
 	}
 	return v[0]
 }
+
+// mostWindow bounds kernels, strides and padding; mostRepeats the images over which a token is repeated.
+const (
+	mostWindow  = 4096
+	mostRepeats = 1 << 16
+)
 
 // result computes the tensor that the operator returns.
 func (c *call) result(operator string) torch.Tensor {
@@ -394,7 +401,11 @@ func (c *call) result(operator string) torch.Tensor {
 		}
 		return x.Narrow(dim, c.whole("index"), 1).Reshape(append(shape[:dim:dim], shape[dim+1:]...)...)
 	case "expand.default":
-		return x.Expand(c.list("size")...)
+		size := c.list("size")
+		if len(size) == 0 || slices.Max(size) > mostRepeats {
+			torch.Fail(c.target, "to the shape %v", size)
+		}
+		return x.Expand(size...)
 	case "to.dtype":
 		a := c.arguments["dtype"]
 		if a == nil || a.Scalar == nil {
