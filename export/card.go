@@ -143,9 +143,9 @@ func (c *Card) measured(events string) error {
 
 // input says what the network takes.
 func input(r *Request, d encoder.Description) string {
-	resize := fmt.Sprintf("The encoder was trained for %d x %d pixels. To get its features, resize the short side to %d "+
-		"by Pillow's bilinear interpolation and take the central %d x %d; the resizing is not in the graph, because no "+
-		"operator rounds as Pillow does.", d.Size, d.Size, shortSide(d.Size), d.Size, d.Size)
+	resize := fmt.Sprintf("The encoder was trained for %d x %d pixels. To get its features, resize the short side to "+
+		"%d by Pillow's bilinear interpolation and take the central %d x %d; the resizing is not in the graph, "+
+		"because no operator rounds as Pillow does.", d.Size, d.Size, shortSide(d.Size), d.Size, d.Size)
 	if r.Preprocess {
 		return "uint8, N x H x W x 3: RGB levels. Scaling and normalisation are in the graph. " + resize
 	}
@@ -181,17 +181,18 @@ func module(f Format, d encoder.Description) string {
 	case "resnet18", "resnet34", "resnet50", "resnet101":
 		switch {
 		case d.Norm != "batch":
-			return "torchvision's names, but its ResNets have batch norm, and this one has the norm " + d.Norm + ": " + ours
+			return "torchvision's names, but its ResNets have batch norm, and this one has the norm " + d.Norm + ": " +
+				ours
 		case d.Width != 64:
-			return fmt.Sprintf("torchvision's names, but its ResNets have 64 channels in the first stage, and this one "+
-				"has %d: %s", d.Width, ours)
+			return fmt.Sprintf("torchvision's names, but its ResNets have 64 channels in the first stage, and this "+
+				"one has %d: %s", d.Width, ours)
 		}
 		return "torchvision.models." + d.Architecture + "() with fc = torch.nn.Identity()" + small
 	case "vit_tiny", "vit_small", "vit_base":
 		heads := map[string]int{"vit_tiny": 3, "vit_small": 6, "vit_base": 12}[d.Architecture]
-		return fmt.Sprintf("timm.models.vision_transformer.VisionTransformer(img_size=%d, patch_size=%s, embed_dim=%d, "+
-			"depth=12, num_heads=%d, num_classes=0); for images of another size pos_embed is resized by bicubic "+
-			"interpolation without antialiasing", d.Size,
+		return fmt.Sprintf("timm.models.vision_transformer.VisionTransformer(img_size=%d, patch_size=%s, "+
+			"embed_dim=%d, depth=12, num_heads=%d, num_classes=0); for images of another size pos_embed is "+
+			"resized by bicubic interpolation without antialiasing", d.Size,
 			strings.TrimPrefix(d.Stem, "patch"), d.Features, heads)
 	case "wrn28":
 		return "the names of github.com/xternalz/WideResNet-pytorch, which torchvision does not have: " + ours
@@ -216,9 +217,10 @@ func (c Card) Markdown(r *Result) string {
 	var b strings.Builder
 	name := filepath.Base(r.Path)
 	fmt.Fprintf(&b, "# %s\n\n", printable.Text(name))
+	cell := strings.NewReplacer("|", `\|`, "\n", " ")
 	row := func(key, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "| %s | %s |\n", key, strings.NewReplacer("|", `\|`, "\n", " ").Replace(printable.Text(value)))
+			fmt.Fprintf(&b, "| %s | %s |\n", key, cell.Replace(printable.Text(value)))
 		}
 	}
 	fmt.Fprint(&b, "| | |\n| --- | --- |\n")
@@ -245,14 +247,15 @@ func (c Card) Markdown(r *Result) string {
 	}
 	row("licence of the weights", license)
 	row("written by", c.Program)
-	fmt.Fprintf(&b, "\n## Comparison with the encoder\n\nGreatest difference of a feature, on real images; %.2g is allowed "+
-		"(relative to the greatest feature, if that is above 1).\n\n| images | height | width | difference |\n"+
+	fmt.Fprintf(&b, "\n## Comparison with the encoder\n\nGreatest difference of a feature, on real images; %.2g is "+
+		"allowed (relative to the greatest feature, if that is above 1).\n\n| images | height | width | difference |\n"+
 		"| --- | --- | --- | --- |\n", r.Tolerance)
 	for _, d := range r.Comparisons {
 		fmt.Fprintf(&b, "| %d | %d | %d | %.2g |\n", d.Images, d.Height, d.Width, d.Difference)
 	}
 	if len(c.Metrics) > 0 {
-		fmt.Fprintf(&b, "\n## Metrics of the run's evaluation at step %d\n\n| metric | value |\n| --- | --- |\n", c.Measure)
+		fmt.Fprintf(&b, "\n## Metrics of the run's evaluation at step %d\n\n| metric | value |\n| --- | --- |\n",
+			c.Measure)
 		for _, key := range slices.Sorted(maps.Keys(c.Metrics)) {
 			row(printable.Text(key), fmt.Sprintf("%.4g", c.Metrics[key]))
 		}

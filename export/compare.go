@@ -145,8 +145,8 @@ func (w *written) compare(ctx context.Context, path string, samples []sample) ([
 			}
 			all = append(all, c)
 			if limit := w.tolerance() * max(1, c.Greatest); c.Difference > limit {
-				return nil, fmt.Errorf("%w: by %.2g on %d images of %d x %d pixels, %.2g is allowed; nothing was written",
-					ErrDiffers, c.Difference, n, c.Height, c.Width, limit)
+				return nil, fmt.Errorf("%w: by %.2g on %d images of %d x %d pixels, %.2g is allowed; nothing was "+
+					"written", ErrDiffers, c.Difference, n, c.Height, c.Width, limit)
 			}
 		}
 	}

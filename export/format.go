@@ -24,8 +24,8 @@ type Format string
 
 // The formats.
 const (
-	// Safetensors holds the weights under torchvision's names, a ViT's under timm's, for load_state_dict. The card is in
-	// the metadata. Parallax reads such a file wherever it takes an encoder.
+	// Safetensors holds the weights under torchvision's names, a ViT's under timm's, for load_state_dict. The card is
+	// in the metadata. Parallax reads such a file wherever it takes an encoder.
 	Safetensors Format = "safetensors"
 	// TorchScript is a file for torch.jit.load, in Python and C++. The card is its extra file card.json.
 	TorchScript Format = "torchscript"

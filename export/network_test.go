@@ -104,10 +104,11 @@ func alive(t *testing.T, r *Result) {
 
 // Every opset of ONNX computes the same.
 func TestOpsets(t *testing.T) {
-	path := encoderFile(t, backbone.Spec{Name: "vit_tiny", Width: 4, Stem: "patch4", Size: 16, Norm: nn.LayerStatistics})
+	s := backbone.Spec{Name: "vit_tiny", Width: 4, Stem: "patch4", Size: 16, Norm: nn.LayerStatistics}
+	path := encoderFile(t, s)
 	for opset := LeastOpset; opset <= MostOpset; opset++ {
-		out := filepath.Join(t.TempDir(), "out.onnx")
-		r, err := Write(context.Background(), Request{Run: path, Out: out, Opset: opset, Data: "synthetic:9", Threads: 1})
+		r, err := Write(context.Background(), Request{Run: path, Out: filepath.Join(t.TempDir(), "out.onnx"),
+			Opset: opset, Data: "synthetic:9", Threads: 1})
 		if err != nil {
 			t.Errorf("opset %d: %v", opset, err)
 		} else if r.Card.Opset != opset {

@@ -74,13 +74,14 @@ settings, metrics and licence. It is the metadata's entry "card", or the archive
 	fl.StringVar(&r.Run, "run", "", "the run's directory, or an encoder.safetensors")
 	fl.StringVar(&r.Out, "out", "", "the file to write")
 	fl.StringVar(&format, "format", "", strings.Join(names, ", ")+"; default by the ending of --out")
-	fl.BoolVar(&r.Preprocess, "preprocess", false, "take uint8 pixels, N x H x W x 3, and normalise them in the network")
+	fl.BoolVar(&r.Preprocess, "preprocess", false, "take uint8 pixels, N x H x W x 3, and normalise them")
 	fl.BoolVar(&r.Half, "float16", false, "weights and arithmetic in float16; input and output stay as they are")
 	fl.IntVar(&r.Opset, "opset", 0, fmt.Sprintf("version of ONNX's operators, %d to %d; default %d", export.LeastOpset,
 		export.MostOpset, export.DefaultOpset))
 	fl.StringVar(&r.License, "license", "", "licence of the weights, for the model card")
 	fl.StringVar(&r.Card, "card", "", "also write the model card to this Markdown file")
-	fl.StringVar(&r.Data, "data", "", "images for the comparison: a folder, an archive, or synthetic; default the run's own")
+	fl.StringVar(&r.Data, "data", "",
+		"images for the comparison: a folder, an archive, or synthetic; default the run's own")
 	fl.IntVar(&r.Threads, "threads", 0, "threads of the engine; default one per core")
 	fl.BoolVar(&r.Force, "force", false, "replace files that exist")
 	fl.BoolVar(&asJSON, "json", false, "print the result as JSON")

@@ -50,8 +50,8 @@ func Bytes(g *graph.Graph, opset int, version string, metadata map[string]string
 		w.out.Initializer = append(w.out.Initializer, tensor(v.Name, v.DType, v.Ints(), v.Data))
 	}
 	if size > mostBytes-1<<24 {
-		return nil, fmt.Errorf("the weights are %d MiB: an ONNX file holds less than 2 GiB; another format has no such "+
-			"limit", size>>20)
+		return nil, fmt.Errorf("the weights are %d MiB: an ONNX file holds less than 2 GiB; another format has no "+
+			"such limit", size>>20)
 	}
 	w.out.Input = []*onnx.ValueInfoProto{info(g.Input)}
 	for _, n := range g.Nodes {

@@ -160,8 +160,8 @@ func (p *program) call(target, out string, made object, arguments ...argument) {
 	for i, a := range arguments {
 		inputs[i] = object{"name": a.name, "arg": a.value, "kind": 1}
 	}
-	p.nodes = append(p.nodes, object{"target": target, "inputs": inputs, "outputs": []object{made}, "metadata": object{},
-		"is_hop_single_tensor_return": nil, "name": out})
+	p.nodes = append(p.nodes, object{"target": target, "inputs": inputs, "outputs": []object{made},
+		"metadata": object{}, "is_hop_single_tensor_return": nil, "name": out})
 }
 
 // extent adds the node that reads a size of v, and returns its value.
