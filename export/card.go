@@ -37,9 +37,9 @@ type Card struct {
 	Mean    []float64          `json:"mean"`
 	Std     []float64          `json:"std"`
 	Method  string             `json:"method"`
-	Step    int                `json:"step,omitempty"` // of the checkpoint; absent for an exported encoder
-	Data    *CardData          `json:"data,omitempty"` // absent if the run's directory was not given
-	Config  string             `json:"config,omitempty"`
+	Step    int                `json:"step,omitempty"`    // of the checkpoint; absent for an exported encoder
+	Data    *CardData          `json:"data,omitempty"`    // absent if the run's directory was not given
+	Config  string             `json:"config,omitempty"`  // the settings, as in the run's config.yaml
 	Metrics map[string]float64 `json:"metrics,omitempty"` // of the run's last evaluation
 	Measure int                `json:"metrics_step,omitempty"`
 	License string             `json:"license,omitempty"`
@@ -110,8 +110,17 @@ func (r *Request) settings() (*config.Config, string, error) {
 	return c, string(text), err
 }
 
-// public returns a configuration without the folders of paths, which are nobody's business.
+// public returns a configuration without what is nobody's business: the sources of the values, which name files, and
+// the folders of paths.
 func public(text string, paths ...string) string {
+	var plain []string
+	for line := range strings.Lines(text) {
+		if at := strings.LastIndex(line, "  # "); at > 0 {
+			line = line[:at]
+		}
+		plain = append(plain, strings.TrimRight(line, " \n"))
+	}
+	text = strings.Join(plain, "\n")
 	for _, path := range paths {
 		if filepath.Base(path) != path && path != "" {
 			text = strings.ReplaceAll(text, path, filepath.Base(path))
@@ -120,7 +129,7 @@ func public(text string, paths ...string) string {
 	return text
 }
 
-// measured adds the numbers of the last evaluation.
+// measured adds the numbers of the last evaluation of the backbone, which is what was exported.
 func (c *Card) measured(events string) error {
 	f, err := os.Open(events)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -134,7 +143,8 @@ func (c *Card) measured(events string) error {
 		if err != nil {
 			return err
 		}
-		if e.Event == run.Eval && (c.Step == 0 || e.Step <= c.Step) {
+		ours := e.Event == run.Eval && e.Of == run.OfBackbone && e.Probe != run.GuardProbe
+		if ours && (c.Step == 0 || e.Step <= c.Step) {
 			c.Metrics, c.Measure = e.Numbers(), e.Step
 		}
 	}
