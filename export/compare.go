@@ -120,13 +120,12 @@ func crop(img *augment.Image, h, w int) *augment.Image {
 }
 
 // compare computes features from the file at path and by the encoder, and compares them.
-func (w *written) compare(ctx context.Context, path string, samples []sample) ([]Comparison, error) {
-	forward, closing, err := w.Format.kind().open(path)
+func (w *written) compare(ctx context.Context, path string, samples []sample) (all []Comparison, err error) {
+	forward, done, err := w.Format.kind().open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the file again: %w", err)
 	}
-	defer closing()
-	var all []Comparison
+	defer func() { err = errors.Join(err, done()) }()
 	for _, other := range []bool{false, true} {
 		for _, n := range batches {
 			if err := ctx.Err(); err != nil {

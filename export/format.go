@@ -46,9 +46,9 @@ type kind struct {
 	format  Format
 	endings []string
 	write   func(w *written, f *os.File) error
-	// open reads the file at path. The function that it returns computes features inside torch.Scope; close ends its
+	// open reads the file at path. The function that it returns computes features inside torch.Scope; done ends its
 	// use.
-	open func(path string) (run func(x torch.Tensor) torch.Tensor, close func() error, err error)
+	open func(path string) (forward func(x torch.Tensor) torch.Tensor, done func() error, err error)
 }
 
 // kinds lists the formats.
