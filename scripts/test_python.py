@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Check that the real PyTorch, torchvision, timm, ONNX Runtime, safetensors and TensorBoard read what Parallax writes.
+"""Check that Parallax and the real PyTorch, torchvision, timm, ONNX Runtime, lightly and others read each other's files.
 
 Called by `make test-python`. Makes a virtual environment from requirements-python.txt on its first run.
 PYTHON_TESTS=/path/to/python uses an interpreter that already has those packages.
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import python_import
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-python"
@@ -248,6 +250,7 @@ def inside():
         check_embeddings,
         check_exports,
         check_opsets,
+        *python_import.CHECKS,
     ]
     for check in checks:
         with tempfile.TemporaryDirectory() as folder:

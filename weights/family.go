@@ -26,12 +26,12 @@ var families = []family{
 	{"VISSL", containing("classy_state_dict", "_feature_blocks.")},
 	{mocoV3, containing("base_encoder.")},
 	{"MoCo", containing("encoder_q.")},
+	{"lightly", func(keys, prefix string) bool { return strings.Contains(keys, "\n"+prefix+"4.0.conv1.weight\n") }},
 	{soloLearn, func(keys, prefix string) bool {
 		lightning := strings.Contains(keys, "\npytorch-lightning_version\n")
 		return lightning && (prefix == "state_dict.backbone." || prefix == "state_dict.encoder." ||
 			prefix == "state_dict.momentum_backbone." || prefix == "state_dict.momentum_encoder.")
 	}},
-	{"lightly", func(keys, prefix string) bool { return strings.Contains(keys, "\n"+prefix+"4.0.conv1.weight\n") }},
 	{"DINO", func(keys, prefix string) bool {
 		return strings.Contains(keys, "\nteacher.") && strings.Contains(keys, "\nstudent.")
 	}},

@@ -215,7 +215,9 @@ func (w *Weights) normalise(a asked, o *Options) {
 
 // note says what a file cannot say, and was assumed.
 func (w *Weights) note(s shape, o *Options) {
-	add := func(format string, args ...any) { w.Report.Notes = append(w.Report.Notes, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) {
+		w.Report.Notes = append(w.Report.Notes, fmt.Sprintf(format, args...))
+	}
 	switch {
 	case o.Stem != "" || s.stem == backbone.ImageNet || strings.HasPrefix(string(s.stem), "patch"):
 	case s.stem == backbone.Padded:
