@@ -20,8 +20,7 @@ const (
 	Small Stem = "small"
 	// Strided is Small with stride 2: a quarter of the work, for experiments in which speed matters more than accuracy.
 	Strided Stem = "strided"
-	// Padded is Small with two pixels of padding instead of one: solo-learn's stem for CIFAR (solo/methods/base.py), whose
-	// weights are other ones than those of Small.
+	// Padded is Small with two pixels of padding instead of one: solo-learn's stem for CIFAR (solo/methods/base.py).
 	Padded Stem = "padded"
 )
 

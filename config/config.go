@@ -65,7 +65,8 @@ type Backbone struct {
 	Name  string // "resnet18", ...
 	Width int    // channels of the first stage, or of an attention head of a ViT: 64 in the papers
 	// "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1), "strided" (3x3, stride 2) or "padded" (small with
-	// two pixels of padding, as solo-learn's); for a ViT "patchN", with patches of N x N pixels; "": by network and size
+	// two pixels of padding, as in solo-learn); for a ViT "patchN", with patches of N x N pixels; "": by network and
+	// size
 	Stem string
 	// "batch", "group" (with weight standardisation), "layer", "none" or "tuned" (none, with an initialisation from the
 	// statistics of the first batch); "": the network's own

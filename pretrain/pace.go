@@ -83,7 +83,8 @@ func pace(c *config.Config, b config.Backbone) float64 {
 // and side. The stem for small images keeps four times the resolution of the ImageNet stem, the strided stem twice.
 func operations(b config.Backbone, size int) float64 {
 	of := map[string]float64{
-		"resnet18": 1.8e9, "resnet34": 3.6e9, "resnet50": 4.1e9, "resnet101": 7.8e9, "resnet152": 11.5e9, "wrn28": 0.83e9,
+		"resnet18": 1.8e9, "resnet34": 3.6e9, "resnet50": 4.1e9, "resnet101": 7.8e9, "resnet152": 11.5e9,
+		"wrn28":   0.83e9,
 		"resnet8": 0.6e9, "resnet20": 2e9, // 0.012e9 and 0.041e9 for 32 pixels, width 16 and the small stem
 		"vit_tiny": 1.3e9, "vit_small": 4.6e9, "vit_base": 17.6e9,
 	}[b.Name]
@@ -97,7 +98,8 @@ func operations(b config.Backbone, size int) float64 {
 			of *= 16 / p * 16 / p
 		}
 	} else if b.Name != "wrn28" {
-		more := map[backbone.Stem]float64{backbone.Small: 16, backbone.Padded: 16, backbone.Strided: 4, backbone.ImageNet: 1}
+		more := map[backbone.Stem]float64{backbone.Small: 16, backbone.Padded: 16, backbone.Strided: 4,
+			backbone.ImageNet: 1}
 		of *= more[backbone.Stem(b.Stem)]
 	}
 	return of

@@ -351,7 +351,8 @@ func InitialWeights(path string) ([]nn.State, error) {
 		err = errors.New("the file holds no tensors")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("starting from --init %s: %w", path, err)
+		return nil, fmt.Errorf("starting from --init %s: %w: give a safetensors file (parallax import makes one of a "+
+			"checkpoint of another program)", path, err)
 	}
 	return states, nil
 }

@@ -55,8 +55,8 @@ func parseName(text string) (a asked, err error) {
 	for _, e := range backbone.All {
 		names = append(names, e.Name)
 	}
-	return a, fmt.Errorf("unknown architecture %q: did you mean %q? (Parallax has %s; names of torchvision and timm, such "+
-		"as vit_b_16 and vit_small_patch16_224, are understood)", text, spelling.Nearest(name, names),
+	return a, fmt.Errorf("unknown architecture %q: did you mean %q? (Parallax has %s; names of torchvision and timm, "+
+		"such as vit_b_16 and vit_small_patch16_224, are understood)", text, spelling.Nearest(name, names),
 		strings.Join(names, ", "))
 }
 
@@ -122,7 +122,7 @@ func (n network) blocks(format string, from int) (counts []int) {
 
 // viT completes the shape of a vision transformer.
 func (s *shape) viT(n network, size func(string, int) int) error {
-	features, patch, tokens := size("patch_embed.proj.weight", 0), size("patch_embed.proj.weight", 2), size("pos_embed", 1)
+	features, patch := size("patch_embed.proj.weight", 0), size("patch_embed.proj.weight", 2)
 	depth := 0
 	for has := true; has; depth++ {
 		_, has = n.tensors[fmt.Sprintf("blocks.%d.attn.proj.weight", depth)]
@@ -140,10 +140,10 @@ func (s *shape) viT(n network, size func(string, int) int) error {
 		}
 	}
 	if heads == 0 || depth != 12 {
-		return fmt.Errorf("it is a ViT with %d blocks and %d features: those of Parallax have 12 blocks and 192, 384 or "+
-			"768 features", depth, features)
+		return fmt.Errorf("it is a ViT with %d blocks and %d features: those of Parallax have 12 blocks and 192, 384 "+
+			"or 768 features", depth, features)
 	}
-	grid := side(tokens)
+	grid := side(size("pos_embed", 1))
 	if grid == 0 || patch < 1 {
 		return errors.New("it is a ViT without the positions of a square grid of patches")
 	}

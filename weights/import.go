@@ -75,7 +75,8 @@ func Import(file string, o Options) (*Report, error) {
 	if o.License != "" {
 		metadata["license"] = o.License
 	}
-	if err := run.WriteFile(o.Out, func(to io.Writer) error { return nn.WriteStates(to, w.States, metadata) }); err != nil {
+	write := func(to io.Writer) error { return nn.WriteStates(to, w.States, metadata) }
+	if err := run.WriteFile(o.Out, write); err != nil {
 		return nil, err
 	}
 	w.Report.Out = o.Out
@@ -83,9 +84,9 @@ func Import(file string, o Options) (*Report, error) {
 }
 
 // Read reads the encoder in a checkpoint of another program into memory. Errors: a file that is neither safetensors nor
-// of torch.save; no known network in it, or several; an architecture other than o.As, with the one that matches; a tensor
-// that is missing, has another shape, or has no place in the network; a value that is not finite. A mistake in the options
-// is a [*run.InvalidError].
+// of torch.save; no known network in it, or several; an architecture other than o.As, with the one that matches; a
+// tensor that is missing, has another shape, or has no place in the network; a value that is not finite. A mistake in
+// the options is a [*run.InvalidError].
 func Read(file string, o Options) (*Weights, error) {
 	a, err := o.check()
 	if err != nil {
@@ -121,8 +122,8 @@ func (o *Options) check() (a asked, err error) {
 		}
 		for _, v := range list {
 			if !(v >= 0 && v <= 1) || name == "std" && v == 0 {
-				return a, fmt.Errorf("the %s has %v: want numbers from 0 to 1, of levels scaled to that range; no std is 0",
-					name, v)
+				return a, fmt.Errorf("the %s has %v: want numbers from 0 to 1, for levels in that range; no std is 0", name,
+					v)
 			}
 		}
 	}
@@ -194,8 +195,8 @@ func (s *source) none() error {
 	if len(names) == 0 {
 		return fmt.Errorf("it holds no tensors%s", skipped)
 	}
-	return fmt.Errorf("it has %d tensors, such as %s, and none of the names of a ResNet or a ViT of torchvision, timm or "+
-		"lightly under any prefix%s", len(s.tensors), strings.Join(names, ", "), skipped)
+	return fmt.Errorf("it has %d tensors, such as %s, and none of the names of a ResNet or a ViT of torchvision, timm "+
+		"or lightly under any prefix%s", len(s.tensors), strings.Join(names, ", "), skipped)
 }
 
 func (w *Weights) normalise(a asked, o *Options) {
@@ -338,7 +339,8 @@ func (t tensor) state(name string, like torch.Tensor, shape []int) (s nn.State, 
 	}
 	if !slices.Equal(t.shape, shape) {
 		s.Bytes, s.Shape = resizePositions(s.Bytes, shape[2], t.shape[1], side(shape[1])), shape
-		why = strings.TrimPrefix(fmt.Sprintf("%s, interpolated from %d to %d positions", why, t.shape[1], shape[1]), ", ")
+		why = fmt.Sprintf("%s, interpolated from %d to %d positions", why, t.shape[1], shape[1])
+		why = strings.TrimPrefix(why, ", ")
 	}
 	return s, why, nil
 }

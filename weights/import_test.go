@@ -65,7 +65,7 @@ func digestOf(states []nn.State) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Checkpoints under the names of every family give their network's values, bit for bit, and every entry has its account.
+// Checkpoints under the names of every family give their network's values, bit for bit. Every entry has its account.
 func TestFamilies(t *testing.T) {
 	files, _ := expectations(t)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -80,8 +80,8 @@ func TestFamilies(t *testing.T) {
 			t.Errorf("%s: the values of %s are others", name, r.Prefix)
 		}
 		if r.Family != want.Family || r.Encoder.Architecture != want.Architecture || len(r.Filled) != want.Filled {
-			t.Errorf("%s: %s of %s with %d tensors filled, want %+v", name, r.Encoder.Architecture, r.Family, len(r.Filled),
-				want)
+			t.Errorf("%s: %s of %s with %d tensors filled, want %+v", name, r.Encoder.Architecture, r.Family,
+				len(r.Filled), want)
 		}
 		if want.Stem != "" && r.Encoder.Stem != want.Stem {
 			t.Errorf("%s: the stem is %s, want %s", name, r.Encoder.Stem, want.Stem)
@@ -91,7 +91,8 @@ func TestFamilies(t *testing.T) {
 			t.Errorf("%s: %d entries used of %d, and %d tensors", name, used, len(r.Keys), len(w.States))
 		}
 		for _, k := range r.Keys {
-			if k.Action == LeftOut && k.Why == "" || k.Action != LeftOut && k.To == "" || k.Action == Used && k.Key != k.To {
+			if left := k.Action == LeftOut; left && k.Why == "" || !left && k.To == "" ||
+				k.Action == Used && k.Key != k.To {
 				t.Errorf("%s: no account of %+v", name, k)
 			}
 		}
@@ -104,7 +105,8 @@ func TestFamilies(t *testing.T) {
 			if sum == "" {
 				continue
 			}
-			if w, err := Read(filepath.Join("testdata", name), Options{Which: which}); err != nil || digestOf(w.States) != sum {
+			w, err := Read(filepath.Join("testdata", name), Options{Which: which})
+			if err != nil || digestOf(w.States) != sum {
 				t.Errorf("%s: the %s has other values (%v)", name, which, err)
 			}
 		}
@@ -161,8 +163,8 @@ func TestImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, err := checkpoint.ParseEncoder(metadata)
-	if err != nil || e.Size != 64 || e.Architecture != "resnet18" || e.Width != 1 || e.Features != 8 || e.Mean[0] != 0.5 ||
-		e.Std[0] != 0.25 || e.Stem != "imagenet" || e.Method != "imported" || len(states) != 120 {
+	if err != nil || e.Size != 64 || e.Architecture != "resnet18" || e.Width != 1 || e.Features != 8 ||
+		e.Mean[0] != 0.5 || e.Std[0] != 0.25 || e.Stem != "imagenet" || e.Method != "imported" || len(states) != 120 {
 		t.Errorf("the encoder is %+v with %d tensors (%v)", e, len(states), err)
 	}
 	if metadata["source"] != "moco.pth.tar" || metadata["license"] != "CC-BY-NC-4.0" ||
@@ -231,8 +233,8 @@ func TestErrors(t *testing.T) {
 		invalid bool
 	}{
 		{"testdata/torchvision.pth", Options{As: "resnet50"}, "they match resnet18, so import it as that", false},
-		{"testdata/resnet50.pth", Options{As: "vit_b_16"}, "not those of vit_base with patches of 16 pixels: they match resnet50",
-			false},
+		{"testdata/resnet50.pth", Options{As: "vit_b_16"},
+			"not those of vit_base with patches of 16 pixels: they match resnet50", false},
 		{"testdata/vit.pth", Options{As: "vit_tiny_patch8_224"}, "they match vit_tiny_patch16_224", false},
 		{"testdata/torchvision.pth", Options{As: "resnet19"}, `did you mean "resnet18"?`, true},
 		{"testdata/torchvision.pth", Options{Which: "momentum"}, "must be student or teacher", true},
@@ -253,10 +255,11 @@ func TestErrors(t *testing.T) {
 		{file("empty.safetensors", nil), Options{}, "too few for a safetensors file", false},
 		{write("missing.safetensors", func(m map[string]nn.State) { delete(m, "layer3.1.bn2.running_var") }), Options{},
 			"it lacks layer3.1.bn2.running_var", false},
-		{write("more.safetensors", func(m map[string]nn.State) { m["layer1.0.se.weight"] = m["bn1.weight"] }), Options{},
-			`no place for, so its features are other ones: "layer1.0.se.weight"`, false},
-		{write("shape.safetensors", func(m map[string]nn.State) { m["layer1.0.bn1.weight"] = m["layer2.0.bn1.weight"] }),
-			Options{}, `"layer1.0.bn1.weight" is [2] and has to be [1]`, false},
+		{write("more.safetensors", func(m map[string]nn.State) { m["layer1.0.se.weight"] = m["bn1.weight"] }),
+			Options{}, `no place for, so its features are other ones: "layer1.0.se.weight"`, false},
+		{write("shape.safetensors", func(m map[string]nn.State) {
+			m["layer1.0.bn1.weight"] = m["layer2.0.bn1.weight"]
+		}), Options{}, `"layer1.0.bn1.weight" is [2] and has to be [1]`, false},
 		{write("nan.safetensors", func(m map[string]nn.State) {
 			m["bn1.weight"] = nn.State{DType: torch.F32, Shape: []int{1}, Bytes: nan}
 		}), Options{}, "NaN or infinity", false},
@@ -266,8 +269,9 @@ func TestErrors(t *testing.T) {
 				delete(m, name)
 			}
 		}), Options{}, `several networks, under "a.", "b."`, false},
-		{write("deep.safetensors", func(m map[string]nn.State) { m["layer4.2.conv1.weight"] = m["layer4.1.conv1.weight"] }),
-			Options{}, "[2 2 2 3] blocks", false},
+		{write("deep.safetensors", func(m map[string]nn.State) {
+			m["layer4.2.conv1.weight"] = m["layer4.1.conv1.weight"]
+		}), Options{}, "[2 2 2 3] blocks", false},
 		{write("others.safetensors", func(m map[string]nn.State) {
 			clear(m)
 			m["model.stem.0.weight"] = nn.State{DType: torch.F32, Shape: []int{1}, Bytes: make([]byte, 4)}
@@ -310,7 +314,8 @@ func TestPositions(t *testing.T) {
 			}
 		}
 	}
-	if out := resizePositions(data[8:], 2, 25, 5); !bytes.Equal(out[8:], data[8:]) || !bytes.Equal(out[:8], make([]byte, 8)) {
+	out := resizePositions(data[8:], 2, 25, 5)
+	if !bytes.Equal(out[8:], data[8:]) || !bytes.Equal(out[:8], make([]byte, 8)) {
 		t.Error("positions without a class token do not keep their values")
 	}
 }

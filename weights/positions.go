@@ -8,8 +8,8 @@ import (
 )
 
 // resizePositions interpolates the positions of a ViT, 1 x tokens x d in float32, from one square grid of patches to
-// another, as timm does (resample_abs_pos_embed): bicubic with antialiasing. A class token's position stays; without one
-// it is 0, as the class token of such a network gets none.
+// another, as timm does (resample_abs_pos_embed): bicubic with antialiasing. A class token's position stays; without
+// one it is 0, as the class token of such a network gets none.
 func resizePositions(data []byte, d, tokens, grid int) []byte {
 	from := side(tokens)
 	values := make([]float64, len(data)/4)

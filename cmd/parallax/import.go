@@ -38,7 +38,7 @@ pretrain from it, give its stem, too: --set backbone.stem=patch16.` +
 			statuses(exit.Data, exit.Engine, exit.Memory, exit.Output),
 		Example: `  parallax import resnet50.pth --out encoder.safetensors
   parallax import last.ckpt --as resnet18 --out encoder.safetensors
-  parallax import dino.pth --as vit_small_patch16_224 --size 96 --out encoder.safetensors
+  parallax import vit.pth --as vit_tiny_patch16_224 --size 96 --out vit.safetensors
   parallax import checkpoint.pth.tar --which teacher --dry-run --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -66,7 +66,7 @@ pretrain from it, give its stem, too: --set backbone.stem=patch16.` +
 	fl.IntVar(&o.Size, "size", 0, "side of the images in pixels; default the network's own")
 	fl.Float64SliceVar(&o.Mean, "mean", nil, "mean of R, G and B in 0 to 1, such as 0.5,0.5,0.5; default ImageNet's")
 	fl.Float64SliceVar(&o.Std, "std", nil, "standard deviation of R, G and B; default ImageNet's")
-	fl.StringVar(&o.Stem, "stem", "", "of a ResNet: imagenet, small, strided or padded; default by the first convolution")
+	fl.StringVar(&o.Stem, "stem", "", "of a ResNet: imagenet, small, strided or padded; default by its weights")
 	fl.StringVar(&o.Which, "which", "", "student or teacher, of a file with both")
 	fl.StringVar(&o.Prefix, "prefix", "", "take the network whose names begin with this")
 	fl.StringVar(&o.License, "license", "", "licence of the weights, kept in the file's metadata")

@@ -124,7 +124,11 @@ func runScripts(t *testing.T, dir string, vars []string) {
 		Setup: func(e *testscript.Env) error {
 			config := filepath.Join(e.WorkDir, "tiny.yaml")
 			e.Vars = append(e.Vars, "PARALLAX_SHIM="+library, "LIBTURBOJPEG="+jpeg, "TINY="+config)
-			e.Vars = append(e.Vars, vars...)
+			checkpoints, err := filepath.Abs("../../weights/testdata")
+			if err != nil {
+				return err
+			}
+			e.Vars = append(append(e.Vars, "WEIGHTS="+checkpoints), vars...)
 			return os.WriteFile(config, []byte(tiny), 0o666)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -254,6 +254,8 @@ func TestPureGo(t *testing.T) {
 	for _, pattern := range []string{
 		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "embedding",
 		"run/...", "dashboard/...",
+		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "run/...",
+		"dashboard/...", "weights/pickle", "weights/pth",
 	} {
 		if _, err := os.Stat(path.Join(root(t), strings.TrimSuffix(pattern, "/..."))); err == nil {
 			patterns = append(patterns, "./"+pattern)

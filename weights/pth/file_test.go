@@ -125,8 +125,8 @@ func archived(t testing.TB, method uint16, pickle string, storage []byte, order 
 
 // tensorPickle is {"w": a float tensor} with offset, shape and strides as numbers of Python.
 func tensorPickle(offset, shape, strides string) string {
-	return "}S'w'\nctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI4\ntQ" + offset +
-		"(" + shape + "t(" + strides + "tI00\n}tRs."
+	return "}S'w'\nctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI4\ntQ" +
+		offset + "(" + shape + "t(" + strides + "tI00\n}tRs."
 }
 
 func parse(data []byte) (*File, error) { return Parse(bytes.NewReader(data), int64(len(data))) }

@@ -92,8 +92,8 @@ func (w *walk) visit(key string, v any, depth int) (found bool, err error) {
 		if err != nil {
 			return found, err
 		}
-		// A pickled module has its tensors in the dict of its attributes. An OrderedDict's attributes are the versions of
-		// its modules, without tensors.
+		// A pickled module has its tensors in the dict of its attributes. An OrderedDict's attributes are the versions
+		// of its modules, without tensors.
 		state, err := w.visit(key, v.State, depth+1)
 		return found || in || state, err
 	}
