@@ -225,7 +225,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{"ResNet-50", 64, backbone.Small, `"resnet50"`},
 		{"resnet18", 0, backbone.Small, "between 1 and"},
 		{"resnet18", 1 << 20, backbone.Small, "between 1 and"},
-		{"resnet18", 64, "cifar", `must be "imagenet", "small" or "strided"`},
+		{"resnet18", 64, "cifar", `must be "imagenet", "small", "strided" or "padded"`},
 	} {
 		_, err := backbone.New(c.name, c.width, c.stem)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/backbone"
@@ -122,8 +123,8 @@ func (o *Options) check() (a asked, err error) {
 		}
 		for _, v := range list {
 			if !(v >= 0 && v <= 1) || name == "std" && v == 0 {
-				return a, fmt.Errorf("the %s has %v: want numbers from 0 to 1, for levels in that range; no std is 0", name,
-					v)
+				return a, fmt.Errorf("the %s has %v: want numbers from 0 to 1, for levels in that range; no std is 0",
+					name, v)
 			}
 		}
 	}
@@ -148,6 +149,11 @@ func (s *source) read(a asked, o *Options) (*Weights, error) {
 	}
 	r := &Report{Format: s.format, Family: familyOf(s, n.prefix), Prefix: n.prefix, Skipped: s.foreign}
 	form, err := shapeOf(n, s.tensors, r.Family)
+	own, failed := checkpoint.ParseEncoder(s.metadata)
+	if failed == nil { // the file says what others leave to their tensors
+		form, err = shape{own.Architecture, own.Width, backbone.Stem(own.Stem), own.Size, "Parallax"}, nil
+		r.Family = form.family
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +163,9 @@ func (s *source) read(a asked, o *Options) (*Weights, error) {
 		}
 	}
 	spec, err := form.spec(a, o)
+	if err == nil && failed == nil {
+		err = spec.Norm.UnmarshalText([]byte(own.Norm))
+	}
 	if err != nil {
 		return nil, run.Invalid(err)
 	}
@@ -165,6 +174,12 @@ func (s *source) read(a asked, o *Options) (*Weights, error) {
 		Architecture: spec.Name, Width: spec.Width, Stem: string(spec.Stem), Norm: spec.Norm.String(), Size: spec.Size,
 		Method: "imported",
 	}}
+	if failed == nil {
+		w.Encoder.Method, w.Encoder.Mean, w.Encoder.Std = own.Method, own.Mean, own.Std
+	} else {
+		copy(w.Encoder.Mean[:], imageNetMean)
+		copy(w.Encoder.Std[:], imageNetStd)
+	}
 	w.normalise(a, o)
 	if err := s.fill(w, n, spec); err != nil {
 		return nil, err
@@ -199,19 +214,14 @@ func (s *source) none() error {
 		"or lightly under any prefix%s", len(s.tensors), strings.Join(names, ", "), skipped)
 }
 
+// normalise sets the mean and the deviation that the architecture's name or the options ask for.
 func (w *Weights) normalise(a asked, o *Options) {
-	mean, std := imageNetMean, imageNetStd
 	if a.half {
-		mean, std = half, half
+		copy(w.Encoder.Mean[:], half)
+		copy(w.Encoder.Std[:], half)
 	}
-	if o.Mean != nil {
-		mean = o.Mean
-	}
-	if o.Std != nil {
-		std = o.Std
-	}
-	copy(w.Encoder.Mean[:], mean)
-	copy(w.Encoder.Std[:], std)
+	copy(w.Encoder.Mean[:], o.Mean)
+	copy(w.Encoder.Std[:], o.Std)
 }
 
 // note says what a file cannot say, and was assumed.
@@ -220,6 +230,8 @@ func (w *Weights) note(s shape, o *Options) {
 		w.Report.Notes = append(w.Report.Notes, fmt.Sprintf(format, args...))
 	}
 	switch {
+	case s.family == "Parallax":
+		return
 	case o.Stem != "" || s.stem == backbone.ImageNet || strings.HasPrefix(string(s.stem), "patch"):
 	case s.stem == backbone.Padded:
 		add("taken for granted: the 3 x 3 stem of solo-learn, stride 1, two pixels of padding and no pooling; " +
@@ -239,7 +251,10 @@ func (w *Weights) note(s shape, o *Options) {
 func (s *source) fill(w *Weights, n network, spec backbone.Spec) error {
 	body, err := spec.New()
 	if err != nil {
-		return run.Invalid(err)
+		return err
+	}
+	if err := s.bound(spec, body.Features()); err != nil {
+		return err
 	}
 	w.Encoder.Features = body.Features()
 	return torch.Scope(func() error {
@@ -279,6 +294,23 @@ func (s *source) fill(w *Weights, n network, spec backbone.Spec) error {
 	})
 }
 
+// bound refuses, before it is built, a network that is far larger than the file: its width is what the file claims.
+func (s *source) bound(spec backbone.Spec, features int) error {
+	const spare = 96 << 20 // parameters more than bytes of a small file, whose tensors may share their elements
+	width, d := int64(spec.Width), int64(features)
+	parameters := 15_000 * width * width // of a ResNet-152, the largest of the ResNets
+	if patch, ok := strings.CutPrefix(string(spec.Stem), "patch"); ok {
+		side, _ := strconv.Atoi(patch)
+		grid := int64(spec.Size / side)
+		parameters = (144*d + grid*grid) * d
+	}
+	if parameters > s.size+spare {
+		return fmt.Errorf("a %s of width %d with images of %d pixels does not fit in a file of %d bytes", spec.Name,
+			spec.Width, spec.Size, s.size)
+	}
+	return nil
+}
+
 // unfit is the error of a network that lacks tensors, or has others.
 func unfit(name string, missing, other []string) error {
 	few := func(list []string) string {
@@ -313,8 +345,9 @@ func filled(name string, t torch.Tensor, n network) (state nn.State, why string)
 	default:
 		return state, ""
 	}
-	t.ScaleInto(0)
-	return nn.StateOf(name, t), why
+	state = nn.StateOf(name, t)
+	clear(state.Bytes)
+	return state, why
 }
 
 // resizable reports whether positions of one grid can be interpolated to those of another.

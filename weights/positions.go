@@ -54,8 +54,8 @@ func apply(weights, values []float64, out, in, width int) []float64 {
 }
 
 // antialiased returns the out x in weights of PyTorch's bicubic interpolation with antialias=True: cubic convolution
-// (Keys 1981) with a = -0.5, as in Pillow, stretched by the factor of a reduction. Weights beyond the edge are left out,
-// and the others scaled to the sum 1.
+// (Keys 1981) with a = -0.5, as in Pillow, stretched by the factor of a reduction. Weights beyond the edge are left
+// out, and the others scaled to the sum 1.
 func antialiased(out, in int) []float64 {
 	scale := float64(in) / float64(out)
 	stretch := max(scale, 1)

@@ -81,7 +81,8 @@ func (r *Report) Text(each bool) string {
 	fmt.Fprintln(w, "what\tentries\tfrom\tto, or why not")
 	if each {
 		for _, k := range r.Keys {
-			fmt.Fprintf(w, "%s\t1\t%s\t%s\n", k.Action, printable.Name(k.Key), strings.Trim(k.To+", "+k.Why, ", "))
+			fate := strings.Trim(k.To+", "+k.Why, ", ")
+			fmt.Fprintf(w, "%s\t1\t%s\t%s\n", k.Action, printable.Name(k.Key), fate)
 		}
 	} else {
 		for _, g := range r.groups() {

@@ -32,19 +32,36 @@ type source struct {
 	others   []pth.Other
 	foreign  []Foreign
 	metadata map[string]string // of safetensors
+	size     int64             // of the file in bytes
 	close    func() error
 }
 
 // openSource opens a file of safetensors or of torch.save. The format is found by the content: endings are used for
 // both.
-func openSource(file string) (*source, error) {
+func openSource(file string) (s *source, err error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file: give the checkpoint itself", printable.Name(file))
+	}
 	is, err := isSafetensors(file)
 	if err != nil {
 		return nil, err
 	}
 	if is {
-		return openSafetensors(file)
+		s, err = openSafetensors(file)
+	} else {
+		s, err = openTorch(file)
 	}
+	if err == nil {
+		s.size = info.Size()
+	}
+	return s, err
+}
+
+func openTorch(file string) (*source, error) {
 	f, err := pth.Open(file)
 	if errors.Is(err, pth.ErrForeign) {
 		err = fmt.Errorf("%w, and not one of safetensors either: give a checkpoint of either kind", err)
@@ -69,19 +86,12 @@ func isSafetensors(file string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file: give the checkpoint itself", printable.Name(file))
-	}
-	if err != nil {
-		return false, err
-	}
 	var start [9]byte
 	if _, err := io.ReadFull(f, start[:]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = nil
 		}
-		return false, err
+		return strings.HasSuffix(file, ".safetensors"), err
 	}
 	return start[8] == '{' && binary.LittleEndian.Uint64(start[:8]) <= safetensors.MaxHeader ||
 		strings.HasSuffix(file, ".safetensors"), nil

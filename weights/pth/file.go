@@ -199,7 +199,7 @@ func (f *File) readStream() error {
 	next := func() (*pickle.Pickle, error) { return pickle.Decode(r, min(f.size-at(), MaxPickle)) }
 	first, err := next()
 	if err != nil {
-		return fmt.Errorf("%w, neither its zip archive nor its older stream (%w)", ErrForeign, err)
+		return fmt.Errorf("%w, neither its zip archive nor its older stream", ErrForeign)
 	}
 	if number, ok := first.Value.(*big.Int); !ok || number.Cmp(magic) != 0 {
 		return fmt.Errorf("%w: it is a pickle of something else", ErrForeign)
