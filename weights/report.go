@@ -74,8 +74,9 @@ func (r *Report) Text(each bool) string {
 	var b strings.Builder
 	used, left := r.Count()
 	fmt.Fprintf(&b, "%s: %s, %s\n", printable.Name(r.File), r.Format, r.Family)
-	fmt.Fprintf(&b, "%s: width %d, stem %s, images of %d px, %d features; mean %.4g, std %.4g\n", r.Encoder.Architecture,
-		r.Encoder.Width, r.Encoder.Stem, r.Encoder.Size, r.Encoder.Features, r.Encoder.Mean, r.Encoder.Std)
+	e := r.Encoder
+	fmt.Fprintf(&b, "%s: width %d, stem %s, images of %d px, %d features; mean %.4g, std %.4g\n", e.Architecture,
+		e.Width, e.Stem, e.Size, e.Features, e.Mean, e.Std)
 	fmt.Fprintf(&b, "%d entries of the file used, %d left out\n\n", used, left)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "what\tentries\tfrom\tto, or why not")
