@@ -39,7 +39,11 @@ type Other struct {
 }
 
 // storage is where the elements of a storage lie in the file.
-type storage struct{ at, bytes int64 }
+type storage struct {
+	at, bytes int64
+	checksum  uint32 // CRC-32 of an archive's entry
+	checked   bool   // there is one
+}
 
 // MaxPickle is the size of the largest pickle that is read. Tensors do not count: their bytes lie beside it.
 const MaxPickle = 64 << 20
@@ -165,7 +169,7 @@ func (f *File) place(e *zip.File) (s storage, err error) {
 		return s, fmt.Errorf("the entry %s of the zip archive reaches beyond its end: the file is truncated",
 			printable.Short(e.Name))
 	}
-	return storage{at, int64(e.UncompressedSize64)}, nil
+	return storage{at, int64(e.UncompressedSize64), e.CRC32, true}, nil
 }
 
 // checkOrder refuses tensors of a big-endian machine.
@@ -249,7 +253,7 @@ func (f *File) readStream() error {
 			return fmt.Errorf("storage %s has %d elements and the file ends before: it is truncated",
 				printable.Short(key), n)
 		}
-		f.storages[key] = storage{place, int64(n) * int64(size)}
+		f.storages[key] = storage{at: place, bytes: int64(n) * int64(size)}
 		place += int64(n) * int64(size)
 	}
 	return f.interpret(object)

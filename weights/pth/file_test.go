@@ -212,6 +212,20 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
+// A flipped bit of a storage that a tensor reads as a whole is found.
+func TestDamage(t *testing.T) {
+	storage := bytes.Repeat([]byte("wxyz"), 4)
+	data := archived(t, zip.Store, tensorPickle("I0\n", "I4\n", "I1\n"), storage, "little")
+	data[bytes.Index(data, storage)+5] ^= 1
+	f, err := parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Tensors[0].Read(); err == nil || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // FuzzParse checks that any bytes are refused in one line or give tensors whose bytes fit their shapes.
 func FuzzParse(f *testing.F) {
 	for _, c := range [][3]string{{"I0\n", "I2\nI2\n", "I1\nI2\n"}, {"I1\n", "I3\n", "I0\n"}} {

@@ -5,6 +5,7 @@ package pth
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"math/bits"
@@ -30,7 +31,7 @@ type Tensor struct {
 }
 
 // mostExpanded is how many bytes more than the file a tensor may have, whose strides repeat elements.
-const mostExpanded = 64 << 20
+const mostExpanded = 16 << 20
 
 // Read returns the elements in row-major order, each in little-endian order.
 func (t *Tensor) Read() ([]byte, error) {
@@ -53,6 +54,10 @@ func (t *Tensor) Read() ([]byte, error) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, fmt.Errorf("reading tensor %s: %w", printable.Short(t.Key), err)
+	}
+	if s.checked && int64(len(window)) == s.bytes && crc32.ChecksumIEEE(window) != s.checksum {
+		return nil, fmt.Errorf("tensor %s: its bytes do not have their checksum: the file is damaged, or was saved "+
+			"without checksums: save it again", printable.Short(t.Key))
 	}
 	if t.contiguous() {
 		return window, nil
