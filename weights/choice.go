@@ -37,7 +37,7 @@ func choose(found []network, o *Options) (network, error) {
 	left := slices.Clone(found)
 	if o.Prefix != "" {
 		want := strings.TrimSuffix(o.Prefix, ".") + "."
-		left = slices.DeleteFunc(left, func(n network) bool { return n.prefix != want })
+		left = slices.DeleteFunc(left, func(n network) bool { return !strings.HasSuffix("."+n.prefix, "."+want) })
 		if len(left) == 0 {
 			return network{}, fmt.Errorf("there is no network under the prefix %s: there is one under %s",
 				printable.Short(o.Prefix), prefixes(found))

@@ -70,13 +70,7 @@ func Import(file string, o Options) (*Report, error) {
 	if o.DryRun {
 		return w.Report, nil
 	}
-	metadata := w.Encoder.Metadata()
-	metadata["source"], metadata["source_sha256"] = filepath.Base(file), w.Report.SHA256
-	metadata["source_prefix"], metadata["source_family"] = w.Report.Prefix, w.Report.Family
-	if o.License != "" {
-		metadata["license"] = o.License
-	}
-	write := func(to io.Writer) error { return nn.WriteStates(to, w.States, metadata) }
+	write := func(to io.Writer) error { return nn.WriteStates(to, w.States, w.Report.Meta) }
 	if err := run.WriteFile(o.Out, write); err != nil {
 		return nil, err
 	}
@@ -101,11 +95,26 @@ func Read(file string, o Options) (*Weights, error) {
 	if err == nil {
 		w.Report.File = file
 		w.Report.SHA256, err = digest(file)
+		w.Report.Meta = w.metadata(&o)
 	}
 	if err := errors.Join(err, s.close()); err != nil {
 		return nil, fmt.Errorf("importing %s: %w", printable.Name(file), err)
 	}
 	return w, nil
+}
+
+// metadata describes the encoder and where it is from.
+func (w *Weights) metadata(o *Options) map[string]string {
+	m := w.Encoder.Metadata()
+	m["source"], m["source_sha256"] = filepath.Base(w.Report.File), w.Report.SHA256
+	m["source_prefix"], m["source_family"] = w.Report.Prefix, w.Report.Family
+	if o.License != "" {
+		m["license"] = o.License
+	}
+	for key, value := range m { // names of files need not be UTF-8, the format's texts must
+		m[key] = strings.ToValidUTF8(value, "\uFFFD")
+	}
+	return m
 }
 
 func (o *Options) check() (a asked, err error) {

@@ -242,6 +242,7 @@ func TestErrors(t *testing.T) {
 		{"testdata/torchvision.pth", Options{Which: "momentum"}, "must be student or teacher", true},
 		{"testdata/torchvision.pth", Options{Which: Teacher}, "no network of the file is a teacher", false},
 		{"testdata/torchvision.pth", Options{Prefix: "encoder"}, "no network under the prefix", false},
+		{"testdata/moco.pth.tar", Options{Prefix: "module"}, "no network under the prefix", false},
 		{"testdata/torchvision.pth", Options{Size: 5}, "want 8 to 4096 pixels", true},
 		{"testdata/torchvision.pth", Options{Stem: "small"}, `first convolution is that of "imagenet"`, true},
 		{"testdata/lightly-own.pth", Options{Stem: "round"}, "must be one of", true},

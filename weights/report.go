@@ -26,7 +26,8 @@ type Report struct {
 	Family  string             `json:"family"` // the program whose names the file has
 	Prefix  string             `json:"prefix"` // before the names of the chosen network
 	As      string             `json:"as"`     // the architecture
-	Encoder checkpoint.Encoder `json:"encoder"`
+	Encoder checkpoint.Encoder `json:"-"`
+	Meta    map[string]string  `json:"encoder"`       // Encoder's and the source's, as in the file that is written
 	Out     string             `json:"out,omitempty"` // the file that was written
 	Keys    []Key              `json:"keys"`
 	Filled  []Fill             `json:"filled,omitempty"`
