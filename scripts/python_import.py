@@ -211,6 +211,7 @@ def check_import_others(folder):
                 setattr(self, name, part)
 
     def resnet18(seed, **more):
+        torch.manual_seed(seed)
         network = random_weights(torchvision.models.resnet18(), seed)
         for name, part in more.items():
             setattr(network, name, part)
