@@ -64,8 +64,8 @@ pretrain from it, give its stem, too: --set backbone.stem=patch16.` +
 	fl.StringVar(&o.As, "as", "", "architecture, as torchvision, timm or Parallax name it; default by the tensors")
 	fl.BoolVar(&o.DryRun, "dry-run", false, "check everything and write nothing")
 	fl.IntVar(&o.Size, "size", 0, "side of the images in pixels; default the network's own")
-	fl.Float64SliceVar(&o.Mean, "mean", nil, "mean of the `channels`, in 0 to 1, such as 0.5,0.5,0.5; default ImageNet's")
-	fl.Float64SliceVar(&o.Std, "std", nil, "standard deviation of the `channels`; default ImageNet's")
+	fl.Float64SliceVar(&o.Mean, "mean", nil, "mean of `R,G,B` in 0 to 1, such as 0.5,0.5,0.5; default ImageNet's")
+	fl.Float64SliceVar(&o.Std, "std", nil, "standard deviation of `R,G,B`; default ImageNet's")
 	fl.Lookup("mean").DefValue, fl.Lookup("std").DefValue = "", ""
 	fl.StringVar(&o.Stem, "stem", "", "of a ResNet: imagenet, small, strided or padded; default by its weights")
 	fl.StringVar(&o.Which, "which", "", "student or teacher, of a file with both")
