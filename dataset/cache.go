@@ -3,7 +3,9 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,4 +125,54 @@ func (c *cache) sweep() {
 			os.Remove(name)
 		}
 	}
+}
+
+// errLimit is the error of what grows beyond its limit.
+var errLimit = errors.New("larger than its limit")
+
+// write makes a file of the cache of what fill writes, at most most bytes. An error leaves nothing behind; a file
+// called name is always whole.
+func (c *cache) write(name string, most int64, fill func(io.Writer) error) (err error) {
+	tmp, err := os.CreateTemp(c.dir, unpacking)
+	if err != nil {
+		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
+	}
+	defer func() {
+		if err != nil {
+			tmp.Close()
+			os.Remove(tmp.Name())
+		}
+	}()
+	if err := fill(&cacheWriter{c: c, to: tmp, left: most}); err != nil {
+		return err
+	}
+	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
+	}
+	return os.Rename(tmp.Name(), c.path(name))
+}
+
+// cacheWriter writes a file of the cache, as long as the disk has room.
+type cacheWriter struct {
+	c       *cache
+	to      io.Writer
+	left    int64
+	checked int64 // bytes since the disk was asked for room
+}
+
+func (w *cacheWriter) Write(p []byte) (int, error) {
+	if w.left -= int64(len(p)); w.left < 0 {
+		return 0, errLimit
+	}
+	if w.checked -= int64(len(p)); w.checked < 0 {
+		if err := w.c.room(); err != nil {
+			return 0, err
+		}
+		w.checked = 16 << 20
+	}
+	n, err := w.to.Write(p)
+	if err != nil {
+		err = fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
+	}
+	return n, err
 }

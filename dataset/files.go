@@ -39,7 +39,10 @@ var errChanged = errors.New("the file changed while it was being used")
 // read returns the content of file i in buf, which it grows as needed.
 func (l *listing) read(i int, buf []byte, maxBytes int64) ([]byte, error) {
 	size := l.files[i].size
-	if size == 0 {
+	switch {
+	case size == 0 && l.kind == KindParquet:
+		return nil, errors.New("the row has no image")
+	case size == 0:
 		return nil, errors.New("empty file")
 	}
 	if size > maxBytes {
