@@ -54,7 +54,8 @@ type Options struct {
 	Split string
 	// Labels is "none", "folders" (the first folder below the split names the class) or the path of a CSV file with
 	// the columns path,label. Empty: CIFAR, IDX and synthetic have their own; for image files it is "folders" when
-	// every file lies exactly one folder below the split and there are at least two such folders, else "none".
+	// every file lies exactly one folder below the split and there are at least two such folders, else "none". Samples
+	// of WebDataset, Parquet files and lists have their own, too, if they have any.
 	Labels string
 	// Decoder decodes JPEG images: DecoderTurbo or DecoderGo. Empty is DecoderTurbo.
 	Decoder string
@@ -68,7 +69,7 @@ type Options struct {
 	// Budget is what the images that are decoded and augmented at the same time share. nil is a budget of the process,
 	// a quarter of the memory that it may use.
 	Budget *Budget
-	// CacheDir is where a gzipped archive is unpacked, once. Empty is the folder "parallax" in os.UserCacheDir.
+	// CacheDir is where a gzipped archive, or a set of Parquet files, is unpacked, once. Empty is the folder "parallax" in os.UserCacheDir.
 	CacheDir string
 	// Size is the side of synthetic images in pixels, 8 to 512. 0 is 32. Other sources ignore it.
 	Size int
@@ -106,7 +107,8 @@ func (o Options) withDefaults() Options {
 // A Source is an opened data set: the images of one split, in an order that depends only on their names.
 type Source struct {
 	Dataset
-	// Classes are the names of the labels, sorted (by number for CIFAR and IDX). They are those of the whole source,
+	// Classes are the names of the labels, sorted (by number if all are whole numbers; in their own order for Parquet
+	// files with Hugging Face's ClassLabel). They are those of the whole source,
 	// so that a class has the same label in every split. Empty: the images have no labels.
 	Classes []string
 	// Kind is what the path was recognised as.

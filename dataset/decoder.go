@@ -42,7 +42,7 @@ func (w *whole) jpeg() bool {
 	if w.arrange == nil { // no image files
 		return false
 	}
-	others := strings.Fields(".png .gif .bmp .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm")
+	others := strings.Fields(".png .gif .bmp .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm .heic .heif .avif")
 	return slices.ContainsFunc(w.items, func(i item) bool {
 		return !slices.Contains(others, strings.ToLower(path.Ext(i.name)))
 	})

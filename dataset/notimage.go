@@ -15,7 +15,8 @@ import (
 
 // imageEndings are the endings of files that are taken as images without a look at them. Their content is judged when
 // they are decoded.
-var imageEndings = strings.Fields(".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm")
+var imageEndings = strings.Fields(`.jpg .jpeg .jpe .jfif .png .gif .bmp .dib .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm
+	.heic .heif .avif`)
 
 // notImages are the endings of files that often lie beside images. Such files are never opened.
 var notImages = strings.Fields(`.txt .csv .tsv .json .jsonl .md .rst .html .htm .xml .yaml .yml .toml .ini .log .pdf
@@ -29,7 +30,7 @@ var cameraRaw = strings.Fields(
 	".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .nef .nrw .orf .pef .raf .raw .rw2 .srw")
 
 // notRead are the endings of image formats that are not read.
-var notRead = strings.Fields(".avif .exr .hdr .heic .heics .heif .j2k .jp2 .jpx .jxl .psd .xcf")
+var notRead = strings.Fields(".exr .hdr .heics .j2k .jp2 .jpx .jxl .psd .xcf")
 
 // The reasons for which files are left out.
 const (

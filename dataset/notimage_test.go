@@ -17,7 +17,7 @@ func TestContentDecides(t *testing.T) {
 	root := tree(t, "a.png", "n01440764_1", "hash.0f3a", "photo.heic", "raw.dng", "b.JPEG")
 	for name, text := range map[string]string{
 		"a.xmp": "<x:xmpmeta/>", "a.aae": "<plist/>", "a.cls": "3", "a.svg": "<svg/>", "a.nfo": "",
-		"x.heic":   "\x00\x00\x00\x18ftypheic",
+		"x.jxl":    "\xff\x0a",
 		"fake.png": "not an image", "note.txt": "x", "checksums": "abc",
 	} {
 		writeFile(t, filepath.Join(root, name), []byte(text))

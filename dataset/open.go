@@ -55,9 +55,20 @@ type item struct {
 
 // Open recognises what path holds and returns the images that o selects.
 //
-// Path is a folder of images, a .tar, .tar.gz, .tgz or .zip of them, a folder or archive with CIFAR-10's or CIFAR-100's
-// binary files, a folder with IDX files or one such file, or the word "synthetic" or "synthetic:N" (N training images;
-// 5000 without N). PATH:sub/folder selects a folder below a folder or archive.
+// Path is one of:
+//   - a folder of images, or a .tar, .tar.gz, .tgz or .zip of them;
+//   - a folder with several such archives and no images outside them. Archives that are numbered, or that have samples
+//     of WebDataset (1.jpg beside 1.cls, 1.json or 1.txt, which have the label), are parts of one set, and the names of
+//     archives like train-000012.tar say the split. Other archives are folders, such as one for each class;
+//   - a Parquet file with a column of images, or a folder of them, as Hugging Face's library datasets writes them. It is
+//     unpacked into the cache once, because random order would unpack a page for each image;
+//   - a list: .csv or .tsv with the columns path, label and split, of which the last two may be missing, or .jsonl with
+//     such keys, or .txt with a path a line. Paths are relative to the list;
+//   - a pattern of archives, Parquet files or images: "shards/{000..012}.tar", "photos/*.heic";
+//   - a folder or archive with CIFAR-10's or CIFAR-100's binary files, a folder with IDX files or one such file;
+//   - the word "synthetic" or "synthetic:N" (N training images; 5000 without N).
+//
+// PATH:sub/folder selects a folder below a folder or archive.
 //
 // Folders at the top are splits if they are called train, val or test, or like these elsewhere (valid, Testing,
 // train2017), also inside one folder that holds everything. A folder of that name among others is a class. Where both
@@ -313,7 +324,7 @@ func recognise(l *listing, name, root string, o Options) (*whole, error) {
 }
 
 // errNoImages is the start of the error of data without images.
-var errNoImages = errors.New("it holds no images (JPEG, PNG, GIF, BMP, TIFF, WebP and PNM are read, at any depth)")
+var errNoImages = errors.New("it holds no images (JPEG, PNG, GIF, BMP, TIFF, WebP, PNM, HEIC and AVIF are read, at any depth)")
 
 // imageFiles makes the data set of a listing's image files.
 func imageFiles(l *listing, name, root string, o Options) (*whole, error) {

@@ -77,7 +77,7 @@ resumes it. Signals do what they do to pretrain.` +
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, or synthetic")
+	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, a list, a pattern, or synthetic")
 	fl.StringVar(&f.classes, "classes", "", "number of clusters; or several to choose from, such as 5,10,20; or auto")
 	fl.StringVar(&f.method, "method", "simclr", "method of the pretext stage: "+strings.Join(pretextNames(), ", "))
 	fl.StringVar(&f.pretext, "run", "", "use the encoder of this run instead of training one")

@@ -72,7 +72,7 @@ with the same error.` + statuses(exit.Engine, exit.Memory),
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, or synthetic")
+	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, a list, a pattern, or synthetic")
 	fl.StringVar(&f.method, "method", "", "training method: "+strings.Join(methodNames(), ", "))
 	fl.StringVar(&f.config, "config", "", "YAML file with values of the configuration")
 	fl.StringVar(&f.preset, "preset", "", presetHelp())

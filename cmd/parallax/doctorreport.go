@@ -42,7 +42,8 @@ func (o *dataReport) data(d *dataFacts) {
 		string(dataset.KindFolder): "a folder of image files", string(dataset.KindTar): "an archive of image files",
 		string(dataset.KindZip): "an archive of image files", string(dataset.KindSynthetic): "images drawn on the spot",
 		string(dataset.KindCIFAR10): "CIFAR-10's files", string(dataset.KindCIFAR100): "CIFAR-100's files",
-		string(dataset.KindIDX): "IDX files",
+		string(dataset.KindIDX): "IDX files", string(dataset.KindParquet): "images in Parquet files",
+		string(dataset.KindList): "the images that a list or a pattern names",
 	}[d.Kind]
 	o.line("data", fmt.Sprintf("%s: %s", printable.Name(d.Path), kind))
 	if len(d.Splits) == 0 {

@@ -152,7 +152,7 @@ SIGUSR2 are ignored here; a run that gets one writes a checkpoint.` +
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&p.Data, "data", "synthetic", "images: a folder, an archive, or synthetic")
+	fl.StringVar(&p.Data, "data", "synthetic", "images: a folder, an archive, a list, a pattern, or synthetic")
 	fl.IntVar(&p.Seeds, "seeds", lab.Seeds, "runs of every arm; with fewer than five, verdicts are preliminary")
 	fl.IntVar(&p.Steps, "steps", lab.Steps, "optimiser steps of a run")
 	fl.BoolVar(&isQuick, "quick", false,

@@ -33,8 +33,11 @@ func pretrainCommand() *cobra.Command {
 		Short: "Train an encoder on unlabelled images",
 		Long: `Pretrain trains an image encoder on unlabelled images and watches whether it is learning or collapsing.
 
-PATH is a folder of images at any depth, a .tar, .tar.gz or .zip of such a folder, CIFAR or IDX (MNIST)
-files, or the word synthetic for images drawn on the spot. If it has folders train and test or val, the
+PATH is a folder of images at any depth; a .tar, .tar.gz or .zip of such a folder, or a folder of such
+archives, also WebDataset's with labels (1.jpg beside 1.cls); Parquet files with a column of images, as on
+Hugging Face; a list, .csv or .jsonl with path, label and split, or .txt; a pattern in quotes, such as
+'shards/{000..012}.tar'; CIFAR or IDX (MNIST) files; or the word synthetic for images drawn on the spot.
+Parquet files and .tar.gz are unpacked into the cache once. If it has folders train and test or val, the
 run trains on the images of train and measures on the others. PATH:sub/folder selects a part. Labels are
 used to measure; only paws and supcon train on those of the training images. The first line of the run
 says what the folders were taken for. In doubt it asks; --split answers.
@@ -61,6 +64,7 @@ Ctrl-C, a termination signal or a closed terminal ends the run after a checkpoin
 terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step, and the run goes on.` +
 			statuses(trainingEnds...),
 		Example: `  parallax pretrain --data photos --method simsiam
+  parallax pretrain --data 'shards/*.tar' --method simsiam --epochs 5
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
   parallax pretrain --data photos --method paws --labels some.csv
@@ -80,7 +84,7 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, or synthetic")
+	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, a list, a pattern, or synthetic")
 	fl.StringVar(&f.method, "method", "", "training method: "+strings.Join(methodNames(), ", "))
 	fl.StringVar(&f.out, "out", "", "run directory; default runs/METHOD-N")
 	fl.StringVar(&f.config, "config", "", "YAML file with values of the configuration")

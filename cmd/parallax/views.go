@@ -73,7 +73,7 @@ of it: the very pixels that training with the same seed sees in its first epochs
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&data, "data", "", "images: a folder, an archive, or synthetic")
+	f.StringVar(&data, "data", "", "images: a folder, an archive, a list, a pattern, or synthetic")
 	f.StringVar(&name, "method", "", "the method whose views are drawn")
 	f.StringVar(&out, "out", sheet.File, "the PNG file to write")
 	f.StringVar(&labels, "labels", "none", "as for pretrain")

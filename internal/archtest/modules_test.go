@@ -28,6 +28,8 @@ var outside = map[string][]string{
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
 	"github.com/klauspost/compress":         {"internal/codec/tiff"},
+	"github.com/parquet-go/parquet-go":      {"dataset"},
+	"github.com/tetratelabs/wazero":         {"internal/codec/heif"},
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"augment/corrupt", "collapse", "collapse/measure", "eval", "eval/report",
 		"internal/curves", "lab", "lab/claims", "lab/theory", "pretrain/probe"},

@@ -46,6 +46,8 @@ var formats = []format{
 	{"TIFF", isTIFF, decodeTIFF, orientation.TIFF, deepTIFF},
 	{"WebP", isWebP, decodeWebP, orientation.WebP, nil},
 	{"PNM", isPNM, decodePNM, nil, nil},
+	{"HEIC", isHEIC, decodeHEIC, nil, nil},
+	{"AVIF", isAVIF, decodeAVIF, nil, nil},
 }
 
 // sniff tells an image's format by its first bytes, whatever its name; nil if the format is not read.
@@ -117,9 +119,9 @@ func DecodeHeld(data []byte, o Options, lease *Lease) (img *augment.Image, err e
 
 func unknownFormat(data []byte) error {
 	if len(data) >= 12 && string(data[4:8]) == "ftyp" {
-		return fmt.Errorf("a %q file (HEIC, AVIF or video), which is not read: convert it to JPEG or PNG", data[8:12])
+		return fmt.Errorf("a %q file, such as a video, which is not read", data[8:12])
 	}
-	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF, WebP or PNM file: it starts with %q", data[:min(len(data), 8)])
+	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF, WebP, PNM, HEIC or AVIF file: it starts with %q", data[:min(len(data), 8)])
 }
 
 // decodeImage decodes with a decoder of the standard library or of x/image, if describe's header is admitted.

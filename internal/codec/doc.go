@@ -5,5 +5,6 @@
 //	ImageOps.exif_transpose(Image.open(file)).convert("RGB")
 //
 // makes of them: the first frame of an animation, alpha dropped, upright. Each format is a file of this package. A
+// HEIC and AVIF with fewer colour samples than pixels differ a little: another interpolation. A
 // format's decoder bounds what it makes by [Limits], and refuses with a reason what it cannot decode rightly.
 package codec
