@@ -113,7 +113,11 @@ func (l listed) open(o Options) (*whole, error) {
 		return os.Open(l.place(f.name))
 	}
 	l.fill(w, rows)
-	w.arrange = w.given("by the column with splits in "+l.what, l.what+" has no column with splits")
+	without := l.what + " has no column with splits"
+	if rows[0].line == 0 {
+		without = "the files match a pattern"
+	}
+	w.arrange = w.given("by the column with splits in "+l.what, without)
 	kept := make([]int, len(rows))
 	for i := range kept {
 		kept[i] = i

@@ -129,6 +129,15 @@ func runScripts(t *testing.T, dir string, vars []string) {
 				return err
 			}
 			e.Vars = append(append(e.Vars, "WEIGHTS="+checkpoints), vars...)
+			for name, folder := range map[string]string{"DATASETS": "../../dataset/testdata",
+				"HEIF": "../../internal/codec/testdata/heif"} {
+				full, err := filepath.Abs(folder)
+				if err != nil {
+					return err
+				}
+				e.Vars = append(e.Vars, name+"="+full)
+			}
+			e.Vars = append(e.Vars, vars...)
 			return os.WriteFile(config, []byte(tiny), 0o666)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

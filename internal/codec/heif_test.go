@@ -118,7 +118,8 @@ func TestHEIFLimits(t *testing.T) {
 			t.Errorf("%s with a header of 12000x12000 pixels: %v", name, err)
 		}
 		small := bytes.ReplaceAll(data, data[at+8:at+16], []byte{0, 0, 0, 8, 0, 0, 0, 8})
-		if _, err := Decode(small, Options{}); err == nil || strings.Contains(err.Error(), "\n") {
+		if img, err := Decode(small, Options{}); err == nil && img.W*img.H > 64 || err != nil &&
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s with a header of 8x8 pixels: %v", name, err)
 		}
 	}
@@ -128,7 +129,7 @@ func TestHEIFLimits(t *testing.T) {
 func TestHEIFDamaged(t *testing.T) {
 	for _, name := range []string{"chroma420.heic", "chroma420.avif", "alpha.heic", "turned6.avif"} {
 		data := readHEIF(t, name)
-		for k := 0; k < len(data); k += 97 {
+		for k := 0; k < len(data); k += 211 {
 			for _, hurt := range [][]byte{data[:k:k], bytes.Clone(data)} {
 				if len(hurt) == len(data) {
 					hurt[k] ^= 0xff
