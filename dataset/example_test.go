@@ -5,6 +5,8 @@ package dataset_test
 import (
 	"context"
 	"fmt"
+	"log"
+	"os"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/dataset"
@@ -41,4 +43,23 @@ func Example() {
 	// batch 1: 2 views of 128 x 3 x 32 x 32
 	// batch 2: 2 views of 128 x 3 x 32 x 32
 	// batch 3: 2 views of 128 x 3 x 32 x 32
+}
+
+// Parquet files with a column of images, as Hugging Face has them, are unpacked into the cache once.
+func ExampleOpen_parquet() {
+	cache, err := os.MkdirTemp("", "parallax")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(cache)
+	s, err := dataset.Open("testdata/huggingface", dataset.Options{CacheDir: cache})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	fmt.Println(s.Len(), "images of", s.Split, "with the classes", s.Classes)
+	fmt.Println(s.Name(0), s.Classes[s.Label(0)])
+	// Output:
+	// 12 images of train with the classes [zebra automobile bird]
+	// data/train-00000-of-00002/00000000.png zebra
 }

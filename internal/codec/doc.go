@@ -4,7 +4,7 @@
 //
 //	ImageOps.exif_transpose(Image.open(file)).convert("RGB")
 //
-// makes of them: the first frame of an animation, alpha dropped, upright. Each format is a file of this package. A
-// HEIC and AVIF with fewer colour samples than pixels differ a little: another interpolation. A
-// format's decoder bounds what it makes by [Limits], and refuses with a reason what it cannot decode rightly.
+// makes of them: the first frame of an animation, alpha dropped, upright. HEIC and AVIF with fewer colour samples than
+// pixels differ a little, by another interpolation. Each format is a file of this package. A format's decoder bounds what
+// it makes by [Limits], and refuses with a reason what it cannot decode rightly.
 package codec
