@@ -137,6 +137,8 @@ func runScripts(t *testing.T, dir string, vars []string) {
 				}
 				e.Vars = append(e.Vars, name+"="+full)
 			}
+			e.Vars = append(e.Vars, "PARALLAX_SHIM="+library, "LIBTURBOJPEG="+jpeg, "TINY="+config,
+				"XDG_CACHE_HOME="+filepath.Join(e.WorkDir, ".cache"))
 			e.Vars = append(e.Vars, vars...)
 			return os.WriteFile(config, []byte(tiny), 0o666)
 		},

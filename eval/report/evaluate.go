@@ -3,11 +3,14 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
+	"github.com/parallax-ssl/parallax/augment/corrupt"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
@@ -44,6 +47,18 @@ type Request struct {
 	Workers    int    // threads that read images; 0 for one per core
 	Seed       uint64 // of the resamples, the held-out images and k-means
 	Untrained  bool   // evaluate the network before training, too
+	// Against names what is evaluated beside it: runs' directories, files with an encoder, or Untrained, Pixels, Colours.
+	Against []string
+	// Seeds is over how many seeds, from Seed on, a number is a mean; 0 for 5 of few-shot and 1 of others.
+	Seeds   int
+	Only    []string // of All: names of Probes; none for all
+	Gallery string   // of Retrieval: what is ranked, GalleryTested or GalleryBank; "" for GalleryTested
+	// Corruptions are those of Robustness, by the names of package corrupt's kinds; none for the paper's 15.
+	Corruptions []string
+	Epochs      int     // of FineTune; 0 for FineTuneEpochs
+	Rate        float64 // of FineTune: the learning rate at batch 256; 0 for FineTuneRate
+	Decay       float64 // of FineTune: what each block further from the head multiplies its rate by; 0 for FineTuneDecay
+	Cache       string  // folder in which features are kept for another evaluation; "" for none
 	// Progress, if not nil, is called while features are computed: done of `of` images of a split have gone through a
 	// network. done is of when the split is finished.
 	Progress func(network, split string, done, of int)
@@ -52,19 +67,6 @@ type Request struct {
 // Defaults returns the usual settings for evaluating a run.
 func Defaults(run string) Request {
 	return Request{Run: run, Checkpoint: "last", Of: OfBackbone, Resamples: 1000, Seed: 1, Untrained: true}
-}
-
-// KNN predicts the class of every test image from its nearest neighbours, for a grid of votes.
-func KNN(ctx context.Context, r Request) (*Report, error) { return r.evaluate(ctx, "knn", evalKNN) }
-
-// Linear fits linear classifiers to the frozen features.
-func Linear(ctx context.Context, r Request) (*Report, error) {
-	return r.evaluate(ctx, "linear", evalLinear)
-}
-
-// KMeans clusters the features, and compares the clusters with the classes if there are labels.
-func KMeans(ctx context.Context, r Request) (*Report, error) {
-	return r.evaluate(ctx, "cluster", evalClusters)
 }
 
 // check returns what is wrong with the request.
@@ -76,6 +78,12 @@ func (f *Request) check() error {
 		return fmt.Errorf("output %q: it must be %s or %s", f.Of, OfBackbone, OfEmbedding)
 	case f.Resamples < FewestResamples:
 		return fmt.Errorf("%d bootstrap resamples: an interval needs %d or more", f.Resamples, FewestResamples)
+	case f.Gallery != "" && f.Gallery != GalleryTested && f.Gallery != GalleryBank:
+		return fmt.Errorf("gallery %q: it must be %s or %s", f.Gallery, GalleryTested, GalleryBank)
+	case !(f.Rate >= 0 && f.Rate <= mostRate):
+		return fmt.Errorf("the learning rate is %g: want 0 to %g", f.Rate, mostRate)
+	case !(f.Decay >= 0 && f.Decay <= 1):
+		return fmt.Errorf("the layers' decay is %g: want 0 to 1", f.Decay)
 	case f.Clusters < 0:
 		return fmt.Errorf("%d clusters: want a number, or 0 for as many as classes", f.Clusters)
 	}
@@ -86,6 +94,7 @@ func (f *Request) check() error {
 	}{
 		{"limit", f.Limit, math.MaxInt}, {"threads", f.Threads, config.MaxThreads},
 		{"workers", f.Workers, config.MaxThreads}, {"bootstrap", f.Resamples, mostResamples},
+		{"seeds", f.Seeds, mostSeeds}, {"epochs", f.Epochs, mostEpochs}, {"against", len(f.Against), mostAgainst},
 	} {
 		if n.value < 0 {
 			return fmt.Errorf("%s is %d: want 0 or more", n.name, n.value)
@@ -94,40 +103,50 @@ func (f *Request) check() error {
 			return fmt.Errorf("%s is %d: want %d or less", n.name, n.value, n.most)
 		}
 	}
+	for _, kind := range f.Corruptions {
+		if err := (corrupt.Corruption{Kind: corrupt.Kind(kind), Strength: 1}).Validate(); err != nil {
+			return fmt.Errorf("corruption: %w", err)
+		}
+	}
 	return nil
 }
+
+// The largest values of a request.
+const (
+	mostSeeds   = 1000
+	mostEpochs  = 1000
+	mostAgainst = 16
+	mostRate    = 10.0
+)
+
+// seeds is over how many seeds a probe's numbers are means.
+func (f *Request) seeds(usual int) int { return cmp.Or(f.Seeds, usual) }
 
 // evaluating is a running evaluation.
 type evaluating struct {
 	*Request
 	*probe.Sets
+	ctx      context.Context
 	subject  *subject
-	report   *Report
-	networks []*embedded
+	uncached error // why features could not be kept
 
-	inBank, asked probe.Pixels // of the images to learn from and of those tested
+	report   *Report     // of the running probe
+	compared []*embedded // the networks' features for it
 }
 
-// embedded is one network's features of the images.
-type embedded struct {
-	name         string
-	bank, tested eval.Features
-}
-
-// rows returns the features to evaluate.
-func (f *Request) rows(of eval.Features) torch.Tensor {
-	if f.Of == OfEmbedding {
-		return of.Z
-	}
-	return of.H
-}
-
-// evaluate opens the subject and measures it.
-func (f *Request) evaluate(
-	ctx context.Context, kind string, measure func(*evaluating) error,
-) (report *Report, err error) {
+// evaluate opens the subject and measures it by the named probes. If those without labels may be skipped, the reports
+// are of the others.
+func (f *Request) evaluate(ctx context.Context, names []string, skip bool) (reports Reports, err error) {
 	if err := f.check(); err != nil {
 		return nil, run.Invalid(err)
+	}
+	var probes []Probe
+	for _, name := range names {
+		p, err := find(name)
+		if err != nil {
+			return nil, run.Invalid(err)
+		}
+		probes = append(probes, p)
 	}
 	s, err := openSubject(f)
 	if err != nil {
@@ -136,7 +155,7 @@ func (f *Request) evaluate(
 	if err := torch.Use(s.config.Train.Device); err != nil {
 		return nil, run.Invalid(err)
 	}
-	e := &evaluating{Request: f, Sets: probe.NewSets(ctx, s.config), subject: s}
+	e := &evaluating{Request: f, Sets: probe.NewSets(ctx, s.config), ctx: ctx, subject: s}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	source, err := s.images()
 	if err == nil {
@@ -149,31 +168,69 @@ func (f *Request) evaluate(
 		}
 		return nil, err
 	}
-	e.report = e.begin(kind)
-	bank, tested, err := e.images(kind)
+	var left string
+	if labelled := func(p Probe) bool { return p.labels }; skip && e.Probes[0].Classes == 0 &&
+		slices.ContainsFunc(probes, labelled) {
+		probes = slices.DeleteFunc(probes, labelled)
+		left = "the images have no labels: the probes that need them are left out"
+		if len(probes) == 0 || f.Clusters == 0 {
+			return nil, fmt.Errorf("%s has no labels: give labels, a CSV file with the columns path,label, or a folder for "+
+				"each class; or the number of clusters, to run k-means alone", e.Probes[0].Name)
+		}
+	}
+	all, err := e.networks()
 	if err != nil {
 		return nil, err
 	}
 	err = torch.Scope(func() error {
 		torch.SetThreads(s.config.Train.Threads)
-		for _, trained := range []bool{true, false} {
-			if !trained && !f.Untrained {
-				continue
-			}
-			n, err := e.embed(trained, bank, tested)
-			if err != nil {
+		for _, n := range all {
+			defer n.free()
+		}
+		for _, p := range probes {
+			if err := e.measure(p, all); err != nil {
 				return err
 			}
-			defer n.free()
-			e.networks = append(e.networks, n)
+			reports = append(reports, e.report)
 		}
-		e.report.describe(e, bank, tested)
-		return measure(e)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("evaluating %s: %w", f.Run, err)
 	}
-	return e.report, nil
+	if left != "" {
+		reports[0].Notes = append(reports[0].Notes, left)
+	}
+	if e.uncached != nil {
+		reports[0].Notes = append(reports[0].Notes, fmt.Sprintf("features could not be kept in the cache: %v", e.uncached))
+	}
+	return reports, nil
+}
+
+// measure runs one probe on all networks.
+func (e *evaluating) measure(p Probe, all []*network) error {
+	e.report = e.begin(p)
+	bank, tested, err := e.images(p.Name)
+	if err != nil {
+		return err
+	}
+	e.compared = nil
+	for _, n := range all {
+		of := &embedded{network: n}
+		if of.bank, err = n.embed(e, e.report.Bank.Split, bank); err != nil {
+			return err
+		}
+		if of.tested, err = n.embed(e, e.report.Tested.Split, tested); err != nil {
+			return err
+		}
+		if first := append(e.compared, of)[0]; !slices.Equal(first.bank.labels, of.bank.labels) ||
+			!slices.Equal(first.tested.labels, of.tested.labels) {
+			return errOtherImages
+		}
+		e.compared = append(e.compared, of)
+	}
+	e.report.describe(e, bank, tested)
+	return p.measure(e)
 }
 
 // images returns the images to fit to and those to test on; both are one loader if they are the same.
@@ -203,6 +260,9 @@ func (e *evaluating) images(kind string) (bank, tested *dataset.Loader, err erro
 			"path,label, or a folder for each class (k-means works without labels)", p.Name)
 	case p.Unmeasured() != "":
 		return nil, nil, e.unmeasured(p.Unmeasured())
+	case kind == "retrieval" && e.Gallery != GalleryBank:
+		e.report.Bank.Split = e.report.Tested.Split
+		return p.Queries, p.Queries, nil
 	}
 	return p.Bank, p.Queries, nil
 }
@@ -213,19 +273,11 @@ func (e *evaluating) unmeasured(why string) error {
 		"images or more in each", e.Probes[0].Name, why)
 }
 
-// free frees the features.
-func (n *embedded) free() {
-	n.bank.Free()
-	if n.tested.H != n.bank.H {
-		n.tested.Free()
-	}
-}
-
 // answerable returns the labels of the tested images that an accuracy counts. It adds to the report what they are, what
 // is had by chance, and which images are left out.
 func (e *evaluating) answerable() ([]int, error) {
-	n, names := e.networks[0], e.Probes[0].Names
-	p := eval.NewProtocol(n.bank.Labels, n.tested.Labels)
+	n, names := e.compared[0], e.Probes[0].Names
+	p := eval.NewProtocol(n.bank.labels, n.tested.labels)
 	if p.Queries == 0 {
 		return nil, e.unmeasured("of the images that can be read, those tested have no label or one that those to " +
 			"learn from lack")
@@ -236,8 +288,10 @@ func (e *evaluating) answerable() ([]int, error) {
 	for _, class := range p.Lacking {
 		r.Lacking = append(r.Lacking, names[class])
 	}
-	labels := eval.Answerable(n.bank.Labels, n.tested.Labels)
-	r.Overlap = probe.Overlap(&e.inBank, &e.asked, labels)
+	labels := eval.Answerable(n.bank.labels, n.tested.labels)
+	if n.bank != n.tested {
+		r.Overlap = probe.Overlap(&n.bank.pixels, &n.tested.pixels, labels)
+	}
 	for _, note := range []string{
 		probe.Chance(p), probe.LeftOut(p, names), probe.OverlapNote(r.Overlap, p.Queries),
 	} {

@@ -15,7 +15,8 @@ import (
 
 // Report is the result of an evaluation. Its JSON is what parallax eval --json prints.
 type Report struct {
-	Evaluation string     `json:"evaluation"` // knn, linear or cluster
+	Evaluation string     `json:"evaluation"` // the probe's name
+	Protocol   string     `json:"protocol"`   // how the numbers come about
 	Run        string     `json:"run"`
 	Method     string     `json:"method,omitempty"`
 	Step       run.Number `json:"step,omitzero"` // absent for a file
@@ -37,7 +38,8 @@ type Report struct {
 	Resamples  int        `json:"resamples"`
 	Seed       uint64     `json:"seed"`
 	Networks   []Network  `json:"networks"`
-	Gain       []Gain     `json:"gain,omitempty"` // of training
+	Gain       []Gain     `json:"gain,omitempty"` // of the first network over each other
+	Rows       []Row      `json:"rows"`           // the scores of every network, in the form that all probes share
 	Notes      []string   `json:"notes,omitempty"`
 }
 
@@ -57,10 +59,13 @@ type ImageSet struct {
 
 // Network holds the scores of one network.
 type Network struct {
-	Network string       `json:"network"` // trained, untrained, or "at the start" for a run that began with weights
+	// Network is trained, untrained ("at the start" for a run that began with weights), or what it is compared with.
+	Network string       `json:"network"`
 	KNN     []KNNScore   `json:"knn,omitempty"`
 	Linear  []FitScore   `json:"linear,omitempty"`
 	KMeans  *KMeansScore `json:"cluster,omitempty"`
+	// Robustness has the accuracies for each kind of corruption.
+	Robustness []CorruptionScore `json:"robustness,omitempty"`
 }
 
 // Score is a score with its confidence interval.
@@ -82,9 +87,11 @@ func within(i eval.Interval, low, high float64) Score {
 	return Score{i.Value, max(i.Low, low), min(i.High, high)}
 }
 
-// Gain is the gain of training in a score: a paired comparison on the same images.
+// Gain is how much more the first network scores than another: a paired comparison, on the same images or draws.
 type Gain struct {
-	Of string `json:"of"`
+	Of   string `json:"of"`
+	Over string `json:"over"` // the other network
+	Row  string `json:"row"`  // the Row.Name of the score
 	Score
 }
 
@@ -98,12 +105,12 @@ type KNNScore struct {
 
 // FitScore is the accuracy of a linear classifier.
 type FitScore struct {
-	Fit     string  `json:"fit"` // ridge or sgd
+	Fit     string  `json:"fit"` // ridge, sgd or lbfgs
 	Top1    Score   `json:"top1"`
 	Top5    *Score  `json:"top5,omitempty"` // with more than five classes
-	Setting string  `json:"setting"`        // lambda or rate
-	Chosen  float64 `json:"chosen"`
-	HeldOut float64 `json:"held_out"` // accuracy on the held-out training images, by which the setting was chosen
+	Setting string  `json:"setting"`        // lambda, rate or penalty
+	Chosen  float64 `json:"chosen"`         // with several seeds, that of the first
+	HeldOut float64 `json:"held_out"`       // accuracy on the held-out training images, by which the setting was chosen
 }
 
 // KMeansScore measures how well k-means finds the classes.
@@ -117,12 +124,12 @@ type KMeansScore struct {
 }
 
 // begin starts the report with the subject of the evaluation.
-func (e *evaluating) begin(kind string) *Report {
+func (e *evaluating) begin(p Probe) *Report {
 	s, c := e.subject, e.Config
 	r := &Report{
-		Evaluation: kind, Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.Of,
+		Evaluation: p.Name, Protocol: p.Protocol(e.Request), Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.Of,
 		Size: c.Data.Size, Data: c.Data.Path,
-		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.Resamples, Seed: e.Seed, Notes: s.notes,
+		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.Resamples, Seed: e.Seed, Notes: slices.Clone(s.notes),
 	}
 	if !s.file {
 		r.Step = run.Num(float64(s.step))
@@ -138,7 +145,7 @@ func (e *evaluating) begin(kind string) *Report {
 
 // describe adds the images to the report.
 func (r *Report) describe(e *evaluating, bank, tested *dataset.Loader) {
-	n, unread := e.networks[0], 0
+	n, unread := e.compared[0], 0
 	count := func(of *ImageSet, labels []int, from *dataset.Loader) {
 		of.Images = len(labels)
 		for _, label := range labels {
@@ -148,18 +155,18 @@ func (r *Report) describe(e *evaluating, bank, tested *dataset.Loader) {
 		}
 		unread += visited(from) - of.Images
 	}
-	count(&r.Bank, n.bank.Labels, bank)
-	count(&r.Tested, n.tested.Labels, tested)
+	count(&r.Bank, n.bank.labels, bank)
+	count(&r.Tested, n.tested.labels, tested)
 	if bank == tested {
 		unread /= 2
 	}
 	if unread > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("images that could not be read and were left out: %d", unread))
 	}
-	r.Width = e.rows(n.bank).Size(1)
+	r.Width = n.bank.rows.Size(1)
 	if r.Tested.Labelled > 0 {
 		counts := make([]int, r.Classes)
-		for _, label := range n.tested.Labels {
+		for _, label := range n.tested.labels {
 			if label >= 0 {
 				counts[label]++
 			}
@@ -174,26 +181,8 @@ func (r *Report) Text() string {
 	line := func(format string, values ...any) {
 		b.WriteString(strings.TrimRight(printable.Text(fmt.Sprintf(format, values...)), " ") + "\n")
 	}
-	subject := r.Run
-	if r.Step.Known {
-		subject = fmt.Sprintf("%s, %s, step %.0f", r.Run, r.Method, r.Step.Value)
-	}
-	name := "features h"
-	if r.Of == OfEmbedding {
-		name = "embedding z"
-	}
-	line("%s: %s of width %d, images of %d px", subject, name, r.Width, r.Size)
-	images := fmt.Sprintf("%s: %d images (%s)", r.Data, r.Tested.Images, r.Tested.Split)
-	if r.Tested.Split != r.Bank.Split {
-		images = fmt.Sprintf("%s: tested on %d images (%s), with %d (%s) to learn from", r.Data, r.Tested.Images,
-			r.Tested.Split, r.Bank.Images, r.Bank.Split)
-	}
-	if r.Tested.Labelled > 0 {
-		if r.Tested.Labelled < r.Tested.Images {
-			images += fmt.Sprintf("; %d of those tested have a label", r.Tested.Labelled)
-		}
-		images += fmt.Sprintf("; %d classes, the largest %.3f", r.Classes, r.Largest.Value)
-	}
+	subject, images := r.about()
+	line("%s", subject)
 	line("%s", images)
 	for _, note := range r.Notes {
 		line("%s", note)
@@ -204,14 +193,18 @@ func (r *Report) Text() string {
 		r.knnText(line)
 	case "linear":
 		r.linearText(line)
-	default:
+	case "cluster":
 		r.clusterText(line)
+	}
+	if len(r.Networks) == 0 || r.Networks[0].plain() || r.seeded() {
+		r.table(line)
 	}
 	if r.Tested.Labelled > 0 {
 		line("")
 		line("[low, high]: %.0f %% confidence, from %d bootstrap resamples of the images tested", 100*r.Confidence,
 			r.Resamples)
 	}
+	line("protocol: %s", r.Protocol)
 	return b.String()
 }
 
@@ -253,7 +246,7 @@ func (r *Report) knnText(line func(string, ...any)) {
 		}
 	}
 	for _, g := range r.Gain {
-		line("%-12s  %s", "gain", g.Score)
+		line("%-12s  %s", r.gained(g), g.Score)
 	}
 	line("%-12s  %.3f", "chance", r.Chance.best())
 }
@@ -281,7 +274,7 @@ func (r *Report) linearText(line func(string, ...any)) {
 		}
 	}
 	for _, g := range r.Gain {
-		line("%-12s  %-5s  %s", "gain", g.Of, g.Score)
+		line("%-12s  %-5s  %s", r.gained(g), g.Of, g.Score)
 	}
 	line("%-12s  %-5s  %.3f", "chance", "", r.Chance.best())
 }
@@ -309,12 +302,9 @@ func (r *Report) clusterText(line func(string, ...any)) {
 		}
 		line("%-12s  %s%-10s  %.5g", n.Network, scores(k.ACC, k.NMI, k.ARI), silhouette, k.Inertia)
 	}
-	var gained []*Score
-	for i := range r.Gain {
-		gained = append(gained, &r.Gain[i].Score)
-	}
-	if len(gained) > 0 {
-		line("%-12s  %s", "gain", scores(gained...))
+	for i := 0; i+2 < len(r.Gain); i += 3 {
+		g := r.Gain[i:]
+		line("%-12s  %s", r.gained(g[0]), scores(&g[0].Score, &g[1].Score, &g[2].Score))
 	}
 	line("")
 	for _, n := range r.Networks {

@@ -52,7 +52,7 @@ func TestAccuracies(t *testing.T) {
 	if got := predict(0, 0, 0, 1, 1, 1); !slices.Equal(got, []float64{1, 0, 1, 0}) {
 		t.Errorf("hits %v, want 1 0 1 0", got)
 	}
-	e := &evaluating{Request: &Request{Resamples: 200, Seed: 3}, networks: make([]*embedded, 2)}
+	e := &evaluating{Request: &Request{Resamples: 200, Seed: 3}, compared: make([]*embedded, 2)}
 	right := [][]float64{predict(0, 0, 1, 1, 0, 0), predict(0, 0, 1, 1, 0, 1), predict(1, 0, 0, 0, 0, 1),
 		predict(0, 0, 1, 0, 0, 1)}
 	tops, gains := e.accuracies(right, 2, []int{1})
@@ -64,7 +64,7 @@ func TestAccuracies(t *testing.T) {
 	if len(gains) != 1 || gains[0].Value != 0.25 || gains[0].Low < -0.1 {
 		t.Errorf("gains %+v: want 0.25, and hardly below 0, since no image became wrong", gains)
 	}
-	e.networks = e.networks[:1]
+	e.compared = e.compared[:1]
 	if _, gains := e.accuracies(right[:2], 2, []int{1}); len(gains) != 0 {
 		t.Errorf("one network gained %+v", gains)
 	}

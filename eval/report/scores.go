@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/number"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // The grid of kNN, as far as there are neighbours; the run's own setting is added.
@@ -26,7 +28,12 @@ const (
 )
 
 // random returns a generator for one use of the seed.
-func (f *Request) random(use uint64) *rand.Rand { return rand.New(rand.NewPCG(f.Seed, use)) }
+func (f *Request) random(use uint64) *rand.Rand { return f.repeated(0, use) }
+
+// repeated returns a generator for one use of the seed of a repetition, from 0.
+func (f *Request) repeated(repetition int, use uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(f.Seed+uint64(repetition), use))
+}
 
 // The uses of the seed.
 const (
@@ -35,6 +42,7 @@ const (
 	forSGD
 	forKMeans
 	forSilhouette
+	forDraws
 )
 
 // grid lists the votes for a bank with this many labelled images, and the index of the run's own vote.
@@ -61,13 +69,13 @@ func evalKNN(e *evaluating) error {
 	}
 	votes, own := grid(eval.Vote{K: e.Config.Probe.K, Temperature: e.Config.Probe.Temperature}, r.Bank.Labelled)
 	var right [][]float64 // one per network and vote
-	for _, n := range e.networks {
-		for _, predictions := range eval.KNNGrid(e.rows(n.bank), n.bank.Labels, e.rows(n.tested), votes, r.Classes) {
+	for _, n := range e.compared {
+		for _, predictions := range eval.KNNGrid(n.bank.rows, n.bank.labels, n.tested.rows, votes, r.Classes) {
 			right = append(right, hits(labels, func(i int) bool { return predictions[i] == labels[i] }))
 		}
 	}
 	tops, gains := e.accuracies(right, len(votes), []int{own})
-	for i, n := range e.networks {
+	for i, n := range e.compared {
 		report := Network{Network: n.name}
 		for j, v := range votes {
 			s := KNNScore{K: v.K, Top1: tops[i*len(votes)+j], Headline: j == own}
@@ -78,10 +86,21 @@ func evalKNN(e *evaluating) error {
 		}
 		r.Networks = append(r.Networks, report)
 	}
-	for _, g := range gains {
-		r.Gain = append(r.Gain, Gain{fmt.Sprintf("k %d, T %g", votes[own].K, votes[own].Temperature), g})
+	name := fmt.Sprintf("k %d, T %g", votes[own].K, votes[own].Temperature)
+	row := "kNN top-1, " + name
+	for i, n := range e.compared {
+		r.Rows = append(r.Rows, bootstrapped(row, n.name, tops[i*len(votes)+own], nil))
 	}
+	e.gained(gains, []string{name}, []string{row})
 	return nil
+}
+
+// gained adds the gains over every other network of scores with the given names, in the given rows.
+func (e *evaluating) gained(gains []Score, names, rows []string) {
+	for i, g := range gains {
+		other := e.compared[1+i/len(names)]
+		e.report.Gain = append(e.report.Gain, Gain{names[i%len(names)], other.name, rows[i%len(names)], g})
+	}
 }
 
 // evalLinear is eval linear.
@@ -92,41 +111,81 @@ func evalLinear(e *evaluating) error {
 	if err != nil {
 		return err
 	}
-	var right [][]float64 // one per network and classifier: right at the first guess, and among five guesses
-	for _, n := range e.networks {
-		data := eval.NewLabelled(e.rows(n.bank), n.bank.Labels, r.Classes, e.random(forHeldOut))
+	// One per network and classifier: right at the first guess, and among five guesses, the means over the seeds.
+	all := tally{repetitions: e.seeds(1)}
+	for _, n := range e.compared {
 		report := Network{Network: n.name}
-		for _, c := range []struct {
-			name, setting string
-			fit           eval.Fit
-		}{
-			{"ridge", "lambda", data.Ridge(eval.Lambdas)},
-			{"sgd", "rate", data.Softmax(eval.UsualSGD(), e.random(forSGD))},
-		} {
-			ranks := c.fit.Ranks(e.rows(n.tested), labels)
-			for _, guesses := range []int{1, top5} {
-				right = append(right, hits(labels, func(i int) bool { return ranks[i] < guesses }))
+		first := len(all.right)
+		for repetition := range e.seeds(1) {
+			data := eval.NewLabelled(n.bank.rows, n.bank.labels, r.Classes, e.repeated(repetition, forHeldOut))
+			for j, c := range []struct {
+				name, setting string
+				fit           eval.Fit
+			}{
+				{"ridge", "lambda", data.Ridge(eval.Lambdas)},
+				{"sgd", "rate", data.Softmax(eval.UsualSGD(), e.repeated(repetition, forSGD))},
+				{"lbfgs", "penalty", data.LBFGS(eval.Penalties)},
+			} {
+				ranks := c.fit.Ranks(n.tested.rows, labels)
+				for g, guesses := range []int{1, top5} {
+					hit := hits(labels, func(i int) bool { return ranks[i] < guesses })
+					all.add(first+2*j+g, hit)
+				}
+				if repetition == 0 {
+					report.Linear = append(report.Linear, FitScore{
+						Fit: c.name, Setting: c.setting, Chosen: c.fit.Chosen,
+						HeldOut: c.fit.HeldOut[slices.Index(c.fit.Settings, c.fit.Chosen)],
+					})
+				}
 			}
-			report.Linear = append(report.Linear, FitScore{
-				Fit: c.name, Setting: c.setting, Chosen: c.fit.Chosen,
-				HeldOut: c.fit.HeldOut[slices.Index(c.fit.Settings, c.fit.Chosen)],
-			})
 		}
 		r.Networks = append(r.Networks, report)
 	}
-	tops, gains := e.accuracies(right, 4, []int{0, 2})
+	each := 2 * len(r.Networks[0].Linear)
+	var firsts []int
+	var names, rows []string
+	for j, f := range r.Networks[0].Linear {
+		firsts, names, rows = append(firsts, 2*j), append(names, f.Fit), append(rows, f.Fit+" top-1")
+	}
+	tops, gains := e.accuracies(all.right, each, firsts)
 	for i, n := range r.Networks {
 		for j := range n.Linear {
-			n.Linear[j].Top1 = tops[4*i+2*j]
+			f, at := &n.Linear[j], each*i+2*j
+			f.Top1 = tops[at]
+			r.Rows = append(r.Rows, bootstrapped(f.Fit+" top-1", n.Network, f.Top1, all.values[at]).
+				chosen("%s %g", f.Setting, f.Chosen))
 			if r.Classes > top5 {
-				n.Linear[j].Top5 = &tops[4*i+2*j+1]
+				f.Top5 = &tops[at+1]
+				r.Rows = append(r.Rows, bootstrapped(f.Fit+" top-5", n.Network, *f.Top5, all.values[at+1]))
 			}
 		}
 	}
-	for i, g := range gains {
-		r.Gain = append(r.Gain, Gain{r.Networks[0].Linear[i].Fit, g})
-	}
+	e.gained(gains, names, rows)
 	return nil
+}
+
+// tally collects hits over repetitions with other seeds, in lists.
+type tally struct {
+	repetitions int
+	right       [][]float64 // per list and image: the mean over the repetitions
+	values      [][]float64 // per list and repetition: the mean over the images
+}
+
+// add adds the hits of one repetition to list i.
+func (t *tally) add(i int, hit []float64) {
+	for len(t.right) <= i {
+		t.right, t.values = append(t.right, make([]float64, len(hit))), append(t.values, nil)
+	}
+	add(t.right[i], hit, 1/float64(t.repetitions))
+	t.values[i] = append(t.values[i], mean(hit))
+}
+
+// scoped runs f in a scope of its own; an error goes on to the scope around it.
+func scoped(f func()) {
+	err := torch.Scope(func() error { f(); return nil })
+	if e := (*torch.Error)(nil); errors.As(err, &e) {
+		panic(e)
+	}
 }
 
 // hits returns 1 for each labelled image that right accepts, and 0 for each other one.
@@ -146,9 +205,9 @@ func hits(labels []int, right func(i int) bool) []float64 {
 }
 
 // accuracies returns the means with their intervals, each of them per network, and the gains of the first network over
-// the last in the scores that of lists.
+// each other one in the scores that of lists.
 func (e *evaluating) accuracies(right [][]float64, each int, of []int) (tops, gains []Score) {
-	networks := len(e.networks)
+	networks := len(e.compared)
 	intervals := eval.Bootstrap(len(right[0]), e.Resamples, e.random(forResamples), func(rows []int) []float64 {
 		values := make([]float64, 0, len(right)+len(of))
 		for _, hit := range right {
@@ -170,13 +229,12 @@ func (e *evaluating) accuracies(right [][]float64, each int, of []int) (tops, ga
 	return tops, gains
 }
 
-// differences returns the first network's values minus the second's.
+// differences returns the first network's values minus those of each other one.
 func differences(values []float64, each, networks int, of []int) (d []float64) {
-	if networks < 2 {
-		return nil
-	}
-	for _, i := range of {
-		d = append(d, values[i]-values[each+i])
+	for other := 1; other < networks; other++ {
+		for _, i := range of {
+			d = append(d, values[i]-values[other*each+i])
+		}
 	}
 	return d
 }
@@ -189,26 +247,36 @@ func evalClusters(e *evaluating) error {
 		return run.Invalid(fmt.Errorf("%d clusters of %d images: choose %d or less", r.Clusters, r.Bank.Images,
 			r.Bank.Images))
 	}
-	var clusters [][]int // of the labelled images, one list per network
+	var clusters [][][]int // of the labelled images, per network and repetition
 	var labels []int
-	for i, n := range e.networks {
-		bank, tested := e.rows(n.bank).Normalize(1), e.rows(n.tested).Normalize(1)
-		assigned, inertia := eval.KMeans(bank, r.Clusters, kmeansRestarts, e.random(forKMeans)).Assign(tested)
-		k := &KMeansScore{
-			Inertia: inertia, Sizes: make([]int, r.Clusters),
-			Silhouette: number.OrAbsent(eval.Silhouette(tested, assigned, silhouetteImages, e.random(forSilhouette))),
-		}
+	for i, n := range e.compared {
+		bank, tested := n.bank.rows.Normalize(1), n.tested.rows.Normalize(1)
 		clusters = append(clusters, nil)
-		for image, cluster := range assigned {
-			k.Sizes[cluster]++
-			if label := n.tested.Labels[image]; label >= 0 {
-				clusters[i] = append(clusters[i], cluster)
-				if i == 0 {
-					labels = append(labels, label)
+		var report *KMeansScore
+		for repetition := range e.seeds(1) {
+			found := eval.KMeans(bank, r.Clusters, kmeansRestarts, e.repeated(repetition, forKMeans))
+			assigned, inertia := found.Assign(tested)
+			silhouette := eval.Silhouette(tested, assigned, silhouetteImages, e.repeated(repetition, forSilhouette))
+			k := &KMeansScore{Inertia: inertia, Sizes: make([]int, r.Clusters), Silhouette: number.OrAbsent(silhouette)}
+			var known []int
+			for image, cluster := range assigned {
+				k.Sizes[cluster]++
+				if label := n.tested.labels[image]; label >= 0 {
+					known = append(known, cluster)
+					if i == 0 && repetition == 0 {
+						labels = append(labels, label)
+					}
 				}
 			}
+			clusters[i] = append(clusters[i], known)
+			if repetition == 0 {
+				report = k
+			}
 		}
-		r.Networks = append(r.Networks, Network{Network: n.name, KMeans: k})
+		r.Networks = append(r.Networks, Network{Network: n.name, KMeans: report})
+		if report.Silhouette.Known {
+			r.Rows = append(r.Rows, Row{Name: "silhouette", Network: n.name, Value: report.Silhouette.Value})
+		}
 	}
 	if len(labels) == 0 {
 		return nil
@@ -216,31 +284,56 @@ func evalClusters(e *evaluating) error {
 	return e.agreement(clusters, labels)
 }
 
-// agreement scores the clusters by the labels.
-func (e *evaluating) agreement(clusters [][]int, labels []int) error {
+// agreement scores the clusters by the labels: the means over the repetitions.
+func (e *evaluating) agreement(clusters [][][]int, labels []int) error {
+	const each = 3
 	r := e.report
 	var failed error
-	intervals := eval.Bootstrap(len(labels), e.Resamples, e.random(forResamples), func(rows []int) (values []float64) {
+	score := func(rows, of []int) [each]float64 {
 		assigned, known := make([]int, len(rows)), make([]int, len(rows))
-		for _, of := range clusters {
-			for i, row := range rows {
-				assigned[i], known[i] = of[row], labels[row]
-			}
-			scores, err := eval.ScoreClusters(assigned, known)
-			failed = cmp.Or(failed, err)
-			values = append(values, scores.ACC, scores.NMI, scores.ARI)
+		for i, row := range rows {
+			assigned[i], known[i] = of[row], labels[row]
 		}
-		return append(values, differences(values, 3, len(clusters), []int{0, 1, 2})...)
+		scores, err := eval.ScoreClusters(assigned, known)
+		failed = cmp.Or(failed, err)
+		return [each]float64{scores.ACC, scores.NMI, scores.ARI}
+	}
+	intervals := eval.Bootstrap(len(labels), e.Resamples, e.random(forResamples), func(rows []int) (values []float64) {
+		for _, repetitions := range clusters {
+			var mean [each]float64
+			for _, of := range repetitions {
+				for i, v := range score(rows, of) {
+					mean[i] += v / float64(len(repetitions))
+				}
+			}
+			values = append(values, mean[:]...)
+		}
+		return append(values, differences(values, each, len(clusters), []int{0, 1, 2})...)
 	})
 	if failed != nil {
 		return failed
 	}
+	every := make([]int, len(labels))
+	for i := range every {
+		every[i] = i
+	}
 	for i, n := range r.Networks {
 		acc, nmi, ari := within(intervals[3*i], 0, 1), within(intervals[3*i+1], 0, 1), within(intervals[3*i+2], -1, 1)
 		n.KMeans.ACC, n.KMeans.NMI, n.KMeans.ARI = &acc, &nmi, &ari
+		var values [each][]float64
+		for _, of := range clusters[i] {
+			for j, v := range score(every, of) {
+				values[j] = append(values[j], v)
+			}
+		}
+		for j, s := range []Score{acc, nmi, ari} {
+			r.Rows = append(r.Rows, bootstrapped([]string{"ACC", "NMI", "ARI"}[j], n.Network, s, values[j]))
+		}
 	}
-	for i, interval := range intervals[3*len(clusters):] {
-		r.Gain = append(r.Gain, Gain{[]string{"acc", "nmi", "ari"}[i], within(interval, -2, 2)})
+	var gains []Score
+	for _, interval := range intervals[each*len(clusters):] {
+		gains = append(gains, within(interval, -2, 2))
 	}
+	e.gained(gains, []string{"acc", "nmi", "ari"}, []string{"ACC", "NMI", "ARI"})
 	return nil
 }

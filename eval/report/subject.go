@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,14 +18,11 @@ import (
 	clustered "github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
-	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method/variant"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain"
-	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/run"
-	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
 )
 
@@ -180,9 +176,9 @@ func (s *subject) named(want string) (string, error) {
 
 // openFile reads an encoder.safetensors: weights, and metadata that describe their network.
 func (s *subject) openFile(f *Request) error {
-	states, metadata, err := nn.ReadStates(s.path)
+	about, states, err := readEncoder(s.path)
 	if err != nil {
-		return fmt.Errorf("opening %s: %w", s.path, err)
+		return err
 	}
 	switch {
 	case f.Of == OfEmbedding:
@@ -193,11 +189,6 @@ func (s *subject) openFile(f *Request) error {
 	case f.Data == "":
 		return run.Invalid(fmt.Errorf("no data given: %s does not name images to evaluate on: give data", s.path))
 	}
-	about, err := checkpoint.ParseEncoder(metadata)
-	if err != nil {
-		return fmt.Errorf("the metadata of %s does not name the network of its weights: give an encoder.safetensors "+
-			"that Parallax wrote", s.path)
-	}
 	c := config.Default()
 	c.Seed, c.Method.Name = f.Seed, about.Method
 	c.Backbone.Name, c.Backbone.Width = about.Architecture, about.Width
@@ -205,6 +196,20 @@ func (s *subject) openFile(f *Request) error {
 	c.Data.Size, c.Data.Mean, c.Data.Std = about.Size, about.Mean, about.Std
 	s.config, s.states = &c, states
 	return nil
+}
+
+// readEncoder reads a file of weights, under the backbone's local names, and what network they belong to. This is the one
+// place that opens such a file: files of other programs are to be recognised here.
+func readEncoder(path string) (about checkpoint.Encoder, states []nn.State, err error) {
+	states, metadata, err := nn.ReadStates(path)
+	if err != nil {
+		return about, nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	if about, err = checkpoint.ParseEncoder(metadata); err != nil {
+		return about, nil, fmt.Errorf("the metadata of %s does not name the network of its weights: give an "+
+			"encoder.safetensors that Parallax wrote", path)
+	}
+	return about, states, nil
 }
 
 // images opens the images to evaluate on. It uses the run's JPEG decoder, so that the pixels are as in training.
@@ -266,75 +271,4 @@ func fits(err error) error {
 		return fmt.Errorf("the weights do not fit the network: %w", err)
 	}
 	return nil
-}
-
-// embed computes the features of one network.
-func (e *evaluating) embed(trained bool, bank, tested *dataset.Loader) (n *embedded, err error) {
-	n = &embedded{name: "untrained"}
-	if trained {
-		n.name = "trained"
-	} else if e.subject.config.Backbone.Init != "" {
-		n.name = "at the start"
-	}
-	params := nn.NewParams(e.Config.Seed, torch.F32)
-	defer params.Free()
-	enc, err := e.subject.build(params, trained)
-	if err != nil {
-		return nil, err
-	}
-	if e.Of == OfBackbone {
-		enc.Projector = nil
-	} else if enc.Projector == nil {
-		return nil, run.Invalid(fmt.Errorf("%s has no projector: evaluate the backbone", e.Config.Method.Name))
-	}
-	layers := nn.Sequential{enc.Backbone}
-	if enc.Projector != nil {
-		layers = append(layers, enc.Projector)
-	}
-	if !trained || !e.subject.file && e.subject.step < probe.Settled {
-		some := probe.First(probe.SettleBatches, e.Batches(e.Probes[0].Some, 0))
-		if _, err := eval.RecomputeStatistics(params, layers, e.Autocast(), some); err != nil {
-			return nil, err
-		}
-	}
-	learnt := e.inBank.Of(e.shown(n.name, e.report.Bank.Split, bank))
-	if n.bank, err = eval.Embed(enc, params, e.Autocast(), learnt); err != nil {
-		return nil, err
-	}
-	n.tested = n.bank
-	if tested != bank {
-		shown := e.asked.Of(e.shown(n.name, e.report.Tested.Split, tested))
-		if n.tested, err = eval.Embed(enc, params, e.Autocast(), shown); err != nil {
-			n.bank.Free()
-			return nil, err
-		}
-	}
-	return n, nil
-}
-
-// shown yields a loader's batches and reports their number to Progress.
-func (e *evaluating) shown(network, split string, l *dataset.Loader) iter.Seq2[eval.Batch, error] {
-	batches := e.Batches(l, 0)
-	if e.Progress == nil {
-		return batches
-	}
-	return func(yield func(eval.Batch, error) bool) {
-		done, of := 0, visited(l)
-		defer func() { e.Progress(network, split, of, of) }()
-		for b, err := range batches {
-			e.Progress(network, split, done, of)
-			if !yield(b, err) {
-				return
-			}
-			done += len(b.Labels)
-		}
-	}
-}
-
-// visited is the number of images that a loader's pass visits.
-func visited(l *dataset.Loader) int {
-	if l.Limit > 0 {
-		return min(l.Limit, l.Data.Len())
-	}
-	return l.Data.Len()
 }

@@ -45,6 +45,9 @@ func (p part) Label(i int) int {
 	return p.Dataset.Label(p.rows[i])
 }
 
+// Visited returns the images that a loader's pass visits, as data of their own.
+func Visited(l *dataset.Loader) dataset.Dataset { return part{Dataset: l.Data, rows: l.Visits()} }
+
 // labelled returns the images that have a label. some reports whether they are some of the images: neither none nor
 // all.
 func labelled(d dataset.Dataset) (images part, some bool) {

@@ -3,9 +3,9 @@
 package probe
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash/maphash"
 	"iter"
 	"math"
 	"slices"
@@ -20,8 +20,11 @@ type Pixels struct {
 	sum, square []float64 // of every pixel, over the images
 }
 
-// hashSeed is that of all hashes that are compared.
-var hashSeed = maphash.MakeSeed()
+// Hashed returns images by what [Pixels.Hashes] said of them, perhaps in another process.
+func Hashed(hashes []uint64) Pixels { return Pixels{hashes: hashes} }
+
+// Hashes returns a hash of each image's pixels, in the order of the pass.
+func (p *Pixels) Hashes() []uint64 { return p.hashes }
 
 // Of records the images of a pass.
 func (p *Pixels) Of(batches iter.Seq2[eval.Batch, error]) iter.Seq2[eval.Batch, error] {
@@ -46,11 +49,11 @@ func (p *Pixels) add(b eval.Batch) {
 	buffer := make([]byte, 4*n)
 	for i := range b.Shape[0] {
 		image := b.Pixels[i*n : (i+1)*n]
-		_, err := binary.Encode(buffer, binary.NativeEndian, image)
+		_, err := binary.Encode(buffer, binary.LittleEndian, image)
 		if err != nil {
 			panic(err) // the buffer has the size of the pixels
 		}
-		p.hashes = append(p.hashes, maphash.Bytes(hashSeed, buffer))
+		p.hashes = append(p.hashes, hashOf(buffer))
 		plain, plane := true, n/b.Shape[1]
 		for at, v := range image {
 			plain = plain && v == image[at/plane*plane]
@@ -61,6 +64,11 @@ func (p *Pixels) add(b eval.Batch) {
 			p.plain++
 		}
 	}
+}
+
+func hashOf(pixels []byte) uint64 {
+	sum := sha256.Sum256(pixels)
+	return binary.LittleEndian.Uint64(sum[:])
 }
 
 // distinct counts the different images.
