@@ -110,7 +110,7 @@ func (e *evaluating) drawn(name string, values [][]float64) {
 	for i, n := range e.compared {
 		row := Row{Name: name, Network: n.name, Value: mean(values[i])}
 		if s := spread(values[i], 0); s != nil {
-			row.Value, row.Interval, row.By, row.Seeds = s.Mean, &[2]float64{s.Low, s.High}, "draws", s
+			row.Value, row.Interval, row.By, row.Seeds = s.Mean, &[2]float64{s.Low, s.High}, byDraws, s
 		}
 		e.report.Rows = append(e.report.Rows, row)
 		if i == 0 {

@@ -80,6 +80,9 @@ func (e *evaluating) networks() ([]*network, error) {
 			if err != nil {
 				return nil, fmt.Errorf("to compare with: %w", err)
 			}
+			for _, note := range s.notes {
+				e.subject.notes = append(e.subject.notes, of+": "+note)
+			}
 			n = s.network(of, e.Of, true)
 		}
 		if slices.ContainsFunc(all, func(other *network) bool { return other.name == n.name }) {

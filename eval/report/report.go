@@ -200,9 +200,12 @@ func (r *Report) Text() string {
 		r.table(line)
 	}
 	if r.Tested.Labelled > 0 {
+		over := fmt.Sprintf("from %d bootstrap resamples of the images tested", r.Resamples)
+		if len(r.Rows) > 0 && r.Rows[0].By == byDraws {
+			over = "over draws, by Student's t"
+		}
 		line("")
-		line("[low, high]: %.0f %% confidence, from %d bootstrap resamples of the images tested", 100*r.Confidence,
-			r.Resamples)
+		line("[low, high]: %.0f %% confidence, %s", 100*r.Confidence, over)
 	}
 	line("protocol: %s", r.Protocol)
 	return b.String()
@@ -241,14 +244,14 @@ func (r *Report) knnText(line func(string, ...any)) {
 	for _, n := range r.Networks {
 		for _, s := range n.KNN {
 			if s.Headline {
-				line("%-12s  %s  * k %d, T %g", n.Network, s.Top1, s.K, s.Temperature.Value)
+				line("%-*s  %s  * k %d, T %g", r.wide(), n.Network, s.Top1, s.K, s.Temperature.Value)
 			}
 		}
 	}
 	for _, g := range r.Gain {
-		line("%-12s  %s", r.gained(g), g.Score)
+		line("%-*s  %s", r.wide(), r.gained(g), g.Score)
 	}
-	line("%-12s  %.3f", "chance", r.Chance.best())
+	line("%-*s  %.3f", r.wide(), "chance", r.Chance.best())
 }
 
 // best is the better of the accuracies by chance.
@@ -262,21 +265,21 @@ func (r *Report) linearText(line func(string, ...any)) {
 	if top5 {
 		head = "top-5"
 	}
-	line("%-12s  %-5s  %-22s  %-22s  %s", "", "", "top-1", head, "chosen on images held out")
+	line("%-*s  %-5s  %-22s  %-22s  %s", r.wide(), "", "", "top-1", head, "chosen on images held out")
 	for _, n := range r.Networks {
 		for _, f := range n.Linear {
 			second := ""
 			if f.Top5 != nil {
 				second = f.Top5.String()
 			}
-			line("%-12s  %-5s  %-22s  %-22s  %s %g (%.3f)", n.Network, f.Fit, f.Top1, second, f.Setting, f.Chosen,
+			line("%-*s  %-5s  %-22s  %-22s  %s %g (%.3f)", r.wide(), n.Network, f.Fit, f.Top1, second, f.Setting, f.Chosen,
 				f.HeldOut)
 		}
 	}
 	for _, g := range r.Gain {
-		line("%-12s  %-5s  %s", r.gained(g), g.Of, g.Score)
+		line("%-*s  %-5s  %s", r.wide(), r.gained(g), g.Of, g.Score)
 	}
-	line("%-12s  %-5s  %.3f", "chance", "", r.Chance.best())
+	line("%-*s  %-5s  %.3f", r.wide(), "chance", "", r.Chance.best())
 }
 
 func (r *Report) clusterText(line func(string, ...any)) {
@@ -293,18 +296,18 @@ func (r *Report) clusterText(line func(string, ...any)) {
 	if r.Networks[0].KMeans.ACC != nil {
 		head = fmt.Sprintf("%-22s  %-22s  %-22s  ", "ACC", "NMI", "ARI")
 	}
-	line("%-12s  %ssilhouette  inertia", fmt.Sprintf("%d clusters", r.Clusters), head)
+	line("%-*s  %ssilhouette  inertia", r.wide(), fmt.Sprintf("%d clusters", r.Clusters), head)
 	for _, n := range r.Networks {
 		k := n.KMeans
 		silhouette := "-"
 		if k.Silhouette.Known {
 			silhouette = fmt.Sprintf("%.3f", k.Silhouette.Value)
 		}
-		line("%-12s  %s%-10s  %.5g", n.Network, scores(k.ACC, k.NMI, k.ARI), silhouette, k.Inertia)
+		line("%-*s  %s%-10s  %.5g", r.wide(), n.Network, scores(k.ACC, k.NMI, k.ARI), silhouette, k.Inertia)
 	}
 	for i := 0; i+2 < len(r.Gain); i += 3 {
 		g := r.Gain[i:]
-		line("%-12s  %s", r.gained(g[0]), scores(&g[0].Score, &g[1].Score, &g[2].Score))
+		line("%-*s  %s", r.wide(), r.gained(g[0]), scores(&g[0].Score, &g[1].Score, &g[2].Score))
 	}
 	line("")
 	for _, n := range r.Networks {

@@ -327,7 +327,11 @@ func (e *evaluating) agreement(clusters [][][]int, labels []int) error {
 			}
 		}
 		for j, s := range []Score{acc, nmi, ari} {
-			r.Rows = append(r.Rows, bootstrapped([]string{"ACC", "NMI", "ARI"}[j], n.Network, s, values[j]))
+			row := bootstrapped([]string{"ACC", "NMI", "ARI"}[j], n.Network, s, values[j])
+			if row.Name == "ARI" {
+				row.Seeds = spread(values[j], -1)
+			}
+			r.Rows = append(r.Rows, row)
 		}
 	}
 	var gains []Score

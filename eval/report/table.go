@@ -16,6 +16,12 @@ import (
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
+// What an interval is over.
+const (
+	byImages = "images"
+	byDraws  = "draws"
+)
+
 // A Row is one score of one network.
 type Row struct {
 	Name    string  `json:"score"`
@@ -48,10 +54,10 @@ func spread(values []float64, least float64) *Spread {
 	return &Spread{n, mean, max(mean-half, least), min(mean+half, 1)}
 }
 
-// bootstrapped is a row with an interval over the images, of the mean over repetitions with the given values.
+// bootstrapped is a row with an interval over the images, of the mean over repetitions with the given values, 0 to 1.
 func bootstrapped(name, network string, s Score, values []float64) Row {
-	return Row{Name: name, Network: network, Value: s.Value, Interval: &[2]float64{s.Low, s.High}, By: "images",
-		Seeds: spread(values, min(0, s.Low))}
+	return Row{Name: name, Network: network, Value: s.Value, Interval: &[2]float64{s.Low, s.High}, By: byImages,
+		Seeds: spread(values, 0)}
 }
 
 // chosen adds which setting was chosen.
@@ -66,7 +72,7 @@ func (r Row) String() string {
 	if r.Interval != nil {
 		text = Score{r.Value, r.Interval[0], r.Interval[1]}.String()
 	}
-	if r.Seeds != nil && r.By != "draws" {
+	if r.Seeds != nil && r.By != byDraws {
 		text += fmt.Sprintf(" {%.3f, %.3f}", r.Seeds.Low, r.Seeds.High)
 	}
 	return text
@@ -74,7 +80,7 @@ func (r Row) String() string {
 
 // seeded reports whether a row has an interval over seeds beside that over images.
 func (r *Report) seeded() bool {
-	return slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Seeds != nil && row.By != "draws" })
+	return slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Seeds != nil && row.By != byDraws })
 }
 
 // plain reports whether the network has no scores of a form of their own.
@@ -86,6 +92,18 @@ func (r *Report) gained(g Gain) string {
 		return "gain"
 	}
 	return "gain over " + g.Over
+}
+
+// wide is how wide a column of the networks' names and the gains is.
+func (r *Report) wide() int {
+	width := 12
+	for _, n := range r.Networks {
+		width = max(width, utf8.RuneCountInString(printable.Text(n.Network)))
+	}
+	for _, g := range r.Gain {
+		width = max(width, utf8.RuneCountInString(printable.Text(r.gained(g))))
+	}
+	return width
 }
 
 // others lists the networks that the first one is compared with.
