@@ -60,7 +60,8 @@ func Regression(h torch.Tensor, labels []int, classes int, penalty float64, over
 	matches(op, "features", h, labels, classes)
 	index, _ := labelled(labels)
 	if len(index) == 0 || !(penalty > 0) {
-		torch.Fail(op, "%d rows with a label and penalty %g: want at least 1, and a penalty above 0", len(index), penalty)
+		torch.Fail(op, "%d rows with a label and penalty %g: want at least 1, and a penalty above 0", len(index),
+			penalty)
 	}
 	nested(func() {
 		finite(op, "features", h)

@@ -19,8 +19,9 @@ type Retrieved struct {
 	First int
 }
 
-// Retrieval ranks the rows of a gallery (N x D) for every query (Q x D) by cosine, and returns how well each query finds
-// the rows of its label. Without queries (a torch.Tensor{} and nil), every row of the gallery is a query for the others.
+// Retrieval ranks the rows of a gallery (N x D) for every query (Q x D) by cosine, and returns how well each query
+// finds the rows of its label. Without queries (a torch.Tensor{} and nil), every row of the gallery is a query for the
+// others.
 // Rows of the gallery labelled -1 take part and are of no query's class. A query labelled -1, or one whose class the
 // gallery lacks, has First -1.
 //

@@ -93,7 +93,8 @@ func (p *picture) moved(m motion, angle float64) *picture {
 	taps, sum := make([]tap, 2*m.radius+1), 0.0
 	for i := range taps {
 		d := float64(i)
-		taps[i] = tap{int(math.Ceil(d*cos - 0.5)), int(math.Ceil(d*sin - 0.5)), math.Exp(-d * d / (2 * m.sigma * m.sigma))}
+		weight := math.Exp(-d * d / (2 * m.sigma * m.sigma))
+		taps[i] = tap{int(math.Ceil(d*cos - 0.5)), int(math.Ceil(d*sin - 0.5)), weight}
 		sum += taps[i].w
 	}
 	for i := range taps {

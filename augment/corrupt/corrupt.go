@@ -46,8 +46,8 @@ const SmallSide = 64
 
 // Kinds returns the 15 kinds over which the paper's mean corruption error is a mean.
 func Kinds() []Kind {
-	return []Kind{GaussianNoise, ShotNoise, ImpulseNoise, DefocusBlur, GlassBlur, MotionBlur, ZoomBlur, Snow, Frost, Fog,
-		Brightness, Contrast, Elastic, Pixelate, JPEG}
+	return []Kind{GaussianNoise, ShotNoise, ImpulseNoise, DefocusBlur, GlassBlur, MotionBlur, ZoomBlur, Snow, Frost,
+		Fog, Brightness, Contrast, Elastic, Pixelate, JPEG}
 }
 
 // Extra returns the four further kinds, which the paper proposes for choosing settings.

@@ -160,7 +160,8 @@ func jpegCompression(p *picture, s setting) *picture {
 // smooth random field.
 func elastic(p *picture, s setting) *picture {
 	type pull struct{ field, sigma, points float64 } // in sides of the picture
-	const usual = 244. / 224                         // ImageNet-C's parameters are for 244 pixels and its pictures have 224
+	// ImageNet-C's parameters are for 244 pixels, and its pictures have 224.
+	const usual = 244. / 224
 	of := levels[pull]{
 		small: [5]pull{{0, 0, 0.08}, {0.05, 0.2, 0.07}, {0.08, 0.06, 0.06}, {0.1, 0.04, 0.05}, {0.1, 0.03, 0.03}},
 		large: [5]pull{{2 * usual, 0.7 * usual, 0.1 * usual}, {2 * usual, 0.08 * usual, 0.2 * usual},
@@ -188,8 +189,8 @@ func (p *picture) affine(most float64, s setting) *picture {
 	to := [3][2]float64{
 		{middleX + third, middleY + third}, {middleX + third, middleY - third}, {middleX - third, middleY - third},
 	}
-	// The map from the new picture to the old one is wanted, so the moved points are the origin: in coordinates of the
-	// triangle, a place is new[1] + a (new[0] - new[1]) + b (new[2] - new[1]), and the same a and b hold in the old one.
+	// The map from the new picture to the old one is wanted. A place in the new one is moved[1] + a (moved[0] -
+	// moved[1]) + b (moved[2] - moved[1]), and the same a and b hold for the points in the old one.
 	moved := to
 	for i := range moved {
 		for j := range moved[i] {

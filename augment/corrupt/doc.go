@@ -9,7 +9,8 @@
 //   - The random numbers are ours: a function of a seed, the kind and the strength.
 //   - Frost is a texture made here. The benchmark mixes in crops of six photographs.
 //   - The result is not compressed. ImageNet-C's files are JPEG of quality 85.
-//   - JPEG compression is that of Go's standard library: libjpeg's quantisation, with chroma repeated, not interpolated.
+//   - JPEG compression is that of Go's standard library: libjpeg's quantisation, with chroma repeated where libjpeg
+//     interpolates it.
 //   - Spatter follows the benchmark's layers, with a plain shading of the drops at strengths 1 to 3.
 //
 // [Corruption] is an [augment.Op], so a recipe can end with one.

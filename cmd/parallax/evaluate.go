@@ -166,7 +166,8 @@ func (f *evalFlags) command(c *cobra.Command, measure measuring) *cobra.Command 
 	fl.IntVar(&f.Workers, "workers", 0, "threads that read images; default one per core")
 	fl.StringArrayVar(&f.Against, "against", nil,
 		"also evaluate this: a run's directory, a file with an encoder, untrained, pixels or colours; may be repeated")
-	fl.IntVar(&f.Seeds, "seeds", 0, "repeat with so many seeds, from --seed on, and print the mean; default 1, or 5 draws")
+	fl.IntVar(&f.Seeds, "seeds", 0,
+		"repeat with so many seeds, from --seed on, and print the mean; default 1, or 5 draws")
 	fl.BoolVar(&f.noCache, "no-cache", false, "neither read nor keep computed features")
 	fl.StringVar(&f.format, "format", "text", "of the output: text, markdown or json")
 	fl.StringVar(&f.out, "out", "", "write the output to this file")

@@ -47,7 +47,7 @@ type Request struct {
 	Workers    int    // threads that read images; 0 for one per core
 	Seed       uint64 // of the resamples, the held-out images and k-means
 	Untrained  bool   // evaluate the network before training, too
-	// Against names what is evaluated beside it: runs' directories, files with an encoder, or Untrained, Pixels, Colours.
+	// Against names what is evaluated beside it: runs' directories, encoders' files, Untrained, Pixels or Colours.
 	Against []string
 	// Seeds is over how many seeds, from Seed on, a number is a mean; 0 for 5 of few-shot and 1 of others.
 	Seeds   int
@@ -57,7 +57,7 @@ type Request struct {
 	Corruptions []string
 	Epochs      int     // of FineTune; 0 for FineTuneEpochs
 	Rate        float64 // of FineTune: the learning rate at batch 256; 0 for FineTuneRate
-	Decay       float64 // of FineTune: what each block further from the head multiplies its rate by; 0 for FineTuneDecay
+	Decay       float64 // of FineTune: factor of the rate from block to block, from the head on; 0 for FineTuneDecay
 	Cache       string  // folder in which features are kept for another evaluation; "" for none
 	// Progress, if not nil, is called while features are computed: done of `of` images of a split have gone through a
 	// network. done is of when the split is finished.
@@ -174,8 +174,8 @@ func (f *Request) evaluate(ctx context.Context, names []string, skip bool) (repo
 		probes = slices.DeleteFunc(probes, labelled)
 		left = "the images have no labels: the probes that need them are left out"
 		if len(probes) == 0 || f.Clusters == 0 {
-			return nil, fmt.Errorf("%s has no labels: give labels, a CSV file with the columns path,label, or a folder for "+
-				"each class; or the number of clusters, to run k-means alone", e.Probes[0].Name)
+			return nil, fmt.Errorf("%s has no labels: give labels, a CSV file with the columns path,label, or a "+
+				"folder for each class; or the number of clusters, to run k-means alone", e.Probes[0].Name)
 		}
 	}
 	all, err := e.networks()
@@ -202,7 +202,8 @@ func (f *Request) evaluate(ctx context.Context, names []string, skip bool) (repo
 		reports[0].Notes = append(reports[0].Notes, left)
 	}
 	if e.uncached != nil {
-		reports[0].Notes = append(reports[0].Notes, fmt.Sprintf("features could not be kept in the cache: %v", e.uncached))
+		note := fmt.Sprintf("features could not be kept in the cache: %v", e.uncached)
+		reports[0].Notes = append(reports[0].Notes, note)
 	}
 	return reports, nil
 }

@@ -113,8 +113,8 @@ func newHead(p *nn.Params, c eval.Classifier) nn.Layer {
 	return nn.Func(func(h torch.Tensor) torch.Tensor { return torch.Linear(h.To(torch.F32), w, b) })
 }
 
-// fineTuneRecipe is the view that fine-tuning learns from: torchvision's training of classifiers, with crops of a larger
-// least area because there are few epochs.
+// fineTuneRecipe is the view that fine-tuning learns from: that of torchvision's training of classifiers, with crops of
+// a larger least area because there are few epochs.
 func fineTuneRecipe(size int) augment.Recipe {
 	return augment.Recipe{
 		augment.RandomResizedCrop{P: 1, Size: size, Scale: [2]float64{0.35, 1}, Ratio: [2]float64{3. / 4, 4. / 3},
@@ -129,7 +129,8 @@ func (e *evaluating) descend(n *embedded, params *nn.Params, whole nn.Layer, rep
 	images := probe.Visited(bank)
 	loader := &dataset.Loader{
 		Data: images, Recipes: []augment.Recipe{fineTuneRecipe(n.size)}, Normalize: n.normalize,
-		Batch: min(fineTuneBatch, images.Len()), Workers: bank.Workers, Seed: e.Seed + uint64(repetition), Ahead: bank.Ahead,
+		Batch: min(fineTuneBatch, images.Len()), Workers: bank.Workers, Seed: e.Seed + uint64(repetition),
+		Ahead: bank.Ahead,
 	}
 	rule := optim.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: fineTuneWeightDecay, ExcludeBiasAndNorm: true}
 	trainable := params.Trainable()
@@ -207,9 +208,9 @@ func reached(trainable []nn.Named) (some []nn.Named) {
 // numbered matches the name of a parameter in a numbered block, up to the number: backbone.layer1.0.
 var numbered = regexp.MustCompile(`^.*?\.\d+\.`)
 
-// layerRates scales the rate of each block by a power of decay: 1 for the last one, which is the head, decay for the one
-// before it, and so on to the first layers (Clark et al. 2020, arXiv:2003.10555; BEiT, arXiv:2106.08254). A block is what
-// has a number in the parameters' names; what lies before, between or after those counts as one.
+// layerRates scales the rate of each block by a power of decay: 1 for the last one, which is the head, decay for the
+// one before it, and so on to the first layers (Clark et al. 2020, arXiv:2003.10555; BEiT, arXiv:2106.08254). A block
+// is what has a number in the parameters' names; what lies before, between or after those counts as one.
 func layerRates(parameters []nn.Named, decay float64) (groups []nn.Group) {
 	block, scale := "", 1.0
 	for i, p := range slices.Backward(parameters) {

@@ -16,11 +16,11 @@ import (
 type Probe struct {
 	Name  string // as in parallax eval NAME
 	Short string // what it measures
-	// Protocol says how the numbers come about: settings, what is fitted to which images, how settings are chosen.
-	Protocol func(r *Request) string
 
-	labels  bool // it needs labels
-	measure func(*evaluating) error
+	// protocol says how the numbers come about: settings, what is fitted to which images, how settings are chosen.
+	protocol func(*evaluating) string
+	labels   bool // it needs labels
+	measure  func(*evaluating) error
 }
 
 // Probes lists the probes in the order of a whole evaluation. To add one, add a line here.
@@ -95,50 +95,52 @@ func (f *Request) one(ctx context.Context, name string) (*Report, error) {
 	return all[0], nil
 }
 
-func knnProtocol(*Request) string {
-	return "the k nearest images of the bank by cosine vote with weight exp(cosine/T); k and T are not chosen on the " +
-		"tested images but fixed: those of the run's own evaluations"
+func knnProtocol(e *evaluating) string {
+	return fmt.Sprintf("the k nearest images of the bank by cosine vote with weight exp(cosine/T); k %d and T %g (*) "+
+		"are those of the run's own evaluations: the tested images choose nothing", e.Config.Probe.K,
+		e.Config.Probe.Temperature)
 }
 
-func linearProtocol(r *Request) string {
-	text := fmt.Sprintf("classifiers on frozen, standardised features of the bank: ridge (lambda of %d), SGD (rate of %d, "+
-		"50 epochs), L-BFGS softmax regression (l2 penalty of %d), each setting chosen on a held-out fifth of the bank",
-		len(eval.Lambdas), len(eval.UsualSGD().Rates), len(eval.Penalties))
-	return text + r.overSeeds(1, "the held-out fifth and the order of SGD")
+func linearProtocol(e *evaluating) string {
+	return fmt.Sprintf("classifiers on frozen, standardised features of the bank: ridge (lambda of %d), SGD (rate of "+
+		"%d, 50 epochs), L-BFGS softmax regression (l2 penalty of %d), each setting chosen on a held-out fifth of the bank",
+		len(eval.Lambdas), len(eval.UsualSGD().Rates), len(eval.Penalties)) +
+		e.overSeeds(1, "the held-out fifth and the order of SGD")
 }
 
-func clusterProtocol(r *Request) string {
-	return fmt.Sprintf("k-means on features of length 1, %d starts by k-means++, the one with the least inertia; ACC by the "+
-		"best matching of clusters to classes", kmeansRestarts) + r.overSeeds(1, "the starts")
+func clusterProtocol(e *evaluating) string {
+	return fmt.Sprintf("k-means on features of length 1, %d starts by k-means++, the one with the least inertia; ACC "+
+		"by the best matching of clusters to classes", kmeansRestarts) + e.overSeeds(1, "the starts")
 }
 
-func fewShotProtocol(r *Request) string {
-	return "softmax regression by L-BFGS on the images drawn from the bank, l2 penalty 1/N for N images (scikit-learn's " +
-		"C 1), features standardised over the whole bank; the setting is fixed" +
-		r.overSeeds(fewShotDraws, "the draw of images")
+func fewShotProtocol(e *evaluating) string {
+	return "softmax regression by L-BFGS on the images drawn from the bank, l2 penalty 1/N for N images " +
+		"(scikit-learn's C 1), features standardised over the whole bank; the setting is fixed" +
+		e.overSeeds(fewShotDraws, "the draw of images")
 }
 
-func fineTuneProtocol(r *Request) string {
-	return fmt.Sprintf("from an L-BFGS linear head on frozen features, all weights: %d epochs of AdamW, rate %g at batch "+
-		"256, batches of %d, times %g for each block further from the head, weight decay %g, cosine, a tenth warm-up; "+
-		"random resized crops (area 0.35 to 1) and flips; no setting is chosen on images", r.epochs(), r.rate(),
-		fineTuneBatch, r.decay(), fineTuneWeightDecay) + r.overSeeds(1, "the order and the views")
+func fineTuneProtocol(e *evaluating) string {
+	return fmt.Sprintf("from an L-BFGS linear head on frozen features, all weights: %d epochs of AdamW, rate %g at "+
+		"batch 256, batches of %d, times %g for each block further from the head, weight decay %g, cosine, a tenth "+
+		"warm-up; random resized crops (area 0.35 to 1) and flips; no setting is chosen on images", e.epochs(),
+		e.rate(), fineTuneBatch, e.decay(), fineTuneWeightDecay) + e.overSeeds(1, "the order and the views")
 }
 
-func retrievalProtocol(r *Request) string {
+func retrievalProtocol(e *evaluating) string {
 	over := "the other tested images (leave-one-out)"
-	if r.Gallery == GalleryBank {
+	if e.Gallery == GalleryBank {
 		over = "the bank"
 	}
-	return "each tested image ranks " + over + " by cosine; mAP is over the whole ranking, recall@k the share of images " +
-		"with one of their class among the first k"
+	return "each tested image ranks " + over + " by cosine; mAP is over the whole ranking, recall@k the share of " +
+		"images with one of their class among the first k"
 }
 
-func robustnessProtocol(r *Request) string {
-	return fmt.Sprintf("ridge (lambda chosen on a held-out fifth of the bank) and kNN (the run's k and T) fitted to clean "+
+func robustnessProtocol(e *evaluating) string {
+	return fmt.Sprintf("ridge (lambda chosen on a held-out fifth of the bank) and kNN (k %d, T %g) fitted to clean "+
 		"images of the bank, tested on images spoilt in %d ways at %d strengths after resizing, with ImageNet-C's "+
-		"parameters, CIFAR-10-C's up to %d px; mCE is the mean over the ways of the errors' sum over that of the "+
-		"network compared with", len(r.kinds()), corrupt.Strengths, corrupt.SmallSide)
+		"parameters, CIFAR-10-C's up to %d px, seed %d; mCE is the mean over the ways of the errors' sum over that of "+
+		"the network compared with", e.Config.Probe.K, e.Config.Probe.Temperature, len(e.kinds()), corrupt.Strengths,
+		corrupt.SmallSide, e.Config.Seed)
 }
 
 // overSeeds says over how many seeds a number is a mean.

@@ -84,11 +84,11 @@ func TestLayerRates(t *testing.T) {
 		for name, blocks := range map[string]int{"resnet18": 8, "vit_tiny": 12, "wrn28": 12} {
 			params := nn.NewParams(1, torch.F32)
 			defer params.Free()
-			network, err := backbone.Spec{Name: name, Width: map[string]int{"resnet18": 4, "vit_tiny": 4, "wrn28": 16}[name],
-				Stem: map[string]backbone.Stem{"vit_tiny": backbone.PatchStem(32)}[name], Size: 32}.New()
+			entry, err := backbone.Find(name)
 			if err != nil {
-				network, err = backbone.New(name, 16, backbone.Small)
+				t.Fatal(err)
 			}
+			network, err := backbone.Spec{Name: name, Width: 16, Stem: entry.Stem(32), Norm: entry.Norm, Size: 32}.New()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +106,8 @@ func TestLayerRates(t *testing.T) {
 			}
 			first := params.Trainable()[0].Name
 			if scales[headName+".weight"] != 1 || scales[headName+".bias"] != 1 {
-				t.Errorf("%s: the head's rates are %g and %g", name, scales[headName+".weight"], scales[headName+".bias"])
+				t.Errorf("%s: the head's rates are %g and %g", name, scales[headName+".weight"],
+					scales[headName+".bias"])
 			}
 			if least := slices.Min(all); scales[first] != least || len(all) < blocks+2 {
 				t.Errorf("%s: %d rates, %g for %s, least %g", name, len(all), scales[first], first, least)
@@ -244,7 +245,8 @@ func TestCorruptionError(t *testing.T) {
 		}
 	}
 	e.report.Rows = nil
-	e.corruptionError([][]float64{constant(0.3), constant(0.1), constant(1), constant(1), constant(0.2), constant(0)}, 2)
+	e.corruptionError([][]float64{constant(0.3), constant(0.1), constant(1), constant(1), constant(0.2),
+		constant(0)}, 2)
 	if len(e.report.Rows) != 0 || len(e.report.Notes) != 1 {
 		t.Errorf("over no error: %+v", e.report)
 	}

@@ -24,23 +24,25 @@ type Report struct {
 	Of         string     `json:"of"`    // backbone or embedding
 	Width      int        `json:"width"` // of a row of features
 	Size       int        `json:"size"`  // side in pixels of the images that enter the network
-	Data       string     `json:"data"`
-	Bank       ImageSet   `json:"bank"`   // images for neighbours, classifiers and centroids
-	Tested     ImageSet   `json:"tested"` // images for the scores
-	Classes    int        `json:"classes,omitempty"`
-	Largest    run.Number `json:"largest_class,omitzero"` // the accuracy of always answering the largest class
-	Chance     *Chance    `json:"chance,omitempty"`       // what an accuracy needs no features for
-	LeftOut    int        `json:"left_out,omitempty"`     // tested images that no accuracy counts
-	Lacking    []string   `json:"lacking,omitempty"`      // their classes, of which the bank has no image
-	Overlap    int        `json:"overlap,omitempty"`      // tested images that are also in the bank
-	Clusters   int        `json:"clusters,omitempty"`
-	Confidence float64    `json:"confidence"`
-	Resamples  int        `json:"resamples"`
-	Seed       uint64     `json:"seed"`
-	Networks   []Network  `json:"networks"`
-	Gain       []Gain     `json:"gain,omitempty"` // of the first network over each other
-	Rows       []Row      `json:"rows"`           // the scores of every network, in the form that all probes share
-	Notes      []string   `json:"notes,omitempty"`
+	// Preprocessing says how images are made ready for the first network; each other one takes them as it was trained.
+	Preprocessing string     `json:"preprocessing"`
+	Data          string     `json:"data"`
+	Bank          ImageSet   `json:"bank"`   // images for neighbours, classifiers and centroids
+	Tested        ImageSet   `json:"tested"` // images for the scores
+	Classes       int        `json:"classes,omitempty"`
+	Largest       run.Number `json:"largest_class,omitzero"` // the accuracy of always answering the largest class
+	Chance        *Chance    `json:"chance,omitempty"`       // what an accuracy needs no features for
+	LeftOut       int        `json:"left_out,omitempty"`     // tested images that no accuracy counts
+	Lacking       []string   `json:"lacking,omitempty"`      // their classes, of which the bank has no image
+	Overlap       int        `json:"overlap,omitempty"`      // tested images that are also in the bank
+	Clusters      int        `json:"clusters,omitempty"`
+	Confidence    float64    `json:"confidence"`
+	Resamples     int        `json:"resamples"`
+	Seed          uint64     `json:"seed"`
+	Networks      []Network  `json:"networks"`
+	Gain          []Gain     `json:"gain,omitempty"` // of the first network over each other
+	Rows          []Row      `json:"rows"`           // the scores of every network, in the form that all probes share
+	Notes         []string   `json:"notes,omitempty"`
 }
 
 // Chance holds the accuracies that need no features.
@@ -127,9 +129,11 @@ type KMeansScore struct {
 func (e *evaluating) begin(p Probe) *Report {
 	s, c := e.subject, e.Config
 	r := &Report{
-		Evaluation: p.Name, Protocol: p.Protocol(e.Request), Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint, Of: e.Of,
+		Evaluation: p.Name, Protocol: p.protocol(e), Run: s.path, Method: c.Method.Name, Checkpoint: s.checkpoint,
+		Of: e.Of, Preprocessing: preprocessing(c.Data.Size, c.Data.Normalize()),
 		Size: c.Data.Size, Data: c.Data.Path,
-		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.Resamples, Seed: e.Seed, Notes: slices.Clone(s.notes),
+		Classes: e.Probes[0].Classes, Confidence: eval.Confidence, Resamples: e.Resamples, Seed: e.Seed,
+		Notes: slices.Clone(s.notes),
 	}
 	if !s.file {
 		r.Step = run.Num(float64(s.step))
@@ -207,7 +211,7 @@ func (r *Report) Text() string {
 		line("")
 		line("[low, high]: %.0f %% confidence, %s", 100*r.Confidence, over)
 	}
-	line("protocol: %s", r.Protocol)
+	line("protocol: %s; images: %s", r.Protocol, r.Preprocessing)
 	return b.String()
 }
 
@@ -272,8 +276,8 @@ func (r *Report) linearText(line func(string, ...any)) {
 			if f.Top5 != nil {
 				second = f.Top5.String()
 			}
-			line("%-*s  %-5s  %-22s  %-22s  %s %g (%.3f)", r.wide(), n.Network, f.Fit, f.Top1, second, f.Setting, f.Chosen,
-				f.HeldOut)
+			line("%-*s  %-5s  %-22s  %-22s  %s %g (%.3f)", r.wide(), n.Network, f.Fit, f.Top1, second, f.Setting,
+				f.Chosen, f.HeldOut)
 		}
 	}
 	for _, g := range r.Gain {

@@ -58,8 +58,8 @@ func evalRetrieval(e *evaluating) error {
 	return nil
 }
 
-// likeness says how many queries count, and what mAP and recall@1 are by chance: the mean share of a query's class in the
-// gallery, which is mAP's limit for many images.
+// likeness says how many queries count, and what mAP and recall@1 are by chance: the mean share of a query's class in
+// the gallery, which is mAP's limit for many images.
 func (e *evaluating) likeness(queries int) string {
 	n := e.compared[0]
 	count, others := map[int]int{}, 0
@@ -76,7 +76,8 @@ func (e *evaluating) likeness(queries int) string {
 			of++
 		}
 	}
-	return fmt.Sprintf("%d queries count; by chance mAP and recall@1 are about %.3f", queries, share/float64(max(1, of)))
+	return fmt.Sprintf("%d queries count; by chance mAP and recall@1 are about %.3f", queries,
+		share/float64(max(1, of)))
 }
 
 // averaged adds scores that are means over images: their values per network and name, and, where they are means over

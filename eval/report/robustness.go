@@ -109,7 +109,9 @@ func evalRobustness(e *evaluating) error {
 }
 
 // spoilt classifies the tested images after a corruption.
-func (c *fitted) spoilt(enc parallax.Encoder, params *nn.Params, by corrupt.Corruption) (ridge, knn []float64, err error) {
+func (c *fitted) spoilt(enc parallax.Encoder, params *nn.Params, by corrupt.Corruption) (
+	ridge, knn []float64, err error,
+) {
 	n, e := c.n, c.e
 	view := n.view(e.Probes[0].Queries, by)
 	split := fmt.Sprintf("%s with %s %d", e.report.Tested.Split, by.Kind, by.Strength)
@@ -150,7 +152,7 @@ func (e *evaluating) corruptionError(wrong [][]float64, kinds int) {
 		}
 	}
 	impossible := false
-	intervals := eval.Bootstrap(len(wrong[0]), e.Resamples, e.random(forResamples), func(rows []int) (values []float64) {
+	ratios := func(rows []int) (values []float64) {
 		sums := make([]float64, len(wrong))
 		for i, missed := range wrong {
 			for _, row := range rows {
@@ -170,7 +172,8 @@ func (e *evaluating) corruptionError(wrong [][]float64, kinds int) {
 			values = append(values, ratio)
 		}
 		return values
-	})
+	}
+	intervals := eval.Bootstrap(len(wrong[0]), e.Resamples, e.random(forResamples), ratios)
 	if impossible {
 		e.report.Notes = append(e.report.Notes, "no mean corruption error (mCE): in one way of spoiling, "+
 			e.compared[base].name+" makes no error")

@@ -198,8 +198,8 @@ func (s *subject) openFile(f *Request) error {
 	return nil
 }
 
-// readEncoder reads a file of weights, under the backbone's local names, and what network they belong to. This is the one
-// place that opens such a file: files of other programs are to be recognised here.
+// readEncoder reads a file of weights, under the backbone's local names, and what network they belong to. This is the
+// one place that opens such a file: files of other programs are to be recognised here.
 func readEncoder(path string) (about checkpoint.Encoder, states []nn.State, err error) {
 	states, metadata, err := nn.ReadStates(path)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
@@ -116,8 +117,8 @@ func (r *Report) others() (names []string) {
 	return names
 }
 
-// cells returns the rows as a table: a line of names, and a line for each score with a column for each network, then the
-// gains over each other one.
+// cells returns the rows as a table: a line of names, and a line for each score with a column for each network, then
+// the gains over each other one.
 func (r *Report) cells() [][]string {
 	if len(r.Rows) == 0 {
 		return nil
@@ -201,6 +202,17 @@ func (r *Report) about() (subject, images string) {
 	return fmt.Sprintf("%s: %s of width %d, images of %d px", subject, name, r.Width, r.Size), images
 }
 
+// preprocessing says how an image becomes a network's input.
+func preprocessing(size int, n augment.Normalize) string {
+	r := augment.EvalRecipe(size)
+	short := size
+	if resize, ok := r[0].(augment.Resize); ok {
+		short = resize.Size
+	}
+	return fmt.Sprintf("short side of %d px by bilinear interpolation, central crop of %d px, normalised by mean %.4g "+
+		"and deviation %.4g", short, size, n.Mean, n.Std)
+}
+
 // Markdown returns the report as a section with a table.
 func (r *Report) Markdown() string { return Reports{r}.Markdown() }
 
@@ -224,6 +236,9 @@ func (rs Reports) Text() string {
 				line("%s", note)
 			}
 			said[note] = true
+		}
+		if i == 0 {
+			line("images: %s", r.Preprocessing)
 		}
 		line("")
 		line("%s: %s", r.Evaluation, r.Protocol)
@@ -253,7 +268,7 @@ func (rs Reports) Markdown() string {
 			}
 			said[note] = true
 		}
-		line("- protocol: %s\n", plain(r.Protocol))
+		line("- protocol: %s; images: %s\n", plain(r.Protocol), plain(r.Preprocessing))
 		for j, cells := range r.cells() {
 			for len(cells) < len(r.cells()[0]) {
 				cells = append(cells, "")
@@ -267,7 +282,7 @@ func (rs Reports) Markdown() string {
 			}
 		}
 	}
-	line("\n[low, high]: %.0f %% confidence, over the images tested (bootstrap) or over draws (Student's t); {low, high}: "+
-		"over seeds", 100*rs[0].Confidence)
+	line("\n[low, high]: %.0f %% confidence, over the images tested (bootstrap) or over draws (Student's t); "+
+		"{low, high}: over seeds", 100*rs[0].Confidence)
 	return b.String()
 }
