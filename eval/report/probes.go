@@ -103,7 +103,8 @@ func knnProtocol(e *evaluating) string {
 
 func linearProtocol(e *evaluating) string {
 	return fmt.Sprintf("classifiers on frozen, standardised features of the bank: ridge (lambda of %d), SGD (rate of "+
-		"%d, 50 epochs), L-BFGS softmax regression (l2 penalty of %d), each setting chosen on a held-out fifth of the bank",
+		"%d, 50 epochs), L-BFGS softmax regression (l2 penalty of %d), each setting chosen on a held-out fifth of "+
+		"the bank",
 		len(eval.Lambdas), len(eval.UsualSGD().Rates), len(eval.Penalties)) +
 		e.overSeeds(1, "the held-out fifth and the order of SGD")
 }

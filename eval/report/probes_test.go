@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
 	"github.com/parallax-ssl/parallax/eval"
@@ -259,10 +258,12 @@ func TestNetworkRun(t *testing.T) {
 			return x.Reshape(x.Size(0), -1).Log()
 		})
 		params := nn.NewParams(1, torch.F32)
-		enc := parallax.Encoder{}
-		enc, _ = n.build(params)
+		enc, err := n.build(params)
+		if err != nil {
+			t.Fatal(err)
+		}
 		b := eval.Batch{Shape: [4]int{1, 3, 1, 1}, Pixels: []float32{-1, 1, 1}, Labels: []int{0}}
-		_, _, err := n.run(enc, params, func(yield func(eval.Batch, error) bool) { yield(b, nil) })
+		_, _, err = n.run(enc, params, func(yield func(eval.Batch, error) bool) { yield(b, nil) })
 		if !errors.Is(err, torch.ErrNonFinite) {
 			t.Errorf("features that are not finite: %v", err)
 		}
