@@ -110,8 +110,12 @@ func linearProtocol(e *evaluating) string {
 }
 
 func clusterProtocol(e *evaluating) string {
-	return fmt.Sprintf("k-means on features of length 1, %d starts by k-means++, the one with the least inertia; ACC "+
-		"by the best matching of clusters to classes", kmeansRestarts) + e.overSeeds(1, "the starts")
+	text := fmt.Sprintf("k-means on features of length 1, %d starts by k-means++, the one with the least inertia",
+		kmeansRestarts)
+	if e.Probes[0].Classes > 0 {
+		text += "; ACC by the best matching of clusters to classes"
+	}
+	return text + e.overSeeds(1, "the starts")
 }
 
 func fewShotProtocol(e *evaluating) string {
