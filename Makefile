@@ -39,7 +39,7 @@ test oracles golden docs pages: export OMP_NUM_THREADS = 1
 test: build vet ## Run every test: Go, race detector, without cgo, the oracles, and the linters
 	go test -timeout 30m ./...
 	go test -tags parallax_debug ./torch
-	go test -race $(PURE) ./encoder
+	go test -race $(PURE) ./encoder ./serve
 	CGO_ENABLED=0 go build $(PURE)
 	CGO_ENABLED=0 go test $(PURE)
 	@$(MAKE) --no-print-directory oracles lint

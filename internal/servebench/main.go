@@ -155,63 +155,97 @@ func post(c *http.Client, url, kind string, body []byte) (int, error) {
 	return r.StatusCode, err
 }
 
-// throughput measures requests of one image each.
+// setting is a service whose throughput is measured.
+type setting struct {
+	batch, wait string
+	clients     int
+
+	*service
+	client *http.Client
+	times  []time.Duration
+	length time.Duration
+	cpu    float64 // seconds
+}
+
+// throughput measures requests of one image each. The settings take turns of a second, so that whatever else the
+// machine does concerns all of them.
 func throughput(images [][]byte) error {
-	fmt.Printf("| --batch | --wait | clients | images/s | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- | --- |\n")
-	for _, c := range []struct {
-		batch, wait string
-		clients     int
-	}{{"1", "0", 1}, {"1", "0", *clients}, {"32", "0", *clients}, {"32", "2ms", *clients}, {"32", "2ms", 1}} {
-		s, err := start("--quiet", "--batch", c.batch, "--wait", c.wait)
-		if err != nil {
+	settings := []*setting{{batch: "1", wait: "0", clients: 1}, {batch: "1", wait: "0", clients: *clients},
+		{batch: "32", wait: "0", clients: *clients}, {batch: "32", wait: "2ms", clients: *clients},
+		{batch: "32", wait: "2ms", clients: 1}}
+	for _, c := range settings {
+		var err error
+		if c.service, err = start("--quiet", "--batch", c.batch, "--wait", c.wait); err != nil {
 			return err
 		}
-		client := newClient(c.clients)
-		var mu sync.Mutex
-		var times []time.Duration
-		load := func(length time.Duration, keep bool) error {
-			var all sync.WaitGroup
-			var failed atomic.Int64
-			until := time.Now().Add(length)
-			for i := range c.clients {
-				all.Go(func() {
-					var own []time.Duration
-					for j := i; time.Now().Before(until); j += c.clients {
-						began := time.Now()
-						status, err := post(client, s.url, "image/jpeg", images[j%len(images)])
-						if status != http.StatusOK || err != nil {
-							failed.Add(1)
-						}
-						own = append(own, time.Since(began))
-					}
-					mu.Lock()
-					defer mu.Unlock()
-					if keep {
-						times = append(times, own...)
-					}
-				})
+		c.client = newClient(c.clients)
+	}
+	for turn := range *seconds + 1 {
+		for _, c := range settings {
+			if err := c.load(images, turn > 0); err != nil { // the first turn warms up
+				return err
 			}
-			all.Wait()
-			if n := failed.Load(); n > 0 {
-				return fmt.Errorf("%d requests failed", n)
-			}
-			return nil
 		}
-		length := time.Duration(*seconds) * time.Second
-		if err := errors.Join(load(time.Second, false), load(length, true)); err != nil {
+	}
+	fmt.Printf("| --batch | --wait | clients | images/s | p50 ms | p99 ms | CPU ms an image |\n" +
+		"| --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, c := range settings {
+		if _, err := c.end(); err != nil {
 			return err
 		}
-		if _, err := s.end(); err != nil {
-			return err
-		}
-		slices.Sort(times)
-		at := func(q float64) float64 {
-			return times[int(q*float64(len(times)-1))].Seconds() * 1000
-		}
-		fmt.Printf("| %s | %s | %d | %.0f | %.1f | %.1f |\n", c.batch, c.wait, c.clients,
-			float64(len(times))/length.Seconds(), at(0.5), at(0.99))
+		slices.Sort(c.times)
+		at := func(q float64) float64 { return c.times[int(q*float64(len(c.times)-1))].Seconds() * 1000 }
+		n := float64(len(c.times))
+		fmt.Printf("| %s | %s | %d | %.0f | %.1f | %.1f | %.2f |\n", c.batch, c.wait, c.clients, n/c.length.Seconds(),
+			at(0.5), at(0.99), 1000*c.cpu/n)
 	}
 	return nil
+}
+
+// load asks for a second, and keeps the times of the answers.
+func (c *setting) load(images [][]byte, keep bool) error {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	var failed atomic.Int64
+	var times []time.Duration
+	began, cpu := time.Now(), c.processor()
+	for i := range c.clients {
+		all.Go(func() {
+			var own []time.Duration
+			for j := i; time.Since(began) < time.Second; j += c.clients {
+				asked := time.Now()
+				status, err := post(c.client, c.url, "image/jpeg", images[j%len(images)])
+				if status != http.StatusOK || err != nil {
+					failed.Add(1)
+				}
+				own = append(own, time.Since(asked))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			times = append(times, own...)
+		})
+	}
+	all.Wait()
+	if n := failed.Load(); n > 0 {
+		return fmt.Errorf("%d requests failed", n)
+	}
+	if keep {
+		c.times, c.length, c.cpu = append(c.times, times...), c.length+time.Since(began), c.cpu+c.processor()-cpu
+	}
+	return nil
+}
+
+// processor is the processor time that the service has used, in seconds.
+func (s *service) processor() float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.Process.Pid))
+	_, rest, _ := bytes.Cut(text, []byte(") ")) // behind the name
+	fields := strings.Fields(string(rest))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100 // in ticks, which Linux reports as hundredths
 }
 
 // abuse sends what nobody should send.
@@ -262,7 +296,7 @@ func abuse(images [][]byte) error {
 		answers := p.send()
 		close(ended)
 		beside.Wait()
-		time.Sleep(2 * time.Second)
+		time.Sleep(6 * time.Second)
 		if !s.healthy() {
 			return errors.New("the service is not healthy afterwards")
 		}
@@ -352,10 +386,13 @@ func slow(s *service) string {
 			t.add("not connected")
 			continue
 		}
-		io.WriteString(c, starts[i%len(starts)])
+		if _, err := io.WriteString(c, starts[i%len(starts)]); err != nil {
+			t.add("closed at once")
+			continue
+		}
 		all.Go(func() {
 			defer c.Close()
-			c.SetDeadline(time.Now().Add(time.Minute))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			r, err := http.ReadResponse(bufio.NewReader(c), nil)
 			switch {
 			case err == nil:
@@ -407,8 +444,8 @@ func stop(images [][]byte) error {
 	status, err := s.end()
 	all.Wait()
 	answered := strings.Count(s.log.String(), "path=/embed status=200 ")
-	fmt.Printf("SIGTERM under %d clients: %s; the service's log has %d answers of status 200; lost: %d; exit status %d.\n", 64,
-		&t, answered, lost.Load(), status)
+	fmt.Printf("SIGTERM under 64 clients: %s; the service's log has %d answers of status 200; lost: %d; exit status "+
+		"%d.\n", &t, answered, lost.Load(), status)
 	if err == nil && (lost.Load() > 0 || t.counts["200"] != answered) {
 		err = errors.New("requests were lost")
 	}
