@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/spelling"
 	"github.com/parallax-ssl/parallax/nn"
 )
@@ -22,6 +23,7 @@ type Spec struct {
 	Norm     nn.Norm // after, or before, every convolution; a ViT has layer norm
 	ZeroInit bool    // for a ResNet: see [ResNet]; others have no norm at the end of a block
 	Size     int     // side of the images in pixels; a ViT's positions depend on it
+	Channels int     // of the images; 0: 3
 }
 
 // Entry describes one backbone.
@@ -75,8 +77,18 @@ func (s Spec) New() (parallax.Backbone, error) {
 		return nil, fmt.Errorf("backbone.width is %d: it must be between 1 and %d, and is 64 in the papers", s.Width,
 			maxWidth)
 	}
+	if s.Channels == 0 {
+		s.Channels = RGB
+	}
+	if s.Channels < 1 || s.Channels > augment.MaxChannels {
+		return nil, fmt.Errorf("the network's images have %d channels: there must be between 1 and %d", s.Channels,
+			augment.MaxChannels)
+	}
 	return e.New(s)
 }
+
+// RGB is the number of channels of images that are not deep ones.
+const RGB = 3
 
 // maxWidth keeps a mistyped width from exhausting memory: ResNet-50 has 6 billion parameters at width 1024.
 const maxWidth = 1024
@@ -87,6 +99,7 @@ func resNet(depth int) func(Spec) (parallax.Backbone, error) {
 			return nil, fmt.Errorf("backbone.stem is %q: of a ResNet it must be %q, %q, %q or %q", s.Stem, ImageNet,
 				Small, Strided, Padded)
 		}
-		return ResNet{Depth: depth, Width: s.Width, Stem: s.Stem, Norm: s.Norm, ZeroInit: s.ZeroInit}, nil
+		return ResNet{Depth: depth, Width: s.Width, Stem: s.Stem, Norm: s.Norm, ZeroInit: s.ZeroInit,
+			Channels: s.Channels}, nil
 	}
 }

@@ -3,6 +3,7 @@
 package backbone
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -22,6 +23,7 @@ type ResNet struct {
 	Stem     Stem // see StemFor
 	Norm     nn.Norm
 	ZeroInit bool // the last norm of a block starts at weight 0, so the block is the identity (arXiv:1706.02677)
+	Channels int  // of the images; 0: 3
 }
 
 // depths holds the blocks in each stage, and the kind of block: four stages as in table 1 of the paper; three as in its
@@ -57,13 +59,13 @@ func (r ResNet) Features() int {
 	return r.Width << (len(kind.blocks) - 1) * kind.expansion
 }
 
-// Build makes the network: N x 3 x H x W -> N x Features(), the mean of the last stage over space.
+// Build makes the network: N x Channels x H x W -> N x Features(), the mean of the last stage over space.
 func (r ResNet) Build(p *nn.Params) nn.Layer {
 	kind, known := depths[r.Depth]
 	if !known {
 		torch.Fail("ResNet", "there is no table for depth %d: use 8, 18, 20, 34, 50, 101 or 152", r.Depth)
 	}
-	layers := nn.Sequential{r.Stem.build(p, r.Norm, r.Width)}
+	layers := nn.Sequential{r.Stem.build(p, r.Norm, cmp.Or(r.Channels, RGB), r.Width)}
 	in := r.Width
 	for stage, blocks := range kind.blocks {
 		inner := r.Width << stage

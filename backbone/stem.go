@@ -34,8 +34,8 @@ func StemFor(size int) Stem {
 	return ImageNet
 }
 
-// build makes conv1 and bn1 with the given output channels.
-func (s Stem) build(p *nn.Params, norm nn.Norm, width int) nn.Layer {
+// build makes conv1 and bn1 with the given input and output channels.
+func (s Stem) build(p *nn.Params, norm nn.Norm, channels, width int) nn.Layer {
 	kernel, stride, padding := 7, 2, 3
 	switch s {
 	case Small:
@@ -46,7 +46,7 @@ func (s Stem) build(p *nn.Params, norm nn.Norm, width int) nn.Layer {
 		kernel, stride, padding = 3, 1, 2
 	}
 	layers := nn.Sequential{
-		norm.Conv(p.Sub("conv1"), 3, width, kernel, stride, padding),
+		norm.Conv(p.Sub("conv1"), channels, width, kernel, stride, padding),
 		norm.Layer(p.Sub("bn1"), width, true),
 		nn.ReLU,
 	}

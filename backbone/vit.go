@@ -3,6 +3,7 @@
 package backbone
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,6 +25,8 @@ type ViT struct {
 	Width int // features of a head, 64 in the papers
 	Patch int // side of a patch in pixels
 	Size  int // side of an image in pixels; for other images the positions are interpolated
+	// Channels is those of the images; 0: 3.
+	Channels int
 }
 
 const vitDepth = 12
@@ -31,15 +34,15 @@ const vitDepth = 12
 // Features returns the width of h: 192, 384 and 768 with 64 features a head.
 func (v ViT) Features() int { return v.Heads * v.Width }
 
-// Build makes the network: N x 3 x H x W -> N x Features(), H and W multiples of Patch.
+// Build makes the network: N x Channels x H x W -> N x Features(), H and W multiples of Patch.
 func (v ViT) Build(p *nn.Params) nn.Layer {
-	d, grid := v.Features(), v.Size/v.Patch
+	d, grid, channels := v.Features(), v.Size/v.Patch, cmp.Or(v.Channels, RGB)
 	t := &transformer{ViT: v, grid: grid}
 	t.class = p.Param("cls_token", nn.TruncNormal(0.02), 1, 1, d)
 	t.positions = p.Param("pos_embed", nn.TruncNormal(0.02), 1, 1+grid*grid, d)
 	q := p.Sub("patch_embed.proj")
-	fan := 3 * v.Patch * v.Patch
-	t.weight = q.Param("weight", nn.Uniform(fan), d, 3, v.Patch, v.Patch)
+	fan := channels * v.Patch * v.Patch
+	t.weight = q.Param("weight", nn.Uniform(fan), d, channels, v.Patch, v.Patch)
 	t.bias = q.Param("bias", nn.Uniform(fan), d)
 	for i := range vitDepth {
 		t.blocks = append(t.blocks, newBlock(p.Sub(fmt.Sprintf("blocks.%d", i)), d, v.Heads))
@@ -146,6 +149,6 @@ func viT(heads int) func(Spec) (parallax.Backbone, error) {
 		if s.Norm != nn.LayerStatistics {
 			return nil, fmt.Errorf("backbone.norm is %q: a ViT has %q", s.Norm, nn.LayerStatistics)
 		}
-		return ViT{Heads: heads, Width: s.Width, Patch: patch, Size: s.Size}, nil
+		return ViT{Heads: heads, Width: s.Width, Patch: patch, Size: s.Size, Channels: s.Channels}, nil
 	}
 }

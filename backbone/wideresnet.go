@@ -3,6 +3,7 @@
 package backbone
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/parallax-ssl/parallax"
@@ -19,15 +20,17 @@ var _ parallax.Backbone = WideResNet{}
 type WideResNet struct {
 	Width int // channels of the first group: 32 is WRN-28-2, which PAWS and FixMatch use, 160 is WRN-28-10
 	Norm  nn.Norm
+	// Channels is those of the images; 0: 3.
+	Channels int
 }
 
 // Features returns the width of h: 128 for WRN-28-2.
 func (r WideResNet) Features() int { return 4 * r.Width }
 
-// Build makes the network: N x 3 x H x W -> N x Features(), the mean of the last group over space.
+// Build makes the network: N x Channels x H x W -> N x Features(), the mean of the last group over space.
 func (r WideResNet) Build(p *nn.Params) nn.Layer {
 	in := 16
-	layers := nn.Sequential{r.Norm.Conv(p.Sub("conv1"), 3, in, 3, 1, 1)}
+	layers := nn.Sequential{r.Norm.Conv(p.Sub("conv1"), cmp.Or(r.Channels, RGB), in, 3, 1, 1)}
 	for group := range 3 {
 		for i := range 4 {
 			out, stride := r.Width<<group, 1
@@ -73,5 +76,5 @@ func wideResNet(s Spec) (parallax.Backbone, error) {
 	if s.Stem != Small {
 		return nil, fmt.Errorf("backbone.stem is %q: a wide ResNet for small images has %q", s.Stem, Small)
 	}
-	return WideResNet{Width: s.Width, Norm: s.Norm}, nil
+	return WideResNet{Width: s.Width, Norm: s.Norm, Channels: s.Channels}, nil
 }

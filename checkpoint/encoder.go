@@ -11,10 +11,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
@@ -28,8 +30,14 @@ type Encoder struct {
 	Features     int       // the width of a row of features
 	Size         int       // side in pixels of the images that enter the network
 	Method       string    // the objective that trained it
-	Mean, Std    []float64 // of the training images, one of each channel, for levels scaled to [0, 1]
+	Mean, Std    []float64 // of the training images, one of each channel, for the values of their pixels as decoded
+	// Kept says how image files are decoded, as dataset.Options.Channels does: "keep" or "pages"; "" is 8-bit RGB.
+	Kept    string
+	Samples string // of the files, such as "uint16", if channels are kept
 }
+
+// Channels returns the number of channels of the images that enter the network.
+func (e Encoder) Channels() int { return len(e.Mean) }
 
 // Normalize returns the statistics by which the images that enter the network are normalised.
 func (e Encoder) Normalize() augment.Normalize {
@@ -71,11 +79,15 @@ func (e Encoder) Exported(dir string, states []nn.State) (bool, error) {
 
 // Metadata returns e as the file stores it; [ParseEncoder] reads it back.
 func (e Encoder) Metadata() map[string]string {
-	return map[string]string{
+	m := map[string]string{
 		"format": "pt", "architecture": e.Architecture, "width": fmt.Sprint(e.Width), "stem": e.Stem, "norm": e.Norm,
 		"features": fmt.Sprint(e.Features), "size": fmt.Sprint(e.Size), "method": e.Method,
 		"mean": fmt.Sprint(e.Mean), "std": fmt.Sprint(e.Std),
 	}
+	if e.Kept != "" {
+		m["channels"], m["channels_of"], m["samples"] = fmt.Sprint(e.Channels()), e.Kept, e.Samples
+	}
+	return m
 }
 
 // errForeign ends errors about metadata that cannot be used.
@@ -88,7 +100,8 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 	if d.Architecture == "" {
 		return d, fmt.Errorf("its metadata does not name the network of its weights: %w", errForeign)
 	}
-	for _, key := range []string{"architecture", "stem", "norm", "method"} {
+	d.Kept, d.Samples = metadata["channels_of"], metadata["samples"]
+	for _, key := range []string{"architecture", "stem", "norm", "method", "samples"} {
 		if len(metadata[key]) > longest {
 			return d, fmt.Errorf("its metadata has %s %s, which is no name: %w", key,
 				printable.Short(metadata[key]), errForeign)
@@ -105,34 +118,49 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 				printable.Short(metadata[n.key]), n.least, n.most, errForeign)
 		}
 	}
-	if d.Mean, err = threeNumbers(metadata["mean"]); err != nil {
-		return d, fmt.Errorf("its metadata has mean %s, want three numbers from 0 to 1: %w",
-			printable.Short(metadata["mean"]), errForeign)
+	n, about, above, most := 3, "three numbers from 0 to 1", "three numbers above 0, at most 1", 1.
+	switch text := metadata["channels"]; {
+	case d.Kept == config.Keep || d.Kept == config.Pages:
+		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > augment.MaxChannels {
+			return d, fmt.Errorf("its metadata has channels %s, want a whole number from 1 to %d: %w",
+				printable.Short(text), augment.MaxChannels, errForeign)
+		}
+		about, above = fmt.Sprintf("%d finite numbers", n), fmt.Sprintf("%d finite numbers above 0", n)
+		most = maxLevel
+	case d.Kept != "" || text != "" && text != "3":
+		return d, fmt.Errorf("its metadata has channels %s of the kind %s, want keep or pages: %w",
+			printable.Short(text), printable.Short(d.Kept), errForeign)
 	}
-	d.Std, err = threeNumbers(metadata["std"])
-	if err != nil || d.Std[0] == 0 || d.Std[1] == 0 || d.Std[2] == 0 {
-		return d, fmt.Errorf("its metadata has std %s, want three numbers above 0, at most 1: %w",
-			printable.Short(metadata["std"]), errForeign)
+	if d.Mean, err = numbers(metadata["mean"], n, most); err != nil || most == 1 && slices.Min(d.Mean) < 0 {
+		return d, fmt.Errorf("its metadata has mean %s, want %s: %w", printable.Short(metadata["mean"]), about,
+			errForeign)
+	}
+	if d.Std, err = numbers(metadata["std"], n, most); err != nil || !(float32(slices.Min(d.Std)) > 0) {
+		return d, fmt.Errorf("its metadata has std %s, want %s: %w", printable.Short(metadata["std"]), above,
+			errForeign)
 	}
 	return d, nil
 }
 
+// maxLevel bounds the values of a pixel of an image whose channels are kept.
+const maxLevel = 1e30
+
 // longest is the length of the longest text of the metadata that is taken for a name.
 const longest = 80
 
-// threeNumbers parses three numbers from 0 to 1 as fmt prints them: "[0.5 0.25 1]".
-func threeNumbers(text string) (v []float64, err error) {
+// numbers parses n numbers of at most the given size as fmt prints them: "[0.5 0.25 1]".
+func numbers(text string, n int, most float64) (v []float64, err error) {
 	text, opened := strings.CutPrefix(text, "[")
 	text, closed := strings.CutSuffix(text, "]")
 	fields := strings.Fields(text)
-	if v = make([]float64, 3); !opened || !closed || len(fields) != len(v) {
-		return v, errors.New("not a list of three")
+	if v = make([]float64, n); !opened || !closed || len(fields) != n {
+		return v, errors.New("not a list of as many")
 	}
 	for i, field := range fields {
 		if v[i], err = strconv.ParseFloat(field, 64); err != nil {
 			return v, err
 		}
-		if !(v[i] >= 0 && v[i] <= 1) { // or not a number
+		if !(v[i] >= -most && v[i] <= most) { // or not a number
 			return v, errors.New("out of range")
 		}
 	}

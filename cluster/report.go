@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/cluster/report"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
@@ -115,7 +116,7 @@ func sourceOf(dir string) (*dataset.Source, error) {
 		of[v.Path] = v.Text
 	}
 	size, _ := strconv.Atoi(of["data.size"])
-	o := dataset.Options{Split: of["data.split"], Labels: of["data.labels"], Size: size}
+	o := dataset.Options{Split: of["data.split"], Labels: of["data.labels"], Channels: of["data.channels"], Size: size}
 	images, _ := strconv.Atoi(of["data.images"])
 	source, _, err := dataset.OpenAgain(of["data.path"], o, images)
 	return source, err
@@ -199,6 +200,9 @@ func (k *clustering) sheets(source *dataset.Source, all []sorted, classes int) e
 			img, err := source.Image(s.image)
 			if err != nil {
 				return err
+			}
+			if img.Deep != nil {
+				img = augment.AutoContrast{}.Apply(img)
 			}
 			place(i/sheetColumns, i%sheetColumns, img)
 		}

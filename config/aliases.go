@@ -36,7 +36,7 @@ type alias struct {
 
 // keys is the history of the keys.
 var keys = history{
-	format: 4,
+	format: 5,
 	added: []addition{
 		{"variant.untied", 2, "false"},
 		{"variant.asymmetric.stop_gradient", 2, "false"},
@@ -74,6 +74,10 @@ var keys = history{
 		{"data.max_unreadable", 4, "0.01"},
 		{"train.memory", 4, ""},
 		{"data.hash", 4, "sample"},
+		{"data.channels", 5, "rgb"},
+		{"data.low", 5, "[]"},
+		{"data.high", 5, "[]"},
+		{"data.samples", 5, ""},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // bounds are the least and the greatest value of a number.
@@ -128,8 +130,12 @@ func checkBounds(path string, v reflect.Value) error {
 	case v.CanFloat():
 		f, whole = v.Float(), false
 	case v.Kind() == reflect.Slice || v.Kind() == reflect.Array:
-		if k := v.Type().Elem().Kind(); v.Len() > longest && k != reflect.String {
-			return fmt.Errorf("%s is a list of %d, want at most %d", path, v.Len(), longest)
+		most := longest
+		if strings.HasPrefix(path, "data.") {
+			most = augment.MaxChannels
+		}
+		if k := v.Type().Elem().Kind(); v.Len() > most && k != reflect.String {
+			return fmt.Errorf("%s is a list of %d, want at most %d", path, v.Len(), most)
 		}
 		for i := range v.Len() {
 			if err := checkBounds(path, v.Index(i)); err != nil {

@@ -32,11 +32,16 @@ type MethodConfig struct {
 
 // Data says which images are read, and how.
 type Data struct {
-	Path        string    // as the user gave it, PATH or PATH:sub/folder; not made absolute
-	Labels      string    // "none", "folders" or a CSV file
-	Split       string    // the split that pretraining reads, "" if the data has none; "none": no folder is a split
+	Path   string // as the user gave it, PATH or PATH:sub/folder; not made absolute
+	Labels string // "none", "folders" or a CSV file
+	Split  string // the split that pretraining reads, "" if the data has none; "none": no folder is a split
+	// "rgb": images are made 8-bit RGB; "keep": TIFF and PNG files keep their channels and depth; "pages": likewise, and
+	// the pages of a TIFF file are channels
+	Channels    string
 	Size        int       // width and height of a full-size view, in pixels
-	Mean, Std   []float64 // of R, G and B in 0 to 1; views are normalised with them
+	Mean, Std   []float64 // of R, G and B in 0 to 1, or of each channel as decoded; views are normalised with them
+	Low, High   []float64 // of each channel that is kept: black and white of the operations that change its levels
+	Samples     string    // of the files whose channels are kept, such as "uint16"; other files are quarantined
 	Images      int       // number of images
 	Fingerprint string    // of the data set's content and order; a resume refuses other data
 	Hash        string    // of which files a resume compares the content: "sample" or "all"
@@ -48,7 +53,15 @@ type Data struct {
 
 // Normalize returns the mean and the deviation with which views are normalised.
 func (d *Data) Normalize() augment.Normalize {
-	return augment.Normalize{Mean: singles(d.Mean), Std: singles(d.Std)}
+	return augment.Normalize{Mean: singles(d.Mean), Std: singles(d.Std), Low: singles(d.Low), High: singles(d.High)}
+}
+
+// Kept reports whether images keep their channels and depth.
+func (d *Data) Kept() bool { return d.Channels == Keep || d.Channels == Pages }
+
+// Format returns what all images must have, if they keep their channels.
+func (d *Data) Format() augment.Format {
+	return augment.Format{Channels: len(d.Std), Samples: d.Samples}
 }
 
 // singles rounds numbers to float32.
@@ -154,6 +167,13 @@ const (
 	Off    = "off"
 )
 
+// The values of data.channels, which are those of dataset.Options.
+const (
+	RGB   = "rgb"
+	Keep  = "keep"
+	Pages = "pages"
+)
+
 // The values of probe.queries.
 const (
 	ByClass    = "by_class"
@@ -174,7 +194,7 @@ func Default() Config {
 		Variant: Variant{Asymmetric: Asymmetric{
 			PredictorMode: "none", Predictor: Head{Widths: []int{8192, 8192}, BatchNorm: true, Norm: "batch"},
 		}, PredictorForm: "own", Direct: Direct{Rho: 0.3, Epsilon: 0.1, Every: 1}},
-		Data:     Data{Labels: "none", MaxUnreadable: 0.01, Hash: "sample"},
+		Data:     Data{Labels: "none", Channels: RGB, MaxUnreadable: 0.01, Hash: "sample"},
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},

@@ -40,14 +40,7 @@ func (c *Config) Validate() error {
 	hold(c.Data.Size >= 8, "data.size", c.Data.Size, "8 to 4096 pixels")
 	hold(c.Data.MaxUnreadable >= 0 && c.Data.MaxUnreadable <= 1, "data.max_unreadable", c.Data.MaxUnreadable, "0 to 1")
 	oneOf("data.hash", c.Data.Hash, "sample", "all")
-	hold(len(c.Data.Mean) == 3, "data.mean", c.Data.Mean, "a list of 3")
-	hold(len(c.Data.Std) == 3, "data.std", c.Data.Std, "a list of 3")
-	for i, mean := range c.Data.Mean {
-		hold(mean >= 0 && mean <= 1, fmt.Sprintf("data.mean[%d]", i), mean, "0 to 1")
-	}
-	for i, std := range c.Data.Std {
-		hold(std > 0 && std <= 1, fmt.Sprintf("data.std[%d]", i), std, "above 0, at most 1")
-	}
+	c.Data.validate(hold, oneOf)
 	if c.Backbone.Stem != "" && !patchStem.MatchString(c.Backbone.Stem) {
 		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small", "strided", "padded", "patch16")
 	}
@@ -60,6 +53,9 @@ func (c *Config) Validate() error {
 				if err := v.Validate(); err != nil {
 					errs = append(errs, fmt.Errorf("augment.%d.%s.%w", i, op.Name(), err))
 				}
+			}
+			if err := c.Data.suits(op); err != nil {
+				errs = append(errs, fmt.Errorf("augment.%d.%s.%w", i, op.Name(), err))
 			}
 		}
 	}
@@ -98,6 +94,55 @@ func (c *Config) Validate() error {
 	oneOf("probe.queries", c.Probe.Queries, ByClass, EveryFifth)
 	hold(c.Probe.Temperature > 0, "probe.temperature", c.Probe.Temperature, "above 0")
 	return errors.Join(errs...)
+}
+
+// validate checks the channels and their statistics.
+func (d *Data) validate(
+	hold func(ok bool, path string, have any, want string), oneOf func(path, have string, want ...string),
+) {
+	oneOf("data.channels", d.Channels, RGB, Keep, Pages)
+	if !d.Kept() {
+		hold(len(d.Mean) == 3, "data.mean", d.Mean, "a list of 3")
+		hold(len(d.Std) == 3, "data.std", d.Std, "a list of 3")
+		hold(len(d.Low) == 0 && len(d.High) == 0, "data.low", d.Low, "none, as data.high, with data.channels rgb")
+		for i, mean := range d.Mean {
+			hold(mean >= 0 && mean <= 1, fmt.Sprintf("data.mean[%d]", i), mean, "0 to 1")
+		}
+		for i, std := range d.Std {
+			hold(std > 0 && std <= 1, fmt.Sprintf("data.std[%d]", i), std, "above 0, at most 1")
+		}
+		return
+	}
+	n := len(d.Std)
+	hold(n > 0, "data.std", d.Std, "a number for each channel")
+	hold(len(d.Mean) == n, "data.mean", d.Mean, fmt.Sprintf("a list of %d, as data.std", n))
+	hold(d.Samples != "", "data.samples", `""`, "the type of the samples, such as uint16")
+	if len(d.Low) != n || len(d.High) != n {
+		hold(false, "data.low", d.Low, fmt.Sprintf("a list of %d, as data.high and data.std", n))
+		return
+	}
+	for i, std := range d.Std {
+		hold(float32(std) > 0, fmt.Sprintf("data.std[%d]", i), std, "above 0")
+		hold(float32(d.Low[i]) < float32(d.High[i]), fmt.Sprintf("data.low[%d]", i), d.Low[i], "less than data.high")
+	}
+}
+
+// suits returns an error if an op is one of colours, and the channels are none.
+func (d *Data) suits(op augment.Op) error {
+	if !d.Kept() {
+		return nil
+	}
+	switch o := op.(type) {
+	case augment.ColorJitter:
+		if o.P > 0 && o.Hue > 0 {
+			return fmt.Errorf("hue is %v, and channels that are kept are no colours: use channel_jitter", o.Hue)
+		}
+	case augment.Equalize:
+		if o.P > 0 {
+			return fmt.Errorf("p is %v, and channels that are kept have no 256 levels: set it to 0", o.P)
+		}
+	}
+	return nil
 }
 
 // validate checks the variants; what is empty asks for none.

@@ -30,8 +30,12 @@ func (w *whole) checkChannels(name string) error {
 		err = fmt.Errorf("channels are kept of image files, and the images of %s are of 8 bits: leave --channels %s out",
 			w.kind, name)
 	}
+	w.kept = name == ChannelsKeep || name == ChannelsPages
 	return err
 }
+
+// Kept reports whether the images keep their channels and depth: see Options.Channels.
+func (s *Source) Kept() bool { return s.whole.kept }
 
 // Require makes the source refuse images that have other channels or samples: an error concerns only such an image. It
 // holds for all splits of the data set.

@@ -34,6 +34,7 @@ type whole struct {
 	head     func(i int) ([]byte, error)                 // image files only: the first bytes of a file
 	factors  func(i int) Factors                         // synthetic images only
 	describe func(i int) (augment.Format, int, bool)     // image files only: see Source.Stored
+	kept     bool                                        // see Source.Kept
 	only     atomic.Pointer[augment.Format]              // what all images must have; nil: anything
 	list     *listing                                    // of the files; nil for synthetic images
 	files    func(i int) []int                           // the places in list of what image i and its label depend on

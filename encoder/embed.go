@@ -19,7 +19,7 @@ import (
 // request is a part of a caller's images: at most a batch.
 type request struct {
 	ctx      context.Context
-	pixels   []float32  // normalised, views x 3 x size x size
+	pixels   []float32  // normalised, views x channels x size x size
 	images   int        // how many views: each is an image to the network
 	due      time.Time  // when it need not wait for others any more
 	features []float32  // views x Features, once done says nil
@@ -42,7 +42,7 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 		return nil, errors.New("there are no images: give at least one")
 	}
 	for i, m := range images {
-		if err := check(m); err != nil {
+		if err := e.takes(m); err != nil {
 			return nil, fmt.Errorf("image %d %w", i, err)
 		}
 	}
@@ -78,6 +78,26 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 	return rows, nil
 }
 
+// takes returns an error if the image is not like those that the encoder was trained on.
+func (e *Encoder) takes(m *augment.Image) error {
+	want := augment.Format{Channels: e.about.Channels(), Samples: e.about.Samples}
+	switch {
+	case m == nil:
+		return errors.New("is nil")
+	case e.about.Kept == "" && m.Deep != nil:
+		return fmt.Errorf("has %v, and the encoder takes 8-bit RGB: decode it with Encoder.Decode", m.Format())
+	case m.Deep == nil && (m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H):
+		return fmt.Errorf("has %d bytes for %d x %d pixels: want 3 bytes a pixel", len(m.Pix), m.W, m.H)
+	case e.about.Kept == "":
+		return nil
+	case m.Deep == nil:
+		return fmt.Errorf("is 8-bit RGB, and the encoder takes %v: decode it with Encoder.Decode", want)
+	case m.C != want.Channels || m.Samples != "" && m.Samples != want.Samples:
+		return fmt.Errorf("has %v, and the encoder takes %v", m.Format(), want)
+	}
+	return m.Check()
+}
+
 // prepare resizes, crops and normalises images, several at a time.
 func (e *Encoder) prepare(ctx context.Context, images []*augment.Image) (*request, error) {
 	r := e.request(ctx, len(images))
@@ -98,7 +118,7 @@ func (e *Encoder) prepare(ctx context.Context, images []*augment.Image) (*reques
 // request has room for the views of images.
 func (e *Encoder) request(ctx context.Context, images int) *request {
 	views := images * e.views
-	return &request{ctx: ctx, images: views, pixels: make([]float32, views*3*e.about.Size*e.about.Size),
+	return &request{ctx: ctx, images: views, pixels: make([]float32, images*e.values()),
 		done: make(chan error, 1)}
 }
 
@@ -235,7 +255,7 @@ func (e *Encoder) forward(batch []*request) error {
 			return ErrClosed
 		}
 		torch.NoGrad(func() {
-			x := torch.FromFloat32(pixels, images, 3, e.about.Size, e.about.Size).ChannelsLast()
+			x := torch.FromFloat32(pixels, images, e.about.Channels(), e.about.Size, e.about.Size).ChannelsLast()
 			torch.Autocast(false, func() { features = e.layer.Forward(x).Float32s() })
 		})
 		return nil

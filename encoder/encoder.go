@@ -18,6 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
 	"github.com/parallax-ssl/parallax/checkpoint"
+	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
@@ -199,7 +200,8 @@ func (e *Encoder) openFile(file string) error {
 
 // network is the backbone that d describes.
 func (d *Description) network() (parallax.Backbone, error) {
-	s := backbone.Spec{Name: d.Architecture, Width: d.Width, Stem: backbone.Stem(d.Stem), Size: d.Size}
+	s := backbone.Spec{Name: d.Architecture, Width: d.Width, Stem: backbone.Stem(d.Stem), Size: d.Size,
+		Channels: d.Channels()}
 	if err := s.Norm.UnmarshalText([]byte(d.Norm)); err != nil {
 		return nil, fmt.Errorf("the backbone's norm: %w", err)
 	}
@@ -279,6 +281,12 @@ func (e *Encoder) WeightsSHA256() (string, error) {
 
 // Size returns the side, in pixels, to which images are resized before they enter the network.
 func (e *Encoder) Size() int { return e.about.Size }
+
+// Decode decodes the bytes of an image file to what Embed takes: to 8-bit RGB, or with the file's channels and depth if
+// the encoder's images kept theirs. Its limits are those of dataset.Decode.
+func (e *Encoder) Decode(data []byte) (*augment.Image, error) {
+	return dataset.DecodeChannels(data, e.about.Kept, 0)
+}
 
 // Close frees the network. It waits for a forward pass that has begun; waiting and later requests fail with
 // [ErrClosed]. Closing twice is no error.

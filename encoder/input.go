@@ -6,31 +6,30 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// Input is an image as the network takes it: its views, resized, cropped and normalised. It needs views x 3 x size x
-// size x 4 bytes, however large the image was.
+// Input is an image as the network takes it: its views, resized, cropped and normalised. It needs views x
+// channels x size x size x 4 bytes, however large the image was.
 type Input struct{ pixels []float32 }
 
 // Prepare makes the Input of an image. With [Encoder.EmbedInputs] it is [Encoder.Embed] in two parts, for a program
 // that reads images while the network computes: goroutines prepare images, which they need not keep, and another one
 // embeds the inputs.
 func (e *Encoder) Prepare(m *augment.Image) (*Input, error) {
-	if err := check(m); err != nil {
+	if err := e.takes(m); err != nil {
 		return nil, fmt.Errorf("preparing an image for the network: it %w", err)
 	}
-	in := &Input{make([]float32, e.views*3*e.about.Size*e.about.Size)}
+	in := &Input{make([]float32, e.values())}
 	e.input(in.pixels, m)
 	return in, nil
 }
 
 // InputBytes is the memory that an Input takes.
-func (e *Encoder) InputBytes() int { return 4 * e.views * 3 * e.about.Size * e.about.Size }
+func (e *Encoder) InputBytes() int { return 4 * e.values() }
 
 // EmbedInputs is [Encoder.Embed] for images that are prepared already, up to [Encoder.Batch] of them. Inputs that are
 // given together have the same features bit for bit whenever no other goroutine uses the encoder.
@@ -80,16 +79,8 @@ func (e *Encoder) computeInputs(ctx context.Context, inputs []*Input, first bool
 	return e.rows(r.features), nil
 }
 
-// check returns what is wrong with an image.
-func check(m *augment.Image) error {
-	switch {
-	case m == nil:
-		return errors.New("is nil")
-	case m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H:
-		return fmt.Errorf("has %d bytes for %d x %d pixels: want 3 bytes a pixel", len(m.Pix), m.W, m.H)
-	}
-	return nil
-}
+// values is how many numbers the network takes of an image: those of all its views.
+func (e *Encoder) values() int { return e.views * e.about.Channels() * e.about.Size * e.about.Size }
 
 // input writes the views of an image into pixels.
 func (e *Encoder) input(pixels []float32, m *augment.Image) {
@@ -118,6 +109,7 @@ func contentSeed(m *augment.Image) uint64 {
 	h := sha256.New()
 	h.Write(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, uint64(m.W)), uint64(m.H)))
 	h.Write(m.Pix)
+	binary.Write(h, binary.LittleEndian, m.Deep)
 	return binary.LittleEndian.Uint64(h.Sum(nil))
 }
 

@@ -29,7 +29,10 @@ func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 	e.about = Description{Path: checkpoint.Path(dir, checkpoint.Name(saved.Step)), Step: saved.Step}
 	e.about.Encoder = checkpoint.Encoder{
 		Architecture: c.Backbone.Name, Width: c.Backbone.Width, Stem: c.Backbone.Stem, Norm: c.Backbone.Norm,
-		Size: c.Data.Size, Method: name, Mean: c.Data.Mean, Std: c.Data.Std,
+		Size: c.Data.Size, Method: name, Mean: c.Data.Mean, Std: c.Data.Std, Samples: c.Data.Samples,
+	}
+	if c.Data.Kept() {
+		e.about.Kept = c.Data.Channels
 	}
 	body, err := e.about.network()
 	if err != nil {

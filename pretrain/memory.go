@@ -81,12 +81,12 @@ func newMemoryPlan(s *Session) (*memoryPlan, error) {
 		return nil, err
 	}
 	held, _ := machine.Resident()
-	batch := 0.
+	batch, channels := 0., float64(len(c.Data.Std))
 	for v, r := range c.Augment {
 		w, h := viewSize(r, v)
-		batch += 3 * 4 * float64(w) * float64(h) * float64(c.Train.Batch)
+		batch += 4 * channels * float64(w) * float64(h) * float64(c.Train.Batch)
 	}
-	look := 3 * 4 * float64(c.Data.Size) * float64(c.Data.Size) * float64(min(probe.Batch, s.Job.Source.Len()))
+	look := 4 * channels * float64(c.Data.Size) * float64(c.Data.Size) * float64(min(probe.Batch, s.Job.Source.Len()))
 	rows, largest := s.Probe.Rows()
 	features := 4 * float64(s.Job.Backbone.Features()) * (2*float64(rows) + float64(largest))
 	p.queued = batch + look

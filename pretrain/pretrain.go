@@ -78,6 +78,9 @@ func Run(ctx context.Context, r *Request, o Options) (result *Result, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
+	if text := j.channels(); text != "" {
+		o.note(text)
+	}
 	if err := torch.Use(j.Config.Train.Device); err != nil {
 		return nil, run.Invalid(err)
 	}
@@ -194,9 +197,12 @@ func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*J
 	d := &j.Config.Data
 	j.budget = budget(j.Config.Config)
 	j.Source, d.Split, err = dataset.OpenAgain(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size,
-		Decoder: d.Decoder, Budget: j.budget}, before.Data.Images)
+		Channels: d.Channels, Decoder: d.Decoder, Budget: j.budget}, before.Data.Images)
 	if err != nil {
 		return nil, fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
+	}
+	if d.Kept() {
+		j.Source.Require(d.Format())
 	}
 	j.facts()
 	if !j.Source.JPEG() { // without JPEG no pixel depends on the decoder
@@ -319,6 +325,19 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// channels says what is special about images that keep their channels; "" if they do not.
+func (j *Job) channels() string {
+	d := &j.Config.Data
+	if !d.Kept() {
+		return ""
+	}
+	text := fmt.Sprintf("images keep %v; others are quarantined", d.Format())
+	if len(j.replaced) > 0 {
+		text += "; the recipes have " + strings.Join(j.replaced, ", ")
+	}
+	return text
 }
 
 // train trains to the end and returns the result.

@@ -35,6 +35,11 @@ func Recipes(s *dataset.Source, name string, size int, settings []Setting) ([]au
 	if err := views(l, m, settings); err != nil {
 		return nil, 0, run.Invalid(err)
 	}
+	if s.Kept() {
+		for i, r := range l.Augment {
+			l.Augment[i], _ = augment.PerChannel(r)
+		}
+	}
 	for _, set := range settings {
 		if err := l.Set(set.Path, set.Value, set.Source); err != nil {
 			return nil, 0, run.Invalid(err)

@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
@@ -35,9 +37,10 @@ type Job struct {
 	Source   *dataset.Source // the training images
 	Chosen   string          // the preset and why it was chosen; "" if the request named one
 
-	entry   method.Entry
-	budget  *dataset.Budget
-	content string // digest of what the images of a resumed run contain
+	entry    method.Entry
+	budget   *dataset.Budget
+	replaced []string // operations on colours that channels replace
+	content  string   // digest of what the images of a resumed run contain
 }
 
 // Close closes the images.
@@ -124,7 +127,8 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 // openData opens the images and determines the size of a view, on which recipes and presets depend.
 func (j *Job) openData(r *Request) error {
 	c := j.Config
-	for _, path := range []string{"data.path", "data.labels", "data.split", "data.size", "seed", "train.memory"} {
+	for _, path := range []string{"data.path", "data.labels", "data.split", "data.channels", "data.size", "seed",
+		"train.memory"} {
 		s, err := r.Value(path)
 		if err != nil {
 			return run.Invalid(err)
@@ -146,7 +150,7 @@ func (j *Job) openData(r *Request) error {
 	var err error
 	j.budget = budget(c.Config)
 	j.Source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size,
-		Budget: j.budget})
+		Channels: c.Data.Channels, Budget: j.budget})
 	if err != nil {
 		return err
 	}
@@ -196,6 +200,11 @@ func (j *Job) layer(r *Request) error {
 			return err
 		}
 	}
+	if c.Data.Kept() {
+		if err := j.perChannel(); err != nil {
+			return err
+		}
+	}
 	if r.File != "" {
 		if err := c.Merge(r.Text, r.File); err != nil {
 			return err
@@ -207,6 +216,22 @@ func (j *Job) layer(r *Request) error {
 		}
 	}
 	return nil
+}
+
+// perChannel replaces the operations on colours by those on channels, with the sources of what they replace.
+func (j *Job) perChannel() error {
+	c := j.Config
+	for i, r := range c.Augment {
+		var changes []string
+		c.Augment[i], changes = augment.PerChannel(r)
+		for _, change := range changes {
+			if !slices.Contains(j.replaced, change) {
+				j.replaced = append(j.replaced, change)
+			}
+		}
+	}
+	maps.DeleteFunc(c.Sources, func(path, _ string) bool { return strings.HasPrefix(path, "augment.") })
+	return c.Mark("augment", "paper and preset, per channel")
 }
 
 // views puts the method's recipes into the configuration. Their number may depend on the method's settings, so views
@@ -234,7 +259,11 @@ func (j *Job) detect(ctx context.Context) error {
 	if err := c.Mark("data.images", "detected"); err != nil {
 		return err
 	}
-	if len(c.Data.Std) == 0 {
+	if c.Data.Kept() {
+		if err := j.measure(ctx); err != nil {
+			return err
+		}
+	} else if len(c.Data.Std) == 0 {
 		n, known := dataset.KnownStats(string(j.Source.Kind))
 		source := "known for " + string(j.Source.Kind)
 		if !known {
@@ -274,6 +303,38 @@ func (j *Job) detect(ctx context.Context) error {
 	if c.Sources["train.precision"] == "default" {
 		c.Train.Precision, c.Sources["train.precision"] = precision(c.Train.Device), "detected"
 	}
+	return nil
+}
+
+// measured is the number of images on which statistics are measured.
+const measured = 2000
+
+// measure finds the channels, the samples and the statistics of images that keep them, where no layer gave them, and
+// lets the source refuse other images.
+func (j *Job) measure(ctx context.Context) error {
+	d := &j.Config.Data
+	if len(d.Mean) == 0 || len(d.Std) == 0 || len(d.Low) == 0 || len(d.High) == 0 || d.Samples == "" {
+		f, n, err := dataset.DeepStats(ctx, j.Source, measured)
+		if err != nil {
+			return err
+		}
+		source := fmt.Sprintf("measured on %d images", min(measured, j.Source.Len()))
+		for path, v := range map[string]struct {
+			to   *[]float64
+			from []float32
+		}{
+			"data.mean": {&d.Mean, n.Mean}, "data.std": {&d.Std, n.Std}, "data.low": {&d.Low, n.Low},
+			"data.high": {&d.High, n.High},
+		} {
+			if len(*v.to) == 0 {
+				*v.to, j.Config.Sources[path] = significant(v.from), source
+			}
+		}
+		if d.Samples == "" {
+			d.Samples, j.Config.Sources["data.samples"] = f.Samples, source
+		}
+	}
+	j.Source.Require(d.Format())
 	return nil
 }
 
@@ -355,6 +416,7 @@ func Network(c *config.Config) (parallax.Backbone, error) {
 	b := c.Backbone
 	s := backbone.Spec{
 		Name: b.Name, Width: b.Width, Stem: backbone.Stem(b.Stem), ZeroInit: b.ZeroInit, Size: c.Data.Size,
+		Channels: len(c.Data.Std),
 	}
 	if err := s.Norm.UnmarshalText([]byte(b.Norm)); err != nil {
 		return nil, fmt.Errorf("backbone.norm: %w", err)
@@ -416,6 +478,15 @@ func precision(device string) string {
 		return config.BF16
 	}
 	return config.Float32
+}
+
+// significant keeps six digits.
+func significant(v []float32) []float64 {
+	r := make([]float64, len(v))
+	for i := range v {
+		r[i], _ = strconv.ParseFloat(strconv.FormatFloat(float64(v[i]), 'g', 6, 64), 64)
+	}
+	return r
 }
 
 // rounded keeps four decimals: a sample's statistics are not more accurate, and the config file is easier to read.

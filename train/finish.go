@@ -124,8 +124,13 @@ func (t *Trainer) exported() (checkpoint.Encoder, []nn.State, error) {
 		return checkpoint.Encoder{}, nil, err
 	}
 	c := t.Config
+	kept := ""
+	if c.Data.Kept() {
+		kept = c.Data.Channels
+	}
 	return checkpoint.Encoder{
 		Architecture: c.Backbone.Name, Width: c.Backbone.Width, Stem: c.Backbone.Stem, Norm: c.Backbone.Norm,
 		Features: t.encoder.Features, Size: c.Data.Size, Method: c.Method.Name, Mean: c.Data.Mean, Std: c.Data.Std,
+		Kept: kept, Samples: c.Data.Samples,
 	}, states, nil
 }

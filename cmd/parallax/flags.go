@@ -53,6 +53,8 @@ var settingFlags = []settingFlag{
 	{"epochs", "train.epochs", "int", "length of the run in passes over the data"},
 	{"max-steps", "train.max_steps", "int", "length of the run in optimiser steps, instead of epochs"},
 	{"batch", "train.batch", "int", "images per batch"},
+	{"channels", "data.channels", "string",
+		"rgb, keep (channels and depth of TIFF and PNG), or pages (TIFF pages as channels); default rgb"},
 	{"size", "data.size", "int", "side of a view in pixels; default by the images"},
 	{"labels", "data.labels", "string",
 		"none, folders, or a CSV file of path,label; used to measure, and by paws and supcon to train"},

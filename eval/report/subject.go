@@ -193,7 +193,8 @@ func (s *subject) openFile(f *Request) error {
 	c.Seed, c.Method.Name = f.Seed, about.Method
 	c.Backbone.Name, c.Backbone.Width = about.Architecture, about.Width
 	c.Backbone.Stem, c.Backbone.Norm = about.Stem, about.Norm
-	c.Data.Size, c.Data.Mean, c.Data.Std = about.Size, about.Mean, about.Std
+	c.Data.Size, c.Data.Mean, c.Data.Std, c.Data.Samples = about.Size, about.Mean, about.Std, about.Samples
+	c.Data.Channels = cmp.Or(about.Kept, config.RGB)
 	s.config, s.states = &c, states
 	return nil
 }
@@ -215,16 +216,21 @@ func readEncoder(path string) (about checkpoint.Encoder, states []nn.State, err 
 // images opens the images to evaluate on. It uses the run's JPEG decoder, so that the pixels are as in training.
 func (s *subject) images() (*dataset.Source, error) {
 	d := s.config.Data
-	return s.open(dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels, Decoder: d.Decoder})
+	return s.open(dataset.Options{Size: d.Size, Split: d.Split, Labels: d.Labels, Channels: d.Channels,
+		Decoder: d.Decoder})
 }
 
 // open opens the images as the run did, or as asked for.
 func (s *subject) open(o dataset.Options) (source *dataset.Source, err error) {
 	d := &s.config.Data
 	if s.other {
-		return dataset.Open(d.Path, o)
+		source, err = dataset.Open(d.Path, o)
+	} else {
+		source, d.Split, err = dataset.OpenAgain(d.Path, o, d.Images)
 	}
-	source, d.Split, err = dataset.OpenAgain(d.Path, o, d.Images)
+	if err == nil && d.Kept() {
+		source.Require(d.Format())
+	}
 	return source, err
 }
 

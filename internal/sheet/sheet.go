@@ -69,6 +69,7 @@ func shrunk(img *augment.Image, most int) *augment.Image {
 }
 
 func picture(img *augment.Image) *image.RGBA {
+	img = img.Shown()
 	p := image.NewRGBA(image.Rect(0, 0, img.W, img.H))
 	for i := range img.W * img.H {
 		copy(p.Pix[4*i:], img.Pix[3*i:3*i+3])

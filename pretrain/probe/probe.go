@@ -104,7 +104,11 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 		if d := e.Config.Data; path == d.Path {
 			bank, err = o.Source.Select(d.Split, d.Labels)
 		} else {
-			bank, err = dataset.Open(path, dataset.Options{Size: d.Size, Decoder: d.Decoder, Budget: o.Budget})
+			bank, err = dataset.Open(path, dataset.Options{Size: d.Size, Channels: d.Channels, Decoder: d.Decoder,
+				Budget: o.Budget})
+		}
+		if err == nil && e.Config.Data.Kept() {
+			bank.Require(e.Config.Data.Format())
 		}
 		if err == nil {
 			err = e.Add(path, bank)
