@@ -304,9 +304,9 @@ func TestMergeErrors(t *testing.T) {
 			"remove the line ---, or what follows it",
 		"- a\n":                            "f.yaml:1: a config is a mapping of sections, this is a list of 1",
 		"train.batch: 3\n":                 `f.yaml:1: key "train.batch": nest the keys, one section per line`,
-		"format: 9\n":                      `f.yaml:1: the config has format "9", this parallax reads 1 to 4: use the parallax that wrote it`,
+		"format: 9\n":                      `f.yaml:1: the config has format "9", this parallax reads 1 to 5: use the parallax that wrote it`,
 		"method: {name: byol}":             `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
-		"augment:\n- - solarise: {p: 1}\n": `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, random_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout`,
+		"augment:\n- - solarise: {p: 1}\n": `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, random_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout, channel_jitter, channel_mean`,
 		"augment:\n- - solarize: {p: 1}\n": "f.yaml:2: augment.0.solarize lacks threshold: a recipe in a list gives " +
 			"every field of its ops",
 		"augment:\n- solarize\n":   `f.yaml:2: view 0 of augment is "solarize", want a list of ops`,
@@ -512,6 +512,7 @@ func TestValidate(t *testing.T) {
 		{"variant.covariance", "-1", "variant.covariance is -1, want 0 or more"},
 		{"data.std", "[1, 0, 1]", "data.std[1] is 0, want above 0, at most 1"},
 		{"data.mean", "[1, 0]", "data.mean is [1 0], want a list of 3"},
+		{"data.low", "[0]", "data.low is [0], want none, as data.high, with data.channels rgb"},
 		{"probe.temperature", "0", "probe.temperature is 0, want above 0"},
 		{"augment.1.solarize.p", "2", "augment.1.solarize.p is 2: a probability must be between 0 and 1"},
 	} {

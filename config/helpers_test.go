@@ -47,7 +47,7 @@ func example(t testing.TB) *Layered {
 	c.Method = MethodConfig{Name: "contrast", Fields: newContrast()}
 	c.Augment = recipes()
 	c.Data = Data{Path: "photos:2024/summer", Labels: "none", Split: "train", Size: 32, Images: 50000,
-		Mean: []float64{0.4914, 0.4822, 0.4465}, Std: []float64{0.247, 0.2435, 0.2616},
+		Channels: RGB, Mean: []float64{0.4914, 0.4822, 0.4465}, Std: []float64{0.247, 0.2435, 0.2616},
 		Fingerprint: "sha256:0123", Hash: "sample", Decoder: "turbojpeg", MaxUnreadable: 0.01}
 	c.Backbone.Stem, c.Backbone.Norm = "small", "batch"
 	c.Train.Threads, c.Train.Workers = 2, 2

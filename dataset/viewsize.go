@@ -13,18 +13,22 @@ import (
 func (s *Source) ViewSize() (int, error) {
 	r := rand.New(rand.NewPCG(1, uint64(s.Len())))
 	var sides []int
+	remedy := "name another folder, or"
 	for range min(s.Len(), 50) {
-		img, err := s.Image(r.IntN(s.Len()))
+		i := r.IntN(s.Len())
+		img, err := s.Image(i)
 		if errors.Is(err, ErrMemory) {
 			return 0, err
 		}
 		if err == nil {
 			sides = append(sides, min(img.W, img.H))
+		} else if f, _, ok := s.Stored(i); ok && !s.Kept() {
+			remedy = fmt.Sprintf("keep their channels with --channels keep (one has %v), name another folder, or", f)
 		}
 	}
 	if len(sides) == 0 {
-		return 0, fmt.Errorf("none of the images tried in %s could be read: name another folder, or give --size and "+
-			"see what is quarantined", s.Kind)
+		return 0, fmt.Errorf("none of the images tried in %s could be read: %s give --size and see what is "+
+			"quarantined", s.Kind, remedy)
 	}
 	slices.Sort(sides)
 	side := sides[len(sides)/2]

@@ -137,6 +137,13 @@ func (o *dataReport) split(s *survey.Split, size int) {
 		formats = append(formats, fmt.Sprintf("%d %s", f.Count, f.Name))
 	}
 	o.line("formats", strings.Join(formats, ", "))
+	if len(s.Deep) > 0 {
+		var deep []string
+		for _, t := range s.Deep {
+			deep = append(deep, fmt.Sprintf("%d with %s", t.Count, t.Name))
+		}
+		o.line("depth", strings.Join(deep, ", "))
+	}
 	o.line("sizes", sizes(s.Sizes))
 	if s.Small.Count > 0 {
 		o.line("small", fmt.Sprintf("%s smaller than a view of %d px (%s)", several(s.Small.Count, "image"), size,
@@ -157,8 +164,10 @@ func (o *dataReport) split(s *survey.Split, size int) {
 	if s.Constant.Count > 0 {
 		o.line("constant", fmt.Sprintf("%s of one colour (%s)", several(s.Constant.Count, "image"), such(s.Constant)))
 	}
-	o.line("statistics", fmt.Sprintf("mean %s, standard deviation %s of red, green, blue (of 0 to 1)", three(s.Mean),
-		three(s.Std)))
+	if !s.Kept {
+		o.line("statistics", fmt.Sprintf("mean %s, standard deviation %s of red, green, blue (of 0 to 1)", three(s.Mean),
+			three(s.Std)))
+	}
 	o.line("copies", surplus(s.Copies, "with the same pixels as another"))
 	o.line("near copies", surplus(s.Near, "that look like another"))
 	if len(s.Classes) > 0 {

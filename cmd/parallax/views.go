@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -22,7 +23,7 @@ import (
 )
 
 func viewsCommand() *cobra.Command {
-	var data, name, out, labels, split string
+	var data, name, out, labels, split, channels string
 	var sets []string
 	var images, draws, size int
 	var seed uint64
@@ -30,9 +31,12 @@ func viewsCommand() *cobra.Command {
 		Use:   "views --data PATH --method NAME --out FILE.png",
 		Short: "Draw a contact sheet: images and the views a method sees of them",
 		Long: `Views draws a contact sheet as a PNG. Every row is an image and the views that the method's recipes make
-of it: the very pixels that training with the same seed sees in its first epochs, before normalisation.` +
+of it: the very pixels that training with the same seed sees in its first epochs, before normalisation. Of images that keep their
+channels (--channels), it shows the first three, or one as grey, from the 1st percentile of the channel's
+values in the data (black) to the 99th.` +
 			statuses(exit.Output),
 		Example: `  parallax views --data photos --method byol --out views.png
+  parallax views --data cells --method dino --channels keep --out views.png
   parallax views --data synthetic --method simclr --set augment.color_jitter.p=0 --out views.png`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -43,7 +47,8 @@ of it: the very pixels that training with the same seed sees in its first epochs
 				return usage(fmt.Errorf("--images %d and --epochs %d: "+
 					"both must be at least 1, and their product at most 10000", images, draws))
 			}
-			source, err := dataset.Open(data, dataset.Options{Size: size, Labels: labels, Split: split})
+			source, err := dataset.Open(data, dataset.Options{Size: size, Labels: labels, Split: split,
+				Channels: channels})
 			if err != nil {
 				return err
 			}
@@ -56,7 +61,11 @@ of it: the very pixels that training with the same seed sees in its first epochs
 			if err != nil {
 				return err
 			}
-			page, err := contactSheet(source, recipes, side, images, draws, seed)
+			levels, err := levelsOf(c.Context(), source)
+			if err != nil {
+				return err
+			}
+			page, err := contactSheet(source, levels, recipes, side, images, draws, seed)
 			if err != nil {
 				return err
 			}
@@ -78,6 +87,7 @@ of it: the very pixels that training with the same seed sees in its first epochs
 	f.StringVar(&out, "out", sheet.File, "the PNG file to write")
 	f.StringVar(&labels, "labels", "none", "as for pretrain")
 	f.StringVar(&split, "split", "", splitHelp)
+	f.StringVar(&channels, "channels", "", "as for pretrain")
 	f.StringArrayVar(&sets, "set", nil, "change the recipes, augment.OP.FIELD=VALUE; repeatable")
 	f.IntVar(&images, "images", 8, "number of images, a row each")
 	f.IntVar(&draws, "epochs", 3, "number of epochs whose views are drawn")
@@ -95,11 +105,24 @@ func recipes(s *dataset.Source, name string, size int, sets []string) ([]augment
 	return pretrain.Recipes(s, name, size, settings)
 }
 
+// levelsOf measures the levels of images that keep their channels, as pretraining does.
+func levelsOf(ctx context.Context, s *dataset.Source) (augment.Normalize, error) {
+	if !s.Kept() {
+		return augment.Normalize{}, nil
+	}
+	f, n, err := dataset.DeepStats(ctx, s, 2000)
+	if err == nil {
+		s.Require(f)
+	}
+	return n, err
+}
+
 // mostSheet bounds the pixels of a sheet: 512 MiB.
 const mostSheet = 1 << 27
 
 // contactSheet draws a row per image: the image, then its views, epoch by epoch.
-func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, draws int, seed uint64,
+func contactSheet(s *dataset.Source, levels augment.Normalize, recipes []augment.Recipe, side, images, draws int,
+	seed uint64,
 ) (image.Image, error) {
 	images = min(images, s.Len())
 	columns := 1 + float64(draws)*float64(len(recipes))
@@ -115,6 +138,7 @@ func contactSheet(s *dataset.Source, recipes []augment.Recipe, side, images, dra
 		if err != nil {
 			continue
 		}
+		levels.Levels(img)
 		place(row, 0, img)
 		for epoch := range draws {
 			for v, r := range recipes {

@@ -12,9 +12,9 @@ import (
 
 // describe sums up the looks at the images of one split.
 func describe(s *dataset.Source, looks []look, o Options) Split {
-	d := Split{Name: s.Split, Images: s.Len()}
+	d := Split{Name: s.Split, Images: s.Len(), Kept: s.Kept()}
 	var sizes [][2]int
-	formats, reasons := map[string]*Tally{}, map[string]*Tally{}
+	formats, deep, reasons := map[string]*Tally{}, map[string]*Tally{}, map[string]*Tally{}
 	var mean, squares [3]float64
 	for i := range looks {
 		l := &looks[i]
@@ -23,6 +23,9 @@ func describe(s *dataset.Source, looks []look, o Options) Split {
 		}
 		d.Read++
 		name := s.Name(i)
+		if l.deep != "" {
+			tally(deep, l.deep).add(name)
+		}
 		if l.bad != "" {
 			tally(reasons, l.bad).add(name)
 			continue
@@ -54,7 +57,7 @@ func describe(s *dataset.Source, looks []look, o Options) Split {
 		}
 		d.Sizes = measure(sizes)
 	}
-	d.Formats, d.Unreadable = byCount(formats), byCount(reasons)
+	d.Formats, d.Deep, d.Unreadable = byCount(formats), byCount(deep), byCount(reasons)
 	d.Classes, d.Unlabelled = classes(s)
 	return d
 }

@@ -128,14 +128,14 @@ func lookAt(s *dataset.Source, i int) (look, error) {
 	}
 	if err == nil {
 		defer release()
-		if img.W <= 0 || img.H <= 0 || len(img.Pix) != 3*img.W*img.H {
-			err = fmt.Errorf("decoded to %dx%d pixels", img.W, img.H)
+		if failed := img.Check(); failed != nil {
+			err = fmt.Errorf("decoded to %w", failed)
 		}
 	}
 	if err != nil {
-		return look{bad: err.Error(), tried: true}, nil
+		return look{bad: err.Error(), deep: deepOf(s, i), tried: true}, nil
 	}
 	l := at(img)
-	l.format = s.Format(i)
+	l.format, l.deep = s.Format(i), deepOf(s, i)
 	return l, nil
 }

@@ -70,6 +70,14 @@ func onImages(s *survey.Split, most float64, say func(string, ...any)) {
 		say("%s be read (such as %s): %s; repair or remove them", of(bad, "cannot", "cannot"),
 			printable.Name(s.Unreadable[0].Examples[0]), end)
 	}
+	if len(s.Deep) > 0 && !s.Kept {
+		n := 0
+		for _, t := range s.Deep {
+			n += t.Count
+		}
+		say("%s more than 8-bit RGB (such as %s, %s), which is lost: to keep it, give --channels keep, or --channels pages "+
+			"where a file's pages are channels", of(n, "has", "have"), printable.Name(s.Deep[0].Examples[0]), s.Deep[0].Name)
+	}
 	if good == 0 {
 		return
 	}
@@ -91,7 +99,7 @@ func onImages(s *survey.Split, most float64, say func(string, ...any)) {
 			"into pieces, or remove them", of(t.Count, "is", "are"), survey.ThinRatio, printable.Name(t.Examples[0]))
 	}
 	for c, name := range []string{"red", "green", "blue"} {
-		if s.Std[c] < 0.01 && s.Constant.Count < good {
+		if !s.Kept && s.Std[c] < 0.01 && s.Constant.Count < good {
 			say("the channel %s%s hardly varies (standard deviation %.4f): look at some images: have they lost their "+
 				"contrast?", name, in(s), s.Std[c])
 			break
