@@ -49,7 +49,7 @@ func cubes(t *testing.T, n, c int, float bool) string {
 	return dir
 }
 
-// stopAt ends a run after a step.
+// errStop ends a run early.
 var errStop = errors.New("stop")
 
 // Runs on images of many channels equal, bit for bit, one that was interrupted, and their encoders open and embed.
@@ -63,7 +63,8 @@ func TestPretrainOnChannels(t *testing.T) {
 		{"simclr", "resnet8", 5, false, nil},
 		{"byol", "resnet8", 2, true, nil},
 		{"dino", "vit_tiny", 5, true, []pretrain.Setting{pretrain.Set("method.small_crops", 2),
-			pretrain.Set("method.small_size", 8), pretrain.Set("method.prototypes", 32),
+			pretrain.Set("method.small_size", 8), pretrain.Set("method.outputs", 16),
+			pretrain.Set("method.hidden", 16), pretrain.Set("method.bottleneck", 8),
 			pretrain.Set("backbone.stem", "patch4")}},
 	} {
 		t.Run(c.method, func(t *testing.T) {
