@@ -193,6 +193,7 @@ func FuzzParseEncoder(f *testing.F) {
 	f.Add("mean", "[NaN 0 0]")
 	f.Add("std", "[]")
 	f.Add("width", "99999999999999999999")
+	f.Add("channels_of", "keep")
 	f.Fuzz(func(t *testing.T, key, value string) {
 		m := example.Metadata()
 		m[key] = value
@@ -203,8 +204,11 @@ func FuzzParseEncoder(f *testing.F) {
 		if d.Architecture == "" || d.Width < 1 || d.Size < 8 || d.Size > 4096 || d.Features < 1 {
 			t.Errorf("%+v is accepted", d)
 		}
-		for i := range 3 {
-			if !(d.Mean[i] >= 0 && d.Mean[i] <= 1 && d.Std[i] > 0 && d.Std[i] <= 1) {
+		if len(d.Mean) != len(d.Std) || len(d.Mean) < 1 || d.Kept == "" && len(d.Mean) != 3 {
+			t.Fatalf("%+v is accepted", d)
+		}
+		for i := range d.Mean {
+			if d.Kept == "" && !(d.Mean[i] >= 0 && d.Mean[i] <= 1 && d.Std[i] <= 1) || !(d.Std[i] > 0) {
 				t.Errorf("%+v is accepted", d)
 			}
 		}

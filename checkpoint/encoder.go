@@ -128,7 +128,7 @@ func ParseEncoder(metadata map[string]string) (d Encoder, err error) {
 		about, above = fmt.Sprintf("%d finite numbers", n), fmt.Sprintf("%d finite numbers above 0", n)
 		most = maxLevel
 	case d.Kept != "" || text != "" && text != "3":
-		return d, fmt.Errorf("its metadata has channels %s of the kind %s, want keep or pages: %w",
+		return d, fmt.Errorf("its metadata has channels %s and channels_of %s, want keep or pages: %w",
 			printable.Short(text), printable.Short(d.Kept), errForeign)
 	}
 	if d.Mean, err = numbers(metadata["mean"], n, most); err != nil || most == 1 && slices.Min(d.Mean) < 0 {
