@@ -5,8 +5,8 @@ package augment
 import "math/rand/v2"
 
 // ChannelMean replaces all channels by their mean, with probability P. It stands for [Grayscale] where channels are no
-// colours, and takes away what the channels say by their differences, as SSL4EO-S12 does with 13 bands (Wang et al.
-// 2023, arXiv:2211.07044).
+// colours, and takes away what the channels say by their differences, as SSL4EO-S12 does with the 13 bands of
+// Sentinel-2 (Wang et al. 2023, arXiv:2211.07044; zhu-xlab/SSL4EO-S12@ab62e34 pretrain_moco_v2_s2c.py).
 type ChannelMean struct {
 	P float64
 }

@@ -58,6 +58,18 @@ func (s *Source) Stored(i int) (f augment.Format, pages int, ok bool) {
 	return s.whole.describe(s.Dataset.(*selection).index[i])
 }
 
+// keepable says how to read image i if it cannot be read as 8-bit RGB but for what it has; "" if there is no such way.
+func (s *Source) keepable(i int) string {
+	if s.Kept() {
+		return ""
+	}
+	f, _, ok := s.Stored(i)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("keep their channels with --channels keep (one has %v)", f)
+}
+
 // The shares of a channel's values that are darker than its black, and not brighter than its white: those of Cellpose
 // (Stringer et al. 2021, Nature Methods 18). Nothing is clipped, so few values beyond them do no harm.
 const (
@@ -86,7 +98,7 @@ func DeepStats(ctx context.Context, d Dataset, limit int) (f augment.Format, n a
 	f = usual(all)
 	all = slices.DeleteFunc(all, func(m deepMoments) bool { return m.format != f })
 	if f.Channels == 0 {
-		return f, n, errNoneRead
+		return f, n, noneRead(d)
 	}
 	for c := range f.Channels {
 		var mean, squares float64

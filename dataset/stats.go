@@ -49,7 +49,7 @@ func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize,
 		}
 	}
 	if n == 0 {
-		return augment.Normalize{}, errNoneRead
+		return augment.Normalize{}, noneRead(d)
 	}
 	out := augment.Normalize{Mean: make([]float32, 3), Std: make([]float32, 3)}
 	for c := range 3 {
@@ -60,7 +60,16 @@ func ChannelStats(ctx context.Context, d Dataset, limit int) (augment.Normalize,
 	return out, nil
 }
 
-var errNoneRead = errors.New("measuring the channel statistics: no image of the sample can be read")
+// noneRead is the error of data of which no image could be measured.
+func noneRead(d Dataset) error {
+	err := errors.New("measuring the channel statistics: no image of the sample can be read")
+	if s, ok := d.(*Source); ok && s.Len() > 0 {
+		if remedy := s.keepable(0); remedy != "" {
+			err = fmt.Errorf("%w: %s", err, remedy)
+		}
+	}
+	return err
+}
 
 // measured looks at a sample of limit images, several at a time. An image that cannot be read gives the zero value, and
 // one that needs more memory than there is an error.

@@ -22,8 +22,8 @@ func (s *Source) ViewSize() (int, error) {
 		}
 		if err == nil {
 			sides = append(sides, min(img.W, img.H))
-		} else if f, _, ok := s.Stored(i); ok && !s.Kept() {
-			remedy = fmt.Sprintf("keep their channels with --channels keep (one has %v), name another folder, or", f)
+		} else if keep := s.keepable(i); keep != "" {
+			remedy = keep + ", name another folder, or"
 		}
 	}
 	if len(sides) == 0 {

@@ -78,9 +78,6 @@ func Run(ctx context.Context, r *Request, o Options) (result *Result, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
-	if text := j.channels(); text != "" {
-		o.note(text)
-	}
 	if err := torch.Use(j.Config.Train.Device); err != nil {
 		return nil, run.Invalid(err)
 	}
@@ -187,6 +184,9 @@ func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*J
 		if err := j.Config.Set(s.Path, s.Value, s.Source); err != nil {
 			return nil, run.Invalid(err)
 		}
+	}
+	if was, is := before.Data.Channels, j.Config.Data.Channels; was != is { // the statistics would not fit
+		return nil, refuse(dir, config.Change{Path: "data.channels", Old: was, New: is})
 	}
 	if err := j.lengthByEpochs(settings); err != nil {
 		return nil, err
@@ -350,6 +350,9 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 	s.Loader.Quarantine = quarantine
 	if o.Begin != nil {
 		o.Begin(s)
+	}
+	if text := s.Job.channels(); text != "" {
+		o.note(text)
 	}
 	defer s.memory.limitHeap()()
 	err = s.Run(ctx)

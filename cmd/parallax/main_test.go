@@ -29,6 +29,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/internal/codec/tiff/tifftest"
 	"github.com/parallax-ssl/parallax/internal/crash"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/run"
@@ -143,7 +144,7 @@ func runScripts(t *testing.T, dir string, vars []string) {
 			return os.WriteFile(config, []byte(tiny), 0o666)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures,
+			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures, "cubes": cubes,
 			"entries": entries, "corrupt": corrupt, "events": events, "methods": methods, "agrees": agrees,
 			"during": during, "copies": copies, "serves": serves, "embedded": embedded, "killed": killed,
 		},
@@ -344,6 +345,27 @@ func entries(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if strconv.Itoa(len(all)) != args[1] {
 		ts.Fatalf("%s has %d entries, want %s", args[0], len(all), args[1])
+	}
+}
+
+// cubes FOLDER N C: writes N TIFF files of 16 x 16 pixels and C channels of 16 bits.
+func cubes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cubes FOLDER N C")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	c, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o777))
+	r := rand.New(rand.NewPCG(uint64(n), uint64(c)))
+	for i := range n {
+		samples := make([]uint16, 16*16*c)
+		for k := range samples {
+			samples[k] = uint16(r.IntN(4096) + 50*i)
+		}
+		file := ts.MkAbs(filepath.Join(args[0], fmt.Sprintf("%04d.tif", i)))
+		ts.Check(os.WriteFile(file, tifftest.Uint16(16, 16, c, samples), 0o666))
 	}
 }
 

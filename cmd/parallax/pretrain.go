@@ -42,6 +42,11 @@ run trains on the images of train and measures on the others. PATH:sub/folder se
 used to measure; only paws and supcon train on those of the training images. The first line of the run
 says what the folders were taken for. In doubt it asks; --split answers.
 
+Images become 8-bit RGB. --channels keep keeps the channels and the depth of TIFF and PNG files, any number
+of channels of up to 32 bits or floating-point numbers; pages takes the pages of a TIFF file for channels.
+Statistics of each channel are measured, operations on colours are replaced by ones on channels, and files
+that differ from the others are left out.
+
 The run directory holds everything: config.yaml with every value and its source, metrics.jsonl,
 TensorBoard events, checkpoints, and encoder.safetensors, the encoder under torchvision's or timm's
 parameter names.
@@ -68,6 +73,7 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
   parallax pretrain --data photos --method paws --labels some.csv
+  parallax pretrain --data cells --method dino --channels keep
   parallax pretrain --resume runs/simclr
   parallax pretrain --resume runs/simclr --epochs 20`,
 		Args:    noArguments,
