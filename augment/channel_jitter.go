@@ -9,7 +9,8 @@ import (
 
 // ChannelJitter changes the brightness and then the contrast of every channel by amounts of its own, with probability
 // P. The factors are drawn from U[max(0, 1-x), 1+x]. It stands for [ColorJitter] where channels are no colours: such
-// channels have no hue and no saturation. SSL4EO-S12 changes brightness and contrast of its 13 bands (see [ChannelMean]).
+// channels have no hue and no saturation. SSL4EO-S12 changes brightness and contrast of its 13 bands (see
+// [ChannelMean]).
 type ChannelJitter struct {
 	P                    float64
 	Brightness, Contrast float64 // 0 or more

@@ -2,8 +2,8 @@
 
 package augment
 
-// Contrast spreads the levels about the image's mean luma by Factor: 0 gives a flat grey, 1 the image itself. It spreads
-// those of a deep image about the mean of each channel.
+// Contrast spreads the levels about the image's mean luma by Factor: 0 gives a flat grey, 1 the image itself. It
+// spreads those of a deep image about the mean of each channel.
 type Contrast struct {
 	inPlace
 	Factor float64 // 0 or more; used in float32

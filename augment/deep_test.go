@@ -200,7 +200,8 @@ func TestAveraging(t *testing.T) {
 
 func TestPerChannel(t *testing.T) {
 	recipe, changes := augment.PerChannel(augment.Recipe{
-		augment.RandomCrop{Size: 8}, augment.ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.3, Saturation: 0.2, Hue: 0.1},
+		augment.RandomCrop{Size: 8},
+		augment.ColorJitter{P: 0.8, Brightness: 0.4, Contrast: 0.3, Saturation: 0.2, Hue: 0.1},
 		augment.Grayscale{P: 0.2}, augment.Equalize{P: 0.5}, augment.Solarize{P: 0.2, Threshold: 128},
 	})
 	want := augment.Recipe{augment.RandomCrop{Size: 8}, augment.ChannelJitter{P: 0.8, Brightness: 0.4, Contrast: 0.3},
@@ -273,7 +274,8 @@ func TestShown(t *testing.T) {
 		want []uint8
 	}{
 		{1, []float32{0.5}, []uint8{128, 128, 128}}, {2, []float32{-1, 2}, []uint8{0, 255, 0}},
-		{4, []float32{0.2, 0.4, 0.6, 0.8}, []uint8{51, 102, 153}}, {1, []float32{float32(math.NaN())}, []uint8{0, 0, 0}},
+		{4, []float32{0.2, 0.4, 0.6, 0.8}, []uint8{51, 102, 153}},
+		{1, []float32{float32(math.NaN())}, []uint8{0, 0, 0}},
 	} {
 		if got := (&augment.Image{W: 1, H: 1, C: c.c, Deep: c.deep}).Shown().Pix; !slices.Equal(got, c.want) {
 			t.Errorf("%v is shown as %v, want %v", c.deep, got, c.want)

@@ -30,7 +30,8 @@ func FuzzApply(f *testing.F) {
 				Interpolation: augment.Bicubic},
 			augment.Flip{}, augment.Flip{Vertical: true}, augment.Brightness{Factor: v}, augment.Contrast{Factor: v},
 			augment.Saturation{Factor: v}, augment.Hue{Shift: v}, augment.Gray{}, augment.BoxBlur{Sigma: v},
-			augment.GaussianKernel{Kernel: x % 64, Sigma: v}, augment.Inversion{Threshold: x}, augment.Equalization{}, augment.ChannelShift{Brightness: v, Contrast: v, Seed: seed},
+			augment.GaussianKernel{Kernel: x % 64, Sigma: v}, augment.Inversion{Threshold: x}, augment.Equalization{},
+			augment.ChannelShift{Brightness: v, Contrast: v, Seed: seed},
 			augment.Averaging{}, augment.Sharpness{Factor: v}, augment.Cover{X: x, Y: y, W: bw, H: bh},
 			augment.Sequence{augment.Gray{}, augment.Crop{W: 3, H: 2, OutW: 2, OutH: 3}, augment.Flip{}},
 		} {

@@ -28,7 +28,8 @@ func TestEncoderOfChannels(t *testing.T) {
 	}
 	for _, c := range []struct{ key, value, want string }{
 		{"channels", "4", "mean"}, {"channels", "0", "channels"}, {"channels", "257", "channels"},
-		{"channels", "", "channels"}, {"channels_of", "planes", "want keep or pages"}, {"channels_of", "", "want keep or pages"},
+		{"channels", "", "channels"}, {"channels_of", "planes", "want keep or pages"},
+		{"channels_of", "", "want keep or pages"},
 		{"mean", "[1 2 3 4 NaN]", "mean"}, {"mean", "[1 2 3 4 1e31]", "mean"}, {"std", "[1 2 3 4 -1]", "std"},
 		{"std", "[1 2 3 4 1e-60]", "std"}, {"std", "[1 2 3]", "std"}, {"samples", strings.Repeat("u", 99), "samples"},
 	} {

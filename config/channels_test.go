@@ -44,7 +44,7 @@ func TestChannelsAreValidated(t *testing.T) {
 		`data.samples is "", want the type`:              func(l *Layered) { l.Data.Samples = "" },
 		`data.channels is "kept": did you mean keep?`:    func(l *Layered) { l.Data.Channels = "kept" },
 		"data.std is [], want a number for each channel": func(l *Layered) { l.Data.Std = nil },
-		"augment.0.color_jitter.hue is 0.1, and channels that are kept are no colours: use channel_jitter": func(l *Layered) {
+		"augment.0.color_jitter.hue is 0.1, and channels that are kept are no colours": func(l *Layered) {
 			l.Augment[0] = augment.Recipe{jitter}
 		},
 		"augment.0.equalize.p is 0.5": func(l *Layered) { l.Augment[0] = augment.Recipe{augment.Equalize{P: 0.5}} },

@@ -35,8 +35,8 @@ type Data struct {
 	Path   string // as the user gave it, PATH or PATH:sub/folder; not made absolute
 	Labels string // "none", "folders" or a CSV file
 	Split  string // the split that pretraining reads, "" if the data has none; "none": no folder is a split
-	// "rgb": images are made 8-bit RGB; "keep": TIFF and PNG files keep their channels and depth; "pages": likewise, and
-	// the pages of a TIFF file are channels
+	// "rgb": images are made 8-bit RGB; "keep": TIFF and PNG files keep their channels and depth; "pages": likewise,
+	// and the pages of a TIFF file are channels
 	Channels    string
 	Size        int       // width and height of a full-size view, in pixels
 	Mean, Std   []float64 // of R, G and B in 0 to 1, or of each channel as decoded; views are normalised with them

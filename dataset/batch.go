@@ -60,7 +60,8 @@ func (s *shelf) put(m memory, most int) {
 	}
 }
 
-// take returns a batch of n rows with a view of each of the sizes and of so many channels, in memory from the shelf if there is some.
+// take returns a batch of n rows with a view of each of the sizes and of so many channels, in memory from the shelf if
+// there is some.
 func (s *shelf) take(n, channels int, sizes []size) *Batch {
 	var m memory
 	s.mu.Lock()

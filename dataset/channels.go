@@ -27,8 +27,8 @@ func checkChannels(name string) error {
 func (w *whole) checkChannels(name string) error {
 	err := checkChannels(name)
 	if err == nil && name != "" && name != ChannelsRGB && w.hold == nil {
-		err = fmt.Errorf("channels are kept of image files, and the images of %s are of 8 bits: leave --channels %s out",
-			w.kind, name)
+		err = fmt.Errorf("channels are kept of image files, and the images of %s are of 8 bits: leave --channels %s "+
+			"out", w.kind, name)
 	}
 	w.kept = name == ChannelsKeep || name == ChannelsPages
 	return err
@@ -80,10 +80,11 @@ const (
 // sampledValues bounds the values of which the shares are found.
 const sampledValues = 1 << 22
 
-// DeepStats measures deep images over a sample of limit (0 = all): the format that most of them have, and, of those that
-// have it, the mean, the deviation and the range of each channel. The range goes from the 1st to the 99th percentile, or
-// over all values where these are equal. Every image counts the same, whatever its size. Images that cannot be read are
-// left out. A channel that does not vary gets the deviation 1. The result does not depend on the number of cores.
+// DeepStats measures deep images over a sample of limit (0 = all): the format that most of them have, and, of those
+// that have it, the mean, the deviation and the range of each channel. The range goes from the 1st to the 99th
+// percentile, or over all values where these are equal. Every image counts the same, whatever its size. Images that
+// cannot be read are left out. A channel that does not vary gets the deviation 1. The result does not depend on the
+// number of cores.
 func DeepStats(ctx context.Context, d Dataset, limit int) (f augment.Format, n augment.Normalize, err error) {
 	images := d.Len()
 	if limit > 0 {
@@ -130,7 +131,8 @@ func usual(all []deepMoments) (f augment.Format) {
 		}
 	}
 	for g, n := range count {
-		if d := n - count[f]; d > 0 || d == 0 && cmp.Or(g.Channels-f.Channels, strings.Compare(g.Samples, f.Samples)) < 0 {
+		order := cmp.Or(count[f]-n, g.Channels-f.Channels, strings.Compare(g.Samples, f.Samples))
+		if order < 0 {
 			f = g
 		}
 	}

@@ -133,8 +133,8 @@ func TestLoaderOfDeepImages(t *testing.T) {
 		t.Errorf("%d rows, %d quarantined", rows, q.Len())
 	}
 	_, err = s.Image(20)
-	if err == nil || !strings.Contains(err.Error(), "odd.tif: it has 4 channels of uint16, and the other images have 5 "+
-		"channels of uint16") {
+	if err == nil || !strings.Contains(err.Error(), "odd.tif: it has 4 channels of uint16, and the other images have "+
+		"5 channels of uint16") {
 		t.Error(err)
 	}
 	if _, err := s.Image(21); err == nil || !strings.Contains(err.Error(), "5 channels of float32, and the other") {

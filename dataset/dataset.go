@@ -78,7 +78,8 @@ type Options struct {
 }
 
 // The values of Options.Channels. Kept are the samples of TIFF and PNG files, alpha too; images of other formats, and
-// colours that have to be converted, become RGB first. All images of a data set must have the same channels and samples.
+// colours that have to be converted, become RGB first. All images of a data set must have the same channels and
+// samples.
 const (
 	ChannelsRGB   = "rgb"   // 8-bit RGB
 	ChannelsKeep  = "keep"  // as in the file; of a TIFF file's pages the first one

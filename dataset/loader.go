@@ -91,8 +91,8 @@ func (l *Loader) checkRecipes() error {
 	}
 	if n := l.Normalize; len(n.Std) == 0 || len(n.Mean) != len(n.Std) || len(n.Low) != len(n.High) ||
 		len(n.Low) > 0 && len(n.Low) != len(n.Std) {
-		return fmt.Errorf("loading images: statistics of %d means, %d deviations and ranges of %d and %d channels: want "+
-			"as many of each", len(n.Mean), len(n.Std), len(n.Low), len(n.High))
+		return fmt.Errorf("loading images: statistics of %d means, %d deviations and ranges of %d and %d channels: "+
+			"want as many of each", len(n.Mean), len(n.Std), len(n.Low), len(n.High))
 	}
 	for _, std := range l.Normalize.Std {
 		if !(std > 0) {

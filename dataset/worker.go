@@ -196,7 +196,8 @@ func (w *worker) fits(img *augment.Image) error {
 		return fmt.Errorf("decoded to %w", err)
 	}
 	if n := w.loader.Normalize.Channels(); img.Channels() != n {
-		return fmt.Errorf("it has %d channels, and the images are normalised by the statistics of %d", img.Channels(), n)
+		return fmt.Errorf("it has %d channels, and the images are normalised by the statistics of %d", img.Channels(),
+			n)
 	}
 	return nil
 }

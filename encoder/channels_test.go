@@ -21,8 +21,8 @@ import (
 	"github.com/parallax-ssl/parallax/run"
 )
 
-// cubes writes n TIFF files of c channels, a blob in each at a place of its own: of uint16, or of floating-point numbers
-// about 280.
+// cubes writes n TIFF files of c channels, a blob in each at a place of its own: of uint16, or of floating-point
+// numbers about 280.
 func cubes(t *testing.T, n, c int, float bool) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -94,11 +94,12 @@ func TestPretrainOnChannels(t *testing.T) {
 				}
 			}
 			ctx, cancel := context.WithCancelCause(context.Background())
-			_, err := pretrain.Run(ctx, request, pretrain.Options{Out: parts, Watch: []func(run.Event){func(e run.Event) {
+			stop := func(e run.Event) {
 				if e.Step >= 2 {
 					cancel(errStop)
 				}
-			}}})
+			}
+			_, err := pretrain.Run(ctx, request, pretrain.Options{Out: parts, Watch: []func(run.Event){stop}})
 			if !errors.Is(err, errStop) {
 				t.Fatal(err)
 			}
@@ -170,10 +171,12 @@ func embedChannels(t *testing.T, dir, data string, channels int, kind string) {
 	if same {
 		t.Error("all images have the same features")
 	}
+	takes := fmt.Sprintf("%d channels of %s", channels, kind)
 	for want, img := range map[string]*augment.Image{
-		fmt.Sprintf("it is 8-bit RGB, and the encoder takes %d channels of %s", channels, kind): augment.NewImage(20, 20),
-		"it has 1 channel of uint8, and the encoder takes":                                      {W: 1, H: 1, C: 1, Deep: []float32{0}, Samples: "uint8"},
-		"0 values for 1x1 pixels": {W: 1, H: 1, C: channels, Deep: []float32{}},
+		"it is 8-bit RGB, and the encoder takes " + takes:           augment.NewImage(20, 20),
+		"it has 1 channel of uint8, and the encoder takes " + takes: {W: 1, H: 1, C: 1, Deep: make([]float32, 1),
+			Samples: "uint8"},
+		"0 values for 1x1 pixels":                                   {W: 1, H: 1, C: channels, Deep: []float32{}},
 	} {
 		if _, err := e.Embed(context.Background(), []*augment.Image{img}); err == nil ||
 			!strings.Contains(err.Error(), want) {

@@ -165,8 +165,8 @@ func (o *dataReport) split(s *survey.Split, size int) {
 		o.line("constant", fmt.Sprintf("%s of one colour (%s)", several(s.Constant.Count, "image"), such(s.Constant)))
 	}
 	if !s.Kept {
-		o.line("statistics", fmt.Sprintf("mean %s, standard deviation %s of red, green, blue (of 0 to 1)", three(s.Mean),
-			three(s.Std)))
+		o.line("statistics", fmt.Sprintf("mean %s, standard deviation %s of red, green, blue (of 0 to 1)",
+			three(s.Mean), three(s.Std)))
 	}
 	o.line("copies", surplus(s.Copies, "with the same pixels as another"))
 	o.line("near copies", surplus(s.Near, "that look like another"))

@@ -144,7 +144,8 @@ func runScripts(t *testing.T, dir string, vars []string) {
 			return os.WriteFile(config, []byte(tiny), 0o666)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures, "cubes": cubes,
+			"fails": fails, "signal": signalled, "second": second, "same": same, "png": isPNG, "pictures": pictures,
+			"cubes":   cubes,
 			"entries": entries, "corrupt": corrupt, "events": events, "methods": methods, "agrees": agrees,
 			"during": during, "copies": copies, "serves": serves, "embedded": embedded, "killed": killed,
 		},

@@ -31,9 +31,9 @@ func viewsCommand() *cobra.Command {
 		Use:   "views --data PATH --method NAME --out FILE.png",
 		Short: "Draw a contact sheet: images and the views a method sees of them",
 		Long: `Views draws a contact sheet as a PNG. Every row is an image and the views that the method's recipes make
-of it: the very pixels that training with the same seed sees in its first epochs, before normalisation. Of images that keep their
-channels (--channels), it shows the first three, or one as grey, from the 1st percentile of the channel's
-values in the data (black) to the 99th.` +
+of it: the very pixels that training with the same seed sees in its first epochs, before normalisation.
+Of images that keep their channels (--channels), it shows the first three, or one as grey, from the 1st
+percentile of the channel's values in the data (black) to the 99th.` +
 			statuses(exit.Output),
 		Example: `  parallax views --data photos --method byol --out views.png
   parallax views --data cells --method dino --channels keep --out views.png

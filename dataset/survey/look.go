@@ -72,11 +72,12 @@ func atDeep(img *augment.Image) look {
 	return l
 }
 
-// deepOf describes the file of an image if 8-bit RGB does not hold it, and is "" otherwise. Alpha beside 8-bit colours is
-// dropped, and no loss.
+// deepOf describes the file of an image if 8-bit RGB does not hold it, and is "" otherwise. Alpha beside 8-bit colours
+// is dropped, and no loss.
 func deepOf(s *dataset.Source, i int) string {
 	f, pages, ok := s.Stored(i)
-	if !ok || pages <= 1 && f.Channels <= 4 && slices.Contains([]string{"uint8", "uint4", "uint2", "uint1"}, f.Samples) {
+	eight := slices.Contains([]string{"uint8", "uint4", "uint2", "uint1"}, f.Samples)
+	if !ok || pages <= 1 && f.Channels <= 4 && eight {
 		return ""
 	}
 	if pages > 1 {

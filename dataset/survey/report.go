@@ -20,8 +20,8 @@ type Split struct {
 	Sizes   Sizes   `json:"sizes"`
 	// Deep counts the images that 8-bit RGB does not hold, by their channels, depth and pages.
 	Deep []Tally `json:"deep,omitempty"`
-	// Kept says that images keep their channels and depth. Then Mean and Std are zero, and pixels are looked at as people
-	// see them, each channel stretched to its range in the image.
+	// Kept says that images keep their channels and depth. Then Mean and Std are zero, and pixels are looked at as
+	// people see them, each channel stretched to its range in the image.
 	Kept bool `json:"kept,omitempty"`
 	// Grey counts images whose red, green and blue are equal everywhere.
 	Grey       int     `json:"grey"`

@@ -71,9 +71,10 @@ func Format(head []byte) string {
 	return ""
 }
 
-// Decode decodes the bytes of an image file to 8-bit RGB, or to a deep image if o says so, upright by its EXIF orientation. It refuses images beyond the
-// limits, images that claim more pixels than their bytes can hold, and decompression bombs, before it takes memory for
-// them. It waits while other images fill the budget. It never panics, whatever the bytes. Safe for concurrent use.
+// Decode decodes the bytes of an image file to 8-bit RGB, or to a deep image if o says so, upright by its EXIF
+// orientation. It refuses images beyond the limits, images that claim more pixels than their bytes can hold, and
+// decompression bombs, before it takes memory for them. It waits while other images fill the budget. It never panics,
+// whatever the bytes. Safe for concurrent use.
 func Decode(data []byte, o Options) (*augment.Image, error) {
 	lease := o.Budget.File(int64(len(data)))
 	defer lease.Release()

@@ -77,7 +77,8 @@ func TestDeepIsTifffile(t *testing.T) {
 			continue
 		}
 		if img.W != f.W || img.H != f.H || img.C != f.C || img.Samples != f.Samples || img.Check() != nil {
-			t.Errorf("%s: %dx%d of %v, want %dx%d of %d (%s)", name, img.W, img.H, img.Format(), f.W, f.H, f.C, f.Samples)
+			t.Errorf("%s: %dx%d of %v, want %dx%d of %d (%s)", name, img.W, img.H, img.Format(), f.W, f.H, f.C,
+				f.Samples)
 			continue
 		}
 		for i, v := range img.Deep {
@@ -163,10 +164,11 @@ func TestDeepErrors(t *testing.T) {
 		wants string
 	}{
 		{"not a number", nan, Options{Deep: true}, "1 of its 35 samples are no finite numbers: replace them"},
-		{"pages that differ", other, Options{Deep: true, Pages: true}, "page 2: it has 6x5 pixels of 1 samples (uint16), " +
-			"and the first page 7x5"},
+		{"pages that differ", other, Options{Deep: true, Pages: true},
+			"page 2: it has 6x5 pixels of 1 samples (uint16), and the first page 7x5"},
 		{"cut short", files["tiles.tif"].data[:700], Options{Deep: true}, ""},
-		{"too many pixels", files["tiles.tif"].data, Options{Deep: true, Limits: Limits{MaxPixels: 100}}, "more than the limit"},
+		{"too many pixels", files["tiles.tif"].data, Options{Deep: true, Limits: Limits{MaxPixels: 100}},
+			"more than the limit"},
 		{"no memory", files["many.tif"].data, Options{Deep: true, Limits: Limits{Budget: NewBudget(2799)}},
 			"decoding takes 2.7 KiB, and images may take 2.7 KiB"},
 		{"as RGB", files["uint16-5.tif"].data, Options{}, "which is not read"},
@@ -176,7 +178,8 @@ func TestDeepErrors(t *testing.T) {
 		}
 	}
 	// An image takes 4 bytes for each channel of a pixel.
-	if _, err := Decode(files["many.tif"].data, Options{Deep: true, Limits: Limits{Budget: NewBudget(7 * 5 * 20 * 4)}}); err != nil {
+	enough := Limits{Budget: NewBudget(7 * 5 * 20 * 4)}
+	if _, err := Decode(files["many.tif"].data, Options{Deep: true, Limits: enough}); err != nil {
 		t.Error(err)
 	}
 }
@@ -190,12 +193,13 @@ func readFirst(b []byte) (first, next uint32, err error) {
 
 func FuzzDeep(f *testing.F) {
 	files := deepFiles(f)
-	for _, name := range []string{"uint16-5.tif", "float16-big-endian.tif", "deflate-planar.tif", "tiles.tif", "pages.tif",
-		"packed12.tif", "predictor-float32-little.tif", "bigtiff.tif", "uint16-4.png", "uint8-2.png"} {
+	for _, name := range []string{"uint16-5.tif", "float16-big-endian.tif", "deflate-planar.tif", "tiles.tif",
+		"pages.tif", "packed12.tif", "predictor-float32-little.tif", "bigtiff.tif", "uint16-4.png", "uint8-2.png"} {
 		f.Add(files[name].data, files[name].Pages)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, pages bool) {
-		img, err := Decode(data, Options{Deep: true, Pages: pages, Limits: Limits{MaxPixels: 1 << 16, Budget: NewBudget(64 << 20)}})
+		limits := Limits{MaxPixels: 1 << 16, Budget: NewBudget(64 << 20)}
+		img, err := Decode(data, Options{Deep: true, Pages: pages, Limits: limits})
 		if err != nil {
 			return
 		}

@@ -75,8 +75,9 @@ func onImages(s *survey.Split, most float64, say func(string, ...any)) {
 		for _, t := range s.Deep {
 			n += t.Count
 		}
-		say("%s more than 8-bit RGB (such as %s, %s), which is lost: to keep it, give --channels keep, or --channels pages "+
-			"where a file's pages are channels", of(n, "has", "have"), printable.Name(s.Deep[0].Examples[0]), s.Deep[0].Name)
+		say("%s more than 8-bit RGB (such as %s, %s), which is lost: to keep it, give --channels keep, or --channels "+
+			"pages where a file's pages are channels", of(n, "has", "have"), printable.Name(s.Deep[0].Examples[0]),
+			s.Deep[0].Name)
 	}
 	if good == 0 {
 		return

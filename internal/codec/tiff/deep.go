@@ -220,8 +220,8 @@ func (p *page) reader() func(out []float32, in []uint8) {
 	return Unsigned(p.bits, order)
 }
 
-// Unsigned returns what reads unsigned samples of 1 to 32 bits from a row, scaled to 0 to 1. Samples of whole bytes have
-// the given order; others are packed, the highest bit first.
+// Unsigned returns what reads unsigned samples of 1 to 32 bits from a row, scaled to 0 to 1. Samples of whole bytes
+// have the given order; others are packed, the highest bit first.
 func Unsigned(bits int, order binary.ByteOrder) func(out []float32, in []uint8) {
 	top := float64(uint64(1)<<bits - 1)
 	switch bits {

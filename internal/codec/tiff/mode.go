@@ -16,8 +16,8 @@ type converter func(out, in []uint8)
 // errMode is for a combination of fields that is not read.
 func (p *page) errMode() error {
 	return fmt.Errorf("photometric interpretation %d with %d samples of %d bits (format %d, extra samples %v), which "+
-		"is not read as RGB: save it as RGB with 8 bits, or keep its channels (--channels keep)", p.photometric, p.samples,
-		p.bits, p.format, p.extra)
+		"is not read as RGB: save it as RGB with 8 bits, or keep its channels (--channels keep)", p.photometric,
+		p.samples, p.bits, p.format, p.extra)
 }
 
 // mode returns the conversion to RGB.
