@@ -101,7 +101,8 @@ func unpackedRows(set []shard, name string, size int64, o Options) (*os.File, er
 		return unpackRows(w, set)
 	})
 	if errors.Is(err, errLimit) {
-		return nil, errUnpackLimit(size)
+		return nil, fmt.Errorf("its %s grow to more than %s when they are unpacked, which images do not: give the images "+
+			"as files if that is right", humanize.IBytes(uint64(size)), humanize.IBytes(uint64(unpackLimit(size))))
 	}
 	if err != nil {
 		return nil, err
@@ -162,7 +163,6 @@ func rowsOf(plain *os.File, modified int64, set []shard, o Options) (*whole, err
 func unpackRows(w io.Writer, set []shard) error {
 	b := bufio.NewWriterSize(w, 1<<20)
 	u := &rowWriter{tar: tar.NewWriter(b), known: map[string]string{}}
-	var first error
 	for _, s := range set {
 		err := u.file(s)
 		switch {
@@ -173,10 +173,9 @@ func unpackRows(w io.Writer, set []shard) error {
 		}
 		err = fmt.Errorf("%s: %w", printable.Name(s.name+s.ending), err)
 		u.notes = append(u.notes, err.Error())
-		first = cmp.Or(first, err)
 	}
-	if u.good == 0 && first != nil {
-		return first
+	if u.good == 0 && len(u.notes) > 0 {
+		return errors.New(u.notes[0])
 	}
 	text, err := json.Marshal(u.set())
 	if err == nil {
