@@ -68,7 +68,8 @@ func photos(t *testing.T, n int) (dir string) {
 			b.Truncate(b.Len() / 3)
 		}
 		path := filepath.Join(dir, []string{"cat", "dog"}[i%2], fmt.Sprintf("%03d.png", i))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, b.Bytes(), 0o666)); err != nil {
+		err := os.MkdirAll(filepath.Dir(path), 0o777)
+		if err := errors.Join(err, os.WriteFile(path, b.Bytes(), 0o666)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -274,7 +275,7 @@ func TestOther(t *testing.T) {
 	if err := os.WriteFile(first, changed, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	refused("another content of", q)
+	refused("had another content", q)
 	if err := os.WriteFile(first, before, 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -317,8 +318,8 @@ func TestRemoved(t *testing.T) {
 		q := request(t, 200, filepath.Join("x.npy"))
 		q.Progress = func(p embed.Progress) {
 			if p.Done == 16 {
-				path := map[string]string{"data": q.Data, "partial": q.Out + ".partial", "folder": filepath.Dir(q.Out)}[what]
-				if err := os.RemoveAll(path); err != nil {
+				paths := map[string]string{"data": q.Data, "partial": q.Out + ".partial", "folder": filepath.Dir(q.Out)}
+				if err := os.RemoveAll(paths[what]); err != nil {
 					t.Error(err)
 				}
 			}

@@ -175,5 +175,7 @@ func (q *Request) vacant() error {
 
 // finite reports whether all values are numbers.
 func finite(row []float32) bool {
-	return !slices.ContainsFunc(row, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
+	return !slices.ContainsFunc(row, func(v float32) bool {
+		return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0)
+	})
 }

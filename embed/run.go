@@ -187,7 +187,7 @@ func (j *job) same() error {
 			}
 			if at%every == 0 && r.SHA256 != "" {
 				if now := j.read(at); now.sum != r.SHA256 {
-					return fmt.Errorf("with another content of %s", printable.Name(r.Path))
+					return fmt.Errorf("when %s had another content", printable.Name(r.Path))
 				}
 			}
 			at++

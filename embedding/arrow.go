@@ -46,7 +46,8 @@ func arrowText(dim int, float16 bool, card string) string {
 	b.StartObject(1)
 	b.PrependInt32Slot(0, int32(dim), 0)
 	list := b.EndObject()
-	fields = append(fields, arrowField(b, columns[len(columns)-1], arrowFixedList, list, []flatbuffers.UOffsetT{element}))
+	children := []flatbuffers.UOffsetT{element}
+	fields = append(fields, arrowField(b, columns[len(columns)-1], arrowFixedList, list, children))
 
 	all := b.CreateVectorOfTables(fields)
 	key, value := b.CreateString(cardKey), b.CreateString(card)

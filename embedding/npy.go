@@ -74,8 +74,8 @@ func (t *npyTable) header() (rows int64, err error) {
 	}
 	m := npyHeader.FindSubmatch(text)
 	if m == nil {
-		return 0, fmt.Errorf("its header is %.200q: it must be a matrix of rows x dimensions, float32 or float16, in C "+
-			"order and little-endian", text)
+		return 0, fmt.Errorf("its header is %.200q: it must be a matrix of rows x dimensions, float32 or float16, in "+
+			"C order and little-endian", text)
 	}
 	t.width, _ = strconv.Atoi(string(m[1]))
 	rows, _ = strconv.ParseInt(string(m[2]), 10, 64)
@@ -88,7 +88,8 @@ func (t *npyTable) header() (rows int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if has := (info.Size() - t.start) / int64(t.dim*t.width); has != rows || (info.Size()-t.start)%int64(t.dim*t.width) != 0 {
+	bytes, row := info.Size()-t.start, int64(t.dim*t.width)
+	if has := bytes / row; has != rows || bytes%row != 0 {
 		return 0, fmt.Errorf("its header says %d rows, but it has the bytes of %d: it is damaged", rows, has)
 	}
 	return rows, nil

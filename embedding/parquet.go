@@ -21,8 +21,11 @@ const (
 	dimKey  = "parallax.dimensions"
 )
 
-// groupBytes is about how many bytes of vectors a row group has; a writer holds one in memory.
-const groupBytes = 8 << 20
+// A row group has about groupBytes of vectors, or groupRows. A writer holds one group in memory, its texts included.
+const (
+	groupBytes = 8 << 20
+	groupRows  = 8192
+)
 
 // half is the type of a float16: two bytes and the logical type that says what they mean.
 type half struct{ parquet.Type }
@@ -78,7 +81,8 @@ func newParquetWriter(f io.Writer, o Options, card string) (*parquetWriter, erro
 		parquet.SkipPageBounds("embedding", "list", "element"),
 		parquet.SkipPageStatistics("embedding", "list", "element"),
 	)
-	return &parquetWriter{w: w, o: o, group: min(max(1, groupBytes/width/o.Dim), 1<<16), columns: w.ColumnWriters()}, nil
+	rows := min(max(1, groupBytes/width/o.Dim), groupRows)
+	return &parquetWriter{w: w, o: o, group: rows, columns: w.ColumnWriters()}, nil
 }
 
 func (w *parquetWriter) write(r *Row) error {
@@ -314,8 +318,8 @@ func (c *parquetCursor) next(n int) (rows []Row, vectors []float32, err error) {
 	}
 	for i := range rows {
 		if (lengths[i] >= 0) != (rows[i].Status == OK) {
-			return nil, nil, fmt.Errorf("the status of %.100q is %.20q, but whether it has a vector is %v", rows[i].Path,
-				rows[i].Status, lengths[i] >= 0)
+			return nil, nil, fmt.Errorf("the status of %.100q is %.20q, but whether it has a vector is %v",
+				rows[i].Path, rows[i].Status, lengths[i] >= 0)
 		}
 	}
 	return rows, vectors, nil

@@ -96,7 +96,8 @@ func TestViews(t *testing.T) {
 		t.Errorf("the mean of the views differs by %g", d)
 	}
 	for _, n := range []int{0, -1, 7} {
-		if _, err := Open(write(t, nil), Views(n), BatchSize(6)); err == nil || !strings.Contains(err.Error(), "views") {
+		_, err := Open(write(t, nil), Views(n), BatchSize(6))
+		if err == nil || !strings.Contains(err.Error(), "views") {
 			t.Errorf("%d views: %v", n, err)
 		}
 	}
