@@ -66,7 +66,7 @@ func newParquetWriter(f io.Writer, o Options, card string) (*parquetWriter, erro
 	group := parquet.Group{"embedding": parquet.Optional(parquet.List(
 		parquet.Compressed(parquet.Encoded(parquet.Optional(element), &parquet.Plain), &parquet.Uncompressed)))}
 	for _, name := range columns[:len(columns)-1] {
-		text := parquet.Compressed(parquet.String(), &parquet.Zstd)
+		text := parquet.Compressed(parquet.String(), &parquet.Snappy) // Zstd takes 16 MB an encoder
 		if name == "status" || name == "label" {
 			text = parquet.Encoded(text, &parquet.RLEDictionary)
 		}
