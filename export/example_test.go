@@ -63,7 +63,7 @@ func untrained(path string) error {
 		defer p.Free()
 		body.Build(p)
 		about := checkpoint.Encoder{Architecture: "resnet8", Width: 4, Stem: "small", Norm: "batch", Features: 16,
-			Size: 16, Method: "simclr", Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.2, 0.2, 0.2}}
+			Size: 16, Method: "simclr", Mean: []float64{0.5, 0.5, 0.5}, Std: []float64{0.2, 0.2, 0.2}}
 		return run.WriteFile(path, func(w io.Writer) error { return nn.WriteStates(w, p.State(), about.Metadata()) })
 	})
 }

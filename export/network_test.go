@@ -40,8 +40,8 @@ func encoderFile(t testing.TB, s backbone.Spec) string {
 		}
 		torch.NoGrad(func() { layer.Forward(torch.FromFloat32(values, 4, 3, s.Size, s.Size)) }) // moves the statistics
 		about := checkpoint.Encoder{Architecture: s.Name, Width: s.Width, Stem: string(s.Stem), Norm: s.Norm.String(),
-			Features: body.Features(), Size: s.Size, Method: "simclr", Mean: [3]float64{0.5, 0.4, 0.3},
-			Std: [3]float64{0.2, 0.3, 0.25}}
+			Features: body.Features(), Size: s.Size, Method: "simclr", Mean: []float64{0.5, 0.4, 0.3},
+			Std: []float64{0.2, 0.3, 0.25}}
 		return run.WriteFile(path, func(w io.Writer) error { return nn.WriteStates(w, p.State(), about.Metadata()) })
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ const colourLevels = 4
 // colourFeatures takes the square roots of the shares of 64 colours as features: 4 ranges of red by 4 of green by 4 of
 // blue. The cosine of two images is then the overlap of their histograms (Bhattacharyya's coefficient).
 func colourFeatures(size int) *network {
-	levels := augment.Normalize{Std: [3]float32{1, 1, 1}} // 0 to 1
+	levels := augment.Normalize{Mean: make([]float32, 3), Std: []float32{1, 1, 1}} // 0 to 1
 	const colours = colourLevels * colourLevels * colourLevels
 	return fixed(Colours, size, levels, colours, func(x torch.Tensor) torch.Tensor {
 		n, area := x.Size(0), x.Size(2)*x.Size(3)

@@ -144,7 +144,8 @@ func layers(enc parallax.Encoder) nn.Sequential {
 // view returns a loader of the same images as the network takes them, after which further operations change them.
 func (n *network) view(l *dataset.Loader, further ...augment.Op) *dataset.Loader {
 	recipe := slices.Concat(augment.EvalRecipe(n.size), augment.Recipe(further))
-	if same := l.Recipes[0]; len(further) == 0 && l.Normalize == n.normalize && reflect.DeepEqual(same, recipe) {
+	if same := l.Recipes[0]; len(further) == 0 && reflect.DeepEqual(l.Normalize, n.normalize) &&
+		reflect.DeepEqual(same, recipe) {
 		return l // which keeps its pixels for the next network
 	}
 	return &dataset.Loader{

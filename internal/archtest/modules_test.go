@@ -18,7 +18,7 @@ var outside = map[string][]string{
 		"pretrain/advice", "serve"},
 	"github.com/gofrs/flock":                {"run"},
 	"github.com/google/flatbuffers":         {"embedding"},
-	"github.com/parquet-go/parquet-go":      {"embedding"},
+	"github.com/parquet-go/parquet-go":      {"embedding", "dataset"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},
 	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset", "serve"},
@@ -28,7 +28,6 @@ var outside = map[string][]string{
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
 	"github.com/klauspost/compress":         {"internal/codec/tiff"},
-	"github.com/parquet-go/parquet-go":      {"dataset"},
 	"github.com/tetratelabs/wazero":         {"internal/codec/heif"},
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"augment/corrupt", "collapse", "collapse/measure", "eval", "eval/report",
@@ -36,11 +35,7 @@ var outside = map[string][]string{
 	"github.com/prometheus/client_golang": {"serve"},
 	"github.com/swaggest/swgui":           {"serve"},
 	"gonum.org/v1/plot":                   {"internal/curves"},
-	"google.golang.org/protobuf":          {"internal/tfevents", "export", "internal/onnx"},
-	"gonum.org/v1/gonum": {"collapse", "collapse/measure", "internal/curves", "lab", "lab/claims", "lab/theory",
-		"pretrain/probe"},
-	"gonum.org/v1/plot":          {"internal/curves"},
-	"google.golang.org/protobuf": {"export/internal/onnxfile", "internal/onnx", "internal/tfevents"},
+	"google.golang.org/protobuf":          {"internal/tfevents", "export", "internal/onnx", "export/internal/onnxfile"},
 }
 
 // forTests are the modules that only tests import.
