@@ -3,10 +3,13 @@
 package embedding_test
 
 import (
+	"bytes"
 	"context"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -68,4 +71,35 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%d rows of %d", rows, opened.Len())
 		}
 	})
+}
+
+// A Parquet file with a few wrong bytes never makes the reader take much memory or time.
+func TestMutants(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, half := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "x.parquet")
+		write(t, path, embedding.Options{Dim: 3, Float16: half}, some(9, 3))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 2000 {
+			mutant := bytes.Clone(text)
+			for range 1 + r.IntN(3) {
+				mutant[r.IntN(len(mutant))] = byte(r.IntN(256))
+			}
+			if err := os.WriteFile(path, mutant, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := all(path); err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q", err)
+			}
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.Sys) - int64(before.Sys); grown > 200<<20 {
+		t.Errorf("%d MB more memory", grown>>20)
+	}
 }

@@ -3,9 +3,11 @@
 package embedding
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -30,6 +32,12 @@ func checkPages(f *parquet.File, group, index int) error {
 	if d := m.DictionaryPageOffset; d > 0 && d < at {
 		at = d
 	}
+	switch m.Codec {
+	case format.Uncompressed, format.Snappy, format.Zstd:
+	default:
+		return fmt.Errorf("a column is compressed by %s, which is not read: write it with Snappy, Zstandard or none",
+			m.Codec)
+	}
 	end := at + m.TotalCompressedSize
 	if at < 0 || m.TotalCompressedSize < 0 || end < at || end > f.Size() {
 		return errors.New("a column lies beyond the end of the file: it is cut off or damaged")
@@ -46,7 +54,47 @@ func checkPages(f *parquet.File, group, index int) error {
 			return fmt.Errorf("a page says that it has %d values in %d bytes, %d unpacked: it is damaged", values,
 				h.CompressedPageSize, h.UncompressedPageSize)
 		}
+		if err := checkUnpacked(f, m.Codec, &h, at); err != nil {
+			return err
+		}
 		at += int64(h.CompressedPageSize)
+	}
+	return nil
+}
+
+// checkUnpacked refuses a page whose compressed data say that they are larger than the limit when unpacked: the library
+// takes memory for what they say. at is where the page's bytes begin.
+func checkUnpacked(f *parquet.File, codec format.CompressionCodec, h *format.PageHeader, at int64) error {
+	n := int64(h.CompressedPageSize)
+	if v := h.DataPageHeaderV2; v.Valid { // its levels come first, and are never compressed
+		levels := int64(v.V.RepetitionLevelsByteLength) + int64(v.V.DefinitionLevelsByteLength)
+		if v.V.RepetitionLevelsByteLength < 0 || v.V.DefinitionLevelsByteLength < 0 || levels > n {
+			return errors.New("a page has levels that are longer than itself: it is damaged")
+		}
+		at, n = at+levels, n-levels
+		if v.V.IsCompressed.Valid && !v.V.IsCompressed.V {
+			return nil
+		}
+	}
+	if codec == format.Uncompressed || n == 0 {
+		return nil
+	}
+	head := make([]byte, min(n, zstd.HeaderMaxSize))
+	if _, err := f.ReadAt(head, at); err != nil {
+		return err
+	}
+	says, known := uint64(0), false
+	if codec == format.Snappy {
+		var size int
+		says, size = binary.Uvarint(head)
+		known = size > 0
+	} else {
+		var z zstd.Header
+		known = z.Decode(head) == nil && z.HasFCS
+		says = z.FrameContentSize
+	}
+	if !known || says > maxPage {
+		return fmt.Errorf("a page of %d bytes says that it has %d when unpacked: it is damaged", n, says)
 	}
 	return nil
 }

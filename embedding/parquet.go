@@ -163,6 +163,9 @@ func (t *parquetTable) open() (card Card, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFooter(t.file, info.Size()); err != nil {
+		return nil, fmt.Errorf("it is no readable Parquet file: %w", err)
+	}
 	t.f, err = parquet.OpenFile(t.file, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("it is no readable Parquet file: %w", err)

@@ -29,6 +29,7 @@ var outside = map[string][]string{
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
 	"github.com/klauspost/compress":         {"internal/codec/tiff"},
 	"github.com/tetratelabs/wazero":         {"internal/codec/heif"},
+	"github.com/klauspost/compress":         {"embedding", "internal/codec/tiff"},
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"augment/corrupt", "collapse", "collapse/measure", "eval", "eval/report",
 		"internal/curves", "lab", "lab/claims", "lab/theory", "pretrain/probe"},
