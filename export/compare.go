@@ -67,7 +67,8 @@ func (r *Request) samples(ctx context.Context, d encoder.Description) ([]sample,
 		}
 		none := augment.ViewRand(0, 0, i, 0) // nothing is drawn
 		large := augment.EvalRecipe(max(h, w)).View(img, none)
-		all = append(all, sample{augment.EvalRecipe(d.Size).View(img, none), crop(large, h, w)})
+		part := augment.Crop{W: w, H: h, OutW: w, OutH: h}.Apply(large)
+		all = append(all, sample{augment.EvalRecipe(d.Size).View(img, none), part})
 		release()
 		if len(all) == want {
 			return all, nil
@@ -84,7 +85,7 @@ func (r *Request) samples(ctx context.Context, d encoder.Description) ([]sample,
 
 // images opens the run's images, or those of the request.
 func (r *Request) images(d encoder.Description) (*dataset.Source, error) {
-	o := dataset.Options{Size: d.Size}
+	o := dataset.Options{Size: d.Size, Channels: d.Kept}
 	if r.Data != "" {
 		return dataset.Open(r.Data, o)
 	}
@@ -108,15 +109,6 @@ func otherSides(size int) (h, w int) {
 	up := func(n int) int { return (n + 15) / 16 * 16 }
 	h = up(size + size/4)
 	return h, max(up(size+size/2), h+16)
-}
-
-// crop returns the upper left h x w pixels.
-func crop(img *augment.Image, h, w int) *augment.Image {
-	out := augment.NewImage(w, h)
-	for y := range h {
-		copy(out.Pix[3*y*w:3*(y+1)*w], img.Pix[3*y*img.W:])
-	}
-	return out
 }
 
 // compare computes features from the file at path and by the encoder, and compares them.
@@ -155,14 +147,11 @@ func (w *written) compare(ctx context.Context, path string, samples []sample) (a
 // difference compares the features of images of equal size.
 func (w *written) difference(forward func(torch.Tensor) torch.Tensor, images []*augment.Image) (Comparison, error) {
 	n, height, width := len(images), images[0].H, images[0].W
-	normalize := augment.Normalize{}
 	d := w.encoder.Describe()
-	for i := range 3 {
-		normalize.Mean[i], normalize.Std[i] = float32(d.Mean[i]), float32(d.Std[i])
-	}
-	planes, levels := make([]float32, 3*n*height*width), make([]byte, 0, 3*n*height*width)
+	normalize, one := d.Normalize(), d.Channels()*height*width
+	planes, levels := make([]float32, n*one), []byte{}
 	for i, img := range images {
-		normalize.CHW(planes[i*3*height*width:], img)
+		normalize.CHW(planes[i*one:], img)
 		levels = append(levels, img.Pix...)
 	}
 	c := Comparison{Images: n, Height: height, Width: width}
@@ -170,7 +159,7 @@ func (w *written) difference(forward func(torch.Tensor) torch.Tensor, images []*
 		var want, got []float32
 		torch.NoGrad(func() {
 			torch.Autocast(false, func() {
-				x := torch.FromFloat32(planes, n, 3, height, width)
+				x := torch.FromFloat32(planes, n, d.Channels(), height, width)
 				want = layer.Forward(x.ChannelsLast()).Float32s()
 				if w.Preprocess {
 					x = torch.FromBytes(levels, torch.U8, n, height, width, 3)

@@ -186,8 +186,7 @@ func (s *source) read(a asked, o *Options) (*Weights, error) {
 	if failed == nil {
 		w.Encoder.Method, w.Encoder.Mean, w.Encoder.Std = own.Method, own.Mean, own.Std
 	} else {
-		copy(w.Encoder.Mean[:], imageNetMean)
-		copy(w.Encoder.Std[:], imageNetStd)
+		w.Encoder.Mean, w.Encoder.Std = imageNetMean, imageNetStd
 	}
 	w.normalise(a, o)
 	if err := s.fill(w, n, spec); err != nil {
@@ -226,11 +225,15 @@ func (s *source) none() error {
 // normalise sets the mean and the deviation that the architecture's name or the options ask for.
 func (w *Weights) normalise(a asked, o *Options) {
 	if a.half {
-		copy(w.Encoder.Mean[:], half)
-		copy(w.Encoder.Std[:], half)
+		w.Encoder.Mean, w.Encoder.Std = half, half
 	}
-	copy(w.Encoder.Mean[:], o.Mean)
-	copy(w.Encoder.Std[:], o.Std)
+	if o.Mean != nil {
+		w.Encoder.Mean = o.Mean
+	}
+	if o.Std != nil {
+		w.Encoder.Std = o.Std
+	}
+	w.Encoder.Mean, w.Encoder.Std = slices.Clone(w.Encoder.Mean), slices.Clone(w.Encoder.Std)
 }
 
 // note says what a file cannot say, and was assumed.

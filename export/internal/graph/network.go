@@ -64,15 +64,15 @@ type network struct {
 func (n *network) input(o Options) *Value {
 	images, h, w := Dim{Example, N}, Dim{n.Size, H}, Dim{n.Size, W}
 	if !o.Preprocess {
-		n.Input = &Value{Name: "images", Shape: []Dim{images, {Size: 3}, h, w}, DType: torch.F32}
+		n.Input = &Value{Name: "images", Shape: []Dim{images, {Size: n.Channels()}, h, w}, DType: torch.F32}
 		return n.Input
 	}
 	n.Input = &Value{Name: "images", Shape: []Dim{images, h, w, {Size: 3}}, DType: torch.U8}
 	x := n.do(Cast{torch.F32}, n.do(Permute{[]int{0, 3, 1, 2}}, n.Input))
 	// The order and the type of augment.Normalize.
 	x = n.do(Div{}, x, n.constant("preprocess.levels", 255))
-	x = n.do(Sub{}, x, n.constant("preprocess.mean", n.Mean[:]...))
-	return n.do(Div{}, x, n.constant("preprocess.std", n.Std[:]...))
+	x = n.do(Sub{}, x, n.constant("preprocess.mean", n.Mean...))
+	return n.do(Div{}, x, n.constant("preprocess.std", n.Std...))
 }
 
 // constant makes the buffer called name, of values x 1 x 1.
