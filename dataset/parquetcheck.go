@@ -17,7 +17,7 @@ import (
 // of itself is therefore compared with its bytes first.
 const (
 	mostFooter     = 16 << 20 // bytes of the description of a Parquet file: tens of thousands of row groups
-	mostPageHeader = 1 << 20
+	mostPageHeader = 16 << 20 // it may hold the least and the greatest value of its page, which are whole images
 	thriftDepth    = 32
 	thriftStruct   = 3 // bytes that a structure in a list takes at least
 )

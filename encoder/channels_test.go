@@ -173,8 +173,8 @@ func embedChannels(t *testing.T, dir, data string, channels int, kind string) {
 	}
 	takes := fmt.Sprintf("%d channels of %s", channels, kind)
 	for want, img := range map[string]*augment.Image{
-		"it is 8-bit RGB, and the encoder takes " + takes: augment.NewImage(20, 20),
-		"it has 1 channel of uint8, and the encoder takes " + takes: {W: 1, H: 1, C: 1, Deep: make([]float32, 1),
+		"is 8-bit RGB, and the encoder takes " + takes: augment.NewImage(20, 20),
+		"has 1 channel of uint8, and the encoder takes " + takes: {W: 1, H: 1, C: 1, Deep: make([]float32, 1),
 			Samples: "uint8"},
 		"0 values for 1x1 pixels": {W: 1, H: 1, C: channels, Deep: []float32{}},
 	} {
