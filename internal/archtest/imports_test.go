@@ -53,7 +53,7 @@ var may = map[string][]string{
 	"embedding":      {"run"},
 	"embed":          {"augment", "torch", "dataset", "embedding", "encoder", "run"},
 	"search":         {"torch", "run"},
-	"serve":          {"augment", "encoder", "run", "torch"},
+	"serve":          {"augment", "embedding", "encoder", "run", "search", "torch"},
 	"weights":        {"nn", "torch", "backbone", "checkpoint", "run", "weights/pth"},
 	"weights/pickle": {},
 	"weights/pth":    {"weights/pickle"},

@@ -16,7 +16,7 @@ package early
 // of a C library about as much again. Package torch knows what the engine needs beyond that.
 static const struct { int resource; char letter; unsigned long long mib; } least[] = {
 	{RLIMIT_AS, 'v', 1350},
-	{RLIMIT_DATA, 'd', 128},
+	{RLIMIT_DATA, 'd', 256},
 };
 
 // files is how many more files Go and the start of the program open.
