@@ -58,19 +58,17 @@ func nearest(ctx context.Context, rows, queries *Rows, k int, others bool, progr
 	}
 	total := int64(rows.n) * int64(queries.n)
 	done := int64(0)
-	return scoped(func() error {
-		return queries.blocks(ctx, 0, queries.n, queryBlock, func(q *block) error {
-			best := newTops(q.n, k, slack(rows.d))
-			err := rows.blocks(ctx, 0, rows.n, rowBlock, func(b *block) error {
-				skip := func(i, j int) bool { return others && q.from+i == b.from+j }
-				err := best.scan(q, b, rows.d, skip, func(j int) int { return b.from + j })
-				done += int64(q.n) * int64(b.n)
-				progress.report(done, total)
-				return err
-			})
-			each(q.from, best.sorted())
+	return queries.held(ctx, queryBlock, func(q *block) error {
+		best := newTops(q.n, k, slack(rows.d))
+		err := rows.blocks(ctx, 0, rows.n, rowBlock, func(b *block) error {
+			skip := func(i, j int) bool { return others && q.from+i == b.from+j }
+			err := best.scan(q, b, rows.d, skip, func(j int) int { return b.from + j })
+			done += int64(q.n) * int64(b.n)
+			progress.report(done, total)
 			return err
 		})
+		each(q.from, best.sorted())
+		return err
 	})
 }
 

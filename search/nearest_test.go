@@ -12,7 +12,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/parallax-ssl/parallax/torch"
 )
 
 // cloud draws rows around a few centres. Some are copies of others, so that there are ties.
@@ -213,4 +218,34 @@ func ExampleNearest() {
 	// Output:
 	// row 0, cosine 1.000
 	// row 1, cosine 0.707
+}
+
+// Others use libtorch's thread between the blocks of a search, as an embedding must while a service searches.
+func TestOthersGetIn(t *testing.T) {
+	const blocks = 100
+	rows := stored(t, 0, 2, make([]float32, 2*blocks*rowBlock))
+	queries := stored(t, 0, 2, []float32{1, 0})
+	var begun sync.Once
+	var others sync.WaitGroup
+	var in atomic.Bool // the other one had its turn
+	early := false     // before the last block
+	_, err := Nearest(t.Context(), rows, queries, 1, func(done, of int64) {
+		begun.Do(func() {
+			others.Go(func() {
+				if err := torch.Scope(func() error { in.Store(true); return nil }); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+		if early = early || done < of && in.Load(); !early {
+			time.Sleep(5 * time.Millisecond) // it needs time to come to the door
+		}
+	})
+	others.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !early {
+		t.Error("the whole search was one turn")
+	}
 }

@@ -4,6 +4,7 @@ package search
 
 import (
 	"context"
+	"errors"
 
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -42,7 +43,8 @@ type block struct {
 // row returns row i of the block.
 func (b *block) row(i, dim int) []float32 { return b.values[i*dim : (i+1)*dim] }
 
-// blocks calls each with the rows from row from up to row to, in blocks of size rows. A block is valid during the call.
+// blocks calls each with the rows from row from up to row to, in blocks of size rows. A block is valid during the call,
+// which is in a scope of the block's.
 func (r *Rows) blocks(ctx context.Context, from, to, size int, each func(b *block) error) error {
 	buffer := make([]float32, min(size, max(to-from, 0))*r.d)
 	for ; from < to; from += size {
@@ -61,6 +63,30 @@ func (r *Rows) blocks(ctx context.Context, from, to, size int, each func(b *bloc
 		}
 	}
 	return nil
+}
+
+// held is blocks of all rows, but each is called outside of a scope.
+func (r *Rows) held(ctx context.Context, size int, each func(b *block) error) error {
+	for from := 0; from < r.n; from += size {
+		var q block
+		if err := r.blocks(ctx, from, min(from+size, r.n), size, func(b *block) error {
+			q = *b
+			q.rows.Own()
+			return nil
+		}); err != nil {
+			return err
+		}
+		if err := q.use(each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// use calls each with a block whose tensor is owned, and frees that.
+func (b *block) use(each func(b *block) error) (err error) {
+	defer func() { err = errors.Join(err, scoped(func() error { torch.Free(b.rows); return nil })) }()
+	return each(b)
 }
 
 // padded copies n rows into a tensor, with rows of zeros behind them up to a multiple of stripe.
