@@ -39,6 +39,14 @@ type Encoder struct {
 // Channels returns the number of channels of the images that enter the network.
 func (e Encoder) Channels() int { return len(e.Mean) }
 
+// Format returns what the images have, as they are decoded.
+func (e Encoder) Format() augment.Format {
+	if e.Kept == "" {
+		return augment.Format{Channels: 3, Samples: "uint8"}
+	}
+	return augment.Format{Channels: e.Channels(), Samples: e.Samples}
+}
+
 // Normalize returns the statistics by which the images that enter the network are normalised.
 func (e Encoder) Normalize() augment.Normalize {
 	n := augment.Normalize{Mean: make([]float32, len(e.Mean)), Std: make([]float32, len(e.Std))}

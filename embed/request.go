@@ -19,7 +19,7 @@ import (
 
 // Request says what to embed, with what, and where to. Only Run, Data and Out must be set.
 type Request struct {
-	Run  string // a run's directory, or an encoder.safetensors
+	Run  string // a run's directory, an encoder.safetensors, or a checkpoint of another program
 	Data string // images, as dataset.Open takes them
 	Out  string // the output; its ending says the format: .parquet, .npy or .csv
 

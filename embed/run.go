@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -55,17 +56,8 @@ func (q *Request) run(ctx context.Context) (result *Result, err error) {
 			return nil, err
 		}
 	}
-	j := &job{Request: q}
-	if j.source, err = dataset.Open(q.Data, dataset.Options{Split: q.Split, Labels: q.Labels}); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, j.source.Close()) }()
 	_, missing := os.Stat(q.Data)
-	j.rooted = missing == nil
-	if j.source.Len() == 0 {
-		return nil, errors.New("there are no images in that split")
-	}
-
+	j := &job{Request: q, rooted: missing == nil}
 	var before *plan
 	if j.journal, before, err = openJournal(q.partial()); err != nil {
 		return nil, err
@@ -81,7 +73,7 @@ func (q *Request) run(ctx context.Context) (result *Result, err error) {
 		done = before == nil // nothing is finished
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, j.encoder.Close()) }()
+	defer func() { err = errors.Join(err, j.source.Close(), j.encoder.Close()) }()
 	if before == nil || q.Force {
 		err = j.journal.start(j.plan)
 	} else {
@@ -103,7 +95,7 @@ func (q *Request) run(ctx context.Context) (result *Result, err error) {
 	}
 	result = &Result{Out: q.Out, Rows: j.journal.rows, Failed: j.journal.failed, Resumed: j.resumed,
 		Dim: j.encoder.Features(), Seconds: seconds, Card: j.card(),
-		Notes: append([]string{j.source.Summary()}, j.source.Remarks()...)}
+		Notes: slices.Concat(j.encoder.Describe().Imported.Summary(), []string{j.source.Summary()}, j.source.Remarks())}
 	if seconds > 0 {
 		result.Rate = float64(result.Rows-result.Resumed) / seconds
 	}
@@ -114,14 +106,14 @@ func (q *Request) run(ctx context.Context) (result *Result, err error) {
 	return result, nil
 }
 
-// open opens the encoder and makes the plan. What the request leaves open is as in the plan before.
+// open opens the encoder and the images that it takes, and makes the plan. What the request leaves open is as in the
+// plan before.
 func (j *job) open(before *plan) (err error) {
 	q, was := j.Request, plan{}
 	if before != nil && !q.Force {
 		was = *before
 	}
-	j.plan = plan{Version: planVersion, Fingerprint: j.source.Fingerprint, Images: j.source.Len(), Layer: q.Layer,
-		Views: q.Views, Normalize: q.Normalize, Float16: q.Float16,
+	j.plan = plan{Version: planVersion, Layer: q.Layer, Views: q.Views, Normalize: q.Normalize, Float16: q.Float16,
 		Device:  cmp.Or(q.Device, was.Device, "cpu"),
 		Batch:   cmp.Or(q.Batch, min(max(was.Batch, 0), mostBatch), encoder.DefaultBatchSize),
 		Threads: cmp.Or(q.Threads, min(max(was.Threads, 0), mostThreads), machine.Threads()),
@@ -136,6 +128,9 @@ func (j *job) open(before *plan) (err error) {
 	if j.encoder, err = encoder.Open(q.Run, options...); err != nil {
 		return err
 	}
+	if err = j.images(); err != nil {
+		return errors.Join(err, j.encoder.Close())
+	}
 	err = torch.Scope(func() error { torch.SetThreads(j.plan.Threads); return nil })
 	if err == nil && j.encoder.Features() > embedding.MaxDim {
 		err = fmt.Errorf("an embedding has %d dimensions: a file holds at most %d", j.encoder.Features(),
@@ -145,7 +140,20 @@ func (j *job) open(before *plan) (err error) {
 		j.plan.Weights, err = j.encoder.WeightsSHA256()
 	}
 	if err != nil {
-		return errors.Join(err, j.encoder.Close())
+		return errors.Join(err, j.source.Close(), j.encoder.Close())
+	}
+	return nil
+}
+
+// images opens the images, with the channels that the encoder takes.
+func (j *job) images() (err error) {
+	o := dataset.Options{Split: j.Split, Labels: j.Labels, Channels: j.encoder.Describe().Kept}
+	if j.source, err = dataset.Open(j.Data, o); err != nil {
+		return err
+	}
+	j.plan.Fingerprint, j.plan.Images = j.source.Fingerprint, j.source.Len()
+	if j.plan.Images == 0 {
+		return errors.Join(errors.New("there are no images in that split"), j.source.Close())
 	}
 	return nil
 }
@@ -211,6 +219,9 @@ func (j *job) card() embedding.Card {
 		embedding.CardLayer: j.Layer, embedding.CardViews: strconv.Itoa(j.Views),
 		embedding.CardNormalized: strconv.FormatBool(j.Normalize), embedding.CardSize: strconv.Itoa(about.Size),
 		embedding.CardPrecision: precision,
+	}
+	if about.Kept != "" {
+		card[embedding.CardChannels] = about.Kept
 	}
 	if j.Version != "" {
 		card[embedding.CardVersion] = j.Version

@@ -47,6 +47,7 @@ const (
 	CardNormalized  = "normalized"  // "true" if each embedding has length 1
 	CardSize        = "size"        // side in pixels of the network's images
 	CardPrecision   = "precision"   // float32 or float16: of the file
+	CardChannels    = "channels"    // keep or pages, if images kept theirs: see dataset.Options
 	CardVersion     = "version"     // of the program that wrote the file
 )
 

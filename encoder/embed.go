@@ -80,7 +80,7 @@ func (e *Encoder) embed(ctx context.Context, images []*augment.Image) ([][]float
 
 // takes returns an error if the image is not like those that the encoder was trained on.
 func (e *Encoder) takes(m *augment.Image) error {
-	want := augment.Format{Channels: e.about.Channels(), Samples: e.about.Samples}
+	want := e.about.Format()
 	switch {
 	case m == nil:
 		return errors.New("is nil")

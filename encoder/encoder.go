@@ -23,6 +23,7 @@ import (
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/weights"
 )
 
 // ErrClosed is wrapped by the errors of an Encoder that was closed.
@@ -58,6 +59,7 @@ type Description struct {
 	Path string // the file, or the checkpoint's folder, that was read
 	Step int    // the checkpoint's step; 0 for a file
 	checkpoint.Encoder
+	Imported *weights.Report // of the file of another program; nil for Parallax's own
 }
 
 // An Option changes how Open makes an Encoder.
@@ -105,7 +107,8 @@ func Normalize() Option { return func(e *Encoder) { e.unit = true } }
 
 // Open reads an encoder from an encoder.safetensors, or from the directory of a run: the encoder that the run exported
 // when it ended or was interrupted or, while there is none, the encoder of the newest whole checkpoint. A resumed run
-// removes its exported encoder with its next checkpoint, so Open never returns weights older than a checkpoint.
+// removes its exported encoder with its next checkpoint, so Open never returns weights older than a checkpoint. A file
+// of another program is read by weights.Read, which finds everything by the tensors; Describe has its report.
 func Open(path string, options ...Option) (*Encoder, error) {
 	e, err := begin(options)
 	if err == nil {
@@ -185,17 +188,14 @@ func (e *Encoder) open(path string) error {
 	return e.openCheckpoint(path, text)
 }
 
-// openFile reads an encoder.safetensors.
+// openFile reads an encoder.safetensors, or a checkpoint of another program.
 func (e *Encoder) openFile(file string) error {
-	states, metadata, err := nn.ReadStates(file)
+	w, err := weights.ReadEncoder(file)
 	if err != nil {
 		return err
 	}
-	e.about.Path = file
-	if e.about.Encoder, err = checkpoint.ParseEncoder(metadata); err != nil {
-		return err
-	}
-	return e.build(states)
+	e.about = Description{Path: file, Encoder: w.Encoder, Imported: w.Report}
+	return e.build(w.States)
 }
 
 // network is the backbone that d describes.

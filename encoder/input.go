@@ -21,7 +21,7 @@ type Input struct{ pixels []float32 }
 // embeds the inputs.
 func (e *Encoder) Prepare(m *augment.Image) (*Input, error) {
 	if err := e.takes(m); err != nil {
-		return nil, fmt.Errorf("preparing an image for the network: it %w", err)
+		return nil, fmt.Errorf("it %w", err)
 	}
 	in := &Input{make([]float32, e.values())}
 	e.input(in.pixels, m)

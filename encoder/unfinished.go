@@ -82,7 +82,7 @@ func (e *Encoder) project(m parallax.Method, c *config.Config, body parallax.Bac
 		}
 		e.layer = nn.Sequential{enc.Backbone, enc.Projector}
 		torch.NoGrad(func() {
-			blank := torch.FromFloat32(make([]float32, 3*c.Data.Size*c.Data.Size), 1, 3, c.Data.Size, c.Data.Size)
+			blank := torch.Zeros(torch.F32, 1, e.about.Channels(), c.Data.Size, c.Data.Size)
 			e.features = e.layer.Forward(blank.ChannelsLast()).Size(1)
 		})
 		return nn.Finite(states)

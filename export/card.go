@@ -159,6 +159,11 @@ func input(r *Request, d encoder.Description) string {
 	if r.Preprocess {
 		return "uint8, N x H x W x 3: RGB levels. Scaling and normalisation are in the graph. " + resize
 	}
+	if d.Kept != "" {
+		return fmt.Sprintf("float32, N x %d x H x W: (value - mean)/std for each channel, where the values are %s as in "+
+			"the files: unsigned whole numbers divided by the greatest of their type, others as they are. %s",
+			d.Channels(), d.Samples, resize)
+	}
 	return "float32, N x 3 x H x W: (level/255 - mean)/std for each channel R, G, B. " + resize
 }
 
@@ -184,9 +189,15 @@ func module(f Format, d encoder.Description) string {
 	}
 	ours := "load it with Parallax's package encoder, or write the module after package backbone"
 	small := map[string]string{
-		"small":   "; conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False); maxpool = torch.nn.Identity()",
-		"strided": "; conv1 = torch.nn.Conv2d(3, 64, 3, 2, 1, bias=False); maxpool = torch.nn.Identity()",
+		"small":   "3, 1, 1, bias=False); maxpool = torch.nn.Identity()",
+		"strided": "3, 2, 1, bias=False); maxpool = torch.nn.Identity()",
 	}[d.Stem]
+	if small == "" && d.Channels() != 3 {
+		small = "7, 2, 3, bias=False)"
+	}
+	if small != "" {
+		small = fmt.Sprintf("; conv1 = torch.nn.Conv2d(%d, 64, %s", d.Channels(), small)
+	}
 	switch d.Architecture {
 	case "resnet18", "resnet34", "resnet50", "resnet101":
 		switch {
@@ -201,9 +212,9 @@ func module(f Format, d encoder.Description) string {
 	case "vit_tiny", "vit_small", "vit_base":
 		heads := map[string]int{"vit_tiny": 3, "vit_small": 6, "vit_base": 12}[d.Architecture]
 		return fmt.Sprintf("timm.models.vision_transformer.VisionTransformer(img_size=%d, patch_size=%s, "+
-			"embed_dim=%d, depth=12, num_heads=%d, num_classes=0); for images of another size pos_embed is "+
+			"in_chans=%d, embed_dim=%d, depth=12, num_heads=%d, num_classes=0); for images of another size pos_embed is "+
 			"resized by bicubic interpolation without antialiasing", d.Size,
-			strings.TrimPrefix(d.Stem, "patch"), d.Features, heads)
+			strings.TrimPrefix(d.Stem, "patch"), d.Channels(), d.Features, heads)
 	case "wrn28":
 		return "the names of github.com/xternalz/WideResNet-pytorch, which torchvision does not have: " + ours
 	}

@@ -52,6 +52,7 @@ func (r *Request) samples(ctx context.Context, d encoder.Description) ([]sample,
 		return nil, err
 	}
 	defer source.Close()
+	source.Require(d.Format())
 	want := batches[len(batches)-1]
 	h, w := otherSides(d.Size)
 	var all []sample

@@ -26,7 +26,7 @@ import (
 
 // Request says what to export, and how.
 type Request struct {
-	Run    string // the directory of a run, or an encoder.safetensors
+	Run    string // the directory of a run, an encoder.safetensors, or a checkpoint of another program
 	Out    string // the file to write
 	Format Format // "": by the ending of Out
 	// Preprocess puts scaling and normalisation into the network, whose input is then uint8, N x H x W x 3. Not of
@@ -149,6 +149,10 @@ func (r *Request) write(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer e.Close()
+	if d := e.Describe(); r.Preprocess && d.Kept != "" {
+		return nil, run.Invalid(fmt.Errorf("the pre-processing is of 8-bit RGB, and this encoder takes %v: leave "+
+			"--preprocess out", d.Format()))
+	}
 	card, err := r.card(e.Describe())
 	if err != nil {
 		return nil, err

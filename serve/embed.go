@@ -237,7 +237,10 @@ func (s *Server) decode(data []byte, o codec.Options) (p *encoder.Input, err err
 	case err != nil:
 		return nil, failed(http.StatusUnprocessableEntity, "the image cannot be read: %v", err)
 	}
-	return s.encoder.Prepare(m)
+	if p, err = s.encoder.Prepare(m); err != nil {
+		return nil, failed(http.StatusUnprocessableEntity, "the image cannot be embedded: %v", err)
+	}
+	return p, nil
 }
 
 // finite refuses a row that JSON cannot hold.

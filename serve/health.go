@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/encoder"
 	"github.com/parallax-ssl/parallax/internal/codec"
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
@@ -55,7 +57,7 @@ func newHealth(s *Server) (*health, error) {
 }
 
 func (h *health) embed(ctx context.Context) ([]float32, error) {
-	p, err := h.server.decode(h.file, codec.Options{}) // whatever the limits are
+	p, err := h.input()
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +66,20 @@ func (h *health) embed(ctx context.Context) ([]float32, error) {
 		return nil, err
 	}
 	return row, finite(row)
+}
+
+// input makes the picture ready for the network. If that takes other images than 8-bit RGB, there is no file.
+func (h *health) input() (*encoder.Input, error) {
+	about := h.server.encoder.Describe()
+	if about.Kept == "" {
+		return h.server.decode(h.file, codec.Options{}) // whatever the limits are
+	}
+	m := augment.NewDeep(about.Size, about.Size, about.Channels())
+	for i := range m.Deep {
+		c := i % m.C
+		m.Deep[i] = float32(about.Mean[c] + about.Std[c]*math.Sin(float64(i)))
+	}
+	return h.server.encoder.Prepare(m)
 }
 
 // check returns why the service is not healthy, or nil.

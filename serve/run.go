@@ -67,6 +67,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	go s.tidy(ctx)
 	url := scheme + "://" + l.Addr().String()
 	s.o.Log.Info("listening", "url", url, "encoder", s.encoder.Describe().Path)
+	for _, note := range s.encoder.Describe().Imported.Summary() {
+		s.o.Log.Info("the encoder's file is of another program", "note", note)
+	}
 	if s.o.Token != "" && s.o.Cert == "" {
 		s.o.Log.Warn("the token and the images travel in the clear: give --tls-cert and --tls-key, or put a proxy " +
 			"with TLS before this service")

@@ -32,7 +32,10 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/backbone"
+	"github.com/parallax-ssl/parallax/checkpoint"
+	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/internal/codec"
+	"github.com/parallax-ssl/parallax/internal/codec/tiff/tifftest"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -665,4 +668,59 @@ func FuzzRequest(f *testing.F) {
 		}
 		idle(t, s)
 	})
+}
+
+// A service of an encoder of five channels takes images of those, and refuses others one by one.
+func TestChannels(t *testing.T) {
+	path := filepath.Join(t.TempDir(), run.EncoderFile)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	about := checkpoint.Encoder{Architecture: "resnet8", Width: 4, Stem: "small", Norm: "batch", Features: features,
+		Size: 16, Kept: dataset.ChannelsKeep, Samples: "uint16"}
+	for range 5 {
+		about.Mean, about.Std = append(about.Mean, 0.4), append(about.Std, 0.2)
+	}
+	if err := torch.Scope(func() error {
+		body, err := backbone.Spec{Name: "resnet8", Width: 4, Stem: backbone.Small, Size: 16, Channels: 5}.New()
+		if err != nil {
+			return err
+		}
+		p := nn.NewParams(3, torch.F32)
+		defer p.Free()
+		body.Build(p)
+		return nn.WriteStates(f, p.State(), about.Metadata())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, func(o *Options) { o.Run = path })
+	cube := func(channels int) []byte {
+		samples := make([]uint16, 20*18*channels)
+		for i := range samples {
+			samples[i] = uint16(i * 7)
+		}
+		return tifftest.Uint16(20, 18, channels, samples)
+	}
+	for _, c := range []struct {
+		file   []byte
+		status int
+		want   string
+	}{
+		{cube(5), http.StatusOK, "embedding"},
+		{cube(4), http.StatusUnprocessableEntity, "4 channels of uint16, and the encoder takes 5 channels of uint16"},
+		{jpegOf(t, 20, 20), http.StatusUnprocessableEntity, "3 channels of uint8, and the encoder takes 5"},
+	} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://127.0.0.1/embed", bytes.NewReader(c.file)))
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%d %s, want %d and %q", w.Code, w.Body, c.status, c.want)
+		}
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/healthz", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("not healthy: %s", w.Body)
+	}
 }

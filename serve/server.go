@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/embedding"
 	"github.com/parallax-ssl/parallax/encoder"
 	"github.com/parallax-ssl/parallax/internal/codec"
@@ -95,7 +96,9 @@ func (s *Server) prepare() error {
 			"or --queue less", s.o.Queue, humanize.IBytes(uint64(queue)), humanize.IBytes(uint64(s.o.Memory))))
 	}
 	s.bodies = newPool(half)
-	s.images = codec.Options{Limits: codec.Limits{MaxPixels: s.o.Pixels, Budget: codec.NewBudget(half)}}
+	kept := s.encoder.Describe().Kept
+	s.images = codec.Options{Limits: codec.Limits{MaxPixels: s.o.Pixels, Budget: codec.NewBudget(half)},
+		Deep: kept != "", Pages: kept == dataset.ChannelsPages}
 	if err := torch.Scope(func() error { torch.SetThreads(s.o.Threads); return nil }); err != nil {
 		return err
 	}

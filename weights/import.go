@@ -39,7 +39,7 @@ type Options struct {
 // Weights are the weights of an encoder in memory.
 type Weights struct {
 	Encoder checkpoint.Encoder
-	States  []nn.State // in the backbone's order, under its names
+	States  []nn.State // under the backbone's names
 	Report  *Report
 }
 
@@ -101,6 +101,38 @@ func Read(file string, o Options) (*Weights, error) {
 		return nil, fmt.Errorf("importing %s: %w", printable.Name(file), err)
 	}
 	return w, nil
+}
+
+// ReadEncoder reads the encoder in a file: an encoder.safetensors of Parallax, for which there is no Report, or what
+// [Read] finds in another program's file without being told anything.
+func ReadEncoder(file string) (*Weights, error) {
+	own, err := isOwn(file)
+	if err != nil {
+		return nil, err
+	}
+	if !own {
+		return Read(file, Options{})
+	}
+	states, metadata, err := nn.ReadStates(file)
+	if err != nil {
+		return nil, err
+	}
+	w := &Weights{States: states}
+	w.Encoder, err = checkpoint.ParseEncoder(metadata)
+	return w, err
+}
+
+// isOwn reports whether a file is of safetensors with metadata on a network, as Parallax writes them.
+func isOwn(file string) (bool, error) {
+	if is, err := isSafetensors(file); !is || err != nil {
+		return false, err
+	}
+	f, err := safetensors.Open(file)
+	if err != nil {
+		return false, err
+	}
+	_, own := f.Metadata["architecture"]
+	return own, f.Close()
 }
 
 // metadata describes the encoder and where it is from.
@@ -173,6 +205,7 @@ func (s *source) read(a asked, o *Options) (*Weights, error) {
 	}
 	spec, err := form.spec(a, o)
 	if err == nil && failed == nil {
+		spec.Channels = own.Channels()
 		err = spec.Norm.UnmarshalText([]byte(own.Norm))
 	}
 	if err != nil {
@@ -185,6 +218,7 @@ func (s *source) read(a asked, o *Options) (*Weights, error) {
 	}}
 	if failed == nil {
 		w.Encoder.Method, w.Encoder.Mean, w.Encoder.Std = own.Method, own.Mean, own.Std
+		w.Encoder.Kept, w.Encoder.Samples = own.Kept, own.Samples
 	} else {
 		w.Encoder.Mean, w.Encoder.Std = imageNetMean, imageNetStd
 	}

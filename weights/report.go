@@ -4,6 +4,7 @@ package weights
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -68,6 +69,16 @@ func (r *Report) Count() (used, left int) {
 		}
 	}
 	return used, left
+}
+
+// Summary is the report in a few lines; none for a nil report.
+func (r *Report) Summary() []string {
+	if r == nil {
+		return nil
+	}
+	used, left := r.Count()
+	return append([]string{fmt.Sprintf("read as %s of %s, with images of %d px: %d entries of %s used, %d left out", r.As,
+		r.Family, r.Encoder.Size, used, printable.Name(filepath.Base(r.File)), left)}, r.Notes...)
 }
 
 // Text is the report for reading. Entries with the same fate are one line, unless each is asked for.

@@ -118,9 +118,10 @@ type Drawn struct {
 // Size returns w, h.
 func (Drawn) Size(w, h int) (int, int) { return w, h }
 
-// Apply returns the spoilt image and leaves img as it is. A Corruption that is not valid changes nothing.
+// Apply returns the spoilt image and leaves img as it is. A Corruption that is not valid changes nothing, and no
+// Corruption changes an image that is not 8-bit RGB.
 func (d Drawn) Apply(img *augment.Image) *augment.Image {
-	if d.Validate() != nil || img.W < 1 || img.H < 1 {
+	if d.Validate() != nil || img.Deep != nil || img.W < 1 || img.H < 1 {
 		return img.Clone()
 	}
 	all := append(Kinds(), Extra()...)

@@ -83,7 +83,7 @@ anew, and replaces a file that exists. The number of threads changes the last bi
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&q.Run, "run", "", "the run's directory, or an encoder.safetensors")
+	fl.StringVar(&q.Run, "run", "", "the run's directory, or an encoder's file (see parallax import)")
 	fl.StringVar(&q.Data, "data", "", "images: a folder, an archive, or synthetic")
 	fl.StringVar(&q.Out, "out", "", "file to write: .parquet, .npy or .csv")
 	fl.StringVar(&q.Layer, "layer", encoder.LayerBackbone, "what to write: backbone, projector or blocks")

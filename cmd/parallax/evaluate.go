@@ -149,7 +149,7 @@ func (f *evalFlags) command(c *cobra.Command, measure measuring) *cobra.Command 
 		return f.write(c.OutOrStdout(), r)
 	}
 	fl, usual := c.Flags(), report.Defaults("")
-	fl.StringVar(&f.Run, "run", usual.Run, "the run's directory, or an encoder.safetensors")
+	fl.StringVar(&f.Run, "run", usual.Run, "the run's directory, or an encoder's file (see parallax import)")
 	fl.StringVar(&f.Data, "data", "", "images: a folder, an archive, or synthetic; default the run's own")
 	fl.StringVar(&f.Labels, "labels", "", "none, folders, or a CSV file of path,label; default by the data")
 	fl.StringVar(&f.Split, "split", "", splitHelp)

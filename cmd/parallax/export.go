@@ -71,7 +71,7 @@ settings, metrics and licence. It is the metadata's entry "card", or the archive
 		names = append(names, string(f))
 	}
 	fl := c.Flags()
-	fl.StringVar(&r.Run, "run", "", "the run's directory, or an encoder.safetensors")
+	fl.StringVar(&r.Run, "run", "", "the run's directory, or an encoder's file (see parallax import)")
 	fl.StringVar(&r.Out, "out", "", "the file to write")
 	fl.StringVar(&format, "format", "", strings.Join(names, ", ")+"; default by the ending of --out")
 	fl.BoolVar(&r.Preprocess, "preprocess", false, "take uint8 pixels, N x H x W x 3, and normalise them")

@@ -80,7 +80,7 @@ log goes to standard error, a line for each request; the URL goes to standard ou
 		serve.DefaultWait, serve.DefaultGrace
 	o.Memory = 0 // which depends on the machine, and the help does not
 	fl := c.Flags()
-	fl.StringVar(&o.Run, "run", "", "the run's directory, or an encoder.safetensors")
+	fl.StringVar(&o.Run, "run", "", "the run's directory, or an encoder's file (see parallax import)")
 	fl.StringVar(&o.Addr, "addr", o.Addr, "address to listen on; port 0 is any free one")
 	fl.StringVar(&o.In, "in", "", "file of embeddings that POST /neighbours searches, as parallax embed writes it")
 	fl.StringVar(&tokenFile, "token-file", "", "file with the token that requests must bear; default $"+tokenVariable)

@@ -14,9 +14,9 @@ import (
 // pixelSide is the side to which images are reduced for [Pixels].
 const pixelSide = 16
 
-// pixelFeatures takes the normalised pixels of an image of 16 x 16 pixels as its 768 features.
+// pixelFeatures takes the normalised pixels of an image of 16 x 16 pixels as its features: 768 of RGB.
 func pixelFeatures(normalize augment.Normalize) *network {
-	return fixed(Pixels, pixelSide, normalize, 3*pixelSide*pixelSide, func(x torch.Tensor) torch.Tensor {
+	return fixed(Pixels, pixelSide, normalize, normalize.Channels()*pixelSide*pixelSide, func(x torch.Tensor) torch.Tensor {
 		return x.Reshape(x.Size(0), -1)
 	})
 }

@@ -33,7 +33,7 @@ const mostResamples = 10_000_000
 
 // Request says what to evaluate, and how. [Defaults] has the usual values.
 type Request struct {
-	Run        string // a run's directory, or an encoder.safetensors
+	Run        string // a run's directory, an encoder.safetensors, or a checkpoint of another program
 	Checkpoint string // of a run: "last", "best" (by its own evaluations), or a step
 	Data       string // images; "" for the run's own
 	Labels     string // "none", "folders" or a CSV file; "" for the data's own
@@ -168,14 +168,23 @@ func (f *Request) evaluate(ctx context.Context, names []string, skip bool) (repo
 		}
 		return nil, err
 	}
-	var left string
+	var left []string // notes on probes that are left out
 	if labelled := func(p Probe) bool { return p.labels }; skip && e.Probes[0].Classes == 0 &&
 		slices.ContainsFunc(probes, labelled) {
 		probes = slices.DeleteFunc(probes, labelled)
-		left = "the images have no labels: the probes that need them are left out"
+		left = append(left, "the images have no labels: the probes that need them are left out")
 		if len(probes) == 0 || f.Clusters == 0 {
 			return nil, fmt.Errorf("%s has no labels: give labels, a CSV file with the columns path,label, or a "+
 				"folder for each class; or the number of clusters, to run k-means alone", e.Probes[0].Name)
+		}
+	}
+	if d := s.config.Data; d.Kept() {
+		count := len(probes)
+		probes = slices.DeleteFunc(probes, func(p Probe) bool { return p.rgb })
+		if why := fmt.Sprintf("robustness spoils 8-bit RGB, and the images have %v", d.Format()); len(probes) == 0 {
+			return nil, run.Invalid(errors.New(why + ": evaluate by another probe"))
+		} else if len(probes) < count {
+			left = append(left, why+": it is left out")
 		}
 	}
 	all, err := e.networks()
@@ -198,9 +207,7 @@ func (f *Request) evaluate(ctx context.Context, names []string, skip bool) (repo
 	if err != nil {
 		return nil, fmt.Errorf("evaluating %s: %w", f.Run, err)
 	}
-	if left != "" {
-		reports[0].Notes = append(reports[0].Notes, left)
-	}
+	reports[0].Notes = append(reports[0].Notes, left...)
 	if e.uncached != nil {
 		note := fmt.Sprintf("features could not be kept in the cache: %v", e.uncached)
 		reports[0].Notes = append(reports[0].Notes, note)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/nn"
@@ -73,12 +74,20 @@ func (e *evaluating) networks() ([]*network, error) {
 		case Pixels:
 			n = pixelFeatures(e.Config.Data.Normalize())
 		case Colours:
+			if e.Config.Data.Kept() {
+				return nil, run.Invalid(fmt.Errorf("%s is a histogram of 8-bit RGB, and the images have %v: compare with "+
+					"%s", Colours, e.Config.Data.Format(), Pixels))
+			}
 			n = colourFeatures(e.Config.Data.Size)
 		default:
 			s, err := openSubject(&Request{Run: of, Checkpoint: "last", Data: e.Config.Data.Path, Of: e.Of,
 				Device: e.Device, Threads: e.Threads, Seed: e.Seed})
 			if err != nil {
 				return nil, fmt.Errorf("to compare with: %w", err)
+			}
+			if theirs, ours := formatOf(s.config), formatOf(e.Config); theirs != ours {
+				return nil, run.Invalid(fmt.Errorf("%s takes images of %v, and %s of %v: compare encoders of the same "+
+					"images", of, theirs, e.Run, ours))
 			}
 			for _, note := range s.notes {
 				e.subject.notes = append(e.subject.notes, of+": "+note)
@@ -91,6 +100,27 @@ func (e *evaluating) networks() ([]*network, error) {
 		all = append(all, n)
 	}
 	return all, nil
+}
+
+// format is what the images of a run have.
+type format struct {
+	augment.Format
+	pages bool // of a TIFF file are channels
+}
+
+// String names the channels and the samples.
+func (f format) String() string {
+	if f.pages {
+		return f.Format.String() + " in pages"
+	}
+	return f.Format.String()
+}
+
+func formatOf(c *config.Config) format {
+	if !c.Data.Kept() {
+		return format{augment.Format{Channels: 3, Samples: "uint8"}, false}
+	}
+	return format{c.Data.Format(), c.Data.Channels == config.Pages}
 }
 
 // network returns the subject's network, trained or as before the first step.

@@ -20,19 +20,20 @@ type Probe struct {
 	// protocol says how the numbers come about: settings, what is fitted to which images, how settings are chosen.
 	protocol func(*evaluating) string
 	labels   bool // it needs labels
+	rgb      bool // it needs 8-bit RGB
 	measure  func(*evaluating) error
 }
 
 // Probes lists the probes in the order of a whole evaluation. To add one, add a line here.
 func Probes() []Probe {
 	return []Probe{
-		{"knn", "votes of the nearest neighbours", knnProtocol, true, evalKNN},
-		{"linear", "linear classifiers on frozen features", linearProtocol, true, evalLinear},
-		{"fewshot", "a linear classifier from few labels", fewShotProtocol, true, evalFewShot},
-		{"finetune", "training all weights further", fineTuneProtocol, true, evalFineTune},
-		{"retrieval", "ranking images by likeness", retrievalProtocol, true, evalRetrieval},
-		{"robustness", "classifiers on spoilt images", robustnessProtocol, true, evalRobustness},
-		{"cluster", "agreement of k-means clusters with classes", clusterProtocol, false, evalClusters},
+		{"knn", "votes of the nearest neighbours", knnProtocol, true, false, evalKNN},
+		{"linear", "linear classifiers on frozen features", linearProtocol, true, false, evalLinear},
+		{"fewshot", "a linear classifier from few labels", fewShotProtocol, true, false, evalFewShot},
+		{"finetune", "training all weights further", fineTuneProtocol, true, false, evalFineTune},
+		{"retrieval", "ranking images by likeness", retrievalProtocol, true, false, evalRetrieval},
+		{"robustness", "classifiers on spoilt images", robustnessProtocol, true, true, evalRobustness},
+		{"cluster", "agreement of k-means clusters with classes", clusterProtocol, false, false, evalClusters},
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/train"
+	"github.com/parallax-ssl/parallax/weights"
 )
 
 // subject is the subject of an evaluation: the networks of a run at a checkpoint, or a backbone in a file.
@@ -174,12 +175,14 @@ func (s *subject) named(want string) (string, error) {
 	return best.Checkpoint, nil
 }
 
-// openFile reads an encoder.safetensors: weights, and metadata that describe their network.
+// openFile reads an encoder.safetensors, or a checkpoint of another program.
 func (s *subject) openFile(f *Request) error {
-	about, states, err := readEncoder(s.path)
+	w, err := weights.ReadEncoder(s.path)
 	if err != nil {
-		return err
+		return fmt.Errorf("opening %s: %w", s.path, err)
 	}
+	about := w.Encoder
+	s.notes = append(s.notes, w.Report.Summary()...)
 	switch {
 	case f.Of == OfEmbedding:
 		return run.Invalid(fmt.Errorf("%s holds a backbone alone, without the projector that makes embeddings: give "+
@@ -195,22 +198,8 @@ func (s *subject) openFile(f *Request) error {
 	c.Backbone.Stem, c.Backbone.Norm = about.Stem, about.Norm
 	c.Data.Size, c.Data.Mean, c.Data.Std, c.Data.Samples = about.Size, about.Mean, about.Std, about.Samples
 	c.Data.Channels = cmp.Or(about.Kept, config.RGB)
-	s.config, s.states = &c, states
+	s.config, s.states = &c, w.States
 	return nil
-}
-
-// readEncoder reads a file of weights, under the backbone's local names, and what network they belong to. This is the
-// one place that opens such a file: files of other programs are to be recognised here.
-func readEncoder(path string) (about checkpoint.Encoder, states []nn.State, err error) {
-	states, metadata, err := nn.ReadStates(path)
-	if err != nil {
-		return about, nil, fmt.Errorf("opening %s: %w", path, err)
-	}
-	if about, err = checkpoint.ParseEncoder(metadata); err != nil {
-		return about, nil, fmt.Errorf("the metadata of %s does not name the network of its weights: give an "+
-			"encoder.safetensors that Parallax wrote", path)
-	}
-	return about, states, nil
 }
 
 // images opens the images to evaluate on. It uses the run's JPEG decoder, so that the pixels are as in training.

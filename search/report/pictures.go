@@ -16,8 +16,10 @@ import (
 
 // pictures finds the images that embeddings are of.
 type pictures struct {
-	data   string // the data set; "" if nobody said which
-	given  bool   // by the caller; else by the file of embeddings
+	data   string            // the data set; "" if nobody said which
+	given  bool              // by the caller; else by the file of embeddings
+	kept   string            // the channels that images keep: dataset.Options.Channels
+	levels augment.Normalize // their black and white
 	source *dataset.Source
 	places map[string]int // of the names that were prepared
 	why    error          // why there is no source
@@ -27,7 +29,12 @@ type pictures struct {
 // prepare finds the places of images in the data set.
 func (p *pictures) prepare(ctx context.Context, names []string) error {
 	if !p.opened && p.data != "" {
-		p.source, p.why = dataset.Open(p.data, dataset.Options{Split: dataset.SplitAll, Labels: "none"})
+		p.source, p.why = dataset.Open(p.data, dataset.Options{Split: dataset.SplitAll, Labels: "none", Channels: p.kept})
+	}
+	if p.source != nil && !p.opened && p.kept != "" {
+		if _, p.levels, p.why = dataset.DeepStats(ctx, p.source, levelsSample); p.why != nil {
+			return p.why
+		}
 	}
 	p.opened = true
 	if p.source == nil {
@@ -52,12 +59,22 @@ func (p *pictures) prepare(ctx context.Context, names []string) error {
 	return nil
 }
 
+// levelsSample is how many images that keep their channels are measured before they are shown.
+const levelsSample = 100
+
 // load returns an image that was prepared or, if the data set has no image of that name, the image file at that path.
-func (p *pictures) load(name string) (*augment.Image, error) {
+func (p *pictures) load(name string) (img *augment.Image, err error) {
 	if i, ok := p.places[name]; ok {
-		return p.source.Image(i)
+		img, err = p.source.Image(i)
+	} else {
+		img, err = readImage(name, func(file []byte) (*augment.Image, error) {
+			return dataset.DecodeChannels(file, p.kept, 0)
+		})
 	}
-	return readImage(name)
+	if err == nil && len(p.levels.Low) == img.Channels() {
+		p.levels.Levels(img)
+	}
+	return img, err
 }
 
 // size returns the size of an image's file in bytes, or -1 if the image is no file of its own.
@@ -94,7 +111,7 @@ func (p *pictures) missing(n, of int) string {
 }
 
 // readImage reads an image file.
-func readImage(path string) (*augment.Image, error) {
+func readImage(path string, decode func(file []byte) (*augment.Image, error)) (*augment.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -110,5 +127,5 @@ func readImage(path string) (*augment.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dataset.Decode(bytes, 0)
+	return decode(bytes)
 }

@@ -182,7 +182,7 @@ func (q *SimilarRequest) embed(ctx context.Context, t *table, files []string) ([
 	}
 	var images []*augment.Image
 	for _, file := range files {
-		img, err := readImage(file)
+		img, err := readImage(file, e.Decode)
 		if err != nil {
 			return nil, fmt.Errorf("image %s: %w", printable.Name(file), err)
 		}

@@ -130,7 +130,8 @@ func (s *Source) read(ctx context.Context, path string) (*table, error) {
 		t.rows.Close()
 		return nil, fmt.Errorf("%s has no embeddings: all of its %d images failed", printable.Name(t.from), t.failed)
 	}
-	t.pictures = &pictures{data: cmp.Or(s.Data, t.card[embedding.CardData]), given: s.Data != ""}
+	t.pictures = &pictures{data: cmp.Or(s.Data, t.card[embedding.CardData]), given: s.Data != "",
+		kept: t.card[embedding.CardChannels]}
 	return t, nil
 }
 
