@@ -2,7 +2,7 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles golden bench lint docs pages fuzz torture sanitize methods lab \
+.PHONY: help setup build demo test test-python oracles golden bench lint docs pages use fuzz torture sanitize methods lab \
 	guard clusters data clean go shim vet pure dist dist-check
 .DELETE_ON_ERROR:
 
@@ -96,6 +96,9 @@ guard: build data ## Check on $DATA that the guard finds every sabotaged run, an
 
 clusters: build data ## Cluster $DATA with three seeds, on an encoder of METHOD after EPOCHS: an hour
 	scripts/clusters $(DATA) $(or $(METHOD),vibcreg) $(or $(EPOCHS),5)
+
+use: build data ## Walk from $DATA to answers, as docs/use.md shows; RUN=DIR takes its encoder: half an hour
+	scripts/use $(DATA)
 
 data:
 	@test -n "$(DATA)" || { echo "no images given: make $(MAKECMDGOALS) DATA=cifar10.tar.gz" >&2; exit 1; }

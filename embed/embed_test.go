@@ -361,8 +361,8 @@ func TestFlat(t *testing.T) {
 	}
 }
 
-// Example embeds the images of a data set. A real program passes the directory of a run.
-func Example() {
+// ExampleRun embeds the images of a data set. A real program passes the directory of a run.
+func ExampleRun() {
 	dir, err := os.MkdirTemp("", "embed")
 	if err != nil {
 		fmt.Println(err)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,11 @@ cluster is run, with --k.`,
   parallax eval all --run runs/simclr-1 --only knn,linear,retrieval --against pixels --against colours
   parallax eval all --run runs/simclr-1 --limit 1000 --seeds 3 --format markdown --out results.md`,
 	}, func(ctx context.Context, r report.Request) (result, error) { return report.All(ctx, r) })
-	c.Flags().StringSliceVar(&f.Only, "only", nil, "probes to run, separated by commas; default all")
+	var names []string
+	for _, p := range report.Probes() {
+		names = append(names, p.Name)
+	}
+	c.Flags().StringSliceVar(&f.Only, "only", nil, "probes to run, separated by commas: "+strings.Join(names, ", ")+"; default all")
 	addClusters(c, &f)
 	addFineTune(c, &f)
 	addGallery(c, &f)

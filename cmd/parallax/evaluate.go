@@ -57,7 +57,7 @@ evaluation at once.` +
 			statuses(exit.Data, exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGPIPE)),
 		Example: `  parallax eval knn --run runs/simclr-1
   parallax eval linear --run runs/simclr-1 --data cifar10.tar.gz
-  parallax eval all --run runs/simclr-1 --against pixels --against colours --format markdown
+  parallax eval all --run runs/simclr-1 --against pixels --against colours
   parallax eval cluster --run runs/simclr-1 --data photos --k 8`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -165,7 +165,7 @@ func (f *evalFlags) command(c *cobra.Command, measure measuring) *cobra.Command 
 	fl.IntVar(&f.Threads, "threads", 0, "threads of the engine; default one per core")
 	fl.IntVar(&f.Workers, "workers", 0, "threads that read images; default one per core")
 	fl.StringArrayVar(&f.Against, "against", nil,
-		"also evaluate this: a run's directory, a file with an encoder, untrained, pixels or colours; may be repeated")
+		"also evaluate this `ENCODER`: a run's directory, a file with one, untrained, pixels or colours; repeatable")
 	fl.IntVar(&f.Seeds, "seeds", 0,
 		"repeat with so many seeds, from --seed on, and print the mean; default 1, or 5 draws")
 	fl.BoolVar(&f.noCache, "no-cache", false, "neither read nor keep computed features")

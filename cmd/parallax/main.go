@@ -6,8 +6,10 @@
 //	parallax pretrain --resume runs/simsiam-1
 //	parallax cluster --data photos --classes 10
 //	parallax eval knn --run runs/simsiam-1
-//	parallax serve --run runs/simsiam-1
+//	parallax embed --run runs/simsiam-1 --data photos --out photos.parquet
+//	parallax similar new.jpg --in photos.parquet --run runs/simsiam-1
 //	parallax export --run runs/simsiam-1 --out encoder.onnx
+//	parallax serve --run runs/simsiam-1
 //	parallax methods simclr
 //	parallax views --data photos --method byol --out views.png
 //	parallax doctor
@@ -88,13 +90,16 @@ func command() *cobra.Command {
 		Long: `Parallax pretrains image encoders without labels. Training draws two views of one image together in
 feature space, and something keeps the representation from collapsing to a constant. The methods differ
 in what that something is.`,
-		Example: `  parallax pretrain --data photos --method simsiam      train on a folder of images
-  parallax pretrain --resume runs/simsiam-1             resume a run that was stopped
-  parallax cluster --data photos --classes 10           sort images into clusters
-  parallax eval knn --run runs/simsiam-1                measure how good an encoder is
-  parallax export --run runs/simsiam-1 --out enc.onnx   write an encoder for other programs
-  parallax methods                                      list the methods
-  parallax views --data photos --method byol            draw what a method sees`,
+		Example: `  parallax pretrain --data photos --method simsiam                     train on a folder of images
+  parallax pretrain --resume runs/simsiam-1                            resume a run that was stopped
+  parallax eval knn --run runs/simsiam-1                               measure how good an encoder is
+  parallax embed --run runs/simsiam-1 --data photos --out all.parquet  compute embeddings
+  parallax similar new.jpg --in all.parquet --run runs/simsiam-1       find look-alikes
+  parallax export --run runs/simsiam-1 --out encoder.onnx              write an encoder for other programs
+  parallax serve --run runs/simsiam-1                                  answer HTTP requests with embeddings
+  parallax cluster --data photos --classes 10                          sort images into clusters
+  parallax methods                                                     list the methods
+  parallax views --data photos --method byol                           draw what a method sees`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(c *cobra.Command, args []string) error {

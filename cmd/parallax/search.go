@@ -76,7 +76,7 @@ func (f *searchFlags) command(c *cobra.Command, indexed bool,
 	fl.StringVar(&f.Run, "run", "", "the run's directory, or an encoder's file (see parallax import), that embeds images")
 	fl.StringVar(&f.Data, "data", "", "images: a folder or an archive; with --in they are only drawn")
 	fl.StringVar(&f.Layer, "layer", encoder.LayerBackbone, "with --run and no --in: backbone, projector or blocks")
-	fl.StringArrayVar(&f.outs, "out", nil, "also write a file: .csv, .json, .png or .html; repeatable")
+	fl.StringArrayVar(&f.outs, "out", nil, "also write this `FILE`: .csv, .json, .png or .html; repeatable")
 	fl.BoolVar(&f.json, "json", false, "print the result as JSON")
 	if indexed {
 		fl.StringVar(&f.Index, "index", report.Exact, "exact, or ivf: an index that is faster and may miss some")

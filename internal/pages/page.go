@@ -32,6 +32,7 @@ var elsewhere = []page{
 	{path: "docs/exit-statuses.md", blocks: []string{"statuses"}},
 	{path: settingsPage, blocks: []string{"sources"}},
 	{path: reliabilityPage, blocks: []string{"campaign", "repairs"}},
+	{path: usePage, blocks: useSteps},
 }
 
 // read reads all pages: the overview of the folder, the methods' pages in the order of the list, and the others.
@@ -127,6 +128,9 @@ func (g *generator) fill(p page) (string, error) {
 func (g *generator) needsEngine(block string) bool { return block == "gradient" || block == "table" }
 
 func (g *generator) block(name string, p page) (string, error) {
+	if p.path == usePage {
+		return used(g.root, name)
+	}
 	switch name {
 	case "summary":
 		return summary(*p.entry), nil

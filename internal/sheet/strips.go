@@ -27,10 +27,10 @@ type Strip struct {
 	Cells []Cell
 }
 
-const (
-	line   = 15 // height of a line of text in pixels
-	letter = 7  // width of a letter
-)
+// Letter is the width in pixels of a letter that [Write] draws.
+const Letter = 7
+
+const line = 15 // height of a line of text in pixels
 
 var (
 	grey = color.Gray{200}
@@ -49,7 +49,7 @@ func Strips(strips []Strip, side, columns int) *image.RGBA {
 	draw.Draw(page, page.Bounds(), image.White, image.Point{}, draw.Src)
 	y := Gap
 	for _, s := range strips {
-		write(page, Gap, y, page.Bounds().Dx()-2*Gap, s.Title)
+		Write(page, Gap, y, page.Bounds().Dx()-2*Gap, s.Title)
 		y += line
 		for i, c := range s.Cells {
 			x := Gap + i%columns*(side+Gap)
@@ -57,7 +57,7 @@ func Strips(strips []Strip, side, columns int) *image.RGBA {
 				y += side + line + Gap
 			}
 			Put(page, image.Rect(x, y, x+side, y+side), c.Image)
-			write(page, x, y+side, side, c.Text)
+			Write(page, x, y+side, side, c.Text)
 		}
 		if len(s.Cells) > 0 {
 			y += side + line + Gap
@@ -93,9 +93,9 @@ func Thumbnail(img *augment.Image, most int) *image.RGBA {
 	return small
 }
 
-// write draws text, cut to the width, into the line below y.
-func write(page draw.Image, x, y, width int, text string) {
-	most := max(width/letter, 1)
+// Write draws text, cut to the width, into the line below y.
+func Write(page draw.Image, x, y, width int, text string) {
+	most := max(width/Letter, 1)
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'

@@ -14,7 +14,9 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"math"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/printable"
@@ -26,7 +28,9 @@ const (
 	mostPictures = 600  // of a PNG or a page
 	mostStrip    = 24   // of one strip
 	mostDots     = 5000 // of a map
-	side         = 128  // of a picture in pixels
+	mostNamed    = 40   // of a map's legend
+	side         = 148  // of a picture in pixels
+	letters      = 21   // of its caption
 	columns      = 8    // pictures in a row of a PNG
 )
 
@@ -92,7 +96,11 @@ func (r *Report) thumbnails(ctx context.Context, paths []string, most int) (map[
 // draw returns the pictures as one image.
 func (r *Report) draw(ctx context.Context) (image.Image, error) {
 	if r.plot != nil {
-		return r.drawMap(ctx)
+		page, err := r.drawMap(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return legend(page, r.plot.classes), nil
 	}
 	strips, left := r.bounded()
 	small, err := r.thumbnails(ctx, paths(strips), side)
@@ -115,6 +123,19 @@ func (r *Report) draw(ctx context.Context) (image.Image, error) {
 		widest = max(widest, len(s.Cells))
 	}
 	return sheet.Strips(drawn, side, min(max(widest, 4), columns)), nil
+}
+
+// caption returns the text below a picture: a mark, and then the last folder and the name of the file without its
+// ending, as much of their end as there is room for.
+func caption(mark, path string) string {
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	if folder := filepath.Base(filepath.Dir(path)); folder != "." && folder != "/" {
+		name = folder + "/" + name
+	}
+	if room, all := letters-len(mark), []rune(name); len(all) > room {
+		name = ".." + string(all[len(all)-room+2:])
+	}
+	return mark + name
 }
 
 func paths(strips []strip) (all []string) {
@@ -209,6 +230,34 @@ func (r *Report) drawMap(ctx context.Context) (image.Image, error) {
 	return page, nil
 }
 
+// legend puts the names of classes, beside their colours, above a map, for at most mostNamed classes.
+func legend(page image.Image, classes []string) image.Image {
+	const row, square = 20, 10
+	wide := page.Bounds().Dx()
+	var at []image.Point
+	x, y := margin, row/2
+	for _, name := range classes[:min(len(classes), mostNamed)] {
+		need := square + 6 + sheet.Letter*len([]rune(name)) + row
+		if x+need > wide && x > margin {
+			x, y = margin, y+row
+		}
+		at = append(at, image.Pt(x, y))
+		x += need
+	}
+	if len(at) == 0 {
+		return page
+	}
+	all := image.NewRGBA(image.Rect(0, 0, wide, y+row+page.Bounds().Dy()))
+	draw.Draw(all, all.Bounds(), image.White, image.Point{}, draw.Src)
+	for i, p := range at {
+		box := image.Rect(p.X, p.Y, p.X+square, p.Y+square)
+		draw.Draw(all, box, image.NewUniform(hue(int32(i))), image.Point{}, draw.Src)
+		sheet.Write(all, p.X+square+6, p.Y-2, wide-p.X-square-6, classes[i])
+	}
+	draw.Draw(all, page.Bounds().Add(image.Pt(0, y+row)), page, page.Bounds().Min, draw.Src)
+	return all
+}
+
 //go:embed page.html
 var pageText string
 
@@ -241,7 +290,7 @@ func (r *Report) page(ctx context.Context) ([]byte, error) {
 			dots = append(dots, pageDot{places[i][0], places[i][1], css(hue(r.plot.labels[i])),
 				printable.Text(r.plot.paths(i))})
 		}
-		for i, name := range r.plot.classes[:min(len(r.plot.classes), 40)] {
+		for i, name := range r.plot.classes[:min(len(r.plot.classes), mostNamed)] {
 			classes = append(classes, pageClass{printable.Text(name), css(hue(int32(i)))})
 		}
 	}

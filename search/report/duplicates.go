@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -116,11 +115,13 @@ func (q *DuplicatesRequest) duplicates(ctx context.Context, t *table) (*Report, 
 		g := groups[i]
 		s := strip{title: fmt.Sprintf("group %d: %d images, least cosine %.4f", i+1, len(members), g.Least)}
 		for j, m := range members {
-			keep := map[bool]string{true: "keep", false: ""}[j == 0]
+			keep, mark := "", ""
+			if j == 0 {
+				keep, mark = "keep", "keep "
+			}
 			r.Lines = append(r.Lines, []any{i + 1, len(members), g.Least, keep, m.copies, known(m.w), known(m.h),
 				known(int(m.bytes)), m.path})
-			s.cells = append(s.cells, picture{m.path, keep + map[bool]string{true: " ", false: ""}[j == 0] +
-				filepath.Base(m.path)})
+			s.cells = append(s.cells, picture{m.path, caption(mark, m.path)})
 		}
 		r.strips = append(r.strips, s)
 	}

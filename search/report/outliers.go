@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
 
 	"github.com/parallax-ssl/parallax/run"
@@ -69,9 +68,9 @@ func (q *OutliersRequest) outliers(ctx context.Context, t *table, k, limit int) 
 		}
 		r.Lines = append(r.Lines, []any{i + 1, o.Factor, o.Distance, cosine, path, near})
 		if len(s.cells) == mostStrip {
-			r.strips, s = append(r.strips, s), strip{title: fmt.Sprintf("from the %d. on", i+1)}
+			r.strips, s = append(r.strips, s), strip{title: fmt.Sprintf("least like others, %d and on", i+1)}
 		}
-		s.cells = append(s.cells, picture{path, fmt.Sprintf("%.2f %s", o.Factor, filepath.Base(path))})
+		s.cells = append(s.cells, picture{path, caption(fmt.Sprintf("%.2f ", o.Factor), path)})
 	}
 	r.strips = append(r.strips, s)
 	return r, nil

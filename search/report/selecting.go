@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -99,9 +98,9 @@ func (q *SelectRequest) selected(ctx context.Context, t *table, names []string) 
 			if i > 0 {
 				r.strips = append(r.strips, s)
 			}
-			s = strip{title: fmt.Sprintf("selected, from the %d. on", i+1)}
+			s = strip{title: fmt.Sprintf("selected, %d and on", i+1)}
 		}
-		s.cells = append(s.cells, picture{path, fmt.Sprintf("%d %s", i+1, filepath.Base(path))})
+		s.cells = append(s.cells, picture{path, caption(fmt.Sprintf("%d ", i+1), path)})
 	}
 	r.strips = append(r.strips, s)
 	return r, nil

@@ -100,7 +100,7 @@ func (q *SimilarRequest) similar(ctx context.Context, t *table, k int) (*Report,
 			rank++
 			path := t.paths.at(m.Row)
 			r.Lines = append(r.Lines, []any{one.name, rank, m.Cosine, path})
-			s.cells = append(s.cells, picture{path, fmt.Sprintf("%.3f %s", m.Cosine, filepath.Base(path))})
+			s.cells = append(s.cells, picture{path, caption(fmt.Sprintf("%.3f ", m.Cosine), path)})
 		}
 		r.strips = append(r.strips, s)
 	}
