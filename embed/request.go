@@ -25,6 +25,7 @@ type Request struct {
 
 	Layer     string // encoder.LayerBackbone, LayerProjector or LayerBlocks; "" for the backbone
 	Views     int    // views of an image whose embeddings are averaged, see encoder.Views; 0 for 1
+	Mirror    bool   // average the embeddings of an image and of its mirror image, see encoder.Mirror
 	Normalize bool   // scale each embedding to length 1
 	Float16   bool   // write float16; not in CSV
 
@@ -123,6 +124,7 @@ type plan struct {
 	Images      int    `json:"images"`
 	Layer       string `json:"layer"`
 	Views       int    `json:"views"`
+	Mirror      bool   `json:"mirror"`
 	Normalize   bool   `json:"normalize"`
 	Float16     bool   `json:"float16"`
 	Device      string `json:"device"`
@@ -145,6 +147,7 @@ func (p plan) differs(now plan) error {
 		{"with another number of images", p.Images, now.Images},
 		{fmt.Sprintf("with layer %.20q, not %s", p.Layer, now.Layer), p.Layer, now.Layer},
 		{fmt.Sprintf("with %d views, not %d", p.Views, now.Views), p.Views, now.Views},
+		{fmt.Sprintf("with mirror %v, not %v", p.Mirror, now.Mirror), p.Mirror, now.Mirror},
 		{fmt.Sprintf("with normalize %v, not %v", p.Normalize, now.Normalize), p.Normalize, now.Normalize},
 		{fmt.Sprintf("with float16 %v, not %v", p.Float16, now.Float16), p.Float16, now.Float16},
 		{fmt.Sprintf("on device %.20q, not %s", p.Device, now.Device), p.Device, now.Device},

@@ -113,7 +113,8 @@ func (j *job) open(before *plan) (err error) {
 	if before != nil && !q.Force {
 		was = *before
 	}
-	j.plan = plan{Version: planVersion, Layer: q.Layer, Views: q.Views, Normalize: q.Normalize, Float16: q.Float16,
+	j.plan = plan{Version: planVersion, Layer: q.Layer, Views: q.Views, Mirror: q.Mirror, Normalize: q.Normalize,
+		Float16: q.Float16,
 		Device:  cmp.Or(q.Device, was.Device, "cpu"),
 		Batch:   cmp.Or(q.Batch, min(max(was.Batch, 0), mostBatch), encoder.DefaultBatchSize),
 		Threads: cmp.Or(q.Threads, min(max(was.Threads, 0), mostThreads), machine.Threads()),
@@ -122,6 +123,9 @@ func (j *job) open(before *plan) (err error) {
 		return run.Invalid(err)
 	}
 	options := []encoder.Option{encoder.Layer(q.Layer), encoder.Views(q.Views), encoder.BatchSize(j.plan.Batch)}
+	if q.Mirror {
+		options = append(options, encoder.Mirror())
+	}
 	if q.Normalize {
 		options = append(options, encoder.Normalize())
 	}
@@ -217,6 +221,7 @@ func (j *job) card() embedding.Card {
 		embedding.CardMethod: about.Method, embedding.CardWeights: j.plan.Weights,
 		embedding.CardData: j.Data, embedding.CardFingerprint: j.plan.Fingerprint,
 		embedding.CardLayer: j.Layer, embedding.CardViews: strconv.Itoa(j.Views),
+		embedding.CardMirrored:   strconv.FormatBool(j.Mirror),
 		embedding.CardNormalized: strconv.FormatBool(j.Normalize), embedding.CardSize: strconv.Itoa(about.Size),
 		embedding.CardPrecision: precision,
 	}

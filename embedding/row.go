@@ -44,6 +44,7 @@ const (
 	CardFingerprint = "fingerprint" // of the data set: its names, sizes and labels
 	CardLayer       = "layer"       // backbone, projector or blocks
 	CardViews       = "views"       // how many views of an image were averaged
+	CardMirrored    = "mirrored"    // "true" if an image and its mirror image were averaged
 	CardNormalized  = "normalized"  // "true" if each embedding has length 1
 	CardSize        = "size"        // side in pixels of the network's images
 	CardPrecision   = "precision"   // float32 or float16: of the file

@@ -37,7 +37,8 @@ type Encoder struct {
 	patience  time.Duration                                   // how long a request waits for others
 	watch     func(images int, took time.Duration, err error) // is told of every forward pass
 	wanted    string                                          // the layer
-	views     int                                             // of each image
+	views     int                                             // of each image, mirrored ones included
+	mirror    bool                                            // each view is also taken mirrored
 	unit      bool                                            // rows have length 1
 	features  int                                             // the width of a row
 	own       []method.Entry
@@ -102,6 +103,11 @@ func Layer(name string) Option { return func(e *Encoder) { e.wanted = name } }
 // the same features wherever it is.
 func Views(n int) Option { return func(e *Encoder) { e.views = n } }
 
+// Mirror makes a row of features the mean over the views of its image and their mirror images, left to right: twice the
+// work. An image and its mirror image then have the same features, but for the last bits: exactly so with one view and
+// where the evaluation's crop has as many pixels to the left as to the right.
+func Mirror() Option { return func(e *Encoder) { e.mirror = true } }
+
 // Normalize scales each row of features to length 1, after the mean over views. A row of zeros stays as it is.
 func Normalize() Option { return func(e *Encoder) { e.unit = true } }
 
@@ -143,7 +149,13 @@ func begin(options []Option) (*Encoder, error) {
 	for _, o := range options {
 		o(e)
 	}
-	return e, e.check()
+	if err := e.check(); err != nil {
+		return e, err
+	}
+	if e.mirror {
+		e.views *= 2
+	}
+	return e, nil
 }
 
 // check returns what is wrong with the options.
@@ -151,8 +163,11 @@ func (e *Encoder) check() error {
 	if e.batch < 1 {
 		return fmt.Errorf("the batch size is %d: it must be at least 1", e.batch)
 	}
-	if e.views < 1 || e.views > e.batch {
+	switch {
+	case e.views < 1 || e.views > e.batch:
 		return fmt.Errorf("%d views of an image: they must be 1 to %d, the batch size", e.views, e.batch)
+	case e.mirror && 2*e.views > e.batch:
+		return fmt.Errorf("%d views of an image, and as many mirrored: a batch has only %d", e.views, e.batch)
 	}
 	if !slices.Contains([]string{LayerBackbone, LayerProjector, LayerBlocks}, e.wanted) {
 		return fmt.Errorf("layer %q: it must be %s, %s or %s", e.wanted, LayerBackbone, LayerProjector, LayerBlocks)

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/parallax-ssl/parallax/augment"
 )
@@ -84,14 +85,23 @@ func (e *Encoder) values() int { return e.views * e.about.Channels() * e.about.S
 
 // input writes the views of an image into pixels.
 func (e *Encoder) input(pixels []float32, m *augment.Image) {
-	one := len(pixels) / e.views
-	e.normalize.CHW(pixels, e.recipe.View(m, augment.ViewRand(0, 0, 0, 0))) // nothing is drawn
-	if e.views == 1 {
-		return
+	one, upright := len(pixels)/e.views, e.views
+	if e.mirror {
+		upright /= 2
 	}
-	seed, recipe := contentSeed(m), viewRecipe(e.about.Size)
-	for i := 1; i < e.views; i++ {
-		e.normalize.CHW(pixels[i*one:], recipe.View(m, augment.ViewRand(seed, 0, 0, i)))
+	e.normalize.CHW(pixels, e.recipe.View(m, augment.ViewRand(0, 0, 0, 0))) // nothing is drawn
+	if upright > 1 {
+		seed, recipe := contentSeed(m), viewRecipe(e.about.Size)
+		for i := 1; i < upright; i++ {
+			e.normalize.CHW(pixels[i*one:], recipe.View(m, augment.ViewRand(seed, 0, 0, i)))
+		}
+	}
+	if e.mirror {
+		mirrored := pixels[upright*one:]
+		copy(mirrored, pixels[:upright*one])
+		for row := range slices.Chunk(mirrored, e.about.Size) {
+			slices.Reverse(row)
+		}
 	}
 }
 

@@ -103,6 +103,39 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// Mirror gives an image and its mirror image the same features, the mean of both.
+func TestMirror(t *testing.T) {
+	images := noise(3)
+	one, both := open(t), open(t, Mirror(), BatchSize(6))
+	for _, m := range images {
+		mirrored := augment.Flip{}.Apply(m.Clone())
+		a, b := embedded(t, one, []*augment.Image{m})[0], embedded(t, one, []*augment.Image{mirrored})[0]
+		if distance(a, b) < 1e-3 {
+			t.Fatal("the mirror image has the same features without Mirror")
+		}
+		rows := embedded(t, both, []*augment.Image{m, mirrored})
+		if d := distance(rows[0], rows[1]); d > 1e-5 {
+			t.Errorf("the mirror image's features differ by %g", d)
+		}
+		for k := range a {
+			a[k] = (a[k] + b[k]) / 2
+		}
+		if d := distance(rows[0], a); d > 1e-5 {
+			t.Errorf("the features differ from the mean by %g", d)
+		}
+	}
+	if both.Batch() != 3 {
+		t.Errorf("a batch of 6 takes %d images, want 3", both.Batch())
+	}
+	views := open(t, Mirror(), Views(2), BatchSize(4))
+	if d := distance(embedded(t, views, images[:1])[0], embedded(t, both, images[:1])[0]); d < 1e-4 {
+		t.Error("the second view counts for nothing")
+	}
+	if _, err := Open(write(t, nil), Mirror(), Views(4), BatchSize(6)); err == nil {
+		t.Error("more views than a batch has: no error")
+	}
+}
+
 // Normalize gives rows of length 1 in the same direction.
 func TestNormalize(t *testing.T) {
 	images := noise(3)

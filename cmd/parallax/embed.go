@@ -50,7 +50,8 @@ Layers: backbone is the features h that evaluations use. projector is z, which t
 directory has it. blocks is more of the backbone: the output of each stage of a ResNet, averaged over
 space, or the class tokens after the last four blocks of a ViT, concatenated. --views N averages the
 embeddings of N views: the whole image, and N-1 random crops, half of them flipped, that depend on the
-image's pixels alone.
+image's pixels alone. --mirror averages those of a view and of its mirror image, so that an image and its mirror
+image have the same embedding.
 
 Memory does not grow with the number of images. What is finished is kept in FILE.partial until the file is
 complete: after an interruption, the same command goes on there, and the file has the same bytes as
@@ -88,6 +89,7 @@ anew, and replaces a file that exists. The number of threads changes the last bi
 	fl.StringVar(&q.Out, "out", "", "file to write: .parquet, .npy or .csv")
 	fl.StringVar(&q.Layer, "layer", encoder.LayerBackbone, "what to write: backbone, projector or blocks")
 	fl.IntVar(&q.Views, "views", 1, "views of each image whose embeddings are averaged")
+	fl.BoolVar(&q.Mirror, "mirror", false, "average the embeddings of each image and of its mirror image")
 	fl.BoolVar(&q.Normalize, "normalize", false, "scale each embedding to length 1")
 	fl.BoolVar(&q.Float16, "float16", false, "write float16 instead of float32")
 	fl.StringVar(&q.Labels, "labels", "", "none, folders, or a CSV file of path,label; default by the data")

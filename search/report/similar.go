@@ -205,5 +205,8 @@ func (q *SimilarRequest) encoder(card embedding.Card) (*encoder.Encoder, error) 
 	if views, err := strconv.Atoi(card[embedding.CardViews]); err == nil {
 		options = append(options, encoder.Views(views))
 	}
+	if card[embedding.CardMirrored] == "true" {
+		options = append(options, encoder.Mirror())
+	}
 	return encoder.Open(q.Run, options...)
 }
