@@ -32,6 +32,7 @@ type whole struct {
 	image    func(i int) (*augment.Image, error)
 	hold     func(i int) (*augment.Image, func(), error) // image files only: as Holder says
 	head     func(i int) ([]byte, error)                 // image files only: the first bytes of a file
+	file     func(i int) ([]byte, error)                 // image files only: all of it
 	factors  func(i int) Factors                         // synthetic images only
 	describe func(i int) (augment.Format, int, bool)     // image files only: see Source.Stored
 	kept     bool                                        // see Source.Kept
@@ -404,13 +405,14 @@ func (w *whole) decoded(kept []int, o Options) {
 	w.describe = func(i int) (f augment.Format, pages int, ok bool) {
 		data, err := w.head(i)
 		if err == nil && codec.Format(data) == "TIFF" {
-			data, err = l.read(kept[i], nil, o.MaxBytes)
+			data, err = w.file(i)
 		}
 		if err != nil {
 			return f, 0, false
 		}
 		return codec.Describe(data)
 	}
+	w.file = func(i int) ([]byte, error) { return l.read(kept[i], nil, o.MaxBytes) }
 	w.head = func(i int) ([]byte, error) { return l.head(l.files[kept[i]], formatBytes) }
 	w.image = func(i int) (*augment.Image, error) {
 		img, release, err := w.hold(i)

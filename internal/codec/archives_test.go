@@ -82,6 +82,9 @@ func TestArchives(t *testing.T) {
 		refused, also := map[string]int{}, 0
 		for _, c := range cases {
 			img, err := Decode(c.data, Options{})
+			if w, h, wrong := Size(c.data); err == nil && (wrong != nil || w != img.W || h != img.H) {
+				t.Errorf("%s (%s): Size says %dx%d, want %dx%d (%v)", c.File, c.Options, w, h, img.W, img.H, wrong)
+			}
 			switch {
 			case c.SHA256 == "" && err == nil:
 				also++

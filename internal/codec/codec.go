@@ -21,8 +21,9 @@ type Options struct {
 	// Pages takes the pages of a TIFF file for channels, if Deep is set. Else the first page is the image.
 	Pages bool
 
-	lease  *Lease // of the image that is being decoded
-	turned bool   // the image will be turned upright
+	lease   *Lease // of the image that is being decoded
+	turned  bool   // the image will be turned upright
+	measure bool   // admit ends the decoding with a size
 }
 
 // format is an image file format. Each has a file of this package.
@@ -116,6 +117,24 @@ func DecodeHeld(data []byte, o Options, lease *Lease) (img *augment.Image, err e
 		img = img.Deepen()
 	}
 	return upright(img, turn), nil
+}
+
+// size is the error of a decoder that was only to read the header.
+type size struct{ w, h int }
+
+func (s size) Error() string { return fmt.Sprintf("%dx%d pixels", s.w, s.h) }
+
+// Size returns the width and the height, in pixels, of the image that Decode makes of a file, by the file's header. It
+// decodes no pixels, and so does not see if they are damaged. It never panics, whatever the bytes.
+func Size(data []byte) (w, h int, err error) {
+	var found size
+	if _, err = Decode(data, Options{measure: true}); !errors.As(err, &found) {
+		return 0, 0, err
+	}
+	if f := sniff(data); f.orientation != nil && f.orientation(data) >= 5 { // rows are columns
+		return found.h, found.w, nil
+	}
+	return found.w, found.h, nil
 }
 
 func unknownFormat(data []byte) error {

@@ -14,6 +14,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,9 +58,13 @@ func pixels(most int) Options { return Options{Limits: Limits{MaxPixels: most}} 
 func TestPillow(t *testing.T) {
 	for _, c := range pillowCases(t) {
 		t.Run(c.File, func(t *testing.T) {
-			img, err := Decode(readTestImage(t, c.File), Options{})
+			data := readTestImage(t, c.File)
+			img, err := Decode(data, Options{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if w, h, err := Size(data); err != nil || w != c.Width || h != c.Height {
+				t.Errorf("Size says %dx%d, want %dx%d (%v)", w, h, c.Width, c.Height, err)
 			}
 			if img.W != c.Width || img.H != c.Height {
 				t.Fatalf("%dx%d pixels, want %dx%d", img.W, img.H, c.Width, c.Height)
@@ -343,5 +348,27 @@ func FuzzDecode(f *testing.F) {
 		if err == nil && (img.W <= 0 || img.H <= 0 || img.W*img.H > most || len(img.Pix) != 3*img.W*img.H) {
 			t.Errorf("%dx%d pixels in %d bytes", img.W, img.H, len(img.Pix))
 		}
+		if w, h, wrong := Size(data); err == nil && (wrong != nil || w != img.W || h != img.H) {
+			t.Errorf("Size says %dx%d, want %dx%d (%v)", w, h, img.W, img.H, wrong)
+		}
 	})
+}
+
+// TestSizeUpright: a size is that of the image after it is turned by its EXIF orientation.
+func TestSizeUpright(t *testing.T) {
+	data := readTestImage(t, "jpeg_420.jpg")
+	w, h, err := Size(data)
+	if err != nil || w == h {
+		t.Fatalf("%dx%d (%v)", w, h, err)
+	}
+	exif := append([]byte("Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"), 0, 0, 0, 0)
+	segment := append([]byte{0xff, 0xe1, 0, byte(len(exif) + 2)}, exif...)
+	turned := slices.Concat(data[:2], segment, data[2:])
+	img, err := Decode(turned, Options{})
+	if err != nil || img.W != h || img.H != w {
+		t.Fatalf("turned to %dx%d (%v)", img.W, img.H, err)
+	}
+	if tw, th, err := Size(turned); err != nil || tw != h || th != w {
+		t.Errorf("Size says %dx%d, want %dx%d (%v)", tw, th, h, w, err)
+	}
 }

@@ -41,10 +41,10 @@ func decodeGIF(data []byte, o Options) (*augment.Image, error) {
 	}
 	// Like Pillow, enlarge the screen so that it holds the frame.
 	w, h := max(f.screenW, f.x+f.w), max(f.screenH, f.y+f.h)
-	if err := o.admit(header{w: f.w, h: f.h, bits: 8, by: lzwCodes}, len(data)); err != nil {
+	if err := o.admit(header{w: w, h: h, bits: 8, by: blank}, len(data)); err != nil {
 		return nil, err
 	}
-	if err := o.admit(header{w: w, h: h, bits: 8, by: blank}, len(data)); err != nil {
+	if err := o.admit(header{w: f.w, h: f.h, bits: 8, by: lzwCodes}, len(data)); err != nil {
 		return nil, err
 	}
 	img := augment.NewImage(w, h)

@@ -96,6 +96,9 @@ func (o Options) admit(h header, bytes int) error {
 	if h.w <= 0 || h.h <= 0 {
 		return fmt.Errorf("its header says %dx%d pixels", h.w, h.h)
 	}
+	if o.measure {
+		return size{h.w, h.h}
+	}
 	if h.w > o.MaxPixels/h.h {
 		return tooLarge{fmt.Errorf("%dx%d pixels, more than the limit of %d", h.w, h.h, o.MaxPixels)}
 	}
