@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Plants fifty images among others and counts which are found, by parallax duplicates and outliers and by others.
+"""Plants sixty images among others and counts which are found, by parallax duplicates and outliers and by others.
 
-    python scripts/planted.py --data cifar10-jpeg.tar.gz --run runs/simclr-1 [--images 1000] [--seed 1] [--out FILE.json]
+    python scripts/planted.py --data ARCHIVE|FOLDER --run runs/simclr-1 [--images 1000] [--seed 1] [--odd KIND|FOLDER]
 
 Ten each: exact copies; resized (to half or one and a half times the side, as PNG); re-encoded (JPEG of quality 50);
-flipped left to right; and odd ones, unlike all others (noise, stripes, text, plain colours). A copy is found if it is in
-a group with its original. An odd one is found if it is among the twenty strongest outliers. Also counted: groups without
-any planted image (in CIFAR-10 some may be right: it has near-duplicates of its own).
+flipped left to right; all three at once (flipped, three quarters of the side, JPEG of quality 75); and odd ones, unlike
+all others. The odd ones are of all of ODD's kinds in turn, of one kind, or images of another folder. A copy is found if
+it is in a group with its original. An odd one is found if it is among the twenty strongest outliers. Also counted: groups
+without any planted image (in CIFAR-10 some may be right: it has near-duplicates of its own).
 
 With imagededup (PyPI) its perceptual hashes (PHash, DHash) are asked the same, and with fastdup its own embeddings. All
-have their usual thresholds; parallax has several.
+have their usual thresholds.
 """
 
 import argparse
@@ -26,43 +27,60 @@ import tempfile
 from PIL import Image, ImageDraw, ImageOps
 
 EACH = 10
-KINDS = ["copy", "resized", "re-encoded", "flipped"]
+KINDS = ["copy", "resized", "re-encoded", "flipped", "all three"]
+ODD = ["noise", "stripes", "text", "plain", "dots", "gradient", "checkerboard"]
 
 
-def take(archive, folder, n, seed):
-    """Extracts n images, drawn at random, into the folder, and returns their names."""
-    with tarfile.open(archive) as tar:
-        members = sorted((m for m in tar.getmembers() if m.isfile() and m.name.lower().endswith((".jpg", ".png"))),
+def take(data, folder, n, seed):
+    """Copies n images, drawn at random, of an archive or a folder into the folder, and returns their names."""
+    endings, draw, names = (".jpg", ".jpeg", ".png"), random.Random(seed), []
+    if pathlib.Path(data).is_dir():
+        files = sorted(f for f in pathlib.Path(data).rglob("*") if f.suffix.lower() in endings)
+        contents = ((str(f.relative_to(data)), f.read_bytes()) for f in draw.sample(files, min(n, len(files))))
+        for name, content in contents:
+            names.append(name.replace("/", "_"))
+            (folder / names[-1]).write_bytes(content)
+        return names
+    with tarfile.open(data) as tar:
+        members = sorted((m for m in tar.getmembers() if m.isfile() and m.name.lower().endswith(endings)),
                          key=lambda m: m.name)
-        names = []
-        for m in sorted(random.Random(seed).sample(members, n), key=lambda m: m.offset):
-            name = m.name.strip("/").replace("/", "_")
-            (folder / name).write_bytes(tar.extractfile(m).read())
-            names.append(name)
+        for m in sorted(draw.sample(members, min(n, len(members))), key=lambda m: m.offset):
+            names.append(m.name.strip("/").replace("/", "_"))
+            (folder / names[-1]).write_bytes(tar.extractfile(m).read())
     return names
 
 
-def odd(i, side, draw):
-    img = Image.new("RGB", (side, side), (255, 255, 255))
+def odd(kind, side, draw):
+    """An image of side x side pixels of one of ODD's kinds."""
+    img, unit = Image.new("RGB", (side, side), (255, 255, 255)), max(1, side // 32)
     pen = ImageDraw.Draw(img)
-    if i % 5 == 0:
-        img.putdata([tuple(draw.randrange(256) for _ in range(3)) for _ in range(side * side)])
-    elif i % 5 == 1:
-        for x in range(0, side, 4):
-            pen.rectangle([x, 0, x + 1, side], fill=(draw.randrange(256), 0, draw.randrange(256)))
-    elif i % 5 == 2:
+    colour = lambda: tuple(draw.randrange(256) for _ in range(3))
+    if kind == "noise":
+        img.putdata([colour() for _ in range(side * side)])
+    elif kind == "stripes":
+        for x in range(0, side, 4 * unit):
+            pen.rectangle([x, 0, x + unit, side], fill=(draw.randrange(256), 0, draw.randrange(256)))
+    elif kind == "text":
         for y in range(0, side, 10):
-            pen.text((1, y), "".join(draw.choice("ABCDEFGHKM") for _ in range(6)), fill=(0, 0, 0))
-    elif i % 5 == 3:
-        img.paste((draw.randrange(256), draw.randrange(256), draw.randrange(256)), [0, 0, side, side])
-    else:
+            pen.text((1, y), "".join(draw.choice("ABCDEFGHKMabcdefgh") for _ in range(side // 5)), fill=(0, 0, 0))
+    elif kind == "plain":
+        img.paste(colour(), [0, 0, side, side])
+    elif kind == "dots":
         for _ in range(12):
-            x, y = draw.randrange(side), draw.randrange(side)
-            pen.ellipse([x - 3, y - 3, x + 3, y + 3], fill=(255, 0, draw.randrange(256)))
+            x, y, r = draw.randrange(side), draw.randrange(side), 3 * unit
+            pen.ellipse([x - r, y - r, x + r, y + r], fill=(255, 0, draw.randrange(256)))
+    elif kind == "gradient":
+        a, b = colour(), colour()
+        for x in range(side):
+            pen.line([x, 0, x, side], fill=tuple(round(p + (q - p) * x / side) for p, q in zip(a, b)))
+        img = img.rotate(draw.choice([0, 90, 180, 270]))
+    else:
+        a, b, size = colour(), colour(), draw.choice([2, 4, 8]) * unit
+        img.putdata([a if (x // size + y // size) % 2 else b for y in range(side) for x in range(side)])
     return img
 
 
-def plant(folder, names, seed):
+def plant(folder, names, seed, other):
     """Writes the planted images and returns {planted name: (kind, original name or None)}."""
     draw = random.Random(seed + 1)
     originals = draw.sample(names, EACH * len(KINDS))
@@ -70,24 +88,32 @@ def plant(folder, names, seed):
     for at, original in enumerate(originals):
         kind = KINDS[at // EACH]
         img = Image.open(folder / original).convert("RGB")
-        side = img.width
+        size = lambda by: tuple(max(1, int(by * s)) for s in img.size)
         if kind == "copy":
             name = f"planted_copy_{at}.jpg"
             shutil.copyfile(folder / original, folder / name)
         elif kind == "resized":
-            to = side * 3 // 2 if at % 2 else side // 2
             name = f"planted_resized_{at}.png"
-            img.resize((to, to), Image.Resampling.BICUBIC).save(folder / name)
+            img.resize(size(1.5 if at % 2 else 0.5), Image.Resampling.BICUBIC).save(folder / name)
         elif kind == "re-encoded":
             name = f"planted_reencoded_{at}.jpg"
             img.save(folder / name, quality=50)
-        else:
+        elif kind == "flipped":
             name = f"planted_flipped_{at}.png"
             ImageOps.mirror(img).save(folder / name)
+        else:
+            name = f"planted_all_{at}.jpg"
+            ImageOps.mirror(img).resize(size(0.75), Image.Resampling.BICUBIC).save(folder / name, quality=75)
         planted[name] = (kind, original)
+    side = sorted(Image.open(folder / name).width for name in names)[len(names) // 2]
+    kinds = [other] if other in ODD else ODD
+    files = [] if other in ["all", *ODD] else draw.sample(sorted(pathlib.Path(other).iterdir()), EACH)
     for i in range(EACH):
         name = f"planted_odd_{i}.png"
-        odd(i, 32, draw).save(folder / name)
+        if files:
+            ImageOps.fit(Image.open(files[i]).convert("RGB"), (side, side)).save(folder / name)
+        else:
+            odd(kinds[i % len(kinds)], side, draw).save(folder / name)
         planted[name] = ("odd", None)
     return planted
 
@@ -172,8 +198,8 @@ def main():
     p.add_argument("--images", type=int, default=1000)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--parallax", default=str(pathlib.Path(__file__).parent.parent / "bin" / "parallax"))
-    p.add_argument("--thresholds", default="0.9,0.8,0.7,0.6")
     p.add_argument("--layers", default="backbone,blocks")
+    p.add_argument("--odd", default="all", help="all, one of " + ", ".join(ODD) + ", or a folder of images")
     p.add_argument("--keep", help="folder for the images; default a temporary one")
     p.add_argument("--out")
     o = p.parse_args()
@@ -181,20 +207,18 @@ def main():
         folder = pathlib.Path(o.keep or temporary) / "images"
         folder.mkdir(parents=True)
         names = take(o.data, folder, o.images, o.seed)
-        planted = plant(folder, names, o.seed)
+        planted = plant(folder, names, o.seed, o.odd)
         lines = []
         for layer in o.layers.split(","):
-            file = folder.parent / f"{layer}.parquet"
-            subprocess.run([o.parallax, "embed", "--run", o.run, "--data", folder, "--layer", layer, "--out", file],
-                           check=True, stdout=subprocess.DEVNULL)
-            found = parallax(o.parallax, "outliers", "--in", file, "--limit", 20)
-            outliers = [i["path"] for i in found["items"]]
-            for threshold in o.thresholds.split(","):
-                told = parallax(o.parallax, "duplicates", "--in", file, "--threshold", threshold)
+            for by in ["both", "embeddings", "pixels"]:
+                asked = ["--run", o.run, "--data", folder, "--layer", layer, "--by", by]
+                outliers = [i["path"] for i in parallax(o.parallax, "outliers", *asked)["items"]]
                 groups = {}
-                for i in told["items"]:
+                for i in parallax(o.parallax, "duplicates", *asked)["items"]:
                     groups.setdefault(i["group"], []).append(i["path"])
-                lines.append(score(f"parallax, {layer}, cosine {threshold}", groups.values(), planted, outliers))
+                name = "pixels" if by == "pixels" else f"{by}, {layer}"
+                lines.append(score(f"parallax, {name}", groups.values(), planted, outliers))
+                print(lines[-1], file=sys.stderr)
         for name, groups in hashes(folder):
             lines.append(score(name, groups, planted))
         if told := fastdup(folder):

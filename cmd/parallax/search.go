@@ -120,14 +120,17 @@ only into some lists of images near one another, and prints its recall, measured
 
 func duplicatesCommand() *cobra.Command {
 	var f searchFlags
-	threshold, linkage, whiten := 0.0, "", true
+	var q report.DuplicatesRequest
+	linkage, whiten := "", true
 	c := f.command(&cobra.Command{
 		Use:   "duplicates --in FILE",
 		Short: "Find near-duplicates, and say which to keep",
 		Long: `Duplicates groups images whose embeddings have a cosine of at least the threshold. With complete linkage
 each image of a group is that similar to each other one; with components a chain of similar images is
 enough, so the ends may differ. The least cosine in each group is printed. Images of the same bytes are
-always together. The image to keep is the one of the most pixels, then of the most bytes, then of the
+always together. So are copies by their pixels, which finds what is resized, re-encoded or mirrored
+whatever the encoder has learned: each image is read for it, and its lowest frequencies are compared.
+--by embeddings leaves that out, and --by pixels leaves the embeddings out. The image to keep is the one of the most pixels, then of the most bytes, then of the
 first name. To choose a threshold, read the estimate of how many pairs others give. Embeddings are
 whitened first, so that what all images share does not count: then unrelated images have cosines near 0,
 and those of copies stand out. No file is changed.`,
@@ -136,19 +139,28 @@ and those of copies stand out. No file is changed.`,
   parallax duplicates --run runs/simclr-1 --data photos --layer blocks --out duplicates.html`,
 		Args: noArguments,
 	}, false, func(ctx context.Context, _ []string) (*report.Report, error) {
-		if !(threshold >= -1 && threshold <= 1) {
-			return nil, usage(fmt.Errorf("--threshold %g: want a cosine, -1 to 1", threshold))
+		if !(q.Threshold >= -1 && q.Threshold <= 1) {
+			return nil, usage(fmt.Errorf("--threshold %g: want a cosine, -1 to 1", q.Threshold))
+		}
+		if !(q.PixelThreshold >= -1 && q.PixelThreshold <= 1) {
+			return nil, usage(fmt.Errorf("--pixel-threshold %g: want a cosine, -1 to 1", q.PixelThreshold))
 		}
 		if l := search.Linkage(linkage); l != search.Complete && l != search.Components {
 			return nil, usage(fmt.Errorf("unknown linkage %q: want %s or %s", linkage, search.Complete,
 				search.Components))
 		}
-		return report.Duplicates(ctx, report.DuplicatesRequest{Source: f.Source, Threshold: threshold,
-			Linkage: search.Linkage(linkage), Plain: !whiten})
+		mirror := q.Mirror
+		q.Source, q.Linkage, q.Plain = f.Source, search.Linkage(linkage), !whiten
+		q.Mirror = mirror
+		return report.Duplicates(ctx, q)
 	})
-	c.Flags().Float64Var(&threshold, "threshold", 0, fmt.Sprintf(
+	c.Flags().Float64Var(&q.Threshold, "threshold", 0, fmt.Sprintf(
 		"least cosine of near-duplicates; 0 for %g, and %g of embeddings that are not whitened",
 		report.DefaultThreshold, report.PlainThreshold))
+	c.Flags().Float64Var(&q.PixelThreshold, "pixel-threshold", 0, fmt.Sprintf(
+		"least cosine of copies by their pixels; 0 for %g", report.PixelThreshold))
+	c.Flags().BoolVar(&q.Mirror, "mirror", true, "with --run and no --in: embed mirror images too, and average")
+	byFlag(c, &q.By)
 	c.Flags().BoolVar(&whiten, "whiten", true, "whiten the embeddings first")
 	c.Flags().StringVar(&linkage, "linkage", string(search.Complete), "complete or components")
 	c.RegisterFlagCompletionFunc("linkage", cobra.FixedCompletions([]string{string(search.Complete),
@@ -156,8 +168,15 @@ and those of copies stand out. No file is changed.`,
 	return c
 }
 
+// byFlag adds the flag that says what images are compared by.
+func byFlag(c *cobra.Command, by *string) {
+	c.Flags().StringVar(by, "by", report.ByBoth, "compare by "+strings.Join(report.Bys, ", "))
+	c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(report.Bys, cobra.ShellCompDirectiveNoFileComp))
+}
+
 func outliersCommand() *cobra.Command {
 	var f searchFlags
+	by := ""
 	var k, limit int
 	c := f.command(&cobra.Command{
 		Use:   "outliers --in FILE",
@@ -165,14 +184,17 @@ func outliersCommand() *cobra.Command {
 		Long: `Outliers sorts images by their local outlier factor (Breunig et al. 2000): the mean density around an
 image's nearest neighbours, divided by that around the image. It is about 1 for an image among its like,
 and larger for one that is far from all. The density is 1 over the mean distance to the k nearest images.
-Images of the same bytes count as one.`,
+An encoder knows little about images unlike those it was trained on, so each image is also read, and the
+factor is multiplied by how unusual its pixels are: their energy by frequency, direction and colour, against
+that of all images. --by embeddings leaves that out, and --by pixels leaves the embeddings out. Images of the same bytes count as one.`,
 		Example: `  parallax outliers --in photos.parquet --data photos
   parallax outliers --in photos.parquet -k 10 --limit 50 --out outliers.html
   parallax outliers --run runs/simclr-1 --data photos --index ivf`,
 		Args: noArguments,
 	}, true, func(ctx context.Context, _ []string) (*report.Report, error) {
-		return report.Outliers(ctx, report.OutliersRequest{Source: f.Source, K: k, Limit: limit})
+		return report.Outliers(ctx, report.OutliersRequest{Source: f.Source, By: by, K: k, Limit: limit})
 	})
+	byFlag(c, &by)
 	c.Flags().IntVarP(&k, "neighbours", "k", 20, "neighbours by which the density is measured")
 	c.Flags().IntVar(&limit, "limit", 20, "outliers to print")
 	return c

@@ -17,30 +17,41 @@ import (
 const (
 	DefaultThreshold = 0.8  // of whitened embeddings
 	PlainThreshold   = 0.95 // of embeddings as they are
+	PixelThreshold   = 0.9  // of signatures: pixels.Signature
 )
 
 // A DuplicatesRequest asks for near-duplicates.
 type DuplicatesRequest struct {
 	Source
-	Threshold float64        // least cosine of similar images, -1 to 1; 0 is the default
-	Linkage   search.Linkage // which similar images form a group; "" is complete
-	Plain     bool           // compare the embeddings as they are, not whitened
+	By             string         // ByBoth, ByEmbeddings or ByPixels; "" is both
+	Threshold      float64        // least cosine of embeddings of similar images, -1 to 1; 0 is the default
+	PixelThreshold float64        // least cosine of signatures of copies, -1 to 1; 0 is the default
+	Linkage        search.Linkage // which similar images form a group; "" is complete
+	Plain          bool           // compare the embeddings as they are, not whitened
 }
 
-// thresholds are those for which the number of pairs is estimated.
-var thresholds = []float64{0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99}
-
-const (
-	pairSample   = 1000   // images that are compared with all, for the estimate
-	mostMeasured = 20_000 // images whose size is looked up
+// The cosines for which the number of pairs is estimated.
+var (
+	thresholds      = []float64{0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99}
+	pixelThresholds = []float64{0.8, 0.85, 0.9, 0.95, 0.98}
 )
 
-// Duplicates finds groups of near-duplicates. Images of the same bytes, by their SHA-256, are in one group. Of each
-// group it says which image to keep: the one of the most pixels, then of the most bytes, then of the first name, and
-// how similar the least similar two are. It also estimates how many pairs other thresholds would give.
+const pairSample = 1000 // images that are compared with all, for the estimate
+
+// Duplicates finds groups of near-duplicates. Images of the same bytes, by their SHA-256, are in one group. So are
+// copies by their pixels, which include resized, re-encoded and mirrored ones: each group of them is then one image,
+// the first, for the comparison of embeddings. Of each group it says which image to keep: the one of the most pixels,
+// then of the most bytes, then of the first name; how similar the least similar two are, by what joined them; and
+// whether all of it was joined by bytes, by pixels, or some by embeddings. It also estimates how many pairs other
+// thresholds would give.
 func Duplicates(ctx context.Context, q DuplicatesRequest) (*Report, error) {
 	if q.Threshold == 0 {
 		q.Threshold = map[bool]float64{false: DefaultThreshold, true: PlainThreshold}[q.Plain]
+	}
+	q.PixelThreshold = cmp.Or(q.PixelThreshold, PixelThreshold)
+	q.By = cmp.Or(q.By, ByBoth)
+	if err := checkBy(q.By); err != nil {
+		return nil, err
 	}
 	t, err := q.open(ctx)
 	if err != nil {
@@ -59,46 +70,32 @@ type member struct {
 	copies int   // images of the group with the same bytes, itself included
 }
 
+// A joined group also says what joined it: bytes, pixels or embeddings.
+type joined struct {
+	search.Group
+	by string
+}
+
 func (q *DuplicatesRequest) duplicates(ctx context.Context, t *table) (*Report, error) {
 	r := t.report("duplicates")
-	r.fact("threshold", strconv.FormatFloat(q.Threshold, 'g', -1, 64))
+	r.fact("compared by", q.By)
 	r.fact("linkage", string(cmp.Or(q.Linkage, search.Complete)))
-	r.fact("embeddings", map[bool]string{false: "whitened", true: "plain"}[q.Plain])
-	if !q.Plain {
-		white, err := search.Whiten(ctx, t.rows)
-		if err != nil {
+	var copies []search.Group
+	if q.By != ByEmbeddings {
+		var err error
+		r.fact("threshold of pixels", strconv.FormatFloat(q.PixelThreshold, 'g', -1, 64))
+		if copies, err = q.copies(ctx, t, r); err != nil {
 			return nil, err
 		}
-		if err := t.rows.Close(); err != nil {
-			return nil, errors.Join(err, white.Close())
+	}
+	found := copies
+	if q.By != ByPixels {
+		var err error
+		if found, err = q.similar(ctx, t, t.alike(copies), r); err != nil {
+			return nil, err
 		}
-		t.rows = white
 	}
-	asked := slices.Clone(thresholds)
-	if !slices.Contains(asked, q.Threshold) {
-		asked = append(asked, q.Threshold)
-		slices.Sort(asked)
-	}
-	if pairs, err := search.EstimatePairs(ctx, t.rows, asked, pairSample, 1); err != nil {
-		return nil, err
-	} else if text := ""; t.rows.Len() > 1 {
-		for i, p := range pairs {
-			if i > 0 {
-				text += ", "
-			}
-			text += fmt.Sprintf("%.0f at %g", p.Pairs, p.Threshold)
-		}
-		how := "estimated"
-		if t.rows.Len() <= pairSample {
-			how = "counted"
-		}
-		r.fact("pairs, "+how, text)
-	}
-	groups, err := search.Duplicates(ctx, t.rows, search.Similar{Threshold: q.Threshold, Linkage: q.Linkage,
-		Same: t.hashes, Progress: q.progress("comparing pairs")})
-	if err != nil {
-		return nil, err
-	}
+	groups := t.joined(found, copies)
 	images := 0
 	for _, g := range groups {
 		images += len(g.Rows)
@@ -110,7 +107,7 @@ func (q *DuplicatesRequest) duplicates(ctx context.Context, t *table) (*Report, 
 	if err != nil {
 		return nil, err
 	}
-	r.Columns = []string{"group", "images", "least", "keep", "copies", "width", "height", "bytes", "path"}
+	r.Columns = []string{"group", "images", "least", "by", "keep", "copies", "width", "height", "bytes", "path"}
 	for i, members := range measured {
 		g := groups[i]
 		s := strip{title: fmt.Sprintf("group %d: %d images, least cosine %.4f", i+1, len(members), g.Least)}
@@ -119,13 +116,89 @@ func (q *DuplicatesRequest) duplicates(ctx context.Context, t *table) (*Report, 
 			if j == 0 {
 				keep, mark = "keep", "keep "
 			}
-			r.Lines = append(r.Lines, []any{i + 1, len(members), g.Least, keep, m.copies, known(m.w), known(m.h),
+			r.Lines = append(r.Lines, []any{i + 1, len(members), g.Least, g.by, keep, m.copies, known(m.w), known(m.h),
 				known(int(m.bytes)), m.path})
 			s.cells = append(s.cells, picture{m.path, caption(mark, m.path)})
 		}
 		r.strips = append(r.strips, s)
 	}
 	return r, nil
+}
+
+// similar finds groups of rows with like embeddings. Rows of the same number are one.
+func (q *DuplicatesRequest) similar(ctx context.Context, t *table, same []int32, r *Report) ([]search.Group, error) {
+	r.fact("threshold", strconv.FormatFloat(q.Threshold, 'g', -1, 64))
+	r.fact("embeddings", map[bool]string{false: "whitened", true: "plain"}[q.Plain])
+	if !q.Plain {
+		white, err := search.Whiten(ctx, t.rows)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.rows.Close(); err != nil {
+			return nil, errors.Join(err, white.Close())
+		}
+		t.rows = white
+	}
+	if err := r.pairs(ctx, "pairs", t.rows, thresholds, q.Threshold); err != nil {
+		return nil, err
+	}
+	return search.Duplicates(ctx, t.rows, search.Similar{Threshold: q.Threshold, Linkage: q.Linkage, Same: same,
+		Progress: q.progress("comparing pairs")})
+}
+
+// pairs adds how many pairs some thresholds, and the one that was asked for, give.
+func (r *Report) pairs(ctx context.Context, name string, rows *search.Rows, cosines []float64, asked float64) error {
+	if !slices.Contains(cosines, asked) {
+		cosines = append(slices.Clone(cosines), asked)
+		slices.Sort(cosines)
+	}
+	pairs, err := search.EstimatePairs(ctx, rows, cosines, pairSample, 1)
+	if err != nil || rows.Len() < 2 {
+		return err
+	}
+	text := ""
+	for i, p := range pairs {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%.0f at %g", p.Pairs, p.Threshold)
+	}
+	how := "estimated"
+	if rows.Len() <= pairSample {
+		how = "counted"
+	}
+	r.fact(name+", "+how, text)
+	return nil
+}
+
+// joined says what joined each group, and its least cosine by that: of embeddings, and of the copies by pixels in it.
+func (t *table) joined(groups, copies []search.Group) []joined {
+	of := map[int]int{} // the group of copies of a row, from 1 on
+	for i, c := range copies {
+		for _, row := range c.Rows {
+			of[row] = i + 1
+		}
+	}
+	all := make([]joined, len(groups))
+	for i, g := range groups {
+		first := g.Rows[0]
+		bytes, pixels := true, true
+		for _, row := range g.Rows {
+			bytes = bytes && t.hashes[row] >= 0 && t.hashes[row] == t.hashes[first]
+			pixels = pixels && of[row] > 0 && of[row] == of[first]
+			if of[row] > 0 {
+				g.Least = min(g.Least, copies[of[row]-1].Least)
+			}
+		}
+		all[i] = joined{g, ByEmbeddings}
+		switch {
+		case bytes:
+			all[i].by = "bytes"
+		case pixels:
+			all[i].by = ByPixels
+		}
+	}
+	return all
 }
 
 // known is a positive number, or nil.
@@ -137,7 +210,7 @@ func known(n int) any {
 }
 
 // measure looks up the sizes of the groups' images and sorts each group, the image to keep first.
-func (t *table) measure(ctx context.Context, groups []search.Group, r *Report) ([][]member, error) {
+func (t *table) measure(ctx context.Context, groups []joined, r *Report) ([][]member, error) {
 	all := make([][]member, len(groups))
 	var names []string
 	for i, g := range groups {
@@ -157,32 +230,24 @@ func (t *table) measure(ctx context.Context, groups []search.Group, r *Report) (
 	if err := t.pictures.prepare(ctx, names); err != nil {
 		return nil, err
 	}
-	looked, missing := 0, 0
+	missing := 0
 	for _, members := range all {
 		for i := range members {
 			if err := context.Cause(ctx); err != nil {
 				return nil, err
 			}
-			if looked == mostMeasured {
-				break
-			}
-			looked++
 			m := &members[i]
-			if img, err := t.pictures.load(m.path); err != nil {
+			var err error
+			if m.w, m.h, m.bytes, err = t.pictures.dimensions(m.path); err != nil {
 				missing++
-			} else {
-				m.w, m.h, m.bytes = img.W, img.H, t.pictures.size(m.path)
 			}
 		}
 		slices.SortStableFunc(members, func(a, b member) int {
 			return cmp.Or(cmp.Compare(b.w*b.h, a.w*a.h), cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.path, b.path))
 		})
 	}
-	if missing > 0 {
-		r.Notes = append(r.Notes, t.pictures.missing(missing, looked))
-	}
-	if looked < len(names) {
-		r.note("only the first %d images were opened: of later groups the image to keep is chosen by its name", looked)
+	if missing > 0 && missing < t.rows.Len() {
+		r.Notes = append(r.Notes, t.pictures.missing(missing, len(names)))
 	}
 	return all, nil
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/parallax-ssl/parallax/run"
@@ -15,8 +16,9 @@ import (
 // An OutliersRequest asks for the images that are least like others.
 type OutliersRequest struct {
 	Source
-	K     int // neighbours; 0 is 20
-	Limit int // outliers to report; 0 is 20
+	By    string // ByBoth, ByEmbeddings or ByPixels; "" is both
+	K     int    // neighbours; 0 is 20
+	Limit int    // outliers to report; 0 is 20
 }
 
 const (
@@ -24,8 +26,9 @@ const (
 	defaultOutliers   = 20
 )
 
-// Outliers finds the images that are least like others, by the local outlier factor of their embeddings:
-// [search.Outliers]. Images of the same bytes count as one.
+// Outliers finds the images that are least like others. By embeddings the score is their local outlier factor:
+// [search.Outliers]. By pixels it is the deviation of their spectra: [search.Deviations] of [pixels.Spectrum]. By both
+// it is the product, so that neither has to be scaled. Images of the same bytes count as one.
 func Outliers(ctx context.Context, q OutliersRequest) (*Report, error) {
 	k, limit := cmp.Or(q.K, defaultNeighbours), cmp.Or(q.Limit, defaultOutliers)
 	if k < 1 || k > search.MostNeighbours {
@@ -33,6 +36,10 @@ func Outliers(ctx context.Context, q OutliersRequest) (*Report, error) {
 	}
 	if limit < 1 {
 		return nil, run.Invalid(fmt.Errorf("%d outliers to report: want at least 1", limit))
+	}
+	q.By = cmp.Or(q.By, ByBoth)
+	if err := checkBy(q.By); err != nil {
+		return nil, err
 	}
 	t, err := q.open(ctx)
 	if err != nil {
@@ -44,33 +51,64 @@ func Outliers(ctx context.Context, q OutliersRequest) (*Report, error) {
 
 func (q *OutliersRequest) outliers(ctx context.Context, t *table, k, limit int) (*Report, error) {
 	r := t.report("outliers")
-	r.fact("neighbours", strconv.Itoa(k))
+	r.fact("compared by", q.By)
 	if err := t.unique(ctx, r); err != nil {
 		return nil, err
 	}
-	x, probes, err := q.index(ctx, t, k, r)
-	if err != nil {
-		return nil, err
+	var deviations []float64
+	if q.By != ByEmbeddings {
+		var err error
+		if deviations, err = q.deviations(ctx, t, r); err != nil {
+			return nil, err
+		}
 	}
-	if x != nil {
-		defer x.Close()
+	found := make([]search.Outlier, t.rows.Len())
+	if q.By == ByPixels {
+		for i := range found {
+			found[i] = search.Outlier{Row: i, Neighbour: search.Match{Row: -1}}
+		}
+	} else {
+		r.fact("neighbours", strconv.Itoa(k))
+		x, probes, err := q.index(ctx, t, k, r)
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			defer x.Close()
+		}
+		if found, err = search.Outliers(ctx, t.rows, k, x, probes, q.progress("searching")); err != nil {
+			return nil, err
+		}
 	}
-	found, err := search.Outliers(ctx, t.rows, k, x, probes, q.progress("searching"))
-	if err != nil {
-		return nil, err
+	score := func(o search.Outlier) float64 {
+		switch {
+		case q.By == ByPixels:
+			return deviations[o.Row]
+		case deviations == nil:
+			return o.Factor
+		}
+		return o.Factor * deviations[o.Row]
 	}
-	r.Columns = []string{"rank", "factor", "distance", "nearest", "path", "nearest path"}
+	slices.SortStableFunc(found, func(a, b search.Outlier) int { return cmp.Compare(score(b), score(a)) })
+	r.Columns = []string{"rank", "score", "factor", "deviation", "distance", "nearest", "path", "nearest path"}
 	s := strip{title: "least like others"}
 	for i, o := range found[:min(limit, len(found))] {
-		path, near, cosine := t.paths.at(o.Row), any(nil), any(nil)
-		if o.Neighbour.Row >= 0 {
-			near, cosine = t.paths.at(o.Neighbour.Row), o.Neighbour.Cosine
+		path := t.paths.at(o.Row)
+		line := []any{i + 1, score(o), nil, nil, nil, nil, path, nil}
+		if q.By != ByPixels {
+			line[2], line[4] = o.Factor, o.Distance
 		}
-		r.Lines = append(r.Lines, []any{i + 1, o.Factor, o.Distance, cosine, path, near})
+		if deviations != nil {
+			line[3] = deviations[o.Row]
+		}
+		if o.Neighbour.Row >= 0 {
+			line[5], line[7] = o.Neighbour.Cosine, t.paths.at(o.Neighbour.Row)
+		}
+		r.Lines = append(r.Lines, line)
 		if len(s.cells) == mostStrip {
 			r.strips, s = append(r.strips, s), strip{title: fmt.Sprintf("least like others, %d and on", i+1)}
 		}
-		s.cells = append(s.cells, picture{path, caption(fmt.Sprintf("%.2f ", o.Factor), path)})
+		s.cells = append(s.cells, picture{path, caption(fmt.Sprintf("%.2f ", score(o)), path)})
 	}
 	r.strips = append(r.strips, s)
 	return r, nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/dataset"
@@ -67,9 +66,7 @@ func (p *pictures) load(name string) (img *augment.Image, err error) {
 	if i, ok := p.places[name]; ok {
 		img, err = p.source.Image(i)
 	} else {
-		img, err = readImage(name, func(file []byte) (*augment.Image, error) {
-			return dataset.DecodeChannels(file, p.kept, 0)
-		})
+		img, err = p.read(name)
 	}
 	if err == nil && len(p.levels.Low) == img.Channels() {
 		p.levels.Levels(img)
@@ -77,20 +74,36 @@ func (p *pictures) load(name string) (img *augment.Image, err error) {
 	return img, err
 }
 
-// size returns the size of an image's file in bytes, or -1 if the image is no file of its own.
-func (p *pictures) size(name string) int64 {
-	path := name
-	if _, ok := p.places[name]; ok {
-		if p.source.Kind != dataset.KindFolder {
-			return -1
-		}
-		path = filepath.Join(p.data, filepath.FromSlash(name))
+// read reads an image file that the data set does not have.
+func (p *pictures) read(name string) (*augment.Image, error) {
+	return readImage(name, func(file []byte) (*augment.Image, error) {
+		return dataset.DecodeChannels(file, p.kept, 0)
+	})
+}
+
+// hold is load of an image that is kept until release is called.
+func (p *pictures) hold(name string) (_ *augment.Image, release func(), err error) {
+	if i, ok := p.places[name]; ok {
+		return p.source.Hold(i)
 	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return -1
+	img, err := p.read(name)
+	return img, func() {}, err
+}
+
+// dimensions returns the width, the height and the bytes of an image, as dataset.Source.Dimensions does.
+func (p *pictures) dimensions(name string) (w, h int, bytes int64, err error) {
+	if i, ok := p.places[name]; ok {
+		return p.source.Dimensions(i)
 	}
-	return info.Size()
+	img, err := p.read(name)
+	if err != nil {
+		return 0, 0, -1, err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, 0, -1, err
+	}
+	return img.W, img.H, info.Size(), nil
 }
 
 func (p *pictures) close() error {

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
-	"image/color"
 	"image/png"
 	"math/rand/v2"
 	"os"
@@ -45,12 +44,12 @@ func album(t testing.TB, ending string) (file, folder string) {
 	r := rand.New(rand.NewPCG(1, 1))
 	var first []float32
 	for i := range 40 {
-		side, shade := 32, uint8(6*i)
+		side, shade := 32, uint8(i)
 		switch i {
 		case 1:
 			shade = 0
 		case 2:
-			side = 16
+			side, shade = 16, 0
 		}
 		data := picture(t, side, shade)
 		row := embedding.Row{Path: name(i), Status: embedding.OK, Label: []string{"cat", "dog"}[i/20]}
@@ -94,10 +93,14 @@ func name(i int) string { return fmt.Sprintf("<b>%02d.png", i) }
 func picture(t testing.TB, side int, shade uint8) []byte {
 	t.Helper()
 	img := image.NewGray(image.Rect(0, 0, side, side))
-	for i := range img.Pix {
-		img.Pix[i] = shade
+	r := rand.New(rand.NewPCG(uint64(shade), 2))
+	var cells [64]uint8 // 8 x 8, whatever the side
+	for i := range cells {
+		cells[i] = uint8(r.IntN(256))
 	}
-	img.Set(0, 0, color.White)
+	for i := range img.Pix {
+		img.Pix[i] = cells[i/side*8/side*8+i%side*8/side]
+	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, img); err != nil {
 		t.Fatal(err)
@@ -157,6 +160,9 @@ func TestDuplicates(t *testing.T) {
 		closed(t, r, err)
 		if got := column(t, r, "path"); !slices.Equal(got, []string{name(0), name(1), name(2)}) {
 			t.Errorf("%s: %q are near-duplicates", linkage, got)
+		}
+		if got := column(t, r, "by"); got[0] != "pixels" {
+			t.Errorf("%s: joined by %q", linkage, got)
 		}
 		if got := column(t, r, "keep"); !slices.Equal(got, []string{"keep", "", ""}) {
 			t.Errorf("%s: keep is %q", linkage, got)

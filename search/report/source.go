@@ -39,6 +39,8 @@ type Source struct {
 	// Layer is whose output embeds the images of Data with Run: encoder.LayerBackbone, the default, LayerProjector or
 	// LayerBlocks. The last tells near-duplicates best, because it holds what the first blocks see.
 	Layer string
+	// Mirror averages each image's embedding with that of its mirror image (with Run): see encoder.Mirror.
+	Mirror bool
 	// Index is Exact, the default, or IVF; Probes is the number of its lists that are looked into. Only similar images
 	// and outliers use it.
 	Index   string
