@@ -6,9 +6,10 @@
 
 Ten each: exact copies; resized (to half or one and a half times the side, as PNG); re-encoded (JPEG of quality 50);
 flipped left to right; all three at once (flipped, three quarters of the side, JPEG of quality 75); and odd ones, unlike
-all others. The odd ones are of all of ODD's kinds in turn, of one kind, or images of another folder. A copy is found if
-it is in a group with its original. An odd one is found if it is among the twenty strongest outliers. Also counted: groups
-without any planted image (in CIFAR-10 some may be right: it has near-duplicates of its own).
+all others. Of few images there are fewer copies. The odd ones are of all of ODD's kinds in turn, of one kind, or images
+of another folder. A copy is found if it is in a group with its original. An odd one is found if it is among the twenty
+strongest outliers. Also counted: groups without any planted image (in CIFAR-10 some may be right: it has near-duplicates
+of its own).
 
 With imagededup (PyPI) its perceptual hashes (PHash, DHash) are asked the same, and with fastdup its own embeddings. All
 have their usual thresholds.
@@ -83,10 +84,11 @@ def odd(kind, side, draw):
 def plant(folder, names, seed, other):
     """Writes the planted images and returns {planted name: (kind, original name or None)}."""
     draw = random.Random(seed + 1)
-    originals = draw.sample(names, EACH * len(KINDS))
+    each = min(EACH, len(names) // len(KINDS))
+    originals = draw.sample(names, each * len(KINDS))
     planted = {}
     for at, original in enumerate(originals):
-        kind = KINDS[at // EACH]
+        kind = KINDS[at // each]
         img = Image.open(folder / original).convert("RGB")
         size = lambda by: tuple(max(1, int(by * s)) for s in img.size)
         if kind == "copy":
@@ -225,7 +227,7 @@ def main():
             lines.append(score("fastdup, threshold 0.9", told["groups"], planted, told["outliers"]))
     columns = ["what", *KINDS, "odd", "other groups"]
     widths = [max(len(str(line[c])) for line in [dict(zip(columns, columns)), *lines]) for c in columns]
-    print(f"found of {EACH} planted of each kind, among {o.images} images")
+    print(f"found of {min(EACH, len(names) // len(KINDS))} planted of each kind (odd: of {EACH}), among {len(names)} images")
     for line in [dict(zip(columns, columns)), *lines]:
         print("  ".join(str(line[c]).ljust(w) for c, w in zip(columns, widths)).rstrip())
     if o.out:

@@ -9,7 +9,7 @@ import (
 	"github.com/parallax-ssl/parallax/search"
 )
 
-// TestDeviations: by hand. The first column is 0 to 4 with quartiles 1 and 3; the second is 7 everywhere but once, where
+// TestDeviations: by hand. The first column is 0 to 4 with quartiles 1 and 3. The second is 7 everywhere but once, so
 // the least spread counts. The row of NaN does not count.
 func TestDeviations(t *testing.T) {
 	nan := float32(math.NaN())
