@@ -90,7 +90,7 @@ func ExampleDuplicates() {
 		return
 	}
 	defer r.Close()
-	tell(r, 0, 2, 8)
+	tell(r, 0, 2, 9)
 	// Output:
 	// 1 1.000 cat small.png
 	// 1 1.000 cat.png
@@ -111,7 +111,7 @@ func ExampleOutliers() {
 		return
 	}
 	defer r.Close()
-	tell(r, 4)
+	tell(r, 6)
 	// Output: ship.png
 }
 
