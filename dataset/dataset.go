@@ -69,7 +69,8 @@ type Options struct {
 	// Budget is what the images that are decoded and augmented at the same time share. nil is a budget of the process,
 	// a quarter of the memory that it may use.
 	Budget *Budget
-	// CacheDir is where a gzipped archive, or a set of Parquet files, is unpacked, once. Empty is the folder "parallax" in os.UserCacheDir.
+	// CacheDir is where a gzipped archive, or a set of Parquet files, is unpacked, once. Empty is the folder
+	// "parallax" in os.UserCacheDir.
 	CacheDir string
 	// Size is the side of synthetic images in pixels, 8 to 512. 0 is 32. Other sources ignore it.
 	Size int

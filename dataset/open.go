@@ -326,7 +326,8 @@ func recognise(l *listing, name, root string, o Options) (*whole, error) {
 }
 
 // errNoImages is the start of the error of data without images.
-var errNoImages = errors.New("it holds no images (JPEG, PNG, GIF, BMP, TIFF, WebP, PNM, HEIC and AVIF are read, at any depth)")
+var errNoImages = errors.New("it holds no images (" +
+	"JPEG, PNG, GIF, BMP, TIFF, WebP, PNM, HEIC and AVIF are read, at any depth)")
 
 // imageFiles makes the data set of a listing's image files.
 func imageFiles(l *listing, name, root string, o Options) (*whole, error) {

@@ -307,7 +307,7 @@ func (u *rowWriter) table(r io.ReaderAt, size int64, shard string) (err error) {
 			u.notes = append(u.notes, fmt.Sprintf("%s: rows %d to %d cannot be read: %v", printable.Name(shard), n+done,
 				n+group.NumRows()-1, err))
 			for ; done < group.NumRows() && u.failed == nil; done++ {
-				err = u.row(shard, n+done, nil, "")
+				_ = u.row(shard, n+done, nil, "") // which keeps its error in u.failed
 			}
 		}
 		if u.failed != nil {

@@ -119,7 +119,9 @@ func contentSeed(m *augment.Image) uint64 {
 	h := sha256.New()
 	h.Write(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, uint64(m.W)), uint64(m.H)))
 	h.Write(m.Pix)
-	binary.Write(h, binary.LittleEndian, m.Deep)
+	for _, v := range m.Deep {
+		h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+	}
 	return binary.LittleEndian.Uint64(h.Sum(nil))
 }
 

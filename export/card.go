@@ -160,8 +160,8 @@ func input(r *Request, d encoder.Description) string {
 		return "uint8, N x H x W x 3: RGB levels. Scaling and normalisation are in the graph. " + resize
 	}
 	if d.Kept != "" {
-		return fmt.Sprintf("float32, N x %d x H x W: (value - mean)/std for each channel, where the values are %s as in "+
-			"the files: unsigned whole numbers divided by the greatest of their type, others as they are. %s",
+		return fmt.Sprintf("float32, N x %d x H x W: (value - mean)/std for each channel, where the values are %s as "+
+			"in the files: unsigned whole numbers divided by the greatest of their type, others as they are. %s",
 			d.Channels(), d.Samples, resize)
 	}
 	return "float32, N x 3 x H x W: (level/255 - mean)/std for each channel R, G, B. " + resize
@@ -212,8 +212,8 @@ func module(f Format, d encoder.Description) string {
 	case "vit_tiny", "vit_small", "vit_base":
 		heads := map[string]int{"vit_tiny": 3, "vit_small": 6, "vit_base": 12}[d.Architecture]
 		return fmt.Sprintf("timm.models.vision_transformer.VisionTransformer(img_size=%d, patch_size=%s, "+
-			"in_chans=%d, embed_dim=%d, depth=12, num_heads=%d, num_classes=0); for images of another size pos_embed is "+
-			"resized by bicubic interpolation without antialiasing", d.Size,
+			"in_chans=%d, embed_dim=%d, depth=12, num_heads=%d, num_classes=0); for images of another size pos_embed "+
+			"is resized by bicubic interpolation without antialiasing", d.Size,
 			strings.TrimPrefix(d.Stem, "patch"), d.Channels(), d.Features, heads)
 	case "wrn28":
 		return "the names of github.com/xternalz/WideResNet-pytorch, which torchvision does not have: " + ours

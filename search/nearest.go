@@ -132,13 +132,15 @@ func (t *tops) first(q, b *block) []float64 {
 		return nil
 	}
 	least := make([]float64, q.n)
-	scoped(func() error {
+	if scoped(func() error {
 		values, _ := q.rows.Narrow(0, 0, q.n).MatMul(b.rows.Narrow(0, 0, b.n).T()).TopK(t.k+1, 1)
 		for i, v := range values.Narrow(1, t.k, 1).Reshape(-1).Float32s() {
 			least[i] = float64(v) - 2*t.slack
 		}
 		return nil
-	})
+	}) != nil {
+		return nil // the scan that follows meets the same error
+	}
 	return least
 }
 

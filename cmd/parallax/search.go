@@ -73,7 +73,7 @@ func (f *searchFlags) command(c *cobra.Command, indexed bool,
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.In, "in", "", "file of embeddings: .parquet, .npy or .csv")
-	fl.StringVar(&f.Run, "run", "", "the run's directory, or an encoder's file (see parallax import), that embeds images")
+	fl.StringVar(&f.Run, "run", "", "the run's directory, or an encoder's file (see parallax import)")
 	fl.StringVar(&f.Data, "data", "", "images: a folder or an archive; with --in they are only drawn")
 	fl.StringVar(&f.Layer, "layer", encoder.LayerBackbone, "with --run and no --in: backbone, projector or blocks")
 	fl.StringArrayVar(&f.outs, "out", nil, "also write this `FILE`: .csv, .json, .png or .html; repeatable")

@@ -52,7 +52,8 @@ another host are refused, so that no web page can use the service through a brow
 A signal stops the service: it takes no more requests and answers those that it took, for --grace. The
 log goes to standard error, a line for each request; the URL goes to standard output.` +
 			statuses(exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGHUP),
-				exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM), exit.OfSignal(syscall.SIGXCPU)),
+				exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM),
+				exit.OfSignal(syscall.SIGXCPU)),
 		Example: `  parallax serve --run runs/simclr-1
   parallax serve --run runs/simclr-1 --in photos.parquet
   parallax serve --run runs/simclr-1/encoder.safetensors --addr 127.0.0.1:0 --batch 64 --wait 5ms

@@ -16,7 +16,8 @@ const pixelSide = 16
 
 // pixelFeatures takes the normalised pixels of an image of 16 x 16 pixels as its features: 768 of RGB.
 func pixelFeatures(normalize augment.Normalize) *network {
-	return fixed(Pixels, pixelSide, normalize, normalize.Channels()*pixelSide*pixelSide, func(x torch.Tensor) torch.Tensor {
+	width := normalize.Channels() * pixelSide * pixelSide
+	return fixed(Pixels, pixelSide, normalize, width, func(x torch.Tensor) torch.Tensor {
 		return x.Reshape(x.Size(0), -1)
 	})
 }

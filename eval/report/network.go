@@ -75,8 +75,8 @@ func (e *evaluating) networks() ([]*network, error) {
 			n = pixelFeatures(e.Config.Data.Normalize())
 		case Colours:
 			if e.Config.Data.Kept() {
-				return nil, run.Invalid(fmt.Errorf("%s is a histogram of 8-bit RGB, and the images have %v: compare with "+
-					"%s", Colours, e.Config.Data.Format(), Pixels))
+				return nil, run.Invalid(fmt.Errorf("%s is a histogram of 8-bit RGB, and the images have %v: compare "+
+					"with %s", Colours, e.Config.Data.Format(), Pixels))
 			}
 			n = colourFeatures(e.Config.Data.Size)
 		default:

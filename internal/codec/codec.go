@@ -141,7 +141,8 @@ func unknownFormat(data []byte) error {
 	if len(data) >= 12 && string(data[4:8]) == "ftyp" {
 		return fmt.Errorf("a %q file, such as a video, which is not read", data[8:12])
 	}
-	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF, WebP, PNM, HEIC or AVIF file: it starts with %q", data[:min(len(data), 8)])
+	return fmt.Errorf("not a JPEG, PNG, GIF, BMP, TIFF, WebP, PNM, HEIC or AVIF file: it starts with %q",
+		data[:min(len(data), 8)])
 }
 
 // decodeImage decodes with a decoder of the standard library or of x/image, if describe's header is admitted.
