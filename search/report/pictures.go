@@ -68,10 +68,17 @@ func (p *pictures) load(name string) (img *augment.Image, err error) {
 	} else {
 		img, err = p.read(name)
 	}
-	if err == nil && len(p.levels.Low) == img.Channels() {
-		p.levels.Levels(img)
+	if err == nil {
+		p.level(img)
 	}
 	return img, err
+}
+
+// level gives an image that kept its channels the levels at which it is shown.
+func (p *pictures) level(img *augment.Image) {
+	if len(p.levels.Low) == img.Channels() {
+		p.levels.Levels(img)
+	}
 }
 
 // read reads an image file that the data set does not have.
@@ -82,12 +89,17 @@ func (p *pictures) read(name string) (*augment.Image, error) {
 }
 
 // hold is load of an image that is kept until release is called.
-func (p *pictures) hold(name string) (_ *augment.Image, release func(), err error) {
+func (p *pictures) hold(name string) (img *augment.Image, release func(), err error) {
+	release = func() {}
 	if i, ok := p.places[name]; ok {
-		return p.source.Hold(i)
+		img, release, err = p.source.Hold(i)
+	} else {
+		img, err = p.read(name)
 	}
-	img, err := p.read(name)
-	return img, func() {}, err
+	if err == nil {
+		p.level(img)
+	}
+	return img, release, err
 }
 
 // dimensions returns the width, the height and the bytes of an image, as dataset.Source.Dimensions does.
