@@ -83,7 +83,8 @@ func TestListErrors(t *testing.T) {
 	} {
 		file, _, _ := strings.Cut(c.name, ":")
 		writeFile(t, filepath.Join(root, file), []byte(c.text))
-		if _, err := Open(filepath.Join(root, c.name), Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := Open(filepath.Join(root, c.name), Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.80q: %.300v, want %s", c.text, err, c.want)
 		}
 	}

@@ -62,8 +62,8 @@ type item struct {
 //   - a folder with several such archives and no images outside them. Archives that are numbered, or that have samples
 //     of WebDataset (1.jpg beside 1.cls, 1.json or 1.txt, which have the label), are parts of one set, and the names of
 //     archives like train-000012.tar say the split. Other archives are folders, such as one for each class;
-//   - a Parquet file with a column of images, or a folder of them, as Hugging Face's library datasets writes them. It is
-//     unpacked into the cache once, because random order would unpack a page for each image;
+//   - a Parquet file with a column of images, or a folder of them, as Hugging Face's library datasets writes them. It
+//     is unpacked into the cache once, because random order would unpack a page for each image;
 //   - a list: .csv or .tsv with the columns path, label and split, of which the last two may be missing, or .jsonl with
 //     such keys, or .txt with a path a line. Paths are relative to the list;
 //   - a pattern of archives, Parquet files or images: "shards/{000..012}.tar", "photos/*.heic";

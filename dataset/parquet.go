@@ -70,7 +70,8 @@ func openParquet(set []shard, o Options) (*whole, error) {
 		fmt.Fprintf(id, "%q %d %d %x\n", full, info.Size(), info.ModTime().UnixNano(), sum)
 		fmt.Fprintf(identity, "%q %x\n", s.name, sum)
 	}
-	name := fmt.Sprintf("%s-parquet1-%x.tar", cmp.Or(strings.Trim(path.Base(set[0].name), "."), "rows"), id.Sum(nil)[:8])
+	base := cmp.Or(strings.Trim(path.Base(set[0].name), "."), "rows")
+	name := fmt.Sprintf("%s-parquet1-%x.tar", base, id.Sum(nil)[:8])
 	plain, err := unpackedRows(set, name, size, o)
 	if err != nil {
 		return nil, err
@@ -101,8 +102,8 @@ func unpackedRows(set []shard, name string, size int64, o Options) (*os.File, er
 		return unpackRows(w, set)
 	})
 	if errors.Is(err, errLimit) {
-		return nil, fmt.Errorf("its %s grow to more than %s when they are unpacked, which images do not: give the images "+
-			"as files if that is right", humanize.IBytes(uint64(size)), humanize.IBytes(uint64(unpackLimit(size))))
+		return nil, fmt.Errorf("its %s grow to more than %s when they are unpacked, which images do not: give the "+
+			"images as files if that is right", humanize.IBytes(uint64(size)), humanize.IBytes(uint64(unpackLimit(size))))
 	}
 	if err != nil {
 		return nil, err
@@ -234,7 +235,8 @@ func (u *rowWriter) row(shard string, n int64, image []byte, label string) error
 		name += "." + strings.ToLower(format)
 	}
 	if name <= u.last {
-		u.failed = fmt.Errorf("the rows of %s cannot be told from those of another file: rename it", printable.Name(shard))
+		u.failed = fmt.Errorf("the rows of %s cannot be told from those of another file: rename it",
+			printable.Name(shard))
 		return u.failed
 	}
 	u.last = name

@@ -21,8 +21,8 @@ import (
 func TestHuggingFace(t *testing.T) {
 	const root = "testdata/huggingface"
 	s := opened(t, root, Options{})
-	const summary = "data: 12 images of 3 classes (from the column label), split train of train (12) and test (2), by " +
-		"the names of the Parquet files"
+	const summary = "data: 12 images of 3 classes (from the column label), split train of train (12) and test (2), " +
+		"by the names of the Parquet files"
 	if s.Kind != KindParquet || s.Summary() != summary {
 		t.Errorf("%s: %s\nwant %s", s.Kind, s.Summary(), summary)
 	}
@@ -252,7 +252,8 @@ func FuzzParquet(f *testing.F) {
 	}
 	f.Add([]byte("PAR1\x00\x00\x00\x00\x00\x00\x00\x00PAR1"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		w := &cacheWriter{c: &cache{dir: os.TempDir()}, to: io.Discard, left: unpackLimit(int64(len(data))), checked: 1 << 62}
+		w := &cacheWriter{c: &cache{dir: os.TempDir()}, to: io.Discard, left: unpackLimit(int64(len(data))),
+			checked: 1 << 62}
 		u := &rowWriter{tar: tar.NewWriter(w), known: map[string]string{}}
 		_ = u.table(bytes.NewReader(data), int64(len(data)), "x")
 		if set := u.set(); len(set.Labels) < u.good {

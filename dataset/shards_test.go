@@ -34,8 +34,8 @@ func TestShards(t *testing.T) {
 	if got := describe(s); got != want || s.Kind != KindTar {
 		t.Error(got, s.Kind)
 	}
-	const summary = "data: 5 images of 3 classes (from the samples' files .cls), split train of train (5) and val (1), " +
-		"by the names of the archives; left out 1 file: not images by their names (README.md)"
+	const summary = "data: 5 images of 3 classes (from the samples' files .cls), split train of train (5) and val (1)" +
+		", by the names of the archives; left out 1 file: not images by their names (README.md)"
 	if s.Summary() != summary {
 		t.Errorf("%s\nwant %s", s.Summary(), summary)
 	}
@@ -116,7 +116,8 @@ func TestShardsDamaged(t *testing.T) {
 	writeFile(t, filepath.Join(root, "s-3.tar"), whole[:1100])
 	writeFile(t, filepath.Join(root, "s-4.tar"), nil)
 	s := opened(t, root, Options{})
-	if s.Len() != 6 || !strings.Contains(s.Summary(), "the archive is cut short after 1 files: copy it again (s-3.tar)") ||
+	if s.Len() != 6 ||
+		!strings.Contains(s.Summary(), "the archive is cut short after 1 files: copy it again (s-3.tar)") ||
 		!strings.Contains(s.Summary(), "the file is empty (s-4.tar)") {
 		t.Error(s.Len(), s.Summary())
 	}
@@ -133,7 +134,9 @@ func TestShardsDamaged(t *testing.T) {
 	for _, name := range []string{"s-0.tar", "s-1.tar", "s-2.tar"} {
 		writeFile(t, filepath.Join(root, name), nil)
 	}
-	if _, err := Open(root, Options{}); err == nil || !strings.Contains(err.Error(), "none of its 5 archives can be read, such as s-4.tar: the file is empty") {
+	_, err := Open(root, Options{})
+	const none = "none of its 5 archives can be read, such as s-4.tar: the file is empty"
+	if err == nil || !strings.Contains(err.Error(), none) {
 		t.Error(err)
 	}
 }
@@ -147,7 +150,8 @@ func TestSamples(t *testing.T) {
 		want    string
 		note    string
 	}{
-		{"a name", []entry{text("1.cls", "dog"), regular("1.png", px(1)), regular("2.png", px(2))}, "1.png=dog 2.png", ""},
+		{"a name", []entry{text("1.cls", "dog"), regular("1.png", px(1)), regular("2.png", px(2))},
+			"1.png=dog 2.png", ""},
 		{"JSON", []entry{text("1.json", `{"id": 7, "label": "dog"}`), regular("1.png", px(1)),
 			text("2.json", `{"label": "cat"}`), regular("2.png", px(2))}, "1.png=dog 2.png=cat", ""},
 		{"captions", []entry{text("1.txt", "a dog runs"), regular("1.png", px(1)), text("2.txt", "a cat sleeps"),
@@ -214,7 +218,8 @@ func TestArchivesInAnArchive(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.zip")
 	writeFile(t, name, zipOfFiles(t, map[string][]byte{"a.tar": tarOf(t), "b.zip": {}}))
 	_, err := Open(name, Options{})
-	if err == nil || !strings.Contains(err.Error(), "it holds no images but 2 archives: unpack it and give the folder") {
+	const only = "it holds no images but 2 archives: unpack it and give the folder"
+	if err == nil || !strings.Contains(err.Error(), only) {
 		t.Error(err)
 	}
 }

@@ -35,10 +35,10 @@ func toHalf(v float32) uint16 {
 // fromHalf returns the value of a binary16.
 func fromHalf(h uint16) float32 {
 	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10&0x1f), uint32(h&0x3ff)
-	switch {
-	case exponent == 0x1f:
+	switch exponent {
+	case 0x1f:
 		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
-	case exponent == 0:
+	case 0:
 		v := float32(fraction) / (1 << 24)
 		return math.Float32frombits(sign | math.Float32bits(v))
 	}

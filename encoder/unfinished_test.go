@@ -182,7 +182,8 @@ func TestProjector(t *testing.T) {
 		images[0].Pix[i] = byte(i * i)
 	}
 	for name, set := range map[string]pretrain.Setting{
-		"simclr": pretrain.Set("method.projector.widths", "[24, 12]"), "directclr": pretrain.Set("method.dimensions", 6),
+		"simclr":    pretrain.Set("method.projector.widths", "[24, 12]"),
+		"directclr": pretrain.Set("method.dimensions", 6),
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		if _, err := pretrain.Run(context.Background(), &pretrain.Request{

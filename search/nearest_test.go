@@ -161,8 +161,11 @@ func TestRowsRefuse(t *testing.T) {
 			return err
 		},
 		"embeddings are 0 wide: want 1 to 65536": func() error { _, err := FromSlice(0, nil); return err },
-		"3 values are no rows of width 2":        func() error { _, err := FromSlice(2, []float32{1, 2, 3}); return err },
-		"no such file":                           func() error { _, err := Collect(ctx, 2, failing); return err },
+		"3 values are no rows of width 2": func() error {
+			_, err := FromSlice(2, []float32{1, 2, 3})
+			return err
+		},
+		"no such file": func() error { _, err := Collect(ctx, 2, failing); return err },
 		"context canceled": func() error {
 			_, err := Nearest(stopped, three, three, 1, nil)
 			return err

@@ -53,7 +53,8 @@ func New(o Options) (*Server, error) {
 		return nil, invalid(err)
 	}
 	s := &Server{o: o, metrics: newMetrics(), workers: semaphore.NewWeighted(int64(o.Workers)),
-		queue: newPool(int64(o.Queue)), connections: newPool(int64(o.Connections)), refusals: newPool(int64(o.Connections))}
+		queue: newPool(int64(o.Queue)), connections: newPool(int64(o.Connections)),
+		refusals: newPool(int64(o.Connections))}
 	var err error
 	if s.encoder, err = encoder.Open(o.Run, encoder.BatchSize(o.Batch), encoder.Wait(o.Wait),
 		encoder.Watch(s.metrics.batch)); err != nil {
@@ -76,7 +77,8 @@ func (s *Server) openTable() error {
 	}
 	s.table, s.o.Neighbours = t, t
 	if t.Dim() != s.encoder.Features() {
-		return fmt.Errorf("%s has embeddings of %d values, and this encoder's have %d: embed the images with this encoder",
+		return fmt.Errorf("%s has embeddings of %d values, and this encoder's have %d: embed the images with this "+
+			"encoder",
 			s.o.In, t.Dim(), s.encoder.Features())
 	}
 	weights, err := s.encoder.WeightsSHA256()

@@ -132,9 +132,10 @@ func TestTableMerges(t *testing.T) {
 func TestTableErrors(t *testing.T) {
 	row := embedding.Row{Path: "a", Status: embedding.OK, Vector: []float32{1, 2, 3}}
 	for want, path := range map[string]string{
-		"no such file":          filepath.Join(t.TempDir(), "none.parquet"),
-		"layer projector":       write(t, embedding.Card{embedding.CardLayer: "projector"}, 3, row),
-		"by other weights":      write(t, embedding.Card{embedding.CardWeights: "00"}, features, random(3, features)...),
+		"no such file":    filepath.Join(t.TempDir(), "none.parquet"),
+		"layer projector": write(t, embedding.Card{embedding.CardLayer: "projector"}, 3, row),
+		"by other weights": write(t, embedding.Card{embedding.CardWeights: "00"}, features,
+			random(3, features)...),
 		"3 values, and this":    write(t, nil, 3, row),
 		"none of its images":    write(t, nil, features, embedding.Row{Path: "a", Status: embedding.Failed}),
 		"opening the embedding": untrained(t),

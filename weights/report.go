@@ -77,8 +77,8 @@ func (r *Report) Summary() []string {
 		return nil
 	}
 	used, left := r.Count()
-	return append([]string{fmt.Sprintf("read as %s of %s, with images of %d px: %d entries of %s used, %d left out", r.As,
-		r.Family, r.Encoder.Size, used, printable.Name(filepath.Base(r.File)), left)}, r.Notes...)
+	return append([]string{fmt.Sprintf("read as %s of %s, with images of %d px: %d entries of %s used, %d left out",
+		r.As, r.Family, r.Encoder.Size, used, printable.Name(filepath.Base(r.File)), left)}, r.Notes...)
 }
 
 // Text is the report for reading. Entries with the same fate are one line, unless each is asked for.

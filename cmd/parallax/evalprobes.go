@@ -28,7 +28,8 @@ cluster is run, with --k.`,
 	for _, p := range report.Probes() {
 		names = append(names, p.Name)
 	}
-	c.Flags().StringSliceVar(&f.Only, "only", nil, "probes to run, separated by commas: "+strings.Join(names, ", ")+"; default all")
+	c.Flags().StringSliceVar(&f.Only, "only", nil,
+		"probes to run, separated by commas: "+strings.Join(names, ", ")+"; default all")
 	addClusters(c, &f)
 	addFineTune(c, &f)
 	addGallery(c, &f)

@@ -37,9 +37,9 @@ with the encoder of --run. The result is a table; --out writes it, by the ending
 CSV or JSON, or as pictures: a PNG, or an HTML page that needs no other file. Pictures need the images:
 those of --data, or where the file of embeddings says that they were.`
 
-// command completes a command that runs a search. make makes its report.
+// command completes a command that runs a search. work makes its report.
 func (f *searchFlags) command(c *cobra.Command, indexed bool,
-	make func(ctx context.Context, args []string) (*report.Report, error)) *cobra.Command {
+	work func(ctx context.Context, args []string) (*report.Report, error)) *cobra.Command {
 	c.Long += ofEmbeddings + statuses(exit.Data, exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGPIPE))
 	c.PreRunE = enough
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -51,7 +51,7 @@ func (f *searchFlags) command(c *cobra.Command, indexed bool,
 		if term.IsTerminal(int(os.Stderr.Fd())) {
 			f.Progress = parts
 		}
-		r, err := make(c.Context(), args)
+		r, err := work(c.Context(), args)
 		if err != nil {
 			return err
 		}
@@ -128,10 +128,10 @@ func duplicatesCommand() *cobra.Command {
 		Long: `Duplicates groups images whose embeddings have a cosine of at least the threshold. With complete linkage
 each image of a group is that similar to each other one; with components a chain of similar images is
 enough, so the ends may differ. The least cosine in each group is printed. Images of the same bytes are
-always together. So are copies by their pixels, which finds what is resized, re-encoded or mirrored
-whatever the encoder has learned: each image is read for it, and its lowest frequencies are compared.
---by embeddings leaves that out, and --by pixels leaves the embeddings out. The image to keep is the one of the most pixels, then of the most bytes, then of the
-first name. To choose a threshold, read the estimate of how many pairs others give. Embeddings are
+always together. So are copies by their pixels, which are found when they are resized, re-encoded or
+mirrored, whatever the encoder has learned: each image is read, and its lowest frequencies are compared.
+--by embeddings leaves the pixels out, and --by pixels the embeddings. The image to keep has the most
+pixels, then the most bytes, then the first name. To choose a threshold, read the estimate of how many pairs others give. Embeddings are
 whitened first, so that what all images share does not count: then unrelated images have cosines near 0,
 and those of copies stand out. No file is changed.`,
 		Example: `  parallax duplicates --in photos.parquet --data photos

@@ -136,7 +136,8 @@ func served(ts *testscript.TestScript, words []string, signal, status string) {
 			}
 		})
 	}
-	for deadline := time.Now().Add(time.Minute); answered.Load() < 100 && lost.Load() == 0; time.Sleep(time.Millisecond) {
+	deadline := time.Now().Add(time.Minute)
+	for ; answered.Load() < 100 && lost.Load() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			break
 		}

@@ -106,7 +106,9 @@ func (e *evaluating) cached(key string) *features {
 
 // digest is a hash of the values of states, in any order: a file has its own.
 func digest(states []nn.State) string {
-	states = slices.SortedFunc(slices.Values(states), func(a, b nn.State) int { return strings.Compare(a.Name, b.Name) })
+	states = slices.SortedFunc(slices.Values(states), func(a, b nn.State) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 	h := sha256.New()
 	for _, s := range states {
 		fmt.Fprintf(h, "%q %v %v\n", s.Name, s.DType, s.Shape)

@@ -77,7 +77,8 @@ func TestGoFiles(t *testing.T) {
 		}
 		documented[folder] = documented[folder] || says(file)
 		for _, declaration := range file.Decls {
-			if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" && !ast.IsGenerated(file) {
+			f, ok := declaration.(*ast.FuncDecl)
+			if ok && f.Recv == nil && f.Name.Name == "init" && !ast.IsGenerated(file) {
 				t.Errorf("%s has an init function: list things where they are used, so that the list can be read", name)
 			}
 		}

@@ -361,7 +361,8 @@ func TestSizeUpright(t *testing.T) {
 	if err != nil || w == h {
 		t.Fatalf("%dx%d (%v)", w, h, err)
 	}
-	exif := append([]byte("Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"), 0, 0, 0, 0)
+	exif := append([]byte("Exif\x00\x00MM\x00*\x00\x00\x00\x08"+
+		"\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"), 0, 0, 0, 0)
 	segment := append([]byte{0xff, 0xe1, 0, byte(len(exif) + 2)}, exif...)
 	turned := slices.Concat(data[:2], segment, data[2:])
 	img, err := Decode(turned, Options{})

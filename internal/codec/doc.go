@@ -5,6 +5,6 @@
 //	ImageOps.exif_transpose(Image.open(file)).convert("RGB")
 //
 // makes of them: the first frame of an animation, alpha dropped, upright. HEIC and AVIF with fewer colour samples than
-// pixels differ a little, by another interpolation. Each format is a file of this package. A format's decoder bounds what
-// it makes by [Limits], and refuses with a reason what it cannot decode rightly.
+// pixels differ a little, by another interpolation. Each format is a file of this package. A format's decoder bounds
+// what it makes by [Limits], and refuses with a reason what it cannot decode rightly.
 package codec

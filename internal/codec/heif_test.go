@@ -95,7 +95,9 @@ func TestHEIFNarrow(t *testing.T) {
 	if err != nil || img.W != 33 || img.H != 21 {
 		t.Fatal(img, err)
 	}
-	for _, p := range []struct{ x, y, r, g int }{{2, 2, 40, 40}, {30, 2, 217, 0}, {30, 18, 217, 194}, {10, 18, 62, 194}} {
+	for _, p := range []struct{ x, y, r, g int }{
+		{2, 2, 40, 40}, {30, 2, 217, 0}, {30, 18, 217, 194}, {10, 18, 62, 194},
+	} {
 		at := 3 * (p.y*img.W + p.x)
 		if r, g := int(img.Pix[at]), int(img.Pix[at+1]); max(r-p.r, p.r-r, g-p.g, p.g-g) > 30 {
 			t.Errorf("(%d,%d): red %d and green %d, want about %d and %d", p.x, p.y, r, g, p.r, p.g)
@@ -107,7 +109,8 @@ func TestHEIFNarrow(t *testing.T) {
 func TestHEIFLimits(t *testing.T) {
 	for _, name := range []string{"chroma420.heic", "chroma420.avif"} {
 		data := readHEIF(t, name)
-		if _, err := Decode(data, pixels(160*64-1)); err == nil || !strings.Contains(err.Error(), "more than the limit") {
+		_, err := Decode(data, pixels(160*64-1))
+		if err == nil || !strings.Contains(err.Error(), "more than the limit") {
 			t.Errorf("%s: %v", name, err)
 		}
 		at := bytes.Index(data, []byte("ispe"))

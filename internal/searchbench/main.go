@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command searchbench times package search on raw files of float32 rows, for scripts/bench_search.py. It prints one
-// JSON object: seconds, seconds of processor time, the greatest memory of the process in MiB, and the rows that it found.
+// JSON object: seconds, seconds of processor time, the process's greatest memory in MiB, and the rows that it found.
 package main
 
 import (
@@ -37,10 +37,10 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	var usage syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-	told["rss_mib"] = usage.Maxrss / 1024
-	json.NewEncoder(os.Stdout).Encode(told)
+	told["rss_mib"] = used().Maxrss / 1024
+	if err := json.NewEncoder(os.Stdout).Encode(told); err != nil {
+		fail(err)
+	}
 }
 
 func fail(err error) {
@@ -48,10 +48,17 @@ func fail(err error) {
 	os.Exit(1)
 }
 
+// used returns what this process has used.
+func used() (usage syscall.Rusage) {
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		fail(err)
+	}
+	return usage
+}
+
 // cpu returns the processor time of this process in seconds.
 func cpu() float64 {
-	var usage syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	usage := used()
 	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
 }
 

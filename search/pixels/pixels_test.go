@@ -119,7 +119,8 @@ func TestSpectrum(t *testing.T) {
 	if at := slices.Index(s, slices.Max(s[:pixels.SpectrumWidth-3])); at != 3*3+1 {
 		t.Errorf("the greatest energy is at %d, not at octave 3, along the rows", at)
 	}
-	if means := s[pixels.SpectrumWidth-3:]; math.Abs(float64(means[0])-128./255) > 0.01 || means[1] != 0 || means[2] != 0 {
+	means := s[pixels.SpectrumWidth-3:]
+	if math.Abs(float64(means[0])-128./255) > 0.01 || means[1] != 0 || means[2] != 0 {
 		t.Errorf("the means are %v", means)
 	}
 	if mirrored := pixels.Spectrum(augment.Flip{}.Apply(m)); cosine(s, mirrored) < 0.99999 {

@@ -28,7 +28,8 @@ type pictures struct {
 // prepare finds the places of images in the data set.
 func (p *pictures) prepare(ctx context.Context, names []string) error {
 	if !p.opened && p.data != "" {
-		p.source, p.why = dataset.Open(p.data, dataset.Options{Split: dataset.SplitAll, Labels: "none", Channels: p.kept})
+		p.source, p.why = dataset.Open(p.data,
+			dataset.Options{Split: dataset.SplitAll, Labels: "none", Channels: p.kept})
 	}
 	if p.source != nil && !p.opened && p.kept != "" {
 		if _, p.levels, p.why = dataset.DeepStats(ctx, p.source, levelsSample); p.why != nil {

@@ -176,8 +176,8 @@ func (q *SimilarRequest) embed(ctx context.Context, t *table, files []string) ([
 		if sum, err := e.WeightsSHA256(); err != nil {
 			return nil, err
 		} else if sum != made {
-			return nil, fmt.Errorf("%s was made by an encoder with other weights than %s has: name that encoder, or embed "+
-				"the images again", printable.Name(t.from), printable.Name(q.Run))
+			return nil, fmt.Errorf("%s was made by an encoder with other weights than %s has: name that encoder, or "+
+				"embed the images again", printable.Name(t.from), printable.Name(q.Run))
 		}
 	}
 	var images []*augment.Image
