@@ -24,6 +24,7 @@ var useSteps = []string{"embedded", "similar", "duplicates", "outliers", "select
 // walk is the content of useFile.
 type walk struct {
 	Source  `yaml:",inline"`
+	Encoder string
 	Machine string
 	Steps   map[string]stepOfUse
 }
@@ -44,7 +45,8 @@ func used(root, block string) (string, error) {
 		return "", fmt.Errorf("%s: %w", useFile, err)
 	}
 	if block == "ran" {
-		return fmt.Sprintf("What the commands print here is of a run %s, on %s.\n", w.Source, w.Machine), nil
+		return fmt.Sprintf("What the commands print here was measured %s,\nwith %s, on %s.\n", w.Source, w.Encoder,
+			w.Machine), nil
 	}
 	s, ok := w.Steps[block]
 	if !ok {

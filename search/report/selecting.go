@@ -98,7 +98,7 @@ func (q *SelectRequest) selected(ctx context.Context, t *table, names []string) 
 			if i > 0 {
 				r.strips = append(r.strips, s)
 			}
-			s = strip{title: fmt.Sprintf("selected, %d and on", i+1)}
+			s = strip{title: fmt.Sprintf("selected, %d to %d", i+1, min(i+mostStrip, len(choices)))}
 		}
 		s.cells = append(s.cells, picture{path, caption(fmt.Sprintf("%d ", i+1), path)})
 	}
