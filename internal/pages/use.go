@@ -17,9 +17,9 @@ const (
 	useFile = "docs/use.yaml" // scripts/use writes it
 )
 
-// useSteps are the blocks of usePage: the steps of useFile, in the order of the page, and what they ran on.
-var useSteps = []string{"embedded", "similar", "duplicates", "outliers", "selected", "mapped", "evaluated", "exported",
-	"served", "neighbours", "ran"}
+// useSteps are the blocks of usePage: what the steps of useFile ran on, and the steps, in the order of the page.
+var useSteps = []string{"ran", "embedded", "similar", "duplicates", "outliers", "selected", "mapped", "evaluated",
+	"exported", "served", "neighbours"}
 
 // walk is the content of useFile.
 type walk struct {
