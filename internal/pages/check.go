@@ -97,6 +97,9 @@ func checkSettings(p page) (wrong []error) {
 // checkLine checks one line of a page. The method is the page's, unless the line names another.
 func checkLine(p page, line string) error {
 	names := map[string]string{}
+	if strings.Contains(line, "parallax map ") {
+		return nil // its --method is one of drawing, and it has no settings
+	}
 	for _, c := range chosen.FindAllStringSubmatch(line, -1) {
 		names[c[1]] = c[2]
 		switch {
