@@ -21,6 +21,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/parallax-ssl/parallax/internal/codec"
+	"github.com/parallax-ssl/parallax/internal/parquetcheck"
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
@@ -271,7 +272,7 @@ func (u *rowWriter) table(r io.ReaderAt, size int64, shard string) (err error) {
 			err = fmt.Errorf("damaged: %v", caught)
 		}
 	}()
-	if err := checkFooter(r, size); err != nil {
+	if err := parquetcheck.Footer(r, size); err != nil {
 		return err
 	}
 	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true),
@@ -375,13 +376,12 @@ type cellReader struct {
 	left   []parquet.Value
 }
 
+// cells opens column c of row group g.
 func cells(f *parquet.File, r io.ReaderAt, g int, group parquet.RowGroup, c *tableColumn) (*cellReader, error) {
-	groups := f.Metadata().RowGroups
-	if g >= len(groups) || c.index >= len(groups[g].Columns) || c.index >= len(group.ColumnChunks()) {
-		return nil, errThrift
-	}
-	if err := checkPages(r, &groups[g].Columns[c.index].MetaData, group.NumRows()); err != nil {
-		return nil, err
+	err := parquetcheck.Pages(r, f.Size(), f.Metadata(), g, c.index,
+		parquetcheck.Limits{Values: group.NumRows(), Unpacked: unpackLimit})
+	if err != nil {
+		return nil, fmt.Errorf("column %s: %w", printable.Name(strings.Join(c.path, ".")), err)
 	}
 	return &cellReader{column: c, pages: group.ColumnChunks()[c.index].Pages(), buffer: make([]parquet.Value, 64)}, nil
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/parallax-ssl/parallax/internal/parquetcheck"
 )
 
 // Keys of a Parquet file's metadata.
@@ -26,6 +28,13 @@ const (
 	groupBytes = 8 << 20
 	groupRows  = 8192
 )
+
+// limits are those of a page. Usual pages have a megabyte.
+var limits = parquetcheck.Limits{
+	Values:         64 << 20,
+	Unpacked:       func(int64) int64 { return 256 << 20 },
+	DeltaByteArray: true,
+}
 
 // half is the type of a float16: two bytes and the logical type that says what they mean.
 type half struct{ parquet.Type }
@@ -163,8 +172,8 @@ func (t *parquetTable) open() (card Card, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFooter(t.file, info.Size()); err != nil {
-		return nil, fmt.Errorf("it is no readable Parquet file: %w", err)
+	if err := parquetcheck.Footer(t.file, info.Size()); err != nil {
+		return nil, err
 	}
 	t.f, err = parquet.OpenFile(t.file, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
@@ -297,7 +306,7 @@ func (c *parquetCursor) next(n int) (rows []Row, vectors []float32, err error) {
 	defer guarded(&err)
 	rows = make([]Row, n)
 	if err := c.vectors.fill(n); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("column embedding: %w", err)
 	}
 	lengths, vectors := c.vectors.take(n)
 	for i := range rows {
@@ -348,7 +357,7 @@ func (c *column) advance() (fresh bool, err error) {
 			if c.group == len(c.f.RowGroups()) {
 				return fresh, io.EOF
 			}
-			if err := checkPages(c.f, c.group, c.index); err != nil {
+			if err := parquetcheck.Pages(c.f, c.f.Size(), c.f.Metadata(), c.group, c.index, limits); err != nil {
 				return fresh, fmt.Errorf("row group %d: %w", c.group, err)
 			}
 			c.pages, fresh = c.f.RowGroups()[c.group].ColumnChunks()[c.index].Pages(), true

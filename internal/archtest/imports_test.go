@@ -249,7 +249,7 @@ func TestPureGo(t *testing.T) {
 	var patterns []string
 	for _, pattern := range []string{
 		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "embedding",
-		"run/...", "dashboard/...",
+		"run/...", "dashboard/...", "internal/parquetcheck",
 		"augment/...", "collapse", "collapse/guard", "collapse/history", "config/...", "dataset/...", "run/...",
 		"dashboard/...", "weights/pickle", "weights/pth",
 	} {

@@ -18,7 +18,7 @@ var outside = map[string][]string{
 		"pretrain/advice", "serve"},
 	"github.com/gofrs/flock":                {"run"},
 	"github.com/google/flatbuffers":         {"embedding"},
-	"github.com/parquet-go/parquet-go":      {"embedding", "dataset"},
+	"github.com/parquet-go/parquet-go":      {"embedding", "dataset", "internal/parquetcheck"},
 	"github.com/spf13":                      {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":          {"cmd/parallax"},
 	"go.yaml.in/yaml/v3":                    {"config", "internal/freeze", "internal/pages", "preset", "serve"},
@@ -27,7 +27,7 @@ var outside = map[string][]string{
 	"golang.org/x/sys":                      {"cmd/parallax", "dataset", "internal/machine", "internal/torture/parts"},
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
-	"github.com/klauspost/compress":         {"internal/codec/tiff", "embedding"},
+	"github.com/klauspost/compress":         {"internal/codec/tiff", "internal/parquetcheck"},
 	"github.com/tetratelabs/wazero":         {"internal/codec/heif"},
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
 	"gonum.org/v1/gonum": {"augment/corrupt", "collapse", "collapse/measure", "eval", "eval/report",
