@@ -104,7 +104,8 @@ func unpackedRows(set []shard, name string, size int64, o Options) (*os.File, er
 	})
 	if errors.Is(err, errLimit) {
 		return nil, fmt.Errorf("its %s grow to more than %s when they are unpacked, which images do not: give the "+
-			"images as files if that is right", humanize.IBytes(uint64(size)), humanize.IBytes(uint64(unpackLimit(size))))
+			"images as files if that is right", humanize.IBytes(uint64(size)),
+			humanize.IBytes(uint64(unpackLimit(size))))
 	}
 	if err != nil {
 		return nil, err

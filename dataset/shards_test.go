@@ -34,8 +34,8 @@ func TestShards(t *testing.T) {
 	if got := describe(s); got != want || s.Kind != KindTar {
 		t.Error(got, s.Kind)
 	}
-	const summary = "data: 5 images of 3 classes (from the samples' files .cls), split train of train (5) and val (1)" +
-		", by the names of the archives; left out 1 file: not images by their names (README.md)"
+	const summary = "data: 5 images of 3 classes (from the samples' files .cls), split train of train (5) and val " +
+		"(1), by the names of the archives; left out 1 file: not images by their names (README.md)"
 	if s.Summary() != summary {
 		t.Errorf("%s\nwant %s", s.Summary(), summary)
 	}
@@ -134,9 +134,8 @@ func TestShardsDamaged(t *testing.T) {
 	for _, name := range []string{"s-0.tar", "s-1.tar", "s-2.tar"} {
 		writeFile(t, filepath.Join(root, name), nil)
 	}
-	_, err := Open(root, Options{})
-	const none = "none of its 5 archives can be read, such as s-4.tar: the file is empty"
-	if err == nil || !strings.Contains(err.Error(), none) {
+	const want = "none of its 5 archives can be read, such as s-4.tar: the file is empty"
+	if _, err := Open(root, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Error(err)
 	}
 }
@@ -217,9 +216,8 @@ func TestZip64(t *testing.T) {
 func TestArchivesInAnArchive(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "x.zip")
 	writeFile(t, name, zipOfFiles(t, map[string][]byte{"a.tar": tarOf(t), "b.zip": {}}))
-	_, err := Open(name, Options{})
-	const only = "it holds no images but 2 archives: unpack it and give the folder"
-	if err == nil || !strings.Contains(err.Error(), only) {
+	const want = "it holds no images but 2 archives: unpack it and give the folder"
+	if _, err := Open(name, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Error(err)
 	}
 }

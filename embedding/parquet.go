@@ -55,7 +55,7 @@ func (g ordered) Fields() []parquet.Field {
 }
 
 type parquetWriter struct {
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	o       Options
 	group   int // rows of a row group
 	rows    int // of the row group that is being written
@@ -81,7 +81,7 @@ func newParquetWriter(f io.Writer, o Options, card string) (*parquetWriter, erro
 		}
 		group[name] = text
 	}
-	w := parquet.NewWriter(f, parquet.NewSchema("embeddings", ordered{group}),
+	w := parquet.NewGenericWriter[any](f, parquet.NewSchema("embeddings", ordered{group}),
 		parquet.CreatedBy("parallax", "", ""),
 		parquet.MaxRowsPerRowGroup(1<<62), // Flush ends them
 		parquet.KeyValueMetadata(arrowKey, arrowText(o.Dim, o.Float16, card)),
