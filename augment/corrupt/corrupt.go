@@ -11,7 +11,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// A Kind is one way to spoil an image, by its name in the benchmark's folders.
+// A Kind is one way to corrupt an image, by its name in the benchmark's folders.
 type Kind string
 
 // The kinds, in the paper's order: noise, blur, weather, digital; then the four further ones.
@@ -40,7 +40,7 @@ const (
 // Strengths is how many strengths each kind has: 1 to Strengths.
 const Strengths = 5
 
-// SmallSide is the largest side, in pixels, of an image that is spoilt with the parameters of CIFAR-10-C, which are
+// SmallSide is the largest side, in pixels, of an image that is corrupted with CIFAR-10-C's parameters, which are
 // those for 32 pixels. Larger images have those of ImageNet-C, for 224.
 const SmallSide = 64
 
@@ -53,8 +53,8 @@ func Kinds() []Kind {
 // Extra returns the four further kinds, which the paper proposes for choosing settings.
 func Extra() []Kind { return []Kind{SpeckleNoise, GaussianBlur, Spatter, Saturate} }
 
-// spoil are the programs of the kinds. Each changes p, or returns another picture of its size.
-var spoil = map[Kind]func(p *picture, s setting) *picture{
+// corrupt are the programs of the kinds. Each changes p, or returns another picture of its size.
+var corrupt = map[Kind]func(p *picture, s setting) *picture{
 	GaussianNoise: gaussianNoise, ShotNoise: shotNoise, ImpulseNoise: impulseNoise, SpeckleNoise: speckleNoise,
 	DefocusBlur: defocusBlur, GlassBlur: glassBlur, MotionBlur: motionBlur, ZoomBlur: zoomBlur,
 	GaussianBlur: gaussianBlur, Snow: snow, Frost: frost, Fog: fog, Spatter: spatter, Brightness: brightness,
@@ -78,7 +78,7 @@ func (l levels[T]) at(s setting) T {
 	return l.large[s.level]
 }
 
-// A Corruption spoils an image in one way at one strength. It is an [augment.Op] that is always applied.
+// A Corruption corrupts an image in one way at one strength. It is an [augment.Op] that is always applied.
 type Corruption struct {
 	Kind     Kind
 	Strength int // 1 to Strengths
@@ -89,7 +89,7 @@ func (Corruption) Name() string { return "corruption" }
 
 // Validate checks both fields.
 func (c Corruption) Validate() error {
-	if spoil[c.Kind] == nil {
+	if corrupt[c.Kind] == nil {
 		return fmt.Errorf("kind is %q: it must be one of %s", string(c.Kind), names(append(Kinds(), Extra()...)))
 	}
 	if c.Strength < 1 || c.Strength > Strengths {
@@ -118,7 +118,7 @@ type Drawn struct {
 // Size returns w, h.
 func (Drawn) Size(w, h int) (int, int) { return w, h }
 
-// Apply returns the spoilt image and leaves img as it is. A Corruption that is not valid changes nothing, and no
+// Apply returns the corrupted image and leaves img as it is. A Corruption that is not valid changes nothing, and no
 // Corruption changes an image that is not 8-bit RGB.
 func (d Drawn) Apply(img *augment.Image) *augment.Image {
 	if d.Validate() != nil || img.Deep != nil || img.W < 1 || img.H < 1 {
@@ -129,5 +129,5 @@ func (d Drawn) Apply(img *augment.Image) *augment.Image {
 		rand.New(rand.NewPCG(d.Seed, uint64(slices.Index(all, d.Kind)*Strengths+d.Strength))),
 		max(img.W, img.H) <= SmallSide, d.Strength - 1,
 	}
-	return spoil[d.Kind](fromImage(img), s).image()
+	return corrupt[d.Kind](fromImage(img), s).image()
 }

@@ -193,8 +193,8 @@ func TestPlasma(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	if len(Kinds()) != 15 || len(all()) != len(spoil) {
-		t.Fatalf("%d kinds, %d in all, %d programs", len(Kinds()), len(all()), len(spoil))
+	if len(Kinds()) != 15 || len(all()) != len(corrupt) {
+		t.Fatalf("%d kinds, %d in all, %d programs", len(Kinds()), len(all()), len(corrupt))
 	}
 	for _, c := range []struct {
 		Corruption

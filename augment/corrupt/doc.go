@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package corrupt spoils images in the 15 ways of ImageNet-C and its four further ones, at five strengths each
+// Package corrupt corrupts images in the 15 ways of ImageNet-C and its four further ones, at five strengths each
 // (Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and perturbations",
 // arXiv:1903.12261, section 3 and appendix B). The kinds and their parameters are those of the published benchmark: of
 // ImageNet-C for images of more than [SmallSide] pixels a side, of CIFAR-10-C for smaller ones. The programs are our

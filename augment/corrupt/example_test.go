@@ -9,7 +9,7 @@ import (
 	"github.com/parallax-ssl/parallax/augment/corrupt"
 )
 
-// A recipe that ends with a corruption makes the same spoilt view for the same seed and image.
+// A recipe that ends with a corruption makes the same corrupted view for the same seed and image.
 func ExampleCorruption() {
 	img := augment.NewImage(48, 48)
 	recipe := append(augment.EvalRecipe(32), corrupt.Corruption{Kind: corrupt.Brightness, Strength: 5})

@@ -89,9 +89,9 @@ func robustnessCommand() *cobra.Command {
 	var f evalFlags
 	c := f.command(&cobra.Command{
 		Use:   "robustness --run DIR [--data PATH]",
-		Short: "Accuracy on spoilt images",
+		Short: "Accuracy on corrupted images",
 		Long: `Robustness fits a ridge classifier and kNN to clean training images, and tests them on test images that
-are spoilt in the 15 ways of ImageNet-C at five strengths: noise (gaussian, shot, impulse), blur
+are corrupted in the 15 ways of ImageNet-C at five strengths: noise (gaussian, shot, impulse), blur
 (defocus, glass, motion, zoom), weather (snow, frost, fog) and digital (brightness, contrast, elastic,
 pixelate, JPEG). The parameters are those of ImageNet-C, or of CIFAR-10-C for images of up to 64 px; frost
 is a texture of our own. The same image and seed give the same pixels. --json has the accuracy of every

@@ -38,7 +38,7 @@ func evalCommand() *cobra.Command {
 		Short: "Measure how good a trained encoder is",
 		Long: `Eval measures the features of a run's encoder: by the votes of nearest neighbours (knn), by linear
 classifiers (linear), from few labels (fewshot), by training all weights further (finetune), by ranking
-images (retrieval), on spoilt images (robustness), or by k-means clusters (cluster); all does each of
+images (retrieval), on corrupted images (robustness), or by k-means clusters (cluster); all does each of
 them. It also measures the same network before training, because a score means something only beside
 that one, and with --against other encoders, raw pixels or colour histograms. The untrained network's
 batch-norm statistics are recomputed, as in the run's own evaluation at step 0. Every score has a 95 %

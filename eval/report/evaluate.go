@@ -181,7 +181,7 @@ func (f *Request) evaluate(ctx context.Context, names []string, skip bool) (repo
 	if d := s.config.Data; d.Kept() {
 		count := len(probes)
 		probes = slices.DeleteFunc(probes, func(p Probe) bool { return p.rgb })
-		if why := fmt.Sprintf("robustness spoils 8-bit RGB, and the images have %v", d.Format()); len(probes) == 0 {
+		if why := fmt.Sprintf("robustness corrupts 8-bit RGB, and the images have %v", d.Format()); len(probes) == 0 {
 			return nil, run.Invalid(errors.New(why + ": evaluate by another probe"))
 		} else if len(probes) < count {
 			left = append(left, why+": it is left out")

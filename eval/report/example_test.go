@@ -111,8 +111,8 @@ func ExampleRobustness() {
 	// Output:
 	// clean, ridge
 	// clean, kNN
-	// spoilt, ridge
-	// spoilt, kNN
+	// corrupted, ridge
+	// corrupted, kNN
 	// fog, ridge
 	// contrast, ridge
 	// mCE over untrained

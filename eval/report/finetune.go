@@ -40,7 +40,7 @@ func (f *Request) rate() float64  { return cmp.Or(f.Rate, FineTuneRate) }
 func (f *Request) decay() float64 { return cmp.Or(f.Decay, FineTuneDecay) }
 
 // evalFineTune is eval finetune. Every network with weights is trained further, in memory, from its linear classifier:
-// a random head would first spoil the features (Kumar et al. 2022, arXiv:2202.10054).
+// a random head would first corrupt the features (Kumar et al. 2022, arXiv:2202.10054).
 func evalFineTune(e *evaluating) error {
 	labels, err := e.answerable()
 	if err != nil {

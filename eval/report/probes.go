@@ -32,7 +32,7 @@ func Probes() []Probe {
 		{"fewshot", "a linear classifier from few labels", fewShotProtocol, true, false, evalFewShot},
 		{"finetune", "training all weights further", fineTuneProtocol, true, false, evalFineTune},
 		{"retrieval", "ranking images by likeness", retrievalProtocol, true, false, evalRetrieval},
-		{"robustness", "classifiers on spoilt images", robustnessProtocol, true, true, evalRobustness},
+		{"robustness", "classifiers on corrupted images", robustnessProtocol, true, true, evalRobustness},
 		{"cluster", "agreement of k-means clusters with classes", clusterProtocol, false, false, evalClusters},
 	}
 }
@@ -74,7 +74,7 @@ func FineTune(ctx context.Context, r Request) (*Report, error) { return r.one(ct
 // Retrieval ranks images by their cosine to each test image, and says where those of its class come.
 func Retrieval(ctx context.Context, r Request) (*Report, error) { return r.one(ctx, "retrieval") }
 
-// Robustness tests classifiers that were fitted to clean images on images that are spoilt (package augment/corrupt).
+// Robustness tests classifiers that were fitted to clean images on images that are corrupted (package augment/corrupt).
 func Robustness(ctx context.Context, r Request) (*Report, error) { return r.one(ctx, "robustness") }
 
 // All runs the probes that [Request.Only] names, or every one, on features that are computed once. Probes that need
@@ -143,7 +143,7 @@ func retrievalProtocol(e *evaluating) string {
 
 func robustnessProtocol(e *evaluating) string {
 	return fmt.Sprintf("ridge (lambda chosen on a held-out fifth of the bank) and kNN (k %d, T %g) fitted to clean "+
-		"images of the bank, tested on images spoilt in %d ways at %d strengths after resizing, with ImageNet-C's "+
+		"images of the bank, tested on images corrupted in %d ways at %d strengths after resizing, with ImageNet-C's "+
 		"parameters, CIFAR-10-C's up to %d px, seed %d; mCE is the mean over the ways of the errors' sum over that of "+
 		"the network compared with", e.Config.Probe.K, e.Config.Probe.Temperature, len(e.kinds()), corrupt.Strengths,
 		corrupt.SmallSide, e.Config.Seed)

@@ -12,7 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// CorruptionScore holds the accuracies of a network on images that are spoilt in one way, by strength.
+// CorruptionScore holds the accuracies of a network on images that are corrupted in one way, by strength.
 type CorruptionScore struct {
 	Kind  corrupt.Kind               `json:"kind"`
 	Ridge [corrupt.Strengths]float64 `json:"ridge"`
@@ -30,7 +30,7 @@ func (f *Request) kinds() (kinds []corrupt.Kind) {
 	return kinds
 }
 
-// fitted is what classifies spoilt images: by two classifiers that saw clean ones.
+// fitted is what classifies corrupted images: by two classifiers that saw clean ones.
 type fitted struct {
 	ridge  eval.Classifier
 	knn    eval.Vote
@@ -54,7 +54,7 @@ func evalRobustness(e *evaluating) error {
 	if err != nil {
 		return err
 	}
-	names := []string{"clean, ridge", "clean, kNN", "spoilt, ridge", "spoilt, kNN"}
+	names := []string{"clean, ridge", "clean, kNN", "corrupted, ridge", "corrupted, kNN"}
 	for _, kind := range kinds {
 		names = append(names, string(kind)+", ridge")
 	}
@@ -76,7 +76,7 @@ func evalRobustness(e *evaluating) error {
 				for i, kind := range kinds {
 					score := CorruptionScore{Kind: kind}
 					for s := range corrupt.Strengths {
-						ridge, knn, err := c.spoilt(enc, params, corrupt.Corruption{Kind: kind, Strength: s + 1})
+						ridge, knn, err := c.corrupted(enc, params, corrupt.Corruption{Kind: kind, Strength: s + 1})
 						if err != nil {
 							return err
 						}
@@ -108,8 +108,8 @@ func evalRobustness(e *evaluating) error {
 	return nil
 }
 
-// spoilt classifies the tested images after a corruption.
-func (c *fitted) spoilt(enc parallax.Encoder, params *nn.Params, by corrupt.Corruption) (
+// corrupted classifies the tested images after a corruption.
+func (c *fitted) corrupted(enc parallax.Encoder, params *nn.Params, by corrupt.Corruption) (
 	ridge, knn []float64, err error,
 ) {
 	n, e := c.n, c.e
@@ -175,7 +175,7 @@ func (e *evaluating) corruptionError(wrong [][]float64, kinds int) {
 	}
 	intervals := eval.Bootstrap(len(wrong[0]), e.Resamples, e.random(forResamples), ratios)
 	if impossible {
-		e.report.Notes = append(e.report.Notes, "no mean corruption error (mCE): in one way of spoiling, "+
+		e.report.Notes = append(e.report.Notes, "no mean corruption error (mCE): in one way of corrupting, "+
 			e.compared[base].name+" makes no error")
 		return
 	}
