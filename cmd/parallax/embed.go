@@ -59,7 +59,7 @@ without one. It refuses to go on with other settings, other images or another en
 anew, and replaces a file that exists. The number of threads changes the last bits.` + statuses(embedEnds...),
 		Example: `  parallax embed --run runs/simclr-1 --data photos --out photos.parquet
   parallax embed --run runs/simclr-1/encoder.safetensors --data photos --out photos.npy --float16
-  parallax embed --run runs/simclr-1 --data photos.tar --out photos.csv --layer blocks --normalize --views 4`,
+  parallax embed --run runs/simclr-1 --data photos.tar --out blocks.csv --layer blocks --normalize --views 4`,
 		Args:    noArguments,
 		PreRunE: enough,
 		RunE: func(c *cobra.Command, _ []string) error {
