@@ -139,6 +139,28 @@ func TestRidgeSolvesTheNormalEquations(t *testing.T) {
 	})
 }
 
+// Where rows are fewer than features the dual form is solved; the solution is the same.
+func TestRidgeWithMoreFeaturesThanRows(t *testing.T) {
+	in(t, func() {
+		r := rng()
+		h, labels := blobs(r, 24, 40)
+		h = torch.Cat(1, h, torch.Full(3, torch.F32, 24, 1))
+		index, known := labelled(labels)
+		x, at := rowsOf(h.IndexSelect(0, torch.FromInts(index, len(index)))), h.Scale(1.5)
+		for _, lambda := range []float64{1e-3, 0.5, 10} {
+			fit := NewLabelled(h, labels, 4, rng()).Ridge([]float64{lambda})
+			want := ridgeScores(x, known, 4, lambda, rowsOf(at))
+			for i, got := range rowsOf(scoresOf(fit.Classifier, at)) {
+				for c := range got {
+					if math.Abs(got[c]-want[i][c]) > 1e-9*(1+math.Abs(want[i][c])) {
+						t.Errorf("λ %g: row %d, class %d: score %g, want %g", lambda, i, c, got[c], want[i][c])
+					}
+				}
+			}
+		}
+	})
+}
+
 // λ is chosen on the held-out rows, with a classifier that has not seen them.
 func TestRidgeChoosesByWhatIsHeldOut(t *testing.T) {
 	in(t, func() {
