@@ -26,6 +26,14 @@ const (
 	manifestFile  = "manifest.json"
 )
 
+// Holds reports whether file is one of those that the manifest of a checkpoint beside it names. Such weights are those of
+// a whole method, and how their images are prepared is in the configuration of the run.
+func Holds(file string) bool {
+	var m Manifest
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), manifestFile))
+	return err == nil && json.Unmarshal(text, &m) == nil && m.Files[filepath.Base(file)] != ""
+}
+
 // ErrMisfit is wrapped by errors about a whole checkpoint that belongs to another run or another program.
 var ErrMisfit = errors.New("the checkpoint does not fit the run")
 

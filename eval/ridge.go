@@ -55,7 +55,8 @@ func (l *Labelled) dual(index []int) func(lambda float64) Classifier {
 	x = x.Div(scale)
 	products, targets := x.MatMul(x.T()).Scale(n), y.Sub(prior).Scale(n)
 	return func(lambda float64) Classifier {
-		return Classifier{mean: mean, scale: scale, weight: solved(products, targets, lambda).T().MatMul(x), bias: prior}
+		weight := solved(products, targets, lambda).T().MatMul(x)
+		return Classifier{mean: mean, scale: scale, weight: weight, bias: prior}
 	}
 }
 

@@ -10,6 +10,6 @@
 //	go run ./examples/metric    a metric of your own while a run trains
 //	go run ./examples/loop      SimSiam with its training loop in plain sight
 //
-// All but views and table need the engine library that "make build" puts in bin. Tests run all of them. A test also checks
-// that quotations from the examples in docs are exact.
+// All but views and table need the engine library that "make build" puts in bin. Tests run all of them. A test also
+// checks that quotations from the examples in docs are exact.
 package examples

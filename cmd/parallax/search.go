@@ -131,9 +131,9 @@ enough, so the ends may differ. The least cosine in each group is printed. Image
 always together. So are copies by their pixels, which are found when they are resized, re-encoded or
 mirrored, whatever the encoder has learned: each image is read, and its lowest frequencies are compared.
 --by embeddings leaves the pixels out, and --by pixels the embeddings. The image to keep has the most
-pixels, then the most bytes, then the first name. To choose a threshold, read the estimate of how many pairs others give. Embeddings are
-whitened first, so that what all images share does not count: then unrelated images have cosines near 0,
-and those of copies stand out. No file is changed.`,
+pixels, then the most bytes, then the first name. To choose a threshold, read the estimate of how many
+pairs others give. Embeddings are whitened first, so that what all images share does not count: then
+unrelated images have cosines near 0, and those of copies stand out. No file is changed.`,
 		Example: `  parallax duplicates --in photos.parquet --data photos
   parallax duplicates --in photos.parquet --threshold 0.9 --linkage components --out duplicates.csv
   parallax duplicates --run runs/simclr-1 --data photos --layer blocks --out duplicates.html`,
