@@ -26,8 +26,8 @@ const (
 	manifestFile  = "manifest.json"
 )
 
-// Holds reports whether file is one of those that the manifest of a checkpoint beside it names. Such weights are those of
-// a whole method, and how their images are prepared is in the configuration of the run.
+// Holds reports whether file is one of those that the manifest of a checkpoint beside it names. Such weights are those
+// of a whole method, and how their images are prepared is in the configuration of the run.
 func Holds(file string) bool {
 	var m Manifest
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), manifestFile))

@@ -111,8 +111,8 @@ func ReadEncoder(file string) (*Weights, error) {
 		return nil, err
 	}
 	if !own && checkpoint.Holds(file) {
-		return nil, fmt.Errorf("%s is a part of a run's checkpoint, and does not name the network of its weights: give "+
-			"the run's directory", printable.Name(file))
+		return nil, fmt.Errorf("%s is a part of a run's checkpoint, and does not name the network of its weights: "+
+			"give the run's directory", printable.Name(file))
 	}
 	if !own {
 		return Read(file, Options{})
