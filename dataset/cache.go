@@ -130,12 +130,18 @@ func (c *cache) sweep() {
 // errLimit is the error of what grows beyond its limit.
 var errLimit = errors.New("larger than its limit")
 
-// write makes a file of the cache of what fill writes, at most most bytes. An error leaves nothing behind; a file
-// called name is always whole.
-func (c *cache) write(name string, most int64, fill func(io.Writer) error) (err error) {
-	tmp, err := os.CreateTemp(c.dir, unpacking)
+// write makes a file of the cache, see writeWhole.
+func (c *cache) write(name string, most int64, fill func(io.Writer) error) error {
+	return writeWhole(c.path(name), most, c.room, fill)
+}
+
+// writeWhole makes a file of what fill writes, at most most bytes. It writes beside name and then renames, so a file
+// called name is always whole. An error leaves nothing behind. room is asked now and then whether the disk has space for
+// more.
+func writeWhole(name string, most int64, room func() error, fill func(io.Writer) error) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(name), unpacking)
 	if err != nil {
-		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
+		return cacheError(err)
 	}
 	defer func() {
 		if err != nil {
@@ -143,36 +149,48 @@ func (c *cache) write(name string, most int64, fill func(io.Writer) error) (err 
 			os.Remove(tmp.Name())
 		}
 	}()
-	if err := fill(&cacheWriter{c: c, to: tmp, left: most}); err != nil {
+	w := &cacheWriter{room: room, to: tmp, left: most}
+	if err := fill(w); w.failed != nil {
+		return w.failed // whatever fill made of it
+	} else if err != nil {
 		return err
 	}
 	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
+		return cacheError(err)
 	}
-	return os.Rename(tmp.Name(), c.path(name))
+	return os.Rename(tmp.Name(), name)
+}
+
+func cacheError(err error) error {
+	return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
 }
 
 // cacheWriter writes a file of the cache, as long as the disk has room.
 type cacheWriter struct {
-	c       *cache
+	room    func() error
 	to      io.Writer
 	left    int64
-	checked int64 // bytes since the disk was asked for room
+	checked int64 // bytes until the disk is asked for room
+	failed  error // of the first write that failed
 }
 
-func (w *cacheWriter) Write(p []byte) (int, error) {
+func (w *cacheWriter) Write(p []byte) (n int, err error) {
+	defer func() {
+		if err != nil && w.failed == nil {
+			w.failed = err
+		}
+	}()
 	if w.left -= int64(len(p)); w.left < 0 {
 		return 0, errLimit
 	}
 	if w.checked -= int64(len(p)); w.checked < 0 {
-		if err := w.c.room(); err != nil {
+		if err := w.room(); err != nil {
 			return 0, err
 		}
 		w.checked = 16 << 20
 	}
-	n, err := w.to.Write(p)
-	if err != nil {
-		err = fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
+	if n, err = w.to.Write(p); err != nil {
+		err = cacheError(err)
 	}
 	return n, err
 }

@@ -83,45 +83,21 @@ func unpacked(p packed, o Options) (*os.File, error) {
 	return c.open(name)
 }
 
-// gunzipTo writes the content of the gzip stream r of size bytes into a new file beside name and then renames it, so
-// that a file called name is always whole. An error leaves nothing behind. room is asked now and then whether the disk
-// has space for more.
-func gunzipTo(name string, r io.Reader, size int64, room func() error) (err error) {
+// gunzipTo writes the content of the gzip stream r of size bytes into a file, see writeWhole.
+func gunzipTo(name string, r io.Reader, size int64, room func() error) error {
 	z, err := gzip.NewReader(bufio.NewReader(r))
 	if err != nil {
 		return fmt.Errorf("not a readable gzip file: %w", err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(name), unpacking)
-	if err != nil {
-		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
-	}
-	defer func() {
+	err = writeWhole(name, unpackLimit(size), room, func(w io.Writer) error {
+		n, err := io.Copy(w, z)
 		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
+			return fmt.Errorf("the gzipped file is cut short or damaged after %d bytes: %w (copy it again)", n, err)
 		}
-	}()
-	const part = 16 << 20
-	var n int64
-	for err == nil {
-		if err := room(); err != nil {
-			return err
-		}
-		var more int64
-		more, err = io.CopyN(tmp, z, min(part, unpackLimit(size)+1-n))
-		if n += more; n > unpackLimit(size) {
-			return errUnpackLimit(size)
-		}
+		return nil
+	})
+	if errors.Is(err, errLimit) {
+		return errUnpackLimit(size)
 	}
-	var file *os.PathError
-	switch {
-	case errors.As(err, &file):
-		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
-	case err != io.EOF:
-		return fmt.Errorf("the gzipped file is cut short or damaged after %d bytes: %w (copy it again)", n, err)
-	}
-	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("unpacking into the cache: %w (%s)", err, cacheRemedy)
-	}
-	return os.Rename(tmp.Name(), name)
+	return err
 }

@@ -109,9 +109,6 @@ func (f *File) Float16() bool { return f.table.half() }
 // Card returns what the file says of itself. It is empty if the file has no card.
 func (f *File) Card() Card { return f.card }
 
-// Path returns the path of the file.
-func (f *File) Path() string { return f.path }
-
 // Close closes the file.
 func (f *File) Close() error { return f.table.close() }
 

@@ -185,8 +185,9 @@ func outliersCommand() *cobra.Command {
 image's nearest neighbours, divided by that around the image. It is about 1 for an image among its like,
 and larger for one that is far from all. The density is 1 over the mean distance to the k nearest images.
 An encoder knows little about images unlike those it was trained on, so each image is also read, and the
-factor is multiplied by how unusual its pixels are: their energy by frequency, direction and colour, against
-that of all images. --by embeddings leaves that out, and --by pixels leaves the embeddings out. Images of the same bytes count as one.`,
+factor is multiplied by how unusual its pixels are: their energy by frequency, direction and colour,
+against that of all images. --by embeddings leaves the pixels out, and --by pixels the embeddings. Images
+of the same bytes count as one.`,
 		Example: `  parallax outliers --in photos.parquet --data photos
   parallax outliers --in photos.parquet -k 10 --limit 50 --out outliers.html
   parallax outliers --run runs/simclr-1 --data photos --index ivf`,
