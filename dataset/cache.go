@@ -136,8 +136,8 @@ func (c *cache) write(name string, most int64, fill func(io.Writer) error) error
 }
 
 // writeWhole makes a file of what fill writes, at most most bytes. It writes beside name and then renames, so a file
-// called name is always whole. An error leaves nothing behind. room is asked now and then whether the disk has space for
-// more.
+// called name is always whole. An error leaves nothing behind. writeWhole asks room, before each 16 MiB, whether the
+// disk has space for more.
 func writeWhole(name string, most int64, room func() error, fill func(io.Writer) error) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(name), unpacking)
 	if err != nil {
@@ -151,7 +151,7 @@ func writeWhole(name string, most int64, room func() error, fill func(io.Writer)
 	}()
 	w := &cacheWriter{room: room, to: tmp, left: most}
 	if err := fill(w); w.failed != nil {
-		return w.failed // whatever fill made of it
+		return w.failed // fill may have wrapped it in an error about what it reads
 	} else if err != nil {
 		return err
 	}

@@ -125,8 +125,8 @@ func (r *Report) draw(ctx context.Context) (image.Image, error) {
 	return sheet.Strips(drawn, side, min(max(widest, 4), columns)), nil
 }
 
-// caption returns the text below a picture: a mark, and then the last folder and the name of the file without its
-// ending, as much of their end as there is room for.
+// caption returns the text below a picture: a mark, then the last folder and the name of the file without its ending.
+// If they are too long, their beginning is cut.
 func caption(mark, path string) string {
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	if folder := filepath.Base(filepath.Dir(path)); folder != "." && folder != "/" {

@@ -39,12 +39,8 @@ func DecodeHEIC(data []byte, p Picture) (img image.Image, err error) {
 			return err
 		}
 		decode := func(onlyHeader, out uint64) error {
-			ok, err := i.call("decode", in, uint64(len(data)), onlyHeader,
+			return i.accepted("decode", in, uint64(len(data)), onlyHeader,
 				about, about+4, about+8, about+12, about+16, out)
-			if err == nil && ok == 0 {
-				err = errRefused
-			}
-			return err
 		}
 		if err := decode(1, 0); err != nil {
 			return err
@@ -135,12 +131,8 @@ func DecodeAVIF(data []byte, p Picture) (img *image.RGBA, err error) {
 			return err
 		}
 		decode := func(onlyHeader, out uint64) error {
-			ok, err := i.call("decode", in, uint64(len(data)), onlyHeader, 0,
+			return i.accepted("decode", in, uint64(len(data)), onlyHeader, 0,
 				about, about+4, about+8, about+12, about+16, out)
-			if err == nil && ok == 0 {
-				err = errRefused
-			}
-			return err
 		}
 		if err := decode(1, 0); err != nil {
 			return err

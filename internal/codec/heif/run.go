@@ -20,8 +20,9 @@ import (
 )
 
 // The decoders are libheif with libde265, and libavif with libaom, compiled to WebAssembly: lib/README.md has their
-// source. Each image has an instance of its own, whose memory is bounded and goes with it. What bounds the time is the
-// number of pixels and the size of the file: a check of the time in every loop makes decoding four times as slow.
+// source. Each image has an instance of its own, whose memory is bounded and goes with it. The limits on
+// pixels and on the size of the file bound the time. A check of the clock in every loop would make decoding four times
+// as slow.
 
 //go:embed lib/heif.wasm.gz
 var heifWASM []byte
@@ -115,6 +116,15 @@ func (i *instance) call(name string, args ...uint64) (uint32, error) {
 	return uint32(results[0]), nil
 }
 
+// accepted calls a function that returns 0 for data that the library refuses.
+func (i *instance) accepted(name string, args ...uint64) error {
+	ok, err := i.call(name, args...)
+	if err == nil && ok == 0 {
+		err = errRefused
+	}
+	return err
+}
+
 // alloc takes n bytes of the program's memory.
 func (i *instance) alloc(n int64) (uint64, error) {
 	if n > 1<<31 {
@@ -158,7 +168,7 @@ func (i *instance) numbers(at uint64, n int) ([]int, error) {
 	return all, nil
 }
 
-// errRefused is the error of data that the library refuses; why, the modules do not say.
+// errRefused is the error of data that the library refuses. The modules give no reason.
 var errRefused = errors.New("the decoder refuses it")
 
 // What an instance may take: the program itself, the file, and this much for each pixel.
