@@ -9,7 +9,7 @@ import "fmt"
 // Of 8-bit RGB, the pixel at column x, row y is Pix[3*(y*W+x)] and the two bytes after it (R, G, B); Deep is nil. Of a
 // deep image, it is the C values from Deep[C*(y*W+x)] on; Pix is nil. A decoder scales whole numbers so that their type
 // goes from 0 to 1 and leaves floating-point numbers as they are. The operations of this package take 0 for a channel's
-// black and 1 for its white, but accept any value and do not clip. [Normalize.Levels] maps a channel's range to 0 and 1.
+// black and 1 for its white, but accept any value and do not clip. [Normalize.Levels] maps a channel's range to that.
 type Image struct {
 	W, H int
 	Pix  []uint8 // 8-bit RGB: len(Pix) == 3*W*H
