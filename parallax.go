@@ -83,11 +83,6 @@ func NewStep(at, of int, views ...torch.Tensor) *Step {
 	}
 }
 
-// Each applies layer to every tensor separately, so that batch norm sees one view at a time.
-func Each(layer nn.Layer, xs []torch.Tensor) []torch.Tensor {
-	out := make([]torch.Tensor, len(xs))
-	for i, x := range xs {
-		out[i] = layer.Forward(x)
-	}
-	return out
-}
+// Each applies layer to every tensor separately, so that batch norm sees one view at a time. In training each view may
+// have a thread of its own, see [torch.Tape].
+func Each(layer nn.Layer, xs []torch.Tensor) []torch.Tensor { return torch.Each(xs, layer.Forward) }

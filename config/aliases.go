@@ -36,7 +36,7 @@ type alias struct {
 
 // keys is the history of the keys.
 var keys = history{
-	format: 5,
+	format: 6,
 	added: []addition{
 		{"variant.untied", 2, "false"},
 		{"variant.asymmetric.stop_gradient", 2, "false"},
@@ -78,6 +78,8 @@ var keys = history{
 		{"data.low", 5, "[]"},
 		{"data.high", 5, "[]"},
 		{"data.samples", 5, ""},
+		{"train.scheme", 6, "reference"},
+		{"train.cache_chunk", 6, "0"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

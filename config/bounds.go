@@ -46,6 +46,7 @@ var within = map[string]bounds{
 	"train.epochs":       {0, maxEpochs},
 	"train.max_steps":    {0, MaxSteps},
 	"train.threads":      {0, MaxThreads},
+	"train.cache_chunk":  {0, 1 << 20},
 	"train.workers":      {0, MaxThreads},
 	"train.eval_every":   {0, MaxSteps},
 	"train.save_every":   {0, MaxSteps},

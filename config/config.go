@@ -117,7 +117,17 @@ type Train struct {
 	MaxSteps   int // length in optimiser steps, 0 to use epochs
 	Precision  string
 	Device     string // "cpu", "cuda", "cuda:1"
-	Threads    int    // of libtorch; sums depend on the number, so a resume refuses another one
+	Threads    int    // of libtorch; except with the scheme views, sums depend on it, and a resume refuses another one
+	// Scheme says what the threads share. "views": each thread computes whole views, with fused kernels; the threads
+	// meet a few times in a step, and other programs hardly slow them down. "operations": all threads share each
+	// operation, with fused kernels. "reference": they share each operation of libtorch, as in runs before the key.
+	// "auto" takes views if the method computes at least two views apart, and the threads are no more than the views;
+	// else operations.
+	Scheme string
+	// CacheChunk bounds the images that a forward pass holds for its gradient: 0, the batch, or fewer. With fewer, the
+	// batch goes through the networks in chunks, each twice, and batch norm sees each chunk apart. The loss still
+	// compares the whole batch (Gao et al., arXiv:2101.06983).
+	CacheChunk int
 	Workers    int    // of the loader; no pixel depends on the number
 	Memory     string // that the run may use, such as "4GiB"; "": what the machine allows; no pixel depends on it
 	EvalEvery  int    // steps between evaluations, 0 for one per epoch
@@ -180,6 +190,14 @@ const (
 	EveryFifth = "fifth"
 )
 
+// The values of train.scheme.
+const (
+	Auto       = "auto"
+	Views      = "views"
+	Operations = "operations"
+	Reference  = "reference"
+)
+
 // The precisions of a run. "bf16" is autocast with float32 weights and losses.
 const (
 	BF16    = "bf16"
@@ -198,7 +216,7 @@ func Default() Config {
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},
-		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu",
+		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", Scheme: Auto,
 			LogEvery: 10, Keep: 2, OnCollapse: Warn},
 		// Temperature 0.07 is from Wu et al. (2018, arXiv:1805.01978). They take 200 neighbours in all of ImageNet; a
 		// probe has far fewer images of each class.

@@ -72,15 +72,18 @@ var mayChange = []string{
 	"train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable",
 }
 
-// free reports whether a resume may change the value of a path.
-func free(path string) bool {
+// free reports whether a resume of a run with config c may change the value of a path.
+func (c *Config) free(path string) bool {
+	if path == "train.threads" {
+		return c.Train.Scheme == Views // no sum depends on it
+	}
 	return slices.ContainsFunc(mayChange, func(m string) bool {
 		return path == m || strings.HasSuffix(m, ".") && strings.HasPrefix(path, m)
 	})
 }
 
 // Refused lists the changes that a resume of a run with config a under config b must refuse. A resume may change the
-// length of the run, the number of workers, what is kept, and how often and on what the run is evaluated. It may change
+// length of the run, the number of workers, that of threads if each computes whole views, what is kept, and how often and on what the run is evaluated. It may change
 // the path and the split of the data if the fingerprint shows the same data.
 func Refused(a, b *Config) ([]Change, error) {
 	changes, err := Diff(a, b)
@@ -89,6 +92,6 @@ func Refused(a, b *Config) ([]Change, error) {
 	}
 	sameData := a.Data.Fingerprint != "" && a.Data.Fingerprint == b.Data.Fingerprint
 	return slices.DeleteFunc(changes, func(c Change) bool {
-		return free(c.Path) || sameData && place(c.Path)
+		return a.free(c.Path) && b.free(c.Path) || sameData && place(c.Path)
 	}), nil
 }

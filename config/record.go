@@ -23,7 +23,7 @@ func Record(c *Config) (map[string]string, error) {
 	}
 	record := map[string]string{formatKey: strconv.Itoa(keys.format)}
 	for _, v := range root.flat() {
-		if !free(v.Path) && !place(v.Path) {
+		if !c.free(v.Path) && !place(v.Path) {
 			record[v.Path] = v.Old
 		}
 	}

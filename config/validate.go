@@ -83,6 +83,8 @@ func (c *Config) Validate() error {
 			"--epochs N or --max-steps N"))
 	}
 	oneOf("train.precision", t.Precision, BF16, Float32)
+	oneOf("train.scheme", t.Scheme, Auto, Views, Operations, Reference)
+	hold(t.CacheChunk == 0 || t.Scheme != Reference, "train.cache_chunk", t.CacheChunk, "0 with train.scheme reference")
 	hold(t.Device != "", "train.device", `""`, "cpu or cuda")
 	if t.Memory != "" {
 		n, err := humanize.ParseBytes(t.Memory)

@@ -91,16 +91,11 @@ func (m *MoCo) sides(s *parallax.Step) (keyed, asking []torch.Tensor) {
 // to the queues.
 func (m *MoCo) Forward(s *parallax.Step) []torch.Tensor {
 	keyed, asking := m.sides(s)
-	var z []torch.Tensor
-	for j, view := range keyed {
-		k := m.key(s, view)
+	keys := m.target.Keys(s, keyed, m.Groups, m.ShuffleGroups)
+	for j, k := range keys {
 		m.queues[j].Offer(s.Gather(k))
-		z = append(z, k)
 	}
-	for _, view := range asking {
-		z = append(z, m.query(view))
-	}
-	return z
+	return append(keys, part.EmbedGroups(m.encoder, asking, m.Groups)...)
 }
 
 // logits yields q·k₊/τ, N, and q·kⱼ/τ, N x K, for every query and every key of another view.
@@ -241,16 +236,6 @@ func (m *MoCo) found(z []torch.Tensor) torch.Tensor {
 // hits is the share of rows whose positive, N, is above all their negatives, N x K.
 func hits(positive, negatives torch.Tensor) torch.Tensor {
 	return positive.Detach().Gt(negatives.Detach().Max(1)).To(torch.F32).Mean()
-}
-
-// query is q of one view.
-func (m *MoCo) query(view torch.Tensor) torch.Tensor {
-	return part.EmbedGroups(m.encoder, []torch.Tensor{view}, m.Groups)[0]
-}
-
-// key is k of one view.
-func (m *MoCo) key(s *parallax.Step, view torch.Tensor) torch.Tensor {
-	return m.target.Key(s, view, m.Groups, m.ShuffleGroups)
 }
 
 // Collapsed is the loss of 1 + K equal keys, once the queue holds them.

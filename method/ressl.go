@@ -105,7 +105,7 @@ func (m *ReSSL) Build(b *parallax.Build) parallax.Encoder {
 // Forward returns the teacher's k of the weak view and the student's q of the strong ones, and offers k to the queue.
 func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	last := len(s.Views) - 1
-	k := m.target.Key(s, s.Views[last], m.Groups, m.ShuffleGroups)
+	k := m.target.Keys(s, s.Views[last:], m.Groups, m.ShuffleGroups)[0]
 	m.queue.Offer(s.Gather(k))
 	return append([]torch.Tensor{k}, part.EmbedGroups(m.encoder, s.Views[:last], m.Groups)...)
 }

@@ -45,10 +45,11 @@ func (l *IterNorm) Forward(x torch.Tensor) (out torch.Tensor) {
 		if l.params.Training() {
 			mean = x.Mean(0)
 			whitening = l.newton(l.grouped(x.Sub(mean)))
-			torch.Ones(torch.I64).AddInto(l.seen, 1)
-			torch.NoGrad(func() {
-				torch.LerpInto([]torch.Tensor{l.mean, l.whitening}, []torch.Tensor{mean, whitening},
-					0.1)
+			torch.Later(func() {
+				torch.Ones(torch.I64).AddInto(l.seen, 1)
+				torch.NoGrad(func() {
+					torch.LerpInto([]torch.Tensor{l.mean, l.whitening}, []torch.Tensor{mean, whitening}, 0.1)
+				})
 			})
 		}
 		white := whitening.MatMul(l.grouped(x.Sub(mean))).Reshape(l.d, x.Size(0)).T()

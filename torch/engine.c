@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/trampoline.h"
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,4 +20,8 @@ char *plx_load(const char *path) {
 	return NULL;
 }
 
-uint64_t plx_thread(void) { return (uint64_t)(uintptr_t)pthread_self(); }
+static _Thread_local int inside;
+
+void plx_enter(void) { inside = 1; }
+
+int plx_inside(void) { return inside; }

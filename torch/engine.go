@@ -149,6 +149,12 @@ func NoGrad(f func()) {
 	f()
 }
 
+// gradients reports whether operations are recorded for backward.
+func gradients() bool { return integer("NoGrad", C.plx_grad_mode()) != 0 }
+
+// autocasts reports whether autocast is on.
+func autocasts() bool { return integer("Autocast", C.plx_autocast()) != 0 }
+
 // Autocast runs f with autocast on or off. When on, matrix products and convolutions compute in bfloat16, as under
 // torch.autocast; when off, in the types of their tensors. Calls nest; the innermost one holds.
 func Autocast(on bool, f func()) {
@@ -163,7 +169,7 @@ func take(e *C.char) string {
 	return strings.TrimSpace(C.GoString(e))
 }
 
-func made(op string, r C.plx_value) Tensor { return own(C.plx_tensor(integer(op, r))) }
+func made(op string, r C.plx_value) Tensor { return Tensor{C.plx_tensor(integer(op, r))} }
 
 func integer(op string, r C.plx_value) int64 {
 	if r.error != nil {

@@ -121,7 +121,7 @@ func (t Tensor) EigValsH() Tensor { return made("EigValsH", C.plx_eigvalsh(t.ref
 func (t Tensor) EigH() (values, vectors Tensor) {
 	var columns C.plx_tensor
 	values = made("EigH", C.plx_eigh(t.ref(), &columns))
-	return values, own(columns)
+	return values, Tensor{columns}
 }
 
 // Cholesky returns the lower factor L of a symmetric matrix LLᵀ, and whether the matrix is positive definite. L is
@@ -129,7 +129,7 @@ func (t Tensor) EigH() (values, vectors Tensor) {
 func (t Tensor) Cholesky() (factor Tensor, ok bool) {
 	var info C.plx_tensor
 	factor = made("Cholesky", C.plx_cholesky(t.ref(), &info))
-	for _, code := range own(info).Ints() {
+	for _, code := range (Tensor{info}).Ints() {
 		if code != 0 {
 			return factor, false
 		}

@@ -55,7 +55,7 @@ func (t Tensor) ArgMax(dim int) Tensor { return made("ArgMax", C.plx_argmax(t.re
 func (t Tensor) TopK(k, dim int) (values, index Tensor) {
 	var i C.plx_tensor
 	values = made("TopK", C.plx_topk(t.ref(), C.int64_t(k), C.int64_t(dim), &i))
-	return values, own(i)
+	return values, Tensor{i}
 }
 
 // LogSumExp returns ln Σ e^t over dims without overflow.

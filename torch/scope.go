@@ -13,15 +13,6 @@ import (
 	"github.com/parallax-ssl/parallax/internal/crash"
 )
 
-// scope holds the handles that are freed when it ends.
-type scope struct {
-	around *scope
-	made   []C.plx_tensor
-}
-
-// innermost is the running scope. Only the owner's thread touches it.
-var innermost *scope
-
 // Scope runs f on libtorch's own thread and then frees every tensor that f made and did not Keep or Own. An operation
 // that fails ends f; Scope returns it as *Error. Scopes nest; an inner one runs at once.
 //
@@ -30,7 +21,7 @@ func Scope(f func() error) error {
 	if err := Load(); err != nil {
 		return err
 	}
-	if onOwner() {
+	if inside() {
 		return runScope(f)
 	}
 	var err error
@@ -46,11 +37,7 @@ func Scope(f func() error) error {
 }
 
 func runScope(f func() error) (err error) {
-	s := &scope{around: innermost}
-	innermost = s
 	defer func() {
-		innermost = s.around
-		release(s.made)
 		if r := recover(); r != nil {
 			e, ok := r.(*Error)
 			if !ok {
@@ -59,60 +46,42 @@ func runScope(f func() error) (err error) {
 			err = e
 		}
 	}()
-	return f()
+	inner(func() { err = f() })
+	return err
 }
 
-// release frees each handle once: an operation that returns its own argument does not make a second handle.
-func release(made []C.plx_tensor) {
-	if len(made) == 0 {
-		return
-	}
-	tombstones(made)
-	if r := C.plx_free_tensors(&made[0], C.int64_t(len(made))); r.error != nil {
-		panic(&Error{Op: "Scope", Text: take(r.error)})
-	}
-}
-
-// own adds a fresh handle to the running scope.
-func own(h C.plx_tensor) Tensor {
-	if h != 0 {
-		if innermost == nil {
-			panic(&Error{Op: "Scope", Text: "a tensor was made outside a scope"})
-		}
-		innermost.made = append(innermost.made, h)
-	}
-	return Tensor{h}
-}
-
-// leave takes a handle out of the running scope and reports whether it was there.
-func leave(h C.plx_tensor) bool {
-	if innermost == nil {
-		return false
-	}
-	made := innermost.made
-	for i := len(made) - 1; i >= 0; i-- { // the newest is the likeliest
-		if made[i] == h {
-			innermost.made = append(made[:i], made[i+1:]...)
-			return true
-		}
-	}
-	return false
+// inner runs f and frees what f made and did not Keep or Own.
+func inner(f func()) {
+	done("Scope", C.plx_scope_begin())
+	defer func() {
+		buried()
+		done("Scope", C.plx_scope_end())
+	}()
+	f()
 }
 
 // Keep hands t to the scope around the running one and returns t. It does nothing if the running scope does not hold t.
 func (t Tensor) Keep() Tensor {
-	if t.h != 0 && leave(t.h) && innermost.around != nil {
-		innermost.around.made = append(innermost.around.made, t.h)
+	if t.h != 0 {
+		done("Keep", C.plx_scope_keep(t.ref()))
 	}
 	return t
 }
 
 // Own takes t out of every scope and returns it: t lives until [Free].
 func (t Tensor) Own() Tensor {
-	if t.h != 0 && !leave(t.h) {
-		panic(&Error{Op: "Own", Text: "the running scope does not hold this tensor"})
+	if t.h != 0 {
+		done("Own", C.plx_scope_own(t.ref()))
 	}
 	return t
+}
+
+// again returns another handle of the same tensor.
+func (t Tensor) again() Tensor {
+	if t.h == 0 {
+		return t
+	}
+	return made("Own", C.plx_again(t.ref()))
 }
 
 // Free frees tensors that were Owned, or frees tensors of the running scope early. It skips the zero Tensor.
@@ -120,22 +89,24 @@ func Free(ts ...Tensor) {
 	gone := make([]C.plx_tensor, 0, len(ts))
 	for _, t := range ts {
 		if t.h != 0 {
-			leave(t.h)
 			gone = append(gone, t.h)
 		}
 	}
-	release(gone)
+	if len(gone) > 0 {
+		tombstones(gone)
+		done("Free", C.plx_free_tensors(&gone[0], C.int64_t(len(gone))))
+	}
 }
 
 // Live returns how many tensors exist in the process, for leak tests. Call it inside a Scope.
 func Live() int { return int(integer("Live", C.plx_live_tensors())) }
 
-// The owner is one goroutine locked to one OS thread for the life of the process.
+// The owner is one goroutine locked to one OS thread for the life of the process. It runs scopes. While it computes a
+// step it may have others beside it: see lanes.go.
 var (
-	ownerOnce   sync.Once
-	ownerCalls  = make(chan func())
-	ownerGone   = make(chan struct{}) // closed if it ever ends
-	ownerThread C.uint64_t
+	ownerOnce  sync.Once
+	ownerCalls = make(chan func())
+	ownerGone  = make(chan struct{}) // closed if it ever ends
 )
 
 func startOwner() {
@@ -144,7 +115,7 @@ func startOwner() {
 		go func() {
 			runtime.LockOSThread()
 			defer close(ownerGone)
-			ownerThread = C.plx_thread()
+			C.plx_enter()
 			close(started)
 			for call := range ownerCalls {
 				call()
@@ -154,11 +125,12 @@ func startOwner() {
 	})
 }
 
-func onOwner() bool { return C.plx_thread() == ownerThread }
+// inside reports whether the calling thread may use libtorch: the owner's, or a lane's.
+func inside() bool { return C.plx_inside() != 0 }
 
 // InScope reports whether the caller is inside a Scope, on libtorch's own thread. No other goroutine can use libtorch
 // until that Scope ends, so code inside it must not wait for another goroutine's Scope.
-func InScope() bool { return Load() == nil && onOwner() }
+func InScope() bool { return Load() == nil && inside() }
 
 // owner runs f on the owner's thread and waits for it.
 func owner(f func()) {

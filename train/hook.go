@@ -103,7 +103,7 @@ func (t *tap) Build(p *nn.Params) nn.Layer {
 	return nn.Func(func(x torch.Tensor) torch.Tensor {
 		h := layer.Forward(x)
 		if t.recording && p.Prefix() == t.watched {
-			t.record(h)
+			torch.Later(func() { t.record(h) })
 		}
 		return h
 	})

@@ -50,7 +50,7 @@ func (t *Trainer) callHooks(hooks []Hook, last call) (by string, d Decision, err
 	p.Epoch, _ = t.position(max(0, t.step-1))
 	for _, h := range hooks {
 		rating, doubted, mark := t.rating, t.doubted, t.log.Mark()
-		d, err := h.After(p)
+		d, err := t.after(h, p)
 		if err != nil {
 			t.rating, t.doubted = rating, doubted
 			t.pending = &pending{h.Name(), last.states(), &mark}
@@ -61,6 +61,15 @@ func (t *Trainer) callHooks(hooks []Hook, last call) (by string, d Decision, err
 		}
 	}
 	return "", nil, nil
+}
+
+// after calls a hook.
+func (t *Trainer) after(h Hook, p *Progress) (d Decision, err error) {
+	if p.Due {
+		t.together(func() { d, err = h.After(p) })
+		return d, err
+	}
+	return h.After(p)
 }
 
 // makeUp makes the call of a hook again that a signal ended in the process before, calls the hooks that follow it, and

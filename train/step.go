@@ -90,7 +90,7 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		if err := t.checkFinite(terms); err != nil {
 			return err
 		}
-		loss.Scale(1 / float64(parts)).Backward()
+		t.tape.Backward(loss.Scale(1 / float64(parts)))
 		if t.part++; !last {
 			return nil
 		}
@@ -128,7 +128,9 @@ func (t *Trainer) forward(b, support *dataset.Batch, record bool) (loss torch.Te
 			s.Support = t.labelled(support)
 		}
 		var z []torch.Tensor
-		torch.Autocast(t.Config.Train.Precision == config.BF16, func() { z = t.Method.Forward(s) })
+		t.tape.Record(func() {
+			torch.Autocast(t.Config.Train.Precision == config.BF16, func() { z = t.Method.Forward(s) })
+		})
 		for i := range z {
 			z[i] = z[i].To(torch.F32) // losses are computed in float32
 		}

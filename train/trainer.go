@@ -28,6 +28,7 @@ type Trainer struct {
 	params    *nn.Params
 	encoder   parallax.Encoder
 	tap       *tap
+	tape      *torch.Tape // nil: the whole batch has one graph
 	optimizer *optim.Optimizer
 	schedule  optim.Schedule                 // of the learning rate
 	decay     optim.Schedule                 // of the weight decay
@@ -91,7 +92,7 @@ func New(o Options) (*Trainer, error) {
 		return nil, err
 	}
 	err = torch.Scope(func() error {
-		torch.SetThreads(o.Config.Train.Threads)
+		torch.SetThreads(t.threads())
 		t.params = nn.NewParams(o.Config.Seed, torch.F32)
 		t.tap = &tap{Backbone: o.Backbone, init: o.Init}
 		t.encoder = o.Method.Build(&parallax.Build{
@@ -101,6 +102,7 @@ func New(o Options) (*Trainer, error) {
 		t.tap.watched = t.encoder.Params.Prefix()
 		err := errors.Join(t.tap.err, t.startFrom(o.Start))
 		if err == nil {
+			t.tape = t.newTape()
 			err = t.prepare()
 		}
 		if err != nil {
@@ -135,6 +137,7 @@ func (t *Trainer) Step() int { return t.step }
 // Close frees the networks and the optimiser's state.
 func (t *Trainer) Close() error {
 	return torch.Scope(func() error {
+		t.tape.Free()
 		t.optimizer.Free()
 		t.params.Free()
 		return nil

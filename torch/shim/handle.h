@@ -17,17 +17,15 @@ extern "C" {
 
 namespace plx {
 
-// Throws unless the caller is the thread that started the engine.
+// Throws unless the caller is a thread that may use libtorch: the one that started the engine, or a lane.
 void check_thread();
-// Stores t and returns its handle; an undefined tensor is handle 0.
+// Stores t in the running scope and returns its handle; an undefined tensor is handle 0.
 int64_t put(at::Tensor t);
 // The tensor behind a handle; throws when its scope has ended.
 const at::Tensor &get(plx_tensor handle);
 // As get, but handle 0 is an undefined tensor.
 at::Tensor maybe(plx_tensor handle);
 std::vector<at::Tensor> list(const plx_tensor *t, int64_t n);
-void drop(plx_tensor handle);
-int64_t live();
 
 at::ScalarType scalar_type(int dtype);
 int dtype_of(at::ScalarType t);

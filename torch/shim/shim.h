@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 6
+#define PLX_VERSION 7
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -34,9 +34,25 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, start, (const char *device), (device)) \
 	X(plx_value, free_tensors, (const plx_tensor *t, int64_t n), (t, n)) \
 	X(plx_value, live_tensors, (void), ()) \
+	X(plx_value, scope_begin, (void), ()) \
+	X(plx_value, scope_made, (plx_tensor *out, int64_t room), (out, room)) \
+	X(plx_value, scope_end, (void), ()) \
+	X(plx_value, scope_keep, (plx_tensor t), (t)) \
+	X(plx_value, scope_own, (plx_tensor t), (t)) \
+	X(plx_value, again, (plx_tensor t), (t)) \
+	/* threads that may use libtorch beside the first one; settings and handles are passed on as numbers */ \
+	X(plx_value, settings, (void), ()) \
+	X(plx_value, settings_free, (int64_t settings), (settings)) \
+	X(plx_value, lane_start, (int n), (n)) \
+	X(plx_value, lane_number, (void), ()) \
+	X(plx_value, lane_begin, (int64_t settings), (settings)) \
+	X(plx_value, lane_end, (void), ()) \
+	X(plx_value, lane_take, (int64_t made), (made)) \
 	X(plx_value, set_threads, (int n), (n)) \
 	X(plx_value, set_grad_mode, (int on), (on)) \
 	X(plx_value, set_autocast, (int on), (on)) \
+	X(plx_value, grad_mode, (void), ()) \
+	X(plx_value, autocast, (void), ()) \
 	X(plx_value, describe, (char *text, int64_t size), (text, size)) \
 	/* making and reading tensors */ \
 	X(plx_value, from_data, (const void *data, int dtype, const int64_t *shape, int dims), (data, dtype, shape, dims)) \
@@ -103,6 +119,9 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, requires_grad, (plx_tensor t), (t)) \
 	X(plx_value, detach, (plx_tensor t), (t)) \
 	X(plx_value, backward, (plx_tensor t), (t)) \
+	X(plx_value, backward_from, (const plx_tensor *t, const plx_tensor *gradients, int64_t n), (t, gradients, n)) \
+	X(plx_value, gradients, (plx_tensor t, plx_tensor gradient, const plx_tensor *of, plx_tensor *out, int64_t n), (t, gradient, of, out, n)) \
+	X(plx_value, add_gradients, (const plx_tensor *t, const plx_tensor *gradients, int64_t n), (t, gradients, n)) \
 	X(plx_value, grad, (plx_tensor t), (t)) \
 	X(plx_value, set_grad, (plx_tensor t, plx_tensor g), (t, g)) \
 	/* in place, outside autograd */ \

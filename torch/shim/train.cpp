@@ -10,6 +10,7 @@
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
@@ -20,6 +21,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
 
 namespace plx {
 namespace ops {
@@ -78,6 +80,35 @@ plx_value set_requires_grad(plx_tensor t, int on) { return done([&] { get(t).req
 plx_value requires_grad(plx_tensor t) { return value([&] { return get(t).requires_grad(); }); }
 plx_value detach(plx_tensor t) { return tensor([&] { return get(t).detach(); }); }
 plx_value backward(plx_tensor t) { return done([&] { get(t).backward(); }); }
+// Backward from several tensors at once, each with its gradient; 0 is that of a loss, 1. The graph stays: another part of it may follow.
+plx_value backward_from(const plx_tensor *t, const plx_tensor *gradients, int64_t n) {
+	return done([&] {
+		std::vector<at::Tensor> from;
+		for (int64_t i = 0; i < n; i++) from.push_back(maybe(gradients[i]));
+		torch::autograd::backward(list(t, n), from, true);
+	});
+}
+// The gradients of t's graph with respect to each of of, without touching any tensor's own. 0 where there is none.
+plx_value gradients(plx_tensor t, plx_tensor gradient, const plx_tensor *of, plx_tensor *out, int64_t n) {
+	return done([&] {
+		auto found = torch::autograd::grad({get(t)}, list(of, n), {get(gradient)}, false, false, true);
+		for (int64_t i = 0; i < n; i++) out[i] = put(found[i]);
+	});
+}
+// Adds each gradient, unless it is 0, to the tensor's own. A tensor without one takes over the memory if it can.
+plx_value add_gradients(const plx_tensor *t, const plx_tensor *gradients, int64_t n) {
+	return done([&] {
+		NoGrad off;
+		for (int64_t i = 0; i < n; i++) {
+			if (gradients[i] == 0) continue;
+			const at::Tensor &p = get(t[i]), &g = get(gradients[i]);
+			at::Tensor &own = p.mutable_grad();
+			if (own.defined()) own.add_(g);
+			else if (g.dtype() == p.dtype() && g.is_non_overlapping_and_dense() && g.use_count() == 1 && g.strides() == p.strides()) own = g;
+			else own = at::empty_like(p).copy_(g);
+		}
+	});
+}
 plx_value grad(plx_tensor t) { return tensor([&] { return get(t).grad(); }); }
 plx_value set_grad(plx_tensor t, plx_tensor g) { return done([&] { get(t).mutable_grad() = maybe(g); }); }
 

@@ -9,8 +9,10 @@ extern const plx_table *plx_ops;
 
 // Opens the library at path and fills plx_ops. Returns NULL, or what went wrong (malloc'd).
 char *plx_load(const char *path);
-// Returns the calling OS thread, to tell the owner's thread from others.
-uint64_t plx_thread(void);
+// Marks the calling OS thread as one that may use libtorch.
+void plx_enter(void);
+// Whether the calling OS thread is one of these.
+int plx_inside(void);
 
 #define PLX_CALL(result, name, params, args) static inline result plx_##name params { return plx_ops->name args; }
 #define PLX_CALL_UNARY(name) static inline plx_value plx_##name(plx_tensor t) { return plx_ops->name(t); }

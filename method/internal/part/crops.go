@@ -59,14 +59,15 @@ func (c *Crops) Recipes(size int) []augment.Recipe {
 // through the projector together, so that batch norm sees what it sees in the official code of SwAV and DINO
 // (https://github.com/facebookresearch/swav/blob/06b1b7cbaf6ba2a792300d79c7299db98b93b7f9/src/resnet50.py, forward).
 func EmbedCrops(e parallax.Encoder, crops []torch.Tensor) []torch.Tensor {
-	var h []torch.Tensor
+	var sizes []torch.Tensor
 	for from := 0; from < len(crops); {
 		to := from + 1
 		for to < len(crops) && crops[to].Size(3) == crops[from].Size(3) {
 			to++
 		}
-		h = append(h, e.Backbone.Forward(torch.Cat(0, crops[from:to]...)))
+		sizes = append(sizes, torch.Cat(0, crops[from:to]...))
 		from = to
 	}
-	return e.Projector.Forward(torch.Cat(0, h...)).Chunk(0, len(crops))
+	h := torch.Cat(0, parallax.Each(e.Backbone, sizes)...)
+	return parallax.Each(e.Projector, []torch.Tensor{h})[0].Chunk(0, len(crops))
 }

@@ -3,6 +3,8 @@
 package part
 
 import (
+	"slices"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
@@ -20,31 +22,32 @@ func NewEncoder(b *parallax.Build, p *nn.Params, projector nn.MLP) parallax.Enco
 
 // Embed returns z for every view: each goes through the encoder on its own.
 func Embed(e parallax.Encoder, views []torch.Tensor) []torch.Tensor {
-	return parallax.Each(e.Projector, parallax.Each(e.Backbone, views))
+	return parallax.Each(nn.Sequential{e.Backbone, e.Projector}, views)
 }
 
 // BySize applies layer to what was made of every view. That of views of one size goes through together, in the order of
 // the first of each size, so that batch norm sees it together (the official codes of PAWS and, for the projector,
 // W-MSE).
 func BySize(layer nn.Layer, xs, views []torch.Tensor) []torch.Tensor {
-	out := make([]torch.Tensor, len(xs))
+	var sizes []int
+	together := map[int][]torch.Tensor{}
 	for i, view := range views {
-		if out[i].Defined() {
-			continue
+		size := view.Size(3)
+		if together[size] == nil {
+			sizes = append(sizes, size)
 		}
-		var together []torch.Tensor
-		for j, v := range views {
-			if v.Size(3) == view.Size(3) {
-				together = append(together, xs[j])
-			}
-		}
-		all, from := layer.Forward(torch.Cat(0, together...)), 0
-		for j, v := range views {
-			if v.Size(3) == view.Size(3) {
-				out[j] = all.Narrow(0, from, v.Size(0))
-				from += v.Size(0)
-			}
-		}
+		together[size] = append(together[size], xs[i])
+	}
+	in := make([]torch.Tensor, len(sizes))
+	for i, size := range sizes {
+		in[i] = torch.Cat(0, together[size]...)
+	}
+	all, from := parallax.Each(layer, in), make([]int, len(sizes))
+	out := make([]torch.Tensor, len(xs))
+	for j, view := range views {
+		i := slices.Index(sizes, view.Size(3))
+		out[j] = all[i].Narrow(0, from[i], view.Size(0))
+		from[i] += view.Size(0)
 	}
 	return out
 }

@@ -7,42 +7,41 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// InGroups embeds one view in groups of the batch, so that batch norm sees each group separately, as on several GPUs.
-// With one group, or none, it is embed.
-func InGroups(embed func([]torch.Tensor) []torch.Tensor, view torch.Tensor, groups int) torch.Tensor {
-	n := view.Size(0)
+// inGroups embeds views in groups of the batch, so that batch norm sees each group separately, as on several GPUs. With
+// one group, or none, it is embed.
+func inGroups(embed func([]torch.Tensor) []torch.Tensor, views []torch.Tensor, groups int) []torch.Tensor {
+	n := views[0].Size(0)
 	groups = min(groups, n)
 	if groups <= 1 {
-		return embed([]torch.Tensor{view})[0]
-	}
-	parts := make([]torch.Tensor, groups)
-	for g := range parts {
-		from, to := g*n/groups, (g+1)*n/groups
-		parts[g] = view.Narrow(0, from, to-from)
-	}
-	return torch.Cat(0, embed(parts)...)
-}
-
-// EmbedGroups is Embed with batch norm that sees each view in groups of the batch.
-func EmbedGroups(e parallax.Encoder, views []torch.Tensor, groups int) []torch.Tensor {
-	embed := func(parts []torch.Tensor) []torch.Tensor { return Embed(e, parts) }
-	if groups == 1 {
 		return embed(views)
 	}
+	var parts []torch.Tensor
+	for _, view := range views {
+		for g := range groups {
+			from, to := g*n/groups, (g+1)*n/groups
+			parts = append(parts, view.Narrow(0, from, to-from))
+		}
+	}
+	parts = embed(parts)
 	z := make([]torch.Tensor, len(views))
-	for i, view := range views {
-		z[i] = InGroups(embed, view, groups)
+	for i := range z {
+		z[i] = torch.Cat(0, parts[i*groups:(i+1)*groups]...)
 	}
 	return z
 }
 
-// Key is the target's z of one view: shuffled, or else in the groups of the queries, so that query and key have the
+// EmbedGroups is Embed with batch norm that sees each view in groups of the batch.
+func EmbedGroups(e parallax.Encoder, views []torch.Tensor, groups int) []torch.Tensor {
+	return inGroups(func(parts []torch.Tensor) []torch.Tensor { return Embed(e, parts) }, views, groups)
+}
+
+// Keys are the target's z of views: shuffled, or else in the groups of the queries, so that query and key have the
 // statistics of the same images.
-func (t Target) Key(s *parallax.Step, view torch.Tensor, groups, shuffled int) torch.Tensor {
-	if shuffled > 1 {
-		return t.Shuffled(s, view, shuffled)
+func (t Target) Keys(s *parallax.Step, views []torch.Tensor, groups, shuffled int) []torch.Tensor {
+	if shuffled <= 1 {
+		return inGroups(t.Embed, views, groups)
 	}
-	return InGroups(t.Embed, view, groups)
+	return each(views, func(view torch.Tensor) torch.Tensor { return t.Shuffled(s, view, shuffled) })
 }
 
 // Shuffled returns the target's z of one view with MoCo's shuffled batch norm (He et al., section 3.3): the batch is
@@ -57,6 +56,6 @@ func (t Target) Shuffled(s *parallax.Step, view torch.Tensor, groups int) torch.
 	for to, from := range order {
 		back[from] = to
 	}
-	keys := InGroups(t.Embed, view.IndexSelect(0, torch.FromInts(order, n)), groups)
+	keys := inGroups(t.Embed, []torch.Tensor{view.IndexSelect(0, torch.FromInts(order, n))}, groups)[0]
 	return keys.IndexSelect(0, torch.FromInts(back, n))
 }

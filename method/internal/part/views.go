@@ -5,7 +5,6 @@ package part
 import (
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
-	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -62,17 +61,26 @@ func Pairwise(z []torch.Tensor, f func(a, b torch.Tensor) torch.Tensor) torch.Te
 
 // Over returns the mean of f over the views.
 func Over(z []torch.Tensor, f func(torch.Tensor) torch.Tensor) torch.Tensor {
-	return Mean(parallax.Each(nn.Func(f), z))
+	return Mean(each(z, f))
 }
 
 // Gather returns the rows of the whole batch for every view, in a new slice.
 func Gather(s *parallax.Step, z []torch.Tensor) []torch.Tensor {
-	return parallax.Each(nn.Func(s.Gather), z)
+	return each(z, s.Gather)
 }
 
 // Detached returns the tensors without gradient, in a new slice.
 func Detached(ts []torch.Tensor) []torch.Tensor {
-	return parallax.Each(nn.Func(torch.Tensor.Detach), ts)
+	return each(ts, torch.Tensor.Detach)
+}
+
+// each returns f of every tensor.
+func each(ts []torch.Tensor, f func(torch.Tensor) torch.Tensor) []torch.Tensor {
+	out := make([]torch.Tensor, len(ts))
+	for i, t := range ts {
+		out[i] = f(t)
+	}
+	return out
 }
 
 // Repeat returns t n times.
