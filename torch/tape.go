@@ -213,6 +213,9 @@ func (t *Tape) through(c *call) {
 
 // gradients returns the gradients of the piece for of and, last, for what went in; nil if none has reached it.
 func (c *call) gradients(p *piece, of []Tensor) []Tensor {
+	if !p.outside.Defined() {
+		return nil
+	}
 	from, out := p.outside.Grad(), p.out
 	if !from.Defined() {
 		return nil
