@@ -18,9 +18,20 @@ all: $(shims)
 
 archive: bin/obj/libparallax_shim.$(SUFFIX)
 
+# The loops of kernels.inl, for the processors that shim.mk's readers have: the program chooses at run time.
+bin/obj/kernels_%.o: flags := -O3 -Wno-psabi
+ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+bin/obj/kernels_avx2.o: flags += -mavx2 -mfma
+bin/obj/kernels_avx512.o: flags += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+endif
+# libtorch's parallel loops are inline functions; they use OpenMP where the compiler does. Apple's has none.
+ifeq ($(SUFFIX),so)
+bin/obj/fused.o: flags := -fopenmp
+endif
+
 bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
 	@echo "  c++  $<"
-	@$(CXX) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+	@$(CXX) $(CXXFLAGS) $(flags) -MMD -MP -c -o $@ $<
 
 # Linked under another name first: an interrupted link leaves no broken library, and a running program keeps its own.
 bin/libparallax_shim.$(SUFFIX): $(objects)
@@ -44,7 +55,7 @@ sanitizers := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 .PHONY: sanitized
 sanitized: bin/sanitized/libparallax_shim.$(SUFFIX)
 
-bin/sanitized/libparallax_shim.$(SUFFIX): $(sources) $(wildcard torch/shim/*.h) bin/obj/libtorch.mk
+bin/sanitized/libparallax_shim.$(SUFFIX): $(sources) $(wildcard torch/shim/*.h) $(wildcard torch/shim/*.inl) bin/obj/libtorch.mk
 	@mkdir -p bin/sanitized
 	@echo "  c++  $@"
 	@$(CXX) $(CXXFLAGS) $(sanitizers) $(LDFLAGS) $(RPATH) -o $@.part $(sources) $(LIBS) && mv -f $@.part $@

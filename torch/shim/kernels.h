@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Loops over plain memory that libtorch has no operation for. kernels.inl is compiled once for each set of
+// instructions; kernels() chooses at run time. Files compiled for newer instructions share no inline function with the
+// others: the linker would keep only one copy, which might be the one that an older processor cannot run.
+#pragma once
+#include <cstdint>
+
+namespace plx {
+
+// How many rows of c channels the loops of batch norm treat as one, so that a row of few channels fills a register.
+static inline int64_t fold(int64_t c) { return c < 64 ? 64 / c : 1; }
+
+// Batch norm of rows x c elements of type E, in numbers of type N. Arrays called tiled hold a number for each channel,
+// fold(c) times in a row. A sum is over the given rows alone; the caller adds the sums in a fixed order.
+template <typename E, typename N>
+struct NormKernels {
+	// The mean of each channel, and the sum of the squared deviations from it.
+	void (*moments)(const E *x, int64_t rows, int64_t c, double *mean, double *square);
+	// y = (x - mean)·scale + shift [+ residual], at least 0 if relu. residual may be null. Tiled: mean, scale, shift.
+	void (*apply)(const E *x, const E *residual, E *y, int64_t rows, int64_t c, const N *mean, const N *scale, const N *shift, bool relu);
+	// For each channel Σ g and Σ g·(x - mean), where g is dy wherever y is above 0, else 0. y may be null: g is dy. Writes g
+	// unless it is null. Tiled: mean.
+	void (*sums)(const E *dy, const E *y, const E *x, E *g, int64_t rows, int64_t c, const N *mean, double *sum, double *product);
+	// dx = a·g + b·(x - mean) + d, g as in sums. Tiled: mean, a, b, d.
+	void (*gradient)(const E *dy, const E *y, const E *x, E *dx, int64_t rows, int64_t c, const N *mean, const N *a, const N *b, const N *d);
+};
+
+struct Kernels {
+	NormKernels<float, float> f32;
+	NormKernels<uint16_t, float> bf16; // the bits of a bfloat16
+	NormKernels<double, double> f64;
+};
+
+// The kernels of one set of instructions; null if the compiler or the machine's architecture has none.
+const Kernels *kernels_avx512();
+const Kernels *kernels_avx2();
+const Kernels *kernels_base();
+
+}  // namespace plx
