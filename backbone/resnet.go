@@ -81,18 +81,12 @@ func (r ResNet) Build(p *nn.Params) nn.Layer {
 				weight.ScaleInto(0)
 			}
 			out := inner * kind.expansion
-			layers = append(layers, residual{branch, shortcut(q.Sub("downsample"), r.Norm, in, out, stride)})
+			layers = append(layers, nn.Residual{Branch: branch,
+				Shortcut: shortcut(q.Sub("downsample"), r.Norm, in, out, stride)})
 			in = out
 		}
 	}
 	return append(layers, nn.Func(func(x torch.Tensor) torch.Tensor { return x.Mean(2, 3) }))
-}
-
-// residual is ReLU(branch(x) + shortcut(x)).
-type residual struct{ branch, shortcut nn.Layer }
-
-func (r residual) Forward(x torch.Tensor) torch.Tensor {
-	return r.branch.Forward(x).Add(r.shortcut.Forward(x)).ReLU()
 }
 
 // basic is two 3 x 3 convolutions (figure 5, left). last is the name of its last batch norm.

@@ -16,7 +16,11 @@ type Func func(torch.Tensor) torch.Tensor
 func (f Func) Forward(x torch.Tensor) torch.Tensor { return f(x) }
 
 // ReLU is max(0, x).
-var ReLU = Func(torch.Tensor.ReLU)
+var ReLU Layer = relu{}
+
+type relu struct{}
+
+func (relu) Forward(x torch.Tensor) torch.Tensor { return x.ReLU() }
 
 // Identity is x itself.
 var Identity = Func(func(x torch.Tensor) torch.Tensor { return x })
@@ -24,12 +28,44 @@ var Identity = Func(func(x torch.Tensor) torch.Tensor { return x })
 // Sequential applies its layers one after the other.
 type Sequential []Layer
 
-// Forward applies the layers in order.
+// Forward applies the layers in order. In a tree that fuses, batch norm and the ReLU after it are one operation.
 func (s Sequential) Forward(x torch.Tensor) torch.Tensor {
-	for _, l := range s {
-		x = l.Forward(x)
+	for i := 0; i < len(s); i++ {
+		if norm := s.norm(i); norm != nil && i+1 < len(s) && s[i+1] == ReLU {
+			x = norm.fused(x, torch.Tensor{}, true)
+			i++
+			continue
+		}
+		x = s[i].Forward(x)
 	}
 	return x
+}
+
+// norm returns layer i if it is a batch norm of a tree that fuses, or nil.
+func (s Sequential) norm(i int) *BatchNorm {
+	if i < 0 {
+		return nil
+	}
+	if b, ok := s[i].(*BatchNorm); ok && b.params.tree.fused {
+		return b
+	}
+	return nil
+}
+
+// Residual is ReLU(Branch(x) + Shortcut(x)). In a tree that fuses, a batch norm that ends the branch, the addition and
+// the ReLU are one operation.
+type Residual struct {
+	Branch   Sequential
+	Shortcut Layer
+}
+
+// Forward returns ReLU(Branch(x) + Shortcut(x)).
+func (r Residual) Forward(x torch.Tensor) torch.Tensor {
+	last := len(r.Branch) - 1
+	if norm := r.Branch.norm(last); norm != nil {
+		return norm.fused(r.Branch[:last].Forward(x), r.Shortcut.Forward(x), true)
+	}
+	return r.Branch.Forward(x).Add(r.Shortcut.Forward(x)).ReLU()
 }
 
 // Linear is x·Wᵀ + b: N x ... x in -> N x ... x out.
@@ -109,11 +145,34 @@ func NewBatchNorm(p *Params, n int, affine bool) *BatchNorm {
 	return b
 }
 
+// PyTorch's: what keeps the variance from 0, and how far a batch moves the running statistics.
+const (
+	batchNormEps      = 1e-5
+	batchNormMomentum = 0.1
+)
+
 // Forward normalises x.
 func (b *BatchNorm) Forward(x torch.Tensor) torch.Tensor {
+	if b.params.tree.fused {
+		return b.fused(x, torch.Tensor{}, false)
+	}
 	training := b.params.Training()
 	if training {
 		torch.Ones(torch.I64).AddInto(b.seen, 1)
 	}
-	return torch.BatchNorm(x, b.weight, b.bias, b.mean, b.variance, training, 0.1, 1e-5)
+	return torch.BatchNorm(x, b.weight, b.bias, b.mean, b.variance, training, batchNormMomentum,
+		batchNormEps)
+}
+
+// fused normalises x and adds residual, if there is one; with relu, what is below 0 becomes 0.
+func (b *BatchNorm) fused(x, residual torch.Tensor, relu bool) torch.Tensor {
+	if !b.params.Training() {
+		return torch.NormAct(x, b.weight, b.bias, b.mean, b.variance, residual, relu, batchNormEps)
+	}
+	y, mean, variance := torch.BatchNormAct(x, b.weight, b.bias, residual, relu, batchNormEps)
+	later(func() {
+		torch.Ones(torch.I64).AddInto(b.seen, 1)
+		torch.LerpInto([]torch.Tensor{b.mean, b.variance}, []torch.Tensor{mean, variance}, batchNormMomentum)
+	})
+	return y
 }

@@ -23,6 +23,7 @@ type tree struct {
 	seed     uint64
 	dtype    torch.DType
 	training bool
+	fused    bool
 	order    []string
 	entries  map[string]Named
 }
@@ -78,6 +79,13 @@ func (p *Params) Train(on bool) { p.tree.training = on }
 
 // Training reports whether the tree is in training mode.
 func (p *Params) Training() bool { return p.tree.training }
+
+// Fuse makes the whole tree compute batch norm, the addition of a shortcut and ReLU in one operation where they follow
+// each other, or not, which is the reference. The two differ by rounding.
+func (p *Params) Fuse(on bool) { p.tree.fused = on }
+
+// later calls f, which updates running statistics: at the end of a layer's Forward, in the order of the forward passes.
+func later(f func()) { f() }
 
 // All returns the tensors of the subtree in the order they were made; for torchvision's networks that is its order.
 func (p *Params) All() []Named {

@@ -267,6 +267,40 @@ func TestBatchNormActOfOtherInput(t *testing.T) {
 	}
 }
 
+// NormAct is batch norm by running statistics, addition and ReLU, with gradients or without.
+func TestBatchNormActInEvaluation(t *testing.T) {
+	for i, c := range normCases {
+		in(t, func() {
+			var weight, bias, more torch.Tensor
+			r := rand.New(rand.NewPCG(8, uint64(i)))
+			x, w, b := normal(r, 1, 1, c.shape...), normal(r, 1, 0.5, c.shape[1]), normal(r, 0, 1, c.shape[1])
+			mean, variance := normal(r, 0, 1, c.shape[1]), normal(r, 0, 1, c.shape[1]).Square()
+			if c.affine {
+				weight, bias = w, b
+			}
+			if c.residual {
+				more = normal(r, 0, 1, c.shape...)
+			}
+			want := torch.BatchNorm(x, weight, bias, mean, variance, false, 0.1, eps)
+			if c.residual {
+				want = want.Add(more)
+			}
+			if c.relu {
+				want = want.ReLU()
+			}
+			got := torch.NormAct(x, weight, bias, mean, variance, more, c.relu, eps)
+			if d := distance(got, want); d > 1e-11 {
+				t.Errorf("%v: off by %g", c, d)
+			}
+			x.RequireGrad(true)
+			recorded := torch.NormAct(x, weight, bias, mean, variance, more, c.relu, eps)
+			if d := distance(recorded, want); d != 0 || !recorded.RequiresGrad() {
+				t.Errorf("%v, with gradient: off by %g", c, d)
+			}
+		})
+	}
+}
+
 // The bits do not depend on the number of threads.
 func TestBatchNormActOfAnyThreads(t *testing.T) {
 	in(t, func() {

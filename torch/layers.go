@@ -35,6 +35,12 @@ func BatchNormAct(x, w, b, residual Tensor, relu bool, eps float64) (y, mean, va
 	return y, own(m), own(v)
 }
 
+// NormAct is BatchNormAct by given statistics, those of training: mean and variance have length C.
+func NormAct(x, w, b, mean, variance, residual Tensor, relu bool, eps float64) Tensor {
+	return made("NormAct", C.plx_norm_act(x.ref(), w.ref(), b.ref(), mean.ref(), variance.ref(), residual.ref(),
+		truth(relu), C.double(eps)))
+}
+
 // MaxPool2d takes the largest value of every window of x (N x C x H x W).
 func MaxPool2d(x Tensor, kernel, stride, padding int) Tensor {
 	return made("MaxPool2d", C.plx_max_pool2d(x.ref(), C.int64_t(kernel), C.int64_t(stride), C.int64_t(padding)))

@@ -12,7 +12,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/relu.h>
+#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -259,6 +261,10 @@ bool fits(const at::Tensor &x, const at::Tensor &residual) {
 		   (!residual.defined() || (residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type()));
 }
 
+void check_channels(const at::Tensor &t, const at::Tensor &x) {
+	if (t.defined() && t.numel() != x.size(1)) throw std::runtime_error("weight, bias and statistics must have an element for each channel");
+}
+
 at::Tensor then(at::Tensor y, const at::Tensor &residual, bool relu) {
 	if (residual.defined()) y = at::add(y, residual);
 	return relu ? at::relu(y) : y;
@@ -271,8 +277,7 @@ namespace ops {
 plx_value batch_norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, plx_tensor *mean, plx_tensor *variance) {
 	return tensor([&] {
 		at::Tensor in = get(x), weight = maybe(w), bias = maybe(b), more = maybe(residual);
-		for (const auto &t : {weight, bias})
-			if (t.defined() && t.numel() != in.size(1)) throw std::runtime_error("weight and bias must have an element for each channel");
+		for (const auto &t : {weight, bias}) check_channels(t, in);
 		if (fits(in, more)) {
 			variable_list out = BatchNormAct::apply(in, optional(weight), optional(bias), optional(more), relu != 0, eps);
 			*mean = put(out[1]);
@@ -286,6 +291,20 @@ plx_value batch_norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor re
 		*mean = put(m);
 		*variance = put(v);
 		return y;
+	});
+}
+
+plx_value norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor variance, plx_tensor residual, int relu, double eps) {
+	return tensor([&] {
+		at::Tensor in = get(x), weight = maybe(w), bias = maybe(b), more = maybe(residual);
+		bool recorded = c10::GradMode::is_enabled() && (in.requires_grad() || (weight.defined() && weight.requires_grad()) || (more.defined() && more.requires_grad()));
+		for (const auto &t : {weight, bias, get(mean), get(variance)}) check_channels(t, in);
+		if (recorded || !fits(in, more))
+			return then(at::batch_norm(in, optional(weight), optional(bias), get(mean), get(variance), false, 0, eps, true), more, relu != 0);
+		at::Tensor m = doubles(get(mean)), inverse = at::rsqrt(at::add(doubles(get(variance)), eps));
+		return with_type(in.scalar_type(), [&](auto k) {
+			return normalized<decltype(k)>(rows_of_channels(in), more.defined() ? rows_of_channels(more) : more, data<double>(m), data<double>(inverse), weight, bias, relu != 0);
+		});
 	});
 }
 

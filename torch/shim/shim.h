@@ -108,6 +108,7 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, conv2d, (plx_tensor x, plx_tensor w, plx_tensor b, int64_t stride, int64_t pad, int64_t groups), (x, w, b, stride, pad, groups)) \
 	X(plx_value, batch_norm, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor var, int train, double momentum, double eps), (x, w, b, mean, var, train, momentum, eps)) \
 	X(plx_value, batch_norm_act, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, plx_tensor *mean, plx_tensor *variance), (x, w, b, residual, relu, eps, mean, variance)) \
+	X(plx_value, norm_act, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor variance, plx_tensor residual, int relu, double eps), (x, w, b, mean, variance, residual, relu, eps)) \
 	X(plx_value, max_pool2d, (plx_tensor x, int64_t kernel, int64_t stride, int64_t pad), (x, kernel, stride, pad)) \
 	X(plx_value, layer_norm, (plx_tensor x, plx_tensor w, plx_tensor b, double eps), (x, w, b, eps)) \
 	X(plx_value, group_norm, (plx_tensor x, int64_t groups, plx_tensor w, plx_tensor b, double eps), (x, groups, w, b, eps)) \
