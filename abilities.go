@@ -61,6 +61,13 @@ type Pairer interface {
 	Pair(index int, r *rand.Rand) int
 }
 
+// Joiner is a Method that can pass views through a network together, or one view through a network of its own. If Joins
+// says that it does, threads cannot share out the views: see train.scheme.
+type Joiner interface {
+	Method
+	Joins() bool
+}
+
 // Supervised is a Method whose loss reads Step.Labels. Supervised says what the labels mean to the method, for a
 // message.
 type Supervised interface {

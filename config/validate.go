@@ -84,6 +84,11 @@ func (c *Config) Validate() error {
 	}
 	oneOf("train.precision", t.Precision, BF16, Float32)
 	oneOf("train.scheme", t.Scheme, Auto, Views, Operations, Reference)
+	hold(t.CacheChunk != 1, "train.cache_chunk", t.CacheChunk, "0, or 2 or more: batch norm needs two images")
+	if c.Backbone.Norm == "tuned" { // the first images that pass through change the weights
+		hold(t.Scheme != Views, "train.scheme", t.Scheme, "operations or reference with backbone.norm tuned")
+		hold(t.CacheChunk == 0, "train.cache_chunk", t.CacheChunk, "0 with backbone.norm tuned")
+	}
 	hold(t.CacheChunk == 0 || t.Scheme != Reference, "train.cache_chunk", t.CacheChunk, "0 with train.scheme reference")
 	hold(t.Device != "", "train.device", `""`, "cpu or cuda")
 	if t.Memory != "" {

@@ -113,6 +113,9 @@ func (m *DeepClusterV2) Forward(s *parallax.Step) []torch.Tensor {
 	return z
 }
 
+// Joins is true: batch norm sees the crops of one size together.
+func (m *DeepClusterV2) Joins() bool { return true }
+
 // Loss is the cross-entropy with the image's cluster, over all crops and heads. An image without a cluster is left out.
 func (m *DeepClusterV2) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	index := torch.FromInts(s.Index, len(s.Index))

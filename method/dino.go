@@ -118,6 +118,9 @@ func (m *DINO) Forward(s *parallax.Step) (g []torch.Tensor) {
 	return append(g, part.EmbedCrops(m.student, s.Views)...)
 }
 
+// Joins is true: batch norm sees the crops of one size together.
+func (m *DINO) Joins() bool { return true }
+
 // Loss is equation 3.
 func (m *DINO) Loss(s *parallax.Step, g []torch.Tensor) torch.Tensor {
 	teacher, student := g[:m.LargeCrops], g[m.LargeCrops:]

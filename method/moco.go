@@ -98,6 +98,9 @@ func (m *MoCo) Forward(s *parallax.Step) []torch.Tensor {
 	return append(keys, part.EmbedGroups(m.encoder, asking, m.Groups)...)
 }
 
+// Joins reports whether the network of the queries sees one view only, and that as a whole.
+func (m *MoCo) Joins() bool { return !m.Symmetric && m.ViewCount == 2 && m.Groups == 1 }
+
 // logits yields q·k₊/τ, N, and q·kⱼ/τ, N x K, for every query and every key of another view.
 func (m *MoCo) logits(z []torch.Tensor) iter.Seq2[torch.Tensor, torch.Tensor] {
 	return func(yield func(positive, negatives torch.Tensor) bool) {

@@ -108,6 +108,9 @@ func (m *MoCoV3) Forward(s *parallax.Step) []torch.Tensor {
 	return append(m.target.Embed(s.Views[1:]), q...)
 }
 
+// Joins reports whether the online network sees one view only.
+func (m *MoCoV3) Joins() bool { return !m.Symmetric }
+
 // Loss is algorithm 1: the sum of both directions.
 func (m *MoCoV3) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	all := part.Gather(s, z)

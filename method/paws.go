@@ -121,6 +121,9 @@ func (m *PAWS) Forward(s *parallax.Step) []torch.Tensor {
 	return slices.Concat(anchors, targets, []torch.Tensor{torch.Cat(0, p[n:]...), torch.Cat(0, z[n:]...).Detach()})
 }
 
+// Joins is true: batch norm sees the views of one size together.
+func (m *PAWS) Joins() bool { return true }
+
 // Loss is equation 2 with the entropy of section 3.2.
 func (m *PAWS) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	directions := 1

@@ -110,6 +110,9 @@ func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	return append([]torch.Tensor{k}, part.EmbedGroups(m.encoder, s.Views[:last], m.Groups)...)
 }
 
+// Joins reports whether the student sees one view only, and that as a whole.
+func (m *ReSSL) Joins() bool { return m.ViewCount == 2 && m.Groups == 1 }
+
 // Loss is the cross-entropy between the views' relations to the queue. The queue has no k of this batch yet, so no
 // image is related to itself.
 func (m *ReSSL) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {

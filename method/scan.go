@@ -117,7 +117,8 @@ func (m *SCAN) Build(b *parallax.Build) parallax.Encoder {
 
 // Forward returns every head's logits of the images, and then of their neighbours.
 func (m *SCAN) Forward(s *parallax.Step) []torch.Tensor {
-	return append(m.logits(s.Views[0]), m.logits(s.Views[1])...)
+	z := m.logits(s.Views)
+	return append(z[0], z[1]...)
 }
 
 // Loss is equation 2, summed or averaged over the heads. As in the official code, the entropy is that of the mean over
@@ -147,36 +148,42 @@ func (m *SCAN) counted(heads int) float64 {
 
 // heads are linear layers from the backbone's features to the logits of the clusters.
 type heads struct {
-	backbone nn.Layer
-	layers   []nn.Layer
-	params   *nn.Params
-	running  bool // batch norm uses its running statistics
+	encoder parallax.Encoder
+	count   int
+	params  *nn.Params
+	running bool // batch norm uses its running statistics
 }
 
 // build makes the backbone and the heads heads.0, heads.1, ... under params. The projector returns the logits of all
 // heads side by side.
 func (h *heads) build(b *parallax.Build, params *nn.Params, n, classes int) parallax.Encoder {
-	h.backbone, h.layers, h.params = b.Backbone.Build(params.Sub("backbone")), nil, params
+	network := b.Backbone.Build(params.Sub("backbone"))
+	var layers []nn.Layer
 	for i := range n {
 		p := params.Sub("heads").Sub(strconv.Itoa(i))
-		h.layers = append(h.layers, nn.NewLinear(p, b.Backbone.Features(), classes, true))
+		layers = append(layers, nn.NewLinear(p, b.Backbone.Features(), classes, true))
 	}
-	layers := h.layers
-	return parallax.Encoder{
-		Backbone:  h.backbone,
+	h.params, h.count = params, n
+	h.encoder = parallax.Encoder{
+		Backbone:  network,
 		Projector: nn.Func(func(x torch.Tensor) torch.Tensor { return torch.Cat(1, all(layers, x)...) }),
 		Params:    params.Sub("backbone"),
 		Features:  b.Backbone.Features(),
 	}
+	return h.encoder
 }
 
-// logits returns the logits of every head for one view.
-func (h *heads) logits(view torch.Tensor) []torch.Tensor {
+// logits returns, for every view, the logits of every head.
+func (h *heads) logits(views []torch.Tensor) [][]torch.Tensor {
 	if h.running {
 		defer h.params.Train(h.params.Training())
 		h.params.Train(false)
 	}
-	return all(h.layers, h.backbone.Forward(view))
+	z := make([][]torch.Tensor, len(views))
+	for i, logits := range part.Embed(h.encoder, views) {
+		z[i] = logits.Chunk(1, h.count)
+	}
+	return z
 }
 
 // all returns every layer's output for x.
@@ -275,9 +282,12 @@ func (m *SelfLabel) Forward(s *parallax.Step) []torch.Tensor {
 		}
 	}
 	var weak torch.Tensor
-	torch.NoGrad(func() { weak = m.logits(s.Views[0])[0] })
-	return []torch.Tensor{weak, m.logits(s.Views[1])[0]}
+	torch.NoGrad(func() { weak = m.logits(s.Views[:1])[0][0] })
+	return []torch.Tensor{weak, m.logits(s.Views[1:])[0][0]}
 }
+
+// Joins is true: only the strong view has a gradient.
+func (m *SelfLabel) Joins() bool { return true }
 
 // Loss is the cross-entropy on confident images; 0 if the batch has none.
 func (m *SelfLabel) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {

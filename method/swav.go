@@ -109,6 +109,9 @@ func (m *SwAV) Forward(s *parallax.Step) []torch.Tensor {
 	return append(part.Detached(z[:m.LargeCrops]), z...)
 }
 
+// Joins is true: batch norm sees the crops of one size together.
+func (m *SwAV) Joins() bool { return true }
+
 // Loss is the mean of -q·log p over all pairs of a large crop and another crop (equations 1 and 2; section 3.2).
 func (m *SwAV) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	p := make([]torch.Tensor, len(z)-m.LargeCrops)

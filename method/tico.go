@@ -106,6 +106,9 @@ func (m *TiCo) Forward(s *parallax.Step) []torch.Tensor {
 	return append(m.target.Embed(keys), q...)
 }
 
+// Joins reports whether the network of the queries sees one view only.
+func (m *TiCo) Joins() bool { return !m.Symmetric }
+
 // Loss is the paper's (algorithm 1). No gradient goes through this batch's part of C: the paper's figure shows none, as
 // lightly's authors read it (lightly-ai/lightly pull request 1484). The part then counts half, because the queries
 // enter it twice.

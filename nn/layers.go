@@ -170,7 +170,7 @@ func (b *BatchNorm) fused(x, residual torch.Tensor, relu bool) torch.Tensor {
 		return torch.NormAct(x, b.weight, b.bias, b.mean, b.variance, residual, relu, batchNormEps)
 	}
 	y, mean, variance := torch.BatchNormAct(x, b.weight, b.bias, residual, relu, batchNormEps)
-	later(func() {
+	torch.Later(func() {
 		torch.Ones(torch.I64).AddInto(b.seen, 1)
 		torch.LerpInto([]torch.Tensor{b.mean, b.variance}, []torch.Tensor{mean, variance}, batchNormMomentum)
 	})

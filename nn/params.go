@@ -84,9 +84,6 @@ func (p *Params) Training() bool { return p.tree.training }
 // each other, or not, which is the reference. The two differ by rounding.
 func (p *Params) Fuse(on bool) { p.tree.fused = on }
 
-// later calls f, which updates running statistics: at the end of a layer's Forward, in the order of the forward passes.
-func later(f func()) { f() }
-
 // All returns the tensors of the subtree in the order they were made; for torchvision's networks that is its order.
 func (p *Params) All() []Named {
 	var all []Named

@@ -297,6 +297,9 @@ func (j *Job) detect(ctx context.Context) error {
 	if c.Train.Threads == 0 {
 		c.Train.Threads, c.Sources["train.threads"] = machine.Threads(), "detected"
 	}
+	if c.Train.Scheme == config.Auto {
+		c.Train.Scheme, c.Sources["train.scheme"] = scheme(c, j.Method), "by method, views and threads"
+	}
 	if c.Train.Workers == 0 {
 		c.Train.Workers, c.Sources["train.workers"] = runtime.NumCPU(), "detected"
 	}
@@ -304,6 +307,17 @@ func (j *Job) detect(ctx context.Context) error {
 		c.Train.Precision, c.Sources["train.precision"] = precision(c.Train.Device), "detected"
 	}
 	return nil
+}
+
+// scheme is what the threads share in the steps of a run: see config.Train.Scheme.
+func scheme(c *config.Layered, m parallax.Method) string {
+	joiner, ok := parallax.As[parallax.Joiner](m)
+	joins := ok && joiner.Joins()
+	tuned := c.Backbone.Norm == nn.FirstStatistics.String() // the first view changes the weights
+	if joins || tuned || c.Train.Device != "cpu" || c.Train.Threads > len(c.Augment) {
+		return config.Operations
+	}
+	return config.Views
 }
 
 // measured is the number of images on which statistics are measured.

@@ -32,7 +32,7 @@ func BatchNormAct(x, w, b, residual Tensor, relu bool, eps float64) (y, mean, va
 	var m, v C.plx_tensor
 	y = made("BatchNormAct", C.plx_batch_norm_act(x.ref(), w.ref(), b.ref(), residual.ref(), truth(relu), C.double(eps),
 		&m, &v))
-	return y, own(m), own(v)
+	return y, Tensor{m}, Tensor{v}
 }
 
 // NormAct is BatchNormAct by given statistics, those of training: mean and variance have length C.

@@ -18,6 +18,9 @@ type Tape struct {
 	// and compute the rest again for their gradient: a gradient cache (Gao et al., arXiv:2101.06983). 0: no bound.
 	Rows int
 	Of   []Tensor // the parameters, which get the gradients
+	// Mode, unless it is nil, notes on what the pieces depend that can be changed after them, such as whether batch norm
+	// uses running statistics. What it returns runs f with that: pieces are computed again in it.
+	Mode func() (again func(f func()))
 
 	calls []call
 }
@@ -27,6 +30,7 @@ type call struct {
 	pieces []piece
 	f      func(Tensor) Tensor // to compute the pieces again; nil if their graphs are kept
 	bf16   bool                // autocast was on
+	again  func(f func())      // see Tape.Mode
 }
 
 // piece is a part of the graph. On both sides it is cut off from the owner's graph.
@@ -82,7 +86,9 @@ func (t *Tape) each(xs []Tensor, f func(Tensor) Tensor) []Tensor {
 	}
 	out := make([]Tensor, len(cut))
 	if t.Rows > 0 {
-		c.f = f
+		if c.f = f; t.Mode != nil {
+			c.again = t.Mode()
+		}
 		NoGrad(func() {
 			inLanes(len(cut), t.Threads, false, func(i int) { out[i] = f(c.pieces[i].inside) })
 		})
@@ -162,7 +168,13 @@ func (t *Tape) Backward(loss Tensor) {
 	backward([]Tensor{loss}, []Tensor{{}})
 	for i := len(t.calls) - 1; i >= 0; i-- {
 		c := &t.calls[i]
-		inner(func() { t.through(c) })
+		inner(func() {
+			if c.again != nil {
+				c.again(func() { t.through(c) })
+			} else {
+				t.through(c)
+			}
+		})
 		c.free()
 	}
 }

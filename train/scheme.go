@@ -15,6 +15,11 @@ func (t *Trainer) threads() int {
 	return t.Config.Train.Threads
 }
 
+// fused reports whether the networks and the optimiser use fused kernels. On other devices libtorch's are used.
+func (t *Trainer) fused() bool {
+	return t.Config.Train.Scheme != config.Reference && t.Config.Train.Device == "cpu"
+}
+
 // newTape returns the tape that gives every view a thread or cuts the batch into chunks; nil if the config has neither.
 func (t *Trainer) newTape() *torch.Tape {
 	c := &t.Config.Train
@@ -24,6 +29,14 @@ func (t *Trainer) newTape() *torch.Tape {
 	tape := &torch.Tape{Threads: 1, Rows: c.CacheChunk}
 	if c.Scheme == config.Views {
 		tape.Threads = c.Threads
+	}
+	tape.Mode = func() func(f func()) {
+		was := t.params.Training()
+		return func(f func()) {
+			defer t.params.Train(t.params.Training())
+			t.params.Train(was)
+			f()
+		}
 	}
 	for _, p := range t.params.Trainable() {
 		tape.Of = append(tape.Of, p.Tensor)

@@ -94,6 +94,7 @@ func New(o Options) (*Trainer, error) {
 	err = torch.Scope(func() error {
 		torch.SetThreads(t.threads())
 		t.params = nn.NewParams(o.Config.Seed, torch.F32)
+		t.params.Fuse(t.fused())
 		t.tap = &tap{Backbone: o.Backbone, init: o.Init}
 		t.encoder = o.Method.Build(&parallax.Build{
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,

@@ -47,6 +47,9 @@ func (m *Untied) Forward(s *parallax.Step) []torch.Tensor {
 	return z
 }
 
+// Joins reports whether each network sees one view only.
+func (m *Untied) Joins() bool { return len(m.Views(1)) == 2 }
+
 // Update calls Update of both methods.
 func (m *Untied) Update(s *parallax.Step) {
 	for _, one := range []parallax.Method{m.Method, m.Second} {
