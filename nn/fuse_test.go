@@ -71,3 +71,21 @@ func TestFusedNetworkIsTheReference(t *testing.T) {
 func torch64(values []float64) func() torch.Tensor {
 	return func() torch.Tensor { return torch.FromFloat64(values, len(values)) }
 }
+
+// A fused tree's moving average is the reference's: in both of its forms, momentum above a half and below.
+func TestFusedMovingAverage(t *testing.T) {
+	in(t, func(p *nn.Params) {
+		for _, name := range []string{"own", "online"} {
+			p.Sub(name).Param("weight", nn.Uniform(3), 50, 3, 3, 3)
+			p.Sub(name).Param("bias", nn.Uniform(3), 7)
+		}
+		own, _ := p.Get("own.weight")
+		online, _ := p.Get("online.weight")
+		for _, momentum := range []float64{0.99, 0.3, 1, 0} {
+			want := own.Scale(momentum).Add(online.Scale(1 - momentum)).Detach()
+			p.Fuse(true)
+			p.Sub("own").MoveTowards(p.Sub("online"), momentum)
+			near(t, "moving average", own, want, 1e-15)
+		}
+	})
+}

@@ -172,7 +172,7 @@ func (b *BatchNorm) fused(x, residual torch.Tensor, relu bool) torch.Tensor {
 	y, mean, variance := torch.BatchNormAct(x, b.weight, b.bias, residual, relu, batchNormEps)
 	torch.Later(func() {
 		torch.Ones(torch.I64).AddInto(b.seen, 1)
-		torch.LerpInto([]torch.Tensor{b.mean, b.variance}, []torch.Tensor{mean, variance}, batchNormMomentum)
+		torch.LerpAll([]torch.Tensor{b.mean, b.variance}, []torch.Tensor{mean, variance}, batchNormMomentum)
 	})
 	return y
 }

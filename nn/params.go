@@ -81,8 +81,16 @@ func (p *Params) Train(on bool) { p.tree.training = on }
 func (p *Params) Training() bool { return p.tree.training }
 
 // Fuse makes the whole tree compute batch norm, the addition of a shortcut and ReLU in one operation where they follow
-// each other, or not, which is the reference. The two differ by rounding.
+// each other, and moving averages in one pass; or not, which is the reference. The two differ by rounding.
 func (p *Params) Fuse(on bool) { p.tree.fused = on }
+
+// lerp is how moving averages move.
+func (p *Params) lerp() func(dst, src []torch.Tensor, weight float64) {
+	if p.tree.fused {
+		return torch.LerpAll
+	}
+	return torch.LerpInto
+}
 
 // All returns the tensors of the subtree in the order they were made; for torchvision's networks that is its order.
 func (p *Params) All() []Named {
@@ -166,7 +174,7 @@ func (p *Params) CopyFrom(other *Params) {
 // passes, as in MoCo's and BYOL's official code.
 func (p *Params) MoveTowards(online *Params, momentum float64) {
 	mine, theirs := p.pair(online, false)
-	torch.LerpInto(mine, theirs, 1-momentum)
+	p.lerp()(mine, theirs, 1-momentum)
 }
 
 // State copies every tensor of the subtree out.

@@ -21,7 +21,11 @@ func (a Adam) Move(p Part) { a.move(p, false) }
 
 func (a Adam) move(p Part, decoupled bool) {
 	d := decay(a.WeightDecay, p.Undecayed || p.Vector && a.ExcludeBiasAndNorm)
-	torch.Adam(p.Params, p.Slots[0], p.Slots[1], p.Step, p.Rate, a.Beta1, a.Beta2, a.Eps, d, decoupled)
+	step := torch.Adam
+	if p.Fused {
+		step = torch.AdamAll
+	}
+	step(p.Params, p.Slots[0], p.Slots[1], p.Step, p.Rate, a.Beta1, a.Beta2, a.Eps, d, decoupled)
 }
 
 // AdamW is Adam with decoupled weight decay, p -= rate·decay·p beside the step (Loshchilov & Hutter, arXiv:1711.05101).

@@ -22,10 +22,16 @@ func (l LARS) Slots() []string { return SGD{Momentum: l.Momentum}.Slots() }
 
 // Move makes one step. It reads the norms of all tensors back at once, so that it waits for the device only once.
 func (l LARS) Move(p Part) {
-	if !p.Vector || !l.ExcludeBiasAndNorm {
+	switch {
+	case p.Vector && l.ExcludeBiasAndNorm:
+		descend(p, l.Momentum, 0, l.Nesterov, torch.Trust{})
+	case p.Fused:
+		descend(p, l.Momentum, decay(l.WeightDecay, p.Undecayed), l.Nesterov, torch.Trust{Eta: l.Eta, Eps: l.Eps,
+			Clip: l.Clip})
+	default:
 		l.scale(p)
+		descend(p, l.Momentum, 0, l.Nesterov, torch.Trust{})
 	}
-	descend(p, l.Momentum, 0, l.Nesterov)
 }
 
 // scale multiplies the gradients by their trust, in place.

@@ -27,11 +27,13 @@ type Part struct {
 	Rate      float64          // the learning rate, at least 0
 	Vector    bool             // at most one dimension: biases, and the weights of norms
 	Undecayed bool             // the group has no weight decay
+	Fused     bool             // see [Optimizer.Fuse]
 }
 
 // Optimizer moves parameters by a Rule and keeps the state of each.
 type Optimizer struct {
 	rule    Rule
+	fused   bool
 	entries []*entry
 }
 
@@ -72,6 +74,10 @@ func New(rule Rule, params []nn.Named) *Optimizer {
 // Use continues with another rule that keeps the same tensors, for example one with another weight decay.
 func (o *Optimizer) Use(rule Rule) { o.rule = rule }
 
+// Fuse makes the optimiser move parameters of one rate in one pass over memory, or not, which is the reference. The two
+// differ by rounding. A fused optimiser takes parameters on the CPU.
+func (o *Optimizer) Fuse(on bool) { o.fused = on }
+
 // Step moves the parameters that have a gradient; as in PyTorch, those that backward did not reach stay. rate is the
 // learning rate of this step, peak the largest of its schedule. A parameter belongs to the group with the longest
 // prefix of its name, if any. Its rate is rate·Scale, or peak·Scale if Constant. Undecayed switches weight decay off;
@@ -99,7 +105,7 @@ func (o *Optimizer) Step(rate, peak float64, groups []nn.Group) {
 		p := parts[k]
 		if p == nil {
 			p = &Part{Slots: make([][]torch.Tensor, len(e.slots)), Step: e.steps, Rate: r, Vector: e.vector,
-				Undecayed: g.Undecayed}
+				Undecayed: g.Undecayed, Fused: o.fused}
 			parts[k] = p
 			order = append(order, p)
 		}
@@ -130,6 +136,22 @@ func (o *Optimizer) Free() {
 		torch.Free(e.slots...)
 		e.slots = nil
 	}
+}
+
+// ClipNorm is the function ClipNorm over all parameters of the optimiser: in one call if it is fused.
+func (o *Optimizer) ClipNorm(limit float64) (norm float64) {
+	if !o.fused {
+		params := make([]nn.Named, len(o.entries))
+		for i, e := range o.entries {
+			params[i] = e.Named
+		}
+		return ClipNorm(params, limit)
+	}
+	tensors := make([]torch.Tensor, len(o.entries))
+	for i, e := range o.entries {
+		tensors[i] = e.Tensor
+	}
+	return torch.ClipGradNorm(tensors, limit)
 }
 
 // ClipNorm scales all gradients by one factor so that their global l2 norm is at most limit, as PyTorch's

@@ -23,14 +23,19 @@ func (s SGD) Slots() []string {
 
 // Move makes one step.
 func (s SGD) Move(p Part) {
-	descend(p, s.Momentum, decay(s.WeightDecay, p.Undecayed || p.Vector && s.ExcludeBiasAndNorm), s.Nesterov)
+	d := decay(s.WeightDecay, p.Undecayed || p.Vector && s.ExcludeBiasAndNorm)
+	descend(p, s.Momentum, d, s.Nesterov, torch.Trust{})
 }
 
-// descend is one step of gradient descent with momentum.
-func descend(p Part, momentum, decay float64, nesterov bool) {
+// descend is one step of gradient descent with momentum. Only a fused one may have a trust.
+func descend(p Part, momentum, decay float64, nesterov bool, trust torch.Trust) {
 	var ms []torch.Tensor
 	if momentum != 0 {
 		ms = p.Slots[0]
+	}
+	if p.Fused {
+		torch.SGDAll(p.Params, ms, p.Rate, momentum, decay, nesterov, p.Step == 1, trust)
+		return
 	}
 	torch.SGD(p.Params, ms, p.Rate, momentum, decay, nesterov, p.Step == 1)
 }

@@ -18,8 +18,8 @@ all: $(shims)
 
 archive: bin/obj/libparallax_shim.$(SUFFIX)
 
-# The loops of kernels.inl, for the processors that shim.mk's readers have: the program chooses at run time.
-bin/obj/kernels_%.o: flags := -O3 -Wno-psabi
+# The loops of kernels.inl, once for each set of instructions: the program chooses at run time.
+bin/obj/kernels_%.o: flags := -O3 -fno-math-errno -Wno-psabi
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 bin/obj/kernels_avx2.o: flags += -mavx2 -mfma
 bin/obj/kernels_avx512.o: flags += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512

@@ -81,3 +81,53 @@ func Adam(ps, ms, vs []Tensor, step int, rate, beta1, beta2, eps, decay float64,
 	done("Adam", C.plx_adam(p, m, v, n, C.int64_t(step), C.double(rate), C.double(beta1), C.double(beta2),
 		C.double(eps), C.double(decay), truth(decoupled)))
 }
+
+// What follows does the same in one pass over memory, without an operation of libtorch for each tensor. It differs by
+// rounding. Parameters must be of type F32 or F64, on the CPU; a gradient of an F32 tensor may be BF16. A parameter
+// without gradient stays.
+
+// LerpAll is LerpInto; tensors of other types and devices may be among dst and src.
+func LerpAll(dst, src []Tensor, weight float64) {
+	if len(dst) != len(src) {
+		Fail("LerpAll", "%d tensors onto %d", len(src), len(dst))
+	}
+	d, n := handles(dst)
+	s, _ := handles(src)
+	done("LerpAll", C.plx_lerp_all(d, s, n, C.double(weight)))
+}
+
+// ClipGradNorm scales the gradients of ps by limit / (norm + 1e-6) if their common l2 norm is above limit, which is above
+// 0, and finite. It returns the norm before that.
+func ClipGradNorm(ps []Tensor, limit float64) (norm float64) {
+	p, n := handles(ps)
+	r := C.plx_clip_norm(p, n, C.double(limit))
+	if r.error != nil {
+		panic(&Error{Op: "ClipGradNorm", Text: take(r.error)})
+	}
+	return float64(r.value)
+}
+
+// Trust scales the gradient of each tensor to the size of its weights, as LARS does: g becomes
+// trust·(g + decay·p), trust = Eta·‖p‖ / (‖g‖ + decay·‖p‖ + Eps), at most rate if Clip, which divides it by rate. Where
+// either norm is 0, g stays, without weight decay. The zero Trust does nothing.
+type Trust struct {
+	Eta, Eps float64
+	Clip     bool
+}
+
+// SGDAll is SGD, after trust has scaled the gradients; with an Eta of 0 it doesn't.
+func SGDAll(ps, ms []Tensor, rate, momentum, decay float64, nesterov, first bool, trust Trust) {
+	p, n := handles(ps)
+	m, _ := handles(ms)
+	done("SGDAll", C.plx_sgd_all(p, m, n, C.double(rate), C.double(momentum), C.double(decay), truth(nesterov),
+		truth(first), C.double(trust.Eta), C.double(trust.Eps), truth(trust.Clip)))
+}
+
+// AdamAll is Adam.
+func AdamAll(ps, ms, vs []Tensor, step int, rate, beta1, beta2, eps, decay float64, decoupled bool) {
+	p, n := handles(ps)
+	m, _ := handles(ms)
+	v, _ := handles(vs)
+	done("AdamAll", C.plx_adam_all(p, m, v, n, C.int64_t(step), C.double(rate), C.double(beta1), C.double(beta2),
+		C.double(eps), C.double(decay), truth(decoupled)))
+}

@@ -29,6 +29,7 @@ func (t *Trainer) prepare() (err error) {
 	c := &t.Config.Optim
 	if t.rule, err = rule(c); err == nil {
 		t.optimizer = optim.New(t.rule(c.WeightDecay), t.params.Trainable())
+		t.optimizer.Fuse(t.fused())
 	}
 	return err
 }
@@ -159,7 +160,7 @@ func (t *Trainer) state() *parallax.Step {
 // step's learning rate.
 func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
 	if c := t.Config.Optim.ClipGrad; c > 0 {
-		optim.ClipNorm(t.params.Trainable(), c)
+		t.optimizer.ClipNorm(c)
 	}
 	s := t.state()
 	var groups []nn.Group

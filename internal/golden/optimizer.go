@@ -10,8 +10,11 @@ import (
 	"github.com/parallax-ssl/parallax/optim"
 )
 
-// runOptimizer makes the case's steps: gK_J is the gradient of tensor wJ in step K.
-func runOptimizer(c *Case) error {
+// runOptimizer makes the case's steps: gK_J is the gradient of tensor wJ in step K. It makes them by the reference and by
+// the fused optimiser.
+func runOptimizer(c *Case) error { return all(c.optimize(false), c.optimize(true)) }
+
+func (c *Case) optimize(fused bool) error {
 	rule, err := c.rule()
 	if err != nil {
 		return err
@@ -25,6 +28,7 @@ func runOptimizer(c *Case) error {
 		return errors.New("the case has no tensor in.w0")
 	}
 	o := optim.New(rule, params)
+	o.Fuse(fused)
 	defer o.Free()
 	rate := c.Number("lr")
 	for step := range c.Int("steps") {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Operations that libtorch makes of several passes over memory, in one or two: batch norm with ReLU and an addition.
+// Operations that libtorch makes of several passes over memory, in one or two: batch norm with ReLU and an addition; and
+// optimisers and moving averages in one call for all tensors.
 // The loops are in kernels.inl. All sums are over fixed blocks of rows, added in their order, so that no result depends
 // on the number of threads.
 #include "handle.h"
 #include "kernels.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
@@ -20,6 +22,7 @@
 #include <limits>
 #include <string>
 #include <torch/csrc/autograd/custom_function.h>
+#include <utility>
 
 namespace plx {
 namespace {
@@ -48,17 +51,20 @@ const Kernels &kernels() {
 struct F32 {
 	typedef float element, number;
 	static constexpr auto loops = &Kernels::f32;
+	static constexpr auto steps = &Kernels::steps_f32;
 	static constexpr at::ScalarType numbers = at::kFloat;
 };
 struct BF16 {
 	typedef uint16_t element;
 	typedef float number;
 	static constexpr auto loops = &Kernels::bf16;
+	static constexpr auto steps = &Kernels::steps_bf16;
 	static constexpr at::ScalarType numbers = at::kFloat;
 };
 struct F64 {
 	typedef double element, number;
 	static constexpr auto loops = &Kernels::f64;
+	static constexpr auto steps = &Kernels::steps_f64;
 	static constexpr at::ScalarType numbers = at::kDouble;
 };
 
@@ -270,6 +276,92 @@ at::Tensor then(at::Tensor y, const at::Tensor &residual, bool relu) {
 	return relu ? at::relu(y) : y;
 }
 
+// Tensors of one parameter: itself, its gradient, and what the optimiser keeps of it. All have the parameter's layout,
+// so that loops run through their memory.
+struct Moved {
+	at::Tensor p, g, m, v;
+	double trust = 1, square = 0, gradient_square = 0;
+
+	// Pointers to the element at, in the types of K.
+	template <typename K>
+	typename K::number *number(const at::Tensor &t, int64_t at) const { return t.defined() ? data<typename K::number>(t) + at : nullptr; }
+	template <typename K>
+	typename K::element *gradient(int64_t at) const { return data<typename K::element>(g) + at; }
+};
+
+bool dense(const at::Tensor &t) {
+	return t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble) && t.is_non_overlapping_and_dense();
+}
+
+bool alike(const at::Tensor &t, const at::Tensor &p) {
+	return t.is_cpu() && t.scalar_type() == p.scalar_type() && t.sizes() == p.sizes() && t.strides() == p.strides();
+}
+
+// The parameters with their gradients, those without left out.
+std::vector<Moved> moved(const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n) {
+	std::vector<Moved> all;
+	all.reserve(n);
+	for (int64_t i = 0; i < n; i++) {
+		Moved t;
+		t.p = get(p[i]);
+		t.g = t.p.grad();
+		if (!t.g.defined()) continue;
+		if (m != nullptr) t.m = get(m[i]);
+		if (v != nullptr) t.v = get(v[i]);
+		bool type = t.g.scalar_type() == t.p.scalar_type() || (t.g.scalar_type() == at::kBFloat16 && t.p.scalar_type() == at::kFloat);
+		if (!dense(t.p) || !type || (t.m.defined() && !alike(t.m, t.p)) || (t.v.defined() && !alike(t.v, t.p))) throw std::runtime_error("a fused optimiser takes parameters of float32 or float64 on the CPU, and what belongs to one must have its type and layout");
+		t.p.unsafeGetTensorImpl()->bump_version(); // as in libtorch's operations in place
+		if (t.g.strides() != t.p.strides()) t.g = at::empty_like(t.p, t.g.options()).copy_(t.g);
+		all.push_back(std::move(t));
+	}
+	return all;
+}
+
+// Calls f(k, tensor, at, n) with the K of the tensor's gradient for pieces of all tensors, in parallel.
+constexpr int64_t piece = 32768;
+struct Piece {
+	int64_t tensor, at, n;
+};
+
+template <typename Sizes>
+std::vector<Piece> pieces(int64_t tensors, Sizes size) {
+	std::vector<Piece> all;
+	for (int64_t i = 0; i < tensors; i++)
+		for (int64_t at = 0; at < size(i); at += piece) all.push_back({i, at, std::min(piece, size(i) - at)});
+	return all;
+}
+
+template <typename F>
+void each(const std::vector<Piece> &all, F f) {
+	int64_t total = 0, n = static_cast<int64_t>(all.size());
+	for (const auto &p : all) total += p.n;
+	at::parallel_for(0, n, total == 0 ? 1 : (n * piece + total - 1) / total, [&](int64_t from, int64_t to) {
+		for (int64_t i = from; i < to; i++) f(i, all[i]);
+	});
+}
+
+// Sets the sums of squares of the gradients, and of the parameters too if asked.
+void measure(std::vector<Moved> &ts, bool parameters) {
+	auto all = pieces(ts.size(), [&](int64_t i) { return ts[i].p.numel(); });
+	std::vector<double> g(all.size()), p(all.size());
+	each(all, [&](int64_t i, const Piece &at) {
+		const Moved &t = ts[at.tensor];
+		with_type(t.g.scalar_type(), [&](auto k) {
+			typedef decltype(k) K;
+			g[i] = (kernels().*K::steps).squares(t.gradient<K>(at.at), at.n);
+		});
+		if (!parameters) return;
+		if (t.p.scalar_type() == at::kFloat)
+			p[i] = kernels().steps_f32.squares(t.number<F32>(t.p, at.at), at.n);
+		else
+			p[i] = kernels().steps_f64.squares(t.number<F64>(t.p, at.at), at.n);
+	});
+	for (size_t i = 0; i < all.size(); i++) {
+		ts[all[i].tensor].gradient_square += g[i];
+		ts[all[i].tensor].square += p[i];
+	}
+}
+
 }  // namespace
 
 namespace ops {
@@ -304,6 +396,89 @@ plx_value norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, pl
 		at::Tensor m = doubles(get(mean)), inverse = at::rsqrt(at::add(doubles(get(variance)), eps));
 		return with_type(in.scalar_type(), [&](auto k) {
 			return normalized<decltype(k)>(rows_of_channels(in), more.defined() ? rows_of_channels(more) : more, data<double>(m), data<double>(inverse), weight, bias, relu != 0);
+		});
+	});
+}
+
+plx_value sgd_all(const plx_tensor *p, const plx_tensor *m, int64_t n, double rate, double momentum, double decay, int nesterov, int first, double eta, double eps, int clip) {
+	return done([&] {
+		auto ts = moved(p, momentum == 0 ? nullptr : m, nullptr, n);
+		bool lars = eta != 0;
+		if (lars) measure(ts, true);
+		for (auto &t : ts) {
+			double w = std::sqrt(t.square), g = std::sqrt(t.gradient_square);
+			if (!lars || w == 0 || g == 0) continue;
+			t.trust = eta * w / (g + decay * w + eps);
+			if (clip) t.trust = std::min(t.trust / rate, 1.0);
+		}
+		each(pieces(ts.size(), [&](int64_t i) { return ts[i].p.numel(); }), [&](int64_t, const Piece &at) {
+			const Moved &t = ts[at.tensor];
+			bool plain = lars && (t.square == 0 || t.gradient_square == 0); // moves without weight decay
+			SGDStep s{rate, momentum, plain ? 0 : decay, t.trust, nesterov != 0, first != 0};
+			with_type(t.g.scalar_type(), [&](auto k) {
+				typedef decltype(k) K;
+				(kernels().*K::steps).sgd(t.number<K>(t.p, at.at), t.gradient<K>(at.at), t.number<K>(t.m, at.at), at.n, s);
+			});
+		});
+	});
+}
+
+plx_value adam_all(const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled) {
+	return done([&] {
+		auto ts = moved(p, m, v, n);
+		double first = 1 - std::pow(beta1, step), second = 1 - std::pow(beta2, step);
+		AdamStep s{rate / first, beta1, beta2, eps, decoupled ? 0 : decay, decoupled ? 1 - rate * decay : 1, 1 / std::sqrt(second)};
+		each(pieces(ts.size(), [&](int64_t i) { return ts[i].p.numel(); }), [&](int64_t, const Piece &at) {
+			const Moved &t = ts[at.tensor];
+			with_type(t.g.scalar_type(), [&](auto k) {
+				typedef decltype(k) K;
+				(kernels().*K::steps).adam(t.number<K>(t.p, at.at), t.gradient<K>(at.at), t.number<K>(t.m, at.at), t.number<K>(t.v, at.at), at.n, s);
+			});
+		});
+	});
+}
+
+plx_number clip_norm(const plx_tensor *p, int64_t n, double limit) {
+	return guard<plx_number>([&] {
+		auto ts = moved(p, nullptr, nullptr, n);
+		measure(ts, false);
+		double square = 0;
+		for (const auto &t : ts) square += t.gradient_square;
+		double norm = std::sqrt(square);
+		if (limit <= 0 || !(norm > limit) || std::isinf(norm)) return norm;
+		each(pieces(ts.size(), [&](int64_t i) { return ts[i].p.numel(); }), [&](int64_t, const Piece &at) {
+			const Moved &t = ts[at.tensor];
+			with_type(t.g.scalar_type(), [&](auto k) {
+				typedef decltype(k) K;
+				(kernels().*K::steps).scale(t.gradient<K>(at.at), at.n, limit / (norm + 1e-6));
+			});
+		});
+		for (const auto &t : ts)
+			if (!t.g.is_same(t.p.grad())) t.p.mutable_grad() = t.g; // it was copied into the parameter's layout
+		return norm;
+	});
+}
+
+plx_value lerp_all(const plx_tensor *dst, const plx_tensor *src, int64_t n, double weight) {
+	return done([&] {
+		auto to = list(dst, n), from = list(src, n);
+		bool fit = true;
+		for (int64_t i = 0; i < n; i++) fit = fit && dense(to[i]) && from[i].is_cpu() && from[i].scalar_type() == to[i].scalar_type() && from[i].sizes() == to[i].sizes();
+		if (!fit) {
+			c10::AutoGradMode off(false);
+			at::_foreach_lerp_(to, from, weight);
+			return;
+		}
+		for (int64_t i = 0; i < n; i++) {
+			to[i].unsafeGetTensorImpl()->bump_version();
+			if (from[i].strides() != to[i].strides()) from[i] = at::empty_like(to[i]).copy_(from[i].detach());
+		}
+		each(pieces(n, [&](int64_t i) { return to[i].numel(); }), [&](int64_t, const Piece &at) {
+			const auto &a = to[at.tensor], &b = from[at.tensor];
+			if (a.scalar_type() == at::kFloat)
+				kernels().lerp_f32(data<float>(a) + at.at, data<float>(b) + at.at, at.n, weight);
+			else
+				kernels().lerp_f64(data<double>(a) + at.at, data<double>(b) + at.at, at.n, weight);
 		});
 	});
 }

@@ -26,10 +26,38 @@ struct NormKernels {
 	void (*gradient)(const E *dy, const E *y, const E *x, E *dx, int64_t rows, int64_t c, const N *mean, const N *a, const N *b, const N *d);
 };
 
+// One step of SGD: g' = trust·(g + decay·p); m = momentum·m + g', or g' in the first step; p -= rate·m, or
+// rate·(g' + momentum·m) with Nesterov. m is null without momentum.
+struct SGDStep {
+	double rate, momentum, decay, trust;
+	bool nesterov, first;
+};
+
+// One step of Adam: p *= shrink; g' = g + decay·p; m and v are the running means of g' and its square;
+// p -= rate·m / (√v·root + eps), the corrections of the first steps within rate and root.
+struct AdamStep {
+	double rate, beta1, beta2, eps, decay, shrink, root;
+};
+
+// The optimisers over n numbers with gradients of type E.
+template <typename N, typename E>
+struct StepKernels {
+	void (*sgd)(N *p, const E *g, N *m, int64_t n, const SGDStep &s);
+	void (*adam)(N *p, const E *g, N *m, N *v, int64_t n, const AdamStep &s);
+	double (*squares)(const E *g, int64_t n); // Σ g²
+	void (*scale)(E *g, int64_t n, double by);
+};
+
 struct Kernels {
 	NormKernels<float, float> f32;
 	NormKernels<uint16_t, float> bf16; // the bits of a bfloat16
 	NormKernels<double, double> f64;
+	StepKernels<float, float> steps_f32;
+	StepKernels<float, uint16_t> steps_bf16;
+	StepKernels<double, double> steps_f64;
+	// a += weight·(b - a)
+	void (*lerp_f32)(float *a, const float *b, int64_t n, double weight);
+	void (*lerp_f64)(double *a, const double *b, int64_t n, double weight);
 };
 
 // The kernels of one set of instructions; null if the compiler or the machine's architecture has none.

@@ -299,10 +299,80 @@ void gradient(const typename K::element *dy, const typename K::element *y, const
 	(y != nullptr ? gradient_as<K, true> : gradient_as<K, false>)(dy, y, x, dx, rows, c, mean, a, b, d);
 }
 
+// The compiler makes vectors of these loops, since they have no sums.
+template <typename G, typename N = typename G::number>
+void sgd(N *__restrict p, const typename G::element *__restrict g, N *__restrict m, int64_t n, const SGDStep &s) {
+	N rate = s.rate, momentum = s.momentum, decay = s.decay, trust = s.trust;
+	if (m == nullptr)
+		for (int64_t i = 0; i < n; i++) p[i] -= rate * (trust * (G::read(g + i) + decay * p[i]));
+	else if (s.first)
+		for (int64_t i = 0; i < n; i++) {
+			N t = trust * (G::read(g + i) + decay * p[i]);
+			m[i] = t;
+			p[i] -= rate * (s.nesterov ? t + momentum * t : t);
+		}
+	else
+		for (int64_t i = 0; i < n; i++) {
+			N t = trust * (G::read(g + i) + decay * p[i]), moved = momentum * m[i] + t;
+			m[i] = moved;
+			p[i] -= rate * (s.nesterov ? t + momentum * moved : moved);
+		}
+}
+
+inline float root(float v) { return __builtin_sqrtf(v); }
+inline double root(double v) { return __builtin_sqrt(v); }
+
+template <typename G, typename N = typename G::number>
+void adam(N *__restrict p, const typename G::element *__restrict g, N *__restrict m, N *__restrict v, int64_t n, const AdamStep &s) {
+	N rate = s.rate, beta1 = s.beta1, beta2 = s.beta2, rest1 = 1 - s.beta1, rest2 = 1 - s.beta2;
+	N eps = s.eps, decay = s.decay, shrink = s.shrink, scale = s.root;
+	for (int64_t i = 0; i < n; i++) {
+		N at = shrink * p[i], t = G::read(g + i) + decay * at;
+		m[i] = beta1 * m[i] + rest1 * t;
+		v[i] = beta2 * v[i] + rest2 * t * t;
+		p[i] = at - rate * m[i] / (root(v[i]) * scale + eps);
+	}
+}
+
+// Added in double: eight sums at a time, whose order is fixed.
+template <typename G>
+double squares(const typename G::element *g, int64_t n) {
+	double sums[8] = {};
+	int64_t i = 0;
+	for (; i + 8 <= n; i += 8)
+		for (int k = 0; k < 8; k++) {
+			double t = G::read(g + i + k);
+			sums[k] += t * t;
+		}
+	for (; i < n; i++) {
+		double t = G::read(g + i);
+		sums[0] += t * t;
+	}
+	return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+template <typename G>
+void scale(typename G::element *g, int64_t n, double by) {
+	typename G::number s = by;
+	for (int64_t i = 0; i < n; i++) G::write(g + i, G::read(g + i) * s);
+}
+
+template <typename N>
+void lerp(N *__restrict a, const N *__restrict b, int64_t n, double weight) {
+	N w = weight, rest = 1 - weight;
+	if (weight < 0.5)
+		for (int64_t i = 0; i < n; i++) a[i] += w * (b[i] - a[i]);
+	else
+		for (int64_t i = 0; i < n; i++) a[i] = b[i] - rest * (b[i] - a[i]);
+}
+
+template <typename G>
+constexpr StepKernels<typename G::number, typename G::element> steps() { return {sgd<G>, adam<G>, squares<G>, scale<G>}; }
+
 template <typename K>
 constexpr NormKernels<typename K::element, typename K::number> norm() { return {moments<K>, apply<K>, sums<K>, gradient<K>}; }
 
-constexpr Kernels all = {norm<F32>(), norm<BF16>(), norm<F64>()};
+constexpr Kernels all = {norm<F32>(), norm<BF16>(), norm<F64>(), steps<F32>(), steps<BF16>(), steps<F64>(), lerp<float>, lerp<double>};
 
 }  // namespace
 }  // namespace plx

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 8
+#define PLX_VERSION 9
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -134,7 +134,12 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, lerp_into, (const plx_tensor *dst, const plx_tensor *src, int64_t n, double weight), (dst, src, n, weight)) \
 	X(plx_value, grad_norms, (const plx_tensor *t, int64_t n), (t, n)) \
 	X(plx_value, sgd, (const plx_tensor *p, const plx_tensor *m, int64_t n, double rate, double momentum, double decay, int nesterov, int first), (p, m, n, rate, momentum, decay, nesterov, first)) \
-	X(plx_value, adam, (const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled), (p, m, v, n, step, rate, beta1, beta2, eps, decay, decoupled))
+	X(plx_value, adam, (const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled), (p, m, v, n, step, rate, beta1, beta2, eps, decay, decoupled)) \
+	/* the same in one pass, without an operation for each tensor; eta other than 0: LARS */ \
+	X(plx_value, lerp_all, (const plx_tensor *dst, const plx_tensor *src, int64_t n, double weight), (dst, src, n, weight)) \
+	X(plx_number, clip_norm, (const plx_tensor *p, int64_t n, double limit), (p, n, limit)) \
+	X(plx_value, sgd_all, (const plx_tensor *p, const plx_tensor *m, int64_t n, double rate, double momentum, double decay, int nesterov, int first, double eta, double eps, int clip), (p, m, n, rate, momentum, decay, nesterov, first, eta, eps, clip)) \
+	X(plx_value, adam_all, (const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled), (p, m, v, n, step, rate, beta1, beta2, eps, decay, decoupled))
 
 #define PLX_FIELD(result, name, params, args) result (*name) params;
 #define PLX_FIELD_UNARY(name) plx_value (*name)(plx_tensor);
