@@ -134,7 +134,7 @@ func (s *Source) content(ctx context.Context, places, chosen []int) (Content, er
 	}
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(runtime.NumCPU(), len(chosen)) {
+	for range min(runtime.GOMAXPROCS(0), len(chosen)) {
 		workers.Go(func() {
 			buffer := make([]byte, 1<<18)
 			for ctx.Err() == nil {

@@ -58,7 +58,7 @@ func (j *job) batches(ctx context.Context) iter.Seq[*batch] {
 		ctx, cancel := context.WithCancel(ctx)
 		workers := j.Workers
 		if workers == 0 {
-			workers = machine.Threads()
+			workers = machine.Workers()
 		}
 		type place struct {
 			b *batch

@@ -16,6 +16,7 @@ import (
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/pretrain/guard"
@@ -294,6 +295,9 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 			return nil, err
 		}
 	}
+	if w := j.crowded(); w != "" {
+		o.note(w)
+	}
 	s := &Session{Job: j}
 	if s.Probe, err = probe.New(ctx, probe.Options{
 		Config: j.Config.Config, Method: j.Method, Features: j.Backbone.Features(), Source: j.Source,
@@ -325,6 +329,15 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// crowded warns of more threads than cores, and names who asked for them.
+func (j *Job) crowded() string {
+	given := ""
+	if source := j.Config.Sources["train.threads"]; source != "detected" {
+		given = "train.threads, " + source
+	}
+	return machine.Crowded(given, j.Config.Train.Threads)
 }
 
 // channels says what is special about images that keep their channels; "" if they do not.

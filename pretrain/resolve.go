@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -301,7 +300,7 @@ func (j *Job) detect(ctx context.Context) error {
 		c.Train.Scheme, c.Sources["train.scheme"] = scheme(c, j.Method), "by method, views and threads"
 	}
 	if c.Train.Workers == 0 {
-		c.Train.Workers, c.Sources["train.workers"] = runtime.NumCPU(), "detected"
+		c.Train.Workers, c.Sources["train.workers"] = machine.Workers(), "detected"
 	}
 	if c.Sources["train.precision"] == "default" {
 		c.Train.Precision, c.Sources["train.precision"] = precision(c.Train.Device), "detected"

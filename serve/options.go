@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ type Options struct {
 	Batch int
 	// Wait is how long a batch that is not full waits for more images. Zero: not at all.
 	Wait time.Duration
-	// Threads is the number of the engine's threads, by default one per core.
+	// Threads is the number of the engine's threads, by default OMP_NUM_THREADS, else one per core.
 	Threads int
 	// Workers is how many images are decoded at once, by default one per core.
 	Workers int
@@ -92,8 +91,8 @@ const (
 func (o Options) withDefaults() Options {
 	l := Defaults()
 	o.Addr, o.Batch, o.Grace = cmp.Or(o.Addr, DefaultAddr), cmp.Or(o.Batch, DefaultBatch), cmp.Or(o.Grace, DefaultGrace)
-	o.Threads = cmp.Or(o.Threads, runtime.NumCPU())
-	o.Workers = cmp.Or(o.Workers, runtime.GOMAXPROCS(0))
+	o.Threads = cmp.Or(o.Threads, machine.Threads())
+	o.Workers = cmp.Or(o.Workers, machine.Workers())
 	o.Device = cmp.Or(o.Device, "cpu")
 	o.Body, o.File, o.Pixels = cmp.Or(o.Body, l.Body), cmp.Or(o.File, l.File), cmp.Or(o.Pixels, l.Pixels)
 	o.Images, o.Queue = cmp.Or(o.Images, l.Images), cmp.Or(o.Queue, l.Queue)

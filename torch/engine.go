@@ -17,6 +17,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/internal/place"
 	"github.com/parallax-ssl/parallax/internal/sharedlib"
 )
@@ -91,6 +92,8 @@ func open(path, device string) error {
 			why = take(e)
 		} else if r := C.plx_start(d); r.error != nil {
 			why = take(r.error)
+		} else if n := machine.Threads(); n < runtime.NumCPU() && os.Getenv("OMP_NUM_THREADS") == "" {
+			C.plx_set_threads(C.int(n)) // until SetThreads: libtorch knows neither quotas nor SLURM
 		}
 	})
 	if why != "" {

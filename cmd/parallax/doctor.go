@@ -111,11 +111,10 @@ func (f *doctorFlags) examineMachine(c *cobra.Command) error {
 	findings := []finding{
 		{"parallax", version + revision()},
 		{"go", runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH},
-		{"cores", fmt.Sprint(runtime.NumCPU())},
-		{"processor", processor()},
-		{"bf16", bf16()},
-		{"jpeg", dataset.Decoder()},
 	}
+	findings = append(findings, coreFindings()...)
+	findings = append(findings, finding{"processor", processor()}, finding{"bf16", bf16()},
+		finding{"jpeg", dataset.Decoder()})
 	engine, err := examine()
 	findings = append(findings, engine...)
 	if f.json {
@@ -176,7 +175,7 @@ func examine() (findings []finding, err error) {
 	}
 	findings = append(findings, finding{"engine", fmt.Sprintf("opened in %.1f s", time.Since(start).Seconds())})
 	err = torch.Scope(func() error {
-		torch.SetThreads(runtime.NumCPU())
+		torch.SetThreads(machine.Threads())
 		facts := torch.Describe()
 		keys := []string{"library", "libtorch", "device", "cpu capability", "threads", "onednn", "mkl", "cuda"}
 		for _, key := range keys {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/internal/exit"
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
 	"github.com/parallax-ssl/parallax/lab/report"
@@ -178,7 +178,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		board.terminal = term.IsTerminal(int(f.Fd()))
 	}
 	r := &lab.Runner{
-		Plan: p, Known: claims.All, Out: dir, Parallel: min(2, runtime.NumCPU()), Watch: board.show,
+		Plan: p, Known: claims.All, Out: dir, Parallel: min(2, machine.Cores().Whole()), Watch: board.show,
 		Command: func(ctx context.Context, args ...string) *exec.Cmd {
 			c := exec.CommandContext(ctx, self, args...)
 			c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // it writes a checkpoint

@@ -43,6 +43,7 @@ func execute(c *cobra.Command) int {
 	// like a mistake in the command line.
 	debug.SetTraceback("crash")
 	limitHeap()
+	limitProcs()
 	err := attempt(untilSignal(), c)
 	if _, stopped := asInterruption(err); err != nil && !stopped {
 		complain(err)
@@ -108,7 +109,8 @@ in what that something is.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRun: warnCrowded,
+		RunE:             func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(flagError(c, err)) })
 	root.SetVersionTemplate(versionText())

@@ -11,11 +11,15 @@ import (
 	"testing"
 )
 
-// TestMain prints what Memory says when a test has started this binary again, under a limit.
+// TestMain prints what Memory or Cores say when a test has started this binary again, under a limit.
 func TestMain(m *testing.M) {
 	if os.Getenv("MACHINE_MEMORY") != "" {
 		total, available := Memory()
 		fmt.Println(total>>20, available < total, Limits()[len(Limits())-1].By)
+		return
+	}
+	if os.Getenv("MACHINE_CORES") != "" {
+		fmt.Printf("%v; %d %d\n", Cores(), Threads(), Workers())
 		return
 	}
 	os.Exit(m.Run())

@@ -57,7 +57,7 @@ func (t *table) described(ctx context.Context, progress search.Progress, describ
 		found, failed := make([][]float32, len(part)), make([]bool, len(part))
 		var next atomic.Int64
 		var workers sync.WaitGroup
-		for range min(len(part), machine.Threads()) {
+		for range min(len(part), machine.Workers()) {
 			workers.Go(func() {
 				for i := int(next.Add(1)) - 1; i < len(part) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 					var err error
