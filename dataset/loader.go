@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/internal/trace"
 )
 
 // A Loader turns a Dataset into batches of views. Its fields must not change while an iteration runs; several
@@ -39,10 +40,15 @@ type Loader struct {
 	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is
 	// for this index in this epoch alone. Image index replaces a named image that cannot be read.
 	Pair func(index int, r *rand.Rand) int
+	// Trace records what the workers do, each on a track of its own: wait, decode and augment. Nil records nothing.
+	Trace *trace.Recorder
 
 	shelf shelf
 	memo  memo
 }
+
+// TracePrefix begins the names of the workers' tracks. A number follows.
+const TracePrefix = "loader "
 
 // ahead is Loader.Ahead if that is 0.
 const ahead = 2
@@ -174,6 +180,7 @@ func (l *Loader) next(i int) int { return (i + 1) % l.Data.Len() }
 type job struct {
 	batch  *Batch
 	lo, hi int
+	track  string // of the worker that has it
 }
 
 func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, error) bool) {
@@ -215,7 +222,7 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 			}
 			for lo := 0; lo < n; lo += rowsPerJob {
 				select {
-				case jobs <- job{b, lo, min(lo+rowsPerJob, n)}:
+				case jobs <- job{batch: b, lo: lo, hi: min(lo+rowsPerJob, n)}:
 				case <-ctx.Done():
 					return
 				}
@@ -226,16 +233,21 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	for range workers {
+	for n := range workers {
+		track := fmt.Sprint(TracePrefix, n+1)
 		running.Go(func() {
 			// The thread keeps its low priority, so it is not given back: it ends with the goroutine.
 			runtime.LockOSThread()
 			beNice()
+			waiting := l.Trace.Begin(track, "wait")
 			for j := range jobs {
+				waiting.End()
+				j.track = track
 				if err := w.fill(ctx, j); err != nil {
 					cancel(err)
 					return
 				}
+				waiting = l.Trace.Begin(track, "wait")
 			}
 		})
 	}

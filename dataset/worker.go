@@ -28,7 +28,7 @@ func (w *worker) fill(ctx context.Context, j job) (err error) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := w.row(j.batch, row); err != nil {
+		if err := w.row(j, row); err != nil {
 			return err
 		}
 	}
@@ -39,9 +39,12 @@ func (w *worker) fill(ctx context.Context, j job) (err error) {
 }
 
 // row makes the views of one image, or of its replacement if that image or the one it is paired with cannot be used.
-func (w *worker) row(b *Batch, row int) error {
+func (w *worker) row(j job, row int) error {
+	b := j.batch
 	for i := b.images[row]; ; {
+		decoding := w.loader.Trace.Begin(j.track, "decode")
 		img, index, err := w.fetch(i, w.pass.replace)
+		decoding.End()
 		if err != nil {
 			return err
 		}
@@ -51,7 +54,9 @@ func (w *worker) row(b *Batch, row int) error {
 		}
 		b.Labels[row] = w.loader.Data.Label(index)
 		var bad *unusable
+		augmenting := w.loader.Trace.Begin(j.track, "augment")
 		err = w.views(b, row, img)
+		augmenting.End()
 		if !errors.As(err, &bad) {
 			return err
 		}

@@ -33,6 +33,10 @@ type Options struct {
 	Note  func(text string) // called with messages for the user, for example about a damaged checkpoint
 	Begin func(*Session)    // called before the first step
 	Save  <-chan struct{}   // a value asks for a checkpoint after the current step
+	// Profile is how many steps are measured, after train.ProfileWarmUp others. Where their time went stands in the
+	// run directory (run.ProfileFile), and is passed to Profiled.
+	Profile  int
+	Profiled func(*train.Profile)
 	// Prepare may add to the trainer's options before the networks are built.
 	Prepare func(*Session, *train.Options) error
 	Redo    string         // for Resume: the hook whose call after the last step is made again in a finished run
@@ -308,7 +312,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	options := train.Options{
 		Data: j.content, Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
 		Hooks: []train.Hook{s.Probe}, Watch: slices.Clone(o.Watch), Save: o.Save,
-		Redo: o.Redo,
+		Redo: o.Redo, Profile: o.Profile, Profiled: o.Profiled,
 	}
 	if s.Guard, err = guard.New(j.Config, j.entry); s.Guard != nil {
 		options.Hooks, options.Watch = append(options.Hooks, s.Guard), append(options.Watch, s.Guard.Add)

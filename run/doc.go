@@ -12,6 +12,7 @@
 //	encoder.safetensors  the exported backbone, once the run has ended; gone after a resumed run's next checkpoint
 //	data.jsonl           size, time and hash of the images' files; absent without files
 //	quarantine.jsonl     images that could not be read, and why; absent when there were none
+//	profile.json         where the time of some steps went, for ui.perfetto.dev; only after pretrain --profile
 //	tensorboard/         the same numbers for TensorBoard: tensorboard --logdir DIR
 //	lock                 locked while a process writes here; names it (see [Running])
 //

@@ -14,5 +14,6 @@ const (
 	LockFile       = "lock"
 	CheckpointsDir = "checkpoints"
 	BestFile       = "best.json"
+	ProfileFile    = "profile.json"
 	TensorBoardDir = "tensorboard"
 )

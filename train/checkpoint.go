@@ -31,6 +31,7 @@ func (t *Trainer) save() error {
 	if t.saved == t.step {
 		return nil
 	}
+	defer t.span("checkpoint").End()
 	if err := t.checkWeights(); err != nil {
 		return err
 	}

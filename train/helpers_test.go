@@ -80,6 +80,7 @@ type job struct {
 	wrap   func(parallax.Method) parallax.Method // around the method
 	hooks  []train.Hook
 	watch  func(run.Event)
+	change func(o *train.Options)
 }
 
 func (j job) config() (*config.Layered, parallax.Method, error) {
@@ -143,6 +144,9 @@ func (j job) trainer(dir string, resume bool, warn func(string)) (t *train.Train
 	}
 	if j.watch != nil {
 		o.Watch = append(o.Watch, j.watch)
+	}
+	if j.change != nil {
+		j.change(&o)
 	}
 	if t, err = train.New(o); err != nil {
 		d.Close()

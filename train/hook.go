@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/internal/trace"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -78,6 +79,7 @@ type tap struct {
 	recording bool
 	rows      int
 	features  torch.Tensor
+	trace     *trace.Recorder
 }
 
 // startFrom copies weights into the networks.
@@ -101,6 +103,7 @@ func (t *tap) Build(p *nn.Params) nn.Layer {
 		}
 	}
 	return nn.Func(func(x torch.Tensor) torch.Tensor {
+		defer t.trace.Begin(trainerTrack, "network").End()
 		h := layer.Forward(x)
 		if t.recording && p.Prefix() == t.watched {
 			torch.Later(func() { t.record(h) })

@@ -39,6 +39,7 @@ func isArgument(s nn.State) bool { return strings.HasPrefix(s.Name, "pending/") 
 
 // callHooks calls hooks in order, until one decides something.
 func (t *Trainer) callHooks(hooks []Hook, last call) (by string, d Decision, err error) {
+	defer t.span("hooks").End()
 	c := t.Config.Train
 	p := &Progress{
 		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
@@ -50,7 +51,9 @@ func (t *Trainer) callHooks(hooks []Hook, last call) (by string, d Decision, err
 	p.Epoch, _ = t.position(max(0, t.step-1))
 	for _, h := range hooks {
 		rating, doubted, mark := t.rating, t.doubted, t.log.Mark()
+		called := t.span(h.Name())
 		d, err := t.after(h, p)
+		called.End()
 		if err != nil {
 			t.rating, t.doubted = rating, doubted
 			t.pending = &pending{h.Name(), last.states(), &mark}

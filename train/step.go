@@ -91,7 +91,9 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		if err := t.checkFinite(terms); err != nil {
 			return err
 		}
+		backward := t.span("backward")
 		t.tape.Backward(loss.Scale(1 / float64(parts)))
+		backward.End()
 		if t.part++; !last {
 			return nil
 		}
@@ -124,14 +126,19 @@ func (t *Trainer) forward(b, support *dataset.Batch, record bool) (loss torch.Te
 		s.Report = func(name string, v torch.Tensor) {
 			terms = append(terms, term{name, v.Detach().Keep()})
 		}
+		copying := t.span("copy")
 		s.Views = tensors(b)
 		if support != nil {
 			s.Support = t.labelled(support)
 		}
+		copying.End()
 		var z []torch.Tensor
+		forward := t.span("forward")
 		t.tape.Record(func() {
 			torch.Autocast(t.Config.Train.Precision == config.BF16, func() { z = t.Method.Forward(s) })
 		})
+		forward.End()
+		defer t.span("loss").End()
 		for i := range z {
 			z[i] = z[i].To(torch.F32) // losses are computed in float32
 		}
@@ -159,6 +166,7 @@ func (t *Trainer) state() *parallax.Step {
 // move clips the gradients, makes the optimiser's step and the method's update, which may report, and returns the
 // step's learning rate.
 func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
+	optimiser := t.span("optimiser")
 	if c := t.Config.Optim.ClipGrad; c > 0 {
 		t.optimizer.ClipNorm(c)
 	}
@@ -170,7 +178,9 @@ func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
 	rate := t.schedule.At(t.step)
 	t.optimizer.Use(t.rule(t.decay.At(t.step)))
 	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
+	optimiser.End()
 	if u, ok := parallax.As[parallax.Updater](t.Method); ok {
+		defer t.span("update").End()
 		s.Report = report
 		u.Update(s)
 	}
@@ -187,6 +197,7 @@ func (t *Trainer) report(terms []term, gradients map[string]run.Number, rate flo
 	if !t.reported(t.step) {
 		return nil
 	}
+	defer t.span("report").End()
 	spent := t.clock.busy.Seconds()
 	images := (t.step - t.clock.logged) * t.Config.Train.Batch * t.Config.Train.Accumulate
 	e := run.Event{

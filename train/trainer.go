@@ -13,6 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/trace"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/optim"
 	"github.com/parallax-ssl/parallax/run"
@@ -51,6 +52,10 @@ type Trainer struct {
 	sound   string // the newest checkpoint that was not doubted
 	best    checkpoint.Best
 	clock   clock
+	trace   *trace.Recorder // what the steps do, and when; nil without a profile
+	profile profiler
+	// unprofiled is why the profile could not be made.
+	unprofiled error
 }
 
 // clock measures the speed for the step lines.
@@ -75,6 +80,8 @@ type Options struct {
 	Hooks    []Hook
 	Watch    []func(run.Event) // called with every event, after the event was written
 	Save     <-chan struct{}   // a value asks for a checkpoint after the current step
+	Profile  int               // steps whose time is measured, after [ProfileWarmUp] others; 0: none
+	Profiled func(*Profile)    // called with what they took, when they are over
 }
 
 // ErrCollapsed is wrapped by the error of a run that a Hook has stopped.
@@ -87,7 +94,7 @@ func New(o Options) (*Trainer, error) {
 		return nil, err
 	}
 	t := &Trainer{Options: o, Steps: Steps(&o.Config.Train, o.Loader.Steps()), saved: -1}
-	err := t.prepareData()
+	err := errors.Join(t.prepareProfile(), t.prepareData())
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +102,7 @@ func New(o Options) (*Trainer, error) {
 		torch.SetThreads(t.threads())
 		t.params = nn.NewParams(o.Config.Seed, torch.F32)
 		t.params.Fuse(t.fused())
-		t.tap = &tap{Backbone: o.Backbone, init: o.Init}
+		t.tap = &tap{Backbone: o.Backbone, init: o.Init, trace: t.trace}
 		t.encoder = o.Method.Build(&parallax.Build{
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
 			Batch: o.Config.Train.Batch, Images: o.Loader.Data.Len(), Steps: t.Steps,
@@ -137,18 +144,22 @@ func (t *Trainer) Step() int { return t.step }
 
 // Close frees the networks and the optimiser's state.
 func (t *Trainer) Close() error {
-	return torch.Scope(func() error {
+	_, _, err := t.stopOperators() // of a profile that the end of the run has cut short
+	return errors.Join(err, torch.Scope(func() error {
 		t.tape.Free()
 		t.optimizer.Free()
 		t.params.Free()
 		return nil
-	})
+	}))
 }
 
 // Run trains until the last step, until ctx ends or until a hook stops the run. In each case it writes a checkpoint and
 // the encoder. When ctx ends the run, the error is context.Cause(ctx). A failure leaves the last checkpoint as it is.
 func (t *Trainer) Run(ctx context.Context) error {
-	var err error
+	err := t.checkProfile()
+	if err != nil {
+		return err
+	}
 	if t.log, err = t.Dir.OpenLog(t.logged(), t.Watch...); err != nil {
 		return err
 	}
@@ -236,7 +247,7 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 	t.clock.mark = time.Now()
 	stop := t.openSupports(ctx)
 	defer stop()
-	for batch, err := range t.batches(ctx) {
+	for batch, err := range t.profiled(t.batches(ctx)) {
 		if err != nil {
 			return "", nil, err
 		}
@@ -264,7 +275,7 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 			return "", nil, context.Cause(ctx)
 		}
 	}
-	return "", nil, nil
+	return "", nil, t.unprofiled
 }
 
 // isAsked reports whether somebody has asked for a checkpoint since the last one.

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 9
+#define PLX_VERSION 10
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -54,6 +54,10 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, grad_mode, (void), ()) \
 	X(plx_value, autocast, (void), ()) \
 	X(plx_value, describe, (char *text, int64_t size), (text, size)) \
+	/* a record of the operators that run */ \
+	X(plx_value, profile_start, (int64_t most), (most)) \
+	X(plx_value, profile_stop, (int64_t *sizes), (sizes)) \
+	X(plx_value, profile_read, (int64_t *calls, char *names), (calls, names)) \
 	/* making and reading tensors */ \
 	X(plx_value, from_data, (const void *data, int dtype, const int64_t *shape, int dims), (data, dtype, shape, dims)) \
 	X(plx_value, full, (double v, int dtype, const int64_t *shape, int dims), (v, dtype, shape, dims)) \
