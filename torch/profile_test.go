@@ -44,7 +44,8 @@ func TestProfile(t *testing.T) {
 			spans = append(spans, trace.Span{Name: c.Name, Start: c.Start, End: c.End})
 		}
 		for name, n := range map[string]int{
-			"aten::conv2d": 1, "SumBackward0": 1, "aten::matmul": 1, "aten::convolution_backward": 1, "ConvolutionBackward0": 1,
+			"aten::conv2d": 1, "SumBackward0": 1, "aten::matmul": 1, "aten::convolution_backward": 1,
+			"ConvolutionBackward0": 1,
 		} {
 			if count[name] != n {
 				t.Errorf("%s ran %d times, want %d: %v", name, count[name], n, count)

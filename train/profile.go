@@ -195,6 +195,7 @@ func (t *Trainer) finishProfile() error {
 	if t.Options.Profiled != nil {
 		t.Options.Profiled(result)
 	}
+	t.clock.mark = time.Now() // this was no training time
 	return nil
 }
 
@@ -421,8 +422,8 @@ var kinds = []struct {
 	{"product", []string{"::linear", "::matmul", "::addmm", "::baddbmm", "::bmm", "::mm", "::mv", "::dot",
 		"mkldnn_linear", "MmBackward", "AddmmBackward", "attention", "Attention"}},
 	{"addition", []string{"::add", "::add_", "AddBackward"}},
-	{"cast and copy", []string{"::to", "::_to_copy", "::copy_", "::clone", "::contiguous", "::cat", "::fill_", "::zero_",
-		"ToCopyBackward", "CopyBackward", "CloneBackward", "CatBackward", "AccumulateGrad"}},
+	{"cast and copy", []string{"::to", "::_to_copy", "::copy_", "::clone", "::contiguous", "::cat", "::fill_",
+		"::zero_", "ToCopyBackward", "CopyBackward", "CloneBackward", "CatBackward", "AccumulateGrad"}},
 }
 
 // kindOf returns the kind of an operator.

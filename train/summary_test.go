@@ -23,8 +23,9 @@ func TestSummary(t *testing.T) {
 	got := p.summary([]trace.Span{
 		ms("trainer", "hooks", 1, 0, 40), ms("trainer", "probe", 1, 10, 40), // before the first step
 		ms("trainer", "forward", 1, 60, 90), // of the warm-up
-		ms("trainer", "wait", 1, 100, 110), ms("trainer", "forward", 1, 110, 140), ms("trainer", "network", 1, 115, 135),
-		ms("trainer", "backward", 1, 140, 190), ms("trainer", "forward", 1, 200, 220),
+		ms("trainer", "wait", 1, 100, 110), ms("trainer", "forward", 1, 110, 140),
+		ms("trainer", "network", 1, 115, 135), ms("trainer", "backward", 1, 140, 190),
+		ms("trainer", "forward", 1, 200, 220),
 		ms("trainer", "backward", 1, 220, 250), ms("lane 2", "forward", 2, 110, 140),
 		ms("trainer", "forward", 1, 260, 300), // after the last step
 		ms("steps", "step", 1, 100, 200), ms("steps", "step", 1, 200, 260),
@@ -49,7 +50,8 @@ func TestSummary(t *testing.T) {
 		Operators: []Operator{
 			{"aten::convolution_backward", "convolution", 1, 0.02, 20. / 160},
 			{"aten::mkldnn_convolution", "convolution", 1, 0.012, 12. / 160},
-			{"aten::native_batch_norm", "norm", 1, 0.01, 10. / 160}, {"aten::conv2d", "convolution", 1, 0.005, 5. / 160},
+			{"aten::native_batch_norm", "norm", 1, 0.01, 10. / 160},
+			{"aten::conv2d", "convolution", 1, 0.005, 5. / 160},
 			{"aten::add", "addition", 1, 0.004, 4. / 160}, {"aten::to", "cast and copy", 1, 0.004, 4. / 160},
 			{"aten::empty", "convolution", 1, 0.001, 1. / 160},
 		},
@@ -76,11 +78,12 @@ func TestKindOf(t *testing.T) {
 		"autograd::engine::evaluate_function: AddBackward0": "addition", "aten::convolution_backward": "convolution",
 		"aten::conv2d": "convolution", "aten::mm": "product", "aten::mm_other": "other", "aten::addmm": "product",
 		"aten::linear": "product", "aten::_scaled_dot_product_flash_attention_for_cpu": "product",
-		"aten::native_batch_norm": "norm", "aten::native_layer_norm_backward": "norm", "aten::linalg_vector_norm": "other",
+		"aten::native_batch_norm": "norm", "aten::native_layer_norm_backward": "norm",
+		"aten::linalg_vector_norm": "other",
 		"aten::threshold_backward": "activation", "aten::gelu_backward": "activation", "aten::relu": "activation",
 		"aten::_to_copy": "cast and copy", "aten::copy_": "cast and copy", "aten::topk": "other",
-		"aten::_fused_sgd_": "optimiser", "aten::_foreach_lerp_": "optimiser", "aten::_foreach_norm": "other", "aten::add_": "addition",
-		"aten::addcmul": "other", "aten::empty": "other",
+		"aten::_fused_sgd_": "optimiser", "aten::_foreach_lerp_": "optimiser", "aten::_foreach_norm": "other",
+		"aten::add_": "addition", "aten::addcmul": "other", "aten::empty": "other",
 	} {
 		if got := kindOf(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -37,9 +37,10 @@ func doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor [--data PATH [--method NAME]]",
 		Short: "Show what this machine can do, or what training on a data set would meet",
-		Long: `Doctor prints versions, the device, threads and what the processor supports, and how fast a matrix
-product and a convolution run here. It takes about a second, and shows at once if libtorch is missing or
-is a slow build.
+		Long: `Doctor prints versions, the device, how many cores the program may use and what bounds them (affinity
+mask, CPU quota, SLURM), whether other programs hold them, threads and what the processor supports, and how
+fast a matrix product and a convolution run here. It takes about a second, and shows at once if libtorch is
+missing or is a slow build.
 
 With --data it says instead what the data was taken for, before anything is trained: splits and classes,
 and why; which files were left out; formats, sizes, colour and channel statistics; images that cannot be

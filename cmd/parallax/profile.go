@@ -42,7 +42,8 @@ func profileLines(p *train.Profile) (lines []string) {
 	}
 	add("  %-*s %7s %10s %10s  %s", width, "operator", "share", "ms a step", "calls", "kind")
 	for _, o := range p.Operators {
-		add("  %-*s %5.1f %% %10.2f %10.1f  %s", width, o.Name, 100*o.Share, o.Seconds/n*1000, float64(o.Calls)/n, o.Kind)
+		add("  %-*s %5.1f %% %10.2f %10.1f  %s", width, o.Name, 100*o.Share, o.Seconds/n*1000, float64(o.Calls)/n,
+			o.Kind)
 	}
 	if len(p.Loading) > 0 {
 		add("  the loader's threads meanwhile: %s", shares(p.Loading))
@@ -72,7 +73,8 @@ func shares(parts []train.Part) string {
 func within(parts []train.Part, outer string) string {
 	var all []string
 	for _, p := range parts {
-		if name, ok := strings.CutPrefix(p.Name, outer+"/"); ok && !strings.Contains(name, "/") && p.Share >= leastShare {
+		name, ok := strings.CutPrefix(p.Name, outer+"/")
+		if ok && !strings.Contains(name, "/") && p.Share >= leastShare {
 			all = append(all, fmt.Sprintf("%s %.2f s", name, p.Seconds))
 		}
 	}

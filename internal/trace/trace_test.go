@@ -33,7 +33,8 @@ func TestWrite(t *testing.T) {
 		inner.End()
 	}
 	outer.End()
-	r.Add(trace.Span{Track: "steps", Name: "step", Start: 1, End: 1500*time.Microsecond + 7, Args: map[string]any{"step": 3}})
+	r.Add(trace.Span{Track: "steps", Name: "step", Start: 1, End: 1500*time.Microsecond + 7,
+		Args: map[string]any{"step": 3}})
 	unfinished := r.Begin("trainer", "never")
 	spans, dropped := r.Stop()
 	unfinished.End()
@@ -42,7 +43,8 @@ func TestWrite(t *testing.T) {
 		t.Fatalf("%d spans, then %d, %d dropped; want 17", len(spans), len(again), dropped)
 	}
 	var b bytes.Buffer
-	if err := trace.Write(&b, "p", spans, []string{"steps", "trainer", "absent"}, map[string]int{"answer": 42}); err != nil {
+	err := trace.Write(&b, "p", spans, []string{"steps", "trainer", "absent"}, map[string]int{"answer": 42})
+	if err != nil {
 		t.Fatal(err)
 	}
 	f := tracetest.Read(t, b.Bytes())
