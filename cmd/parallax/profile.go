@@ -22,7 +22,7 @@ const leastShare = 0.0005
 func profileLines(p *train.Profile) (lines []string) {
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	n := float64(p.Steps)
-	add("profile of %s of %d images, after %d others: %.4g images/s, %.4g ms a step, on %.2f cores on average",
+	add("profile of %s of %d images, after %d others: %.4g images/s, %.1f ms a step, on %.2f cores on average",
 		several(p.Steps, "step"), p.Images, p.WarmUp, p.ImagesPerSecond, p.Seconds/n*1000, p.Cores)
 	add("  %-28s %7s %10s %10s", "phase", "share", "ms a step", "median")
 	for _, part := range p.Phases {
