@@ -51,8 +51,9 @@ func TestFusedIsTheReference(t *testing.T) {
 					for _, p := range []struct {
 						name  string
 						shape []int
-					}{{"backbone.weight", []int{300, 257}}, {"backbone.conv", []int{8, 6, 3, 3}}, {"backbone.bias", []int{19}},
-						{"predictor.weight", []int{3, 2}}, {"predictor.still", []int{3, 2}}, {"predictor.zero", []int{2, 2}}} {
+					}{{"backbone.weight", []int{300, 257}}, {"backbone.conv", []int{8, 6, 3, 3}},
+						{"backbone.bias", []int{19}}, {"predictor.weight", []int{3, 2}},
+						{"predictor.still", []int{3, 2}}, {"predictor.zero", []int{2, 2}}} {
 						w := random(r, p.shape).To(dtype)
 						if strings.HasSuffix(p.name, "conv") {
 							w = w.ChannelsLast()

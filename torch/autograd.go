@@ -96,8 +96,8 @@ func LerpAll(dst, src []Tensor, weight float64) {
 	done("LerpAll", C.plx_lerp_all(d, s, n, C.double(weight)))
 }
 
-// ClipGradNorm scales the gradients of ps by limit / (norm + 1e-6) if their common l2 norm is above limit, which is above
-// 0, and finite. It returns the norm before that.
+// ClipGradNorm scales the gradients of ps by limit / (norm + 1e-6) if their common l2 norm is finite and above limit,
+// and limit is above 0. It returns the norm before that.
 func ClipGradNorm(ps []Tensor, limit float64) (norm float64) {
 	p, n := handles(ps)
 	r := C.plx_clip_norm(p, n, C.double(limit))

@@ -10,8 +10,8 @@ import (
 	"github.com/parallax-ssl/parallax/optim"
 )
 
-// runOptimizer makes the case's steps: gK_J is the gradient of tensor wJ in step K. It makes them by the reference and by
-// the fused optimiser.
+// runOptimizer makes the case's steps: gK_J is the gradient of tensor wJ in step K. The reference makes them,
+// and the fused optimiser.
 func runOptimizer(c *Case) error { return all(c.optimize(false), c.optimize(true)) }
 
 func (c *Case) optimize(fused bool) error {
