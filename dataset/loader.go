@@ -30,8 +30,8 @@ type Loader struct {
 	Seed      uint64            // of the order and of all views
 	// Limit bounds how many images Sequential visits: a subset chosen by Seed. 0 is all.
 	Limit int
-	// Keep bounds the bytes of pixels that Sequential keeps after its first whole pass, for data that is read often,
-	// such as a probe's. If the pixels take more, none are kept.
+	// Keep bounds the bytes of views that Sequential keeps for its next passes, for data that is read often, such as a
+	// probe's. Images whose views do not fit are read again in each pass.
 	Keep int
 	// Ahead is how many finished batches may wait for the receiver; one more is being made. 0 is 2, below 0 is none.
 	Ahead int
@@ -44,7 +44,7 @@ type Loader struct {
 	Trace *trace.Recorder
 
 	shelf shelf
-	memo  memo
+	kept  keptViews
 }
 
 // TracePrefix begins the names of the workers' tracks. A number follows.
@@ -147,7 +147,10 @@ func (l *Loader) Sequential(ctx context.Context) iter.Seq2[*Batch, error] {
 		images := l.Visits()
 		p := l.plain(images, 0)
 		p.to = (len(images) + l.Batch - 1) / l.Batch
-		l.memo.again(ctx, l.Keep, func(yield func(*Batch, error) bool) { l.iterate(ctx, p, yield) })(yield)
+		if l.Keep > 0 {
+			p.kept = &l.kept
+		}
+		l.iterate(ctx, p, yield)
 	}
 }
 
@@ -162,6 +165,7 @@ type pass struct {
 	rand     func(at, row, index, view int) *rand.Rand // the random numbers of a view
 	replace  func(i int) int                           // the image to try when i is bad; nil: bad images are left out
 	pair     func(index int, r *rand.Rand) int         // see Loader.Pair
+	kept     *keptViews                                // views of earlier passes; nil to keep none
 }
 
 // plain is a pass over images in their order, l.Batch at a time.

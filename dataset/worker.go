@@ -42,6 +42,9 @@ func (w *worker) fill(ctx context.Context, j job) (err error) {
 func (w *worker) row(j job, row int) error {
 	b := j.batch
 	for i := b.images[row]; ; {
+		if views := w.pass.kept.get(i); views != nil {
+			return w.again(b, row, i, views)
+		}
 		decoding := w.loader.Trace.Begin(j.track, "decode")
 		img, index, err := w.fetch(i, w.pass.replace)
 		decoding.End()
@@ -67,6 +70,17 @@ func (w *worker) row(j job, row int) error {
 	}
 }
 
+// again fills a row with the views that were kept of image i.
+func (w *worker) again(b *Batch, row, i int, views []*augment.Image) error {
+	b.Index[row], b.Labels[row] = i, w.loader.Data.Label(i)
+	for v, view := range views {
+		if err := w.place(b, row, v, view, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // unusable is the error of an image that can be read, and not be made into a view.
 type unusable struct {
 	index int
@@ -76,36 +90,49 @@ type unusable struct {
 // views makes the views of one image, and then releases it.
 func (w *worker) views(b *Batch, row int, img *held) (err error) {
 	defer func() { img.release() }()
+	var made []*augment.Image // to be kept
 	for v := range w.loader.Recipes {
 		if v == 1 && w.pass.pair != nil {
 			if img, err = w.paired(img, b.At, row); err != nil {
 				return err
 			}
 		}
-		if err := w.view(b, row, v, img); err != nil {
+		view, err := w.view(b, row, v, img)
+		if err != nil {
 			return err
 		}
+		if w.pass.kept != nil {
+			made = append(made, view)
+		}
+	}
+	if w.pass.kept != nil {
+		w.pass.kept.put(b.Index[row], made, w.loader.Keep)
 	}
 	return nil
 }
 
-// view makes view v of an image.
-func (w *worker) view(b *Batch, row, v int, img *held) error {
+// view makes view v of an image and puts it into the batch.
+func (w *worker) view(b *Batch, row, v int, img *held) (*augment.Image, error) {
 	drawn := w.loader.Recipes[v].Draw(img.W, img.H, w.pass.rand(b.At, row, b.Index[row], v))
 	most := mostMade
 	if img.Deep != nil {
 		most = 3 * mostMade / (4 * img.C)
 	}
 	if made := augment.Largest(img.W, img.H, drawn); made > most && made > img.W*img.H {
-		return &unusable{img.index, fmt.Errorf("view %d of its %dx%d pixels is made by way of an image of %d pixels: "+
+		return nil, &unusable{img.index, fmt.Errorf("view %d of its %dx%d pixels is made by way of an image of %d pixels: "+
 			"let center_crop or random_crop follow resize at once", v, img.W, img.H, made)}
 	}
 	view := augment.Replay(img.Image, drawn)
+	return view, w.place(b, row, v, view, img.index)
+}
+
+// place normalises view v, which was made of an image, into the batch.
+func (w *worker) place(b *Batch, row, v int, view *augment.Image, image int) error {
 	px := b.Views[v]
 	if view.W != px.W || view.H != px.H {
 		return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a "+
-			"fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(img.index)), view.W,
-			view.H, px.W, px.H)
+			"fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(image)), view.W, view.H,
+			px.W, px.H)
 	}
 	area := px.C * px.W * px.H
 	w.loader.Normalize.CHW(px.Data[row*area:(row+1)*area], view)
@@ -222,7 +249,15 @@ func (w *worker) name(i int) string {
 
 // viewSizes returns the sizes of the views of the first image; all other images must have the same.
 func (w *worker) viewSizes() ([]size, error) {
-	img, index, err := w.fetch(w.pass.images(w.pass.from)[0], w.loader.next)
+	first := w.pass.images(w.pass.from)[0]
+	if views := w.pass.kept.get(first); views != nil {
+		var sizes []size
+		for _, v := range views {
+			sizes = append(sizes, size{v.W, v.H})
+		}
+		return sizes, nil
+	}
+	img, index, err := w.fetch(first, w.loader.next)
 	if err != nil {
 		return nil, err
 	}

@@ -36,11 +36,11 @@ const (
 	rankSlack      = 0.25 // slack of the RankMe score, a share of the highest; see quality
 )
 
-// Batch is the images per forward pass of a probe. Kept is the bytes of a probe's pixels that are kept between
-// evaluations: 5,000 images of 32 px.
+// Batch is the images per forward pass of a probe. Kept is the bytes of the views of a loader's images that are kept
+// between evaluations: 10,000 images of 32 px.
 const (
 	Batch = 256
-	Kept  = 64 << 20
+	Kept  = 32 << 20
 )
 
 // Until step Settled, the running batch-norm statistics still depend on the untrained network. Evaluations up to that
