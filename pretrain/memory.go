@@ -80,6 +80,10 @@ func newMemoryPlan(s *Session) (*memoryPlan, error) {
 	if err != nil {
 		return nil, err
 	}
+	copied, err := s.Copied()
+	if err != nil {
+		return nil, err
+	}
 	held, _ := machine.Resident()
 	batch, channels := 0., float64(len(c.Data.Std))
 	for v, r := range c.Augment {
@@ -99,6 +103,7 @@ func newMemoryPlan(s *Session) (*memoryPlan, error) {
 		{"the probes' batches", inFlight * look},
 		{"the probes' features", features},
 		{"images being decoded", images},
+		{"the copy of the untrained networks", float64(copied)},
 	}
 	return p, nil
 }

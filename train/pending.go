@@ -37,9 +37,15 @@ const (
 
 func isArgument(s nn.State) bool { return strings.HasPrefix(s.Name, "pending/") }
 
-// callHooks calls hooks in order, until one decides something.
+// callHooks calls hooks in order, until one decides something. After the first step it calls all hooks for step 0 first
+// if they have not seen that yet.
 func (t *Trainer) callHooks(hooks []Hook, last call) (by string, d Decision, err error) {
 	defer t.span("hooks").End()
+	if t.untrained != nil && t.step > 0 {
+		if by, d, err := t.showUntrained(); d != nil || err != nil {
+			return by, d, err
+		}
+	}
 	c := t.Config.Train
 	p := &Progress{
 		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
@@ -78,7 +84,7 @@ func (t *Trainer) after(h Hook, p *Progress) (d Decision, err error) {
 // makeUp makes the call of a hook again that a signal ended in the process before, calls the hooks that follow it, and
 // writes the checkpoint of the step anew.
 func (t *Trainer) makeUp() (by string, d Decision, err error) {
-	if t.pending == nil || t.step == 0 { // at step 0, begin has called all hooks
+	if t.pending == nil || t.step == 0 { // the hooks' calls of step 0 were all made, or will be
 		t.pending = nil
 		return "", nil, nil
 	}

@@ -47,6 +47,9 @@ type Trainer struct {
 	rating  rating
 	doubted bool     // a hook doubts the weights
 	pending *pending // a hook's call that a signal ended; nil for none
+	// The networks of step 0, until the hooks have seen them after the first step; nil at any other time.
+	untrained []nn.State
+
 	history run.History
 	back    bool   // the run has just gone back
 	sound   string // the newest checkpoint that was not doubted
@@ -288,7 +291,9 @@ func (t *Trainer) isAsked() bool {
 	}
 }
 
-// begin announces the run and, before the first step, shows the untrained network to the hooks.
+// begin announces the run and, before the first step, shows the untrained networks to the hooks, or copies them to be
+// shown after it: an evaluation takes many times as long as a step, and whoever waits for it does not see whether the
+// run trains.
 func (t *Trainer) begin() (by string, d Decision, err error) {
 	t.clock.logged = t.step
 	e := run.Event{
@@ -313,7 +318,15 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 		return "", nil, nil
 	}
 	t.rating = rating{}
+	copied, err := t.Copied()
+	if err != nil {
+		return "", nil, err
+	}
 	err = torch.Scope(func() (err error) {
+		if copied > 0 {
+			t.untrained = t.params.State()
+			return nil
+		}
 		by, d, err = t.callHooks(t.Hooks, call{})
 		return err
 	})

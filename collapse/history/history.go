@@ -88,13 +88,16 @@ func (b *Builder) reading(step int) *collapse.Reading {
 	h := &b.Run.History
 	if n := len(*h); n == 0 || (*h)[n-1].Step != step {
 		r := collapse.Reading{Step: step}
-		if len(b.losses) > 0 {
+		switch {
+		case len(b.losses) > 0 && step == 0: // measured after the first step, whose loss counts for the next reading
+			r.Loss = collapse.Num(b.losses[0])
+		case len(b.losses) > 0:
 			sum := 0.0
 			for _, l := range b.losses {
 				sum += l
 			}
 			r.Loss, b.losses = collapse.Num(sum/float64(len(b.losses))), nil
-		} else if n > 0 && step > 0 {
+		case n > 0 && step > 0:
 			r.Loss = (*h)[n-1].Loss
 		}
 		*h = append(*h, r)

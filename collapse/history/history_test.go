@@ -3,6 +3,7 @@
 package history_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,6 +95,27 @@ func TestBuilder(t *testing.T) {
 		}
 		if b.Run.Steps != c.steps || !b.Run.Warm || !b.Run.FewDirections || !b.Run.Constant.Minimum {
 			t.Errorf("%s: %d steps, warm %v, constant loss %+v", name, b.Run.Steps, b.Run.Warm, b.Run.Constant)
+		}
+	}
+}
+
+// A run's log has the evaluation of step 0 after the line of step 1, that of an earlier version before it. Both give the
+// same history, also when the guard measures after step 1.
+func TestUntrainedNetworkMeasuredAfterTheFirstStep(t *testing.T) {
+	all := events()
+	start, untrained, step, rest := all[:1], all[1:5], all[5:6], all[6:]
+	for _, sample := range []bool{false, true} {
+		for _, more := range [][]run.Event{nil, {eval(1, run.GuardProbe, run.OfEmbedding, 0.35)}} {
+			before, after := history.Builder{Sample: sample}, history.Builder{Sample: sample}
+			for _, e := range slices.Concat(start, untrained, step, more, rest) {
+				before.Add(e)
+			}
+			for _, e := range slices.Concat(start, step, untrained, more, rest) {
+				after.Add(e)
+			}
+			if diff := cmp.Diff(readings(before.Run), readings(after.Run)); diff != "" {
+				t.Errorf("sample %v, %d more: %s", sample, len(more), diff)
+			}
 		}
 	}
 }

@@ -210,9 +210,27 @@ func (r *result) readMetrics(text []byte, prefix string) error {
 	for _, found := range loss.FindAllSubmatch(text, -1) {
 		r.Losses = append(r.Losses, string(found[1]))
 	}
+	text = evaluatedFirst(text)
 	text = words.ReplaceAll(times.ReplaceAll(later.ReplaceAll(text, nil), nil), nil)
 	r.Hashes[prefix+"metrics"] = fmt.Sprintf("%x", sha256.Sum256(text))
 	return nil
+}
+
+// evaluatedFirst puts the lines of step 0 before that of step 1, as commit 3880be3 did.
+func evaluatedFirst(text []byte) []byte {
+	at := bytes.Index(text, []byte(`{"event":"step","step":1,`))
+	if at < 0 {
+		return text
+	}
+	first := at + bytes.IndexByte(text[at:], '\n') + 1
+	end := first
+	for line := range bytes.Lines(text[first:]) {
+		if !bytes.Contains(line, []byte(`","step":0,`)) {
+			break
+		}
+		end += len(line)
+	}
+	return slices.Concat(text[:at], text[first:end], text[at:first], text[end:])
 }
 
 func hashFile(name string) (string, error) {
