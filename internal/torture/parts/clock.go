@@ -103,7 +103,8 @@ func turned(ctx context.Context, b *campaign.Bench, j subject.Job, ahead func(in
 	return o
 }
 
-// inOrder checks that the steps of a log do not go back and that its speeds are positive.
+// inOrder checks that the steps of a log do not go back, except to the evaluation of step 0 after step 1, and that its
+// speeds are positive.
 func inOrder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -119,7 +120,7 @@ func inOrder(path string) error {
 		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
 			return err
 		}
-		if e.Step < last {
+		if e.Step < last && (e.Step > 0 || last > 1) {
 			return errors.New("the steps of metrics.jsonl go back")
 		}
 		if last = e.Step; e.Speed != nil && *e.Speed <= 0 {
