@@ -9,8 +9,8 @@ import (
 	"github.com/parallax-ssl/parallax/augment"
 )
 
-// keptViews holds views of Sequential, which are the same in every pass, as they are before they are normalised: a quarter
-// of the bytes of what a batch holds. Its nil value holds none.
+// keptViews holds views of Sequential, which are the same in every pass, as they are before they are normalised: a
+// quarter of the bytes of what a batch holds. Its nil value holds none.
 type keptViews struct {
 	mu    sync.Mutex
 	views map[int][]*augment.Image // of an image, by its number: one for each recipe

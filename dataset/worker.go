@@ -119,8 +119,8 @@ func (w *worker) view(b *Batch, row, v int, img *held) (*augment.Image, error) {
 		most = 3 * mostMade / (4 * img.C)
 	}
 	if made := augment.Largest(img.W, img.H, drawn); made > most && made > img.W*img.H {
-		return nil, &unusable{img.index, fmt.Errorf("view %d of its %dx%d pixels is made by way of an image of %d pixels: "+
-			"let center_crop or random_crop follow resize at once", v, img.W, img.H, made)}
+		return nil, &unusable{img.index, fmt.Errorf("view %d of its %dx%d pixels is made by way of an image of %d "+
+			"pixels: let center_crop or random_crop follow resize at once", v, img.W, img.H, made)}
 	}
 	view := augment.Replay(img.Image, drawn)
 	return view, w.place(b, row, v, view, img.index)
@@ -131,8 +131,8 @@ func (w *worker) place(b *Batch, row, v int, view *augment.Image, image int) err
 	px := b.Views[v]
 	if view.W != px.W || view.H != px.H {
 		return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a "+
-			"fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(image)), view.W, view.H,
-			px.W, px.H)
+			"fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(image)), view.W,
+			view.H, px.W, px.H)
 	}
 	area := px.C * px.W * px.H
 	w.loader.Normalize.CHW(px.Data[row*area:(row+1)*area], view)

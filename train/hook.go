@@ -16,10 +16,10 @@ import (
 type Hook interface {
 	// Name is unique among the hooks of a run. It marks the hook's errors and its state.
 	Name() string
-	// After is called with the untrained networks, as step 0, and after every optimiser step. The call of step 0 is made
-	// before the first step or just after it, with the networks as they were before. A decision takes effect at once:
-	// later hooks are not called for this step. An error leaves the hook and the networks as they were before the call: after
-	// a signal, the resumed run makes the call again.
+	// After is called with the untrained networks, as step 0, and after every optimiser step. The call of step 0 is
+	// made before the first step or just after it, with the networks as they were before. A decision takes effect at
+	// once: later hooks are not called for this step. An error leaves the hook and the networks as they were before
+	// the call: after a signal, the resumed run makes the call again.
 	After(p *Progress) (Decision, error)
 }
 

@@ -84,7 +84,8 @@ func TestUntrainedNetworksAreSeenAfterTheFirstStep(t *testing.T) {
 			if !slices.Equal(events[0][:4], after) || !slices.Equal(events[1][:4], before) {
 				t.Errorf("events %v, want %v; with a given memory %v, want %v", events[0], after, events[1], before)
 			}
-			for _, file := range []string{run.EncoderFile, run.CheckpointsDir + "/" + stepFolder(3) + "/model.safetensors"} {
+			saved := run.CheckpointsDir + "/" + stepFolder(3)
+			for _, file := range []string{run.EncoderFile, saved + "/model.safetensors"} {
 				if hash(t, dirs[0]+"/"+file) != hash(t, dirs[1]+"/"+file) {
 					t.Errorf("%s differs", file)
 				}

@@ -99,8 +99,8 @@ func TestBuilder(t *testing.T) {
 	}
 }
 
-// A run's log has the evaluation of step 0 after the line of step 1, that of an earlier version before it. Both give the
-// same history, also when the guard measures after step 1.
+// A run's log has the evaluation of step 0 after the line of step 1, that of an earlier version before it. Both give
+// the same history, also when the guard measures after step 1.
 func TestUntrainedNetworkMeasuredAfterTheFirstStep(t *testing.T) {
 	all := events()
 	start, untrained, step, rest := all[:1], all[1:5], all[5:6], all[6:]
