@@ -21,7 +21,7 @@ func (d Hue) Apply(img *Image) *Image {
 		return img
 	}
 	t := hueTables()
-	turned := turn(uint8(int32(d.Shift * 255))) // toward zero, then modulo 256, as torchvision's adjust_hue
+	turned := turn(d.steps())
 	pix := img.Pix
 	for i := 0; i+2 < len(pix); i += 3 {
 		p := pix[i : i+3 : i+3]
@@ -73,6 +73,9 @@ func (d Hue) Apply(img *Image) *Image {
 	}
 	return img
 }
+
+// steps is the shift of an 8-bit hue: toward zero, then modulo 256, as torchvision's adjust_hue.
+func (d Hue) steps() uint8 { return uint8(int32(d.Shift * 255)) }
 
 // roundHalfUp rounds a value of 0..255 to a level.
 func roundHalfUp(v float64) uint8 { return uint8(int32(v + 0.5)) }

@@ -37,7 +37,7 @@ func (n Normalize) CHW(dst []float32, img *Image) {
 		n.deep(dst, img)
 		return
 	}
-	t := n.table()
+	t := &n.table().of
 	area := img.W * img.H
 	r, g, b := dst[:area], dst[area:2*area], dst[2*area:3*area]
 	pix := img.Pix[:3*area]
@@ -65,21 +65,28 @@ func (n Normalize) deep(dst []float32, img *Image) {
 	}
 }
 
-// tables holds one table per Normalize in use: there are as many as data sets in the process.
-var tables sync.Map // [2][3]float32 (mean, std) -> *[3][256]float32
+// levels is the normalised value of each level of each channel.
+type levels struct {
+	of     [3][256]float32
+	divide bool // see divides
+}
 
-// table returns the normalised value of each level of each channel.
-func (n Normalize) table() *[3][256]float32 {
+// tables holds the levels of each Normalize in use: there are as many as data sets in the process.
+var tables sync.Map // [2][3]float32 (mean, std) -> *levels
+
+// table returns the normalised levels.
+func (n Normalize) table() *levels {
 	key := [2][3]float32{[3]float32(n.Mean), [3]float32(n.Std)}
 	if t, ok := tables.Load(key); ok {
-		return t.(*[3][256]float32)
+		return t.(*levels)
 	}
-	t := new([3][256]float32)
-	for c := range t {
-		for v := range t[c] {
-			t[c][v] = (float32(v)/255 - n.Mean[c]) / n.Std[c]
+	t := new(levels)
+	for c := range t.of {
+		for v := range t.of[c] {
+			t.of[c][v] = (float32(v)/255 - n.Mean[c]) / n.Std[c]
 		}
 	}
+	t.divide = divides(key, &t.of)
 	tables.Store(key, t)
 	return t
 }

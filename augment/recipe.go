@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 )
 
 // A Recipe is the list of ops, in order, that makes one view of an image.
@@ -41,31 +40,6 @@ func (r Recipe) Validate() error {
 	return nil
 }
 
-// Replay applies recorded operations in order and returns the view. img does not change. Of a crop that another crop
-// follows, only the pixels that the other one takes are computed: Resize makes 1,536,000 columns of an image of 6000 by
-// 1 pixels, and CenterCrop takes 224 of them.
-func Replay(img *Image, drawn []Drawn) *Image {
-	if len(drawn) == 0 {
-		return img.Clone()
-	}
-	if _, ok := drawn[0].(Crop); !ok { // a Crop copies anyway, and the original may be far larger than the view
-		img = img.Clone()
-	}
-	drawn = slices.Clone(drawn)
-	for i := range drawn {
-		next, ok := follows(drawn, i)
-		if !ok {
-			img = drawn[i].Apply(img)
-			continue
-		}
-		w, h := next.boxSize()
-		img = drawn[i].(Crop).part(img, next.X, next.Y, w, h)
-		next.X, next.Y = 0, 0
-		drawn[i+1] = next
-	}
-	return img
-}
-
 // follows returns operation i+1 if it and operation i are crops.
 func follows(drawn []Drawn, i int) (next Crop, ok bool) {
 	if _, ok := drawn[i].(Crop); !ok || i+1 == len(drawn) {
@@ -73,6 +47,12 @@ func follows(drawn []Drawn, i int) (next Crop, ok bool) {
 	}
 	next, ok = drawn[i+1].(Crop)
 	return next, ok
+}
+
+// taken is c after its box has been cut out.
+func (c Crop) taken() Crop {
+	c.X, c.Y = 0, 0
+	return c
 }
 
 // Largest returns the pixels of the largest image that Replay makes of an image of w by h pixels, views included.

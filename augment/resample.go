@@ -50,7 +50,7 @@ func resample(src window, w, h int, x, y span, by Interpolation) *Image {
 		s.resizeRows(out, src.part(0, y.from, src.w, dst.H))
 	case w == src.w:
 		s.resizeColumns(out, src.part(x.from, 0, dst.W, src.h))
-	case src.h-h > max(0, 2*(src.w-w)):
+	case columnsFirst(src.w, src.h, w, h):
 		need := rows.need()
 		between := window{grow(&s.pix, 3*need.len()*dst.H), 3 * need.len(), need.len(), dst.H}
 		s.resizeColumns(between, src.part(need.from, 0, need.len(), src.h))
@@ -68,6 +68,9 @@ func resample(src window, w, h int, x, y span, by Interpolation) *Image {
 	}
 	return dst
 }
+
+// columnsFirst reports whether columns are resized before rows, from w0 by h0 pixels to w by h.
+func columnsFirst(w0, h0, w, h int) bool { return h0-h > max(0, 2*(w0-w)) }
 
 // keptScratch bounds the bytes between two passes that a worker keeps for its next image.
 const keptScratch = 16 << 20

@@ -237,7 +237,7 @@ func TestViolations(t *testing.T) {
 // C is called in two places, for libtorch's shim and for libjpeg-turbo, both opened at run time. A third has C that
 // runs before Go's runtime does.
 func TestCgo(t *testing.T) {
-	places := []string{"torch", "internal/turbojpeg", "internal/early"}
+	places := []string{"torch", "internal/turbojpeg", "internal/early", "augment/internal/kernel"}
 	for _, p := range list(t, []string{"CGO_ENABLED=1"}, "./...") {
 		if short, ok := below(p.ImportPath); ok && len(p.CgoFiles) > 0 && !slices.Contains(places, short) {
 			t.Errorf("%s uses cgo in %v; only %v may", short, p.CgoFiles, places)
