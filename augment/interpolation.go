@@ -29,12 +29,9 @@ func (i Interpolation) support() float64 {
 	return 1
 }
 
-// at returns the filter's value at distance x. The conversions forbid fused multiply-adds, whose last bit would differ.
-func (i Interpolation) at(x float64) float64 {
-	x = max(x, -x)
-	if i != Bicubic {
-		return max(0, 1-x)
-	}
+// cubic is Keys' filter at distance x, which is not negative. The conversions forbid fused multiply-adds, whose last
+// bit would differ.
+func cubic(x float64) float64 {
 	switch {
 	case x < 1:
 		return float64(float64((float64(1.5*x)-2.5)*x)*x) + 1

@@ -9,8 +9,8 @@ import (
 	"github.com/parallax-ssl/parallax/augment/internal/kernel"
 )
 
-// InstructionSet returns what views are made with: "avx512" or "avx2" for kernels that use the processor's vectors, "go"
-// for this package's Go code. The pixels are the same. The environment variable PARALLAX_SIMD may name one of the
+// InstructionSet returns what views are made with: "avx512" or "avx2" for kernels that use the processor's vectors,
+// "go" for this package's Go code. The pixels are the same. The environment variable PARALLAX_SIMD may name one of the
 // three; the error says that it names one that this machine or build does not have.
 func InstructionSet() (string, error) { return kernel.InUse() }
 
@@ -40,8 +40,8 @@ func (n Normalize) View(dst []float32, img *Image, drawn []Drawn) {
 	}
 }
 
-// A replay applies operations in runs. A run is a crop, or none, and operations that keep the size, and is one call of a
-// kernel. Other operations are applied in Go one by one, and so are all operations where there is no kernel.
+// A replay applies operations in runs. A run is a crop, or none, and operations that keep the size, and is one call of
+// a kernel. Other operations are applied in Go one by one, and so are all operations where there is no kernel.
 type replay struct {
 	drawn []Drawn // no sequences
 	scratch
@@ -84,10 +84,13 @@ func flat(all, drawn []Drawn) []Drawn {
 func (r *replay) apply(original *Image) *Image {
 	img := original
 	set, _ := kernel.InUse()
-	for i := 0; i < len(r.drawn); {
+	for i := 0; i < len(r.drawn) || i == len(r.drawn) && r.planes != nil; {
 		if set != kernel.Go {
-			if n := r.plan(img, i); n > 0 {
+			if n, ok := r.plan(img, i); ok {
 				if out, ok := r.make(i+n == len(r.drawn)); ok {
+					if out == nil {
+						return nil
+					}
 					if next, ok := follows(r.drawn, i+n-1); ok {
 						r.drawn[i+n] = next.taken()
 					}
@@ -95,6 +98,9 @@ func (r *replay) apply(original *Image) *Image {
 					continue
 				}
 			}
+		}
+		if i == len(r.drawn) {
+			break
 		}
 		crop, ok := r.drawn[i].(Crop)
 		if !ok && img == original { // a Crop copies anyway, and the original may be far larger than the view
@@ -128,14 +134,17 @@ func (r *replay) make(last bool) (out *Image, ok bool) {
 // longest is the longest side that a kernel takes.
 const longest = 1 << 20
 
-// plan puts a run from operation i on into r.view and returns of how many operations it is; 0: a kernel cannot do it.
-func (r *replay) plan(img *Image, i int) int {
+// plan puts a run from operation i on into r.view and returns of how many operations it is. There is a run of none if
+// nothing is left but to normalise. ok is false if a kernel cannot do it.
+func (r *replay) plan(img *Image, i int) (n int, ok bool) {
 	v := &r.view
 	*v = kernel.View{Src: img.Pix, Stride: 3 * img.W, W: img.W, H: img.H, OutW: img.W, OutH: img.H, Ops: v.Ops[:0]}
 	if img.Deep != nil || img.Check() != nil || max(img.W, img.H) > longest {
-		return 0
+		return 0, false
 	}
-	n := 0
+	if i == len(r.drawn) {
+		return 0, true
+	}
 	if crop, ok := r.drawn[i].(Crop); ok {
 		n = 1
 		x, y := 0, 0
@@ -145,7 +154,7 @@ func (r *replay) plan(img *Image, i int) int {
 			w, h = next.boxSize()
 		}
 		if !r.crop(img, crop, x, y, w, h) {
-			return 0
+			return 0, false
 		}
 	}
 	for ; i+n < len(r.drawn) && len(v.Ops) < kernel.MostOps; n++ {
@@ -157,7 +166,7 @@ func (r *replay) plan(img *Image, i int) int {
 			v.Ops = append(v.Ops, op)
 		}
 	}
-	return n
+	return n, n > 0
 }
 
 // crop plans what c.part(img, x, y, w, h) returns. It reports whether a kernel can make it.

@@ -2,7 +2,10 @@
 
 package augment
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // window is a rectangle of pixels inside a larger image.
 type window struct {
@@ -261,15 +264,15 @@ func (t *taps) fill(s *scratch, in, out int, want span, by Interpolation) {
 
 // filter is a resize along one axis before its weights are rounded. The first output that is wanted has number 0.
 type filter struct {
-	in, from             int // inputs; the first output that is wanted
-	scale, wide, support float64
-	by                   Interpolation
+	in, from               int     // inputs; the first output that is wanted
+	scale, narrow, support float64 // narrow is by how much the filter's argument shrinks
+	cubic                  bool
 }
 
 func newFilter(in, out int, want span, by Interpolation) filter {
 	scale := float64(in) / float64(out)
 	wide := max(scale, 1)
-	return filter{in, want.from, scale, wide, by.support() * wide, by}
+	return filter{in, want.from, scale, 1 / wide, by.support() * wide, by == Bicubic}
 }
 
 // reach returns the centre of an output in the input, and the inputs that the filter reaches from there.
@@ -291,7 +294,12 @@ func (f *filter) most(want span) (n int) {
 func (f *filter) weights(i int, value []float64) (from, to int, total float64) {
 	center, from, to := f.reach(i)
 	for j := range to - from {
-		value[j] = f.by.at(float64((float64(j+from) - center + 0.5) * (1 / f.wide)))
+		x := math.Abs(float64((float64(j+from) - center + 0.5) * f.narrow))
+		if f.cubic {
+			value[j] = cubic(x)
+		} else {
+			value[j] = max(0, 1-x)
+		}
 		total += value[j]
 	}
 	return from, to, total

@@ -44,8 +44,8 @@ func call(set string, v *View, scratch []uint8) int {
 		c.divide = 1
 	}
 	src, size := (*C.uint8_t)(unsafe.SliceData(v.Src)), C.int64_t(len(v.Src))
-	xFirst, xWeight := (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(v.X.First))), (*C.int32_t)(unsafe.SliceData(v.X.Weight))
-	yFirst, yWeight := (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(v.Y.First))), (*C.int32_t)(unsafe.SliceData(v.Y.Weight))
+	xFirst, xWeight := v.X.pointers()
+	yFirst, yWeight := v.Y.pointers()
 	ops := (*C.plx_op)(unsafe.Pointer(unsafe.SliceData(v.Ops)))
 	planes, pix := (*C.float)(unsafe.SliceData(v.Planes)), (*C.uint8_t)(unsafe.SliceData(v.Pix))
 	room, roomSize := (*C.uint8_t)(unsafe.SliceData(scratch)), C.int64_t(len(scratch))
@@ -60,6 +60,10 @@ const (
 	_ = -(unsafe.Sizeof(Op{}) ^ unsafe.Sizeof(C.plx_op{}))
 	_ = -(unsafe.Sizeof(int(0)) ^ 8)
 )
+
+func (t *Taps) pointers() (first *C.int64_t, weight *C.int32_t) {
+	return (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(t.First))), (*C.int32_t)(unsafe.SliceData(t.Weight))
+}
 
 func (t *Taps) c() C.plx_taps {
 	return C.plx_taps{n: C.int32_t(t.N), from: C.int32_t(t.From), to: C.int32_t(t.To)}

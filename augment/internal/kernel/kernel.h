@@ -13,9 +13,9 @@ enum { BRIGHTNESS, CONTRAST, SATURATION, HUE, GRAY, INVERT, FLIP, UPEND, BLUR };
 // One operation after the resize.
 typedef struct {
 	int32_t kind;
-	float factor;          // of BRIGHTNESS, CONTRAST and SATURATION
-	int32_t level;         // INVERT: the threshold; HUE: what is added to an 8-bit hue, 0 to 255; BLUR: the radius, 0 or 1
-	int32_t middle, edge;  // BLUR: the weights of whole and partial pixels, in 24-bit fixed point
+	float factor;         // of BRIGHTNESS, CONTRAST and SATURATION
+	int32_t level;        // INVERT: the threshold; HUE: what is added to an 8-bit hue; BLUR: the radius, 0 or 1
+	int32_t middle, edge; // BLUR: the weights of whole and partial pixels, in 24-bit fixed point
 } plx_op;
 
 // The weights of a resize along one axis: output i is the sum over j < n of weight[i*n+j] * input[first[i]+j], in

@@ -4,8 +4,8 @@
 // of package augment's Go code to the byte; each function names what it stands for there.
 //
 // Between the resize and the end a pixel is four bytes, R, G, B and 0, so that a vector of 32-bit numbers is as many
-// pixels and no bytes need to move between lanes. Rows are padded to a multiple of 16 pixels; what is in the padding does
-// not matter.
+// pixels and no bytes need to move between lanes. Rows are padded to a multiple of 16 pixels; what is in the padding
+// does not matter.
 #include "kernel.h"
 
 #include <string.h>
@@ -27,10 +27,11 @@ FN vi level(vi high, vi low) {
 	return right32(add32(add32(left32(high, LOW_BITS), low), all32(HALF)), WEIGHT_BITS);
 }
 
-// rows_of is taps.row of several rows. The weights of a vector of pixels are four vectors of high halves and four of low
-// ones for each two inputs; lane j of vector i belongs to pixel 4j+i, so that packing brings the pixels into order.
+// rows_of is taps.row of several rows. The weights of a vector of pixels are four vectors of high halves and four of
+// low ones for each two inputs; lane j of vector i belongs to pixel 4j+i, so that packing brings the pixels into order.
 FN void rows_of(uint8_t *dst, int64_t dst_stride, const uint8_t *src, int64_t src_stride, int rows, int w,
-                const uint8_t *end, const int32_t *at, const uint8_t *weights, const int two, int width, uint8_t *spare) {
+                const uint8_t *end, const int32_t *at, const uint8_t *weights, const int two, int width,
+                uint8_t *spare) {
 	const vi front = repeat(_mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
 	const vi back = repeat(_mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1));
 	for (int y = 0; y < rows; y++) {
@@ -409,7 +410,8 @@ FN void box(uint16_t *dst, const uint16_t *src, int n, int step, const int wide,
 
 // thrice filters the n numbers of a line three times. Beyond its ends the first and last step numbers repeat.
 FN uint16_t *thrice(uint16_t *a, uint16_t *b, int n, int step, const plx_op *o) {
-	const vi high = all32(o->middle >> 12 | o->edge >> 12 << 16), low = all32((o->middle & 4095) | (o->edge & 4095) << 16);
+	const vi high = all32(o->middle >> 12 | o->edge >> 12 << 16);
+	const vi low = all32((o->middle & 4095) | (o->edge & 4095) << 16);
 	for (int k = 0; k < 3; k++) {
 		for (int i = 1; i <= 2; i++) {
 			memcpy(a - i * step, a, 2 * (size_t)step);
@@ -486,13 +488,13 @@ ENTRY PLX_VIEW(VIEW) {
 		t.from = 0;
 		int64_t bytes = 3 * (int64_t)(v->x.to - v->x.from);
 		resize_columns(middle, bytes, h, src + 3 * v->x.from, v->stride, bytes, &t, y_first, y_weight, column);
-		resize_rows(image, width, middle, bytes, h, v->x.to - v->x.from, weights, w, &v->x, x_first, x_weight, at, weights,
-		            spare);
+		resize_rows(image, width, middle, bytes, h, v->x.to - v->x.from, weights, w, &v->x, x_first, x_weight, at,
+		            weights, spare);
 	} else {
 		plx_taps t = v->x;
 		t.from = 0;
-		resize_rows(middle, width, src + v->y.from * v->stride, v->stride, v->y.to - v->y.from, v->w, end, w, &t, x_first,
-		            x_weight, at, weights, spare);
+		resize_rows(middle, width, src + v->y.from * v->stride, v->stride, v->y.to - v->y.from, v->w, end, w, &t,
+		            x_first, x_weight, at, weights, spare);
 		resize_columns(image, row, h, middle, row, row, &v->y, y_first, y_weight, column);
 	}
 
