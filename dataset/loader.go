@@ -87,6 +87,9 @@ func (l *Loader) Check() error {
 }
 
 func (l *Loader) checkRecipes() error {
+	if _, err := augment.InstructionSet(); err != nil {
+		return fmt.Errorf("loading images: %w", err)
+	}
 	if len(l.Recipes) == 0 {
 		return errors.New("loading images: there is no recipe for a view")
 	}

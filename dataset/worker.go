@@ -74,9 +74,11 @@ func (w *worker) row(j job, row int) error {
 func (w *worker) again(b *Batch, row, i int, views []*augment.Image) error {
 	b.Index[row], b.Labels[row] = i, w.loader.Data.Label(i)
 	for v, view := range views {
-		if err := w.place(b, row, v, view, i); err != nil {
+		dst, err := w.room(b, row, v, view.W, view.H, i)
+		if err != nil {
 			return err
 		}
+		w.loader.Normalize.CHW(dst, view)
 	}
 	return nil
 }
@@ -111,7 +113,7 @@ func (w *worker) views(b *Batch, row int, img *held) (err error) {
 	return nil
 }
 
-// view makes view v of an image and puts it into the batch.
+// view makes view v of an image and puts it into the batch. It returns the view if the pass keeps views.
 func (w *worker) view(b *Batch, row, v int, img *held) (*augment.Image, error) {
 	drawn := w.loader.Recipes[v].Draw(img.W, img.H, w.pass.rand(b.At, row, b.Index[row], v))
 	most := mostMade
@@ -122,21 +124,30 @@ func (w *worker) view(b *Batch, row, v int, img *held) (*augment.Image, error) {
 		return nil, &unusable{img.index, fmt.Errorf("view %d of its %dx%d pixels is made by way of an image of %d "+
 			"pixels: let center_crop or random_crop follow resize at once", v, img.W, img.H, made)}
 	}
+	width, height := augment.Sequence(drawn).Size(img.W, img.H)
+	dst, err := w.room(b, row, v, width, height, img.index)
+	if err != nil {
+		return nil, err
+	}
+	if w.pass.kept == nil {
+		w.loader.Normalize.View(dst, img.Image, drawn)
+		return nil, nil
+	}
 	view := augment.Replay(img.Image, drawn)
-	return view, w.place(b, row, v, view, img.index)
+	w.loader.Normalize.CHW(dst, view)
+	return view, nil
 }
 
-// place normalises view v, which was made of an image, into the batch.
-func (w *worker) place(b *Batch, row, v int, view *augment.Image, image int) error {
+// room returns the place in the batch for view v of an image, of width x height pixels.
+func (w *worker) room(b *Batch, row, v, width, height, image int) ([]float32, error) {
 	px := b.Views[v]
-	if view.W != px.W || view.H != px.H {
-		return fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with a "+
-			"fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(image)), view.W,
-			view.H, px.W, px.H)
+	if width != px.W || height != px.H {
+		return nil, fmt.Errorf("view %d of image %s has %dx%d pixels and others %dx%d: end the recipe's geometry with "+
+			"a fixed size (random_resized_crop, or resize and center_crop)", v, printable.Name(w.name(image)), width,
+			height, px.W, px.H)
 	}
 	area := px.C * px.W * px.H
-	w.loader.Normalize.CHW(px.Data[row*area:(row+1)*area], view)
-	return nil
+	return px.Data[row*area : (row+1)*area], nil
 }
 
 // mostMade is how many pixels an image of 8-bit RGB may have that a recipe makes on the way to a view: 192 MiB. A deep
@@ -264,11 +275,9 @@ func (w *worker) viewSizes() ([]size, error) {
 	defer img.release()
 	var sizes []size
 	for v, recipe := range w.loader.Recipes {
-		z := size{img.W, img.H}
-		for _, d := range recipe.Draw(z.w, z.h, w.pass.rand(w.pass.from, 0, index, v)) {
-			z.w, z.h = d.Size(z.w, z.h)
-		}
-		sizes = append(sizes, z)
+		drawn := augment.Sequence(recipe.Draw(img.W, img.H, w.pass.rand(w.pass.from, 0, index, v)))
+		width, height := drawn.Size(img.W, img.H)
+		sizes = append(sizes, size{width, height})
 	}
 	return sizes, nil
 }

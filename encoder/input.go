@@ -89,11 +89,11 @@ func (e *Encoder) input(pixels []float32, m *augment.Image) {
 	if e.mirror {
 		upright /= 2
 	}
-	e.normalize.CHW(pixels, e.recipe.View(m, augment.ViewRand(0, 0, 0, 0))) // nothing is drawn
+	e.normalize.View(pixels, m, e.recipe.Draw(m.W, m.H, augment.ViewRand(0, 0, 0, 0))) // nothing is random
 	if upright > 1 {
 		seed, recipe := contentSeed(m), viewRecipe(e.about.Size)
 		for i := 1; i < upright; i++ {
-			e.normalize.CHW(pixels[i*one:], recipe.View(m, augment.ViewRand(seed, 0, 0, i)))
+			e.normalize.View(pixels[i*one:], m, recipe.Draw(m.W, m.H, augment.ViewRand(seed, 0, 0, i)))
 		}
 	}
 	if e.mirror {
