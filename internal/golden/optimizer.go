@@ -12,7 +12,12 @@ import (
 
 // runOptimizer makes the case's steps: gK_J is the gradient of tensor wJ in step K. The reference makes them,
 // and the fused optimiser.
-func runOptimizer(c *Case) error { return all(c.optimize(false), c.optimize(true)) }
+func runOptimizer(c *Case) error {
+	if err := c.optimize(false); err != nil {
+		return err
+	}
+	return c.optimize(true)
+}
 
 func (c *Case) optimize(fused bool) error {
 	rule, err := c.rule()
