@@ -8,6 +8,9 @@ import "github.com/parallax-ssl/parallax/internal/codec"
 // file of its own. It reads the file's header and decodes no pixels, so it does not see if they are damaged.
 func (s *Source) Dimensions(i int) (w, h int, bytes int64, err error) {
 	at := s.Dataset.(*selection).index[i]
+	if s.whole.measure != nil {
+		return s.whole.measure(at)
+	}
 	if s.whole.file == nil {
 		img, err := s.Image(i)
 		if err != nil {

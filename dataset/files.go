@@ -3,6 +3,7 @@
 package dataset
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,9 @@ type listing struct {
 	skipped  skipped
 	kind     Kind   // KindFolder, KindTar or KindZip
 	identity []byte // goes into the fingerprint: an archive's size and ends
+
+	// recorded returns the hash of file i that a pack has noted, "" if it is not what it was; nil: files are hashed.
+	recorded func(i int) string
 }
 
 var errChanged = errors.New("the file changed while it was being used")
@@ -43,7 +47,11 @@ func (l *listing) read(i int, buf []byte, maxBytes int64) ([]byte, error) {
 	case size == 0 && l.kind == KindParquet:
 		return nil, errors.New("the row has no image")
 	case size == 0:
-		return nil, errors.New("empty file")
+		b, err := l.open(l.files[i]) // a list may name what is not there
+		if err == nil {
+			err = cmp.Or(b.Close(), errors.New("empty file"))
+		}
+		return nil, err
 	}
 	if size > maxBytes {
 		return nil, fmt.Errorf("%d bytes, more than the limit of %d", size, maxBytes)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
@@ -124,13 +123,6 @@ func (l listed) open(o Options) (*whole, error) {
 	}
 	w.files = func(i int) []int { return kept[i : i+1] }
 	w.decoded(kept, o)
-	read := w.hold
-	w.hold = func(i int) (*augment.Image, func(), error) {
-		if err := missing[w.items[i].name]; err != nil {
-			return nil, nil, &ImageError{w.items[i].name, err}
-		}
-		return read(i)
-	}
 	return w, nil
 }
 

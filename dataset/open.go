@@ -18,6 +18,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec"
+	"github.com/parallax-ssl/parallax/internal/packfile"
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
@@ -26,6 +27,8 @@ type whole struct {
 	kind     Kind
 	items    []item
 	arrange  func(want string) (*layout, error) // nil if the format has its own splits, those of items
+	folders  *arranger                          // arrange is its method; nil: it is another function
+	why      [2]string                          // of given, if arrange is its function
 	classes  []string                           // of items[].label, if the format has its own labels
 	from     string                             // where classes are from; "": the kind
 	noClass  string                             // why the images have no labels, if it is not for the folders
@@ -43,6 +46,8 @@ type whole struct {
 	notes    []string
 	skipped  skipped
 	identity []byte
+	pack     *pack                                          // nil: it is no pack
+	measure  func(i int) (w, h int, bytes int64, err error) // as Source.Dimensions; nil: by the file's header
 
 	// holdSeen is hold that shows the file's bytes, see Source.HoldSeen; image files only.
 	holdSeen func(i int, see func([]byte)) (*augment.Image, func(), error)
@@ -67,6 +72,7 @@ type item struct {
 //   - a list: .csv or .tsv with the columns path, label and split, of which the last two may be missing, or .jsonl with
 //     such keys, or .txt with a path a line. Paths are relative to the list;
 //   - a pattern of archives, Parquet files or images: "shards/{000..012}.tar", "photos/*.heic";
+//   - a pack, which package dataset/pack writes: it is the data that was packed;
 //   - a folder or archive with CIFAR-10's or CIFAR-100's binary files, a folder with IDX files or one such file;
 //   - the word "synthetic" or "synthetic:N" (N training images; 5000 without N).
 //
@@ -84,6 +90,9 @@ func Open(path string, o Options) (*Source, error) {
 	w, err := openWhole(path, o)
 	if err != nil {
 		return nil, fmt.Errorf("opening the data %s: %w", printable.Name(path), err)
+	}
+	if o.Split == "" && w.pack != nil {
+		o.Split = w.pack.Data.Split
 	}
 	s, err := w.source(o.Split, o.Labels)
 	if err == nil {
@@ -124,6 +133,8 @@ func openWhole(name string, o Options) (*whole, error) {
 	}
 	var l *listing
 	switch {
+	case info.IsDir() && packfile.IsPack(name):
+		return openPack(name, sub, o)
 	case info.IsDir():
 		if sub != "" {
 			if below, err := os.Stat(filepath.Join(name, filepath.FromSlash(sub))); err != nil || !below.IsDir() {
@@ -378,7 +389,7 @@ func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 		w.items = append(w.items, item{name: l.files[i].name, size: l.files[i].size, label: -1})
 		a.names = append(a.names, l.files[i].name)
 	}
-	w.arrange = a.arrange
+	w.arrange, w.folders = a.arrange, a
 	w.files = func(i int) []int { return kept[i : i+1] }
 	w.decoded(kept, o)
 	w.labelSamples(samples)
@@ -408,10 +419,7 @@ func (w *whole) decoded(kept []int, o Options) {
 		if err == nil && codec.Format(data) == "TIFF" {
 			data, err = w.file(i)
 		}
-		if err != nil {
-			return f, 0, false
-		}
-		return codec.Describe(data)
+		return describeFile(data, err)
 	}
 	w.file = func(i int) ([]byte, error) { return l.read(kept[i], nil, o.MaxBytes) }
 	w.head = func(i int) ([]byte, error) { return l.head(l.files[kept[i]], formatBytes) }
@@ -422,4 +430,12 @@ func (w *whole) decoded(kept []int, o Options) {
 		}
 		return img, err
 	}
+}
+
+// describeFile is codec.Describe of a file that was read.
+func describeFile(data []byte, err error) (f augment.Format, pages int, ok bool) {
+	if err != nil {
+		return f, 0, false
+	}
+	return codec.Describe(data)
 }

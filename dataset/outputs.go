@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/internal/packfile"
 	"github.com/parallax-ssl/parallax/internal/sheet"
 )
 
@@ -21,6 +22,7 @@ var outputFolders = []struct {
 	beside     []string
 }{
 	{"a run", "config.yaml", []string{"lock", "metrics.jsonl", "encoder.safetensors"}},
+	{"a pack", packfile.ManifestFile, []string{packfile.ShardName(0)}},
 	{"a clustering", "cluster.json", []string{"clusters.csv", "report.json"}},
 }
 

@@ -4,6 +4,7 @@ package dataset
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,10 @@ const (
 // A Quarantine remembers the images of one data set that could not be read. They are not tried again. It is safe for
 // concurrent use.
 type Quarantine struct {
+	// Setting is how a user gives the share, before its value, for the error of too many bad images. Empty is
+	// "--set data.max_unreadable=".
+	Setting string
+
 	mu     sync.Mutex
 	images int
 	share  float64 // of the images that may be bad
@@ -194,7 +199,7 @@ func (q *Quarantine) tooMany(what string) error {
 	}
 	remedy := "repair or remove them"
 	if len(q.bad) < q.images {
-		remedy += ", or allow a larger share with --set data.max_unreadable=0.1"
+		remedy += ", or allow a larger share with " + cmp.Or(q.Setting, "--set data.max_unreadable=") + "0.1"
 		if q.share >= 0.1 {
 			remedy = strings.Replace(remedy, "0.1", "0.9", 1)
 		}

@@ -248,6 +248,7 @@ func shardPaths(set []shard) []string {
 // given is an arrange for images whose splits and labels are those of their items. why says where their splits are
 // from, and without why there are none.
 func (w *whole) given(why, without string) func(want string) (*layout, error) {
+	w.folders, w.why = nil, [2]string{why, without}
 	return func(want string) (*layout, error) {
 		l := &layout{places: make([]place, len(w.items)), why: without}
 		for i, it := range w.items {

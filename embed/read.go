@@ -105,7 +105,12 @@ func (j *job) batches(ctx context.Context) iter.Seq[*batch] {
 // read reads and prepares image i, and hashes it.
 func (j *job) read(i int) (m image) {
 	defer crash.Recover(&m.fatal)
-	img, release, err := j.source.HoldSeen(i, func(file []byte) { m.sum = sum(file) })
+	m.sum = j.source.FileSHA256(i)
+	img, release, err := j.source.HoldSeen(i, func(file []byte) {
+		if m.sum == "" {
+			m.sum = sum(file)
+		}
+	})
 	if err != nil {
 		m.err = err
 		m.fatal = j.hopeless(err)

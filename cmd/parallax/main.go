@@ -130,6 +130,7 @@ in what that something is.`,
 		labCommand(),
 		methodsCommand(),
 		viewsCommand(),
+		packCommand(),
 		doctorCommand(),
 		versionCommand(),
 	)

@@ -78,6 +78,13 @@ func (b *Budget) File(size int64) *Lease {
 	return &Lease{budget: b, file: b.files.take(size)}
 }
 
+// Image waits until an image of the given bytes, which no file has to be read for, fits into the budget, nil for the one
+// of the process.
+func (b *Budget) Image(bytes int64) (*Lease, error) {
+	l := b.File(0)
+	return l, l.image(bytes, false)
+}
+
 // image waits until an image fits that takes peak bytes. What the lease holds of an image already counts.
 func (l *Lease) image(peak int64, suspect bool) error {
 	b := l.budget
