@@ -114,12 +114,13 @@ func (j *job) begin() (unlock func() error, err error) {
 	if err := run.MakeWithin(dir); err != nil {
 		return nil, run.Output("making "+dir, err)
 	}
-	if unlock, err = run.Lock("pack", dir); err != nil {
+	free, err := run.Lock("pack", dir)
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, unlock())
+			err = errors.Join(err, free())
 		}
 	}()
 	now := j.plan(j.source)
@@ -153,7 +154,7 @@ func (j *job) begin() (unlock func() error, err error) {
 	}
 	j.quarantine.Allow(j.MaxUnreadable)
 	j.quarantine.Setting = "--max-unreadable "
-	return unlock, nil
+	return free, nil
 }
 
 // anew empties the folder of an unfinished pack and writes the plan.

@@ -242,38 +242,43 @@ func Open(dir string) (*Pack, error) {
 }
 
 // OpenShard opens shard i of the pack in dir, and the file that the caller closes.
-func (m *Manifest) OpenShard(dir string, i int) (s *Shard, f *os.File, err error) {
-	entry := m.Shards[i]
-	id, err := m.id()
-	if err != nil {
-		return nil, nil, err
-	}
-	f, err = os.Open(filepath.Join(dir, entry.File))
+func (m *Manifest) OpenShard(dir string, i int) (*Shard, *os.File, error) {
+	f, err := os.Open(filepath.Join(dir, m.Shards[i].File))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, damaged("it is missing")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close())
-		}
-	}()
-	info, err := f.Stat()
+	s, err := m.shard(f, i)
 	if err != nil {
-		return nil, nil, err
-	}
-	if info.Size() != entry.Bytes {
-		return nil, nil, damaged("it has %d bytes, and must have %d", info.Size(), entry.Bytes)
-	}
-	if s, err = OpenShard(f, info.Size(), i, id); err != nil {
-		return nil, nil, err
-	}
-	if hex.EncodeToString(s.SHA256[:]) != entry.SHA256 || len(s.Records) != entry.Images {
-		return nil, nil, damaged("it is not the shard that %s names", ManifestFile)
+		return nil, nil, errors.Join(err, f.Close())
 	}
 	return s, f, nil
+}
+
+// shard reads the table of shard i, and compares it with its entry.
+func (m *Manifest) shard(f *os.File, i int) (*Shard, error) {
+	entry := m.Shards[i]
+	id, err := m.id()
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() != entry.Bytes {
+		return nil, damaged("it has %d bytes, and must have %d", info.Size(), entry.Bytes)
+	}
+	s, err := OpenShard(f, info.Size(), i, id)
+	if err != nil {
+		return nil, err
+	}
+	if hex.EncodeToString(s.SHA256[:]) != entry.SHA256 || len(s.Records) != entry.Images {
+		return nil, damaged("it is not the shard that %s names", ManifestFile)
+	}
+	return s, nil
 }
 
 // Payload reads what record r of a shard holds into buf, which has its length, and checks it.
