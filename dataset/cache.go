@@ -107,7 +107,8 @@ type cached struct {
 func (c *cache) files() (list []cached, total int64) {
 	names, _ := filepath.Glob(filepath.Join(c.dir, "*-*.tar"))
 	plain, _ := filepath.Glob(filepath.Join(c.dir, "*-*.idx"))
-	for _, name := range append(names, plain...) {
+	indexes, _ := filepath.Glob(filepath.Join(c.dir, "*-*.index"))
+	for _, name := range slices.Concat(names, plain, indexes) {
 		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() {
 			list = append(list, cached{name, info.Size(), info.ModTime()})
 			total += info.Size()

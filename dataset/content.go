@@ -126,6 +126,9 @@ func (s *Source) content(ctx context.Context, places, chosen []int) (Content, er
 		return nil, nil
 	}
 	l := s.whole.list
+	if err := l.recheck(ctx, places); err != nil {
+		return nil, err
+	}
 	c := make(Content, len(places))
 	at := map[int]*ContentFile{}
 	for k, i := range places {

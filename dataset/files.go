@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,9 @@ type listing struct {
 	skipped  skipped
 	kind     Kind   // KindFolder, KindTar or KindZip
 	identity []byte // goes into the fingerprint: an archive's size and ends
+
+	index string                   // the path of the index that some files are from, "" if they were looked at
+	path  func(name string) string // of a folder's files
 
 	// recorded returns the hash of file i that a pack has noted, "" if it is not what it was; nil: files are hashed.
 	recorded func(i int) string
@@ -61,6 +65,15 @@ func (l *listing) read(i int, buf []byte, maxBytes int64) ([]byte, error) {
 		return nil, err
 	}
 	defer b.Close()
+	if f, ok := b.(*os.File); ok && l.index != "" { // it may have been written in place
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if size = info.Size(); size == 0 || size > maxBytes {
+			return nil, fmt.Errorf("%d bytes, and the limit is %d", size, maxBytes)
+		}
+	}
 	// One byte more than expected, to see a file that has grown.
 	buf = slices.Grow(buf[:0], int(size)+1)[:size+1]
 	switch n, err := b.ReadAt(buf, 0); {

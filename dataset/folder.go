@@ -24,7 +24,10 @@ var readDir = os.ReadDir
 // listFolder lists the regular files of root's folder sub ("" for root itself), with their names below root. It follows
 // links. If deep, it lists the folders below, too, each of them once: a link to a folder that is listed already is left
 // out, so that the walk ends. A folder that may not be read is left out.
-func listFolder(root, sub string, deep bool) (*listing, error) {
+//
+// A folder of many files, with those below it, is kept in an index in o's cache. The next time only its folders are
+// looked at, and not its files.
+func listFolder(root, sub string, deep bool, o Options) (*listing, error) {
 	top := filepath.Join(root, filepath.FromSlash(sub))
 	resolved, err := filepath.EvalSymlinks(top)
 	if err != nil {
@@ -34,7 +37,10 @@ func listFolder(root, sub string, deep bool) (*listing, error) {
 		return nil, err
 	}
 	l := &listing{kind: KindFolder, close: func() error { return nil }}
-	w := walk{l: l, root: root, deep: deep, seen: map[string]bool{}}
+	w := walk{l: l, root: root, deep: deep, seen: map[string]bool{}, found: &crawled{}}
+	if deep {
+		w.found, l.index = indexed(resolved, o)
+	}
 	prefix := sub
 	if prefix != "" {
 		prefix += "/"
@@ -52,6 +58,7 @@ func listFolder(root, sub string, deep bool) (*listing, error) {
 	}
 	l.sort()
 	l.open = func(f file) (blob, error) { return os.Open(w.path(f.name)) }
+	l.path = w.path
 	return l, nil
 }
 
@@ -62,6 +69,7 @@ type walk struct {
 	deep  bool
 	seen  map[string]bool // the folders listed so far, by their paths without links
 	links []string        // links to folders that are not followed yet
+	found *crawled
 }
 
 func (w *walk) path(name string) string { return filepath.Join(w.root, filepath.FromSlash(name)) }
@@ -70,17 +78,17 @@ func (w *walk) path(name string) string { return filepath.Join(w.root, filepath.
 // links. An error is one of that folder itself; a folder below it that may not be read is left out.
 func (w *walk) folder(prefix, resolved string) error {
 	w.seen[resolved] = true
-	entries, err := readDir(w.path(prefix))
+	entries, err := w.found.read(resolved)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		name := prefix + e.Name()
-		if e.IsDir() {
-			below := filepath.Join(resolved, e.Name())
+		name := prefix + e.name
+		if e.kind == entryFolder {
+			below := filepath.Join(resolved, e.name)
 			switch {
 			case !w.deep:
-			case isHidden(e.Name()):
+			case isHidden(e.name):
 				w.l.skipped.folder(becauseHidden, name)
 			case w.seen[below]:
 				w.l.skipped.folder("listed already, through a link", name)
@@ -91,24 +99,25 @@ func (w *walk) folder(prefix, resolved string) error {
 			}
 			continue
 		}
-		info, err := e.Info()
-		link := err == nil && info.Mode()&fs.ModeSymlink != 0
-		if link {
-			info, err = os.Stat(w.path(name))
+		if e.kind == entryLink {
+			var info fs.FileInfo
+			if info, e.err = os.Stat(w.path(name)); e.err == nil {
+				e.kind, e.size, e.modified = kindOf(info.Mode()), info.Size(), info.ModTime().UnixNano()
+			}
 		}
 		switch {
-		case errors.Is(err, fs.ErrPermission):
+		case errors.Is(e.err, fs.ErrPermission):
 			w.l.skipped.add(becauseUnreadable, name)
-		case err != nil:
+		case e.err != nil:
 			w.l.skipped.add(becauseDangling, name)
-		case info.IsDir():
+		case e.kind == entryFolder:
 			if w.deep {
 				w.links = append(w.links, name)
 			}
-		case !info.Mode().IsRegular():
+		case e.kind != entryFile:
 			w.l.skipped.add("not regular files", name)
 		default:
-			w.l.files = append(w.l.files, file{name, info.Size(), info.ModTime().UnixNano()})
+			w.l.files = append(w.l.files, file{name, e.size, e.modified})
 		}
 	}
 	return nil

@@ -71,7 +71,7 @@ func listFamily(name string) (*listing, error) {
 		return nil, errors.New("an IDX file of images must be called like train-images-idx3-ubyte, so that its " +
 			"labels are found")
 	}
-	l, err := listFolder(filepath.Dir(name), "", false)
+	l, err := listFolder(filepath.Dir(name), "", false, Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func openWhole(name string, o Options) (*whole, error) {
 				return nil, fmt.Errorf("it has no folder %s with files", printable.Name(sub))
 			}
 		}
-		l, err = listFolder(name, sub, true)
+		l, err = listFolder(name, sub, true, o)
 	case info.Mode().IsRegular():
 		l, err = listFile(name, o)
 	default:

@@ -36,8 +36,9 @@ type checkup struct {
 type dataFacts struct {
 	Path        string    `json:"path"`
 	Kind        string    `json:"kind"`
-	Images      int       `json:"images"` // of the split that is trained on
-	Split       string    `json:"split"`  // "" if the data has no splits
+	Packed      string    `json:"packed,omitempty"` // what a pack's images are; "" if it is no pack
+	Images      int       `json:"images"`           // of the split that is trained on
+	Split       string    `json:"split"`            // "" if the data has no splits
 	Splits      []split   `json:"splits"`
 	SplitWhy    string    `json:"split_why"`
 	Classes     []string  `json:"classes"`
@@ -176,7 +177,7 @@ func (x *checkup) splits(source *dataset.Source, labels string) []*dataset.Sourc
 
 func factsOf(path string, s *dataset.Source) dataFacts {
 	d := dataFacts{
-		Path: path, Kind: string(s.Kind), Images: s.Len(), Split: s.Split, Splits: []split{},
+		Path: path, Kind: string(s.Kind), Packed: s.Packed(), Images: s.Len(), Split: s.Split, Splits: []split{},
 		SplitWhy: s.Facts.SplitWhy, Classes: slices.Clone(s.Classes), ClassesFrom: s.Facts.ClassesFrom,
 		ClassWhy: s.Facts.ClassWhy, LeftOut: []leftOut{}, Remarks: append([]string{}, s.Remarks()...),
 	}

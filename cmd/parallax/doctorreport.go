@@ -45,6 +45,9 @@ func (o *dataReport) data(d *dataFacts) {
 		string(dataset.KindIDX): "IDX files", string(dataset.KindParquet): "images in Parquet files",
 		string(dataset.KindList): "the images that a list or a pattern names",
 	}[d.Kind]
+	if d.Packed != "" {
+		kind += fmt.Sprintf(", in a pack (%s)", d.Packed)
+	}
 	o.line("data", fmt.Sprintf("%s: %s", printable.Name(d.Path), kind))
 	if len(d.Splits) == 0 {
 		o.line("splits", fmt.Sprintf("none (%s): all %d images are trained on", d.SplitWhy, d.Images))

@@ -118,10 +118,18 @@ func printPacked(w io.Writer, r *pack.Result) error {
 		fmt.Fprintf(&b, "%d images cannot be read: %s says which and why\n", r.Failed,
 			printable.Name(filepath.Join(r.Out, run.QuarantineFile)))
 	}
-	fmt.Fprintf(&b, "%s: %d images (%s), %s in %d shards\n", printable.Name(r.Out), r.Images, r.As,
-		humanize.IBytes(uint64(r.Bytes)), r.Shards)
+	fmt.Fprintf(&b, "%s: %d images (%s), %s\n", printable.Name(r.Out), r.Images, r.As, inShards(r.Bytes, r.Shards))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// inShards says how large a pack is.
+func inShards(bytes int64, shards int) string {
+	text := fmt.Sprintf("%s in %d shard", humanize.IBytes(uint64(bytes)), shards)
+	if shards != 1 {
+		text += "s"
+	}
+	return text
 }
 
 // verifyPack compares the checksums of a pack.
@@ -156,8 +164,7 @@ func printChecked(w io.Writer, r *pack.Checked) error {
 		fmt.Fprintln(&b)
 	}
 	if len(r.Damaged) == 0 {
-		fmt.Fprintf(&b, "%s is whole: %d images, %s in %d shards\n", printable.Name(r.Pack), r.Images,
-			humanize.IBytes(uint64(r.Bytes)), r.Shards)
+		fmt.Fprintf(&b, "%s is whole: %d images, %s\n", printable.Name(r.Pack), r.Images, inShards(r.Bytes, r.Shards))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
