@@ -53,6 +53,9 @@ type idxSet struct {
 // idxName takes apart a name such as train-images-idx3-ubyte.gz or t10k-labels.idx1-ubyte. What is "images" or
 // "labels"; stem is the part before it.
 func idxName(name string) (stem, what string, ok bool) {
+	if end := name[max(0, len(name)-len("ubyte.gz")):]; !strings.Contains(strings.ToLower(end), "ubyte") {
+		return "", "", false // at once, for data of a million images
+	}
 	base := strings.TrimSuffix(strings.ToLower(path.Base(name)), ".gz")
 	for _, kind := range []string{"images", "labels"} {
 		for _, tail := range []string{"-idx3-ubyte", ".idx3-ubyte", "-idx1-ubyte", ".idx1-ubyte"} {

@@ -137,6 +137,10 @@ func (c *crawled) bytes(top string) []byte {
 			}
 		}
 	}
+	return withChecksum(b)
+}
+
+func withChecksum(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 

@@ -51,13 +51,13 @@ func (l *listing) whyNotImage(f file, rel string) string {
 	switch {
 	case isHidden(rel):
 		return becauseHidden
+	case slices.Contains(imageEndings, ending):
+		return ""
 	case slices.Contains([]string{"thumbs.db", "desktop.ini", "readme", "license", "copying", "makefile"},
 		strings.ToLower(base)), slices.Contains(notImages, ending):
 		return becauseName
 	case slices.Contains(cameraRaw, ending):
 		return becauseFormat
-	case slices.Contains(imageEndings, ending):
-		return ""
 	}
 	head, err := l.head(f, headBytes)
 	switch {

@@ -385,6 +385,7 @@ func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 	}
 	w := &whole{kind: l.kind, close: l.close, list: l}
 	a := &arranger{archive: l.kind != KindFolder, root: root, path: name, read: l.text}
+	w.items, a.names = make([]item, 0, len(kept)), make([]string, 0, len(kept))
 	for _, i := range kept {
 		w.items = append(w.items, item{name: l.files[i].name, size: l.files[i].size, label: -1})
 		a.names = append(a.names, l.files[i].name)
