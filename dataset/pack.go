@@ -476,11 +476,14 @@ func (s *Source) File(i int) ([]byte, error) {
 }
 
 // SharedSHA256 hashes the files that the source's images and labels were made of, but for the images' own, and returns
-// the hashes by name. A file that cannot be read is left out.
+// the hashes by name. A file that cannot be read is left out. It first looks at all files whose sizes are from an index.
 func (s *Source) SharedSHA256(ctx context.Context) (map[string][32]byte, error) {
 	sums := map[string][32]byte{}
 	if s.whole.list == nil {
 		return sums, nil
+	}
+	if err := s.whole.list.recheck(ctx, s.files()); err != nil {
+		return nil, err
 	}
 	seen := map[int]bool{}
 	for _, i := range s.Dataset.(*selection).index {

@@ -12,6 +12,7 @@
 //	parallax serve --run runs/simsiam-1
 //	parallax methods simclr
 //	parallax views --data photos --method byol --out views.png
+//	parallax pack --data photos --out photos.pack --size 256
 //	parallax doctor
 //
 // Every command explains itself with --help.
@@ -100,7 +101,8 @@ in what that something is.`,
   parallax serve --run runs/simsiam-1                                  answer HTTP requests with embeddings
   parallax cluster --data photos --classes 10                          sort images into clusters
   parallax methods                                                     list the methods
-  parallax views --data photos --method byol                           draw what a method sees`,
+  parallax views --data photos --method byol                           draw what a method sees
+  parallax pack --data photos --out photos.pack                        decode images once, for fast loading`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(c *cobra.Command, args []string) error {

@@ -173,7 +173,7 @@ func (m *maker) encode(img *augment.Image, r *packfile.Record) ([]byte, error) {
 		var b bytes.Buffer
 		var err error
 		if m.As == PNG {
-			err = (&png.Encoder{CompressionLevel: png.DefaultCompression}).Encode(&b, opaque(img))
+			err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, opaque(img))
 		} else {
 			err = jpeg.Encode(&b, opaque(img), &jpeg.Options{Quality: m.Quality})
 		}

@@ -548,6 +548,10 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(q, "was begun with other images")
+	if err := os.WriteFile(filepath.Join(path, "train/cat/0.png"), large()["train/cat/0.png"], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	refused(q, "was begun when train/cat/0.png had another content or time: begin anew with --force")
 	for want, q := range map[string]Request{
 		"name the images":       {},
 		"did you mean jpeg":     {As: "jpg"},

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -178,6 +179,9 @@ func (j *job) anew(dir string, p plan) error {
 func (j *job) all(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, j.quarantine.Close()) }()
 	j.progress.Of = j.source.Len()
+	if j.maker.shared, err = j.source.SharedSHA256(ctx); err != nil {
+		return err
+	}
 	if err := j.finished(); err != nil {
 		return err
 	}
@@ -186,9 +190,6 @@ func (j *job) all(ctx context.Context) (err error) {
 		return nil
 	}
 	if err := j.room(ctx); err != nil {
-		return err
-	}
-	if j.maker.shared, err = j.source.SharedSHA256(ctx); err != nil {
 		return err
 	}
 	j.report()
@@ -222,6 +223,10 @@ func (j *job) finished() error {
 				return run.Invalid(fmt.Errorf("%s holds other images than the data: begin anew with --force",
 					printable.Name(path)))
 			}
+			if !slices.EqualFunc(r.Files, j.source.PackRecord(at, false).Files, sameFile) {
+				return run.Invalid(fmt.Errorf("%s was begun when %s had another content or time: begin anew with --force",
+					printable.Name(j.partial()), printable.Name(r.Name)))
+			}
 			if r.Kind == packfile.Failed {
 				if err := j.quarantine.Add(at, r.Name, errors.New(r.Reason)); err != nil {
 					return err
@@ -232,6 +237,11 @@ func (j *job) finished() error {
 		}
 		j.shards = append(j.shards, entry)
 	}
+}
+
+// sameFile reports whether a file seems to be as it was when it was packed.
+func sameFile(was, is packfile.File) bool {
+	return was.Name == is.Name && was.Size == is.Size && was.Modified == is.Modified
 }
 
 // readShard reads the table of the shard at path.

@@ -40,6 +40,7 @@ var may = map[string][]string{
 	"eval":             {".", "nn", "augment", "torch"},
 	"dataset":          {"augment"},
 	"dataset/survey":   {"augment", "dataset"},
+	"dataset/pack":     {"augment", "dataset", "run"},
 	"collapse":         {},
 	"collapse/measure": {"collapse", "torch"},
 	"collapse/...":     {"collapse", "collapse/history", "config", "run"},

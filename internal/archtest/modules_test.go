@@ -14,7 +14,7 @@ import (
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein": {"internal/spelling"},
-	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "internal/codec", "pretrain",
+	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec", "pretrain",
 		"pretrain/advice", "serve"},
 	"github.com/gofrs/flock":           {"run"},
 	"github.com/google/flatbuffers":    {"embedding"},
