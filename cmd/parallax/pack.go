@@ -35,10 +35,10 @@ func packCommand() *cobra.Command {
 as --data PACK, and finds there what it would find in the data itself: names, splits, labels, and images that
 cannot be read. The images are kept as
 
-  decoded  pixels: reading is a copy; for small images, or views that --size leaves large enough
+  decoded  pixels, which need no decoding: for small images, or with --size
   files    the bytes of the image files, in any format: for a folder of many small files
   jpeg     JPEG files of --quality: much smaller than pixels
-  png      PNG files: smaller than pixels, and the same
+  png      PNG files: the same pixels in less space, slow to decode
 
 --size N makes images smaller whose shorter side is longer than N pixels, by Pillow's bicubic filter, and
 enlarges none. Without --size, and not as jpeg, the pixels are those of the data: a run on the pack is bit for

@@ -555,7 +555,7 @@ func TestRefused(t *testing.T) {
 	for want, q := range map[string]Request{
 		"name the images":       {},
 		"did you mean jpeg":     {As: "jpg"},
-		"leave it out":          {Quality: 5},
+		"leave one out":         {Quality: 5},
 		"from 1 to 100":         {As: JPEG, Quality: 101},
 		"--as files keeps them": {As: Files, Size: 3},
 		"at least 64 KiB":       {ShardSize: 5},

@@ -135,7 +135,7 @@ func (q *Request) check() error {
 	}
 	switch {
 	case q.Quality != 0 && q.As != JPEG:
-		return fmt.Errorf("--quality is that of --as jpeg, and the pack is of %s: leave it out", q.As)
+		return fmt.Errorf("--quality belongs to --as jpeg, and --as is %s: leave one out", q.As)
 	case q.Quality < 0 || q.Quality > 100:
 		return fmt.Errorf("--quality %d: it must be from 1 to 100", q.Quality)
 	case q.Size != 0 && q.As == Files:

@@ -31,6 +31,7 @@ lab run
 lab report
 methods
 views
+pack
 doctor
 version`, "\n")
 
@@ -113,6 +114,11 @@ views --data synthetic:9 --method simclr --images 0
 views --data synthetic:9 --method simclr --size wide
 views --data synthetic:9 --method simclr --set augment.blur.p=0
 views --data synthetic:20 --method simclr --out missing/v.png
+pack
+pack --data synthetic:9 --out p --as jpg
+pack --data synthetic:9 --out p --as files
+pack --data synthetic:9 --out p --quality 5
+pack --verify texts
 cluster
 cluster --data synthetic:50
 cluster --data synthetic:50 --classes 1
