@@ -71,7 +71,7 @@ func crawl(top string, before *crawled) *crawled {
 	var mu sync.Mutex
 	var running sync.WaitGroup
 	slots := make(chan struct{}, crawlers())
-	// start runs work in a goroutine if there is a slot; else it does the work itself, so that neither memory nor depth grows.
+	// start runs work in a goroutine if there is a slot; else it does the work itself, so that no queue grows.
 	start := func(work func()) {
 		select {
 		case slots <- struct{}{}:

@@ -22,8 +22,8 @@ import (
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
-// An index is the folders below one, as they were crawled, in a file of the cache. A folder is taken from it if its mark
-// is still the same; else it is read again. Files are not looked at again: one that is written in place changes no
+// An index is the folders below one, as they were crawled, in a file of the cache. A folder is taken from it if its
+// mark is still the same; else it is read again. Files are not looked at again: one that is written in place changes no
 // folder. A few are, when the index is read; an image is read with the size that it has then; and before a run begins
 // or goes on, all are (see listing.recheck).
 
@@ -115,8 +115,8 @@ func (c *crawled) write(cache *cache, name, top string) {
 	})
 }
 
-// bytes is the file of the index: the magic, the path of the top, the folders, and a CRC-32C. Numbers are varints, texts
-// have their lengths before them. Folders about which there is a doubt are left out.
+// bytes is the file of the index: the magic, the path of the top, the folders, and a CRC-32C. Numbers are varints,
+// texts have their lengths before them. Folders about which there is a doubt are left out.
 func (c *crawled) bytes(top string) []byte {
 	b := appendText([]byte(indexMagic), top)
 	for _, path := range sortedKeys(c.folders) {

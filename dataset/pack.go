@@ -179,8 +179,8 @@ func (p *pack) list(w *whole, root string) {
 func (p *pack) check(w *whole) error {
 	for i, it := range w.items {
 		if it.label >= len(w.classes) {
-			return fmt.Errorf("%w: image %s has the label %d of %d", packfile.ErrDamaged, printable.Name(it.name), it.label,
-				len(w.classes))
+			return fmt.Errorf("%w: image %s has the label %d of %d", packfile.ErrDamaged, printable.Name(it.name),
+				it.label, len(w.classes))
 		}
 		if i > 0 && p.Data.Layout == packfile.LayoutFolders && w.items[i-1].name >= it.name {
 			return fmt.Errorf("%w: image %s follows %s", packfile.ErrDamaged, printable.Name(it.name),
@@ -476,7 +476,8 @@ func (s *Source) File(i int) ([]byte, error) {
 }
 
 // SharedSHA256 hashes the files that the source's images and labels were made of, but for the images' own, and returns
-// the hashes by name. A file that cannot be read is left out. It first looks at all files whose sizes are from an index.
+// the hashes by name. A file that cannot be read is left out. It first looks at all files whose sizes are from an
+// index.
 func (s *Source) SharedSHA256(ctx context.Context) (map[string][32]byte, error) {
 	sums := map[string][32]byte{}
 	if s.whole.list == nil {

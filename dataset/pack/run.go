@@ -137,8 +137,8 @@ func (j *job) begin() (unlock func() error, err error) {
 	}
 	if before != nil && !j.Force {
 		if err := before.differs(now); err != nil {
-			return nil, run.Invalid(fmt.Errorf("%s was begun %w: give what it was begun with, or begin anew with --force",
-				printable.Name(dir), err))
+			return nil, run.Invalid(fmt.Errorf("%s was begun %w: give what it was begun with, or begin anew with "+
+				"--force", printable.Name(dir), err))
 		}
 	} else if err := j.anew(dir, now); err != nil {
 		return nil, err
@@ -224,8 +224,8 @@ func (j *job) finished() error {
 					printable.Name(path)))
 			}
 			if !slices.EqualFunc(r.Files, j.source.PackRecord(at, false).Files, sameFile) {
-				return run.Invalid(fmt.Errorf("%s was begun when %s had another content or time: begin anew with --force",
-					printable.Name(j.partial()), printable.Name(r.Name)))
+				return run.Invalid(fmt.Errorf("%s was begun when %s had another content or time: begin anew with "+
+					"--force", printable.Name(j.partial()), printable.Name(r.Name)))
 			}
 			if r.Kind == packfile.Failed {
 				if err := j.quarantine.Add(at, r.Name, errors.New(r.Reason)); err != nil {

@@ -146,8 +146,8 @@ func ReadManifest(dir string) (*Manifest, error) {
 	path := filepath.Join(dir, ManifestFile)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("it has no %s: it is a pack that is not finished (the command that began it goes on), or "+
-			"none", ManifestFile)
+		return nil, fmt.Errorf("it has no %s: it is no pack, or one that is not finished (the command that began it "+
+			"goes on)", ManifestFile)
 	}
 	if err != nil {
 		return nil, err
