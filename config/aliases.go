@@ -80,6 +80,10 @@ var keys = history{
 		{"data.samples", 5, ""},
 		{"train.scheme", 6, "reference"},
 		{"train.cache_chunk", 6, "0"},
+		{"stages.sizes", 6, "[]"},
+		{"stages.strength", 6, "[]"},
+		{"stages.ends", 6, "[]"},
+		{"stages.planned", 6, "0"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

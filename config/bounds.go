@@ -40,6 +40,10 @@ var within = map[string]bounds{
 	"data.size":          {0, 4096}, // 0 is found out
 	"data.images":        {0, 1 << 40},
 	"backbone.width":     {1, 4096},
+	"stages.sizes":       {8, 4096},
+	"stages.strength":    {0, 1},
+	"stages.ends":        {0, MaxSteps},
+	"stages.planned":     {0, MaxSteps},
 	"optim.warmup_steps": {0, MaxSteps},
 	"train.batch":        {1, 1 << 20},
 	"train.accumulate":   {1, 1 << 16},

@@ -18,6 +18,7 @@ type Config struct {
 	Data     Data
 	Backbone Backbone
 	Augment  []augment.Recipe // one recipe per view, in the method's order
+	Stages   Stages
 	Optim    Optim
 	Train    Train
 	Probe    Probe
@@ -88,6 +89,33 @@ type Backbone struct {
 	// networks ignore it.
 	ZeroInit bool
 	Init     string // file with the starting weights, "" for random ones
+}
+
+// Stages let a run begin with small and gentle views, which cost less and are easier to match (Koçyiğit et al. 2022,
+// arXiv:2212.05611). A stage is a part of the learning-rate schedule; one that shall be longer is listed several times.
+// Without sizes and strength there is one stage.
+type Stages struct {
+	Sizes    []int     // side of a full-size view in each stage, in pixels, at most data.size; none: data.size
+	Strength []float64 // of the crops and jitters in each stage, 0 to 1: their full extent; none: 1
+	// Steps after which the stages end, without the last one; none: all are as long. Each stage takes an equal part of
+	// the schedule, however many steps it has.
+	Ends []int
+	// Steps of the schedule, in which optim.warmup_steps counts; 0: those of the run. A run that was planned anew keeps
+	// the steps of its first plan here.
+	Planned int
+}
+
+// Number returns how many stages there are.
+func (s *Stages) Number() int { return max(1, len(s.Sizes), len(s.Strength)) }
+
+// EndsOf returns the steps after which the stages of a run of so many steps end if all are as long, without the last.
+func (s *Stages) EndsOf(steps int) []int {
+	var ends []int
+	n := s.Number()
+	for stage := 1; stage < n; stage++ {
+		ends = append(ends, (2*stage*steps+n)/(2*n))
+	}
+	return ends
 }
 
 // Optim is the optimiser and its learning-rate schedule per step: a linear warm-up, then a half cosine.

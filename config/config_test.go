@@ -219,7 +219,7 @@ func TestSetErrors(t *testing.T) {
 			"base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, " +
 			"beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate"},
 		{"optimm.rate", "1", "--set: unknown key optimm: did you mean optim? the config holds: seed, method, " +
-			"variant, data, backbone, augment, optim, train, probe, engine"},
+			"variant, data, backbone, augment, stages, optim, train, probe, engine"},
 		{"stop_grad", "1", "--set: unknown key stop_grad: did you mean method.stop_grad?"},
 		{"method.ema.strt", "1", "--set: unknown key method.ema.strt: did you mean method.ema.start? method.ema " +
 			"holds: start, end"},

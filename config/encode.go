@@ -17,6 +17,7 @@ var sectionComments = map[string]string{
 	"data":     "The images and how they are read.",
 	"backbone": "The network that is trained and exported.",
 	"augment":  "One recipe per view, its ops in order.",
+	"stages":   "What earlier parts of the run have instead of full-size views and full augmentation.",
 	"optim":    "The optimiser. The rate warms up linearly, then falls along a half cosine, per step.",
 	"train":    "The training loop. Intervals are in optimiser steps.",
 	"probe":    "On what the encoder is evaluated during the run.",

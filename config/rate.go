@@ -49,3 +49,13 @@ func (l *Layered) HalveRate(why string) {
 	}
 	l.Sources[given] += ", " + why
 }
+
+// Replan sets the length of a run that had another one, and the steps after which its stages end. why goes into their
+// sources.
+func (l *Layered) Replan(before, steps int, ends []int, why string) {
+	if l.Stages.Planned == 0 {
+		l.Stages.Planned, l.Sources["stages.planned"] = before, "the first plan"
+	}
+	l.Train.MaxSteps, l.Sources["train.max_steps"] = steps, why
+	l.Stages.Ends, l.Sources["stages.ends"] = ends, why
+}

@@ -60,6 +60,8 @@ func (c *Config) Validate() error {
 		}
 	}
 
+	c.Stages.validate(hold, c.Data.Size)
+
 	o := c.Optim
 	oneOf("optim.name", o.Name, "sgd", "adam", "adamw", "lars")
 	for _, v := range []struct {
@@ -150,6 +152,24 @@ func (d *Data) suits(op augment.Op) error {
 		}
 	}
 	return nil
+}
+
+// validate checks the stages of views of size pixels.
+func (s *Stages) validate(hold func(ok bool, path string, have any, want string), size int) {
+	n := s.Number()
+	for _, v := range []struct {
+		path string
+		have int
+	}{{"sizes", len(s.Sizes)}, {"strength", len(s.Strength)}} {
+		hold(v.have == 0 || v.have == n, "stages."+v.path, fmt.Sprintf("a list of %d", v.have),
+			fmt.Sprintf("%d, one for each stage", n))
+	}
+	hold(len(s.Ends) == 0 || len(s.Ends) == n-1, "stages.ends", s.Ends,
+		fmt.Sprintf("a list of %d: where each stage but the last ends", n-1))
+	hold(slices.IsSorted(s.Ends), "stages.ends", s.Ends, "steps in ascending order")
+	for _, side := range s.Sizes {
+		hold(side <= size, "stages.sizes", s.Sizes, fmt.Sprintf("at most data.size, %d pixels", size))
+	}
 }
 
 // validate checks the variants; what is empty asks for none.

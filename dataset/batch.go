@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/parallax-ssl/parallax/augment"
 )
 
 // Pixels are the images of one view: N x C x H x W float32, normalised, row-major.
@@ -23,6 +25,7 @@ type Batch struct {
 	Wait      time.Duration // how long the receiver waited for this batch
 
 	images  []int // one per row, before bad ones were replaced
+	recipes []augment.Recipe
 	home    *shelf
 	spare   int           // most memories of batches on that shelf
 	pending atomic.Int64  // rows that are not ready

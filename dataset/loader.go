@@ -42,6 +42,9 @@ type Loader struct {
 	Pair func(index int, r *rand.Rand) int
 	// Trace records what the workers do, each on a track of its own: wait, decode and augment. Nil records nothing.
 	Trace *trace.Recorder
+	// Stage returns the recipes of a batch of an epoch, as many as Recipes, whose views may have other sizes; nil: those
+	// in Recipes. It must be a function of its arguments: batches are made ahead of training.
+	Stage func(epoch, batch int) []augment.Recipe
 
 	shelf shelf
 	kept  keptViews
@@ -131,6 +134,9 @@ func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, e
 		}
 		p := l.plain(Order(l.Data.Len(), l.Seed, epoch), epoch)
 		p.from, p.to, p.replace, p.pair = from, l.Steps(), l.next, l.Pair
+		if l.Stage != nil {
+			p.recipes = func(at int) []augment.Recipe { return l.Stage(epoch, at) }
+		}
 		l.iterate(ctx, p, yield)
 	}
 }
@@ -169,6 +175,15 @@ type pass struct {
 	replace  func(i int) int                           // the image to try when i is bad; nil: bad images are left out
 	pair     func(index int, r *rand.Rand) int         // see Loader.Pair
 	kept     *keptViews                                // views of earlier passes; nil to keep none
+	recipes  func(at int) []augment.Recipe             // of batch number at; nil: Loader.Recipes
+}
+
+// recipesOf returns the recipes of batch number at.
+func (l *Loader) recipesOf(p *pass, at int) []augment.Recipe {
+	if p.recipes == nil {
+		return l.Recipes
+	}
+	return p.recipes(at)
 }
 
 // plain is a pass over images in their order, l.Batch at a time.
@@ -202,8 +217,9 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 	if w.quarantine == nil {
 		w.quarantine, _ = NewQuarantine(l.Data.Len(), "")
 	}
-	var err error
-	if w.sizes, err = w.viewSizes(); err != nil {
+	recipes := l.recipesOf(&p, p.from)
+	sizes, err := w.viewSizes(p.from, recipes)
+	if err != nil {
 		yield(nil, err)
 		return
 	}
@@ -218,10 +234,18 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 		defer close(ready)
 		defer close(jobs)
 		for at := p.from; at < p.to; at++ {
+			if now := l.recipesOf(&p, at); &now[0] != &recipes[0] { // another stage
+				recipes = now
+				var err error
+				if sizes, err = w.viewSizes(at, recipes); err != nil {
+					cancel(err)
+					return
+				}
+			}
 			images := p.images(at)
 			n := len(images)
-			b := l.shelf.take(n, l.Normalize.Channels(), w.sizes)
-			b.Epoch, b.At, b.images, b.spare = p.epoch, at, images, l.ahead()+2
+			b := l.shelf.take(n, l.Normalize.Channels(), sizes)
+			b.Epoch, b.At, b.images, b.recipes, b.spare = p.epoch, at, images, recipes, l.ahead()+2
 			select {
 			case ready <- b:
 			case <-ctx.Done():

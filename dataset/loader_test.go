@@ -467,3 +467,46 @@ func TestChannelStats(t *testing.T) {
 		t.Error("a folder has known statistics")
 	}
 }
+
+// TestStage: a batch has the recipes and the sizes of its stage, whatever is made ahead, and an epoch that starts late
+// equals the rest of a whole one.
+func TestStage(t *testing.T) {
+	ctx := context.Background()
+	of := func(side int) []augment.Recipe { return []augment.Recipe{{augment.Resize{Size: side, Interpolation: augment.Bilinear}}, {shift{}}} }
+	small, large := of(1), of(2)
+	l := loaderOf(marked{n: 60}, 10, 3)
+	l.Recipes = large
+	plain, err := batches(t, l.Epoch(ctx, 1, 0), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Stage = func(epoch, batch int) []augment.Recipe {
+		if epoch*l.Steps()+batch < 9 { // batch 3 of epoch 1
+			return small
+		}
+		return large
+	}
+	for _, release := range []bool{false, true} {
+		whole, err := batches(t, l.Epoch(ctx, 1, 0), release)
+		if err != nil || len(whole) != 6 {
+			t.Fatalf("%d batches, %v", len(whole), err)
+		}
+		for at, b := range whole {
+			want := 1
+			if at >= 3 {
+				want = 2
+			}
+			if v := b.Views[0]; v.H != want || v.W != 2*want || len(v.Data) != 10*3*2*want*want {
+				t.Errorf("batch %d has views of %dx%d in %d numbers, want a side of %d", at, v.W, v.H, len(v.Data), want)
+			}
+		}
+		if !same(whole[3:], plain[3:]) {
+			t.Error("full-size batches differ from those of a run without stages")
+		}
+		for from := range 7 {
+			if got, err := batches(t, l.Epoch(ctx, 1, from), release); err != nil || !same(got, whole[from:]) {
+				t.Errorf("from batch %d: not the tail, %v", from, err)
+			}
+		}
+	}
+}

@@ -17,7 +17,6 @@ import (
 type worker struct {
 	loader     *Loader
 	pass       pass
-	sizes      []size
 	quarantine *Quarantine
 }
 
@@ -93,7 +92,7 @@ type unusable struct {
 func (w *worker) views(b *Batch, row int, img *held) (err error) {
 	defer func() { img.release() }()
 	var made []*augment.Image // to be kept
-	for v := range w.loader.Recipes {
+	for v := range b.recipes {
 		if v == 1 && w.pass.pair != nil {
 			if img, err = w.paired(img, b.At, row); err != nil {
 				return err
@@ -115,7 +114,7 @@ func (w *worker) views(b *Batch, row int, img *held) (err error) {
 
 // view makes view v of an image and puts it into the batch. It returns the view if the pass keeps views.
 func (w *worker) view(b *Batch, row, v int, img *held) (*augment.Image, error) {
-	drawn := w.loader.Recipes[v].Draw(img.W, img.H, w.pass.rand(b.At, row, b.Index[row], v))
+	drawn := b.recipes[v].Draw(img.W, img.H, w.pass.rand(b.At, row, b.Index[row], v))
 	most := mostMade
 	if img.Deep != nil {
 		most = 3 * mostMade / (4 * img.C)
@@ -258,9 +257,9 @@ func (w *worker) name(i int) string {
 	return fmt.Sprint(i)
 }
 
-// viewSizes returns the sizes of the views of the first image; all other images must have the same.
-func (w *worker) viewSizes() ([]size, error) {
-	first := w.pass.images(w.pass.from)[0]
+// viewSizes returns the sizes of the views of the first image of batch number at; all other images must have the same.
+func (w *worker) viewSizes(at int, recipes []augment.Recipe) ([]size, error) {
+	first := w.pass.images(at)[0]
 	if views := w.pass.kept.get(first); views != nil {
 		var sizes []size
 		for _, v := range views {
@@ -274,8 +273,8 @@ func (w *worker) viewSizes() ([]size, error) {
 	}
 	defer img.release()
 	var sizes []size
-	for v, recipe := range w.loader.Recipes {
-		drawn := augment.Sequence(recipe.Draw(img.W, img.H, w.pass.rand(w.pass.from, 0, index, v)))
+	for v, recipe := range recipes {
+		drawn := augment.Sequence(recipe.Draw(img.W, img.H, w.pass.rand(at, 0, index, v)))
 		width, height := drawn.Size(img.W, img.H)
 		sizes = append(sizes, size{width, height})
 	}

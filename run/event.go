@@ -11,15 +11,16 @@ import (
 
 // The kinds of an Event: the values of its field "event".
 const (
-	Start   = "start"   // a run begins: method, steps
-	Resumed = "resumed" // a run continues from the checkpoint at step
-	StepEnd = "step"    // after an optimiser step that is logged
-	Eval    = "eval"    // an evaluation of one kind of row (see OfBackbone) of one probe, at step 0 as well
-	Saved   = "saved"   // a checkpoint is on disk: file, best
-	Alarm   = "alarm"   // something is wrong: name, message, and the term of the loss or the class of collapse
-	Rewound = "rewound" // the run went back to the checkpoint at step; later events were removed from the log
-	Judged  = "judged"  // the guard's verdict at the end of the run: class, evidence, message
-	End     = "end"     // the run stopped: reason
+	Start     = "start"     // a run begins: method, steps
+	Resumed   = "resumed"   // a run continues from the checkpoint at step
+	StepEnd   = "step"      // after an optimiser step that is logged
+	Eval      = "eval"      // an evaluation of one kind of row (see OfBackbone) of one probe, at step 0 as well
+	Saved     = "saved"     // a checkpoint is on disk: file, best
+	Alarm     = "alarm"     // something is wrong: name, message, and the term of the loss or the class of collapse
+	Rewound   = "rewound"   // the run went back to the checkpoint at step; later events were removed from the log
+	Replanned = "replanned" // the run has another length from here on: steps, message
+	Judged    = "judged"    // the guard's verdict at the end of the run: class, evidence, message
+	End       = "end"       // the run stopped: reason
 )
 
 // The kinds of row that an Eval may measure: the values of its field "of".
@@ -59,7 +60,7 @@ type Event struct {
 	// or a name that a program chose for a metric of its own. An absent metric is the zero Number.
 	Metrics map[string]Number `json:"-"`
 
-	// start, resumed
+	// start, resumed, replanned
 	Method        string                 `json:"method,omitempty"`
 	Steps         int                    `json:"steps,omitempty"`          // optimiser steps of the whole run
 	Constant      *collapse.ConstantLoss `json:"constant_loss,omitempty"`  // the loss of a constant embedding; nil: unknown
@@ -92,7 +93,7 @@ type Event struct {
 	File string `json:"file,omitempty"` // within the run directory
 	Best bool   `json:"best,omitempty"`
 
-	// alarm, end
+	// alarm, replanned, end
 	Name    string `json:"name,omitempty"` // of the alarm: NonFinite or Collapse
 	Term    string `json:"term,omitempty"` // NonFinite: the first term of the loss, or tensor, that is not finite
 	Reason  string `json:"reason,omitempty"`

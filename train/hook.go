@@ -23,7 +23,7 @@ type Hook interface {
 	After(p *Progress) (Decision, error)
 }
 
-// A Decision tells the trainer how to proceed after a step: nil to continue, a [Stop] or a [Rewind].
+// A Decision tells the trainer how to proceed after a step: nil to continue, a [Stop], a [Rewind] or a [Replan].
 type Decision interface{ decision() }
 
 // Stop ends the run because it has collapsed. Like an interrupted run, it saves a checkpoint first. The run's error
@@ -38,8 +38,18 @@ type Rewind struct {
 	Halve string // why the learning rate is halved, for its source in the config; "" keeps the rate
 }
 
+// Replan changes the length of the run, and with it where its stages end. At the end of a stage, a plan that changes only
+// the stages to come leaves everything before it as it was; see config.Stages. The run's config records the new plan before
+// the next step, so that a resume follows it.
+type Replan struct {
+	Steps int    // of the whole run, more than are done
+	Ends  []int  // the new stages.ends; those that have passed must not change
+	Why   string // the message of the event
+}
+
 func (Stop) decision()   {}
 func (Rewind) decision() {}
+func (Replan) decision() {}
 
 // A Keeper is a Hook with state that a resumed run must get back.
 type Keeper interface {

@@ -8,10 +8,10 @@ import (
 )
 
 // Rehearse makes optimiser steps without a run directory, to see how long they take and what they need. It logs nothing
-// and calls no hook. each gets the time of every step, the wait for its images included, and ends the rehearsal when it
+// and calls no hook. The images and the stage are those of step from on. each gets the time of every step, the wait for its images included, and ends the rehearsal when it
 // returns false. The steps change the weights, so a Trainer that has rehearsed is good for nothing but Close.
-func (t *Trainer) Rehearse(ctx context.Context, each func(step time.Duration) bool) error {
-	t.Hooks, t.Watch, t.log = nil, nil, nil
+func (t *Trainer) Rehearse(ctx context.Context, from int, each func(step time.Duration) bool) error {
+	t.Hooks, t.Watch, t.log, t.step = nil, nil, nil, from
 	stop := t.openSupports(ctx)
 	defer stop()
 	began := time.Now()

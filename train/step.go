@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/nn"
@@ -36,10 +37,20 @@ func (t *Trainer) prepare() (err error) {
 
 func (t *Trainer) schedules() {
 	c := &t.Config.Optim
-	t.schedule = optim.WarmupCosine{
-		Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: t.Steps,
+	total := t.Steps
+	if t.stages = newStages(t.Config, t.Steps, t.Loader.Recipes); t.stages != nil {
+		total = t.stages.planned
 	}
-	t.decay = optim.WarmupCosine{Base: c.WeightDecay, Final: c.FinalWeightDecay, Total: t.Steps}
+	t.schedule = optim.WarmupCosine{
+		Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: total,
+	}
+	t.decay = optim.WarmupCosine{Base: c.WeightDecay, Final: c.FinalWeightDecay, Total: total}
+	if t.stages != nil {
+		t.schedule, t.decay = t.stages.pace(t.schedule), t.stages.pace(t.decay)
+		t.Loader.Stage = func(epoch, batch int) []augment.Recipe {
+			return t.stages.recipes[t.stages.at((epoch*t.Loader.Steps()+batch)/t.Config.Train.Accumulate)]
+		}
+	}
 }
 
 // rule returns the optimiser of the config as a function of the weight decay.

@@ -33,6 +33,7 @@ type Trainer struct {
 	optimizer *optim.Optimizer
 	schedule  optim.Schedule                 // of the learning rate
 	decay     optim.Schedule                 // of the weight decay
+	stages    *stages                        // of the schedules and the views; nil: one
 	rule      func(decay float64) optim.Rule // of the optimiser
 	log       *run.Log
 	supports  *dataset.Balanced // labelled batches, for a parallax.Supporter
@@ -225,6 +226,10 @@ func (t *Trainer) loops(ctx context.Context) error {
 			return fmt.Errorf("%s: %w at step %d: %s", by, ErrCollapsed, t.step, d.Why)
 		case Rewind:
 			if err := t.rewind(d); err != nil {
+				return err
+			}
+		case Replan:
+			if err := t.replan(d); err != nil {
 				return err
 			}
 		}

@@ -34,7 +34,7 @@ func (b *Builder) Add(e run.Event) {
 		if c := e.Constant; c != nil {
 			b.Run.Constant = *c
 		}
-	case run.Resumed:
+	case run.Resumed, run.Replanned:
 		if e.Steps > 0 {
 			b.Run.Steps = e.Steps
 		}
