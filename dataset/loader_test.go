@@ -472,7 +472,9 @@ func TestChannelStats(t *testing.T) {
 // equals the rest of a whole one.
 func TestStage(t *testing.T) {
 	ctx := context.Background()
-	of := func(side int) []augment.Recipe { return []augment.Recipe{{augment.Resize{Size: side, Interpolation: augment.Bilinear}}, {shift{}}} }
+	of := func(side int) []augment.Recipe {
+		return []augment.Recipe{{augment.Resize{Size: side, Interpolation: augment.Bilinear}}, {shift{}}}
+	}
 	small, large := of(1), of(2)
 	l := loaderOf(marked{n: 60}, 10, 3)
 	l.Recipes = large

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/checkpoint"
@@ -43,6 +44,9 @@ type Options struct {
 	Stage   bool           // the run is one stage of several: its method may be a parallax.Stager
 	Methods []method.Entry // for Resume: objectives of a program's own
 	Metrics []probe.Metric // metrics of a program's own, measured in every evaluation
+
+	now     func() time.Time                          // the clock of Request.Minutes; nil: time.Now
+	measure func(context.Context) (*Rehearsal, error) // instead of a rehearsal; nil: a rehearsal
 }
 
 // note passes a message to the user.
@@ -71,7 +75,12 @@ type Result struct {
 	Unreadable int       // images that could not be read; quarantine.jsonl names them
 }
 
-// Run makes a new run and trains it to its end, or until ctx ends. The result is nil unless training has begun. Errors:
+// Run makes a new run and trains it to its end, or until ctx ends. The result is nil unless training has begun.
+//
+// With Request.Minutes it first chooses what the request leaves open by a recipe (minutes.yaml), measures a few steps
+// of each stage, and plans as many as fit. While it trains it measures on, and at the end of a stage it gives the rest
+// of the run more steps or fewer if the machine was faster or slower than planned. The config records each plan, so a
+// resume follows the last one and needs no clock. Errors:
 //
 //   - When ctx ends the run, it writes a checkpoint and the error is context.Cause(ctx).
 //   - A run that the guard stopped has an error that wraps [train.ErrCollapsed].
@@ -81,9 +90,18 @@ func Run(ctx context.Context, r *Request, o Options) (result *Result, err error)
 	if device, err := r.Value("train.device"); err == nil && device == nil { // else torch.Use comes first
 		preload()
 	}
+	var d *deadline
+	if r.Minutes != 0 {
+		if r, d, err = plan(ctx, r, &o); err != nil {
+			return nil, err
+		}
+	}
 	j, err := Resolve(ctx, r)
 	if err != nil {
 		return nil, err
+	}
+	if j.deadline = d; d != nil {
+		d.config = j.Config.Config
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	if err := torch.Use(j.Config.Train.Device); err != nil {
@@ -324,6 +342,9 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	}
 	if s.Guard, err = guard.New(j.Config, j.entry); s.Guard != nil {
 		options.Hooks, options.Watch = append(options.Hooks, s.Guard), append(options.Watch, s.Guard.Add)
+	}
+	if d := j.deadline; d != nil {
+		options.Hooks, options.Watch = append(options.Hooks, d), append(options.Watch, d.watch)
 	}
 	if err == nil && o.Prepare != nil {
 		err = o.Prepare(s, &options)

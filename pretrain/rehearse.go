@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,15 +21,16 @@ import (
 
 // Rehearsal is what a few steps of a run took on this machine, and what follows for the whole run.
 type Rehearsal struct {
-	Steps      int     `json:"steps"`       // of the run
-	Batch      int     `json:"batch"`       // images in a measured batch: the run's, or fewer if these take long
-	StepTime   float64 `json:"step_s"`      // seconds of an optimiser step of the run; scaled if the batch was smaller
-	LoadRate   float64 `json:"load_rate"`   // images/s of the loader alone
-	LoadTime   float64 `json:"load_s"`      // seconds in which the loader makes the images of a step
-	Evals      int     `json:"evaluations"` // of the run
-	EvalImages int     `json:"eval_images"` // that an evaluation embeds
-	EvalTime   float64 `json:"eval_s"`      // seconds of an evaluation's embeddings, estimated by the step
-	Memory     float64 `json:"memory"`      // most bytes that the process held; 0: not known
+	Steps      int       `json:"steps"`             // of the run
+	Batch      int       `json:"batch"`             // images in a measured batch: the run's, or fewer if these take long
+	StepTime   float64   `json:"step_s"`            // seconds of an optimiser step of the run; scaled if the batch was smaller
+	LoadRate   float64   `json:"load_rate"`         // images/s of the loader alone
+	LoadTime   float64   `json:"load_s"`            // seconds in which the loader makes the images of a step
+	StageTimes []float64 `json:"stage_s,omitempty"` // likewise in each stage; none if there is one
+	Evals      int       `json:"evaluations"`       // of the run
+	EvalImages int       `json:"eval_images"`       // that an evaluation embeds
+	EvalTime   float64   `json:"eval_s"`            // seconds of an evaluation's embeddings, estimated by the step
+	Memory     float64   `json:"memory"`            // most bytes that the process held; 0: not known
 }
 
 // Scaled reports whether the measured batch was smaller than the run's.
@@ -81,7 +83,7 @@ func (j *Job) Rehearse(ctx context.Context) (r *Rehearsal, err error) {
 	if r.LoadRate, err = loadRate(ctx, s); err != nil {
 		return nil, err
 	}
-	seconds, held, most, err := rehearse(ctx, s.Trainer)
+	seconds, held, most, err := rehearse(ctx, s.Trainer, 0)
 	if err != nil {
 		if r.Batch < c.Train.Batch && ctx.Err() == nil { // the run's own batch might do
 			err = fmt.Errorf("%w: a step of %d images, since one of %d takes long here, failed: %w", ErrUnmeasured,
@@ -89,11 +91,52 @@ func (j *Job) Rehearse(ctx context.Context) (r *Rehearsal, err error) {
 		}
 		return nil, err
 	}
-	r.StepTime = seconds * float64(whole) / float64(r.Batch)
+	scale := float64(whole) / float64(r.Batch)
+	r.StepTime = seconds * scale
+	if n := c.Stages.Number(); n > 1 {
+		if most, err = rehearseStages(ctx, s, r, seconds, most); err != nil {
+			return nil, err
+		}
+		r.StepTime = 0
+		for stage, from := 0, 0; stage < n; stage++ {
+			r.StageTimes[stage] *= scale
+			end := append(slices.Clone(c.Stages.Ends), s.Steps)[stage]
+			r.StepTime += r.StageTimes[stage] * float64(end-from) / float64(s.Steps)
+			from = end
+		}
+		seconds = r.StageTimes[n-1] / scale
+	}
 	r.LoadTime = float64(whole) / r.LoadRate
-	r.EvalTime = r.StepTime / float64(whole) / passes / fullViews(c.Config) * float64(evaluated)
+	r.EvalTime = seconds / float64(r.Batch) / passes / fullViews(c.Config) * float64(evaluated)
 	r.Memory = held + max(0, most-held)*float64(c.Train.Batch)/float64(r.Batch)
 	return r, nil
+}
+
+// rehearseStages measures the step of every stage, once for each size. first and most are the seconds and the memory of
+// the first stage; it returns the most memory.
+func rehearseStages(ctx context.Context, s *Session, r *Rehearsal, first, most float64) (float64, error) {
+	c := s.Job.Config
+	of := map[int]float64{}
+	for stage := range c.Stages.Number() {
+		size, from := c.Data.Size, 0
+		if len(c.Stages.Sizes) > 0 {
+			size = c.Stages.Sizes[stage]
+		}
+		if stage > 0 {
+			from = c.Stages.Ends[stage-1]
+		}
+		if _, known := of[size]; !known && stage == 0 {
+			of[size] = first
+		} else if !known {
+			seconds, _, held, err := rehearse(ctx, s.Trainer, from)
+			if err != nil {
+				return 0, err
+			}
+			of[size], most = seconds, max(most, held)
+		}
+		r.StageTimes = append(r.StageTimes, of[size])
+	}
+	return most, nil
 }
 
 // rehearsedBatch returns the run's batch, or the part of it that is expected to take at most stepLimit.
@@ -128,8 +171,8 @@ func loadRate(ctx context.Context, s *Session) (float64, error) {
 	}
 }
 
-// rehearse makes steps and returns the seconds of one, and the bytes that the process held before and at most.
-func rehearse(parent context.Context, t *train.Trainer) (seconds, held, most float64, err error) {
+// rehearse makes steps from one on and returns the seconds of one, and the bytes that the process held before and at most.
+func rehearse(parent context.Context, t *train.Trainer, from int) (seconds, held, most float64, err error) {
 	tooLong := fmt.Errorf("%w: what the method does before the first step takes longer than %s", ErrUnmeasured,
 		rehearsalLimit)
 	ctx, cancel := context.WithTimeoutCause(parent, rehearsalLimit, tooLong)
@@ -138,7 +181,7 @@ func rehearse(parent context.Context, t *train.Trainer) (seconds, held, most flo
 	before, _ := machine.Resident()
 	peak := watchMemory()
 	var times []float64
-	err = t.Rehearse(ctx, func(step time.Duration) bool {
+	err = t.Rehearse(ctx, from, func(step time.Duration) bool {
 		times = append(times, step.Seconds())
 		return len(times) <= rehearsed && step < 2*stepLimit
 	})

@@ -42,6 +42,24 @@ func TestRehearse(t *testing.T) {
 	}
 }
 
+// TestRehearseStages measures every size of the views once, and large views take longer than small ones.
+func TestRehearseStages(t *testing.T) {
+	j, err := Resolve(t.Context(), tiny(Set("data.path", "synthetic:96"), Set("data.size", 64), Set("train.batch", 32),
+		Set("stages.sizes", "[16, 16, 64]"), Set("train.max_steps", 9)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	r, err := j.Rehearse(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.StageTimes
+	if len(s) != 3 || s[0] != s[1] || s[2] <= s[0] || r.StepTime <= s[0] || r.StepTime >= s[2] {
+		t.Errorf("stages take %v, a step %v", s, r.StepTime)
+	}
+}
+
 // TestRehearseRefuses: a rehearsal ends with the error of the run.
 func TestRehearseRefuses(t *testing.T) {
 	j, err := Resolve(t.Context(), tiny(Set("train.memory", "64MiB")))

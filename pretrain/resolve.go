@@ -38,8 +38,9 @@ type Job struct {
 
 	entry    method.Entry
 	budget   *dataset.Budget
-	replaced []string // operations on colours that channels replace
-	content  string   // digest of what the images of a resumed run contain
+	replaced []string  // operations on colours that channels replace
+	content  string    // digest of what the images of a resumed run contain
+	deadline *deadline // of a run that must end in time; nil for none
 }
 
 // Close closes the images.
@@ -60,6 +61,11 @@ type Request struct {
 	Settings []Setting      // override the file; a later setting overrides an earlier one
 	Stage    bool           // the run is one stage of several: the method may be a parallax.Stager
 	Methods  []method.Entry // objectives of a program's own; they take precedence over built-in ones
+	// Minutes chooses what neither the file nor the settings give for a run that ends within so many minutes of its
+	// beginning, the evaluations and the export included; see [Run]. 0 is no limit.
+	Minutes float64
+
+	recipe []Setting // over the preset, under the file
 }
 
 // Setting is one value of the configuration. Path is for example "optim.base_rate". Value is written as in the file.
@@ -94,7 +100,8 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 		return nil, run.Invalid(err)
 	}
 	if named == nil {
-		return nil, run.Invalid(errors.New("no method given: add --method NAME (parallax methods lists them)"))
+		return nil, run.Invalid(errors.New("no method given: add --method NAME (parallax methods lists them), or " +
+			"--minutes N to leave the choice to Parallax"))
 	}
 	name := named.Value
 	entry, err := method.Find(name, r.Methods...)
@@ -184,6 +191,7 @@ func (j *Job) layer(r *Request) error {
 	for _, s := range settings {
 		given = append(given, Setting{s.Path, s.Value, name})
 	}
+	given = append(given, r.recipe...)
 	for _, v := range values {
 		given = append(given, Setting{v.Path, v.Text, r.File})
 	}
@@ -196,6 +204,11 @@ func (j *Job) layer(r *Request) error {
 	}
 	for _, s := range settings {
 		if err := c.Set(s.Path, s.Value, "preset "+name+auto); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.recipe {
+		if err := c.Set(s.Path, s.Value, s.Source); err != nil {
 			return err
 		}
 	}
@@ -367,7 +380,8 @@ func (j *Job) complete() error {
 		return fmt.Errorf("the batch is %d: a method compares images with one another, so use --batch 2 or more",
 			c.Train.Batch)
 	}
-	unasked := c.Sources["train.batch"] == "default" || strings.HasPrefix(c.Sources["train.batch"], "preset ")
+	unasked := c.Sources["train.batch"] == "default" || strings.HasPrefix(c.Sources["train.batch"], "preset ") ||
+		strings.HasPrefix(c.Sources["train.batch"], "--minutes ")
 	if n := j.Source.Len(); c.Train.Batch > n && unasked {
 		c.Train.Batch, c.Sources["train.batch"] = n, "as many as there are images"
 	}
@@ -392,6 +406,10 @@ func (j *Job) complete() error {
 				*every, c.Sources[path] = epoch, "one epoch"
 			}
 		}
+	}
+	if s := &c.Stages; c.Sources["stages.ends"] == "default" && s.Number() > 1 && c.Train.Accumulate > 0 {
+		s.Ends = s.EndsOf(train.Steps(&c.Train, j.Source.Len()/c.Train.Batch))
+		c.Sources["stages.ends"] = "all stages are as long"
 	}
 	c.ScaleRate()
 	if c.Sources["optim.final_weight_decay"] == "default" {

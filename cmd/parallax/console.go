@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -183,6 +184,11 @@ func (v *console) show(e run.Event) {
 		}
 	case run.Alarm:
 		v.note(alarm(e))
+	case run.Replanned:
+		v.note("planned anew after step " + strconv.Itoa(e.Step) + ": " + e.Message)
+		if v.bar != nil {
+			v.bar.SetTotal(int64(e.Steps), false)
+		}
 	case run.Rewound:
 		v.note(fmt.Sprintf("rewound from step %d to step %d, time %d of at most %d (%s)",
 			e.From, e.Step, e.Rewinds, guard.Rewinds, e.Message))
@@ -204,6 +210,8 @@ func (v *console) remember(e run.Event) {
 	switch e.Event {
 	case run.Resumed:
 		v.from = e.Step
+	case run.Replanned:
+		v.steps = e.Steps
 	case run.Rewound:
 		v.from += e.Step - e.From // the steps in between took time, too
 	case run.StepEnd:

@@ -23,6 +23,7 @@ import (
 type pretrainFlags struct {
 	data, method, config, preset, out, resume string
 	sets, probes                              []string
+	minutes                                   float64
 	json                                      bool
 	profile                                   int
 }
@@ -30,7 +31,7 @@ type pretrainFlags struct {
 func pretrainCommand() *cobra.Command {
 	var f pretrainFlags
 	c := &cobra.Command{
-		Use:   "pretrain (--data PATH --method NAME | --resume DIR)",
+		Use:   "pretrain (--data PATH (--method NAME | --minutes N) | --resume DIR)",
 		Short: "Train an encoder on unlabelled images",
 		Long: `Pretrain trains an image encoder on unlabelled images and watches whether it is learning or collapsing.
 
@@ -70,11 +71,15 @@ have nearly the highest rank (RankMe). It is never one of a collapsed network.
 images, forward, backward and so on; which operators took it; what the first evaluation took. The file
 profile.json in the run directory has every operator and image, for ui.perfetto.dev. Results stay the same
 to the bit.
+--minutes N chooses the method, the network, the size of the views, the batch and the schedule, prints what
+and why, and ends within N minutes, evaluations and export included. It measures a few steps first, and plans
+anew as the run goes. What you set yourself stays as you set it.
 
 Ctrl-C, a termination signal or a closed terminal ends the run after a checkpoint; under nohup a closed
 terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step, and the run goes on.` +
 			statuses(trainingEnds...),
 		Example: `  parallax pretrain --data photos --method simsiam
+  parallax pretrain --data photos --minutes 10
   parallax pretrain --data 'shards/*.tar' --method simsiam --epochs 5
   parallax pretrain --data cifar10.tar.gz --method simclr --preset tiny-cpu --epochs 5 --out runs/simclr
   parallax pretrain --data photos --method byol --set augment.color_jitter.p=0 --probe labelled-photos
@@ -99,6 +104,7 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
 	fl := c.Flags()
 	fl.StringVar(&f.data, "data", "", "images: a folder, an archive, a list, a pattern, or synthetic")
 	fl.StringVar(&f.method, "method", "", "training method: "+strings.Join(methodNames(), ", "))
+	fl.Float64Var(&f.minutes, "minutes", 0, "choose everything that is not given, and end within so many minutes")
 	fl.StringVar(&f.out, "out", "", "run directory; default runs/METHOD-N")
 	fl.StringVar(&f.config, "config", "", "YAML file with values of the configuration")
 	fl.StringVar(&f.preset, "preset", "", presetHelp())
@@ -155,7 +161,7 @@ func quoted(texts []string) []string {
 func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []pretrain.Setting) error {
 	if f.data == "" && f.method == "" && f.config == "" && len(settings) == 0 {
 		return usage(errors.New("nothing to train: " +
-			"give --data PATH and --method NAME, or --resume DIR (parallax pretrain --help has examples)"))
+			"give --data PATH and --method NAME or --minutes N, or --resume DIR (parallax pretrain --help has examples)"))
 	}
 	text, err := readConfigFile(f.config)
 	if err != nil {
@@ -163,7 +169,9 @@ func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []pr
 	}
 	o, end := shown(out, f.json, "")
 	o.Out, o.Profile = f.out, f.profile
-	request := &pretrain.Request{File: f.config, Text: text, Preset: f.preset, Settings: settings}
+	request := &pretrain.Request{
+		File: f.config, Text: text, Preset: f.preset, Settings: settings, Minutes: f.minutes,
+	}
 	result, err := pretrain.Run(ctx, request, o)
 	end(result, err)
 	return err
@@ -176,6 +184,9 @@ func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings [
 			return usage(fmt.Errorf("--resume keeps the directory and the configuration of the run: leave out %s",
 				other.flag))
 		}
+	}
+	if f.minutes != 0 {
+		return usage(errors.New("--resume follows the plan that the run recorded: leave out --minutes"))
 	}
 	o, end := shown(out, f.json, "")
 	o.Profile = f.profile
