@@ -69,7 +69,8 @@ func (n *node) flat() []Change {
 // run and what is evaluated, logged and kept. None of them affects a weight before the step from which it holds.
 var mayChange = []string{
 	"train.epochs", "train.max_steps", "train.workers", "train.memory", "train.eval_every", "train.eval_early",
-	"train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable", "stages.ends", "stages.planned",
+	"train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable",
+	"stages.ends", "stages.planned",
 }
 
 // free reports whether a resume of a run with config c may change the value of a path.

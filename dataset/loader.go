@@ -42,8 +42,8 @@ type Loader struct {
 	Pair func(index int, r *rand.Rand) int
 	// Trace records what the workers do, each on a track of its own: wait, decode and augment. Nil records nothing.
 	Trace *trace.Recorder
-	// Stage returns the recipes of a batch of an epoch, as many as Recipes, whose views may have other sizes; nil: those
-	// in Recipes. It must be a function of its arguments: batches are made ahead of training.
+	// Stage returns the recipes of a batch of an epoch, as many as Recipes, whose views may have other sizes; nil:
+	// those in Recipes. It must be a function of its arguments: batches are made ahead of training.
 	Stage func(epoch, batch int) []augment.Recipe
 
 	shelf shelf

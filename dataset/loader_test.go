@@ -499,7 +499,8 @@ func TestStage(t *testing.T) {
 				want = 2
 			}
 			if v := b.Views[0]; v.H != want || v.W != 2*want || len(v.Data) != 10*3*2*want*want {
-				t.Errorf("batch %d has views of %dx%d in %d numbers, want a side of %d", at, v.W, v.H, len(v.Data), want)
+				t.Errorf("batch %d has views of %dx%d in %d numbers, want a side of %d", at, v.W, v.H, len(v.Data),
+					want)
 			}
 		}
 		if !same(whole[3:], plain[3:]) {

@@ -60,7 +60,8 @@ func TestDeadline(t *testing.T) {
 		for step := 0; step <= steps; step++ {
 			due := step%every == 0 || step == steps
 			slow := machine.slow(clock.since(began))
-			stage := slices.IndexFunc(append(slices.Clone(c.Stages.Ends), steps), func(end int) bool { return step <= end })
+			ends := append(slices.Clone(c.Stages.Ends), steps)
+			stage := slices.IndexFunc(ends, func(end int) bool { return step <= end })
 			if step > 0 {
 				clock.pass(slow * cost[c.Stages.Sizes[stage]])
 			}
@@ -77,7 +78,7 @@ func TestDeadline(t *testing.T) {
 			}
 			if plan.Steps <= step || !slices.IsSorted(plan.Ends) || len(plan.Ends) != 19 || plan.Why == "" ||
 				!slices.Equal(plan.Ends[:stage], c.Stages.Ends[:stage]) || plan.Ends[18] > plan.Steps {
-				t.Fatalf("%s: after step %d of %d the plan is %+v, before it was %v", name, step, steps, plan, c.Stages.Ends)
+				t.Fatalf("%s: after step %d of %d the plan is %+v, before it was %v", name, step, steps, plan, ends)
 			}
 			steps, c.Stages.Ends = plan.Steps, plan.Ends
 			d.watch(run.Event{Event: run.Replanned})

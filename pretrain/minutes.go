@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-	"gonum.org/v1/gonum/floats"
 
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/run"
@@ -104,9 +103,9 @@ func plan(ctx context.Context, r *Request, o *Options) (*Request, *deadline, err
 	}
 	steps, every := d.fit()
 	if steps < leastSteps {
-		return nil, nil, run.Invalid(fmt.Errorf("%s is too short here: a step takes %.1f s and an evaluation %.0f s, and "+
-			"%.0f s are left after the start: give more minutes, or a smaller --size", source, mean(d.pace), d.evaluation,
-			d.left()))
+		return nil, nil, run.Invalid(fmt.Errorf("%s is too short here: a step takes %.1f s and an evaluation %.0f s, "+
+			"and %.0f s are left after the start: give more minutes, or a smaller --size", source, mean(d.pace),
+			d.evaluation, d.left()))
 	}
 	for _, s := range []struct {
 		path  string
@@ -229,8 +228,8 @@ func (b *recipe) account(c *config.Config, pace []float64, steps int, minutes fl
 	}
 	for _, w := range b.Widths {
 		if w.From > minutes && w.Width > c.Backbone.Width {
-			lines = append(lines, fmt.Sprintf("more would come of more time: from %g minutes on the network has width %d",
-				w.From, w.Width))
+			lines = append(lines, fmt.Sprintf("more would come of more time: from %g minutes on the network has "+
+				"width %d", w.From, w.Width))
 			break
 		}
 	}
@@ -246,4 +245,9 @@ func (r *Rehearsal) paces() []float64 {
 	return paces
 }
 
-func mean(v []float64) float64 { return floats.Sum(v) / float64(len(v)) }
+func mean(v []float64) (m float64) {
+	for _, x := range v {
+		m += x / float64(len(v))
+	}
+	return m
+}

@@ -22,8 +22,8 @@ import (
 // Rehearsal is what a few steps of a run took on this machine, and what follows for the whole run.
 type Rehearsal struct {
 	Steps      int       `json:"steps"`             // of the run
-	Batch      int       `json:"batch"`             // images in a measured batch: the run's, or fewer if these take long
-	StepTime   float64   `json:"step_s"`            // seconds of an optimiser step of the run; scaled if the batch was smaller
+	Batch      int       `json:"batch"`             // images in a measured batch: the run's, or fewer
+	StepTime   float64   `json:"step_s"`            // seconds of a step, the mean over the run's stages; scaled as batch
 	LoadRate   float64   `json:"load_rate"`         // images/s of the loader alone
 	LoadTime   float64   `json:"load_s"`            // seconds in which the loader makes the images of a step
 	StageTimes []float64 `json:"stage_s,omitempty"` // likewise in each stage; none if there is one
@@ -171,7 +171,8 @@ func loadRate(ctx context.Context, s *Session) (float64, error) {
 	}
 }
 
-// rehearse makes steps from one on and returns the seconds of one, and the bytes that the process held before and at most.
+// rehearse makes steps from one on and returns the seconds of a step, and the bytes that the process held before and at
+// most.
 func rehearse(parent context.Context, t *train.Trainer, from int) (seconds, held, most float64, err error) {
 	tooLong := fmt.Errorf("%w: what the method does before the first step takes longer than %s", ErrUnmeasured,
 		rehearsalLimit)

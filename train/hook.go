@@ -38,9 +38,9 @@ type Rewind struct {
 	Halve string // why the learning rate is halved, for its source in the config; "" keeps the rate
 }
 
-// Replan changes the length of the run, and with it where its stages end. At the end of a stage, a plan that changes only
-// the stages to come leaves everything before it as it was; see config.Stages. The run's config records the new plan before
-// the next step, so that a resume follows it.
+// Replan changes the length of the run, and with it where its stages end. At the end of a stage, a plan that changes
+// only the stages to come leaves everything before it as it was; see config.Stages. The run's config records the new
+// plan before the next step, so that a resume follows it.
 type Replan struct {
 	Steps int    // of the whole run, more than are done
 	Ends  []int  // the new stages.ends; those that have passed must not change

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Rehearse makes optimiser steps without a run directory, to see how long they take and what they need. It logs nothing
-// and calls no hook. The images and the stage are those of step from on. each gets the time of every step, the wait for its images included, and ends the rehearsal when it
-// returns false. The steps change the weights, so a Trainer that has rehearsed is good for nothing but Close.
+// Rehearse makes optimiser steps without a run directory, to see how long they take and what they need. It logs
+// nothing and calls no hook. Its first step has the images and the stage of step from. each gets the time of every
+// step, the wait for its images included, and ends the rehearsal when it returns false. The steps change the weights,
+// so a Trainer that has rehearsed is good for nothing but Close.
 func (t *Trainer) Rehearse(ctx context.Context, from int, each func(step time.Duration) bool) error {
 	t.Hooks, t.Watch, t.log, t.step = nil, nil, nil, from
 	stop := t.openSupports(ctx)
