@@ -6,36 +6,18 @@ Called by `make test-python`. Makes a virtual environment from requirements-pyth
 PYTHON_TESTS=/path/to/python uses an interpreter that already has those packages.
 """
 
-import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import python_import
+import virtualenv
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv-python"
-REQUIREMENTS = ROOT / "requirements-python.txt"
 PARALLAX = ROOT / "bin" / "parallax"
 INSIDE = "--inside"
-
-
-def interpreter():
-    """Return a Python with the packages; make its virtual environment if there is none."""
-    given = os.environ.get("PYTHON_TESTS")
-    if given:
-        return given
-    python, stamp = VENV / "bin" / "python", VENV / "stamp"
-    want = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if not stamp.is_file() or stamp.read_text() != want:
-        print(f"test-python: installing {REQUIREMENTS.name} into {VENV.name} (once; about 3 GB to fetch) ...", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
-        stamp.write_text(want)
-    return str(python)
 
 
 def pretrain(out, *more):
@@ -268,7 +250,7 @@ if __name__ == "__main__":
     if sys.argv[1:] == [INSIDE]:
         sys.exit(inside())
     try:
-        python = interpreter()
+        python = virtualenv.interpreter("python", "PYTHON_TESTS")
     except (OSError, subprocess.CalledProcessError) as err:
         sys.exit(f"test-python: could not make the virtual environment: {err}: apt-get install python3-venv, or set PYTHON_TESTS")
     sys.exit(subprocess.run([python, __file__, INSIDE]).returncode)
