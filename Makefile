@@ -36,12 +36,13 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 # Tests run in parallel and their networks are tiny: more than one thread each would only wait for the others.
 test oracles golden docs pages: export OMP_NUM_THREADS = 1
 
-test: build vet ## Run every test: Go, race detector, without cgo, the oracles, and the linters
+test: build vet ## Run every test: Go, race detector, without cgo, the benchmarks' own, the oracles, and the linters
 	go test -timeout 30m ./...
 	go test -tags parallax_debug ./torch
 	go test -race $(PURE) ./encoder ./serve
 	CGO_ENABLED=0 go build $(PURE)
 	CGO_ENABLED=0 go test $(PURE)
+	$(PYTHON) -m unittest discover -s bench -t .
 	@$(MAKE) --no-print-directory oracles lint
 
 test-python: build ## Check our files against PyTorch and safetensors in Python (its own virtual environment)
@@ -61,8 +62,9 @@ dist: build ## Pack dist/parallax-VERSION-SYSTEM.tar.gz: the command, its librar
 dist-check: ## Pack twice, unpack elsewhere, set up with .libtorch or $LIBTORCH, and train 5 steps
 	scripts/dist-check
 
-bench: build ## Run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+# Names: see docs/benchmarks.md. DATA is CIFAR-10 as JPEG files, PHOTOS a folder or an archive of photos.
+bench: build ## Compare with peers, side by side; BENCH=list lists, BENCH=knn,embed runs some, BENCH=go Go's: two hours
+	$(PYTHON) -m bench $(if $(DATA),--data $(DATA)) $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(QUICK),--quick) $(BENCH)
 
 vet:
 	@files="$$(gofmt -l .)"; \

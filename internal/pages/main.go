@@ -9,8 +9,9 @@
 // The rest of a page is written by hand. A method's page, docs/methods/NAME.md, has the blocks summary, gradient,
 // settings and measured; README.md there has table. docs/settings.md has sources, from the files of preset/sources,
 // which are checked against the code. docs/exit-statuses.md has statuses; docs/reliability.md has campaign, from
-// docs/torture.json, and repairs, from docs/reliability.yaml; docs/use.md has the steps of docs/use.yaml. With -check
-// it writes nothing, and a page that would change, or has a wrong statement, is an error.
+// docs/torture.json, and repairs, from docs/reliability.yaml; docs/use.md has the steps of docs/use.yaml;
+// docs/benchmarks.md has benchmarks, from bench/results.json. With -check it writes nothing, and a page that would
+// change, or has a wrong statement, is an error.
 //
 // For the blocks gradient and table it runs a training step of every method, which needs the engine. Without the engine
 // it leaves them as they are.

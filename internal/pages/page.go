@@ -33,6 +33,7 @@ var elsewhere = []page{
 	{path: settingsPage, blocks: []string{"sources"}},
 	{path: reliabilityPage, blocks: []string{"campaign", "repairs"}},
 	{path: usePage, blocks: useSteps},
+	{path: benchmarksPage, blocks: []string{"benchmarks"}},
 }
 
 // read reads all pages: the overview of the folder, the methods' pages in the order of the list, and the others.
@@ -162,6 +163,8 @@ func (g *generator) block(name string, p page) (string, error) {
 		return campaigned(g.root)
 	case "repairs":
 		return repairs(g.root)
+	case "benchmarks":
+		return benchmarks(g.root)
 	}
 	return g.table()
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command searchbench times package search on raw files of float32 rows, for scripts/bench_search.py. It prints one
-// JSON object: seconds, seconds of processor time, the process's greatest memory in MiB, and the rows that it found.
+// Command searchbench times package search on raw files of float32 rows, for `make bench BENCH=knn`. It prints one JSON
+// object: seconds, seconds of processor time, the process's greatest memory in MiB, and the rows that it found.
 package main
 
 import (
