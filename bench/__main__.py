@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 from bench import machine, peers, results
-from bench.all import ALL, Settings
+from bench.all import ALL
 from bench.harness import number, turns
 from bench.processes import ROOT, Failed
+from bench.settings import Settings
 
 GO = "go"  # the Go benchmarks, which have no peer
 

@@ -28,7 +28,8 @@ def crop_only():
 
 def recipe(crop, jitter, blur):
     """Return the flags of a recipe like lightly's: least scale, (brightness, contrast, saturation, hue), p of blur."""
-    values = ", ".join(f"{name}: {value}" for name, value in zip(("brightness", "contrast", "saturation", "hue"), jitter))
+    names = ("brightness", "contrast", "saturation", "hue")
+    values = ", ".join(f"{name}: {value}" for name, value in zip(names, jitter))
     return [word for value in (
         f"random_resized_crop.scale=[{crop}, 1]", "random_resized_crop.interpolation=bilinear",
         f"color_jitter={{p: 0.8, {values}}}", f"pil_blur.p={blur}") for word in ("--set", f"augment.{value}")]

@@ -13,8 +13,8 @@ from bench.__main__ import chosen, line
 from bench.all import ALL
 
 # What the project promises a row for, each once.
-NAMES = """end2end-r18 end2end-r18-f32 end2end-w16 end2end-w16-f32 end2end-defaults end2end-defaults-w16 step-r18 step-limit
-step-small contended views32 views224 decode pack first-step memory knn embed lab growth minutes""".split()
+NAMES = """end2end-r18 end2end-r18-f32 end2end-w16 end2end-w16-f32 end2end-defaults end2end-defaults-w16 step-r18
+step-limit step-small contended views32 views224 decode pack first-step memory knn embed lab growth minutes""".split()
 
 
 def side(*figures):
@@ -53,7 +53,8 @@ class Turns(unittest.TestCase):
 
     def test_figures_keep_four_digits(self):
         self.assertEqual(self.turns([1 / 3], [1])["ours"], 0.3333)
-        self.assertEqual([harness.number(x) for x in (1234.5, 12.34, 1.234, 0.0123)], ["1,234", "12.3", "1.23", "0.012"])
+        texts = [harness.number(x) for x in (1234.5, 12.34, 1.234, 0.0123)]
+        self.assertEqual(texts, ["1,234", "12.3", "1.23", "0.012"])
 
 
 class Lines(unittest.TestCase):
@@ -161,6 +162,12 @@ class List(unittest.TestCase):
         names = [b.name for b in ALL]
         self.assertEqual(len(names), len(set(names)))
         self.assertLessEqual(set(NAMES), set(names))
+
+    def test_the_page_says_what_each_is(self):
+        page = (processes.ROOT / "docs" / "benchmarks.md").read_text()
+        for name in (b.name for b in ALL):
+            said = [f"`{name}`", *(f"`...-{name.split('-', n)[-1]}`" for n in range(1, name.count("-") + 1))]
+            self.assertTrue(any(text in page for text in said), f"docs/benchmarks.md does not say what {name} is")
 
     def test_long_ones_only_when_named(self):
         self.assertNotIn("minutes", [b.name for b in chosen("")])

@@ -76,11 +76,12 @@ def main():
     p.add_argument("--workers", type=int, default=2)
     p.add_argument("--steps", type=int, default=30)
     p.add_argument("--warm", type=int, default=5, help="steps that do not count")
+    p.add_argument("--seed", type=int, default=1)
     p.add_argument("--minutes", type=float, default=0, help="train so long instead, with a cosine decay of the rate")
     p.add_argument("--save", type=Path, help="folder for the backbone, saved after each twelfth of the minutes")
     o = p.parse_args()
     torch.set_num_threads(o.threads)
-    torch.manual_seed(1)
+    torch.manual_seed(o.seed)
     backbone, features = networks.resnet(o.backbone, o.width, o.stem)
     model, loss_of = networks.method(o.method, backbone, features, o.hidden)
     if o.channels_last:

@@ -40,6 +40,7 @@ type benchmark struct {
 	}
 	Curves []struct { // of minutes
 		Name, Command string
+		Seed          int
 		Points        []struct{ Minutes, KNN, Linear float64 }
 	}
 }
@@ -109,10 +110,10 @@ func (r benchmark) more(b *strings.Builder) {
 		}
 	}
 	if len(r.Curves) > 0 {
-		b.WriteString("\n" + row("way", "minutes", "kNN accuracy", "linear accuracy") + rule(4))
+		b.WriteString("\n" + row("way", "seed", "minutes", "kNN accuracy", "linear accuracy") + rule(5))
 		for _, c := range r.Curves {
 			for _, p := range c.Points {
-				b.WriteString(row(c.Name, decimals(p.Minutes, 1), decimals(p.KNN, 3), decimals(p.Linear, 3)))
+				b.WriteString(row(c.Name, strconv.Itoa(c.Seed), decimals(p.Minutes, 1), decimals(p.KNN, 3), decimals(p.Linear, 3)))
 			}
 		}
 	}
