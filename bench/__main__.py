@@ -4,6 +4,7 @@
 import argparse
 import datetime
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,7 @@ def main():
         return 0
     if o.names == GO:
         return subprocess.run(["go", "test", "-run", "^$", "-bench", ".", "-benchmem", "./..."], cwd=ROOT).returncode
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended, too
     settings = Settings(o.data, o.photos, o.quick, o.threads)
     failed = []
     try:
@@ -109,4 +111,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("bench: stopped; the rows that were finished are kept")

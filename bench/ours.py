@@ -104,6 +104,25 @@ def first_step(command):
     return step_lines([*command, "--log-every", "1"], 1)[0].at
 
 
+def profile(command):
+    """Make a run with --profile, and return the numbers of its profile."""
+    with scratch() as folder:
+        run([*command, "--out", folder / "run"])
+        return json.loads((folder / "run" / "profile.json").read_text())["metadata"]
+
+
+def worked(profile):
+    """Return the share of a profile's steps in convolutions and products, of forward and backward.
+
+    Waiting for images, hooks and checkpoints are no part of a step.
+    """
+    phases = {part["name"]: part["share"] for part in profile["phases"]}
+    step = 1 - sum(phases.get(name, 0) for name in ("wait", "hooks", "checkpoint"))
+    differentiated = phases["forward"] + phases["backward"]
+    return differentiated / step * sum(
+        kind["share"] for kind in profile["kinds"] if kind["name"] in ("convolution", "product"))
+
+
 def help_has(words, flag):
     """Report whether a command's help names a flag."""
     said = subprocess.run([PARALLAX, *words, "--help"], capture_output=True, text=True)

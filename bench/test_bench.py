@@ -76,6 +76,15 @@ class Lines(unittest.TestCase):
         self.assertAlmostEqual(ours.unwaited(lines, 1), 2 / (0.5 / 100 + 1 / 200))
 
 
+class Profile(unittest.TestCase):
+    def test_what_a_step_works(self):
+        profile = {"phases": [{"name": "wait", "share": 0.1}, {"name": "forward", "share": 0.3},
+                              {"name": "forward/x", "share": 0.2}, {"name": "backward", "share": 0.5}],
+                   "kinds": [{"name": "convolution", "share": 0.6}, {"name": "product", "share": 0.15},
+                             {"name": "norm", "share": 0.2}]}
+        self.assertAlmostEqual(ours.worked(profile), 0.8 / 0.9 * 0.75)
+
+
 class Machine(unittest.TestCase):
     def test_busy_ticks_are_without_idle_ones(self):
         self.assertEqual(machine.ticks("cpu  10 1 4 100 20 0 1 2 0 0\ncpu0 1 1 1"), (18, 138))

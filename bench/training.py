@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 
 from bench import ours, peers
-from bench.harness import Pair, Side
+from bench.harness import Pair, Side, fixed
 from bench.ours import ALIKE, BARE, crop_only, pretrain, recipe, steady, step_lines
 from bench.processes import Failed, busy_loop, shown
 
@@ -109,7 +109,18 @@ def limit(s, task, precision, threads):
 
 
 def step_limit(s):
-    """The share of a step that is convolutions and products: the time these take alone, over that of the whole step."""
+    """The share of our step that is convolutions and products, by the profile of a run; the peer is the whole step."""
+    if not ours.help_has(["pretrain"], "--profile"):
+        raise Failed("this needs pretrain --profile, which this build has not")
+    task, steps = R18, s.scaled(20, 1)
+    command = pretrain(s.data, "--method", task.method, "--size", 32, "--batch", task.batch, *task.flags,
+                       *task.recipe, "--precision", "bf16", "--threads", s.threads, "--profile", steps, "--max-steps",
+                       steps + s.scaled(10, 3), *ALIKE)
+    return Pair(Side(shown(command), lambda: ours.worked(ours.profile(command))), fixed(1.0, "the whole step"))
+
+
+def step_bound(s):
+    """A whole step of ours, and its convolutions and products alone, timed in PyTorch."""
     command = limit(s, R18, "bf16", s.threads)
     return Pair(our_step(s, R18, "bf16", s.threads), Side(
         shown(command), lambda: peers.told(command, s.threads)[0]["images_per_second"]))

@@ -113,7 +113,8 @@ func (r benchmark) more(b *strings.Builder) {
 		b.WriteString("\n" + row("way", "seed", "minutes", "kNN accuracy", "linear accuracy") + rule(5))
 		for _, c := range r.Curves {
 			for _, p := range c.Points {
-				b.WriteString(row(c.Name, strconv.Itoa(c.Seed), decimals(p.Minutes, 1), decimals(p.KNN, 3), decimals(p.Linear, 3)))
+				b.WriteString(row(c.Name, strconv.Itoa(c.Seed), decimals(p.Minutes, 1), decimals(p.KNN, 3),
+					decimals(p.Linear, 3)))
 			}
 		}
 	}
