@@ -51,7 +51,7 @@ func untrained(dir string, seed uint64) (path string, err error) {
 }
 
 // photos writes n images into two folders of classes; every seventh, from the third, is no image.
-func photos(t *testing.T, n int) (dir string) {
+func photos(t testing.TB, n int) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -77,7 +77,7 @@ func photos(t *testing.T, n int) (dir string) {
 }
 
 // request returns a request for n photos.
-func request(t *testing.T, n int, name string) embed.Request {
+func request(t testing.TB, n int, name string) embed.Request {
 	t.Helper()
 	weights, err := untrained(t.TempDir(), 1)
 	if err != nil {
