@@ -55,7 +55,7 @@ sanitizers := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 .PHONY: sanitized
 sanitized: bin/sanitized/libparallax_shim.$(SUFFIX)
 
-bin/sanitized/libparallax_shim.$(SUFFIX): $(sources) $(wildcard torch/shim/*.h) $(wildcard torch/shim/*.inl) bin/obj/libtorch.mk
+bin/sanitized/libparallax_shim.$(SUFFIX): $(sources) torch/shim.h $(wildcard torch/shim/*.h) $(wildcard torch/shim/*.inl) bin/obj/libtorch.mk
 	@mkdir -p bin/sanitized
 	@echo "  c++  $@"
 	@$(CXX) $(CXXFLAGS) $(sanitizers) $(LDFLAGS) $(RPATH) -o $@.part $(sources) $(LIBS) && mv -f $@.part $@

@@ -4,7 +4,7 @@
 
 package torch
 
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 func tombstones([]C.plx_tensor) {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/trampoline.h"
+#include "trampoline.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@ package torch
 
 // #cgo linux LDFLAGS: -ldl
 // #include <stdlib.h>
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 import (

@@ -2,7 +2,7 @@
 
 package torch
 
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 import (
@@ -34,8 +34,12 @@ func (l *lane) run(number int) {
 	}
 }
 
+// Lane returns the number of the thread that calls, from 1 on, if it computes a piece of a [Tape]; 0 is libtorch's own
+// thread.
+func Lane() int { return int(integer("lane", C.plx_lane_number())) }
+
 // here is the lane whose thread calls.
-func here() *lane { return lanes[integer("lane", C.plx_lane_number())] }
+func here() *lane { return lanes[Lane()] }
 
 // Later runs f, which changes what the pieces of a [Tape] share: running statistics, say. In a piece f waits until all
 // pieces are done, and the owner calls it in the order of the pieces. Elsewhere it runs at once. A piece that is

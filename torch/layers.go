@@ -2,7 +2,7 @@
 
 package torch
 
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 // Linear returns x·wᵀ + b: x is ... x in, w out x in, b of length out or none.

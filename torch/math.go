@@ -2,7 +2,7 @@
 
 package torch
 
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 // Element-wise functions of two tensors broadcast as in NumPy.

@@ -3,7 +3,7 @@
 package torch
 
 // #include <stdlib.h>
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 import "unsafe"

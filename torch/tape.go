@@ -2,7 +2,7 @@
 
 package torch
 
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 // A Tape computes the pieces of a forward pass, and later their gradients, each piece in one thread and several at a

@@ -2,7 +2,7 @@
 
 package torch
 
-// #include "shim/trampoline.h"
+// #include "trampoline.h"
 import "C"
 
 import (

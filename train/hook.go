@@ -114,7 +114,7 @@ func (t *tap) Build(p *nn.Params) nn.Layer {
 		}
 	}
 	return nn.Func(func(x torch.Tensor) torch.Tensor {
-		defer t.trace.Begin(trainerTrack, "network").End()
+		defer t.trace.Begin(laneTrack(), "network").End()
 		h := layer.Forward(x)
 		if t.recording && p.Prefix() == t.watched {
 			torch.Later(func() { t.record(h) })

@@ -81,6 +81,14 @@ const (
 	operatorTrack = "operators"
 )
 
+// laneTrack is the track of what the calling thread computes.
+func laneTrack() string {
+	if n := torch.Lane(); n > 0 {
+		return fmt.Sprintf("lane %d", n)
+	}
+	return trainerTrack
+}
+
 // profiler is the state of a profile that is being made.
 type profiler struct {
 	made  int             // steps, since the process began

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command viewsbench times how fast images are decoded and views made, on one thread, for bench/views.py. For each name
+// Command viewsbench times how fast images are decoded and views made, on one thread, for bench/. For each name
 // it prints a line of JSON: name, images_per_second, threads and instruction_set. An image of views32 and views224 is
 // two views of SimCLR, from decoded pixels to normalised floats; decode is JPEG files to pixels. A second is one of
 // processor time. PARALLAX_SIMD chooses the instruction set.

@@ -12,7 +12,7 @@
 #include <vector>
 
 extern "C" {
-#include "shim.h"
+#include "../shim.h"
 }
 
 namespace plx {
