@@ -23,7 +23,7 @@ import (
 type Rehearsal struct {
 	Steps      int       `json:"steps"`             // of the run
 	Batch      int       `json:"batch"`             // images in a measured batch: the run's, or fewer
-	StepTime   float64   `json:"step_s"`            // seconds of a step, the mean over the run's stages; scaled as batch
+	StepTime   float64   `json:"step_s"`            // seconds of a step, the mean over its stages; scaled as batch
 	LoadRate   float64   `json:"load_rate"`         // images/s of the loader alone
 	LoadTime   float64   `json:"load_s"`            // seconds in which the loader makes the images of a step
 	StageTimes []float64 `json:"stage_s,omitempty"` // likewise in each stage; none if there is one
