@@ -17,7 +17,7 @@ func (r Recipe) Staged(from, to int, strength float64) Recipe {
 		switch o := op.(type) {
 		case RandomResizedCrop:
 			o.Size = side(o.Size)
-			o.Scale[0] = o.Scale[1] - strength*(o.Scale[1]-o.Scale[0])
+			o.Scale[0] = strength*o.Scale[0] + (1-strength)*o.Scale[1] // exact at strengths 0 and 1
 			op = o
 		case RandomCrop:
 			o.Size = side(o.Size)

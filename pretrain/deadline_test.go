@@ -39,7 +39,7 @@ func TestDeadline(t *testing.T) {
 		"twice as fast":           {func(float64) float64 { return 0.5 }, 0.85},
 		"ten times as fast":       {func(float64) float64 { return 0.1 }, 0.7},
 		"slow from the middle on": {func(s float64) float64 { return 1 + 2*float64(int(s/300)) }, 0.9},
-		"slow at the end":    {func(s float64) float64 { return 1 + 4*float64(int(s/540)) }, 0.9},
+		"slow at the end":         {func(s float64) float64 { return 1 + 4*float64(int(s/540)) }, 0.9},
 		"fast from the middle on": {func(s float64) float64 { return 3 / (1 + 2*float64(int(s/300))) }, 0.85},
 		"slow every other minute": {func(s float64) float64 { return 1 + 2*float64(int(s/60)%2) }, 0.85},
 		"too slow for the plan":   {func(float64) float64 { return 500 }, 0.5},
