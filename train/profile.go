@@ -423,9 +423,9 @@ var kinds = []struct {
 	name  string
 	parts []string
 }{
-	{"optimiser", []string{"_fused_sgd", "_fused_adam", "_foreach_lerp"}},
+	{"optimiser", []string{"_fused_sgd", "_fused_adam", "_foreach_lerp", "sgd_all", "adam_all", "lerp_all"}},
 	{"convolution", []string{"convolution", "ConvolutionBackward", "conv1d", "conv2d", "conv3d"}},
-	{"norm", []string{"batch_norm", "layer_norm", "group_norm", "BatchNorm", "LayerNorm", "GroupNorm"}},
+	{"norm", []string{"batch_norm", "layer_norm", "group_norm", "norm_act", "BatchNorm", "LayerNorm", "GroupNorm"}},
 	{"activation", []string{"relu", "Relu", "gelu", "Gelu", "threshold", "Threshold"}},
 	{"product", []string{"::linear", "::matmul", "::addmm", "::baddbmm", "::bmm", "::mm", "::mv", "::dot",
 		"mkldnn_linear", "MmBackward", "AddmmBackward", "attention", "Attention"}},

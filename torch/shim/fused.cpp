@@ -8,6 +8,7 @@
 #include "kernels.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/batch_norm.h>
@@ -368,6 +369,7 @@ namespace ops {
 
 plx_value batch_norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, plx_tensor *mean, plx_tensor *variance) {
 	return tensor([&] {
+		RECORD_FUNCTION("parallax::batch_norm_act", std::vector<c10::IValue>{});
 		at::Tensor in = get(x), weight = maybe(w), bias = maybe(b), more = maybe(residual);
 		for (const auto &t : {weight, bias}) check_channels(t, in);
 		if (fits(in, more)) {
@@ -388,6 +390,7 @@ plx_value batch_norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor re
 
 plx_value norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor variance, plx_tensor residual, int relu, double eps) {
 	return tensor([&] {
+		RECORD_FUNCTION("parallax::norm_act", std::vector<c10::IValue>{});
 		at::Tensor in = get(x), weight = maybe(w), bias = maybe(b), more = maybe(residual);
 		bool recorded = c10::GradMode::is_enabled() && (in.requires_grad() || (weight.defined() && weight.requires_grad()) || (more.defined() && more.requires_grad()));
 		for (const auto &t : {weight, bias, get(mean), get(variance)}) check_channels(t, in);
@@ -402,6 +405,7 @@ plx_value norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, pl
 
 plx_value sgd_all(const plx_tensor *p, const plx_tensor *m, int64_t n, double rate, double momentum, double decay, int nesterov, int first, double eta, double eps, int clip) {
 	return done([&] {
+		RECORD_FUNCTION("parallax::sgd_all", std::vector<c10::IValue>{});
 		auto ts = moved(p, momentum == 0 ? nullptr : m, nullptr, n);
 		bool lars = eta != 0;
 		if (lars) measure(ts, true);
@@ -425,6 +429,7 @@ plx_value sgd_all(const plx_tensor *p, const plx_tensor *m, int64_t n, double ra
 
 plx_value adam_all(const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled) {
 	return done([&] {
+		RECORD_FUNCTION("parallax::adam_all", std::vector<c10::IValue>{});
 		auto ts = moved(p, m, v, n);
 		double first = 1 - std::pow(beta1, step), second = 1 - std::pow(beta2, step);
 		AdamStep s{rate / first, beta1, beta2, eps, decoupled ? 0 : decay, decoupled ? 1 - rate * decay : 1, 1 / std::sqrt(second)};
@@ -461,6 +466,7 @@ plx_number clip_norm(const plx_tensor *p, int64_t n, double limit) {
 
 plx_value lerp_all(const plx_tensor *dst, const plx_tensor *src, int64_t n, double weight) {
 	return done([&] {
+		RECORD_FUNCTION("parallax::lerp_all", std::vector<c10::IValue>{});
 		auto to = list(dst, n), from = list(src, n);
 		bool fit = true;
 		for (int64_t i = 0; i < n; i++) fit = fit && dense(to[i]) && from[i].is_cpu() && from[i].scalar_type() == to[i].scalar_type() && from[i].sizes() == to[i].sizes();
