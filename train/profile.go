@@ -50,7 +50,8 @@ type Profile struct {
 	Kinds []Part `json:"kinds"`
 	// Operators are those that took the longest, without the operators that they run. Shares are of the steps' time.
 	Operators []Operator `json:"operators"`
-	// Before is what the process did before its first step, such as the evaluation of the untrained network.
+	// Before is what hooks did before the profiled steps, such as the evaluation of the untrained network. Shares are of
+	// the time from the start of the record.
 	Before []Part `json:"before"`
 	// Dropped counts what found no room in the record: then the numbers are too low.
 	Dropped int    `json:"dropped"`
@@ -92,7 +93,6 @@ func laneTrack() string {
 // profiler is the state of a profile that is being made.
 type profiler struct {
 	made  int             // steps, since the process began
-	first time.Duration   // where the first of them began
 	ends  []time.Duration // of the last warm-up step, and of the profiled steps so far
 	calls time.Time       // from when operators are counted; zero before
 	cpu   time.Duration   // the process's time on cores until then
@@ -130,10 +130,6 @@ func (t *Trainer) profiled(batches iter.Seq2[*dataset.Batch, error]) iter.Seq2[*
 		return batches
 	}
 	return func(yield func(*dataset.Batch, error) bool) {
-		p := &t.profile
-		if p.made == 0 {
-			p.first = t.trace.Now()
-		}
 		began, waiting := t.trace.Now(), t.span("wait")
 		for batch, err := range batches {
 			waiting.End()
@@ -283,7 +279,7 @@ func (p *profiler) summary(spans []trace.Span, operators []operator) *Profile {
 			if s.Path == "forward" || s.Path == "backward" {
 				trained = append(trained, s)
 			}
-		case s.End <= p.first:
+		case s.End <= p.ends[0] && strings.HasPrefix(s.Path+"/", "hooks/"):
 			before.add(path, -1, s.End-s.Start)
 		}
 	}
@@ -326,7 +322,7 @@ func (p *profiler) summary(spans []trace.Span, operators []operator) *Profile {
 	result := &Profile{
 		Steps: n, WarmUp: ProfileWarmUp, Seconds: total.Seconds(), Phases: phases.list(total),
 		Loading: loading.list(total * time.Duration(len(workers))), Kinds: kinds.list(differentiated),
-		Before: before.list(p.first),
+		Before: before.list(p.ends[0]),
 	}
 	for _, list := range [][]Part{result.Kinds, result.Loading} {
 		slices.SortStableFunc(list, func(a, b Part) int { return cmp.Compare(b.Seconds, a.Seconds) })

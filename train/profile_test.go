@@ -94,7 +94,7 @@ func TestProfile(t *testing.T) {
 		t.Errorf("operators: %+v", p.Operators)
 	}
 	if len(p.Before) == 0 || p.Before[0].Name != "hooks" || p.Before[0].Share > 1 {
-		t.Errorf("before the first step: %+v", p.Before)
+		t.Errorf("before the profiled steps: %+v", p.Before)
 	}
 
 	text, err := os.ReadFile(p.File)

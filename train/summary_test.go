@@ -18,10 +18,9 @@ func TestSummary(t *testing.T) {
 		return trace.Span{Track: track, Name: name, Thread: thread,
 			Start: time.Duration(start) * time.Millisecond, End: time.Duration(end) * time.Millisecond}
 	}
-	p := &profiler{first: 50 * time.Millisecond,
-		ends: []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 260 * time.Millisecond}}
+	p := &profiler{ends: []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 260 * time.Millisecond}}
 	got := p.summary([]trace.Span{
-		ms("trainer", "hooks", 1, 0, 40), ms("trainer", "probe", 1, 10, 40), // before the first step
+		ms("trainer", "hooks", 1, 0, 40), ms("trainer", "probe", 1, 10, 40), // before the profiled steps
 		ms("trainer", "forward", 1, 60, 90), // of the warm-up
 		ms("trainer", "wait", 1, 100, 110), ms("trainer", "forward", 1, 110, 140),
 		ms("trainer", "network", 1, 115, 135), ms("trainer", "backward", 1, 140, 190),
@@ -46,7 +45,7 @@ func TestSummary(t *testing.T) {
 		Loading: []Part{{"decode", 0.02, 20. / 320, 0.01}, {"augment", 0.02, 20. / 320, 0.01}},
 		Kinds: []Part{{"convolution", 0.038, 38. / 160, 0.019}, {"norm", 0.01, 10. / 160, 0.005},
 			{"addition", 0.004, 4. / 160, 0.002}},
-		Before: []Part{{"hooks", 0.04, 0.8, 0}, {"hooks/probe", 0.03, 0.6, 0}},
+		Before: []Part{{"hooks", 0.04, 0.4, 0}, {"hooks/probe", 0.03, 0.3, 0}},
 		Operators: []Operator{
 			{"aten::convolution_backward", "convolution", 1, 0.02, 20. / 160},
 			{"aten::mkldnn_convolution", "convolution", 1, 0.012, 12. / 160},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/internal/machine"
 )
 
@@ -33,6 +34,9 @@ func warnCrowded(c *cobra.Command, _ []string) {
 	given, threads := "", machine.Threads()
 	if n, err := strconv.Atoi(f.Value.String()); err == nil && n > 0 {
 		given, threads = "--threads", n
+	}
+	if threads > config.MaxThreads { // which the command refuses
+		return
 	}
 	if w := machine.Crowded(given, threads); w != "" {
 		fmt.Fprintln(os.Stderr, "parallax: "+w)

@@ -50,7 +50,7 @@ func profileLines(p *train.Profile) (lines []string) {
 	}
 	for _, part := range p.Before {
 		if part.Share >= leastShare && !strings.Contains(part.Name, "/") {
-			add("  before the first step: %s %.2f s%s", part.Name, part.Seconds, within(p.Before, part.Name))
+			add("  before these steps: %s %.2f s%s", part.Name, part.Seconds, within(p.Before, part.Name))
 		}
 	}
 	if p.Dropped > 0 {

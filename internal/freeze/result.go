@@ -39,6 +39,15 @@ type command struct {
 	env  []string
 }
 
+// schemes reports whether the build knows train.scheme. Builds from before compute as its value reference does.
+func (c command) schemes() bool {
+	child := exec.Command(c.path, "pretrain", "--data", "synthetic:96", "--size", "16", "--method", "simclr",
+		"--set", "train.scheme=?")
+	child.Env = c.env
+	out, _ := child.CombinedOutput() // which it refuses in any case
+	return strings.Contains(string(out), "the choices are")
+}
+
 // A collection is the results of several runs of one command.
 type collection struct {
 	Capability string // of the processor, as the engine names it
@@ -81,6 +90,9 @@ func (c command) run(one testCase, folder string) (result, map[string]string, er
 		return r, nil, err
 	}
 	for name, text := range map[string]string{"settings.yaml": settings, "brief.yaml": brief} {
+		if c.schemes() {
+			text = strings.Replace(text, "train: {", "train: {scheme: reference, ", 1)
+		}
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o666); err != nil {
 			return r, nil, err
 		}
