@@ -84,8 +84,9 @@ func (c *Config) free(path string) bool {
 }
 
 // Refused lists the changes that a resume of a run with config a under config b must refuse. A resume may change the
-// length of the run, the number of workers, that of threads if each computes whole views, what is kept, and how often and on what the run is evaluated. It may change
-// the path and the split of the data if the fingerprint shows the same data.
+// length of the run, the number of workers, that of threads if each computes whole views, what is kept, and how often
+// and on what the run is evaluated. It may change the path and the split of the data if the fingerprint shows the same
+// data.
 func Refused(a, b *Config) ([]Change, error) {
 	changes, err := Diff(a, b)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/parallax-ssl/parallax/embed"
 )
 
-// BenchmarkRun embeds 200 small pictures into a Parquet file, by a network that is hardly any: what reading, journal and
-// file cost.
+// BenchmarkRun embeds 200 small pictures into a Parquet file, by a network that is hardly any: what reading, journal
+// and file cost.
 func BenchmarkRun(b *testing.B) {
 	q := request(b, 200, "a.parquet")
 	q.Force = true

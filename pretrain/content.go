@@ -38,8 +38,8 @@ func (j *Job) checkContent(ctx context.Context, dir string, m checkpoint.Manifes
 		}
 		d := before.Changes(now)
 		if d.Any() && j.Source.Altered() {
-			return "", run.Invalid(fmt.Errorf("the pack holds other pixels (%s) than the images that the run in %s was "+
-				"trained on: give the images themselves, a pack of them as they are, or begin a new run with --out",
+			return "", run.Invalid(fmt.Errorf("the pack holds other pixels (%s) than the images that the run in %s "+
+				"was trained on: give the images themselves, a pack of them as they are, or begin a new run with --out",
 				j.Source.Packed(), dir))
 		}
 		if d.Any() {

@@ -18,8 +18,8 @@ type Tape struct {
 	// and compute the rest again for their gradient: a gradient cache (Gao et al., arXiv:2101.06983). 0: no bound.
 	Rows int
 	Of   []Tensor // the parameters, which get the gradients
-	// Mode, unless it is nil, notes on what the pieces depend that can be changed after them, such as whether batch norm
-	// uses running statistics. What it returns runs f with that: pieces are computed again in it.
+	// Mode, unless it is nil, notes what the pieces depend on and what may have changed by Backward, such as whether
+	// batch norm uses running statistics. What it returns runs f with that: pieces are computed again in it.
 	Mode func() (again func(f func()))
 
 	calls []call

@@ -6,7 +6,7 @@
 // # Resuming
 //
 // A run of 10 steps ends with the same bytes as a run that was killed after 5 steps and resumed for 5 more, on the same
-// engine, and with the same number of threads unless train.scheme is views. All randomness is a function of the seed and a counter. The state of a
-// run is therefore its step and the tensors of the networks, the optimiser and the hooks. A checkpoint holds this state
-// (package checkpoint).
+// engine, and with the same number of threads unless train.scheme is views. All randomness is a function of the seed
+// and a counter. The state of a run is therefore its step and the tensors of the networks, the optimiser and the hooks.
+// A checkpoint holds this state (package checkpoint).
 package train

@@ -50,8 +50,8 @@ type Profile struct {
 	Kinds []Part `json:"kinds"`
 	// Operators are those that took the longest, without the operators that they run. Shares are of the steps' time.
 	Operators []Operator `json:"operators"`
-	// Before is what hooks did before the profiled steps, such as the evaluation of the untrained network. Shares are of
-	// the time from the start of the record.
+	// Before is what hooks did before the profiled steps, such as the evaluation of the untrained network. Shares are
+	// of the time from the start of the record.
 	Before []Part `json:"before"`
 	// Dropped counts what found no room in the record: then the numbers are too low.
 	Dropped int    `json:"dropped"`
@@ -419,7 +419,7 @@ var kinds = []struct {
 	name  string
 	parts []string
 }{
-	{"optimiser", []string{"_fused_sgd", "_fused_adam", "_foreach_lerp", "sgd_all", "adam_all", "lerp_all"}},
+	{"optimiser", []string{"_fused_sgd", "_fused_adam", "_foreach_lerp", "sgd_all", "adam_all"}},
 	{"convolution", []string{"convolution", "ConvolutionBackward", "conv1d", "conv2d", "conv3d"}},
 	{"norm", []string{"batch_norm", "layer_norm", "group_norm", "norm_act", "BatchNorm", "LayerNorm", "GroupNorm"}},
 	{"activation", []string{"relu", "Relu", "gelu", "Gelu", "threshold", "Threshold"}},

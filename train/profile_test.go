@@ -22,9 +22,25 @@ import (
 // A profile changes nothing that is computed, and says where the time went: in a run with a target that follows, with
 // two batches a step, evaluations and a checkpoint among the profiled steps.
 func TestProfile(t *testing.T) {
+	for scheme, run := range map[string]struct {
+		kinds  []string
+		phases map[string]string // of operators
+	}{
+		config.Reference: {[]string{"convolution", "product", "norm", "activation"}, map[string]string{
+			"aten::convolution_backward": "backward", "aten::conv2d": "forward", "aten::_foreach_lerp_": "update",
+			"aten::_fused_sgd_": "optimiser"}},
+		config.Operations: {[]string{"convolution", "product", "norm"}, map[string]string{
+			"aten::convolution_backward": "backward", "aten::conv2d": "forward",
+			"parallax::batch_norm_act": "forward", "parallax::sgd_all": "optimiser"}},
+	} {
+		t.Run(scheme, func(t *testing.T) { testProfile(t, scheme, run.kinds, run.phases) })
+	}
+}
+
+func testProfile(t *testing.T, scheme string, wantKinds []string, wantPhases map[string]string) {
 	var made []*train.Profile
 	j := job{method: "byol", hooks: []train.Hook{&average{}}, set: func(c *config.Config) {
-		c.Train.Accumulate, c.Train.SaveEvery = 2, 4
+		c.Train.Accumulate, c.Train.SaveEvery, c.Train.Scheme = 2, 4, scheme
 	}}
 	plain := j.whole(t)
 	j.hooks = []train.Hook{&average{}}
@@ -77,7 +93,7 @@ func TestProfile(t *testing.T) {
 		kinds[k.Name] = k.Share
 		sum += k.Share
 	}
-	for _, kind := range []string{"convolution", "product", "norm", "activation"} {
+	for _, kind := range wantKinds {
 		if kinds[kind] <= 0 {
 			t.Errorf("forward and backward have no %s: %v", kind, kinds)
 		}
@@ -120,10 +136,7 @@ func TestProfile(t *testing.T) {
 	if views["decode"] < 8*16 || views["augment"] < 8*16 || views["wait"] == 0 {
 		t.Errorf("the loader has %v", views)
 	}
-	for name, phase := range map[string]string{
-		"aten::convolution_backward": "backward", "aten::conv2d": "forward", "aten::_foreach_lerp_": "update",
-		"aten::_fused_sgd_": "optimiser",
-	} {
+	for name, phase := range wantPhases {
 		found := 0
 		for _, o := range f.Spans {
 			if o.Track != "operators" || o.Name != name {

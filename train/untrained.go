@@ -4,6 +4,7 @@ package train
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/nn"
@@ -16,19 +17,22 @@ const mostCopied = 256 << 20
 
 // Copied returns the bytes of the copy of the untrained networks that is kept during the first step, for hooks that see
 // them after it; 0 if hooks see them before it. They do so with train.memory, which has no room to spare, if the
-// networks are large, and with train.on_collapse rewind, whose first checkpoint follows from what hooks say of step 0.
+// networks are large, with train.on_collapse rewind, whose first checkpoint follows from what hooks say of step 0, and
+// with nn.FirstStatistics, whose layers the images of the first look tune.
 func (t *Trainer) Copied() (bytes int, err error) {
 	c := t.Config.Train
 	if c.Memory != "" || c.OnCollapse == config.Rewind {
 		return 0, nil
 	}
+	tuned := false
 	err = torch.Scope(func() error {
 		for _, n := range t.params.All() {
 			bytes += n.Tensor.Len() * n.Tensor.DType().Bytes()
+			tuned = tuned || strings.HasSuffix(n.Name, ".tuned")
 		}
 		return nil
 	})
-	if bytes > mostCopied {
+	if bytes > mostCopied || tuned {
 		bytes = 0
 	}
 	return bytes, err

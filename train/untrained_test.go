@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -104,8 +105,8 @@ func TestLookAtUntrainedNetworksThatEndsTheRun(t *testing.T) {
 		if err := first.run(t, ctx, got, false); !errors.Is(err, errStop) {
 			t.Fatalf("it ended with %v", err)
 		}
-		if saved := folders(t, got, run.CheckpointsDir); len(saved) > 0 {
-			t.Errorf("it saved %v, and no hook has seen step 0", saved)
+		if saved, err := filepath.Glob(filepath.Join(got, run.CheckpointsDir, "step-*")); len(saved) > 0 || err != nil {
+			t.Errorf("it saved %v (%v), and no hook has seen step 0", saved, err)
 		}
 		must(t, job{hooks: []train.Hook{&reader{ctx: t.Context()}}}.run(t, t.Context(), got, true))
 		same(t, want, got, 10)
@@ -121,7 +122,8 @@ func TestLookAtUntrainedNetworksThatEndsTheRun(t *testing.T) {
 		var events []string
 		dir := t.TempDir() + "/run"
 		stop := &looks{decide: train.Stop{Why: "the test says so"}}
-		err := job{hooks: []train.Hook{stop}, watch: ordered(&events)}.run(t, t.Context(), dir, false)
+		moving := func(c *config.Config) { c.Optim.WarmupSteps = 0 } // the first step of a warm-up changes no weight
+		err := job{set: moving, hooks: []train.Hook{stop}, watch: ordered(&events)}.run(t, t.Context(), dir, false)
 		if !errors.Is(err, train.ErrCollapsed) {
 			t.Errorf("the run ended with %v", err)
 		}

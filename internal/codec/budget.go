@@ -78,8 +78,8 @@ func (b *Budget) File(size int64) *Lease {
 	return &Lease{budget: b, file: b.files.take(size)}
 }
 
-// Image waits until an image of the given bytes, which no file has to be read for, fits into the budget, nil for the one
-// of the process.
+// Image waits until an image of the given bytes, which no file has to be read for, fits into the budget, nil for the
+// one of the process.
 func (b *Budget) Image(bytes int64) (*Lease, error) {
 	l := b.File(0)
 	return l, l.image(bytes, false)
