@@ -40,12 +40,12 @@ func isArgument(s nn.State) bool { return strings.HasPrefix(s.Name, "pending/") 
 // callHooks calls hooks in order, until one decides something. After the first step it calls all hooks for step 0 first
 // if they have not seen that yet.
 func (t *Trainer) callHooks(hooks []Hook, last call) (by string, d Decision, err error) {
-	defer t.span("hooks").End()
 	if t.untrained != nil && t.step > 0 {
 		if by, d, err := t.showUntrained(); d != nil || err != nil {
 			return by, d, err
 		}
 	}
+	defer t.span("hooks").End()
 	c := t.Config.Train
 	p := &Progress{
 		Step: t.step, Of: t.Steps, Due: t.step%c.EvalEvery == 0 || t.step == t.Steps || c.EvalEarly && early(t.step),
