@@ -161,7 +161,7 @@ func quoted(texts []string) []string {
 func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []pretrain.Setting) error {
 	if f.data == "" && f.method == "" && f.config == "" && len(settings) == 0 {
 		return usage(errors.New("nothing to train: " +
-			"give --data PATH and --method NAME or --minutes N, or --resume DIR (parallax pretrain --help has "+
+			"give --data PATH and --method NAME or --minutes N, or --resume DIR (parallax pretrain --help has " +
 			"examples)"))
 	}
 	text, err := readConfigFile(f.config)
