@@ -302,9 +302,10 @@ func TestMergeErrors(t *testing.T) {
 		"train: &a {batch: 1}\nprobe: *a\n": "f.yaml: line 2: aliases (*a) are not read: write the value out",
 		"seed: 1\n---\nseed: 2\n": "f.yaml:2: a second document begins here, and a config is one: " +
 			"remove the line ---, or what follows it",
-		"- a\n":                            "f.yaml:1: a config is a mapping of sections, this is a list of 1",
-		"train.batch: 3\n":                 `f.yaml:1: key "train.batch": nest the keys, one section per line`,
-		"format: 9\n":                      `f.yaml:1: the config has format "9", this parallax reads 1 to 6: use the parallax that wrote it`,
+		"- a\n":            "f.yaml:1: a config is a mapping of sections, this is a list of 1",
+		"train.batch: 3\n": `f.yaml:1: key "train.batch": nest the keys, one section per line`,
+		"format: 9\n": `f.yaml:1: the config has format "9", this parallax reads 1 to 6: ` +
+			"use the parallax that wrote it",
 		"method: {name: byol}":             `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
 		"augment:\n- - solarise: {p: 1}\n": `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, random_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout, channel_jitter, channel_mean`,
 		"augment:\n- - solarize: {p: 1}\n": "f.yaml:2: augment.0.solarize lacks threshold: a recipe in a list gives " +

@@ -152,8 +152,8 @@ func NoGrad(f func()) {
 	f()
 }
 
-// gradients reports whether operations are recorded for backward.
-func gradients() bool { return integer("NoGrad", C.plx_grad_mode()) != 0 }
+// recorded reports whether operations are recorded for backward.
+func recorded() bool { return integer("NoGrad", C.plx_grad_mode()) != 0 }
 
 // autocasts reports whether autocast is on.
 func autocasts() bool { return integer("Autocast", C.plx_autocast()) != 0 }

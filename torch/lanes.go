@@ -63,8 +63,9 @@ type result struct {
 }
 
 // inLanes runs f(0), ..., f(n-1), each in one thread and up to threads of them at a time, with the autograd and
-// autocast settings of the caller, which is the owner. What they made belongs to the running scope afterwards. A
-// failure is that of the lowest number. With one thread, or one piece, the owner itself runs them.
+// autocast settings of the caller, which is the owner. The tensors that they make belong to the running scope
+// afterwards. If several fail, inLanes panics with the failure of the lowest number. With one thread, or one piece, the
+// owner runs them itself.
 func inLanes(n, threads int, dry bool, f func(i int)) {
 	threads = min(n, threads)
 	if threads <= 1 {
@@ -99,9 +100,7 @@ func inLanes(n, threads int, dry bool, f func(i int)) {
 	}
 	var failed any
 	for _, r := range results {
-		if r.made != 0 {
-			done("lane", C.plx_lane_take(r.made))
-		}
+		done("lane", C.plx_lane_take(r.made))
 		if failed == nil {
 			failed = r.failed
 		}

@@ -72,8 +72,8 @@ func (t *Tape) each(xs []Tensor, f func(Tensor) Tensor) []Tensor {
 	cut, lengths := t.cut(xs)
 	defer func() { taping = t }()
 	taping = nil // what a piece calls is part of it
-	if !gradients() {
-		out := make([]Tensor, len(cut))
+	out := make([]Tensor, len(cut))
+	if !recorded() {
 		inLanes(len(cut), t.Threads, false, func(i int) { out[i] = f(cut[i]) })
 		return joined(out, lengths)
 	}
@@ -84,16 +84,16 @@ func (t *Tape) each(xs []Tensor, f func(Tensor) Tensor) []Tensor {
 			c.pieces[i].inside = x.Detach().RequireGrad(true)
 		}
 	}
-	out := make([]Tensor, len(cut))
+	forward := func() {
+		inLanes(len(cut), t.Threads, false, func(i int) { out[i] = f(c.pieces[i].inside) })
+	}
 	if t.Rows > 0 {
 		if c.f = f; t.Mode != nil {
 			c.again = t.Mode()
 		}
-		NoGrad(func() {
-			inLanes(len(cut), t.Threads, false, func(i int) { out[i] = f(c.pieces[i].inside) })
-		})
+		NoGrad(forward)
 	} else {
-		inLanes(len(cut), t.Threads, false, func(i int) { out[i] = f(c.pieces[i].inside) })
+		forward()
 	}
 	for i, p := range c.pieces {
 		if c.f == nil && !out[i].RequiresGrad() {

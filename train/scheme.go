@@ -20,7 +20,8 @@ func (t *Trainer) fused() bool {
 	return t.Config.Train.Scheme != config.Reference && t.Config.Train.Device == "cpu"
 }
 
-// newTape returns the tape that gives every view a thread or cuts the batch into chunks; nil if the config has neither.
+// newTape returns the tape that gives every view a thread or cuts the batch into chunks; nil if the config asks for
+// neither.
 func (t *Trainer) newTape() *torch.Tape {
 	c := &t.Config.Train
 	if c.Scheme != config.Views && c.CacheChunk == 0 {

@@ -16,9 +16,9 @@ import (
 const mostCopied = 256 << 20
 
 // Copied returns the bytes of the copy of the untrained networks that is kept during the first step, for hooks that see
-// them after it; 0 if hooks see them before it. They do so with train.memory, which has no room to spare, if the
-// networks are large, with train.on_collapse rewind, whose first checkpoint follows from what hooks say of step 0, and
-// with nn.FirstStatistics, whose layers the images of the first look tune.
+// them after it; 0 if hooks see them before it. Hooks see them before it in four cases: with train.memory, which leaves
+// no room for a copy; if the networks are large; with train.on_collapse rewind, whose first checkpoint depends on what
+// hooks say of step 0; and with nn.FirstStatistics, since the first images that pass tune those layers.
 func (t *Trainer) Copied() (bytes int, err error) {
 	c := t.Config.Train
 	if c.Memory != "" || c.OnCollapse == config.Rewind {
