@@ -212,31 +212,31 @@ type indexParser struct {
 	bad  bool
 }
 
+// number reads a whole number of at most most.
 func (p *indexParser) number(most int64) int64 {
-	var v uint64
-	for i := range min(len(p.left), binary.MaxVarintLen64) {
-		b := p.left[i]
-		v |= uint64(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			p.left = p.left[i+1:]
-			if v > uint64(most) {
-				break
-			}
-			return int64(v)
-		}
+	v := p.varint()
+	if v > uint64(most) {
+		p.bad, p.left = true, ""
+		return 0
 	}
-	p.bad, p.left = true, ""
-	return 0
+	return int64(v)
 }
 
+// signed reads a number that may be below 0.
 func (p *indexParser) signed() int64 {
+	v := p.varint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+// varint is binary.Uvarint of a string.
+func (p *indexParser) varint() uint64 {
 	var v uint64
 	for i := range min(len(p.left), binary.MaxVarintLen64) {
 		b := p.left[i]
 		v |= uint64(b&0x7f) << (7 * i)
 		if b < 0x80 {
 			p.left = p.left[i+1:]
-			return int64(v>>1) ^ -int64(v&1)
+			return v
 		}
 	}
 	p.bad, p.left = true, ""
