@@ -54,11 +54,16 @@ func (d *deadline) fit() (steps, every int) {
 // Name is "deadline".
 func (*deadline) Name() string { return "deadline" }
 
-// watch starts the clock when training starts, or goes on after a change.
+// watch starts the clock when training starts, or goes on after a change. The first step is not counted: libtorch
+// chooses kernels in it. It comes before or after the first evaluation, see train.Trainer.Copied.
 func (d *deadline) watch(e run.Event) {
 	switch e.Event {
 	case run.Start, run.Rewound, run.Replanned:
 		d.last, d.seconds, d.steps, d.slow = d.now(), 0, 0, 1
+	case run.StepEnd:
+		if e.Step == 1 {
+			d.last = d.now()
+		}
 	}
 }
 
@@ -76,9 +81,10 @@ func (d *deadline) After(p *train.Progress) (train.Decision, error) {
 	for ends[stage] < p.Step {
 		stage++
 	}
-	if p.Due {
+	switch {
+	case p.Due:
 		d.evaluation = max(0, spent-d.pace[stage])
-	} else {
+	case p.Step > 1:
 		d.seconds, d.steps = d.seconds+spent, d.steps+1
 		d.slow += recent * (spent/d.pace[stage] - d.slow)
 	}

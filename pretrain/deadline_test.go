@@ -90,6 +90,42 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// Whether the untrained network is evaluated before the first step or after it, an evaluation takes what it takes, and
+// the first step is none of the steps that tell the pace.
+func TestFirstStepIsNotCounted(t *testing.T) {
+	for _, evaluatedFirst := range []bool{true, false} {
+		c := config.Default()
+		c.Stages.Sizes, c.Stages.Ends, c.Train.EvalEvery = []int{16, 32}, []int{50}, 20
+		clock := &clock{time.Unix(1e9, 0)}
+		d := &deadline{limit: clock.Add(time.Hour), whole: 3600, now: clock.now, config: &c, pace: []float64{1, 2}}
+		call := func(step int) {
+			if _, err := d.After(&train.Progress{Step: step, Of: 100, Due: step == 0}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.watch(run.Event{Event: run.Start})
+		evaluate := func() { clock.pass(5); call(0) }
+		if evaluatedFirst {
+			evaluate()
+		}
+		clock.pass(30)
+		d.watch(run.Event{Event: run.StepEnd, Step: 1})
+		if !evaluatedFirst {
+			evaluate()
+		}
+		call(1)
+		if d.evaluation != 5 || d.steps != 0 || d.slow != 1 {
+			t.Errorf("evaluated first: %t: evaluation %v s, %d steps, slow %v", evaluatedFirst, d.evaluation, d.steps,
+				d.slow)
+		}
+		clock.pass(1)
+		call(2)
+		if d.steps != 1 || d.seconds != 1 {
+			t.Errorf("evaluated first: %t: %d steps took %v s", evaluatedFirst, d.steps, d.seconds)
+		}
+	}
+}
+
 // minutes requests a small run by the clock.
 func minutes(more ...Setting) *Request {
 	return &Request{Minutes: 10, Settings: append([]Setting{

@@ -222,14 +222,13 @@ func (b *recipe) account(c *config.Config, pace []float64, steps int, minutes fl
 	lines := []string{
 		fmt.Sprintf("%g minutes: %s; %s of width %d, batch %d", minutes, method, c.Backbone.Name, c.Backbone.Width,
 			c.Train.Batch),
-		"views grow, since small ones cost less: " + strings.Join(stages, ", "),
-		fmt.Sprintf("about %d steps, %.1f passes over %d images, planned anew as they go", steps,
+		"views start small, because small views cost less: " + strings.Join(stages, ", "),
+		fmt.Sprintf("about %d steps, %.1f passes over %d images, planned again as the run goes", steps,
 			float64(steps)*batch/float64(c.Data.Images), c.Data.Images),
 	}
 	for _, w := range b.Widths {
 		if w.From > minutes && w.Width > c.Backbone.Width {
-			lines = append(lines, fmt.Sprintf("more would come of more time: from %g minutes on the network has "+
-				"width %d", w.From, w.Width))
+			lines = append(lines, fmt.Sprintf("with %g minutes or more the network would have width %d", w.From, w.Width))
 			break
 		}
 	}
