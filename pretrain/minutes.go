@@ -228,7 +228,8 @@ func (b *recipe) account(c *config.Config, pace []float64, steps int, minutes fl
 	}
 	for _, w := range b.Widths {
 		if w.From > minutes && w.Width > c.Backbone.Width {
-			lines = append(lines, fmt.Sprintf("with %g minutes or more the network would have width %d", w.From, w.Width))
+			lines = append(lines,
+				fmt.Sprintf("with %g minutes or more the network would have width %d", w.From, w.Width))
 			break
 		}
 	}

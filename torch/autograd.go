@@ -115,7 +115,7 @@ type Trust struct {
 	Clip     bool
 }
 
-// SGDAll is SGD, after trust has scaled the gradients; with an Eta of 0 it doesn't.
+// SGDAll is SGD after trust has scaled the gradients. A trust whose Eta is 0 leaves the gradients as they are.
 func SGDAll(ps, ms []Tensor, rate, momentum, decay float64, nesterov, first bool, trust Trust) {
 	p, n := handles(ps)
 	m, _ := handles(ms)

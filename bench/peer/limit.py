@@ -74,13 +74,7 @@ def peak(kind, seconds):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--method", choices=["simsiam", "simclr"], required=True)
-    p.add_argument("--backbone", choices=list(networks.BLOCKS), default="resnet18")
-    p.add_argument("--stem", choices=list(networks.STEMS), default="small")
-    p.add_argument("--width", type=int, default=64)
-    p.add_argument("--hidden", type=int, default=2048)
-    p.add_argument("--size", type=int, default=32)
-    p.add_argument("--batch", type=int, default=64)
+    networks.add_arguments(p)
     p.add_argument("--precision", choices=["float32", "bf16"], default="bf16")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--seconds", type=float, default=1, help="for each layer")

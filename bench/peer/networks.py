@@ -8,6 +8,17 @@ BLOCKS = {"resnet8": [1, 1, 1], "resnet18": [2, 2, 2, 2]}
 STEMS = {"imagenet": (7, 2, 3), "small": (3, 1, 1), "strided": (3, 2, 1)}  # kernel, stride, padding of conv1
 
 
+def add_arguments(parser):
+    """Add the options that say which network learns by which method, from what batches."""
+    parser.add_argument("--method", choices=["simsiam", "simclr"], required=True)
+    parser.add_argument("--backbone", choices=list(BLOCKS), default="resnet18")
+    parser.add_argument("--stem", choices=list(STEMS), default="small")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--hidden", type=int, default=2048)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=64)
+
+
 def resnet(name, width=64, stem="small"):
     """Return a ResNet of basic blocks without its classifier, and its number of features."""
     blocks = BLOCKS[name]

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -20,6 +19,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/internal/packfile"
 	"github.com/parallax-ssl/parallax/internal/printable"
 	"github.com/parallax-ssl/parallax/internal/spelling"
@@ -156,7 +156,7 @@ func (q *Request) check() error {
 		q.Quality = cmp.Or(q.Quality, DefaultQuality)
 	}
 	q.ShardSize = cmp.Or(q.ShardSize, DefaultShardSize)
-	q.Workers = cmp.Or(q.Workers, runtime.GOMAXPROCS(0))
+	q.Workers = cmp.Or(q.Workers, machine.Workers())
 	q.Split = cmp.Or(q.Split, dataset.SplitAll)
 	q.Out = filepath.Clean(q.Out)
 	return nil
