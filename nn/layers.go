@@ -105,6 +105,7 @@ func (l *Linear) Forward(x torch.Tensor) torch.Tensor {
 
 // Conv is a two-dimensional convolution without bias: N x in x H x W -> N x out x H' x W'.
 type Conv struct {
+	params          *Params
 	weight          torch.Tensor
 	stride, padding int
 	standardize     bool // standardise the weight before each use
@@ -112,7 +113,8 @@ type Conv struct {
 
 // NewConv makes a square convolution with the parameter weight (out x in x kernel x kernel).
 func NewConv(p *Params, in, out, kernel, stride, padding int) *Conv {
-	return &Conv{weight: p.Param("weight", KaimingNormal, out, in, kernel, kernel), stride: stride, padding: padding}
+	weight := p.Param("weight", KaimingNormal, out, in, kernel, kernel)
+	return &Conv{params: p, weight: weight, stride: stride, padding: padding}
 }
 
 // Forward convolves x.
@@ -120,6 +122,9 @@ func (c *Conv) Forward(x torch.Tensor) torch.Tensor {
 	w := c.weight
 	if c.standardize {
 		w = standardized(w)
+	}
+	if c.params.tree.fused {
+		return torch.Convolution(x, w, c.stride, c.padding)
 	}
 	return torch.Conv2d(x, w, torch.Tensor{}, c.stride, c.padding, 1)
 }

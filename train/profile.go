@@ -298,7 +298,7 @@ func (p *profiler) summary(spans []trace.Span, operators []operator) *Profile {
 	for _, s := range trained {
 		differentiated += s.End - s.Start
 	}
-	byName := map[[2]string]*Operator{}
+	byName, byThread := map[[2]string]*Operator{}, map[int]time.Duration{}
 	for _, s := range operators {
 		step, inside := p.stepOf(s.Start)
 		if !inside {
@@ -312,8 +312,9 @@ func (p *profiler) summary(spans []trace.Span, operators []operator) *Profile {
 		o.Calls++
 		o.Seconds += s.Self.Seconds()
 		o.Share += s.Self.Seconds() / total.Seconds()
-		if slices.ContainsFunc(around(trained, s.Start), func(t trace.Node) bool { return t.Thread == s.Thread }) {
+		if within(trained, s.Start) {
 			kinds.add(s.kind, step, s.Self)
+			byThread[s.Thread] += s.Self
 		}
 	}
 	all := slices.SortedFunc(maps.Values(byName), func(a, b *Operator) int {
@@ -321,7 +322,7 @@ func (p *profiler) summary(spans []trace.Span, operators []operator) *Profile {
 	})
 	result := &Profile{
 		Steps: n, WarmUp: ProfileWarmUp, Seconds: total.Seconds(), Phases: phases.list(total),
-		Loading: loading.list(total * time.Duration(len(workers))), Kinds: kinds.list(differentiated),
+		Loading: loading.list(total * time.Duration(len(workers))), Kinds: kinds.list(differentiated * busy(byThread)),
 		Before: before.list(p.ends[0]),
 	}
 	for _, list := range [][]Part{result.Kinds, result.Loading} {
@@ -342,16 +343,26 @@ func (p *profiler) stepOf(at time.Duration) (step int, ok bool) {
 	return i - 1, i > 0 && i < len(p.ends)
 }
 
-// around returns the spans that hold a point of time. The spans are in the order of their starts.
-func around(spans []trace.Node, at time.Duration) (found []trace.Node) {
-	const lanes = 64 // spans that may lie side by side
-	last := sort.Search(len(spans), func(i int) bool { return spans[i].Start > at })
-	for _, s := range spans[max(0, last-lanes):last] {
-		if at < s.End {
-			found = append(found, s)
+// within reports whether one of the spans, which are in the order of their starts and do not overlap, holds a point of
+// time.
+func within(spans []trace.Node, at time.Duration) bool {
+	next := sort.Search(len(spans), func(i int) bool { return spans[i].Start > at })
+	return next > 0 && at < spans[next-1].End
+}
+
+// busy counts the threads that compute: each of them has the whole time of a step. A thread with less than a tenth of
+// another's operators only hands out work.
+func busy(byThread map[int]time.Duration) (threads time.Duration) {
+	var most time.Duration
+	for _, took := range byThread {
+		most = max(most, took)
+	}
+	for _, took := range byThread {
+		if took > most/10 {
+			threads++
 		}
 	}
-	return found
+	return max(threads, 1)
 }
 
 // sums adds up times by name, in all and for each step.
@@ -420,7 +431,7 @@ var kinds = []struct {
 	parts []string
 }{
 	{"optimiser", []string{"_fused_sgd", "_fused_adam", "_foreach_lerp", "sgd_all", "adam_all"}},
-	{"convolution", []string{"convolution", "ConvolutionBackward", "conv1d", "conv2d", "conv3d"}},
+	{"convolution", []string{"convolution", "ConvolutionBackward", "::Convolution>", "conv1d", "conv2d", "conv3d"}},
 	{"norm", []string{"batch_norm", "layer_norm", "group_norm", "norm_act", "BatchNorm", "LayerNorm", "GroupNorm"}},
 	{"activation", []string{"relu", "Relu", "gelu", "Gelu", "threshold", "Threshold"}},
 	{"product", []string{"::linear", "::matmul", "::addmm", "::baddbmm", "::bmm", "::mm", "::mv", "::dot",

@@ -79,8 +79,14 @@ auto with_type(at::ScalarType t, F f) {
 template <typename T>
 T *data(const at::Tensor &t) { return t.defined() ? static_cast<T *>(const_cast<void *>(t.const_data_ptr())) : nullptr; }
 
-// The memory of N x C or N x C x H x W with the channels innermost: rows of c elements.
-at::Tensor rows_of_channels(const at::Tensor &t) { return t.dim() == 4 ? t.contiguous(at::MemoryFormat::ChannelsLast) : t.contiguous(); }
+// The memory of N x C or N x C x H x W with the channels innermost: rows of c elements, in any order.
+at::Tensor rows_of_channels(const at::Tensor &t) {
+	if (t.dim() != 4) return t.contiguous();
+	return t.stride(1) == 1 && t.is_non_overlapping_and_dense() ? t : t.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+// t with its rows in the order of x.
+at::Tensor rows_as(const at::Tensor &t, const at::Tensor &x) { return t.strides() == x.strides() ? t : at::empty_like(x).copy_(t); }
 
 // A number for each channel, as the loops read them: fold(c) times in a row.
 template <typename N>
@@ -177,7 +183,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 	static variable_list forward_as(AutogradContext *ctx, at::Tensor x, const at::Tensor &weight, const at::Tensor &bias, at::Tensor residual, bool relu, double eps) {
 		const auto &loops = kernels().*K::loops;
 		x = rows_of_channels(x);
-		if (residual.defined()) residual = rows_of_channels(residual);
+		if (residual.defined()) residual = rows_as(residual, x);
 		int64_t c = x.size(1);
 		Blocks blocks(x.numel() / c, c);
 		std::vector<double> means(blocks.n * c), squares(blocks.n * c);
@@ -215,7 +221,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 		int64_t c = x.size(1);
 		Blocks blocks(x.numel() / c, c);
 		const double *inverse = mean + c;
-		dy = rows_of_channels(dy.to(x.scalar_type()));
+		dy = rows_as(dy.to(x.scalar_type()), x);
 		// The gradient of the residual is that of y behind the ReLU. Once written, it serves the second pass as well.
 		bool residual = ctx->saved_data["residual"].toBool();
 		at::Tensor g = residual ? (y.defined() ? at::empty_like(x) : dy) : at::Tensor();
@@ -398,7 +404,8 @@ plx_value norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, pl
 			return then(at::batch_norm(in, optional(weight), optional(bias), get(mean), get(variance), false, 0, eps, true), more, relu != 0);
 		at::Tensor m = doubles(get(mean)), inverse = at::rsqrt(at::add(doubles(get(variance)), eps));
 		return with_type(in.scalar_type(), [&](auto k) {
-			return normalized<decltype(k)>(rows_of_channels(in), more.defined() ? rows_of_channels(more) : more, data<double>(m), data<double>(inverse), weight, bias, relu != 0);
+			at::Tensor rows = rows_of_channels(in);
+			return normalized<decltype(k)>(rows, more.defined() ? rows_as(more, rows) : more, data<double>(m), data<double>(inverse), weight, bias, relu != 0);
 		});
 	});
 }

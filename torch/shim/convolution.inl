@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The loops of convolution.h. The including file defines for the element type E: pair, the numbers of one element of a
+// register; Register; load, broadcast, multiply and store. Everything here is local to that file.
+#include "convolution.h"
+
+#include <immintrin.h>
+
+namespace plx {
+namespace {
+
+// P rows of B blocks. The sums stay in P·B registers; rows are read by four addresses for each pointer.
+template <int P, int B>
+inline void product_tile(const Term<E> *terms, int64_t n, int64_t row, int64_t k, int64_t x_step, int64_t w_step, E *y, int64_t y_step) {
+	constexpr int fours = (P + 3) / 4;
+	__m512 sum[P][B];
+	for (int p = 0; p < P; p++)
+		for (int b = 0; b < B; b++) sum[p][b] = _mm512_setzero_ps();
+	int64_t three = 3 * x_step;
+	for (int64_t t = 0; t < n; t++) {
+		const E *x[fours], *w = terms[t].w;
+		for (int q = 0; q < fours; q++) x[q] = terms[t].x + (row + 4 * q) * x_step;
+#pragma GCC unroll 2
+		for (int64_t i = 0; i < k; i += pair) {
+			Register weights[B];
+			for (int b = 0; b < B; b++) weights[b] = load(w + b * w_step);
+			w += 16 * pair;
+#pragma GCC unroll 16
+			for (int p = 0; p < P; p++) {
+				const E *at = x[p / 4] + (p % 4 == 3 ? three : p % 4 * x_step);
+				Register v = broadcast(at);
+#pragma GCC unroll 2
+				for (int b = 0; b < B; b++) sum[p][b] = multiply(v, weights[b], sum[p][b]);
+			}
+			for (int q = 0; q < fours; q++) x[q] += pair;
+		}
+	}
+	for (int p = 0; p < P; p++)
+		for (int b = 0; b < B; b++) store(y + (row + p) * y_step + 16 * b, sum[p][b]);
+}
+
+template <int P, int B>
+inline void product_rows(const Term<E> *terms, int64_t n, int64_t from, int64_t rows, int64_t k, int64_t x_step, int64_t w_step, E *y, int64_t y_step) {
+	int64_t r = from;
+	for (; r + P <= rows; r += P) product_tile<P, B>(terms, n, r, k, x_step, w_step, y, y_step);
+	if constexpr (P > 1) {
+		if (r < rows) product_rows<P / 2, B>(terms, n, r, rows, k, x_step, w_step, y, y_step);
+	}
+}
+
+void products(const Term<E> *terms, int64_t n, int64_t rows, int64_t k, int64_t x_step, int64_t blocks, int64_t w_step, E *y, int64_t y_step) {
+	if (blocks == 2)
+		product_rows<8, 2>(terms, n, 0, rows, k, x_step, w_step, y, y_step);
+	else
+		product_rows<16, 1>(terms, n, 0, rows, k, x_step, w_step, y, y_step);
+}
+
+// I inputs of B blocks, from input i and output o on.
+template <int I, int B>
+inline void outer_tile(const Term<E> *terms, int64_t n, int64_t i, int64_t o, int64_t x_step, int64_t dy_step, int64_t rows, float *dw, int64_t dw_step) {
+	__m512 sum[I][B];
+	for (int a = 0; a < I; a++)
+		for (int b = 0; b < B; b++) sum[a][b] = _mm512_loadu_ps(dw + a * dw_step + 16 * b);
+	for (int64_t t = 0; t < n; t++) {
+		const E *x = terms[t].x + pair * i, *dy = terms[t].w + pair * o;
+#pragma GCC unroll 2
+		for (int64_t r = 0; r < rows; r++) {
+			Register g[B];
+			for (int b = 0; b < B; b++) g[b] = load(dy + 16 * pair * b);
+			dy += dy_step;
+#pragma GCC unroll 16
+			for (int a = 0; a < I; a++) {
+				Register v = broadcast(x + pair * a);
+#pragma GCC unroll 2
+				for (int b = 0; b < B; b++) sum[a][b] = multiply(v, g[b], sum[a][b]);
+			}
+			x += x_step;
+		}
+	}
+	for (int a = 0; a < I; a++)
+		for (int b = 0; b < B; b++) _mm512_storeu_ps(dw + a * dw_step + 16 * b, sum[a][b]);
+}
+
+template <int I, int B>
+inline void outer_inputs(const Term<E> *terms, int64_t n, int64_t from, int64_t o, int64_t x_step, int64_t dy_step, int64_t rows, int64_t ci, float *dw, int64_t dw_step) {
+	int64_t i = from;
+	for (; i + I <= ci; i += I) outer_tile<I, B>(terms, n, i, o, x_step, dy_step, rows, dw + i * dw_step + o, dw_step);
+	if constexpr (I > 1) {
+		if (i < ci) outer_inputs<I / 2, B>(terms, n, i, o, x_step, dy_step, rows, ci, dw, dw_step);
+	}
+}
+
+void outer(const Term<E> *terms, int64_t n, int64_t x_step, int64_t dy_step, int64_t rows, int64_t ci, int64_t co, float *dw, int64_t dw_step) {
+	int64_t o = 0;
+	for (; o + 32 <= co; o += 32) outer_inputs<8, 2>(terms, n, 0, o, x_step, dy_step, rows, ci, dw, dw_step);
+	if (o < co) outer_inputs<16, 1>(terms, n, 0, o, x_step, dy_step, rows, ci, dw, dw_step);
+}
+
+// The 16 x 16 transposition of numbers in 16 registers.
+inline void transpose(__m512 *r) {
+	__m512 t[16];
+	for (int i = 0; i < 16; i += 2) {
+		t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+		t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+	}
+	auto two = [](__m512 a, __m512 b, bool high) {
+		__m512d x = _mm512_castps_pd(a), y = _mm512_castps_pd(b);
+		return _mm512_castpd_ps(high ? _mm512_unpackhi_pd(x, y) : _mm512_unpacklo_pd(x, y));
+	};
+	for (int i = 0; i < 16; i += 4)
+		for (int j = 0; j < 4; j++) r[i + j] = two(t[i + j / 2], t[i + 2 + j / 2], j % 2 != 0);
+	for (int j = 0; j < 4; j++) {
+		__m512 a = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88), b = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88);
+		__m512 c = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xdd), d = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xdd);
+		t[j] = _mm512_shuffle_f32x4(a, b, 0x88);
+		t[4 + j] = _mm512_shuffle_f32x4(c, d, 0x88);
+		t[8 + j] = _mm512_shuffle_f32x4(a, b, 0xdd);
+		t[12 + j] = _mm512_shuffle_f32x4(c, d, 0xdd);
+	}
+	for (int i = 0; i < 16; i++) r[i] = t[i];
+}
+
+// Transposes 16 rows of n numbers into n rows of 16.
+inline void columns(const float *from, int64_t step, int64_t n, float *to) {
+	for (int64_t c = 0; c < n; c += 16) {
+		int64_t width = n - c < 16 ? n - c : 16;
+		__mmask16 some = static_cast<__mmask16>((1 << width) - 1);
+		__m512 r[16];
+		for (int i = 0; i < 16; i++) r[i] = _mm512_maskz_loadu_ps(some, from + i * step + c);
+		transpose(r);
+		for (int64_t i = 0; i < width; i++) _mm512_storeu_ps(to + (c + i) * 16, r[i]);
+	}
+}
+
+void pack(const float *w, int64_t output, int64_t input, int64_t taps, int64_t inputs, float *scratch, E *to) {
+	int64_t whole = (inputs + pair - 1) / pair * pair;
+	for (int64_t from = 0; from < inputs; from += 16) {
+		int64_t n = inputs - from < 16 ? inputs - from : 16;
+		if (input == taps)
+			columns(w + from * taps, output, n * taps, scratch);
+		else
+			for (int64_t i = 0; i < n; i++) columns(w + (from + i) * input, output, taps, scratch + i * taps * 16);
+		for (int64_t i = 0; i < n; i += pair)
+			for (int64_t t = 0; t < taps; t++) {
+				const float *one = scratch + (i * taps + t) * 16;
+				store_weights(to + (t * whole + from + i) * 16, one, i + 1 < n ? one + taps * 16 : nullptr);
+			}
+	}
+}
+
+const ConvolutionKernels<E> kernels = {products, outer, pairs, pack};
+
+}  // namespace
+}  // namespace plx

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Convolutions in float32 for processors with AVX-512 F: scripts/shim.mk has the flags.
+#ifdef __AVX512F__
+#include <immintrin.h>
+#include <cstdint>
+#include <cstring>
+
+namespace plx {
+namespace {
+
+typedef float E;
+typedef __m512 Register;
+constexpr int pair = 1;
+inline Register load(const E *p) { return _mm512_loadu_ps(p); }
+inline Register broadcast(const E *p) { return _mm512_set1_ps(*p); }
+inline __m512 multiply(Register x, Register w, __m512 sum) { return _mm512_fmadd_ps(x, w, sum); }
+inline void store(E *p, __m512 v) { _mm512_storeu_ps(p, v); }
+
+inline void store_weights(E *to, const float *one, const float *) { _mm512_storeu_ps(to, _mm512_loadu_ps(one)); }
+
+void pairs(const E *x, int64_t x_step, int64_t rows, int64_t c, E *to) {
+	for (int64_t r = 0; r < rows; r++) std::memcpy(to + r * c, x + r * x_step, sizeof(E) * c);
+}
+
+}  // namespace
+}  // namespace plx
+
+#include "convolution.inl"
+
+namespace plx {
+namespace {
+
+// Bᵀ of four numbers: d0 - d2, d1 + d2, d2 - d1, d1 - d3.
+inline void input_line(__m512 &a, __m512 &b, __m512 &c, __m512 &d) {
+	__m512 sum = b + c, difference = c - b;
+	a = a - c;
+	d = b - d;
+	b = sum;
+	c = difference;
+}
+
+void inputs(const float *const *d, int64_t n, float *v, int64_t v_step) {
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[4][4];
+		for (int r = 0; r < 4; r++) {
+			for (int c = 0; c < 4; c++) t[r][c] = _mm512_loadu_ps(d[4 * r + c] + i);
+			input_line(t[r][0], t[r][1], t[r][2], t[r][3]);
+		}
+		for (int c = 0; c < 4; c++) {
+			input_line(t[0][c], t[1][c], t[2][c], t[3][c]);
+			for (int r = 0; r < 4; r++) _mm512_storeu_ps(v + (4 * r + c) * v_step + i, t[r][c]);
+		}
+	}
+}
+
+// Aᵀ of four numbers: m0 + m1 + m2, m1 - m2 - m3.
+void outputs(const float *m, int64_t m_step, int64_t n, float *const *y) {
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[2][4];
+		for (int c = 0; c < 4; c++) {
+			__m512 a = _mm512_loadu_ps(m + c * m_step + i), b = _mm512_loadu_ps(m + (4 + c) * m_step + i);
+			__m512 e = _mm512_loadu_ps(m + (8 + c) * m_step + i), f = _mm512_loadu_ps(m + (12 + c) * m_step + i);
+			t[0][c] = a + b + e;
+			t[1][c] = b - e - f;
+		}
+		for (int r = 0; r < 2; r++) {
+			if (y[2 * r] != nullptr) _mm512_storeu_ps(y[2 * r] + i, t[r][0] + t[r][1] + t[r][2]);
+			if (y[2 * r + 1] != nullptr) _mm512_storeu_ps(y[2 * r + 1] + i, t[r][1] - t[r][2] - t[r][3]);
+		}
+	}
+}
+
+// A of two numbers: g0, g0 + g1, g0 - g1, -g1.
+void gradients(const float *const *dy, int64_t n, float *v, int64_t v_step) {
+	__m512 zero = _mm512_setzero_ps();
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[4][2];
+		for (int c = 0; c < 2; c++) {
+			__m512 a = _mm512_loadu_ps(dy[c] + i), b = _mm512_loadu_ps(dy[2 + c] + i);
+			t[0][c] = a;
+			t[1][c] = a + b;
+			t[2][c] = a - b;
+			t[3][c] = zero - b;
+		}
+		for (int r = 0; r < 4; r++) {
+			float *to = v + 4 * r * v_step + i;
+			_mm512_storeu_ps(to, t[r][0]);
+			_mm512_storeu_ps(to + v_step, t[r][0] + t[r][1]);
+			_mm512_storeu_ps(to + 2 * v_step, t[r][0] - t[r][1]);
+			_mm512_storeu_ps(to + 3 * v_step, zero - t[r][1]);
+		}
+	}
+}
+
+// G of three numbers: g0, (g0 + g1 + g2)/2, (g0 - g1 + g2)/2, g2.
+inline void weight_line(__m512 a, __m512 b, __m512 c, __m512 *to) {
+	__m512 half = _mm512_set1_ps(0.5f), ends = half * (a + c), middle = half * b;
+	to[0] = a;
+	to[1] = ends + middle;
+	to[2] = ends - middle;
+	to[3] = c;
+}
+
+void weights(const float *w, int64_t w_step, int64_t n, float *u, int64_t u_step, bool turned) {
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[3][4];
+		for (int r = 0; r < 3; r++) {
+			__m512 g[3];
+			for (int c = 0; c < 3; c++) g[c] = _mm512_loadu_ps(w + (turned ? 8 - 3 * r - c : 3 * r + c) * w_step + i);
+			weight_line(g[0], g[1], g[2], t[r]);
+		}
+		for (int c = 0; c < 4; c++) {
+			__m512 column[4];
+			weight_line(t[0][c], t[1][c], t[2][c], column);
+			for (int r = 0; r < 4; r++) _mm512_storeu_ps(u + (4 * r + c) * u_step + i, column[r]);
+		}
+	}
+}
+
+// Gᵀ of four numbers: u0 + (u1 + u2)/2, (u1 - u2)/2, (u1 + u2)/2 + u3.
+inline void weight_gradient_line(__m512 a, __m512 b, __m512 c, __m512 d, __m512 *to) {
+	__m512 half = _mm512_set1_ps(0.5f), sum = half * (b + c);
+	to[0] = a + sum;
+	to[1] = half * (b - c);
+	to[2] = sum + d;
+}
+
+void weight_gradients(const float *du, int64_t du_step, int64_t n, float *dw, int64_t dw_step) {
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[4][3];
+		for (int r = 0; r < 4; r++) {
+			__m512 g[4];
+			for (int c = 0; c < 4; c++) g[c] = _mm512_loadu_ps(du + (4 * r + c) * du_step + i);
+			weight_gradient_line(g[0], g[1], g[2], g[3], t[r]);
+		}
+		for (int c = 0; c < 3; c++) {
+			__m512 column[3];
+			weight_gradient_line(t[0][c], t[1][c], t[2][c], t[3][c], column);
+			for (int r = 0; r < 3; r++) _mm512_storeu_ps(dw + (3 * r + c) * dw_step + i, column[r]);
+		}
+	}
+}
+
+void unpack(const float *w, int64_t tap_step, int64_t w_step, int64_t taps, int64_t inputs, float *dw, int64_t output) {
+	int64_t i = 0, t = 0; // of the next row
+	for (int64_t c = 0; c < inputs * taps; c += 16) {
+		int64_t width = inputs * taps - c < 16 ? inputs * taps - c : 16;
+		__m512 r[16];
+		for (int k = 0; k < 16; k++) {
+			if (k >= width) {
+				r[k] = _mm512_setzero_ps();
+				continue;
+			}
+			r[k] = _mm512_loadu_ps(w + t * tap_step + i * w_step);
+			if (++t == taps) t = 0, i++;
+		}
+		transpose(r);
+		__mmask16 some = static_cast<__mmask16>((1 << width) - 1);
+		for (int k = 0; k < 16; k++) _mm512_mask_storeu_ps(dw + k * output + c, some, r[k]);
+	}
+}
+
+const WinogradKernels tiles = {inputs, outputs, gradients, weights, weight_gradients};
+
+}  // namespace
+
+const ConvolutionKernels<float> *convolution_f32() { return &kernels; }
+const WinogradKernels *winograd() { return &tiles; }
+void (*unpacking())(const float *, int64_t, int64_t, int64_t, int64_t, float *, int64_t) { return unpack; }
+}  // namespace plx
+#else
+#include "convolution.h"
+
+namespace plx {
+const ConvolutionKernels<float> *convolution_f32() { return nullptr; }
+const WinogradKernels *winograd() { return nullptr; }
+void (*unpacking())(const float *, int64_t, int64_t, int64_t, int64_t, float *, int64_t) { return nullptr; }
+}  // namespace plx
+#endif
