@@ -24,8 +24,8 @@ ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 bin/obj/kernels_avx2.o: flags += -mavx2 -mfma
 bin/obj/kernels_avx512.o: flags += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 endif
-# Convolutions have sums in all 32 registers; the compiler would move the addresses of rows into others.
-bin/obj/convolution_%.o: flags := -O3 -fno-math-errno -Wno-psabi -Wno-ignored-attributes
+# Warnings are off that GCC 12 gives for its own headers of intrinsics.
+bin/obj/convolution_%.o: flags := -O3 -fno-math-errno -Wno-psabi -Wno-ignored-attributes -Wno-uninitialized -Wno-maybe-uninitialized
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 bin/obj/convolution_avx512.o: flags += -mavx512f -mfma
 bin/obj/convolution_bf16.o: flags += $(shell echo | $(CXX) -mavx512bf16 -E - >/dev/null 2>&1 && echo -mavx512f -mavx512bw -mavx512vl -mavx512bf16 -mfma)

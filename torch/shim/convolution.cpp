@@ -79,10 +79,33 @@ at::Tensor batch_inner(int64_t n, int64_t c, int64_t h, int64_t w, at::ScalarTyp
 	return at::empty({h, w, n, c}, type).permute({2, 3, 0, 1});
 }
 
+void set(float &to, float v) { to = v; }
+void set(uint16_t &to, float v) { to = c10::BFloat16(v).x; }
+
+// Images as they come, N x C x H x W one after the other, in that layout with zeros for further channels up to to's. A
+// few at a time, so that what is written stays in the cache.
+template <typename E>
+void images(const float *from, int64_t n, int64_t c, int64_t pixels, int64_t channels, E *to) {
+	at::parallel_for(0, (n + 15) / 16, 1, [&](int64_t begin, int64_t end) {
+		for (int64_t first = begin * 16; first < std::min(n, end * 16); first += 16)
+			for (int64_t p = 0; p < pixels; p++)
+				for (int64_t i = first; i < std::min(n, first + 16); i++) {
+					E *at = to + (p * n + i) * channels;
+					for (int64_t k = 0; k < channels; k++) set(at[k], k < c ? from[(i * c + k) * pixels + p] : 0);
+				}
+	});
+}
+
 // t in that layout and type, with zeros for further channels up to c.
-at::Tensor as_batch_inner(const at::Tensor &t, at::ScalarType type, int64_t c) {
+template <typename E>
+at::Tensor as_batch_inner(const at::Tensor &t, int64_t c) {
+	auto type = Type<E>::scalar;
 	if (t.scalar_type() == type && t.size(1) == c && t.permute({2, 3, 0, 1}).is_contiguous()) return t;
 	at::Tensor to = batch_inner(t.size(0), c, t.size(2), t.size(3), type);
+	if (t.scalar_type() == at::kFloat && c < 16 && t.is_contiguous()) {
+		images<E>(data<float>(t), t.size(0), t.size(1), t.size(2) * t.size(3), c, data<E>(to));
+		return to;
+	}
 	if (c != t.size(1)) to.zero_();
 	at::slice(to, 1, 0, t.size(1)).copy_(t);
 	return to;
@@ -393,7 +416,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
 	template <typename E>
 	static at::Tensor forward_as(AutogradContext *ctx, const at::Tensor &x, const at::Tensor &weight) {
 		Shape s = shape(ctx, x, weight);
-		at::Tensor in = as_batch_inner(x, Type<E>::scalar, padded(s.ci, Type<E>::pair)), w = weight.contiguous();
+		at::Tensor in = as_batch_inner<E>(x, padded(s.ci, Type<E>::pair)), w = weight.contiguous();
 		at::Tensor y = batch_inner(s.n, s.co, s.oh, s.ow, Type<E>::scalar);
 		if (std::is_same_v<E, float> && by_tiles(s))
 			tiled(s, false, data<float>(in), w, data<float>(y));
@@ -414,7 +437,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
 	template <typename E>
 	static variable_list backward_as(AutogradContext *ctx, const at::Tensor &in, const at::Tensor &weight, const at::Tensor &gradient) {
 		Shape s = shape(ctx, in, weight);
-		at::Tensor dy = as_batch_inner(gradient, Type<E>::scalar, s.co), dx, dw;
+		at::Tensor dy = as_batch_inner<E>(gradient, s.co), dx, dw;
 		bool by = std::is_same_v<E, float> && by_tiles(s);
 		if (ctx->needs_input_grad(0)) {
 			at::Tensor w = weight.contiguous();

@@ -90,10 +90,51 @@ inline void outer_inputs(const Term<E> *terms, int64_t n, int64_t from, int64_t 
 	}
 }
 
+// As outer_tile for at most four inputs: several rows at a time have sums of their own, because each sum waits for the
+// one before.
+template <int I, int B>
+inline void outer_few(const Term<E> *terms, int64_t n, int64_t o, int64_t x_step, int64_t dy_step, int64_t rows, float *dw, int64_t dw_step) {
+	constexpr int R = 12 / (I * B) > 4 ? 4 : 12 / (I * B);
+	__m512 sum[R][I][B];
+	for (int r = 0; r < R; r++)
+		for (int a = 0; a < I; a++)
+			for (int b = 0; b < B; b++) sum[r][a][b] = r == 0 ? _mm512_loadu_ps(dw + a * dw_step + o + 16 * b) : _mm512_setzero_ps();
+	auto row = [&](int r, const E *x, const E *dy) {
+		for (int b = 0; b < B; b++) {
+			Register g = load(dy + 16 * pair * b);
+			for (int a = 0; a < I; a++) sum[r][a][b] = multiply(broadcast(x + pair * a), g, sum[r][a][b]);
+		}
+	};
+	for (int64_t t = 0; t < n; t++) {
+		const E *x = terms[t].x, *dy = terms[t].w + pair * o;
+		int64_t i = 0;
+		for (; i + R <= rows; i += R)
+#pragma GCC unroll 4
+			for (int r = 0; r < R; r++, x += x_step, dy += dy_step) row(r, x, dy);
+		for (; i < rows; i++, x += x_step, dy += dy_step) row(0, x, dy);
+	}
+	for (int r = 1; r < R; r++)
+		for (int a = 0; a < I; a++)
+			for (int b = 0; b < B; b++) sum[0][a][b] += sum[r][a][b];
+	for (int a = 0; a < I; a++)
+		for (int b = 0; b < B; b++) _mm512_storeu_ps(dw + a * dw_step + o + 16 * b, sum[0][a][b]);
+}
+
+template <int B>
+inline void outer_blocks(const Term<E> *terms, int64_t n, int64_t o, int64_t x_step, int64_t dy_step, int64_t rows, int64_t ci, float *dw, int64_t dw_step) {
+	switch (ci) {
+	case 1: return outer_few<1, B>(terms, n, o, x_step, dy_step, rows, dw, dw_step);
+	case 2: return outer_few<2, B>(terms, n, o, x_step, dy_step, rows, dw, dw_step);
+	case 3: return outer_few<3, B>(terms, n, o, x_step, dy_step, rows, dw, dw_step);
+	case 4: return outer_few<4, B>(terms, n, o, x_step, dy_step, rows, dw, dw_step);
+	default: outer_inputs<16 / B, B>(terms, n, 0, o, x_step, dy_step, rows, ci, dw, dw_step);
+	}
+}
+
 void outer(const Term<E> *terms, int64_t n, int64_t x_step, int64_t dy_step, int64_t rows, int64_t ci, int64_t co, float *dw, int64_t dw_step) {
 	int64_t o = 0;
-	for (; o + 32 <= co; o += 32) outer_inputs<8, 2>(terms, n, 0, o, x_step, dy_step, rows, ci, dw, dw_step);
-	if (o < co) outer_inputs<16, 1>(terms, n, 0, o, x_step, dy_step, rows, ci, dw, dw_step);
+	for (; o + 32 <= co; o += 32) outer_blocks<2>(terms, n, o, x_step, dy_step, rows, ci, dw, dw_step);
+	if (o < co) outer_blocks<1>(terms, n, o, x_step, dy_step, rows, ci, dw, dw_step);
 }
 
 // The 16 x 16 transposition of numbers in 16 registers.

@@ -136,7 +136,20 @@ double at_or(const double *p, int64_t i, double otherwise) { return p == nullptr
 
 at::Tensor doubles(const at::Tensor &t) { return t.defined() ? t.detach().to(at::kDouble).contiguous() : t; }
 
-// y = (x - mean)·weight·inverse + bias [+ residual], where the kernels' mean is rounded and the shift makes up for it.
+// Sets the first three of tiles, the kernels' mean, scale and shift, for (x - mean)·weight·inverse + bias. Their mean is
+// rounded, and the shift makes up for it.
+template <typename K>
+void affine(Tiles<typename K::number> &tiles, const double *mean, const double *inverse, const at::Tensor &weight, const at::Tensor &bias) {
+	at::Tensor w = doubles(weight), b = doubles(bias);
+	for (int64_t i = 0; i < tiles.c; i++) {
+		double scale = at_or(data<double>(w), i, 1) * inverse[i];
+		tiles.set(0, i, mean[i]);
+		tiles.set(1, i, scale);
+		tiles.set(2, i, at_or(data<double>(b), i, 0) - (mean[i] - static_cast<double>(tiles[0][i])) * scale);
+	}
+}
+
+// y = (x - mean)·weight·inverse + bias [+ residual].
 template <typename K>
 at::Tensor normalized(const at::Tensor &x, const at::Tensor &residual, const double *mean, const double *inverse, const at::Tensor &weight, const at::Tensor &bias, bool relu) {
 	typedef typename K::element E;
@@ -144,13 +157,7 @@ at::Tensor normalized(const at::Tensor &x, const at::Tensor &residual, const dou
 	int64_t c = x.size(1);
 	Blocks blocks(x.numel() / c, c);
 	Tiles<typename K::number> tiles(c, 3);
-	at::Tensor w = doubles(weight), b = doubles(bias);
-	for (int64_t i = 0; i < c; i++) {
-		double scale = at_or(data<double>(w), i, 1) * inverse[i];
-		tiles.set(0, i, mean[i]);
-		tiles.set(1, i, scale);
-		tiles.set(2, i, at_or(data<double>(b), i, 0) - (mean[i] - static_cast<double>(tiles[0][i])) * scale);
-	}
+	affine<K>(tiles, mean, inverse, weight, bias);
 	at::Tensor y = at::empty_like(x);
 	E *from = data<E>(x), *more = data<E>(residual), *to = data<E>(y);
 	blocks.run([&](int64_t block, int64_t at) {
@@ -205,9 +212,9 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 		at::Tensor y = normalized<K>(x, residual, mean, inverse, weight, bias, relu);
 		ctx->set_materialize_grads(false);
 		ctx->mark_non_differentiable({mean_out, variance});
-		ctx->save_for_backward({x, relu ? y : at::Tensor(), statistics, weight});
+		ctx->save_for_backward({x, relu && residual.defined() ? y : at::Tensor(), statistics, weight, bias});
 		ctx->saved_data["residual"] = residual.defined();
-		ctx->saved_data["bias"] = bias.defined();
+		ctx->saved_data["relu"] = relu;
 		return {y, mean_out, variance};
 	}
 
@@ -216,7 +223,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 		if (!dy.defined()) return variable_list(6);
 		typedef typename K::element E;
 		const auto &loops = kernels().*K::loops;
-		const at::Tensor &x = saved[0], &y = saved[1], &weight = saved[3];
+		const at::Tensor &x = saved[0], &y = saved[1], &weight = saved[3], &bias = saved[4];
 		const double *mean = data<double>(saved[2]);
 		int64_t c = x.size(1);
 		Blocks blocks(x.numel() / c, c);
@@ -227,11 +234,12 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 		at::Tensor g = residual ? (y.defined() ? at::empty_like(x) : dy) : at::Tensor();
 		E *in = data<E>(x), *out = data<E>(y), *up = data<E>(dy), *kept = y.defined() ? data<E>(g) : nullptr;
 
-		Tiles<typename K::number> tiles(c, 4);
-		for (int64_t i = 0; i < c; i++) tiles.set(0, i, mean[i]);
+		Tiles<typename K::number> tiles(c, 6);
+		affine<K>(tiles, mean, inverse, weight, bias);
+		bool again = ctx->saved_data["relu"].toBool() && !residual; // the ReLU's argument is computed again
 		std::vector<double> sums(blocks.n * c), products(blocks.n * c);
 		blocks.run([&](int64_t block, int64_t at) {
-			loops.sums(up + at, out == nullptr ? nullptr : out + at, in + at, kept == nullptr ? nullptr : kept + at, blocks.size(block), c, tiles[0], sums.data() + block * c, products.data() + block * c);
+			loops.sums(up + at, out == nullptr ? nullptr : out + at, in + at, kept == nullptr ? nullptr : kept + at, blocks.size(block), c, tiles[0], again ? tiles[1] : nullptr, tiles[2], sums.data() + block * c, products.data() + block * c);
 		});
 		for (int64_t b = 1; b < blocks.n; b++)
 			for (int64_t i = 0; i < c; i++) {
@@ -247,9 +255,9 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 			double missing = mean[i] - static_cast<double>(tiles[0][i]);
 			double along = (products[i] - missing * sums[i]) * inverse[i]; // Σ g·x̂
 			double a = at_or(data<double>(w), i, 1) * inverse[i], b = -a * inverse[i] * along / n;
-			tiles.set(1, i, a);
-			tiles.set(2, i, b);
-			tiles.set(3, i, -a * sums[i] / n - b * missing);
+			tiles.set(3, i, a);
+			tiles.set(4, i, b);
+			tiles.set(5, i, -a * sums[i] / n - b * missing);
 			data<double>(dw)[i] = along;
 			data<double>(db)[i] = sums[i];
 		}
@@ -259,11 +267,11 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 			if (kept != nullptr) up = kept, out = nullptr;
 			E *to = data<E>(dx);
 			blocks.run([&](int64_t block, int64_t at) {
-				loops.gradient(up + at, out == nullptr ? nullptr : out + at, in + at, to + at, blocks.size(block), c, tiles[0], tiles[1], tiles[2], tiles[3]);
+				loops.gradient(up + at, out == nullptr ? nullptr : out + at, in + at, to + at, blocks.size(block), c, tiles[0], again ? tiles[1] : nullptr, tiles[2], tiles[3], tiles[4], tiles[5]);
 			});
 		}
 		return {dx, weight.defined() ? dw.to(weight.scalar_type()) : at::Tensor(),
-				ctx->saved_data["bias"].toBool() ? db.to(weight.defined() ? weight.scalar_type() : K::numbers) : at::Tensor(), g, at::Tensor(), at::Tensor()};
+				bias.defined() ? db.to(weight.defined() ? weight.scalar_type() : K::numbers) : at::Tensor(), g, at::Tensor(), at::Tensor()};
 	}
 };
 

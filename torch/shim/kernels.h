@@ -19,11 +19,12 @@ struct NormKernels {
 	void (*moments)(const E *x, int64_t rows, int64_t c, double *mean, double *square);
 	// y = (x - mean)·scale + shift [+ residual], at least 0 if relu. residual may be null. Tiled: mean, scale, shift.
 	void (*apply)(const E *x, const E *residual, E *y, int64_t rows, int64_t c, const N *mean, const N *scale, const N *shift, bool relu);
-	// For each channel Σ g and Σ g·(x - mean), where g is dy wherever y is above 0, else 0. y may be null: g is dy. Writes g
-	// unless it is null. Tiled: mean.
-	void (*sums)(const E *dy, const E *y, const E *x, E *g, int64_t rows, int64_t c, const N *mean, double *sum, double *product);
-	// dx = a·g + b·(x - mean) + d, g as in sums. Tiled: mean, a, b, d.
-	void (*gradient)(const E *dy, const E *y, const E *x, E *dx, int64_t rows, int64_t c, const N *mean, const N *a, const N *b, const N *d);
+	// For each channel Σ g and Σ g·(x - mean), where g is dy wherever the ReLU's result y is above 0, else 0. Without y
+	// that result is (x - mean)·scale + shift; without scale there is no ReLU, and g is dy. Writes g unless it is null.
+	// Tiled: mean, scale, shift.
+	void (*sums)(const E *dy, const E *y, const E *x, E *g, int64_t rows, int64_t c, const N *mean, const N *scale, const N *shift, double *sum, double *product);
+	// dx = a·g + b·(x - mean) + d, g as in sums. Tiled: mean, scale, shift, a, b, d.
+	void (*gradient)(const E *dy, const E *y, const E *x, E *dx, int64_t rows, int64_t c, const N *mean, const N *scale, const N *shift, const N *a, const N *b, const N *d);
 };
 
 // One step of SGD: g' = trust·(g + decay·p); m = momentum·m + g', or g' in the first step; p -= rate·m, or

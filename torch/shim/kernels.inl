@@ -204,29 +204,38 @@ void apply(const typename K::element *x, const typename K::element *residual, ty
 	f(x, residual, y, rows, c, mean, scale, shift);
 }
 
-template <typename K, bool masked, bool keep>
+// Where a gradient passes a ReLU: everywhere if there is none, where its result is above 0, or where that would be, which
+// is computed again from x because that costs less than to read it.
+enum Mask { everywhere, by_result, by_input };
+
+template <typename K, bool keep, Mask mask>
 struct Sums {
 	const typename K::element *dy, *y, *x;
 	typename K::element *g;
 	int64_t rows, width;
-	const typename K::number *mean;
+	const typename K::number *mean, *scale, *shift;
 	double *sum, *product;
 
 	template <typename S, int V>
 	inline void of(int64_t j) {
-		typename S::value centre[V], s[V], p[V];
+		typename S::value centre[V], by[V], to[V], s[V], p[V];
 		for (int v = 0; v < V; v++) {
 			centre[v] = S::number(mean + j + v * S::n);
+			if (mask == by_input) {
+				by[v] = S::number(scale + j + v * S::n);
+				to[v] = S::number(shift + j + v * S::n);
+			}
 			s[v] = p[v] = typename S::value{};
 		}
 		for (int64_t r = 0; r < rows; r++) {
 			int64_t at = r * width + j;
 			for (int v = 0; v < V; v++, at += S::n) {
-				typename S::value t = S::load(dy + at);
-				if (masked) t = where_positive(S::load(y + at), t);
+				typename S::value t = S::load(dy + at), centred = S::load(x + at) - centre[v];
+				if (mask == by_result) t = where_positive(S::load(y + at), t);
+				if (mask == by_input) t = where_positive(centred * by[v] + to[v], t);
 				if (keep) S::store(g + at, t);
 				s[v] += t;
-				p[v] += t * (S::load(x + at) - centre[v]);
+				p[v] += t * centred;
 			}
 		}
 		for (int v = 0; v < V; v++)
@@ -237,11 +246,11 @@ struct Sums {
 	}
 };
 
-template <typename K, bool masked, bool keep>
-void sums_as(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *g, int64_t rows, int64_t c, const typename K::number *mean, double *sum, double *product) {
+template <typename K, bool keep, Mask mask>
+void sums_as(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *g, int64_t rows, int64_t c, const typename K::number *mean, const typename K::number *scale, const typename K::number *shift, double *sum, double *product) {
 	int64_t f = fold(c), width = f * c, full = rows / f;
 	if (f == 1) {
-		columns<K>(width, Sums<K, masked, keep>{dy, y, x, g, rows, width, mean, sum, product});
+		columns<K>(width, Sums<K, keep, mask>{dy, y, x, g, rows, width, mean, scale, shift, sum, product});
 		return;
 	}
 	double s[folded], p[folded];
@@ -254,49 +263,51 @@ void sums_as(const typename K::element *dy, const typename K::element *y, const 
 			}
 	};
 	if (full > 0) {
-		columns<K>(width, Sums<K, masked, keep>{dy, y, x, g, full, width, mean, s, p});
+		columns<K>(width, Sums<K, keep, mask>{dy, y, x, g, full, width, mean, scale, shift, s, p});
 		add(f);
 	}
 	int64_t left = rows - full * f, at = full * width;
 	if (left > 0) {
-		columns<K>(left * c, Sums<K, masked, keep>{dy + at, masked ? y + at : nullptr, x + at, keep ? g + at : nullptr, 1, left * c, mean, s, p});
+		columns<K>(left * c, Sums<K, keep, mask>{dy + at, mask == by_result ? y + at : nullptr, x + at, keep ? g + at : nullptr, 1, left * c, mean, scale, shift, s, p});
 		add(left);
 	}
 }
 
 template <typename K>
-void sums(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *g, int64_t rows, int64_t c, const typename K::number *mean, double *sum, double *product) {
-	auto f = y != nullptr ? (g != nullptr ? sums_as<K, true, true> : sums_as<K, true, false>) : (g != nullptr ? sums_as<K, false, true> : sums_as<K, false, false>);
-	f(dy, y, x, g, rows, c, mean, sum, product);
+void sums(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *g, int64_t rows, int64_t c, const typename K::number *mean, const typename K::number *scale, const typename K::number *shift, double *sum, double *product) {
+	auto f = y != nullptr ? (g != nullptr ? sums_as<K, true, by_result> : sums_as<K, false, by_result>)
+			 : scale != nullptr ? (g != nullptr ? sums_as<K, true, by_input> : sums_as<K, false, by_input>)
+								: (g != nullptr ? sums_as<K, true, everywhere> : sums_as<K, false, everywhere>);
+	f(dy, y, x, g, rows, c, mean, scale, shift, sum, product);
 }
 
-template <typename K, bool masked>
+template <typename K, Mask mask>
 struct Gradient {
 	const typename K::element *dy, *y, *x;
 	typename K::element *dx;
-	const typename K::number *mean, *a, *b, *d;
+	const typename K::number *mean, *scale, *shift, *a, *b, *d;
 
 	template <typename S, int V>
 	inline void of(int64_t j) {
 		for (int v = 0; v < V; v++, j += S::n) {
-			typename S::value g = S::load(dy + j);
-			if (masked) g = where_positive(S::load(y + j), g);
-			typename S::value centred = S::load(x + j) - S::number(mean + j);
+			typename S::value g = S::load(dy + j), centred = S::load(x + j) - S::number(mean + j);
+			if (mask == by_result) g = where_positive(S::load(y + j), g);
+			if (mask == by_input) g = where_positive(centred * S::number(scale + j) + S::number(shift + j), g);
 			S::store(dx + j, S::number(a + j) * g + (S::number(b + j) * centred + S::number(d + j)));
 		}
 	}
 };
 
-template <typename K, bool masked>
-void gradient_as(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *dx, int64_t rows, int64_t c, const typename K::number *mean, const typename K::number *a, const typename K::number *b, const typename K::number *d) {
+template <typename K, Mask mask>
+void gradient_as(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *dx, int64_t rows, int64_t c, const typename K::number *mean, const typename K::number *scale, const typename K::number *shift, const typename K::number *a, const typename K::number *b, const typename K::number *d) {
 	rows_of(rows, c, [&](int64_t at, int64_t width) {
-		columns<K>(width, Gradient<K, masked>{dy + at, masked ? y + at : nullptr, x + at, dx + at, mean, a, b, d});
+		columns<K>(width, Gradient<K, mask>{dy + at, mask == by_result ? y + at : nullptr, x + at, dx + at, mean, scale, shift, a, b, d});
 	});
 }
 
 template <typename K>
-void gradient(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *dx, int64_t rows, int64_t c, const typename K::number *mean, const typename K::number *a, const typename K::number *b, const typename K::number *d) {
-	(y != nullptr ? gradient_as<K, true> : gradient_as<K, false>)(dy, y, x, dx, rows, c, mean, a, b, d);
+void gradient(const typename K::element *dy, const typename K::element *y, const typename K::element *x, typename K::element *dx, int64_t rows, int64_t c, const typename K::number *mean, const typename K::number *scale, const typename K::number *shift, const typename K::number *a, const typename K::number *b, const typename K::number *d) {
+	(y != nullptr ? gradient_as<K, by_result> : scale != nullptr ? gradient_as<K, by_input> : gradient_as<K, everywhere>)(dy, y, x, dx, rows, c, mean, scale, shift, a, b, d);
 }
 
 // The compiler makes vectors of these loops, since they have no sums.
