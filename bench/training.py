@@ -129,7 +129,7 @@ def step_bound(s):
 def step_small(s):
     """The laboratory's network of 77,000 parameters on one thread, in the operations of its convolutions and products.
 
-    The peer is half of the rate of a large float32 product: half of what the core can do.
+    The peer is half of the rate of a large float32 product or convolution: half of what the core can do.
     """
     command = limit(s, SMALL, "float32", 1)
     told = {}

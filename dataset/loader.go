@@ -33,6 +33,9 @@ type Loader struct {
 	// Keep bounds the bytes of views that Sequential keeps for its next passes, for data that is read often, such as a
 	// probe's. Images whose views do not fit are read again in each pass.
 	Keep int
+	// KeepDecoded bounds the bytes of decoded images that Epoch keeps for the next epochs, which then neither read nor
+	// decode these images again. It changes no view. Images that do not fit are decoded in each epoch.
+	KeepDecoded int
 	// Ahead is how many finished batches may wait for the receiver; one more is being made. 0 is 2, below 0 is none.
 	Ahead int
 	// Quarantine holds the images that cannot be read. If nil, every iteration has its own.
@@ -46,8 +49,9 @@ type Loader struct {
 	// those in Recipes. It must be a function of its arguments: batches are made ahead of training.
 	Stage func(epoch, batch int) []augment.Recipe
 
-	shelf shelf
-	kept  keptViews
+	shelf   shelf
+	kept    keptViews
+	decoded keptImages
 }
 
 // TracePrefix begins the names of the workers' tracks. A number follows.
@@ -137,6 +141,9 @@ func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, e
 		if l.Stage != nil {
 			p.recipes = func(at int) []augment.Recipe { return l.Stage(epoch, at) }
 		}
+		if l.KeepDecoded > 0 {
+			p.decoded = &l.decoded
+		}
 		l.iterate(ctx, p, yield)
 	}
 }
@@ -175,6 +182,7 @@ type pass struct {
 	replace  func(i int) int                           // the image to try when i is bad; nil: bad images are left out
 	pair     func(index int, r *rand.Rand) int         // see Loader.Pair
 	kept     *keptViews                                // views of earlier passes; nil to keep none
+	decoded  *keptImages                               // decoded images of earlier passes; nil to keep none
 	recipes  func(at int) []augment.Recipe             // of batch number at; nil: Loader.Recipes
 }
 

@@ -209,6 +209,36 @@ func TestSequentialKeepsViews(t *testing.T) {
 	}
 }
 
+// Epochs decode an image that is kept once, and make the same views as without; what does not fit is decoded again.
+func TestEpochKeepsDecoded(t *testing.T) {
+	const n, epochs = 40, 3
+	run := func(keep int, bad func(int) bool) (all []*Batch, reads int64) {
+		d := counted{marked{n: n, bad: bad}, new(atomic.Int64)}
+		l := loaderOf(d, 8, 3)
+		l.KeepDecoded = keep
+		for epoch := range epochs {
+			out, err := batches(t, l.Epoch(context.Background(), epoch, 0), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, out...)
+		}
+		return all, d.read.Load()
+	}
+	for name, bad := range map[string]func(int) bool{"good": nil, "one bad": func(i int) bool { return i == 5 }} {
+		want, without := run(0, bad)
+		for keep, most := range map[int]int64{1 << 20: without - (epochs-1)*(n-1), 10 * 134: without - (epochs-1)*9} {
+			got, reads := run(keep, bad)
+			if !same(got, want) {
+				t.Errorf("%s: keeping %d bytes changes the views", name, keep)
+			}
+			if reads > most {
+				t.Errorf("%s: keeping %d bytes: %d reads, want at most %d of %d", name, keep, reads, most, without)
+			}
+		}
+	}
+}
+
 func TestSequential(t *testing.T) {
 	d := marked{n: 23, bad: func(i int) bool { return i == 0 || i == 4 || i > 19 }}
 	l := loaderOf(d, 5, 3)

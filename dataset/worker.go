@@ -201,6 +201,9 @@ func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 	first := i
 	for range q.inRow() {
 		if !q.Has(i) {
+			if img := w.pass.decoded.get(i); img != nil {
+				return &held{Image: img, index: i}, i, nil
+			}
 			img, release, err := Hold(data, i)
 			if errors.Is(err, ErrMemory) {
 				return nil, 0, fmt.Errorf("reading images: %w", err)
@@ -217,6 +220,7 @@ func (w *worker) fetch(i int, replace func(int) int) (*held, int, error) {
 			if err == nil {
 				w.loader.Normalize.Levels(img)
 				q.good()
+				w.pass.decoded.put(i, img, w.loader.KeepDecoded)
 				return &held{img, i, release}, i, nil
 			}
 			if err := q.Add(i, w.name(i), err); err != nil {

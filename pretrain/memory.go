@@ -147,8 +147,11 @@ func (p *memoryPlan) need() (sum float64) {
 	return sum
 }
 
-// bound gives what is left to batches that wait and to pixels that are kept between evaluations. Neither changes a
-// pixel.
+// keptDecoded is how many bytes of decoded images a run keeps at most for its next epochs.
+const keptDecoded = 512 << 20
+
+// bound gives what is left to batches that wait, to pixels that are kept between evaluations, and to decoded images.
+// None of them changes a pixel.
 func (p *memoryPlan) bound(loader *dataset.Loader, sets *probe.Sets) {
 	left := p.limit - p.need()
 	waiting := min(2, int(left/2/max(1, p.queued)))
@@ -158,6 +161,7 @@ func (p *memoryPlan) bound(loader *dataset.Loader, sets *probe.Sets) {
 			loader.Ahead, sets.Ahead = -1, -1
 		}
 	}
+	loader.KeepDecoded = int(min(keptDecoded, max(0, left)/8))
 	if p.given != "" {
 		const loaders = 8 // of two probes and the guard
 		sets.Keep = int(min(probe.Kept, left/4/loaders))

@@ -316,7 +316,7 @@ func (j *Job) detect(ctx context.Context) error {
 		c.Train.Workers, c.Sources["train.workers"] = machine.Workers(), "detected"
 	}
 	if c.Sources["train.precision"] == "default" {
-		c.Train.Precision, c.Sources["train.precision"] = precision(c.Train.Device), "detected"
+		c.Train.Precision, c.Sources["train.precision"] = precision(c.Config)
 	}
 	return nil
 }
@@ -501,14 +501,6 @@ func (j *Job) loader() *dataset.Loader {
 		Data: j.Source, Recipes: c.Augment, Normalize: c.Data.Normalize(),
 		Batch: c.Train.Batch, Workers: c.Train.Workers, Seed: c.Seed,
 	}
-}
-
-// precision returns bf16 if the device computes it in hardware, else float32.
-func precision(device string) string {
-	if machine.FastBF16(device) {
-		return config.BF16
-	}
-	return config.Float32
 }
 
 // significant keeps six digits.

@@ -42,9 +42,16 @@ def resnet(name, width=64, stem="small"):
 
 
 def method(name, backbone, features, hidden):
-    """Return a network with lightly's heads, and its loss of two views: SimSiam's or SimCLR's."""
-    from lightly.loss import NegativeCosineSimilarity, NTXentLoss
-    from lightly.models.modules import SimCLRProjectionHead, SimSiamPredictionHead, SimSiamProjectionHead
+    """Return a network with lightly's heads, and its loss of two views: SimSiam's or SimCLR's.
+
+    Where there is no lightly, as on a machine that is only lent, the same heads and losses are written here.
+    """
+    try:
+        from lightly.loss import NegativeCosineSimilarity, NTXentLoss
+        from lightly.models.modules import SimCLRProjectionHead, SimSiamPredictionHead, SimSiamProjectionHead
+    except ImportError:
+        from plain import (NegativeCosineSimilarity, NTXentLoss, SimCLRProjectionHead, SimSiamPredictionHead,
+                           SimSiamProjectionHead)
 
     if name == "simclr":
         projector = SimCLRProjectionHead(features, hidden, 128)

@@ -40,20 +40,35 @@ def solo_views(size):
     return lambda image: [view(image), view(image)]
 
 
+def images(folder, transform):
+    """Return lightly's data set of a folder, or torchvision's where there is no lightly."""
+    try:
+        from lightly.data import LightlyDataset
+    except ImportError:
+        from torchvision.datasets import ImageFolder
+
+        return ImageFolder(folder, transform)
+    return LightlyDataset(str(folder), transform=transform)
+
+
 def batches(o):
     """Yield pairs of views without end."""
     if o.random:
-        views = [torch.randn(o.batch, 3, o.size, o.size) for _ in range(2)]
+        views = [torch.randn(o.batch, 3, o.size, o.size, device=o.device) for _ in range(2)]
         while True:
             yield views
-    from lightly.data import LightlyDataset
-
     transform = solo_views(o.size) if o.transforms == "solo" else lightly_views(o.method, o.size)
-    loader = torch.utils.data.DataLoader(LightlyDataset(str(o.data / "train"), transform=transform), o.batch,
-                                         shuffle=True, drop_last=True, num_workers=o.workers)
+    loader = torch.utils.data.DataLoader(images(o.data / "train", transform), o.batch, shuffle=True, drop_last=True,
+                                         num_workers=o.workers, pin_memory=o.device != "cpu")
     while True:
-        for views, _, _ in loader:
+        for views, *_ in loader:
             yield views
+
+
+def synchronize(o):
+    """Wait for a GPU, so that the clock sees its work."""
+    if o.device != "cpu":
+        torch.cuda.synchronize()
 
 
 def main():
@@ -66,6 +81,7 @@ def main():
     p.add_argument("--transforms", choices=["lightly", "solo"], default="lightly")
     p.add_argument("--random", action="store_true")
     p.add_argument("--channels-last", action="store_true")
+    p.add_argument("--device", default="cpu")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--workers", type=int, default=2)
     p.add_argument("--steps", type=int, default=30)
@@ -78,6 +94,7 @@ def main():
     torch.manual_seed(o.seed)
     backbone, features = networks.resnet(o.backbone, o.width, o.stem)
     model, loss_of = networks.method(o.method, backbone, features, o.hidden)
+    model = model.to(o.device)
     if o.channels_last:
         model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=o.rate, momentum=0.9, weight_decay=o.weight_decay)
@@ -98,12 +115,15 @@ def main():
             for group in optimizer.param_groups:
                 group["lr"] = o.rate * float(0.5 * (1 + torch.cos(torch.tensor(torch.pi * share))))
         elif step == o.warm:
+            synchronize(o)
             begun = time.perf_counter()
         elif step == o.warm + o.steps:
+            synchronize(o)
+            spent = time.perf_counter() - begun
             print(json.dumps({"images_per_second": o.steps * o.batch / spent, "loss": float(total) / (step + 1)}))
             return
-        x0, x1 = (x.to(memory_format=layout) for x in views)
-        with torch.autocast("cpu", torch.bfloat16, enabled=o.precision == "bf16"):
+        x0, x1 = (x.to(o.device, non_blocking=True, memory_format=layout) for x in views)
+        with torch.autocast(o.device.split(":")[0], torch.bfloat16, enabled=o.precision == "bf16"):
             loss = loss_of(x0, x1)
         total += loss.detach()
         loss.backward()

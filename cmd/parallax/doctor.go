@@ -163,7 +163,7 @@ func processor() string {
 
 func bf16() string {
 	if machine.FastBF16("cpu") {
-		return "in hardware: the default precision"
+		return "in hardware: the default precision where a layer is faster in it"
 	}
 	return "not in hardware: float32 is the default precision"
 }
@@ -225,5 +225,5 @@ func gemm() func() {
 func convolution() func() {
 	x := torch.Ones(torch.F32, 16, 64, 56, 56).ChannelsLast()
 	w := torch.Ones(torch.F32, 64, 64, 3, 3).ChannelsLast()
-	return func() { torch.Free(torch.Conv2d(x, w, torch.Tensor{}, 1, 1, 1)) }
+	return func() { torch.Free(torch.Convolution(x, w, 1, 1)) }
 }

@@ -65,7 +65,7 @@ var settingFlags = []settingFlag{
 	{"on-collapse", "train.on_collapse", "string",
 		"what to do when the run has collapsed: warn, stop, rewind, off; default warn"},
 	{"log-every", "train.log_every", "int", "optimiser steps between lines of metrics"},
-	{"precision", "train.precision", "string", "bf16 or float32; default bf16 if the processor has it"},
+	{"precision", "train.precision", "string", "bf16 or float32; default bf16 where it is faster"},
 	{"device", "train.device", "string", "cpu or cuda"},
 	{"threads", "train.threads", "int", "threads of the engine; default one per core"},
 	{"workers", "train.workers", "int", "threads that read and augment images; default one per core"},
