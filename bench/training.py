@@ -108,7 +108,7 @@ def limit(s, task, precision, threads):
                          s.scaled(1, 0.05))
 
 
-def step_limit(s):
+def step_share(s):
     """The share of our step that is convolutions and products, by the profile of a run; the peer is the whole step."""
     if not ours.help_has(["pretrain"], "--profile"):
         raise Failed("this needs pretrain --profile, which this build has not")
@@ -119,8 +119,8 @@ def step_limit(s):
     return Pair(Side(shown(command), lambda: ours.worked(ours.profile(command))), fixed(1.0, "the whole step"))
 
 
-def step_bound(s):
-    """A whole step of ours, and its convolutions and products alone, timed in PyTorch."""
+def step_limit(s):
+    """A whole step of ours, and a step that has nothing but its convolutions and products, timed in PyTorch."""
     command = limit(s, R18, "bf16", s.threads)
     return Pair(our_step(s, R18, "bf16", s.threads), Side(
         shown(command), lambda: peers.told(command, s.threads)[0]["images_per_second"]))

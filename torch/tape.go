@@ -254,10 +254,11 @@ func (c *call) gradients(p *piece, of []Tensor) []Tensor {
 }
 
 // add adds what was found for each piece to the parameters' own gradients, in the order of the pieces. Threads share
-// the parameters.
+// the numbers of the parameters, of which the last layers have most.
 func (t *Tape) add(found [][]Tensor) {
+	ends := t.shares()
 	inLanes(t.Threads, t.Threads, true, func(k int) {
-		lo, hi := k*len(t.Of)/t.Threads, (k+1)*len(t.Of)/t.Threads
+		lo, hi := ends[k], ends[k+1]
 		for _, gradients := range found {
 			if gradients == nil || lo == hi {
 				continue
@@ -267,6 +268,25 @@ func (t *Tape) add(found [][]Tensor) {
 			done("Backward", C.plx_add_gradients(of, g, n))
 		}
 	})
+}
+
+// shares cuts the parameters into as many runs as there are threads, each with about as many numbers.
+func (t *Tape) shares() (ends []int) {
+	all, sum := 0, 0
+	for _, p := range t.Of {
+		all += p.Len()
+	}
+	ends = make([]int, 1, t.Threads+1)
+	for i, p := range t.Of {
+		sum += p.Len()
+		for len(ends) < t.Threads && sum*t.Threads >= len(ends)*all {
+			ends = append(ends, i+1)
+		}
+	}
+	for len(ends) <= t.Threads {
+		ends = append(ends, len(t.Of))
+	}
+	return ends
 }
 
 // backward adds the gradients of ts, each with its own, to every leaf they depend on. The graph stays.

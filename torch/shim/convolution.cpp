@@ -82,16 +82,20 @@ at::Tensor batch_inner(int64_t n, int64_t c, int64_t h, int64_t w, at::ScalarTyp
 void set(float &to, float v) { to = v; }
 void set(uint16_t &to, float v) { to = c10::BFloat16(v).x; }
 
-// Images as they come, N x C x H x W one after the other, in that layout with zeros for further channels up to to's. A
-// few at a time, so that what is written stays in the cache.
+// Images, whose numbers may lie in any order, in that layout with zeros for further channels up to channels. A few at a
+// time, so that what is written stays in the cache.
 template <typename E>
-void images(const float *from, int64_t n, int64_t c, int64_t pixels, int64_t channels, E *to) {
+void images(const at::Tensor &t, int64_t channels, E *to) {
+	const float *from = data<float>(t);
+	int64_t n = t.size(0), c = t.size(1), w = t.size(3), pixels = t.size(2) * w;
+	int64_t image = t.stride(0), channel = t.stride(1), line = t.stride(2), column = t.stride(3);
 	at::parallel_for(0, (n + 15) / 16, 1, [&](int64_t begin, int64_t end) {
 		for (int64_t first = begin * 16; first < std::min(n, end * 16); first += 16)
 			for (int64_t p = 0; p < pixels; p++)
 				for (int64_t i = first; i < std::min(n, first + 16); i++) {
+					const float *pixel = from + i * image + p / w * line + p % w * column;
 					E *at = to + (p * n + i) * channels;
-					for (int64_t k = 0; k < channels; k++) set(at[k], k < c ? from[(i * c + k) * pixels + p] : 0);
+					for (int64_t k = 0; k < channels; k++) set(at[k], k < c ? pixel[k * channel] : 0);
 				}
 	});
 }
@@ -102,8 +106,8 @@ at::Tensor as_batch_inner(const at::Tensor &t, int64_t c) {
 	auto type = Type<E>::scalar;
 	if (t.scalar_type() == type && t.size(1) == c && t.permute({2, 3, 0, 1}).is_contiguous()) return t;
 	at::Tensor to = batch_inner(t.size(0), c, t.size(2), t.size(3), type);
-	if (t.scalar_type() == at::kFloat && c < 16 && t.is_contiguous()) {
-		images<E>(data<float>(t), t.size(0), t.size(1), t.size(2) * t.size(3), c, data<E>(to));
+	if (t.scalar_type() == at::kFloat && c < 16) {
+		images<E>(t, c, data<E>(to));
 		return to;
 	}
 	if (c != t.size(1)) to.zero_();
