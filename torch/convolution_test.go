@@ -16,19 +16,21 @@ type convCase struct {
 }
 
 func (c convCase) String() string {
-	return fmt.Sprintf("%d x %d x %d x %d to %d, kernel %d, stride %d, padding %d", c.n, c.in, c.h, c.w, c.out, c.k, c.stride,
-		c.padding)
+	return fmt.Sprintf("%d x %d x %d x %d to %d, kernel %d, stride %d, padding %d", c.n, c.in, c.h, c.w, c.out, c.k,
+		c.stride, c.padding)
 }
 
 // convCases are those of ResNets, and odd ones: sizes that tiles and blocks of 8 rows do not divide, taps that never
 // lie within the image, gradients that no output reaches.
 var convCases = []convCase{
 	{64, 16, 32, 32, 16, 3, 1, 1}, {16, 64, 32, 32, 64, 3, 1, 1}, {64, 128, 16, 16, 128, 3, 1, 1},
-	{64, 64, 32, 32, 128, 3, 2, 1}, {64, 64, 32, 32, 128, 1, 2, 0}, {64, 512, 4, 4, 512, 3, 1, 1}, {256, 3, 32, 32, 16, 3, 1, 1},
-	{9, 3, 23, 21, 32, 7, 2, 3}, {8, 16, 7, 7, 48, 3, 1, 1}, {11, 32, 5, 4, 16, 3, 1, 1}, {70, 16, 4, 9, 16, 3, 1, 1},
-	{13, 48, 9, 9, 80, 3, 2, 1}, {13, 48, 8, 8, 80, 1, 2, 0}, {67, 16, 1, 1, 16, 3, 1, 1}, {31, 32, 2, 2, 32, 3, 1, 1},
-	{8, 1, 12, 12, 16, 3, 2, 1}, {8, 5, 12, 12, 16, 3, 1, 2}, {17, 144, 3, 3, 272, 3, 1, 1}, {10, 16, 6, 6, 16, 5, 3, 0},
-	{10, 16, 6, 6, 32, 1, 1, 0}, {12, 16, 3, 3, 16, 3, 1, 3}, {66, 160, 6, 6, 144, 3, 1, 1},
+	{64, 64, 32, 32, 128, 3, 2, 1}, {64, 64, 32, 32, 128, 1, 2, 0}, {64, 512, 4, 4, 512, 3, 1, 1},
+	{256, 3, 32, 32, 16, 3, 1, 1}, {9, 3, 23, 21, 32, 7, 2, 3}, {8, 16, 7, 7, 48, 3, 1, 1}, {11, 32, 5, 4, 16, 3, 1, 1},
+	{70, 16, 4, 9, 16, 3, 1, 1}, {13, 48, 9, 9, 80, 3, 2, 1}, {13, 48, 8, 8, 80, 1, 2, 0}, {67, 16, 1, 1, 16, 3, 1, 1},
+	{31, 32, 2, 2, 32, 3, 1, 1}, {8, 1, 12, 12, 16, 3, 2, 1}, {8, 5, 12, 12, 16, 3, 1, 2},
+	{17, 144, 3, 3, 272, 3, 1, 1}, {10, 16, 6, 6, 16, 5, 3, 0}, {10, 16, 6, 6, 32, 1, 1, 0},
+	{12, 16, 3, 3, 16, 3, 1, 3}, {66, 160, 6, 6, 144, 3, 1, 1},
+	{300, 48, 10, 10, 32, 3, 1, 1},
 }
 
 // run returns y and the gradients of x and w for an upstream gradient dy. Images need no gradient.
@@ -42,6 +44,10 @@ func (c convCase) run(convolve func(x, w torch.Tensor) torch.Tensor, x, w, dy to
 		out["dx"] = x.Grad()
 	}
 	return out
+}
+
+func (c convCase) own(x, w torch.Tensor) torch.Tensor {
+	return torch.Convolution(x, w, c.stride, c.padding)
 }
 
 func (c convCase) dy(r *rand.Rand) torch.Tensor {
@@ -59,16 +65,14 @@ func TestConvolution(t *testing.T) {
 				tolerance := 1e-5 // a gradient of w adds up hundreds of thousands of products
 				if bf16 {
 					tolerance = 0.005
-					x, w, dy = x.To(torch.BF16).To(torch.F64), w.To(torch.BF16).To(torch.F64), dy.To(torch.BF16).To(torch.F64)
+					x, w = x.To(torch.BF16).To(torch.F64), w.To(torch.BF16).To(torch.F64)
+					dy = dy.To(torch.BF16).To(torch.F64)
 				}
 				want := c.run(func(x, w torch.Tensor) torch.Tensor {
 					return torch.Conv2d(x, w, torch.Tensor{}, c.stride, c.padding, 1)
 				}, x, w, dy)
 				var got map[string]torch.Tensor
-				torch.Autocast(bf16, func() {
-					got = c.run(func(x, w torch.Tensor) torch.Tensor { return torch.Convolution(x, w, c.stride, c.padding) },
-						x.To(torch.F32), w.To(torch.F32), dy.To(torch.F32))
-				})
+				torch.Autocast(bf16, func() { got = c.run(c.own, x.To(torch.F32), w.To(torch.F32), dy.To(torch.F32)) })
 				for name := range want {
 					if d := distance(got[name], want[name]); d > tolerance {
 						t.Errorf("%v, bf16 %t: %s differs by %g of its largest value", c, bf16, name, d)
@@ -84,7 +88,8 @@ func TestConvolutionWithThreads(t *testing.T) {
 	for i, c := range convCases {
 		in(t, func() {
 			r := rand.New(rand.NewPCG(3, uint64(i)))
-			x, w := normal(r, 0.5, 1, c.n, c.in, c.h, c.w).To(torch.F32), normal(r, 0, 1, c.out, c.in, c.k, c.k).To(torch.F32)
+			x := normal(r, 0.5, 1, c.n, c.in, c.h, c.w).To(torch.F32)
+			w := normal(r, 0, 1, c.out, c.in, c.k, c.k).To(torch.F32)
 			dy := c.dy(r).To(torch.F32)
 			defer torch.SetThreads(1)
 			for _, bf16 := range []bool{false, true} {
@@ -92,7 +97,7 @@ func TestConvolutionWithThreads(t *testing.T) {
 				for _, threads := range []int{1, 2, 3} {
 					torch.SetThreads(threads)
 					torch.Autocast(bf16, func() {
-						got := c.run(func(x, w torch.Tensor) torch.Tensor { return torch.Convolution(x, w, c.stride, c.padding) }, x, w, dy)
+						got := c.run(c.own, x, w, dy)
 						if first == nil {
 							first = got
 						}
@@ -115,9 +120,10 @@ func batchInner(t torch.Tensor) torch.Tensor {
 
 // Forward and backward at the sizes of a ResNet-18 of width 64 with batches of 64, and of width 16 with 256.
 func BenchmarkConvolution(b *testing.B) {
-	for _, c := range []convCase{{64, 64, 32, 32, 64, 3, 1, 1}, {64, 64, 32, 32, 128, 3, 2, 1}, {64, 128, 16, 16, 128, 3, 1, 1},
-		{64, 256, 8, 8, 256, 3, 1, 1}, {64, 512, 4, 4, 512, 3, 1, 1}, {256, 16, 32, 32, 16, 3, 1, 1},
-		{256, 16, 32, 32, 32, 3, 2, 1}, {256, 32, 16, 16, 32, 3, 1, 1}, {256, 3, 32, 32, 16, 3, 1, 1}} {
+	for _, c := range []convCase{{64, 64, 32, 32, 64, 3, 1, 1}, {64, 64, 32, 32, 128, 3, 2, 1},
+		{64, 128, 16, 16, 128, 3, 1, 1}, {64, 256, 8, 8, 256, 3, 1, 1}, {64, 512, 4, 4, 512, 3, 1, 1},
+		{256, 16, 32, 32, 16, 3, 1, 1}, {256, 16, 32, 32, 32, 3, 2, 1}, {256, 32, 16, 16, 32, 3, 1, 1},
+		{256, 3, 32, 32, 16, 3, 1, 1}} {
 		for _, dtype := range []torch.DType{torch.F32, torch.BF16} {
 			for _, own := range []bool{false, true} {
 				b.Run(fmt.Sprintf("%v/%v/own=%t", c, dtype, own), func(b *testing.B) {
@@ -133,7 +139,7 @@ func BenchmarkConvolution(b *testing.B) {
 							torch.Autocast(dtype == torch.BF16, func() {
 								var y torch.Tensor
 								if own {
-									y = torch.Convolution(x, w, c.stride, c.padding)
+									y = c.own(x, w)
 								} else {
 									y = torch.Conv2d(x, w, torch.Tensor{}, c.stride, c.padding, 1)
 								}

@@ -57,7 +57,7 @@ func TestProgram(t *testing.T) {
 	said := func(name string, arguments ...string) string {
 		command := exec.Command(name, arguments...)
 		command.Dir = folder
-		command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "OMP_NUM_THREADS=1")
+		command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "OMP_NUM_THREADS=1")
 		if os.Getenv("PARALLAX_SHIM") == "" {
 			command.Env = append(command.Env, "PARALLAX_SHIM="+engines[0])
 		}
