@@ -88,7 +88,7 @@ func (r *Rows) similarities(ctx context.Context, threshold float64) ([]float32, 
 	err := scoped(func() error {
 		return r.blocks(ctx, 0, r.n, r.n, func(b *block) error {
 			x := b.rows.Narrow(0, 0, b.n)
-			all = x.MatMul(x.T()).Float32s()
+			all = x.RowProducts(x).Float32s()
 			return nil
 		})
 	})

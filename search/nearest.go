@@ -133,7 +133,7 @@ func (t *tops) first(q, b *block) []float64 {
 	}
 	least := make([]float64, q.n)
 	if scoped(func() error {
-		values, _ := q.rows.Narrow(0, 0, q.n).MatMul(b.rows.Narrow(0, 0, b.n).T()).TopK(t.k+1, 1)
+		values, _ := q.rows.Narrow(0, 0, q.n).RowProducts(b.rows.Narrow(0, 0, b.n)).TopK(t.k+1, 1)
 		for i, v := range values.Narrow(1, t.k, 1).Reshape(-1).Float32s() {
 			least[i] = float64(v) - 2*t.slack
 		}

@@ -105,7 +105,7 @@ func above(queries torch.Tensor, m int, rows torch.Tensor, n int, floor func(i i
 ) error {
 	stripes := rows.Size(0) / stripe
 	return scoped(func() error {
-		product := queries.Narrow(0, 0, m).MatMul(rows.T())
+		product := queries.Narrow(0, 0, m).RowProducts(rows)
 		largest := product.Reshape(-1, stripes, stripe).Max(2).Float32s()
 		var found []int
 		for i := range m {

@@ -113,6 +113,25 @@ func TestConvolutionWithThreads(t *testing.T) {
 	}
 }
 
+// RowProducts is a matrix product as nearly as float32 can be, with as many rows and columns as there are.
+func TestRowProducts(t *testing.T) {
+	for _, c := range [][3]int{{1, 1, 1}, {3, 5, 7}, {8, 32, 64}, {100, 48, 33}, {65, 200, 512}, {7, 15, 20}, {300, 17, 1}} {
+		in(t, func() {
+			r := rand.New(rand.NewPCG(5, uint64(c[0])))
+			a, b := normal(r, 0.5, 1, c[0], c[2]), normal(r, 0, 1, c[1], c[2])
+			want := a.MatMul(b.T())
+			if d := distance(a.To(torch.F32).RowProducts(b.To(torch.F32)), want); d > 2e-6 {
+				t.Errorf("%d x %d times %d x %d differs by %g of its largest value", c[0], c[2], c[1], c[2], d)
+			}
+			x := a.To(torch.F32).RequireGrad(true)
+			x.RowProducts(b.To(torch.F32)).Sum().Backward()
+			if d := distance(x.Grad(), b.Sum(0).Unsqueeze(0)); d > 2e-6 {
+				t.Errorf("the gradient of %d x %d differs by %g", c[0], c[2], d)
+			}
+		})
+	}
+}
+
 // batchInner returns t (N x C x H x W) in memory H x W x N x C, as Convolution does.
 func batchInner(t torch.Tensor) torch.Tensor {
 	return t.Permute(2, 1, 3, 0).ChannelsLast().Permute(3, 1, 0, 2).Detach()

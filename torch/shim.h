@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 12
+#define PLX_VERSION 13
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -111,6 +111,7 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, linear, (plx_tensor x, plx_tensor w, plx_tensor b), (x, w, b)) \
 	X(plx_value, conv2d, (plx_tensor x, plx_tensor w, plx_tensor b, int64_t stride, int64_t pad, int64_t groups), (x, w, b, stride, pad, groups)) \
 	X(plx_value, convolution, (plx_tensor x, plx_tensor w, int64_t stride, int64_t pad), (x, w, stride, pad)) \
+	X(plx_value, row_products, (plx_tensor a, plx_tensor b), (a, b)) \
 	X(plx_value, batch_norm, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor var, int train, double momentum, double eps), (x, w, b, mean, var, train, momentum, eps)) \
 	X(plx_value, batch_norm_act, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, plx_tensor *mean, plx_tensor *variance), (x, w, b, residual, relu, eps, mean, variance)) \
 	X(plx_value, norm_act, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor variance, plx_tensor residual, int relu, double eps), (x, w, b, mean, variance, residual, relu, eps)) \

@@ -45,7 +45,7 @@ func (t *Trainer) newTape() *torch.Tape {
 	return tape
 }
 
-// together runs f with all threads for every operation: evaluations and optimisers have no views to share out.
+// together runs f with all threads for every operation: an evaluation has no views to share out.
 func (t *Trainer) together(f func()) {
 	if t.threads() != t.Config.Train.Threads {
 		torch.SetThreads(t.Config.Train.Threads)

@@ -178,6 +178,9 @@ func (t *Trainer) state() *parallax.Step {
 // step's learning rate.
 func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
 	optimiser := t.span("optimiser")
+	if c := t.Config.Optim.ClipGrad; c > 0 {
+		t.optimizer.ClipNorm(c)
+	}
 	s := t.state()
 	var groups []nn.Group
 	if g, ok := parallax.As[parallax.Grouper](t.Method); ok {
@@ -185,12 +188,7 @@ func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
 	}
 	rate := t.schedule.At(t.step)
 	t.optimizer.Use(t.rule(t.decay.At(t.step)))
-	t.together(func() {
-		if c := t.Config.Optim.ClipGrad; c > 0 {
-			t.optimizer.ClipNorm(c)
-		}
-		t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
-	})
+	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
 	optimiser.End()
 	if u, ok := parallax.As[parallax.Updater](t.Method); ok {
 		defer t.span("update").End()

@@ -14,8 +14,10 @@
 #include <ATen/cpu/Utils.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/slice.h>
 #include <ATen/record_function.h>
+#include <c10/core/GradMode.h>
 #include <algorithm>
 #include <array>
 #include <torch/csrc/autograd/custom_function.h>
@@ -470,9 +472,41 @@ bool fits(const at::Tensor &x, const at::Tensor &w, int64_t stride, int64_t padd
 		   x.size(2) + 2 * padding >= w.size(2) && x.size(3) + 2 * padding >= w.size(3);
 }
 
+// a·bᵀ of rows in float32.
+at::Tensor row_products(const at::Tensor &a, const at::Tensor &b) {
+	const auto &kernels = *Type<float>::kernels();
+	int64_t m = a.size(0), k = a.size(1), n = b.size(0), whole = n / 16 * 16;
+	at::Tensor y = at::empty({m, n}, at::kFloat);
+	const float *x = data<float>(a), *rows = data<float>(b);
+	float *to = data<float>(y);
+	at::parallel_for(0, (whole / 16 + 1) / 2, 1, [&](int64_t begin, int64_t end) {
+		Scratch<float> packed(2 * 16 * k), scratch(256);
+		for (int64_t i = begin; i < end; i++) {
+			int64_t first = 32 * i, blocks = std::min<int64_t>(2, (whole - first) / 16);
+			for (int64_t block = 0; block < blocks; block++) kernels.pack(rows + (first + 16 * block) * k, k, 1, 1, k, scratch.at(), packed.at(block * 16 * k));
+			Term<float> term = {x, packed.at()};
+			kernels.products(&term, 1, m, k, k, blocks, 16 * k, to + first, n);
+		}
+	});
+	if (whole < n) y.slice(1, whole, n).copy_(at::matmul(a, b.slice(0, whole, n).t()));
+	return y;
+}
+
 }  // namespace
 
 namespace ops {
+
+plx_value row_products(plx_tensor a, plx_tensor b) {
+	return tensor([&] {
+		at::Tensor x = get(a), rows = get(b);
+		bool recorded = c10::GradMode::is_enabled() && (x.requires_grad() || rows.requires_grad());
+		bool type = x.scalar_type() == at::kFloat && rows.scalar_type() == at::kFloat && x.is_cpu() && rows.is_cpu();
+		bool fit = type && x.dim() == 2 && rows.dim() == 2 && x.size(1) == rows.size(1) && x.numel() > 0;
+		if (recorded || !fit || Type<float>::kernels() == nullptr) return at::matmul(x, rows.t());
+		RECORD_FUNCTION("parallax::row_products", std::vector<c10::IValue>{});
+		return plx::row_products(x.contiguous(), rows.contiguous());
+	});
+}
 
 plx_value convolution(plx_tensor x, plx_tensor w, int64_t stride, int64_t padding) {
 	at::Tensor in, weight;
