@@ -276,7 +276,7 @@ func (p *profiler) summary(spans []trace.Span, operators []operator) *Profile {
 			}
 		case inside:
 			phases.add(path, step, s.End-s.Start)
-			if s.Path == "forward" || s.Path == "backward" {
+			if s.Track == trainerTrack && (s.Path == "forward" || s.Path == "backward") {
 				trained = append(trained, s)
 			}
 		case s.End <= p.ends[0] && strings.HasPrefix(s.Path+"/", "hooks/"):

@@ -94,11 +94,12 @@ func soaked(ctx context.Context, b *campaign.Bench, length time.Duration, dir st
 			warm[len(warm)-1].resident/1e6)
 	}
 	half := len(warm) / 2
-	// A file that is never closed raises the fewest that are open. The most depends on when the samples were taken.
+	// A file that is never closed raises the fewest that are open, and a thread that never ends the fewest threads. The
+	// most depends on when the samples were taken, and on the machine's load.
 	o.Max("open files gained", lowest(warm[half:], func(s sampled) float64 { return s.files })-
 		lowest(warm[:half], func(s sampled) float64 { return s.files }))
-	o.Max("threads gained", highest(warm[half:], func(s sampled) float64 { return s.threads })-
-		highest(warm[:half], func(s sampled) float64 { return s.threads }))
+	o.Max("threads gained", lowest(warm[half:], func(s sampled) float64 { return s.threads })-
+		lowest(warm[:half], func(s sampled) float64 { return s.threads }))
 	o.Max("MB resident", highest(all, func(s sampled) float64 { return s.resident })/1e6)
 	p.Signal(0, syscall.SIGTERM)
 	if e := p.Wait(); e.Status != 143 {
