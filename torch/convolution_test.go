@@ -115,7 +115,8 @@ func TestConvolutionWithThreads(t *testing.T) {
 
 // RowProducts is a matrix product as nearly as float32 can be, with as many rows and columns as there are.
 func TestRowProducts(t *testing.T) {
-	for _, c := range [][3]int{{1, 1, 1}, {3, 5, 7}, {8, 32, 64}, {100, 48, 33}, {65, 200, 512}, {7, 15, 20}, {300, 17, 1}} {
+	for _, c := range [][3]int{{1, 1, 1}, {3, 5, 7}, {8, 32, 64}, {100, 48, 33}, {65, 200, 512}, {7, 15, 20},
+		{300, 17, 1}} {
 		in(t, func() {
 			r := rand.New(rand.NewPCG(5, uint64(c[0])))
 			a, b := normal(r, 0.5, 1, c[0], c[2]), normal(r, 0, 1, c[1], c[2])

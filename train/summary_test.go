@@ -75,16 +75,19 @@ func TestNested(t *testing.T) {
 func TestKindOf(t *testing.T) {
 	for name, want := range map[string]string{
 		"aten::mkldnn_convolution": "convolution", "ConvolutionBackward0": "convolution",
-		"autograd::engine::evaluate_function: AddBackward0": "addition", "aten::convolution_backward": "convolution",
-		"aten::conv2d": "convolution", "aten::mm": "product", "aten::mm_other": "other", "aten::addmm": "product",
-		"aten::linear": "product", "aten::_scaled_dot_product_flash_attention_for_cpu": "product",
+		"autograd::engine::evaluate_function: AddBackward0": "addition",
+		"aten::convolution_backward":                        "convolution",
+		"aten::conv2d":                                      "convolution", "aten::mm": "product",
+		"aten::mm_other": "other", "aten::addmm": "product", "aten::linear": "product",
+		"aten::_scaled_dot_product_flash_attention_for_cpu":                 "product",
 		"torch::autograd::CppNode<plx::(anonymous namespace)::Convolution>": "convolution",
-		"parallax::convolution": "convolution", "aten::native_batch_norm": "norm", "aten::native_layer_norm_backward": "norm",
-		"aten::linalg_vector_norm": "other",
-		"aten::threshold_backward": "activation", "aten::gelu_backward": "activation", "aten::relu": "activation",
-		"aten::_to_copy": "cast and copy", "aten::copy_": "cast and copy", "aten::topk": "other",
-		"aten::_fused_sgd_": "optimiser", "aten::_foreach_lerp_": "optimiser", "aten::_foreach_norm": "other",
-		"aten::add_": "addition", "aten::addcmul": "other", "aten::empty": "other",
+		"parallax::convolution": "convolution", "aten::native_batch_norm": "norm",
+		"aten::native_layer_norm_backward": "norm", "aten::linalg_vector_norm": "other",
+		"aten::threshold_backward": "activation", "aten::gelu_backward": "activation",
+		"aten::relu": "activation", "aten::_to_copy": "cast and copy", "aten::copy_": "cast and copy",
+		"aten::topk": "other", "aten::_fused_sgd_": "optimiser", "aten::_foreach_lerp_": "optimiser",
+		"aten::_foreach_norm": "other", "aten::add_": "addition", "aten::addcmul": "other",
+		"aten::empty": "other",
 	} {
 		if got := kindOf(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
