@@ -494,6 +494,11 @@ at::Tensor row_products(const at::Tensor &a, const at::Tensor &b) {
 
 }  // namespace
 
+const char *own_convolutions() {
+	if (Type<float>::kernels() == nullptr) return "none";
+	return Type<uint16_t>::kernels() == nullptr ? "float32" : "float32 bf16";
+}
+
 namespace ops {
 
 plx_value row_products(plx_tensor a, plx_tensor b) {

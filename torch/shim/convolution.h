@@ -48,6 +48,9 @@ struct WinogradKernels {
 	void (*weight_gradients)(const float *du, int64_t du_step, int64_t n, float *dw, int64_t dw_step);
 };
 
+// The types in which convolutions have loops of their own on this processor: "float32", "float32 bf16" or "none".
+const char *own_convolutions();
+
 // Null if the compiler has not these instructions.
 const ConvolutionKernels<float> *convolution_f32();
 const ConvolutionKernels<uint16_t> *convolution_bf16();

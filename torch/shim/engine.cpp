@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The table itself, the handle slots, and what concerns the engine as a whole.
+#include "convolution.h"
 #include "handle.h"
 
 #include <ATen/Context.h>
@@ -274,7 +275,7 @@ plx_value autocast(void) {
 plx_value describe(char *out, int64_t size) {
 	return done([&] {
 		std::string s = std::string("libtorch: ") + TORCH_VERSION + "\ncpu capability: " + at::get_cpu_capability() +
-						"\nthreads: " + std::to_string(at::get_num_threads()) + "\nonednn: " + (at::globalContext().hasMKLDNN() ? "yes" : "no") +
+						"\nthreads: " + std::to_string(at::get_num_threads()) + "\nown convolutions: " + own_convolutions() + "\nonednn: " + (at::globalContext().hasMKLDNN() ? "yes" : "no") +
 						"\nmkl: " + (at::globalContext().hasMKL() ? "yes" : "no") + "\ncuda: " + (at::globalContext().hasCUDA() ? "yes" : "no") + "\n";
 		if (static_cast<int64_t>(s.size()) >= size) throw std::runtime_error("the buffer is too small");
 		std::memcpy(out, s.c_str(), s.size() + 1);
