@@ -62,7 +62,7 @@ var (
 // backward, on one thread; 0 if there is no engine. It measures once in a process.
 func bf16Gain(input, weight []int, layer func(x, w torch.Tensor) torch.Tensor) func() float64 {
 	return sync.OnceValue(func() (gain float64) {
-		const rounds = 5 // the least time counts: other programs only add to it
+		const rounds = 9 // the least time counts: other programs only add to it
 		err := torch.Scope(func() error {
 			torch.SetThreads(1) // the trainer sets its own
 			w := torch.Full(0.01, torch.F32, weight...).RequireGrad(true)
