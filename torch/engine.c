@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+
+// One arena serves all threads, so that what an evaluation has freed serves the lanes, too. A thread keeps the arena
+// that it has, so this comes before there are threads.
+__attribute__((constructor)) static void one_arena(void) { mallopt(M_ARENA_MAX, 1); }
+#endif
 
 const plx_table *plx_ops;
 

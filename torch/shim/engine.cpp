@@ -146,10 +146,8 @@ int dtype_of(at::ScalarType t) {
 namespace ops {
 
 plx_value start(const char *name) {
-	// Each step frees and reallocates large activations: keep them from going back to the kernel. One arena serves all
-	// threads, so that what an evaluation has freed serves the lanes, too.
+	// Each step frees and reallocates large activations: keep them from going back to the kernel.
 #ifdef __GLIBC__
-	mallopt(M_ARENA_MAX, 1);
 	if (!mallopt(M_MMAP_THRESHOLD, 1 << 30)) mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, -1);
 #endif
