@@ -107,8 +107,8 @@ func (t Tensor) MaskedFill(mask Tensor, v float64) Tensor {
 	return made("MaskedFill", C.plx_masked_fill(t.ref(), mask.ref(), C.double(v)))
 }
 
-// RowProducts returns t·bᵀ: t is m x d, b n x d, both in float32 for speed. On a processor with AVX-512 it has kernels
-// of its own unless autograd records it, because MKL reaches less than half of an AMD processor.
+// RowProducts returns t·bᵀ: t is m x d, b n x d. On a processor with AVX-512, two tensors of float32 whose product
+// autograd does not record have kernels of their own, because MKL reaches less than half of an AMD processor.
 func (t Tensor) RowProducts(b Tensor) Tensor {
 	return made("RowProducts", C.plx_row_products(t.ref(), b.ref()))
 }

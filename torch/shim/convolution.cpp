@@ -221,7 +221,7 @@ at::Tensor weight_gradient(const Shape &s, int64_t edge, int64_t kinds, Sums sum
 	auto pieces = weight_pieces(s.ci, s.co, edge, &parts);
 	at::Tensor dw = at::empty({s.co, s.ci, s.kernel, s.kernel}, at::kFloat);
 	float *to = data<float>(dw);
-	auto unpack = unpacking();
+	auto unpack = Type<float>::kernels()->unpack;
 	std::vector<Scratch<float>> all;
 	for (const auto &p : pieces) all.emplace_back(kinds * p.inputs * p.outputs);
 	at::parallel_for(0, pieces.size(), 1, [&](int64_t begin, int64_t end) {

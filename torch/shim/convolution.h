@@ -22,16 +22,14 @@ struct ConvolutionKernels {
 	// dw[i][o] += Σ over the n terms and over rows of x[r][i]·w[r][o], for ci inputs and co outputs, where w is the
 	// gradient of y. In bfloat16 a row is a pair of rows: see pair.
 	void (*outer)(const Term<E> *terms, int64_t n, int64_t x_step, int64_t w_step, int64_t rows, int64_t ci, int64_t co, float *dw, int64_t dw_step);
-	// Writes rows of c numbers one after the other to to. In bfloat16 two rows become one of pairs; to an odd number of
-	// rows one of zeros is added.
+	// Makes one row of pairs of two rows of c bfloat16; to an odd number of rows one of zeros is added. Null in float32.
 	void (*pair)(const E *x, int64_t x_step, int64_t rows, int64_t c, E *to);
 	// Packs a weight for 16 outputs: input i of output o and tap t is w[o·output + i·input + t]. scratch has room for
 	// 256·taps numbers.
 	void (*pack)(const float *w, int64_t output, int64_t input, int64_t taps, int64_t inputs, float *scratch, E *to);
+	// Writes rows of 16 numbers, w_step and then tap_step apart, to dw[o·output + i·taps + t]: the reverse of pack.
+	void (*unpack)(const float *w, int64_t tap_step, int64_t w_step, int64_t taps, int64_t inputs, float *dw, int64_t output);
 };
-
-// Writes rows of 16 numbers, w_step and then tap_step apart, to dw[o·output + i·taps + t]: the reverse of pack.
-void (*unpacking())(const float *w, int64_t tap_step, int64_t w_step, int64_t taps, int64_t inputs, float *dw, int64_t output);
 
 // Winograd's products for kernels of 3 x 3 and tiles of 2 x 2 outputs: Lavin & Gray, arXiv:1509.09308, section 4.1. Each
 // tile has 16 sums where a plain convolution has 36. Every function does n numbers, 16 at a time.

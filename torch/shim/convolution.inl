@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The loops of convolution.h. The including file defines for the element type E: pair, the numbers of one element of a
-// register; Register; load, broadcast, multiply and store. Everything here is local to that file.
+// register; Register; load, broadcast, multiply, store and store_weights; and pairs. Everything here is local to that file.
 #include "convolution.h"
 
 #include <immintrin.h>
@@ -189,7 +189,26 @@ void pack(const float *w, int64_t output, int64_t input, int64_t taps, int64_t i
 	}
 }
 
-const ConvolutionKernels<E> kernels = {products, outer, pairs, pack};
+void unpack(const float *w, int64_t tap_step, int64_t w_step, int64_t taps, int64_t inputs, float *dw, int64_t output) {
+	int64_t i = 0, t = 0; // of the next row
+	for (int64_t c = 0; c < inputs * taps; c += 16) {
+		int64_t width = inputs * taps - c < 16 ? inputs * taps - c : 16;
+		__m512 r[16];
+		for (int k = 0; k < 16; k++) {
+			if (k >= width) {
+				r[k] = _mm512_setzero_ps();
+				continue;
+			}
+			r[k] = _mm512_loadu_ps(w + t * tap_step + i * w_step);
+			if (++t == taps) t = 0, i++;
+		}
+		transpose(r);
+		__mmask16 some = static_cast<__mmask16>((1 << width) - 1);
+		for (int k = 0; k < 16; k++) _mm512_mask_storeu_ps(dw + k * output + c, some, r[k]);
+	}
+}
+
+const ConvolutionKernels<E> kernels = {products, outer, pairs, pack, unpack};
 
 }  // namespace
 }  // namespace plx

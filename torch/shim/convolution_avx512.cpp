@@ -4,7 +4,6 @@
 #ifdef __AVX512F__
 #include <immintrin.h>
 #include <cstdint>
-#include <cstring>
 
 namespace plx {
 namespace {
@@ -19,9 +18,7 @@ inline void store(E *p, __m512 v) { _mm512_storeu_ps(p, v); }
 
 inline void store_weights(E *to, const float *one, const float *) { _mm512_storeu_ps(to, _mm512_loadu_ps(one)); }
 
-void pairs(const E *x, int64_t x_step, int64_t rows, int64_t c, E *to) {
-	for (int64_t r = 0; r < rows; r++) std::memcpy(to + r * c, x + r * x_step, sizeof(E) * c);
-}
+constexpr void (*pairs)(const E *, int64_t, int64_t, int64_t, E *) = nullptr;
 
 }  // namespace
 }  // namespace plx
@@ -142,32 +139,12 @@ void weight_gradients(const float *du, int64_t du_step, int64_t n, float *dw, in
 	}
 }
 
-void unpack(const float *w, int64_t tap_step, int64_t w_step, int64_t taps, int64_t inputs, float *dw, int64_t output) {
-	int64_t i = 0, t = 0; // of the next row
-	for (int64_t c = 0; c < inputs * taps; c += 16) {
-		int64_t width = inputs * taps - c < 16 ? inputs * taps - c : 16;
-		__m512 r[16];
-		for (int k = 0; k < 16; k++) {
-			if (k >= width) {
-				r[k] = _mm512_setzero_ps();
-				continue;
-			}
-			r[k] = _mm512_loadu_ps(w + t * tap_step + i * w_step);
-			if (++t == taps) t = 0, i++;
-		}
-		transpose(r);
-		__mmask16 some = static_cast<__mmask16>((1 << width) - 1);
-		for (int k = 0; k < 16; k++) _mm512_mask_storeu_ps(dw + k * output + c, some, r[k]);
-	}
-}
-
 const WinogradKernels tiles = {inputs, outputs, gradients, weights, weight_gradients};
 
 }  // namespace
 
 const ConvolutionKernels<float> *convolution_f32() { return &kernels; }
 const WinogradKernels *winograd() { return &tiles; }
-void (*unpacking())(const float *, int64_t, int64_t, int64_t, int64_t, float *, int64_t) { return unpack; }
 }  // namespace plx
 #else
 #include "convolution.h"
@@ -175,6 +152,5 @@ void (*unpacking())(const float *, int64_t, int64_t, int64_t, int64_t, float *, 
 namespace plx {
 const ConvolutionKernels<float> *convolution_f32() { return nullptr; }
 const WinogradKernels *winograd() { return nullptr; }
-void (*unpacking())(const float *, int64_t, int64_t, int64_t, int64_t, float *, int64_t) { return nullptr; }
 }  // namespace plx
 #endif
