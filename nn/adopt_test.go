@@ -32,10 +32,11 @@ func TestAdopt(t *testing.T) {
 			}
 			return append(states, more...)
 		}
-		other := State{"queue", torch.F32, []int{1}, make([]byte, 4)}
-		head := State{"fc.weight", torch.F32, []int{1}, make([]byte, 4)}
-		nan := State{"conv1.weight", torch.F32, plain[0].Shape, slices.Repeat([]byte{0xff}, len(plain[0].Bytes))}
-		whole := State{"conv1.weight", torch.I32, plain[0].Shape, plain[0].Bytes}
+		other := State{Name: "queue", DType: torch.F32, Shape: []int{1}, Bytes: make([]byte, 4)}
+		head := State{Name: "fc.weight", DType: torch.F32, Shape: []int{1}, Bytes: make([]byte, 4)}
+		nan := State{Name: "conv1.weight", DType: torch.F32, Shape: plain[0].Shape,
+			Bytes: slices.Repeat([]byte{0xff}, len(plain[0].Bytes))}
+		whole := State{Name: "conv1.weight", DType: torch.I32, Shape: plain[0].Shape, Bytes: plain[0].Bytes}
 		long := other
 		long.Name = strings.Repeat("x", 1000)
 		moco := append(prefixed("module.encoder_q."), prefixed("module.encoder_k.", other)...)

@@ -28,15 +28,23 @@ var Identity = Func(func(x torch.Tensor) torch.Tensor { return x })
 // Sequential applies its layers one after the other.
 type Sequential []Layer
 
-// Forward applies the layers in order. In a tree that fuses, batch norm and the ReLU after it are one operation.
+// Forward applies the layers in order. In a tree that fuses, batch norm and the ReLU after it are one operation. What a
+// layer returns is freed after the next one, unless autograd needs it: without history a network takes the memory of
+// two layers.
 func (s Sequential) Forward(x torch.Tensor) torch.Tensor {
+	in := x
 	for i := 0; i < len(s); i++ {
+		var y torch.Tensor
 		if norm := s.norm(i); norm != nil && i+1 < len(s) && s[i+1] == ReLU {
-			x = norm.fused(x, torch.Tensor{}, true)
+			y = norm.fused(x, torch.Tensor{}, true)
 			i++
-			continue
+		} else {
+			y = s[i].Forward(x)
 		}
-		x = s[i].Forward(x)
+		if x != in && x != y {
+			torch.Free(x)
+		}
+		x = y
 	}
 	return x
 }
@@ -63,9 +71,22 @@ type Residual struct {
 func (r Residual) Forward(x torch.Tensor) torch.Tensor {
 	last := len(r.Branch) - 1
 	if norm := r.Branch.norm(last); norm != nil {
-		return norm.fused(r.Branch[:last].Forward(x), r.Shortcut.Forward(x), true)
+		branch, shortcut := r.Branch[:last].Forward(x), r.Shortcut.Forward(x)
+		defer freeExcept(x, branch, shortcut)
+		return norm.fused(branch, shortcut, true)
 	}
-	return r.Branch.Forward(x).Add(r.Shortcut.Forward(x)).ReLU()
+	branch, shortcut := r.Branch.Forward(x), r.Shortcut.Forward(x)
+	defer freeExcept(x, branch, shortcut)
+	return branch.Add(shortcut).ReLU()
+}
+
+// freeExcept frees tensors that are not x.
+func freeExcept(x torch.Tensor, ts ...torch.Tensor) {
+	for _, t := range ts {
+		if t != x {
+			torch.Free(t)
+		}
+	}
 }
 
 // Linear is x·Wᵀ + b: N x ... x in -> N x ... x out.

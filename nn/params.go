@@ -178,11 +178,16 @@ func (p *Params) MoveTowards(online *Params, momentum float64) {
 }
 
 // State copies every tensor of the subtree out.
-func (p *Params) State() []State {
+func (p *Params) State() []State { return p.states(StateOf) }
+
+// Lend is State by [Lend].
+func (p *Params) Lend() []State { return p.states(Lend) }
+
+func (p *Params) states(of func(name string, t torch.Tensor) State) []State {
 	all := p.All()
 	out := make([]State, len(all))
 	for i, n := range all {
-		out[i] = StateOf(n.Name, n.Tensor)
+		out[i] = of(n.Name, n.Tensor)
 	}
 	return out
 }

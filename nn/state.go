@@ -17,11 +17,19 @@ type State struct {
 	DType torch.DType
 	Shape []int
 	Bytes []byte // little-endian, row-major
+	// Read, unless it is nil, returns the bytes in place of Bytes: see [Lend].
+	Read func() []byte
 }
 
 // StateOf copies one tensor out under a name.
 func StateOf(name string, t torch.Tensor) State {
-	return State{name, t.DType(), t.Shape(), t.Bytes()}
+	return State{Name: name, DType: t.DType(), Shape: t.Shape(), Bytes: t.Bytes()}
+}
+
+// Lend is StateOf without the copy, for [WriteStates] alone: it reads the bytes as it writes them, inside a scope, and
+// until then t must not change.
+func Lend(name string, t torch.Tensor) State {
+	return State{Name: name, DType: t.DType(), Shape: t.Shape(), Read: t.Bytes}
 }
 
 // Tensor makes the tensor that s describes.
@@ -54,7 +62,7 @@ func WriteStates(w io.Writer, states []State, metadata map[string]string) error 
 	tensors := make([]safetensors.Tensor, len(states))
 	for i, s := range states {
 		tensors[i] = safetensors.Tensor{Name: s.Name, DType: safetensors.DType(s.DType.String()), Shape: s.Shape,
-			Data: s.Bytes}
+			Data: s.Bytes, Read: s.Read}
 	}
 	return safetensors.Write(w, tensors, metadata)
 }
@@ -75,7 +83,7 @@ func ReadStates(path string) (states []State, metadata map[string]string, err er
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading %s: tensor %q: %w", path, t.Name, err)
 		}
-		states = append(states, State{t.Name, dtype, t.Shape, t.Data})
+		states = append(states, State{Name: t.Name, DType: dtype, Shape: t.Shape, Bytes: t.Data})
 	}
 	return states, f.Metadata, nil
 }

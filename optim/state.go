@@ -16,13 +16,18 @@ const stepSlot = "step"
 
 // State copies out the optimiser's state: for each parameter NAME the tensors SLOT.NAME, and step.NAME, the number of
 // steps made, an int64 scalar.
-func (o *Optimizer) State() []nn.State {
+func (o *Optimizer) State() []nn.State { return o.states(nn.StateOf) }
+
+// Lend is State by [nn.Lend].
+func (o *Optimizer) Lend() []nn.State { return o.states(nn.Lend) }
+
+func (o *Optimizer) states(of func(name string, t torch.Tensor) nn.State) []nn.State {
 	var out []nn.State
 	for _, e := range o.entries {
 		steps := binary.LittleEndian.AppendUint64(nil, uint64(e.steps))
 		out = append(out, nn.State{Name: stepSlot + "." + e.Name, DType: torch.I64, Bytes: steps})
 		for i, slot := range o.rule.Slots() {
-			out = append(out, nn.StateOf(slot+"."+e.Name, e.slots[i]))
+			out = append(out, of(slot+"."+e.Name, e.slots[i]))
 		}
 	}
 	return out

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 13
+#define PLX_VERSION 14
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -128,8 +128,9 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, detach, (plx_tensor t), (t)) \
 	X(plx_value, backward, (plx_tensor t), (t)) \
 	X(plx_value, backward_from, (const plx_tensor *t, const plx_tensor *gradients, int64_t n), (t, gradients, n)) \
-	X(plx_value, gradients, (plx_tensor t, plx_tensor gradient, const plx_tensor *of, plx_tensor *out, int64_t n), (t, gradient, of, out, n)) \
-	X(plx_value, add_gradients, (const plx_tensor *t, const plx_tensor *gradients, int64_t n), (t, gradients, n)) \
+	X(plx_value, sums_begin, (const plx_tensor *of, int64_t n, int64_t pieces), (of, n, pieces)) \
+	X(plx_value, sums_of, (int64_t sums, int64_t piece, plx_tensor t, plx_tensor gradient, plx_tensor in), (sums, piece, t, gradient, in)) \
+	X(plx_value, sums_end, (int64_t sums), (sums)) \
 	X(plx_value, grad, (plx_tensor t), (t)) \
 	X(plx_value, set_grad, (plx_tensor t, plx_tensor g), (t, g)) \
 	/* in place, outside autograd */ \

@@ -208,12 +208,13 @@ func (t *Tape) through(c *call) {
 	for pieces := c.pieces; len(pieces) > 0; pieces = pieces[min(wave, len(pieces)):] {
 		pieces := pieces[:min(wave, len(pieces))]
 		inner(func() {
-			found := make([][]Tensor, len(pieces))
-			inLanes(len(pieces), t.Threads, true, func(i int) { found[i] = c.gradients(&pieces[i], t.Of) })
-			t.add(found)
-			for i, p := range pieces {
-				if p.in.Defined() && found[i] != nil && found[i][len(t.Of)].Defined() {
-					in, gradients = append(in, p.in), append(gradients, found[i][len(t.Of)].Keep())
+			found := make([]Tensor, len(pieces))
+			t.sums(len(pieces), func(sums C.int64_t) {
+				inLanes(len(pieces), t.Threads, true, func(i int) { found[i] = c.gradient(&pieces[i], sums, i) })
+			})
+			for i, g := range found {
+				if g.Defined() {
+					in, gradients = append(in, pieces[i].in), append(gradients, g.Keep())
 				}
 			}
 		})
@@ -223,70 +224,37 @@ func (t *Tape) through(c *call) {
 	}
 }
 
-// gradients returns the gradients of the piece for of and, last, for what went in; nil if none has reached it.
-func (c *call) gradients(p *piece, of []Tensor) []Tensor {
+// sums runs f, in which the gradients of so many pieces are added to the parameters' own, in the order of the pieces.
+func (t *Tape) sums(pieces int, f func(sums C.int64_t)) {
+	of, n := handles(t.Of)
+	sums := C.int64_t(integer("Backward", C.plx_sums_begin(of, n, C.int64_t(pieces))))
+	defer func() { done("Backward", C.plx_sums_end(sums)) }()
+	f(sums)
+}
+
+// gradient adds the gradients of piece i to sums and returns the gradient of what went in, if one is wanted.
+func (c *call) gradient(p *piece, sums C.int64_t, i int) Tensor {
 	if !p.outside.Defined() {
-		return nil
+		return Tensor{}
 	}
 	from, out := p.outside.Grad(), p.out
 	if !from.Defined() {
-		return nil
+		return Tensor{}
 	}
 	if c.f != nil {
 		Autocast(c.bf16, func() { out = c.f(p.inside) })
 	}
 	if !out.RequiresGrad() {
-		return nil
+		return Tensor{}
 	}
+	var in Tensor
 	if p.in.Defined() {
-		of = append(of[:len(of):len(of)], p.inside)
+		in = p.inside
 	}
-	found := make([]C.plx_tensor, len(of)+1)
-	h, n := handles(of)
-	done("Backward", C.plx_gradients(out.ref(), from.ref(), h, &found[0], n))
-	gradients := make([]Tensor, len(found))
-	for i, h := range found {
-		gradients[i] = Tensor{h}
-	}
+	g := made("Backward", C.plx_sums_of(sums, C.int64_t(i), out.ref(), from.ref(), in.ref()))
 	Free(p.out)
 	p.out = Tensor{}
-	return gradients
-}
-
-// add adds what was found for each piece to the parameters' own gradients, in the order of the pieces. Threads share
-// the numbers of the parameters, of which the last layers have most.
-func (t *Tape) add(found [][]Tensor) {
-	ends := t.shares()
-	inLanes(t.Threads, t.Threads, true, func(k int) {
-		lo, hi := ends[k], ends[k+1]
-		for _, gradients := range found {
-			if gradients == nil || lo == hi {
-				continue
-			}
-			of, n := handles(t.Of[lo:hi])
-			g, _ := handles(gradients[lo:hi])
-			done("Backward", C.plx_add_gradients(of, g, n))
-		}
-	})
-}
-
-// shares cuts the parameters into as many runs as there are threads, each with about as many numbers.
-func (t *Tape) shares() (ends []int) {
-	all, sum := 0, 0
-	for _, p := range t.Of {
-		all += p.Len()
-	}
-	ends = make([]int, 1, t.Threads+1)
-	for i, p := range t.Of {
-		sum += p.Len()
-		for len(ends) < t.Threads && sum*t.Threads >= len(ends)*all {
-			ends = append(ends, i+1)
-		}
-	}
-	for len(ends) <= t.Threads {
-		ends = append(ends, len(t.Of))
-	}
-	return ends
+	return g
 }
 
 // backward adds the gradients of ts, each with its own, to every leaf they depend on. The graph stays.

@@ -256,3 +256,28 @@ func TestTapeLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+// The engine gives one tensor as the gradient of both weights: neither may take over its memory.
+func TestTapeSharedGradient(t *testing.T) {
+	in(t, func() {
+		w := []torch.Tensor{
+			torch.Zeros(torch.F32, 3).RequireGrad(true), torch.Zeros(torch.F32, 3).RequireGrad(true),
+		}
+		tape := &torch.Tape{Threads: 2, Of: w}
+		xs := []torch.Tensor{torch.Ones(torch.F32, 3), torch.Full(2, torch.F32, 3), torch.Full(4, torch.F32, 3)}
+		var ys []torch.Tensor
+		tape.Record(func() {
+			ys = torch.Each(xs, func(x torch.Tensor) torch.Tensor { return w[0].Add(w[1]).Mul(x) })
+		})
+		tape.Backward(ys[0].Add(ys[1]).Add(ys[2]).Sum())
+		for i := range w {
+			if got := w[i].Grad().Float32s(); !slices.Equal(got, []float32{7, 7, 7}) {
+				t.Errorf("the gradient of weight %d is %v, want 7s", i, got)
+			}
+		}
+		w[0].Grad().ScaleInto(0)
+		if got := w[1].Grad().Float32s(); !slices.Equal(got, []float32{7, 7, 7}) {
+			t.Errorf("the gradient of weight 1 changed with that of weight 0: %v", got)
+		}
+	})
+}

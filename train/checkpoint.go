@@ -106,23 +106,20 @@ func (t *Trainer) write() error {
 	if t.rating.known {
 		c.Score, c.Slack = &t.rating.score, t.rating.slack
 	}
-	if err := torch.Scope(func() error {
-		c.Networks, c.Optimizer = t.params.State(), t.optimizer.State()
+	if t.pending != nil {
+		c.Pending, c.Hooks = t.pending.hook, slices.Clone(t.pending.args)
+	}
+	return torch.Scope(func() error {
+		c.Networks, c.Optimizer = t.params.Lend(), t.optimizer.Lend()
 		for _, h := range t.Hooks {
 			if k, ok := h.(Keeper); ok {
 				states := renamed(k.State(), func(name string) string { return h.Name() + "/" + name })
 				c.Hooks = append(c.Hooks, states...)
 			}
 		}
-		return nil
-	}); err != nil {
+		_, err := checkpoint.Write(t.Dir.Path(), c)
 		return err
-	}
-	if t.pending != nil {
-		c.Pending, c.Hooks = t.pending.hook, append(c.Hooks, t.pending.args...)
-	}
-	_, err = checkpoint.Write(t.Dir.Path(), c)
-	return err
+	})
 }
 
 // Resume loads the newest undamaged checkpoint and cuts the log to it. It reports each damaged checkpoint, and damage

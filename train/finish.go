@@ -52,17 +52,15 @@ func (t *Trainer) Complete() (made []string, err error) {
 	if made, err = t.settle(); err != nil {
 		return made, err
 	}
-	e, states, err := t.exported()
-	if err != nil {
-		return made, err
-	}
-	if whole, err := e.Exported(t.Dir.Path(), states); err != nil {
-		return made, err
-	} else if !whole {
-		if err := checkpoint.WriteEncoder(t.Dir.Path(), e, states); err != nil {
-			return made, err
+	if err := t.exported(func(e checkpoint.Encoder, states []nn.State) error {
+		whole, err := e.Exported(t.Dir.Path(), states)
+		if err != nil || whole {
+			return err
 		}
 		made = append(made, run.EncoderFile)
+		return checkpoint.WriteEncoder(t.Dir.Path(), e, states)
+	}); err != nil {
+		return made, err
 	}
 	board, err := t.Dir.CompleteBoard()
 	if err != nil {
@@ -105,32 +103,28 @@ func (t *Trainer) export() error {
 	if err := t.Dir.Check(); err != nil {
 		return err
 	}
-	e, states, err := t.exported()
-	if err != nil {
-		return err
-	}
-	return checkpoint.WriteEncoder(t.Dir.Path(), e, states)
+	return t.exported(func(e checkpoint.Encoder, states []nn.State) error {
+		return checkpoint.WriteEncoder(t.Dir.Path(), e, states)
+	})
 }
 
-// exported is what an exported encoder holds.
-func (t *Trainer) exported() (checkpoint.Encoder, []nn.State, error) {
-	var states []nn.State
-	if err := torch.Scope(func() error {
-		for _, n := range t.encoder.Params.All() {
-			states = append(states, nn.StateOf(t.encoder.Params.Local(n), n.Tensor))
-		}
-		return nil
-	}); err != nil {
-		return checkpoint.Encoder{}, nil, err
-	}
+// exported calls f with what an exported encoder holds.
+func (t *Trainer) exported(f func(e checkpoint.Encoder, states []nn.State) error) error {
 	c := t.Config
 	kept := ""
 	if c.Data.Kept() {
 		kept = c.Data.Channels
 	}
-	return checkpoint.Encoder{
+	e := checkpoint.Encoder{
 		Architecture: c.Backbone.Name, Width: c.Backbone.Width, Stem: c.Backbone.Stem, Norm: c.Backbone.Norm,
 		Features: t.encoder.Features, Size: c.Data.Size, Method: c.Method.Name, Mean: c.Data.Mean, Std: c.Data.Std,
 		Kept: kept, Samples: c.Data.Samples,
-	}, states, nil
+	}
+	return torch.Scope(func() error {
+		var states []nn.State
+		for _, n := range t.encoder.Params.All() {
+			states = append(states, nn.Lend(t.encoder.Params.Local(n), n.Tensor))
+		}
+		return f(e, states)
+	})
 }

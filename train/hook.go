@@ -117,7 +117,8 @@ func (t *tap) Build(p *nn.Params) nn.Layer {
 		defer t.trace.Begin(laneTrack(), "network").End()
 		h := layer.Forward(x)
 		if t.recording && p.Prefix() == t.watched {
-			torch.Later(func() { t.record(h) })
+			rows := h.Detach() // h itself may be freed before
+			torch.Later(func() { t.record(rows) })
 		}
 		return h
 	})
@@ -131,7 +132,7 @@ func (t *tap) record(h torch.Tensor) {
 	if left == 0 {
 		return
 	}
-	part := h.Detach().Narrow(0, 0, min(left, h.Size(0))).To(torch.F32)
+	part := h.Narrow(0, 0, min(left, h.Size(0))).To(torch.F32)
 	if t.features.Defined() {
 		part = torch.Cat(0, t.features, part)
 	}

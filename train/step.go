@@ -87,9 +87,6 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		parts := t.Config.Train.Accumulate
 		if t.part == 0 {
 			t.loss = 0
-			for _, p := range t.params.Trainable() {
-				p.Tensor.SetGrad(torch.Tensor{})
-			}
 		}
 		last := t.part == parts-1
 		loss, terms, err := t.forward(batch, support, last)
@@ -189,6 +186,9 @@ func (t *Trainer) move(report func(term string, value torch.Tensor)) float64 {
 	rate := t.schedule.At(t.step)
 	t.optimizer.Use(t.rule(t.decay.At(t.step)))
 	t.optimizer.Step(rate, t.Config.Optim.Rate, groups)
+	for _, p := range t.params.Trainable() {
+		p.Tensor.SetGrad(torch.Tensor{}) // the hooks need the memory
+	}
 	optimiser.End()
 	if u, ok := parallax.As[parallax.Updater](t.Method); ok {
 		defer t.span("update").End()

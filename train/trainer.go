@@ -49,7 +49,7 @@ type Trainer struct {
 	doubted bool     // a hook doubts the weights
 	pending *pending // a hook's call that a signal ended; nil for none
 	// The networks of step 0, until the hooks have seen them after the first step; nil at any other time.
-	untrained []nn.State
+	untrained []nn.Named
 
 	history run.History
 	back    bool   // the run has just gone back
@@ -151,6 +151,7 @@ func (t *Trainer) Close() error {
 	_, _, err := t.stopOperators() // of a profile that the end of the run has cut short
 	return errors.Join(err, torch.Scope(func() error {
 		t.tape.Free()
+		t.freeUntrained()
 		t.optimizer.Free()
 		t.params.Free()
 		return nil
@@ -329,7 +330,7 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 	}
 	err = torch.Scope(func() (err error) {
 		if copied > 0 {
-			t.untrained = t.params.State()
+			t.copyUntrained()
 			return nil
 		}
 		by, d, err = t.callHooks(t.Hooks, call{})

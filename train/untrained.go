@@ -38,6 +38,20 @@ func (t *Trainer) Copied() (bytes int, err error) {
 	return bytes, err
 }
 
+// copyUntrained keeps a copy of the networks, in a scope.
+func (t *Trainer) copyUntrained() {
+	for _, n := range t.params.All() {
+		t.untrained = append(t.untrained, nn.Named{Name: n.Name, Tensor: n.Tensor.Clone().Own()})
+	}
+}
+
+func (t *Trainer) freeUntrained() {
+	for _, n := range t.untrained {
+		torch.Free(n.Tensor)
+	}
+	t.untrained = nil
+}
+
 // showUntrained calls the hooks for step 0 after the first step, with the untrained networks, and puts the trained ones
 // back. An error leaves the run at step 0: a resume begins anew, which costs no more than the first step.
 func (t *Trainer) showUntrained() (by string, d Decision, err error) {
@@ -51,7 +65,7 @@ func (t *Trainer) showUntrained() (by string, d Decision, err error) {
 	}
 	t.step, t.rating = step, rating{}
 	err = t.swapUntrained()
-	t.untrained = nil
+	t.freeUntrained()
 	return by, d, err
 }
 
@@ -64,8 +78,10 @@ func (t *Trainer) swapUntrained() error {
 				return fmt.Errorf("the networks have changed in the first step: there is %s, and was %s", n.Name,
 					copied.Name)
 			}
-			t.untrained[i] = nn.StateOf(n.Name, n.Tensor)
-			copied.Tensor().CopyInto(n.Tensor)
+			trained := n.Tensor.Clone()
+			copied.Tensor.CopyInto(n.Tensor)
+			trained.CopyInto(copied.Tensor)
+			torch.Free(trained)
 		}
 		return nil
 	})

@@ -16,12 +16,21 @@ import (
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
 
-// Tensor is a named array: Data holds its elements in row-major order, each in little-endian order.
+// Tensor is a named array: Data holds its elements in row-major order, each in little-endian order. Where Read is set,
+// it returns what Data would hold, when it is written: so many tensors need not be in memory at once.
 type Tensor struct {
 	Name  string
 	DType DType
 	Shape []int
 	Data  []byte
+	Read  func() []byte
+}
+
+func (t Tensor) bytes() []byte {
+	if t.Read != nil {
+		return t.Read()
+	}
+	return t.Data
 }
 
 // Write writes a file. The order of tensors does not matter. As in the reference, larger elements come first (so that
@@ -46,7 +55,12 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 		return fmt.Errorf("writing safetensors header: %w", err)
 	}
 	for _, t := range order {
-		if _, err := w.Write(t.Data); err != nil {
+		data := t.bytes()
+		if want, _ := size(t.DType, t.Shape); want != int64(len(data)) {
+			return fmt.Errorf("writing tensor %s: %s %v needs %d bytes and has %d", printable.Short(t.Name), t.DType,
+				t.Shape, want, len(data))
+		}
+		if _, err := w.Write(data); err != nil {
 			return fmt.Errorf("writing tensor %s: %w", printable.Short(t.Name), err)
 		}
 	}
@@ -91,7 +105,8 @@ func describe(order []Tensor, metadata map[string]string) (string, error) {
 		for i, side := range t.Shape {
 			sides[i] = strconv.Itoa(side)
 		}
-		end := at + int64(len(t.Data))
+		bytes, _ := size(t.DType, t.Shape) // checked above
+		end := at + bytes
 		fmt.Fprintf(&b, `:{"dtype":%q,"shape":[%s],"data_offsets":[%d,%d]}`, string(t.DType), strings.Join(sides, ","), at, end)
 		at = end
 	}
@@ -126,7 +141,7 @@ func (t Tensor) check(names map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	if want != int64(len(t.Data)) {
+	if t.Read == nil && want != int64(len(t.Data)) {
 		return fmt.Errorf("%s %v needs %d bytes and has %d", t.DType, t.Shape, want, len(t.Data))
 	}
 	return nil

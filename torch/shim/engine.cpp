@@ -151,6 +151,7 @@ plx_value start(const char *name) {
 	if (!mallopt(M_MMAP_THRESHOLD, 1 << 30)) mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, -1);
 #endif
+	own_pages();
 	mine = started = true;
 	return done([&] { current = c10::Device(std::string(name)); });
 }

@@ -27,6 +27,9 @@ const at::Tensor &get(plx_tensor handle);
 at::Tensor maybe(plx_tensor handle);
 std::vector<at::Tensor> list(const plx_tensor *t, int64_t n);
 
+// From now on large tensors have pages of their own.
+void own_pages();
+
 at::ScalarType scalar_type(int dtype);
 int dtype_of(at::ScalarType t);
 c10::Device device();

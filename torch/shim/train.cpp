@@ -19,9 +19,13 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/slice.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
+
+#include <memory>
+#include <mutex>
 
 namespace plx {
 namespace ops {
@@ -44,6 +48,84 @@ struct NoGrad {
 	NoGrad() { c10::GradMode::set_enabled(false); }
 	~NoGrad() { c10::GradMode::set_enabled(was); }
 };
+
+// Adds the gradients of several pieces of a graph, each computed in a thread, to the leaves' own, in the order of the
+// pieces: a gradient waits for those of the pieces before it. So what is added depends neither on the threads nor on
+// their speed, and a gradient is freed as soon as possible, long before its piece is done.
+class Sums {
+  public:
+	Sums(std::vector<at::Tensor> of, int64_t pieces) : leaves(std::move(of)), slots(leaves.size()) {
+		for (size_t i = 0; i < leaves.size(); i++) {
+			slots[i].waiting.resize(pieces);
+			hooks.push_back(leaves[i].register_hook([this, i](const at::Tensor &g) { return arrived(i, g); }));
+		}
+	}
+	~Sums() {
+		for (size_t i = 0; i < hooks.size(); i++) leaves[i].remove_hook(hooks[i]);
+	}
+	Sums(const Sums &) = delete;
+	Sums &operator=(const Sums &) = delete;
+
+	// Adds what has waited in vain: a piece before it has no such gradient.
+	void finish() {
+		NoGrad off;
+		for (size_t i = 0; i < leaves.size(); i++)
+			for (Gradient &g : slots[i].waiting)
+				if (g.value.defined()) add(leaves[i], g);
+	}
+
+	at::Tensor backward(int64_t piece, const at::Tensor &t, const at::Tensor &gradient, const at::Tensor &in) {
+		running = piece;
+		std::vector<at::Tensor> of = leaves;
+		if (in.defined()) of.push_back(in);
+		auto found = torch::autograd::grad({t}, of, {gradient}, false, false, true);
+		return in.defined() ? found.back() : at::Tensor();
+	}
+
+  private:
+	struct Gradient {
+		at::Tensor value;
+		bool shared = false;  // something else may use its memory
+	};
+	struct Slot {
+		std::mutex lock;
+		std::vector<Gradient> waiting;	// by piece
+		size_t next = 0;				// the piece whose turn it is
+	};
+
+	// A gradient that nothing else uses is in the engine's buffer, in the hooks' list, and among the hook's arguments.
+	static constexpr size_t unshared = 3;
+
+	std::vector<at::Tensor> leaves;
+	std::vector<Slot> slots;
+	std::vector<unsigned> hooks;
+	static thread_local int64_t running;
+
+	// Takes the gradient of the running piece. What it returns takes the gradient's place in the engine, which would
+	// keep it until the piece is done: zeros that take no memory.
+	at::Tensor arrived(size_t i, const at::Tensor &g) {
+		NoGrad off;
+		Slot &s = slots[i];
+		{
+			std::lock_guard<std::mutex> held(s.lock);
+			s.waiting[running] = {g, g.use_count() > unshared};
+			for (; s.next < s.waiting.size() && s.waiting[s.next].value.defined(); s.next++) {
+				add(leaves[i], s.waiting[s.next]);
+				s.waiting[s.next].value.reset();
+			}
+		}
+		return at::zeros({}, g.options()).expand(g.sizes());
+	}
+
+	// A leaf without gradient takes over the memory of the first if it can.
+	static void add(const at::Tensor &leaf, const Gradient &g) {
+		at::Tensor &own = leaf.mutable_grad();
+		if (own.defined()) own.add_(g.value);
+		else if (!g.shared && g.value.dtype() == leaf.dtype() && g.value.is_non_overlapping_and_dense() && g.value.strides() == leaf.strides()) own = g.value;
+		else own = at::empty_like(leaf).copy_(g.value);
+	}
+};
+thread_local int64_t Sums::running = 0;
 
 }  // namespace
 
@@ -88,25 +170,17 @@ plx_value backward_from(const plx_tensor *t, const plx_tensor *gradients, int64_
 		torch::autograd::backward(list(t, n), from, true);
 	});
 }
-// The gradients of t's graph with respect to each of of, without touching any tensor's own. 0 where there is none.
-plx_value gradients(plx_tensor t, plx_tensor gradient, const plx_tensor *of, plx_tensor *out, int64_t n) {
-	return done([&] {
-		auto found = torch::autograd::grad({get(t)}, list(of, n), {get(gradient)}, false, false, true);
-		for (int64_t i = 0; i < n; i++) out[i] = put(found[i]);
-	});
+plx_value sums_begin(const plx_tensor *of, int64_t n, int64_t pieces) {
+	return value([&] { return static_cast<int64_t>(reinterpret_cast<intptr_t>(new Sums(list(of, n), pieces))); });
 }
-// Adds each gradient, unless it is 0, to the tensor's own. A tensor without one takes over the memory if it can.
-plx_value add_gradients(const plx_tensor *t, const plx_tensor *gradients, int64_t n) {
+// The gradient of in, if it is not 0 and there is one. Those of the leaves of sums are added up.
+plx_value sums_of(int64_t sums, int64_t piece, plx_tensor t, plx_tensor gradient, plx_tensor in) {
+	return tensor([&] { return reinterpret_cast<Sums *>(static_cast<intptr_t>(sums))->backward(piece, get(t), get(gradient), maybe(in)); });
+}
+plx_value sums_end(int64_t sums) {
 	return done([&] {
-		NoGrad off;
-		for (int64_t i = 0; i < n; i++) {
-			if (gradients[i] == 0) continue;
-			const at::Tensor &p = get(t[i]), &g = get(gradients[i]);
-			at::Tensor &own = p.mutable_grad();
-			if (own.defined()) own.add_(g);
-			else if (g.dtype() == p.dtype() && g.is_non_overlapping_and_dense() && g.use_count() == 1 && g.strides() == p.strides()) own = g;
-			else own = at::empty_like(p).copy_(g);
-		}
+		std::unique_ptr<Sums> s(reinterpret_cast<Sums *>(static_cast<intptr_t>(sums)));
+		s->finish();
 	});
 }
 plx_value grad(plx_tensor t) { return tensor([&] { return get(t).grad(); }); }
