@@ -30,6 +30,7 @@ type Checkpoint struct {
 	Networks  []nn.State // parameters and buffers, under their full names
 	Optimizer []nn.State
 	Hooks     []nn.State // under names that begin with the hook's and a slash
+	Average   []nn.State // of some of the networks' tensors, under their full names; nil: none is kept
 }
 
 // Name returns the name of the folder of a step's checkpoint.
@@ -122,9 +123,15 @@ func Recover(dir string) error {
 }
 
 func (c *Checkpoint) fill(folder string) error {
-	c.Format, c.Files = FormatVersion, map[string]string{}
+	c.Format, c.Files = withoutAverage, map[string]string{}
+	if len(c.Average) > 0 {
+		c.Format = FormatVersion
+	}
 	for name, states := range map[string][]nn.State{networksFile: c.Networks, optimizerFile: c.Optimizer,
-		hooksFile: c.Hooks} {
+		hooksFile: c.Hooks, averageFile: c.Average} {
+		if name == averageFile && len(states) == 0 {
+			continue
+		}
 		hash := sha256.New()
 		if err := run.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
 			return nn.WriteStates(io.MultiWriter(w, hash), states, nil)
@@ -146,7 +153,8 @@ func Read(folder, method string) (*Checkpoint, error) {
 	return read(folder, method, true)
 }
 
-// ReadNetworks is [Read] without the state of the optimiser and the hooks. It neither reads nor checks them.
+// ReadNetworks is [Read] without the state of the optimiser and the hooks. It neither reads nor checks them. Tensors of
+// which an average is kept are the average: what a run evaluates and exports.
 func ReadNetworks(folder, method string) (*Checkpoint, error) {
 	return read(folder, method, false)
 }
@@ -183,7 +191,10 @@ func read(folder, method string, whole bool) (*Checkpoint, error) {
 		name   string
 		states *[]nn.State
 		wanted bool
-	}{{networksFile, &c.Networks, true}, {optimizerFile, &c.Optimizer, whole}, {hooksFile, &c.Hooks, whole}} {
+	}{
+		{networksFile, &c.Networks, true}, {averageFile, &c.Average, m.Files[averageFile] != ""},
+		{optimizerFile, &c.Optimizer, whole}, {hooksFile, &c.Hooks, whole},
+	} {
 		if !f.wanted {
 			continue
 		}
@@ -191,7 +202,23 @@ func read(folder, method string, whole bool) (*Checkpoint, error) {
 			return nil, err
 		}
 	}
+	if !whole {
+		c.average()
+	}
 	return c, nil
+}
+
+// average puts the average in the place of the tensors.
+func (c *Checkpoint) average() {
+	of := make(map[string]nn.State, len(c.Average))
+	for _, s := range c.Average {
+		of[s.Name] = s
+	}
+	for i, s := range c.Networks {
+		if mean, ok := of[s.Name]; ok {
+			c.Networks[i] = mean
+		}
+	}
 }
 
 // readVerified checks a safetensors file's hash and reads the file.

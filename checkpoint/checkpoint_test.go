@@ -147,12 +147,47 @@ func TestBest(t *testing.T) {
 	}
 }
 
+// A checkpoint with an average is of the newer format; whoever reads its networks gets the average.
+func TestAverage(t *testing.T) {
+	dir := t.TempDir()
+	averages := [][]nn.State{nil, {{Name: "w", DType: torch.F32, Shape: []int{1}, Bytes: []byte{9, 0, 0, 0}}}}
+	for step, average := range averages {
+		c := sample(step)
+		c.Average = average
+		name, err := Write(dir, c)
+		must(t, err)
+		if c.Format != 1+step {
+			t.Errorf("the format is %d with the average %v", c.Format, average)
+		}
+		whole, err := Read(Path(dir, name), "simclr")
+		must(t, err)
+		if diff := cmp.Diff(c, whole); diff != "" {
+			t.Error(diff)
+		}
+		networks, err := ReadNetworks(Path(dir, name), "simclr")
+		must(t, err)
+		want := c.Networks
+		if average != nil {
+			want = average
+		}
+		if diff := cmp.Diff(want, networks.Networks); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func FuzzManifest(f *testing.F) {
-	m, err := Manifest{Format: FormatVersion, Method: "simclr", Step: 7,
+	m, err := Manifest{Format: withoutAverage, Method: "simclr", Step: 7,
 		Files: map[string]string{hooksFile: "1", networksFile: "2", optimizerFile: "3"}}.signed()
 	must(f, err)
 	whole, err := json.Marshal(m)
 	must(f, err)
+	m.Format, m.Files[averageFile] = FormatVersion, "4"
+	averaged, err := m.signed()
+	must(f, err)
+	text, err := json.Marshal(averaged)
+	must(f, err)
+	f.Add(text)
 	for _, seed := range []string{string(whole), "", "{}", "null", "[]", `{"step":7,"digest":""}`, strings.Replace(string(whole), "simclr", "byol", 1)} {
 		f.Add([]byte(seed))
 	}
@@ -161,7 +196,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if m.Step != 7 || m.Digest == "" || m.Format <= FormatVersion && len(m.Files) != 3 {
+		if m.Step != 7 || m.Digest == "" || m.Format <= FormatVersion && len(m.Files) != 2+m.Format {
 			t.Errorf("%s is accepted as %+v", text, m)
 		}
 	})

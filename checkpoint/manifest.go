@@ -15,14 +15,18 @@ import (
 	"strings"
 )
 
-// FormatVersion is the version of the checkpoints that this program writes. It reads no newer ones.
-const FormatVersion = 1
+// FormatVersion is the newest version of checkpoints that this program reads and writes. Version 2 has an average;
+// a checkpoint without one is still of version 1, which older programs read.
+const FormatVersion = 2
+
+const withoutAverage = 1
 
 // The files of a checkpoint's folder.
 const (
 	networksFile  = "model.safetensors"
 	optimizerFile = "optimizer.safetensors"
 	hooksFile     = "hooks.safetensors"
+	averageFile   = "average.safetensors" // only with an average
 	manifestFile  = "manifest.json"
 )
 
@@ -115,6 +119,9 @@ func parseManifest(text []byte, name string) (m Manifest, err error) {
 		return m, errors.Join(fmt.Errorf("the digest or step of %s does not match its content", manifestFile), err)
 	}
 	want := []string{hooksFile, networksFile, optimizerFile}
+	if m.Format > withoutAverage {
+		want = slices.Insert(want, 0, averageFile)
+	}
 	if m.Format <= FormatVersion && !slices.Equal(slices.Sorted(maps.Keys(m.Files)), want) {
 		return m, fmt.Errorf("%s names other files than %s", manifestFile, strings.Join(want, ", "))
 	}

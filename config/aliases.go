@@ -36,7 +36,7 @@ type alias struct {
 
 // keys is the history of the keys.
 var keys = history{
-	format: 6,
+	format: 7,
 	added: []addition{
 		{"variant.untied", 2, "false"},
 		{"variant.asymmetric.stop_gradient", 2, "false"},
@@ -84,6 +84,8 @@ var keys = history{
 		{"stages.strength", 6, "[]"},
 		{"stages.ends", 6, "[]"},
 		{"stages.planned", 6, "0"},
+		{"optim.cycles", 7, "1"},
+		{"optim.average", 7, "0"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

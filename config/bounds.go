@@ -45,6 +45,7 @@ var within = map[string]bounds{
 	"stages.ends":        {0, MaxSteps},
 	"stages.planned":     {0, MaxSteps},
 	"optim.warmup_steps": {0, MaxSteps},
+	"optim.cycles":       {1, 10_000},
 	"train.batch":        {1, 1 << 20},
 	"train.accumulate":   {1, 1 << 16},
 	"train.epochs":       {0, maxEpochs},

@@ -135,6 +135,12 @@ type Optim struct {
 	WarmupSteps        int     // steps from warmup_start up to rate
 	WarmupStart        float64 // rate at step 0 of a warm-up (solo-learn's formula); 0: that step moves no weight
 	FinalRate          float64 // rate at the last step
+	// Cycles is how often the rate falls from its peak to final_rate after the warm-up, each time along half a cosine
+	// of the same length (warm restarts: Loshchilov & Hutter, arXiv:1608.03983).
+	Cycles int
+	// Average is the decay of a moving average of the weights, 0 for none. Evaluations and the exported encoder have
+	// the average in place of the weights. In step n the decay is at most (1 + n) / (10 + n).
+	Average float64
 }
 
 // Train configures the training loop: its length and batch, its device, and how often it evaluates, saves and logs.
@@ -243,7 +249,7 @@ func Default() Config {
 		Data:     Data{Labels: "none", Channels: RGB, MaxUnreadable: 0.01, Hash: "sample"},
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
-			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001},
+			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001, Cycles: 1},
 		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", Scheme: Auto,
 			LogEvery: 10, Keep: 2, OnCollapse: Warn},
 		// Temperature 0.07 is from Wu et al. (2018, arXiv:1805.01978). They take 200 neighbours in all of ImageNet; a

@@ -217,7 +217,7 @@ func TestSetErrors(t *testing.T) {
 	for _, c := range []struct{ path, value, want string }{
 		{"optim.base_rat", "1", "--set: unknown key optim.base_rat: did you mean optim.base_rate? optim holds: name, " +
 			"base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, " +
-			"beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate"},
+			"beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate, cycles, average"},
 		{"optimm.rate", "1", "--set: unknown key optimm: did you mean optim? the config holds: seed, method, " +
 			"variant, data, backbone, augment, stages, optim, train, probe, engine"},
 		{"stop_grad", "1", "--set: unknown key stop_grad: did you mean method.stop_grad?"},
@@ -234,7 +234,7 @@ func TestSetErrors(t *testing.T) {
 		{"optim.rate", ".inf", `--set: optim.rate is ".inf", want a finite number`},
 		{"variant.direct.rho", "[1, 2]", "--set: variant.direct.rho is a list of 2, want a number"},
 		{"probe.paths", "x", `--set: probe.paths is "x", want a list in brackets`},
-		{"optim", "fast", `--set: optim is "fast", want a mapping with some of the keys name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate`},
+		{"optim", "fast", `--set: optim is "fast", want a mapping with some of the keys name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate, cycles, average`},
 		{"method.name", "byol", `--set: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`},
 		{"augment.0.solarize.p", "0", "--set: no op solarize in augment.0, which has: random_resized_crop, " +
 			"color_jitter, grayscale, horizontal_flip: to add one, list the recipes in a config file"},
@@ -304,7 +304,7 @@ func TestMergeErrors(t *testing.T) {
 			"remove the line ---, or what follows it",
 		"- a\n":            "f.yaml:1: a config is a mapping of sections, this is a list of 1",
 		"train.batch: 3\n": `f.yaml:1: key "train.batch": nest the keys, one section per line`,
-		"format: 9\n": `f.yaml:1: the config has format "9", this parallax reads 1 to 6: ` +
+		"format: 9\n": `f.yaml:1: the config has format "9", this parallax reads 1 to 7: ` +
 			"use the parallax that wrote it",
 		"method: {name: byol}":             `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
 		"augment:\n- - solarise: {p: 1}\n": `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, random_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout, channel_jitter, channel_mean`,

@@ -77,6 +77,7 @@ func (c *Config) Validate() error {
 	hold(o.Momentum >= 0 && o.Momentum < 1, "optim.momentum", o.Momentum, "0 to below 1")
 	hold(o.Beta1 >= 0 && o.Beta1 < 1, "optim.beta1", o.Beta1, "0 to below 1")
 	hold(o.Beta2 >= 0 && o.Beta2 < 1, "optim.beta2", o.Beta2, "0 to below 1")
+	hold(o.Average >= 0 && o.Average < 1, "optim.average", o.Average, "0 to below 1")
 	hold(!o.Nesterov || o.Momentum > 0, "optim.nesterov", o.Nesterov, "false, or optim.momentum above 0")
 
 	t := c.Train

@@ -17,8 +17,9 @@ type State struct {
 	DType torch.DType
 	Shape []int
 	Bytes []byte // little-endian, row-major
-	// Read, unless it is nil, returns the bytes in place of Bytes: see [Lend].
-	Read func() []byte
+	// Read, unless it is nil, returns the bytes in place of Bytes, in the memory of room if there is enough.
+	// See [Lend].
+	Read func(room []byte) []byte
 }
 
 // StateOf copies one tensor out under a name.
@@ -29,7 +30,7 @@ func StateOf(name string, t torch.Tensor) State {
 // Lend is StateOf without the copy, for [WriteStates] alone: it reads the bytes as it writes them, inside a scope, and
 // until then t must not change.
 func Lend(name string, t torch.Tensor) State {
-	return State{Name: name, DType: t.DType(), Shape: t.Shape(), Read: t.Bytes}
+	return State{Name: name, DType: t.DType(), Shape: t.Shape(), Read: t.BytesIn}
 }
 
 // Tensor makes the tensor that s describes.

@@ -105,6 +105,9 @@ func newMemoryPlan(s *Session) (*memoryPlan, error) {
 		{"images being decoded", images},
 		{"the copy of the untrained networks", float64(copied)},
 	}
+	if c.Optim.Average > 0 {
+		p.parts = append(p.parts, part{"the average of the weights", 4 * float64(weights)})
+	}
 	return p, nil
 }
 
@@ -169,15 +172,28 @@ func (p *memoryPlan) bound(loader *dataset.Loader, sets *probe.Sets) {
 	sets.Bound()
 }
 
-// limitHeap lets the garbage collector keep Go's heap within what the engine leaves of a given memory, until the
-// function that it returns is called. A GOMEMLIMIT of the user's stands.
+// collectAt is when the garbage collector starts, in percent of what was live (GOGC). A run makes little garbage, and
+// the memory is the engine's to use.
+const collectAt = 50
+
+// limitHeap lets the garbage collector keep Go's heap small, and within what the engine leaves of a given memory, until
+// the function that it returns is called. A GOGC and a GOMEMLIMIT of the user's stand.
 func (p *memoryPlan) limitHeap() (undo func()) {
-	if p.given == "" || os.Getenv("GOMEMLIMIT") != "" {
-		return func() {}
+	var undos []func()
+	if os.Getenv("GOGC") == "" {
+		old := debug.SetGCPercent(collectAt)
+		undos = append(undos, func() { debug.SetGCPercent(old) })
 	}
-	engine := p.parts[0].bytes + p.parts[1].bytes + p.parts[2].bytes/inFlight
-	old := debug.SetMemoryLimit(int64(max(64<<20, p.limit-engine)))
-	return func() { debug.SetMemoryLimit(old) }
+	if p.given != "" && os.Getenv("GOMEMLIMIT") == "" {
+		engine := p.parts[0].bytes + p.parts[1].bytes + p.parts[2].bytes/inFlight
+		old := debug.SetMemoryLimit(int64(max(64<<20, p.limit-engine)))
+		undos = append(undos, func() { debug.SetMemoryLimit(old) })
+	}
+	return func() {
+		for _, undo := range undos {
+			undo()
+		}
+	}
 }
 
 // watch notes once, after the first steps, that the run takes more than the memory that was given.

@@ -163,9 +163,17 @@ func (t Tensor) Ints() []int {
 }
 
 // Bytes copies the elements out in row-major order, in their own type, little-endian.
-func (t Tensor) Bytes() []byte {
+func (t Tensor) Bytes() []byte { return t.BytesIn(nil) }
+
+// BytesIn is Bytes in the memory of room, or in new memory if room has not enough.
+func (t Tensor) BytesIn(room []byte) []byte {
 	dtype := t.DType()
-	out := make([]byte, t.Len()*dtype.Bytes())
+	n := t.Len() * dtype.Bytes()
+	out := room
+	if cap(out) < n {
+		out = make([]byte, n)
+	}
+	out = out[:n]
 	done("Bytes", C.plx_read(t.ref(), C.int(dtype), unsafe.Pointer(unsafe.SliceData(out)), C.int64_t(len(out))))
 	return out
 }

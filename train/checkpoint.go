@@ -110,7 +110,7 @@ func (t *Trainer) write() error {
 		c.Pending, c.Hooks = t.pending.hook, slices.Clone(t.pending.args)
 	}
 	return torch.Scope(func() error {
-		c.Networks, c.Optimizer = t.params.Lend(), t.optimizer.Lend()
+		c.Networks, c.Optimizer, c.Average = t.params.Lend(), t.optimizer.Lend(), t.average.lend()
 		for _, h := range t.Hooks {
 			if k, ok := h.(Keeper); ok {
 				states := renamed(k.State(), func(name string) string { return h.Name() + "/" + name })
@@ -193,6 +193,9 @@ func (t *Trainer) load(name string) (m checkpoint.Manifest, err error) {
 		}
 		if err := t.optimizer.Load(c.Optimizer); err != nil {
 			return fmt.Errorf("%w: %w", checkpoint.ErrMisfit, err)
+		}
+		if err := t.average.load(c.Average); err != nil {
+			return err
 		}
 		for _, h := range t.Hooks {
 			k, ok := h.(Keeper)

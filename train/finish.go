@@ -121,6 +121,7 @@ func (t *Trainer) exported(f func(e checkpoint.Encoder, states []nn.State) error
 		Kept: kept, Samples: c.Data.Samples,
 	}
 	return torch.Scope(func() error {
+		defer t.average.show()()
 		var states []nn.State
 		for _, n := range t.encoder.Params.All() {
 			states = append(states, nn.Lend(t.encoder.Params.Local(n), n.Tensor))

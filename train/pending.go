@@ -55,6 +55,9 @@ func (t *Trainer) callHooks(hooks []Hook, last call) (by string, d Decision, err
 		Doubt: func(wrong bool) { t.doubted = wrong },
 	}
 	p.Epoch, _ = t.position(max(0, t.step-1))
+	if p.Due && t.step > 0 {
+		defer t.average.show()()
+	}
 	for _, h := range hooks {
 		rating, doubted, mark := t.rating, t.doubted, t.log.Mark()
 		called := t.span(h.Name())

@@ -41,6 +41,8 @@ var settings = []struct {
 		c.Optim.WeightDecay, c.Optim.FinalWeightDecay = 0.04, 0.4
 	}},
 	{"adam", 1, func(c *config.Config) { c.Optim.Name, c.Optim.Rate, c.Optim.WeightDecay = "adam", 0.003, 0.1 }},
+	{"averaged weights", 4, func(c *config.Config) { c.Optim.Average = 0.9 }},
+	{"two cycles", 7, func(c *config.Config) { c.Optim.Cycles = 2 }},
 	{"lars", 9, func(c *config.Config) {
 		c.Optim.Name, c.Optim.Rate, c.Optim.Eta = "lars", 0.5, 0.02
 		c.Optim.ExcludeBiasAndNorm, c.Optim.ClipRate = true, true

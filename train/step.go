@@ -42,7 +42,7 @@ func (t *Trainer) schedules() {
 		total = t.stages.planned
 	}
 	t.schedule = optim.WarmupCosine{
-		Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: total,
+		Base: c.Rate, Start: c.WarmupStart, Final: c.FinalRate, Warmup: c.WarmupSteps, Total: total, Cycles: c.Cycles,
 	}
 	t.decay = optim.WarmupCosine{Base: c.WeightDecay, Final: c.FinalWeightDecay, Total: total}
 	if t.stages != nil {
@@ -111,6 +111,7 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		}
 		rate := t.move(func(name string, v torch.Tensor) { terms = append(terms, term{name, v.Detach()}) })
 		t.step, t.part, t.rating = t.step+1, 0, rating{}
+		t.average.update(t.step)
 		t.clock.busy += time.Since(t.clock.mark)
 		if err := t.report(terms, gradients, rate); err != nil {
 			return err

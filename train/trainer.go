@@ -50,6 +50,7 @@ type Trainer struct {
 	pending *pending // a hook's call that a signal ended; nil for none
 	// The networks of step 0, until the hooks have seen them after the first step; nil at any other time.
 	untrained []nn.Named
+	average   *average
 
 	history run.History
 	back    bool   // the run has just gone back
@@ -114,7 +115,7 @@ func New(o Options) (*Trainer, error) {
 		t.tap.watched = t.encoder.Params.Prefix()
 		err := errors.Join(t.tap.err, t.startFrom(o.Start))
 		if err == nil {
-			t.tape = t.newTape()
+			t.tape, t.average = t.newTape(), t.newAverage()
 			err = t.prepare()
 		}
 		if err != nil {
@@ -152,6 +153,7 @@ func (t *Trainer) Close() error {
 	return errors.Join(err, torch.Scope(func() error {
 		t.tape.Free()
 		t.freeUntrained()
+		t.average.free()
 		t.optimizer.Free()
 		t.params.Free()
 		return nil

@@ -17,20 +17,14 @@ import (
 )
 
 // Tensor is a named array: Data holds its elements in row-major order, each in little-endian order. Where Read is set,
-// it returns what Data would hold, when it is written: so many tensors need not be in memory at once.
+// it returns what Data would hold when the tensor is written, in the memory of room if there is enough: so many tensors
+// need not be in memory at once.
 type Tensor struct {
 	Name  string
 	DType DType
 	Shape []int
 	Data  []byte
-	Read  func() []byte
-}
-
-func (t Tensor) bytes() []byte {
-	if t.Read != nil {
-		return t.Read()
-	}
-	return t.Data
+	Read  func(room []byte) []byte
 }
 
 // Write writes a file. The order of tensors does not matter. As in the reference, larger elements come first (so that
@@ -54,8 +48,13 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("writing safetensors header: %w", err)
 	}
+	var room []byte
 	for _, t := range order {
-		data := t.bytes()
+		data := t.Data
+		if t.Read != nil {
+			data = t.Read(room)
+			room = data
+		}
 		if want, _ := size(t.DType, t.Shape); want != int64(len(data)) {
 			return fmt.Errorf("writing tensor %s: %s %v needs %d bytes and has %d", printable.Short(t.Name), t.DType,
 				t.Shape, want, len(data))

@@ -68,7 +68,10 @@ PLX_BINARY(PLX_DEFINE_BINARY)
 plx_value from_data(const void *data, int dtype, const int64_t *shape, int n) {
 	return tensor([&] {
 		auto view = at::from_blob(const_cast<void *>(data), ints(shape, n), at::TensorOptions().dtype(scalar_type(dtype)));
-		return view.to(view.options().device(device()), false, true);
+		if (!device().is_cuda()) return view.to(view.options().device(device()), false, true);
+		// From pinned pages the copy goes on while the caller does. libtorch keeps them until it is done.
+		at::Tensor pinned = at::empty(view.sizes(), view.options().pinned_memory(true)).copy_(view);
+		return pinned.to(device(), view.scalar_type(), true);
 	});
 }
 plx_value full(double v, int dtype, const int64_t *shape, int n) {

@@ -21,7 +21,8 @@ namespace plx {
 #ifdef __linux__
 namespace {
 
-constexpr size_t large = size_t{1} << 19;  // smaller tensors are malloc's
+constexpr size_t large = size_t{1} << 21;  // smaller tensors are malloc's
+constexpr size_t huge = 2 * large;		   // from here on huge pages are faster, if the system has them
 constexpr size_t page = size_t{1} << 16;   // sizes are multiples of it
 constexpr size_t line = 64;				   // of the cache; a tensor begins at one, and its header is the one before
 
@@ -73,6 +74,7 @@ class Pages final : public at::Allocator {
 		size_t want = (n + 64 * line + page - 1) / page * page;
 		auto found = idle.lower_bound(want);
 		if (found != idle.end() && found->first <= want + want / 8) {
+			found = std::prev(idle.upper_bound(found->first));	// the last one of its size, which a cache may hold
 			void *data = *found->second;
 			count(header(data).size);
 			waiting -= header(data).size;
@@ -101,7 +103,7 @@ class Pages final : public at::Allocator {
 
 	static void *map(size_t n) {
 		void *pages = mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (pages != MAP_FAILED) madvise(pages, n, MADV_HUGEPAGE);	// a tenth faster where the system has them
+		if (pages != MAP_FAILED && n >= huge) madvise(pages, n, MADV_HUGEPAGE);
 		return pages;
 	}
 

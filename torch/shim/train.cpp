@@ -57,6 +57,8 @@ class Sums {
 	Sums(std::vector<at::Tensor> of, int64_t pieces) : leaves(std::move(of)), slots(leaves.size()) {
 		for (size_t i = 0; i < leaves.size(); i++) {
 			slots[i].waiting.resize(pieces);
+			bool alike = i > 0 && leaves[i].dtype() == leaves[i - 1].dtype() && leaves[i].device() == leaves[i - 1].device();
+			slots[i].zero = alike ? slots[i - 1].zero : at::zeros({}, leaves[i].options().requires_grad(false));
 			hooks.push_back(leaves[i].register_hook([this, i](const at::Tensor &g) { return arrived(i, g); }));
 		}
 	}
@@ -91,6 +93,7 @@ class Sums {
 		std::mutex lock;
 		std::vector<Gradient> waiting;	// by piece
 		size_t next = 0;				// the piece whose turn it is
+		at::Tensor zero;
 	};
 
 	// A gradient that nothing else uses is in the engine's buffer, in the hooks' list, and among the hook's arguments.
@@ -114,7 +117,7 @@ class Sums {
 				s.waiting[s.next].value.reset();
 			}
 		}
-		return at::zeros({}, g.options()).expand(g.sizes());
+		return s.zero.expand(g.sizes());
 	}
 
 	// A leaf without gradient takes over the memory of the first if it can.
