@@ -13,6 +13,7 @@
 #include <ATen/ops/cos.h>
 #include <ATen/ops/diagonal.h>
 #include <ATen/ops/div.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/erf.h>
 #include <ATen/ops/exp.h>
