@@ -96,7 +96,7 @@ func TestMisfit(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(Path(dir, name), manifestFile), text, 0o666))
 	_, err = Read(Path(dir, name), "simclr")
 	if want := "the checkpoint does not fit the run: checkpoint step-00000007 has format 3 and this program reads up " +
-		"to 1: use a newer Parallax"; !errors.Is(err, ErrMisfit) || err.Error() != want {
+		"to 2: use a newer Parallax"; !errors.Is(err, ErrMisfit) || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -83,6 +83,13 @@ func (s *shelf) take(n, channels int, sizes []size) *Batch {
 	return b
 }
 
+// clear frees what the shelf holds.
+func (s *shelf) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = nil
+}
+
 // resized is s with n elements, in the same memory if that is large enough.
 func resized[T any](s []T, n int) []T {
 	if cap(s) >= n {

@@ -119,6 +119,9 @@ func (l *Loader) checkRecipes() error {
 	return nil
 }
 
+// Trim frees the memory of released batches, which the next epoch would use again.
+func (l *Loader) Trim() { l.shelf.clear() }
+
 // Epoch yields the batches of an epoch, beginning with batch number from. The order is a permutation that depends only
 // on Seed and epoch, and view v of image i is drawn from augment.ViewRand(Seed, epoch, i, v). So an epoch that starts
 // at batch k equals the rest of a whole one, whatever Workers is. The next readable image (i+1, i+2, ...) replaces one

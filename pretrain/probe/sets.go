@@ -201,6 +201,7 @@ func (s *Sets) loaders() iter.Seq[*dataset.Loader] {
 // Batches yields one view of a loader's images in the form that package eval takes.
 func (s *Sets) Batches(l *dataset.Loader, view int) iter.Seq2[eval.Batch, error] {
 	return func(yield func(eval.Batch, error) bool) {
+		defer l.Trim() // the next evaluation is far
 		for b, err := range l.Sequential(s.ctx) {
 			if err != nil {
 				yield(eval.Batch{}, err)
