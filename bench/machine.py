@@ -23,6 +23,8 @@ def description(cpuinfo=None):
     isas = [name for flag, name in ISAS.items() if flag in flags]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     processor = fields.get("model name", platform.machine())
+    if {"cpu family", "model"} <= fields.keys():  # a virtual machine's name says little
+        processor += f" (family {fields['cpu family']}, model {fields['model']})"
     return ", ".join([f"{cores()} cores of {processor}", *isas, f"{memory:.0f} GiB"])
 
 

@@ -89,6 +89,10 @@ class Machine(unittest.TestCase):
     def test_busy_ticks_are_without_idle_ones(self):
         self.assertEqual(machine.ticks("cpu  10 1 4 100 20 0 1 2 0 0\ncpu0 1 1 1"), (18, 138))
 
+    def test_the_generation_of_a_processor_is_told(self):
+        text = machine.description("model name\t: A CPU\ncpu family\t: 25\nmodel\t\t: 17\n")
+        self.assertIn("A CPU (family 25, model 17)", text)
+
     def test_the_machine_is_described(self):
         text = machine.description("model name\t: A CPU\nflags\t\t: fpu avx2 avx512f avx512_bf16\n")
         self.assertRegex(text, r"^\d+ cores of A CPU, AVX2, AVX-512, AVX-512 bf16, \d+ GiB$")
