@@ -48,6 +48,7 @@ struct Type<float> {
 		static const auto *chosen = has({"avx512_f"}) ? convolution_f32() : nullptr;
 		return chosen;
 	}
+	static const WinogradKernels<float> *winograd() { return winograd_f32(); }
 };
 template <>
 struct Type<uint16_t> {
@@ -58,6 +59,7 @@ struct Type<uint16_t> {
 		static const auto *chosen = has({"avx512_bw", "avx512_vl", "avx512_bf16"}) && !has({"amx_bf16"}) ? convolution_bf16() : nullptr;
 		return chosen;
 	}
+	static const WinogradKernels<uint16_t> *winograd() { return winograd_bf16(); }
 };
 
 template <typename T>
@@ -295,12 +297,13 @@ at::Tensor direct_weight_gradient(const Shape &s, const E *x, int64_t channels, 
 }
 
 // Winograd's tiles of 2 x 2 outputs, of kernels of 3 x 3 with stride 1 and padding 1: several tiles and a part of the
-// batch at a time, so that their sums stay in the cache.
+// batch at a time, so that their sums stay in the cache. bytes is what one sum
+// of each of its 16 kinds takes with its inputs.
 struct Tiles {
 	int64_t h, w, n, rows, columns, part, group; // group tiles of part images at a time
-	Tiles(const Shape &s, int64_t channels) : h(s.h), w(s.w), n(s.n), rows((s.h + 1) / 2), columns((s.w + 1) / 2) {
+	Tiles(const Shape &s, int64_t bytes) : h(s.h), w(s.w), n(s.n), rows((s.h + 1) / 2), columns((s.w + 1) / 2) {
 		part = std::min<int64_t>(n, 64);
-		int64_t at_a_time = std::max<int64_t>(64, (int64_t{512} << 10) / (16 * sizeof(float) * channels));
+		int64_t at_a_time = std::max<int64_t>(64, (int64_t{512} << 10) / (16 * bytes));
 		group = std::clamp<int64_t>(at_a_time / part, 1, rows * columns);
 	}
 	int64_t tiles() const { return rows * columns; }
@@ -324,80 +327,90 @@ constexpr int64_t winograd_sums = 16;
 // Whether Winograd's sums are fewer: the direct ones leave out the taps outside of small images.
 bool by_tiles(const Shape &s) { return s.kernel == 3 && s.stride == 1 && s.padding == 1 && s.h >= 4 && s.w >= 4 && s.ci % 16 == 0 && s.co % 16 == 0 && s.ci + s.co >= 64; }
 
-void tiled(const Shape &s, bool backward, const float *from, const at::Tensor &weight, float *to) {
-	const auto &kernels = *Type<float>::kernels();
-	const auto &transform = *winograd();
+template <typename E>
+void tiled(const Shape &s, bool backward, const E *from, const at::Tensor &weight, E *to) {
+	const auto &kernels = *Type<E>::kernels();
+	const auto &transform = *Type<E>::winograd();
 	int64_t in = backward ? s.co : s.ci, out = backward ? s.ci : s.co, block = winograd_sums * in * 16;
 	Packed<float> packed(weight, backward, 9);
-	Scratch<float> u(out / 16 * block);
+	Scratch<E> u(out / 16 * block);
 	at::parallel_for(0, out / 16, 1, [&](int64_t begin, int64_t end) {
-		for (int64_t b = begin; b < end; b++) transform.weights(packed.all.at(b * packed.block), in * 16, in * 16, u.at(b * block), in * 16, backward);
+		Scratch<float> exact(block);
+		for (int64_t b = begin; b < end; b++) {
+			winograd_weights()->weights(packed.all.at(b * packed.block), in * 16, in * 16, exact.at(), in * 16, backward);
+			for (int64_t k = 0; k < winograd_sums; k++) kernels.pack_rows(exact.at(k * in * 16), in, u.at(b * block + k * in * 16));
+		}
 	});
-	Tiles t(s, in + out);
+	Tiles t(s, sizeof(E) * in + sizeof(float) * out);
 	int64_t parts = (s.n + t.part - 1) / t.part;
 	at::parallel_for(0, parts * t.groups(), 1, [&](int64_t begin, int64_t end) {
-		Scratch<float> v(winograd_sums * t.most() * in), m(winograd_sums * t.most() * out), zeros(t.part * in);
-		std::fill_n(zeros.at(), zeros.held.numel(), 0.f);
+		Scratch<E> v(winograd_sums * t.most() * in), zeros(t.part * in);
+		Scratch<float> m(winograd_sums * t.most() * out);
+		std::fill_n(zeros.at(), zeros.held.numel(), E{});
 		for (int64_t i = begin; i < end; i++) {
 			int64_t n0 = i / t.groups() * t.part, n = std::min(t.part, s.n - n0), first = i % t.groups() * t.group;
 			int64_t tiles = std::min(t.group, t.tiles() - first), rows = tiles * n;
 			for (int64_t k = 0; k < tiles; k++) {
-				const float *pixels[16];
-				t.pixels(from, in, n0, first + k, -1, 4, static_cast<const float *>(zeros.at()), pixels);
+				const E *pixels[16];
+				t.pixels(from, in, n0, first + k, -1, 4, static_cast<const E *>(zeros.at()), pixels);
 				transform.inputs(pixels, n * in, v.at(k * n * in), rows * in);
 			}
 			for (int64_t k = 0; k < winograd_sums; k++)
 				for (int64_t b = 0; b < out / 16; b += 2) {
-					Term<float> term = {v.at(k * rows * in), u.at(b * block + k * in * 16)};
-					kernels.products(&term, 1, rows, in, in, std::min<int64_t>(2, out / 16 - b), block, m.at(k * rows * out + b * 16), out);
+					Term<E> term = {v.at(k * rows * in), u.at(b * block + k * in * 16)};
+					kernels.sums(&term, 1, rows, in, in, std::min<int64_t>(2, out / 16 - b), block, m.at(k * rows * out + b * 16), out);
 				}
 			for (int64_t k = 0; k < tiles; k++) {
-				float *pixels[4];
-				t.pixels(to, out, n0, first + k, 0, 2, static_cast<float *>(nullptr), pixels);
+				E *pixels[4];
+				t.pixels(to, out, n0, first + k, 0, 2, static_cast<E *>(nullptr), pixels);
 				transform.outputs(m.at(k * n * out), rows * out, n * out, pixels);
 			}
 		}
 	});
 }
 
-at::Tensor tiled_weight_gradient(const Shape &s, const float *x, const float *dy) {
-	const auto &kernels = *Type<float>::kernels();
-	const auto &transform = *winograd();
+template <typename E>
+at::Tensor tiled_weight_gradient(const Shape &s, const E *x, const E *dy) {
+	const auto &kernels = *Type<E>::kernels();
+	const auto &transform = *Type<E>::winograd();
+	constexpr int64_t pair = Type<E>::pair;
 	return weight_gradient(s, 128, winograd_sums, [&](const Piece &p, int64_t parts, float *du) {
-		Tiles t(s, p.inputs + p.outputs);
-		Scratch<float> v(winograd_sums * t.most() * p.inputs), g(winograd_sums * t.most() * p.outputs), zeros(std::max(p.inputs, p.outputs));
-		std::fill_n(zeros.at(), zeros.held.numel(), 0.f);
-		const float *none = zeros.at();
-		// Rows of a part of the channels are apart, so that each is transformed by itself.
-		auto spread = [&](const float *image, int64_t channels, int64_t c0, int64_t c, int64_t n0, int64_t n, int64_t tile, int64_t shift, int64_t size, float *to, int64_t step) {
-			const float *pixels[16];
+		Tiles t(s, sizeof(E) * (p.inputs + p.outputs));
+		int64_t most = t.group * padded(t.part, pair);
+		Scratch<E> v(winograd_sums * most * p.inputs), g(winograd_sums * most * p.outputs), zeros(std::max(p.inputs, p.outputs));
+		std::fill_n(zeros.at(), zeros.held.numel(), E{});
+		const E *none = zeros.at();
+		// Rows of a part of the channels are apart, so that each, or each pair, is transformed by itself.
+		auto spread = [&](const E *image, int64_t channels, int64_t c0, int64_t c, int64_t n0, int64_t n, int64_t tile, int64_t shift, int64_t size, E *to, int64_t step) {
+			const E *pixels[16], *second[16];
 			t.pixels(image + c0, channels, n0, tile, shift, size, none, pixels);
-			for (int64_t r = 0; r < n; r++) {
-				if (size == 4)
-					transform.inputs(pixels, c, to + r * c, step);
-				else
-					transform.gradients(pixels, c, to + r * c, step);
+			auto next = [&](int64_t rows) {
 				for (int64_t k = 0; k < size * size; k++)
-					if (pixels[k] != none) pixels[k] += channels;
+					if (pixels[k] != none) pixels[k] += rows * channels;
+			};
+			for (int64_t r = 0; r < n; r += pair, next(pair)) {
+				bool whole = pair > 1 && r + 1 < n;
+				for (int64_t k = 0; k < size * size; k++) second[k] = pixels[k] == none ? none : pixels[k] + channels;
+				(size == 4 ? transform.row_inputs : transform.row_gradients)(pixels, whole ? second : nullptr, c, to + r * c, step);
 			}
 		};
 		for (int64_t n0 = 0; n0 < s.n; n0 += t.part) {
-			int64_t n = std::min(t.part, s.n - n0);
+			int64_t n = std::min(t.part, s.n - n0), pairs = padded(n, pair);
 			for (int64_t group = t.groups() * p.part / parts; group < t.groups() * (p.part + 1) / parts; group++) {
-				int64_t first = group * t.group, tiles = std::min(t.group, t.tiles() - first), rows = tiles * n;
+				int64_t first = group * t.group, tiles = std::min(t.group, t.tiles() - first), rows = tiles * pairs;
 				for (int64_t k = 0; k < tiles; k++) {
-					spread(x, s.ci, p.i, p.inputs, n0, n, first + k, -1, 4, v.at(k * n * p.inputs), rows * p.inputs);
-					spread(dy, s.co, p.o, p.outputs, n0, n, first + k, 0, 2, g.at(k * n * p.outputs), rows * p.outputs);
+					spread(x, s.ci, p.i, p.inputs, n0, n, first + k, -1, 4, v.at(k * pairs * p.inputs), rows * p.inputs);
+					spread(dy, s.co, p.o, p.outputs, n0, n, first + k, 0, 2, g.at(k * pairs * p.outputs), rows * p.outputs);
 				}
 				for (int64_t k = 0; k < winograd_sums; k++) {
-					Term<float> term = {v.at(k * rows * p.inputs), g.at(k * rows * p.outputs)};
-					kernels.outer(&term, 1, p.inputs, p.outputs, rows, p.inputs, p.outputs, du + k * p.inputs * p.outputs, p.outputs);
+					Term<E> term = {v.at(k * rows * p.inputs), g.at(k * rows * p.outputs)};
+					kernels.outer(&term, 1, pair * p.inputs, pair * p.outputs, rows / pair, p.inputs, p.outputs, du + k * p.inputs * p.outputs, p.outputs);
 				}
 			}
 		}
 	},
 						   [&](float *sum, int64_t size) {
-							   transform.weight_gradients(sum, size, size, sum, size); // each number's 16 are read before its 9 are written
+							   winograd_weights()->weight_gradients(sum, size, size, sum, size); // each number's 16 are read before its 9 are written
 							   return sum;
 						   });
 }
@@ -424,8 +437,8 @@ struct Convolution : torch::autograd::Function<Convolution> {
 		Shape s = shape(ctx, x, weight);
 		at::Tensor in = as_batch_inner<E>(x, padded(s.ci, Type<E>::pair)), w = weight.contiguous();
 		at::Tensor y = batch_inner(s.n, s.co, s.oh, s.ow, Type<E>::scalar);
-		if (std::is_same_v<E, float> && by_tiles(s))
-			tiled(s, false, data<float>(in), w, data<float>(y));
+		if (by_tiles(s))
+			tiled<E>(s, false, data<E>(in), w, data<E>(y));
 		else
 			direct<E>(s, false, data<E>(in), in.size(1), Packed<E>(w, false, s.taps()), data<E>(y));
 		ctx->save_for_backward({in, weight});
@@ -444,19 +457,19 @@ struct Convolution : torch::autograd::Function<Convolution> {
 	static variable_list backward_as(AutogradContext *ctx, const at::Tensor &in, const at::Tensor &weight, const at::Tensor &gradient) {
 		Shape s = shape(ctx, in, weight);
 		at::Tensor dy = as_batch_inner<E>(gradient, s.co), dx, dw;
-		bool by = std::is_same_v<E, float> && by_tiles(s);
+		bool by = by_tiles(s);
 		if (ctx->needs_input_grad(0)) {
 			at::Tensor w = weight.contiguous();
 			dx = batch_inner(s.n, s.ci, s.h, s.w, Type<E>::scalar);
 			if (by)
-				tiled(s, true, data<float>(dy), w, data<float>(dx));
+				tiled<E>(s, true, data<E>(dy), w, data<E>(dx));
 			else
 				direct<E>(s, true, data<E>(dy), s.co, Packed<E>(w, true, s.taps()), data<E>(dx));
 			dx = dx.to(ctx->saved_data["type"].toScalarType());
 		}
 		if (ctx->needs_input_grad(1)) {
 			if (by)
-				dw = tiled_weight_gradient(s, data<float>(in), data<float>(dy));
+				dw = tiled_weight_gradient<E>(s, data<E>(in), data<E>(dy));
 			else
 				dw = direct_weight_gradient<E>(s, data<E>(in), in.size(1), data<E>(dy));
 		}

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The loops of convolution.h. The including file defines for the element type E: pair, the numbers of one element of a
-// register; Register; load, broadcast, multiply, store and store_weights; and pairs. Everything here is local to that file.
+// register; Register; load, broadcast, multiply, widen, store and store_weights; and pairs. Everything here is local to
+// that file.
 #include "convolution.h"
 
 #include <immintrin.h>
+#include <type_traits>
 
 namespace plx {
 namespace {
 
 // P rows of B blocks. The sums stay in P·B registers; rows are read by four addresses for each pointer.
-template <int P, int B>
-inline void product_tile(const Term<E> *terms, int64_t n, int64_t row, int64_t k, int64_t x_step, int64_t w_step, E *y, int64_t y_step) {
+template <int P, int B, typename Y>
+inline void product_tile(const Term<E> *terms, int64_t n, int64_t row, int64_t k, int64_t x_step, int64_t w_step, Y *y, int64_t y_step) {
 	constexpr int fours = (P + 3) / 4;
 	__m512 sum[P][B];
 	for (int p = 0; p < P; p++)
@@ -36,11 +38,17 @@ inline void product_tile(const Term<E> *terms, int64_t n, int64_t row, int64_t k
 		}
 	}
 	for (int p = 0; p < P; p++)
-		for (int b = 0; b < B; b++) store(y + (row + p) * y_step + 16 * b, sum[p][b]);
+		for (int b = 0; b < B; b++) {
+			Y *to = y + (row + p) * y_step + 16 * b;
+			if constexpr (std::is_same_v<Y, float>)
+				_mm512_storeu_ps(to, sum[p][b]);
+			else
+				store(to, sum[p][b]);
+		}
 }
 
-template <int P, int B>
-inline void product_rows(const Term<E> *terms, int64_t n, int64_t from, int64_t rows, int64_t k, int64_t x_step, int64_t w_step, E *y, int64_t y_step) {
+template <int P, int B, typename Y>
+inline void product_rows(const Term<E> *terms, int64_t n, int64_t from, int64_t rows, int64_t k, int64_t x_step, int64_t w_step, Y *y, int64_t y_step) {
 	int64_t r = from;
 	for (; r + P <= rows; r += P) product_tile<P, B>(terms, n, r, k, x_step, w_step, y, y_step);
 	if constexpr (P > 1) {
@@ -48,7 +56,8 @@ inline void product_rows(const Term<E> *terms, int64_t n, int64_t from, int64_t 
 	}
 }
 
-void products(const Term<E> *terms, int64_t n, int64_t rows, int64_t k, int64_t x_step, int64_t blocks, int64_t w_step, E *y, int64_t y_step) {
+template <typename Y>
+void products(const Term<E> *terms, int64_t n, int64_t rows, int64_t k, int64_t x_step, int64_t blocks, int64_t w_step, Y *y, int64_t y_step) {
 	if (blocks == 2)
 		product_rows<8, 2>(terms, n, 0, rows, k, x_step, w_step, y, y_step);
 	else
@@ -208,7 +217,101 @@ void unpack(const float *w, int64_t tap_step, int64_t w_step, int64_t taps, int6
 	}
 }
 
-const ConvolutionKernels<E> kernels = {products, outer, pairs, pack, unpack};
+void pack_rows(const float *w, int64_t inputs, E *to) {
+	for (int64_t i = 0; i < inputs; i += pair) store_weights(to + i * 16, w + i * 16, i + 1 < inputs ? w + i * 16 + 16 : nullptr);
+}
+
+const ConvolutionKernels<E> kernels = {products<E>, products<float>, outer, pairs, pack, pack_rows, unpack};
+
+// Bᵀ of four numbers: d0 - d2, d1 + d2, d2 - d1, d1 - d3.
+inline void input_line(__m512 &a, __m512 &b, __m512 &c, __m512 &d) {
+	__m512 sum = b + c, difference = c - b;
+	a = a - c;
+	d = b - d;
+	b = sum;
+	c = difference;
+}
+
+// Bᵀ·d·B of 16 numbers of each of 16 pixels, from i on.
+inline void input_tile(const E *const *d, int64_t i, __m512 t[4][4]) {
+	for (int r = 0; r < 4; r++) {
+		for (int c = 0; c < 4; c++) t[r][c] = widen(d[4 * r + c] + i);
+		input_line(t[r][0], t[r][1], t[r][2], t[r][3]);
+	}
+	for (int c = 0; c < 4; c++) input_line(t[0][c], t[1][c], t[2][c], t[3][c]);
+}
+
+// A·dy·Aᵀ of 16 numbers of each of 4 pixels, where A of two numbers is g0, g0 + g1, g0 - g1, -g1.
+inline void gradient_tile(const E *const *dy, int64_t i, __m512 v[4][4]) {
+	__m512 zero = _mm512_setzero_ps(), t[4][2];
+	for (int c = 0; c < 2; c++) {
+		__m512 a = widen(dy[c] + i), b = widen(dy[2 + c] + i);
+		t[0][c] = a;
+		t[1][c] = a + b;
+		t[2][c] = a - b;
+		t[3][c] = zero - b;
+	}
+	for (int r = 0; r < 4; r++) {
+		v[r][0] = t[r][0];
+		v[r][1] = t[r][0] + t[r][1];
+		v[r][2] = t[r][0] - t[r][1];
+		v[r][3] = zero - t[r][1];
+	}
+}
+
+void inputs(const E *const *d, int64_t n, E *v, int64_t v_step) {
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[4][4];
+		input_tile(d, i, t);
+		for (int k = 0; k < 16; k++) store(v + k * v_step + i, t[k / 4][k % 4]);
+	}
+}
+
+// The tiles of one row, or of a pair of rows whose numbers alternate.
+template <typename Tile>
+inline void row_tiles(Tile tile, const E *const *one, const E *const *two, int64_t n, E *v, int64_t v_step) {
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[4][4];
+		tile(one, i, t);
+		if constexpr (pair == 1) {
+			for (int k = 0; k < 16; k++) store(v + k * v_step + i, t[k / 4][k % 4]);
+		} else {
+			alignas(64) float first[16][16], second[16][16];
+			for (int k = 0; k < 16; k++) _mm512_store_ps(first[k], t[k / 4][k % 4]);
+			if (two != nullptr) {
+				tile(two, i, t);
+				for (int k = 0; k < 16; k++) _mm512_store_ps(second[k], t[k / 4][k % 4]);
+			}
+			for (int k = 0; k < 16; k++) store_weights(v + k * v_step + 2 * i, first[k], two == nullptr ? nullptr : second[k]);
+		}
+	}
+}
+
+void row_inputs(const E *const *d, const E *const *second, int64_t n, E *v, int64_t v_step) {
+	row_tiles([](const E *const *from, int64_t i, __m512 t[4][4]) { input_tile(from, i, t); }, d, second, n, v, v_step);
+}
+void row_gradients(const E *const *dy, const E *const *second, int64_t n, E *v, int64_t v_step) {
+	row_tiles([](const E *const *from, int64_t i, __m512 t[4][4]) { gradient_tile(from, i, t); }, dy, second, n, v, v_step);
+}
+
+// Aᵀ of four numbers: m0 + m1 + m2, m1 - m2 - m3.
+void outputs(const float *m, int64_t m_step, int64_t n, E *const *y) {
+	for (int64_t i = 0; i < n; i += 16) {
+		__m512 t[2][4];
+		for (int c = 0; c < 4; c++) {
+			__m512 a = _mm512_loadu_ps(m + c * m_step + i), b = _mm512_loadu_ps(m + (4 + c) * m_step + i);
+			__m512 e = _mm512_loadu_ps(m + (8 + c) * m_step + i), f = _mm512_loadu_ps(m + (12 + c) * m_step + i);
+			t[0][c] = a + b + e;
+			t[1][c] = b - e - f;
+		}
+		for (int r = 0; r < 2; r++) {
+			if (y[2 * r] != nullptr) store(y[2 * r] + i, t[r][0] + t[r][1] + t[r][2]);
+			if (y[2 * r + 1] != nullptr) store(y[2 * r + 1] + i, t[r][1] - t[r][2] - t[r][3]);
+		}
+	}
+}
+
+const WinogradKernels<E> tiles = {inputs, outputs, row_inputs, row_gradients};
 
 }  // namespace
 }  // namespace plx

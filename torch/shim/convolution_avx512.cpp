@@ -14,6 +14,7 @@ constexpr int pair = 1;
 inline Register load(const E *p) { return _mm512_loadu_ps(p); }
 inline Register broadcast(const E *p) { return _mm512_set1_ps(*p); }
 inline __m512 multiply(Register x, Register w, __m512 sum) { return _mm512_fmadd_ps(x, w, sum); }
+inline __m512 widen(const E *p) { return _mm512_loadu_ps(p); }
 inline void store(E *p, __m512 v) { _mm512_storeu_ps(p, v); }
 
 inline void store_weights(E *to, const float *one, const float *) { _mm512_storeu_ps(to, _mm512_loadu_ps(one)); }
@@ -27,68 +28,6 @@ constexpr void (*pairs)(const E *, int64_t, int64_t, int64_t, E *) = nullptr;
 
 namespace plx {
 namespace {
-
-// Bᵀ of four numbers: d0 - d2, d1 + d2, d2 - d1, d1 - d3.
-inline void input_line(__m512 &a, __m512 &b, __m512 &c, __m512 &d) {
-	__m512 sum = b + c, difference = c - b;
-	a = a - c;
-	d = b - d;
-	b = sum;
-	c = difference;
-}
-
-void inputs(const float *const *d, int64_t n, float *v, int64_t v_step) {
-	for (int64_t i = 0; i < n; i += 16) {
-		__m512 t[4][4];
-		for (int r = 0; r < 4; r++) {
-			for (int c = 0; c < 4; c++) t[r][c] = _mm512_loadu_ps(d[4 * r + c] + i);
-			input_line(t[r][0], t[r][1], t[r][2], t[r][3]);
-		}
-		for (int c = 0; c < 4; c++) {
-			input_line(t[0][c], t[1][c], t[2][c], t[3][c]);
-			for (int r = 0; r < 4; r++) _mm512_storeu_ps(v + (4 * r + c) * v_step + i, t[r][c]);
-		}
-	}
-}
-
-// Aᵀ of four numbers: m0 + m1 + m2, m1 - m2 - m3.
-void outputs(const float *m, int64_t m_step, int64_t n, float *const *y) {
-	for (int64_t i = 0; i < n; i += 16) {
-		__m512 t[2][4];
-		for (int c = 0; c < 4; c++) {
-			__m512 a = _mm512_loadu_ps(m + c * m_step + i), b = _mm512_loadu_ps(m + (4 + c) * m_step + i);
-			__m512 e = _mm512_loadu_ps(m + (8 + c) * m_step + i), f = _mm512_loadu_ps(m + (12 + c) * m_step + i);
-			t[0][c] = a + b + e;
-			t[1][c] = b - e - f;
-		}
-		for (int r = 0; r < 2; r++) {
-			if (y[2 * r] != nullptr) _mm512_storeu_ps(y[2 * r] + i, t[r][0] + t[r][1] + t[r][2]);
-			if (y[2 * r + 1] != nullptr) _mm512_storeu_ps(y[2 * r + 1] + i, t[r][1] - t[r][2] - t[r][3]);
-		}
-	}
-}
-
-// A of two numbers: g0, g0 + g1, g0 - g1, -g1.
-void gradients(const float *const *dy, int64_t n, float *v, int64_t v_step) {
-	__m512 zero = _mm512_setzero_ps();
-	for (int64_t i = 0; i < n; i += 16) {
-		__m512 t[4][2];
-		for (int c = 0; c < 2; c++) {
-			__m512 a = _mm512_loadu_ps(dy[c] + i), b = _mm512_loadu_ps(dy[2 + c] + i);
-			t[0][c] = a;
-			t[1][c] = a + b;
-			t[2][c] = a - b;
-			t[3][c] = zero - b;
-		}
-		for (int r = 0; r < 4; r++) {
-			float *to = v + 4 * r * v_step + i;
-			_mm512_storeu_ps(to, t[r][0]);
-			_mm512_storeu_ps(to + v_step, t[r][0] + t[r][1]);
-			_mm512_storeu_ps(to + 2 * v_step, t[r][0] - t[r][1]);
-			_mm512_storeu_ps(to + 3 * v_step, zero - t[r][1]);
-		}
-	}
-}
 
 // G of three numbers: g0, (g0 + g1 + g2)/2, (g0 - g1 + g2)/2, g2.
 inline void weight_line(__m512 a, __m512 b, __m512 c, __m512 *to) {
@@ -139,18 +78,20 @@ void weight_gradients(const float *du, int64_t du_step, int64_t n, float *dw, in
 	}
 }
 
-const WinogradKernels tiles = {inputs, outputs, gradients, weights, weight_gradients};
+const WinogradWeights weight_tiles = {weights, weight_gradients};
 
 }  // namespace
 
 const ConvolutionKernels<float> *convolution_f32() { return &kernels; }
-const WinogradKernels *winograd() { return &tiles; }
+const WinogradKernels<float> *winograd_f32() { return &tiles; }
+const WinogradWeights *winograd_weights() { return &weight_tiles; }
 }  // namespace plx
 #else
 #include "convolution.h"
 
 namespace plx {
 const ConvolutionKernels<float> *convolution_f32() { return nullptr; }
-const WinogradKernels *winograd() { return nullptr; }
+const WinogradKernels<float> *winograd_f32() { return nullptr; }
+const WinogradWeights *winograd_weights() { return nullptr; }
 }  // namespace plx
 #endif

@@ -19,6 +19,7 @@ inline Register broadcast(const E *p) {
 	return _mm512_set1_epi32(both);
 }
 inline __m512 multiply(Register x, Register w, __m512 sum) { return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w); }
+inline __m512 widen(const E *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p))), 16)); }
 inline void store(E *p, __m512 v) { _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), (__m256i)_mm512_cvtneps_pbh(v)); }
 
 inline void store_weights(E *to, const float *one, const float *two) {
@@ -61,11 +62,13 @@ void pairs(const E *x, int64_t x_step, int64_t rows, int64_t c, E *to) {
 
 namespace plx {
 const ConvolutionKernels<uint16_t> *convolution_bf16() { return &kernels; }
+const WinogradKernels<uint16_t> *winograd_bf16() { return &tiles; }
 }  // namespace plx
 #else
 #include "convolution.h"
 
 namespace plx {
 const ConvolutionKernels<uint16_t> *convolution_bf16() { return nullptr; }
+const WinogradKernels<uint16_t> *winograd_bf16() { return nullptr; }
 }  // namespace plx
 #endif

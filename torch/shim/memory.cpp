@@ -26,8 +26,8 @@ constexpr size_t huge = 2 * large;		   // from here on huge pages are faster, if
 constexpr size_t page = size_t{1} << 16;   // sizes are multiples of it
 constexpr size_t line = 64;				   // of the cache; a tensor begins at one, and its header is the one before
 
-// So much may wait in addition to a sixteenth of what was used at the busiest time.
-constexpr size_t spare = size_t{8} << 20;
+// So much may wait in addition to an eighth of what was used at the busiest time.
+constexpr size_t spare = size_t{16} << 20;
 
 struct Header {
 	void *pages;  // nullptr: malloc's
@@ -73,7 +73,7 @@ class Pages final : public at::Allocator {
 		std::lock_guard<std::mutex> held(lock);
 		size_t want = (n + 64 * line + page - 1) / page * page;
 		auto found = idle.lower_bound(want);
-		if (found != idle.end() && found->first <= want + want / 8) {
+		if (found != idle.end() && found->first <= want + want / 2) {
 			found = std::prev(idle.upper_bound(found->first));	// the last one of its size, which a cache may hold
 			void *data = *found->second;
 			count(header(data).size);
@@ -82,7 +82,7 @@ class Pages final : public at::Allocator {
 			idle.erase(found);
 			return data;
 		}
-		while (!oldest.empty() && used + waiting + want > std::max(most, used + want) * 17 / 16 + spare) release();
+		while (!oldest.empty() && used + waiting + want > std::max(most, used + want) * 9 / 8 + spare) release();
 		void *pages = map(want);
 		while (pages == MAP_FAILED && !oldest.empty()) {
 			release();
