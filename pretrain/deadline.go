@@ -91,7 +91,11 @@ func (d *deadline) After(p *train.Progress) (train.Decision, error) {
 	if p.Step+1 >= p.Of {
 		return nil, nil
 	}
-	if last := max(1, d.slow) * (d.evaluation + d.pace[stage]); d.left() < last {
+	evaluations := 1.
+	if (p.Step+1)%d.config.Train.EvalEvery == 0 { // or the step after that would be the last, with one of its own
+		evaluations = 2
+	}
+	if d.left() < evaluations*max(1, d.slow)*(d.evaluation+d.pace[stage]) {
 		for i := range ends {
 			ends[i] = min(ends[i], p.Step+1)
 		}

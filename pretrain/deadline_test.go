@@ -3,6 +3,7 @@
 package pretrain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -33,22 +34,26 @@ func TestDeadline(t *testing.T) {
 	for name, machine := range map[string]struct {
 		slow func(seconds float64) float64 // than rehearsed, by the time
 		used float64                       // least share of the time
+		eval float64                       // seconds of an evaluation; 0: 5
 	}{
-		"as rehearsed":            {func(float64) float64 { return 1 }, 0.9},
-		"twice as slow":           {func(float64) float64 { return 2 }, 0.9},
-		"twice as fast":           {func(float64) float64 { return 0.5 }, 0.85},
-		"ten times as fast":       {func(float64) float64 { return 0.1 }, 0.7},
-		"slow from the middle on": {func(s float64) float64 { return 1 + 2*float64(int(s/300)) }, 0.9},
-		"slow at the end":         {func(s float64) float64 { return 1 + 4*float64(int(s/540)) }, 0.9},
-		"fast from the middle on": {func(s float64) float64 { return 3 / (1 + 2*float64(int(s/300))) }, 0.85},
-		"slow every other minute": {func(s float64) float64 { return 1 + 2*float64(int(s/60)%2) }, 0.85},
-		"too slow for the plan":   {func(float64) float64 { return 500 }, 0.5},
+		"as rehearsed":            {func(float64) float64 { return 1 }, 0.9, 0},
+		"long evaluations":        {func(float64) float64 { return 1 }, 0.85, 25},
+		"long ones, a bit slower": {func(float64) float64 { return 1.04 }, 0.85, 25},
+		"twice as slow":           {func(float64) float64 { return 2 }, 0.9, 0},
+		"twice as fast":           {func(float64) float64 { return 0.5 }, 0.85, 0},
+		"ten times as fast":       {func(float64) float64 { return 0.1 }, 0.7, 0},
+		"slow from the middle on": {func(s float64) float64 { return 1 + 2*float64(int(s/300)) }, 0.9, 0},
+		"slow at the end":         {func(s float64) float64 { return 1 + 4*float64(int(s/540)) }, 0.9, 0},
+		"fast from the middle on": {func(s float64) float64 { return 3 / (1 + 2*float64(int(s/300))) }, 0.85, 0},
+		"slow every other minute": {func(s float64) float64 { return 1 + 2*float64(int(s/60)%2) }, 0.85, 0},
+		"too slow for the plan":   {func(float64) float64 { return 500 }, 0.5, 0},
 	} {
 		c := config.Default()
 		c.Stages.Sizes = slices.Concat(slices.Repeat([]int{16}, 12), slices.Repeat([]int{24}, 6), []int{32, 32})
 		began := time.Unix(1e9, 0)
 		clock := &clock{began}
-		d := &deadline{limit: began.Add(limit * time.Second), whole: limit, now: clock.now, config: &c, evaluation: 5}
+		d := &deadline{limit: began.Add(limit * time.Second), whole: limit, now: clock.now, config: &c,
+			evaluation: cmp.Or(machine.eval, 5)}
 		cost := map[int]float64{16: 0.1, 24: 0.22, 32: 0.4}
 		for _, side := range c.Stages.Sizes {
 			d.pace = append(d.pace, cost[side])
@@ -66,7 +71,7 @@ func TestDeadline(t *testing.T) {
 				clock.pass(slow * cost[c.Stages.Sizes[stage]])
 			}
 			if due {
-				clock.pass(slow * 5)
+				clock.pass(slow * cmp.Or(machine.eval, 5))
 			}
 			decision, err := d.After(&train.Progress{Step: step, Of: steps, Due: due})
 			if err != nil {
@@ -86,6 +91,29 @@ func TestDeadline(t *testing.T) {
 		took := clock.since(began) / limit
 		if most := 1.; name != "too slow for the plan" && took > most || took < machine.used {
 			t.Errorf("%s: the run took %.3f of the time", name, took)
+		}
+	}
+}
+
+// If a regular evaluation comes next, and no time for another one is left, the step of the regular one is the last.
+func TestNoEvaluationTwice(t *testing.T) {
+	for _, c := range []struct {
+		step    int
+		left    float64 // seconds; an evaluation takes 11, a step 1, and steps 100 and 200 are evaluated
+		planned int     // steps; 0: the plan stands
+	}{{99, 25, 0}, {99, 23, 100}, {98, 23, 0}, {98, 11, 99}} {
+		set := config.Default()
+		set.Stages.Sizes, set.Stages.Ends, set.Train.EvalEvery = []int{16, 32}, []int{50}, 100
+		clock := &clock{time.Unix(1e9, 0)}
+		d := &deadline{now: clock.now, config: &set, pace: []float64{1, 1}, evaluation: 11, slow: 1, last: clock.Time}
+		clock.pass(1)
+		d.limit = clock.Add(time.Duration(c.left * float64(time.Second)))
+		decision, err := d.After(&train.Progress{Step: c.step, Of: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan, _ := decision.(train.Replan); plan.Steps != c.planned {
+			t.Errorf("%v s after step %d: the plan is %+v, want %d steps", c.left, c.step, plan, c.planned)
 		}
 	}
 }
