@@ -124,14 +124,11 @@ func Recover(dir string) error {
 
 func (c *Checkpoint) fill(folder string) error {
 	c.Format, c.Files = withoutAverage, map[string]string{}
+	files := map[string][]nn.State{networksFile: c.Networks, optimizerFile: c.Optimizer, hooksFile: c.Hooks}
 	if len(c.Average) > 0 {
-		c.Format = FormatVersion
+		c.Format, files[averageFile] = FormatVersion, c.Average
 	}
-	for name, states := range map[string][]nn.State{networksFile: c.Networks, optimizerFile: c.Optimizer,
-		hooksFile: c.Hooks, averageFile: c.Average} {
-		if name == averageFile && len(states) == 0 {
-			continue
-		}
+	for name, states := range files {
 		hash := sha256.New()
 		if err := run.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
 			return nn.WriteStates(io.MultiWriter(w, hash), states, nil)

@@ -234,7 +234,9 @@ func TestSetErrors(t *testing.T) {
 		{"optim.rate", ".inf", `--set: optim.rate is ".inf", want a finite number`},
 		{"variant.direct.rho", "[1, 2]", "--set: variant.direct.rho is a list of 2, want a number"},
 		{"probe.paths", "x", `--set: probe.paths is "x", want a list in brackets`},
-		{"optim", "fast", `--set: optim is "fast", want a mapping with some of the keys name, base_rate, rate, momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, clip_rate, clip_grad, warmup_steps, warmup_start, final_rate, cycles, average`},
+		{"optim", "fast", `--set: optim is "fast", want a mapping with some of the keys name, base_rate, rate, ` +
+			"momentum, nesterov, weight_decay, final_weight_decay, exclude_bias_and_norm, beta1, beta2, eps, eta, " +
+			"clip_rate, clip_grad, warmup_steps, warmup_start, final_rate, cycles, average"},
 		{"method.name", "byol", `--set: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`},
 		{"augment.0.solarize.p", "0", "--set: no op solarize in augment.0, which has: random_resized_crop, " +
 			"color_jitter, grayscale, horizontal_flip: to add one, list the recipes in a config file"},

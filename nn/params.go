@@ -84,8 +84,8 @@ func (p *Params) Training() bool { return p.tree.training }
 // each other, and moving averages in one pass; or not, which is the reference. The two differ by rounding.
 func (p *Params) Fuse(on bool) { p.tree.fused = on }
 
-// lerp is how moving averages move.
-func (p *Params) lerp() func(dst, src []torch.Tensor, weight float64) {
+// Lerp is how moving averages move.
+func (p *Params) Lerp() func(dst, src []torch.Tensor, weight float64) {
 	if p.tree.fused {
 		return torch.LerpAll
 	}
@@ -174,7 +174,7 @@ func (p *Params) CopyFrom(other *Params) {
 // passes, as in MoCo's and BYOL's official code.
 func (p *Params) MoveTowards(online *Params, momentum float64) {
 	mine, theirs := p.pair(online, false)
-	p.lerp()(mine, theirs, 1-momentum)
+	p.Lerp()(mine, theirs, 1-momentum)
 }
 
 // State copies every tensor of the subtree out.

@@ -17,8 +17,7 @@ type State struct {
 	DType torch.DType
 	Shape []int
 	Bytes []byte // little-endian, row-major
-	// Read, unless it is nil, returns the bytes in place of Bytes, in the memory of room if there is enough.
-	// See [Lend].
+	// Read returns the bytes of a state that is lent, in the memory of room if there is enough. See [Lend].
 	Read func(room []byte) []byte
 }
 

@@ -20,7 +20,7 @@ func Conv2d(x, w, b Tensor, stride, padding, groups int) Tensor {
 // has kernels of its own, in float32 and, with AVX-512 BF16 but no AMX, in bfloat16. Its result then has the memory
 // layout H x W x N x C, and does not depend on the number of threads. Kernels of 3 x 3 with stride 1 are computed by
 // Winograd's tiles of 2 x 2 (Lavin & Gray, arXiv:1509.09308), whose rounding errors are a few times those of the plain
-// sum; in bfloat16, the numbers of a tile are rounded to it before they are multiplied. Elsewhere, for fewer than 8
+// sum; in bfloat16, the numbers of a tile are rounded before they are multiplied. Elsewhere, for fewer than 8
 // images, and for shapes that those kernels do not take, it is Conv2d.
 func Convolution(x, w Tensor, stride, padding int) Tensor {
 	return made("Convolution", C.plx_convolution(x.ref(), w.ref(), C.int64_t(stride), C.int64_t(padding)))

@@ -18,7 +18,7 @@ type average struct {
 	decay float64
 	of    []nn.Named
 	means []torch.Tensor
-	lerp  func(dst, src []torch.Tensor, weight float64)
+	lerp  func(dst, src []torch.Tensor, weight float64) // of the networks' tree
 }
 
 // newAverage starts the average at the current weights; nil if the config asks for none.
@@ -26,11 +26,7 @@ func (t *Trainer) newAverage() *average {
 	if t.Config.Optim.Average == 0 {
 		return nil
 	}
-	a := &average{decay: t.Config.Optim.Average, lerp: torch.LerpInto}
-	if t.fused() {
-		a.lerp = torch.LerpAll
-	}
-	a.of = t.params.Trainable()
+	a := &average{decay: t.Config.Optim.Average, of: t.params.Trainable(), lerp: t.params.Lerp()}
 	for _, n := range t.params.All() {
 		if n.Buffer && strings.HasPrefix(n.Name[strings.LastIndexByte(n.Name, '.')+1:], "running_") {
 			a.of = append(a.of, n)
@@ -66,10 +62,7 @@ func (a *average) show() (hide func()) {
 
 func (a *average) swap() {
 	for i, n := range a.of {
-		shown := n.Tensor.Clone()
-		a.means[i].CopyInto(n.Tensor)
-		shown.CopyInto(a.means[i])
-		torch.Free(shown)
+		exchange(n.Tensor, a.means[i])
 	}
 }
 

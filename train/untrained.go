@@ -69,6 +69,14 @@ func (t *Trainer) showUntrained() (by string, d Decision, err error) {
 	return by, d, err
 }
 
+// exchange gives each of two tensors the other's values.
+func exchange(a, b torch.Tensor) {
+	was := a.Clone()
+	b.CopyInto(a)
+	was.CopyInto(b)
+	torch.Free(was)
+}
+
 // swapUntrained exchanges the networks for their copy, tensor by tensor.
 func (t *Trainer) swapUntrained() error {
 	return torch.Scope(func() error {
@@ -78,10 +86,7 @@ func (t *Trainer) swapUntrained() error {
 				return fmt.Errorf("the networks have changed in the first step: there is %s, and was %s", n.Name,
 					copied.Name)
 			}
-			trained := n.Tensor.Clone()
-			copied.Tensor.CopyInto(n.Tensor)
-			trained.CopyInto(copied.Tensor)
-			torch.Free(trained)
+			exchange(n.Tensor, copied.Tensor)
 		}
 		return nil
 	})

@@ -206,7 +206,7 @@ var comments = map[string]string{
 	"SimSiam.TargetEvery":           "k: an older network gives the targets and is renewed every k steps (section 5.2: 10, 100); 1: no older network",
 	"SimSiam.ViewCount":             "views of an image; 2 in the paper. With more, the mean over all ordered pairs",
 	"State.Bytes":                   "little-endian, row-major",
-	"State.Read":                    "Read, unless it is nil, returns the bytes in place of Bytes, in the memory of room if there is enough. See [Lend].",
+	"State.Read":                    "Read returns the bytes of a state that is lent, in the memory of room if there is enough. See [Lend].",
 	"SupCon.BaseTemperature":        "the loss is multiplied by τ divided by this; 1 in the paper, 0.07 in HobbitLong/SupContrast; 0: it is not multiplied",
 	"SupCon.Form":                   "out: the sum over positives is outside the logarithm; in: inside",
 	"SupCon.Negatives":              "off: only the positives' mean -cos/τ is left, which a constant embedding minimises",

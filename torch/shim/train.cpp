@@ -176,7 +176,7 @@ plx_value backward_from(const plx_tensor *t, const plx_tensor *gradients, int64_
 plx_value sums_begin(const plx_tensor *of, int64_t n, int64_t pieces) {
 	return value([&] { return static_cast<int64_t>(reinterpret_cast<intptr_t>(new Sums(list(of, n), pieces))); });
 }
-// The gradient of in, if it is not 0 and there is one. Those of the leaves of sums are added up.
+// Adds the gradients of the leaves to sums. Returns the gradient of in, or 0 if there is no in or it has no gradient.
 plx_value sums_of(int64_t sums, int64_t piece, plx_tensor t, plx_tensor gradient, plx_tensor in) {
 	return tensor([&] { return reinterpret_cast<Sums *>(static_cast<intptr_t>(sums))->backward(piece, get(t), get(gradient), maybe(in)); });
 }
