@@ -32,25 +32,54 @@ func codecOptions(o Options) codec.Options {
 	}
 }
 
-// A decoder reads image files into buffers, which it keeps for later files, and decodes them within a budget.
-// Goroutines that use it at the same time get a buffer each.
+// A decoder reads image files into buffers and decodes them within a budget. It keeps the buffers for later files, and
+// the memory of released images for later images: fresh memory is zeroed first, and costs a page fault for every 4 KiB.
+// Goroutines that use a decoder at the same time get a buffer each.
 type decoder struct {
-	options codec.Options
-	buffers sync.Pool
+	options         codec.Options
+	buffers, pixels sync.Pool
 }
+
+// A few large files must not pin their size in every worker: larger buffers and images are not kept.
+const keepBytes = 4 << 20
 
 func newDecoder(o Options) *decoder {
 	return &decoder{
 		options: codecOptions(o),
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
+		pixels:  sync.Pool{New: func() any { return new([]byte) }},
 	}
 }
 
-// decode decodes the file of size bytes that read puts into a buffer. The image holds a part of the budget until the
-// caller releases it.
-func (d *decoder) decode(size int64, read func(buf []byte) ([]byte, error)) (*augment.Image, func(), error) {
-	// A few large files must not pin their size in every worker.
-	const keep = 4 << 20
+// hold decodes the file of size bytes that read puts into a buffer. Until the caller releases the image, it holds part
+// of the budget. After that its pixels are those of another one.
+func (d *decoder) hold(size int64, read func(buf []byte) ([]byte, error)) (*augment.Image, func(), error) {
+	room := d.pixels.Get().(*[]byte)
+	img, lease, err := d.decode(size, read, *room)
+	if err != nil {
+		d.pixels.Put(room)
+		return nil, nil, err
+	}
+	return img, func() {
+		if cap(img.Pix) <= keepBytes {
+			*room = img.Pix
+			d.pixels.Put(room)
+		}
+		lease.Release()
+	}, nil
+}
+
+// image is hold of an image that is the caller's.
+func (d *decoder) image(size int64, read func(buf []byte) ([]byte, error)) (*augment.Image, error) {
+	img, lease, err := d.decode(size, read, nil)
+	if err == nil {
+		lease.Release()
+	}
+	return img, err
+}
+
+func (d *decoder) decode(size int64, read func(buf []byte) ([]byte, error), room []byte) (*augment.Image, *codec.Lease,
+	error) {
 	lease := d.options.Budget.File(size)
 	img, err := func() (*augment.Image, error) {
 		buf := d.buffers.Get().(*[]byte)
@@ -59,15 +88,17 @@ func (d *decoder) decode(size int64, read func(buf []byte) ([]byte, error)) (*au
 		if err != nil {
 			return nil, err
 		}
-		if cap(data) <= keep {
+		if cap(data) <= keepBytes {
 			*buf = data
 		}
-		return codec.DecodeHeld(data, d.options, lease)
+		o := d.options
+		o.Room = room
+		return codec.DecodeHeld(data, o, lease)
 	}()
 	if err != nil {
 		lease.Release()
 		return nil, nil, err
 	}
 	lease.ReleaseFile()
-	return img, lease.Release, nil
+	return img, lease, nil
 }

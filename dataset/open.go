@@ -400,16 +400,19 @@ func imageFiles(l *listing, name, root string, o Options) (*whole, error) {
 // decoded sets how the images are read: image i is the file at place kept[i] of the listing.
 func (w *whole) decoded(kept []int, o Options) {
 	l, files := w.list, newDecoder(o)
-	w.hold = func(i int) (*augment.Image, func(), error) { return w.holdSeen(i, func([]byte) {}) }
-	w.holdSeen = func(i int, see func([]byte)) (*augment.Image, func(), error) {
-		size := min(l.files[kept[i]].size, o.MaxBytes)
-		img, release, err := files.decode(size, func(buf []byte) ([]byte, error) {
+	size := func(i int) int64 { return min(l.files[kept[i]].size, o.MaxBytes) }
+	reader := func(i int, see func([]byte)) func([]byte) ([]byte, error) {
+		return func(buf []byte) ([]byte, error) {
 			data, err := l.read(kept[i], buf, o.MaxBytes)
 			if err == nil {
 				see(data)
 			}
 			return data, err
-		})
+		}
+	}
+	w.hold = func(i int) (*augment.Image, func(), error) { return w.holdSeen(i, func([]byte) {}) }
+	w.holdSeen = func(i int, see func([]byte)) (*augment.Image, func(), error) {
+		img, release, err := files.hold(size(i), reader(i, see))
 		if err != nil {
 			return nil, nil, &ImageError{w.items[i].name, err}
 		}
@@ -425,11 +428,11 @@ func (w *whole) decoded(kept []int, o Options) {
 	w.file = func(i int) ([]byte, error) { return l.read(kept[i], nil, o.MaxBytes) }
 	w.head = func(i int) ([]byte, error) { return l.head(l.files[kept[i]], formatBytes) }
 	w.image = func(i int) (*augment.Image, error) {
-		img, release, err := w.hold(i)
-		if err == nil {
-			release()
+		img, err := files.image(size(i), reader(i, func([]byte) {}))
+		if err != nil {
+			return nil, &ImageError{w.items[i].name, err}
 		}
-		return img, err
+		return img, nil
 	}
 }
 

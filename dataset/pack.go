@@ -212,7 +212,7 @@ func (p *pack) holder(w *whole) func(i int, see func([]byte)) (*augment.Image, f
 	return func(i int, see func([]byte)) (*augment.Image, func(), error) {
 		r := p.images[i].record
 		if r.Kind == packfile.Encoded {
-			img, release, err := p.decoder.decode(r.Length, func(buf []byte) ([]byte, error) {
+			img, release, err := p.decoder.hold(r.Length, func(buf []byte) ([]byte, error) {
 				buf, err := p.payload(i, buf)
 				if err == nil {
 					see(buf)
@@ -253,11 +253,11 @@ func (p *pack) holder(w *whole) func(i int, see func([]byte)) (*augment.Image, f
 func (p *pack) load(w *whole, i int, take func(n int64) []byte, done func()) (*augment.Image, func(), error) {
 	r := p.images[i].record
 	if r.Kind == packfile.Encoded {
-		img, release, err := w.holdSeen(i, func([]byte) {})
-		if err == nil {
-			release()
+		img, err := p.decoder.image(r.Length, func(buf []byte) ([]byte, error) { return p.payload(i, buf) })
+		if err != nil {
+			return nil, nil, &ImageError{r.Name, err}
 		}
-		return img, func() {}, err
+		return img, func() {}, nil
 	}
 	if r.Kind == packfile.Failed {
 		return nil, nil, &ImageError{r.Name, errors.New(r.Reason)}

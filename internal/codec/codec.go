@@ -20,6 +20,9 @@ type Options struct {
 	Deep bool
 	// Pages takes the pages of a TIFF file for channels, if Deep is set. Else the first page is the image.
 	Pages bool
+	// Room is memory for the pixels, whatever is in it. A decoder that can decode into it does, if they fit; the image
+	// then shares it.
+	Room []byte
 
 	lease   *Lease // of the image that is being decoded
 	turned  bool   // the image will be turned upright

@@ -46,7 +46,7 @@ func jpegSamples(data []byte, o Options) (*tiff.Samples, error) {
 		return nil, err
 	}
 	if info.Common && turbojpeg.Available() == nil {
-		if t, err := turbojpeg.Decode(data, info.W, info.H); err == nil {
+		if t, err := turbojpeg.Decode(data, info.W, info.H, o.Room); err == nil {
 			return &tiff.Samples{W: t.W, H: t.H, N: t.C, Pix: t.Pix}, nil
 		}
 	}

@@ -212,9 +212,10 @@ func putHandle(h unsafe.Pointer) {
 	}
 }
 
-// Decode decodes a whole JPEG file, whose header must say w by h pixels. A warning of the library is an error: it may
-// have filled what it could not read with grey. Safe for concurrent use.
-func Decode(data []byte, w, h int) (Image, error) {
+// Decode decodes a whole JPEG file, whose header must say w by h pixels. The pixels are in room if they fit, else in
+// fresh memory. A warning of the library is an error: it may have filled what it could not read with grey. Safe for
+// concurrent use.
+func Decode(data []byte, w, h int, room []byte) (Image, error) {
 	if err := Available(); err != nil {
 		return Image{}, err
 	}
@@ -250,7 +251,11 @@ func Decode(data []byte, w, h int) (Image, error) {
 	if space == spaceCMYK || space == spaceYCCK {
 		img.C, format = 4, formatCMYK
 	}
-	img.Pix = make([]uint8, img.W*img.H*img.C)
+	if n := img.W * img.H * img.C; n <= cap(room) {
+		img.Pix = room[:n]
+	} else {
+		img.Pix = make([]uint8, n)
+	}
 	dst := (*C.uchar)(unsafe.Pointer(&img.Pix[0]))
 	if C.plx_decode(handle, src, size, dst, width, height, format, flags, &msg[0], C.int(len(msg))) != 0 {
 		return Image{}, errors.New(C.GoString(&msg[0]))

@@ -15,4 +15,4 @@ func Available() error { return errNotBuilt }
 func Version() string { return "" }
 
 // Decode always returns Available's error in this build.
-func Decode(data []byte, w, h int) (Image, error) { return Image{}, errNotBuilt }
+func Decode(data []byte, w, h int, room []byte) (Image, error) { return Image{}, errNotBuilt }

@@ -2,8 +2,8 @@
 
 // Command viewsbench times how fast images are decoded and views made, on one thread, for bench/. For each name
 // it prints a line of JSON: name, images_per_second, threads and instruction_set. An image of views32 and views224 is
-// two views of SimCLR, from decoded pixels to normalised floats; decode is JPEG files to pixels. A second is one of
-// processor time. PARALLAX_SIMD chooses the instruction set.
+// two views of SimCLR, from decoded pixels to normalised floats; decode is JPEG files to pixels, in memory that is used
+// again, as a data set decodes them. A second is one of processor time. PARALLAX_SIMD chooses the instruction set.
 //
 //	viewsbench [-seconds 1] [-of views32,views224,decode] FOLDER
 package main
@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax/augment"
-	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/codec"
 )
 
 func main() {
@@ -53,7 +53,7 @@ func run(seconds float64, names, folders []string) error {
 		if err != nil {
 			return err
 		}
-		img, err := dataset.Decode(data, 0)
+		img, err := codec.Decode(data, codec.Options{})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -68,7 +68,13 @@ func run(seconds float64, names, folders []string) error {
 		case "views224":
 			rate = b.views(224)
 		case "decode":
-			rate = b.rate(func(i int) { _, err = dataset.Decode(b.files[i], 0) })
+			var room []byte
+			rate = b.rate(func(i int) {
+				var img *augment.Image
+				if img, err = codec.Decode(b.files[i], codec.Options{Room: room}); err == nil {
+					room = img.Pix
+				}
+			})
 		default:
 			return fmt.Errorf("there is no measurement %q", name)
 		}

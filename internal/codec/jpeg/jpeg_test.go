@@ -77,7 +77,7 @@ func TestLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		theirs, err := turbojpeg.Decode(data, info.W, info.H)
+		theirs, err := turbojpeg.Decode(data, info.W, info.H, nil)
 		if err != nil {
 			continue // it warned
 		}
