@@ -9,7 +9,7 @@ from bench.ours import ALIKE, PARALLAX, pretrain, scratch, steady, step_lines
 from bench.processes import run, shown
 from bench.training import R18, end2end, lengths
 
-BEFORE = "6bb695e"  # the commit that "before" means
+BEFORE = "3880be3"  # before training got kernels of its own
 
 
 def first_step(s):

@@ -47,13 +47,13 @@ func precision(c *config.Config) (value, source string) {
 
 // The layers: a middle one of a ResNet-18, and one of a small ViT's blocks.
 var (
-	convolutionGain = bf16Gain([]int{64, 64, 16, 16}, []int{64, 64, 3, 3}, func(x, w torch.Tensor) torch.Tensor {
+	convolutionGain = bf16Gain([]int{16, 64, 16, 16}, []int{64, 64, 3, 3}, func(x, w torch.Tensor) torch.Tensor {
 		return torch.Convolution(x, w, 1, 1)
 	})
-	referenceGain = bf16Gain([]int{64, 64, 16, 16}, []int{64, 64, 3, 3}, func(x, w torch.Tensor) torch.Tensor {
+	referenceGain = bf16Gain([]int{16, 64, 16, 16}, []int{64, 64, 3, 3}, func(x, w torch.Tensor) torch.Tensor {
 		return torch.Conv2d(x.ChannelsLast(), w, torch.Tensor{}, 1, 1, 1)
 	})
-	productGain = bf16Gain([]int{64 * 64, 192}, []int{768, 192}, func(x, w torch.Tensor) torch.Tensor {
+	productGain = bf16Gain([]int{16 * 64, 192}, []int{768, 192}, func(x, w torch.Tensor) torch.Tensor {
 		return torch.Linear(x, w, torch.Tensor{})
 	})
 )

@@ -31,7 +31,7 @@ var convCases = []convCase{
 	{31, 32, 2, 2, 32, 3, 1, 1}, {8, 1, 12, 12, 16, 3, 2, 1}, {8, 5, 12, 12, 16, 3, 1, 2},
 	{17, 144, 3, 3, 272, 3, 1, 1}, {10, 16, 6, 6, 16, 5, 3, 0}, {10, 16, 6, 6, 32, 1, 1, 0},
 	{12, 16, 3, 3, 16, 3, 1, 3}, {66, 160, 6, 6, 144, 3, 1, 1},
-	{300, 48, 10, 10, 32, 3, 1, 1},
+	{300, 48, 10, 10, 32, 3, 1, 1}, {19, 2, 9, 7, 16, 3, 1, 1}, {35, 4, 7, 9, 16, 3, 2, 1},
 }
 
 // run returns y and the gradients of x and w for an upstream gradient dy. Images need no gradient.
@@ -75,11 +75,13 @@ func TestConvolution(t *testing.T) {
 				want := c.run(func(x, w torch.Tensor) torch.Tensor {
 					return torch.Conv2d(x, w, torch.Tensor{}, c.stride, c.padding, 1)
 				}, x, w, dy)
-				var got map[string]torch.Tensor
-				torch.Autocast(bf16, func() { got = c.run(c.own, x.To(torch.F32), w.To(torch.F32), dy.To(torch.F32)) })
-				for name := range want {
-					if d := distance(got[name], want[name]); d > tolerance {
-						t.Errorf("%v, bf16 %t: %s differs by %g of its largest value", c, bf16, name, d)
+				for _, images := range []torch.Tensor{x.To(torch.F32), x.To(torch.F32).ChannelsLast()} {
+					var got map[string]torch.Tensor
+					torch.Autocast(bf16, func() { got = c.run(c.own, images, w.To(torch.F32), dy.To(torch.F32)) })
+					for name := range want {
+						if d := distance(got[name], want[name]); d > tolerance {
+							t.Errorf("%v, bf16 %t: %s differs by %g of its largest value", c, bf16, name, d)
+						}
 					}
 				}
 			}

@@ -21,8 +21,8 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 	a := collapse.Assignments{Rows: z.Size(0)}
 	used := map[int]bool{}
 	var mean []float64 // p̄
-	part := func(from int) {
-		p := z.Narrow(0, from, min(assignedRows, a.Rows-from))
+	rowBlocks(a.Rows, assignedRows, func(from, rows int) {
+		p := z.Narrow(0, from, rows)
 		if assign != nil {
 			p = assign(p)
 		}
@@ -37,13 +37,7 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 		for _, k := range p.ArgMax(1).Ints() {
 			used[k] = true
 		}
-	}
-	for from := 0; from < a.Rows; from += assignedRows {
-		err := torch.Scope(func() error { torch.NoGrad(func() { part(from) }); return nil })
-		if e := (*torch.Error)(nil); errors.As(err, &e) {
-			panic(e) // ends the scope around it, too
-		}
-	}
+	})
 	for _, p := range mean {
 		if p > 0 {
 			a.Marginal -= p * math.Log(p)
@@ -52,6 +46,16 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 	a.Perplexity, a.TopShare, a.Used = math.Exp(a.Marginal), slices.Max(mean), len(used)
 	a.Information = math.Max(0, a.Marginal-a.Individual)
 	return a
+}
+
+// rowBlocks calls f for n rows in order, block rows at a time, each time in a scope of its own and without history.
+func rowBlocks(n, block int, f func(from, rows int)) {
+	for from := 0; from < n; from += block {
+		err := torch.Scope(func() error { torch.NoGrad(func() { f(from, min(block, n-from)) }); return nil })
+		if e := (*torch.Error)(nil); errors.As(err, &e) {
+			panic(e) // ends the scope around it, too
+		}
+	}
 }
 
 // entropies returns the entropy of every row.

@@ -29,12 +29,14 @@ func Hubness(z torch.Tensor, k int) float64 {
 		if n <= k {
 			return
 		}
-		cosines := unit.MatMul(unit.T()).MaskedFill(torch.Eye(n, torch.Bool), math.Inf(-1))
-		_, nearest := cosines.TopK(k, 1)
-		counts := make([]float64, n)
-		for _, row := range nearest.Reshape(-1).Ints() {
-			counts[row]++
-		}
+		counts, self := make([]float64, n), torch.Eye(n, torch.Bool)
+		rowBlocks(n, pairBlock, func(from, rows int) {
+			cosines := unit.Narrow(0, from, rows).MatMul(unit.T()).MaskedFill(self.Narrow(0, from, rows), math.Inf(-1))
+			_, nearest := cosines.TopK(k, 1)
+			for _, row := range nearest.Reshape(-1).Ints() {
+				counts[row]++
+			}
+		})
 		hubness = stat.Skew(counts, nil)
 	})
 	return hubness

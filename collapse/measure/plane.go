@@ -19,24 +19,32 @@ func Plane(z torch.Tensor) [][2]float64 {
 	torch.NoGrad(func() {
 		unit := rows("Plane", z).Normalize(1)
 		centred := unit.Sub(unit.MeanKeep(0))
-		points = make([][2]float64, unit.Size(0))
-		n := len(points)
-		var e mat.EigenSym
-		if !e.Factorize(mat.NewSymDense(n, centred.MatMul(centred.T()).Float64s()), true) {
-			torch.Fail("Plane", "the eigenvectors of a %d x %d matrix did not converge", n, n)
+		n, d := unit.Size(0), unit.Size(1)
+		points = make([][2]float64, n)
+		gram, size := centred.MatMul(centred.T()), n // the smaller one: they have the same eigenvalues
+		if d < n {
+			gram, size = centred.T().MatMul(centred), d
 		}
-		var vectors mat.Dense
+		var e mat.EigenSym
+		if !e.Factorize(mat.NewSymDense(size, gram.Float64s()), true) {
+			torch.Fail("Plane", "the eigenvectors of a %d x %d matrix did not converge", size, size)
+		}
+		var vectors, coordinates mat.Dense // in columns, that of the smallest eigenvalue first
 		e.VectorsTo(&vectors)
-		values := e.Values(nil) // smallest first
-		for k := range min(2, n) {
-			of := n - 1 - k
-			length, sign := math.Sqrt(math.Max(0, values[of])), 0.0
+		if d < n {
+			coordinates.Mul(mat.NewDense(n, d, centred.Float64s()), &vectors)
+		} else {
+			values := e.Values(nil)
+			coordinates.Apply(func(_, of int, v float64) float64 { return v * math.Sqrt(math.Max(0, values[of])) }, &vectors)
+		}
+		for k := range min(2, size) {
+			sign := 0.0
 			for i := range points {
-				v := vectors.At(i, of)
-				if sign == 0 && math.Abs(v*length) > 1e-12 {
+				v := coordinates.At(i, size-1-k)
+				if sign == 0 && math.Abs(v) > 1e-12 {
 					sign = math.Copysign(1, v)
 				}
-				points[i][k] = sign * v * length
+				points[i][k] = sign * v
 			}
 		}
 	})

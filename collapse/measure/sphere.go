@@ -5,11 +5,17 @@ package measure
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/parallax-ssl/parallax/torch"
 )
 
 // PairRows is the largest number of rows of which all pairs are compared. The number of pairs grows with its square.
 const PairRows = 2000
+
+// pairBlock is how many rows are compared with the others at a time. What they make of [PairRows] rows stays in the
+// processor's cache.
+const pairBlock = 128
 
 // Uniformity returns log E exp(-t·‖ẑ_i - ẑ_j‖²) over pairs of different l2-normalised rows of z (n x d): Wang & Isola
 // 2020, arXiv:2005.10242, where t is 2. It lies in [-4t, 0]: 0 when the rows are one point, about -2t + 2t²/d when they
@@ -22,11 +28,21 @@ func Uniformity(z torch.Tensor, t float64) float64 {
 		if n == 1 {
 			return
 		}
-		length := unit.Square().Sum(1) // 1, or 0 for a row of zeros
-		distance := length.Unsqueeze(0).Add(length.Unsqueeze(1)).Sub(unit.MatMul(unit.T()).Scale(2))
-		distance = distance.Clamp(0, math.Inf(1))
-		kernel := distance.Scale(-t).MaskedFill(torch.Eye(n, torch.Bool), math.Inf(-1))
-		uniformity = kernel.LogSumExp(0, 1).Item() - math.Log(float64(n)*float64(n-1))
+		length := unit.Square().Sum(1).Unsqueeze(1) // 1, or 0 for a row of zeros
+		kernel := func(from, rows, to, columns int) torch.Tensor {
+			a, b := unit.Narrow(0, from, rows), unit.Narrow(0, to, columns)
+			distance := length.Narrow(0, from, rows).Add(length.Narrow(0, to, columns).T()).Sub(a.MatMul(b.T()).Scale(2))
+			return distance.Clamp(0, math.Inf(1)).Scale(-t)
+		}
+		var sums []float64 // logarithms
+		rowBlocks(n, pairBlock, func(from, rows int) {
+			one := kernel(from, rows, from, rows).MaskedFill(torch.Eye(rows, torch.Bool), math.Inf(-1))
+			sums = append(sums, one.LogSumExp(0, 1).Item())
+			if behind := from + rows; behind < n { // these pairs count twice, once for each order
+				sums = append(sums, kernel(from, rows, behind, n-behind).LogSumExp(0, 1).Item()+math.Ln2)
+			}
+		})
+		uniformity = floats.LogSumExp(sums) - math.Log(float64(n)*float64(n-1))
 	})
 	return uniformity
 }

@@ -86,21 +86,25 @@ at::Tensor batch_inner(int64_t n, int64_t c, int64_t h, int64_t w, at::ScalarTyp
 void set(float &to, float v) { to = v; }
 void set(uint16_t &to, float v) { to = c10::BFloat16(v).x; }
 
-// Images, whose numbers may lie in any order, in that layout with zeros for further channels up to channels. A few at a
-// time, so that what is written stays in the cache.
+// Images, whose numbers may lie in any order, in that layout with zeros for further channels up to channels. A few pixels
+// of a few images at a time, so that what is read and written stays in the cache: images are often a power of two apart.
 template <typename E>
 void images(const at::Tensor &t, int64_t channels, E *to) {
+	constexpr int64_t group = 64, run = 16;
 	const float *from = data<float>(t);
-	int64_t n = t.size(0), c = t.size(1), w = t.size(3), pixels = t.size(2) * w;
+	int64_t n = t.size(0), c = t.size(1), h = t.size(2), w = t.size(3);
 	int64_t image = t.stride(0), channel = t.stride(1), line = t.stride(2), column = t.stride(3);
-	at::parallel_for(0, (n + 15) / 16, 1, [&](int64_t begin, int64_t end) {
-		for (int64_t first = begin * 16; first < std::min(n, end * 16); first += 16)
-			for (int64_t p = 0; p < pixels; p++)
-				for (int64_t i = first; i < std::min(n, first + 16); i++) {
-					const float *pixel = from + i * image + p / w * line + p % w * column;
-					E *at = to + (p * n + i) * channels;
-					for (int64_t k = 0; k < channels; k++) set(at[k], k < c ? pixel[k * channel] : 0);
-				}
+	auto pixels = [&](const float *x, int64_t count, E *y) {
+		if (channels <= 4) return Type<E>::kernels()->pixels(x, count, column, channel, c, channels, y, n * channels);
+		for (int64_t p = 0; p < count; p++, x += column, y += n * channels)
+			for (int64_t k = 0; k < channels; k++) set(y[k], k < c ? x[k * channel] : 0);
+	};
+	at::parallel_for(0, (n + group - 1) / group * h, 1, [&](int64_t begin, int64_t end) {
+		for (int64_t at = begin; at < end; at++) {
+			int64_t first = at / h * group, y = at % h;
+			for (int64_t x = 0; x < w; x += run)
+				for (int64_t i = first; i < std::min(n, first + group); i++) pixels(from + i * image + y * line + x * column, std::min(run, w - x), to + ((y * w + x) * n + i) * channels);
+		}
 	});
 }
 

@@ -26,6 +26,9 @@ struct ConvolutionKernels {
 	void (*outer)(const Term<E> *terms, int64_t n, int64_t x_step, int64_t w_step, int64_t rows, int64_t ci, int64_t co, float *dw, int64_t dw_step);
 	// Makes one row of pairs of two rows of c bfloat16; to an odd number of rows one of zeros is added. Null in float32.
 	void (*pair)(const E *x, int64_t x_step, int64_t rows, int64_t c, E *to);
+	// Some pixels of a line of an image of c channels, at most 4: to[p·to_step + k] is from[p·column + k·channel], or 0
+	// for k from c to channels.
+	void (*pixels)(const float *from, int64_t count, int64_t column, int64_t channel, int64_t c, int64_t channels, E *to, int64_t to_step);
 	// Packs a weight for 16 outputs: input i of output o and tap t is w[o·output + i·input + t]. scratch has room for
 	// 256·taps numbers.
 	void (*pack)(const float *w, int64_t output, int64_t input, int64_t taps, int64_t inputs, float *scratch, E *to);

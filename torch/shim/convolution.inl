@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The loops of convolution.h. The including file defines for the element type E: pair, the numbers of one element of a
-// register; Register; load, broadcast, multiply, widen, store and store_weights; and pairs. Everything here is local to
+// register; Register; load, broadcast, multiply, widen, store, store_pixel and store_weights; and pairs. Everything here is local to
 // that file.
 #include "convolution.h"
 
@@ -182,6 +182,19 @@ inline void columns(const float *from, int64_t step, int64_t n, float *to) {
 	}
 }
 
+void pixels(const float *from, int64_t count, int64_t column, int64_t channel, int64_t c, int64_t channels, E *to, int64_t to_step) {
+	__mmask16 some = static_cast<__mmask16>((1 << c) - 1);
+	for (int64_t p = 0; p < count; p++, from += column, to += to_step) {
+		if (channel == 1) {
+			store_pixel(to, _mm512_maskz_loadu_ps(some, from), channels);
+			continue;
+		}
+		alignas(64) float pixel[16] = {};
+		for (int64_t k = 0; k < c; k++) pixel[k] = from[k * channel];
+		store_pixel(to, _mm512_load_ps(pixel), channels);
+	}
+}
+
 void pack(const float *w, int64_t output, int64_t input, int64_t taps, int64_t inputs, float *scratch, E *to) {
 	int64_t whole = (inputs + pair - 1) / pair * pair;
 	for (int64_t from = 0; from < inputs; from += 16) {
@@ -221,7 +234,7 @@ void pack_rows(const float *w, int64_t inputs, E *to) {
 	for (int64_t i = 0; i < inputs; i += pair) store_weights(to + i * 16, w + i * 16, i + 1 < inputs ? w + i * 16 + 16 : nullptr);
 }
 
-const ConvolutionKernels<E> kernels = {products<E>, products<float>, outer, pairs, pack, pack_rows, unpack};
+const ConvolutionKernels<E> kernels = {products<E>, products<float>, outer, pairs, pixels, pack, pack_rows, unpack};
 
 // Bᵀ of four numbers: d0 - d2, d1 + d2, d2 - d1, d1 - d3.
 inline void input_line(__m512 &a, __m512 &b, __m512 &c, __m512 &d) {

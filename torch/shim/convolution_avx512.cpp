@@ -16,6 +16,7 @@ inline Register broadcast(const E *p) { return _mm512_set1_ps(*p); }
 inline __m512 multiply(Register x, Register w, __m512 sum) { return _mm512_fmadd_ps(x, w, sum); }
 inline __m512 widen(const E *p) { return _mm512_loadu_ps(p); }
 inline void store(E *p, __m512 v) { _mm512_storeu_ps(p, v); }
+inline void store_pixel(E *p, __m512 v, int64_t channels) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1 << channels) - 1), v); }
 
 inline void store_weights(E *to, const float *one, const float *) { _mm512_storeu_ps(to, _mm512_loadu_ps(one)); }
 

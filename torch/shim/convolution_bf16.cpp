@@ -21,6 +21,13 @@ inline Register broadcast(const E *p) {
 inline __m512 multiply(Register x, Register w, __m512 sum) { return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w); }
 inline __m512 widen(const E *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p))), 16)); }
 inline void store(E *p, __m512 v) { _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), (__m256i)_mm512_cvtneps_pbh(v)); }
+inline void store_pixel(E *p, __m512 v, int64_t channels) { // in pairs
+	__m128i numbers = _mm256_castsi256_si128((__m256i)_mm512_cvtneps_pbh(v));
+	if (channels == 4)
+		_mm_storel_epi64(reinterpret_cast<__m128i *>(p), numbers);
+	else
+		_mm_storeu_si32(p, numbers);
+}
 
 inline void store_weights(E *to, const float *one, const float *two) {
 	__m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(one))), high = _mm512_setzero_si512();

@@ -15,14 +15,15 @@ const fastBits = 9
 
 // huffmanTable decodes a Huffman code (T.81, annex C).
 type huffmanTable struct {
-	fast    [1 << fastBits]uint16 // by the next bits: the code's length << 8 | its symbol; 0: the code is longer
-	symbols *[256]uint8
-	limit   [18]int // by length: 1 + the last code of that length, as 16 bits; the last is above all
-	offset  [17]int // by length: add a code to find its symbol
+	fast   *[1 << fastBits]uint16 // by the next bits: the code's length << 8 | its symbol; 0: the code is longer
+	spec   *huffmanSpec
+	limit  [18]int // by length: 1 + the last code of that length, as 16 bits; the last is above all
+	offset [17]int // by length: add a code to find its symbol
 }
 
+// newHuffmanTable returns a table without fast, which a file whose markers alone are read does not need.
 func newHuffmanTable(spec *huffmanSpec, dc bool) (*huffmanTable, error) {
-	t := &huffmanTable{symbols: &spec.symbols}
+	t := &huffmanTable{spec: spec}
 	code, at := 0, 0
 	for n := 1; n <= 16; n++ {
 		t.offset[n] = at - code
@@ -33,11 +34,6 @@ func newHuffmanTable(spec *huffmanSpec, dc bool) (*huffmanTable, error) {
 			if dc && spec.symbols[at] > 15 {
 				return nil, errors.New("a JPEG Huffman table with a difference of more than 15 bits")
 			}
-			if n <= fastBits {
-				for i := range 1 << (fastBits - n) {
-					t.fast[code<<(fastBits-n)+i] = uint16(n)<<8 | uint16(spec.symbols[at])
-				}
-			}
 			code++
 			at++
 		}
@@ -46,6 +42,21 @@ func newHuffmanTable(spec *huffmanSpec, dc bool) (*huffmanTable, error) {
 	}
 	t.limit[17] = 1 << 17
 	return t, nil
+}
+
+func (t *huffmanTable) quicken() {
+	t.fast = new([1 << fastBits]uint16)
+	code, at := 0, 0
+	for n := 1; n <= fastBits; n++ {
+		for range t.spec.counts[n] {
+			for i := range 1 << (fastBits - n) {
+				t.fast[code<<(fastBits-n)+i] = uint16(n)<<8 | uint16(t.spec.symbols[at])
+			}
+			code++
+			at++
+		}
+		code <<= 1
+	}
 }
 
 // huffman decodes the data of a scan that is Huffman-coded (T.81, annex F.2.2 and G.2).
@@ -100,6 +111,13 @@ func (d *decoder) derive(tables *[4]*huffmanTable, class, id int, need bool) (er
 }
 
 func (h *huffman) restart(pos int) {
+	for _, tables := range [...][4]*huffmanTable{h.dc, h.ac} {
+		for _, t := range tables {
+			if t != nil && t.fast == nil {
+				t.quicken()
+			}
+		}
+	}
 	h.pos, h.bits, h.count, h.padded, h.eobRun = pos, 0, 0, 0, 0
 }
 
@@ -180,7 +198,7 @@ func (h *huffman) symbol(t *huffmanTable) uint8 {
 	if n > 16 {
 		return 0
 	}
-	return t.symbols[uint8(next>>(16-n)+t.offset[n])]
+	return t.spec.symbols[uint8(next>>(16-n)+t.offset[n])]
 }
 
 // receive returns the next n bits, up to 16 after a symbol.
