@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -240,6 +241,8 @@ func TestMinutes(t *testing.T) {
 func TestMinutesRefuses(t *testing.T) {
 	for want, r := range map[string]*Request{
 		"two lengths of the run":  minutes(Set("train.epochs", 3)),
+		"--set stages.ends":       minutes(Setting{"stages.ends", "[3, 4]", "--set stages.ends"}),
+		"one for each stage":      minutes(Set("stages.sizes", "[8, 16]"), Set("stages.strength", "[1, 1, 1]")),
 		"give 0.25 to 10080":      {Minutes: -1},
 		"no data given":           {Minutes: 1},
 		"did you mean \"simclr\"": minutes(Set("method.name", "simclear")),
@@ -269,12 +272,19 @@ func TestRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for size, want := range map[int]string{32: "16 24 32", 28: "16 20 28", 96: "48 72 96", 16: "16", 8: "8"} {
-		if got := strings.Join(slices.Compact(b.sides(size, "resnet18")), " "); got != want {
+		if got := strings.Join(slices.Compact(b.sides(20, size, "resnet18")), " "); got != want {
 			t.Errorf("views of %d px grow as %s, want %s", size, got, want)
 		}
 	}
-	if got := slices.Compact(b.sides(32, "vit_tiny")); len(got) != 1 || got[0] != "32" {
+	if got := slices.Compact(b.sides(20, 32, "vit_tiny")); len(got) != 1 || got[0] != "32" {
 		t.Errorf("a ViT has views of %v", got)
+	}
+	for n := 20; n < 40; n++ {
+		got := b.sides(n, 32, "resnet18")
+		small := slices.Index(got, "24")
+		if share := float64(small) / float64(n); len(got) != n || math.Abs(share-0.6) > 0.5/float64(n)+0.5/20 {
+			t.Errorf("%d stages have sides of %v", n, got)
+		}
 	}
 	if b.width(10) >= b.width(60) {
 		t.Error("an hour has no wider network than ten minutes")
@@ -286,6 +296,48 @@ func TestRecipe(t *testing.T) {
 	for _, s := range chosen.recipe {
 		if s.Path == "optim.base_rate" {
 			t.Errorf("simclr gets vibcreg's %+v", s)
+		}
+	}
+	each := func(n int, sides ...int) (all []int) {
+		for _, side := range sides {
+			all = append(all, slices.Repeat([]int{side}, n)...)
+		}
+		return all
+	}
+	for given, want := range map[string]config.Stages{
+		"stages.sizes=[]":           {Sizes: each(20, 20)},
+		"stages.sizes=[20]":         {Sizes: each(20, 20)},
+		"stages.sizes=[16, 18, 20]": {Sizes: each(7, 16, 18, 20)},
+		"stages.strength=[0.5, 1]": {
+			Sizes:    append(each(18, 16), 20, 20),
+			Strength: slices.Sorted(slices.Values(slices.Repeat([]float64{0.5, 1}, 10))),
+		},
+		"stages.sizes=[] stages.strength=[0, 0.5, 1]": {
+			Sizes:    each(21, 20),
+			Strength: slices.Sorted(slices.Values(slices.Repeat([]float64{0, 0.5, 1}, 7))),
+		},
+	} {
+		var settings []Setting
+		for _, s := range strings.SplitAfter(given, "] ") {
+			path, value, _ := strings.Cut(s, "=")
+			settings = append(settings, Setting{path, value, "--set"})
+		}
+		chosen, err := b.choose(minutes(settings...), "--minutes 10")
+		if err != nil {
+			t.Fatal(err)
+		}
+		chosen.recipe = append(chosen.recipe, Setting{"train.max_steps", "100", "--minutes 10"})
+		j, err := Resolve(t.Context(), chosen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := j.Config.Stages
+		if !slices.Equal(got.Sizes, want.Sizes) || !slices.Equal(got.Strength, want.Strength) ||
+			len(got.Ends) != len(got.Sizes)-1 {
+			t.Errorf("%s gives the stages %+v, want %+v", given, got, want)
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 	chosen.recipe = append(chosen.recipe, Setting{"train.max_steps", "100", "--minutes 10"})

@@ -68,7 +68,7 @@ func plan(ctx context.Context, r *Request, o *Options) (*Request, *deadline, err
 	if !(r.Minutes >= leastMinutes && r.Minutes <= mostMinutes) {
 		return nil, nil, run.Invalid(fmt.Errorf("%s: give %g to %d minutes", source, leastMinutes, mostMinutes))
 	}
-	for _, path := range []string{"train.epochs", "train.max_steps"} {
+	for _, path := range []string{"train.epochs", "train.max_steps", "stages.ends"} {
 		if s, err := r.Value(path); err != nil || s != nil {
 			if err == nil {
 				err = fmt.Errorf("%s and %s (%s) are two lengths of the run: leave one out", source, path, s.Source)
@@ -159,8 +159,49 @@ func (b *recipe) choose(r *Request, source string) (*Request, error) {
 		size = b.LargestView
 		chosen.Settings = append(chosen.Settings, Setting{"data.size", strconv.Itoa(size), source})
 	}
-	put("stages.sizes", "["+strings.Join(b.sides(size, given["backbone.name"]), ", ")+"]")
+	n, err := chosen.divide(b.parts(), size)
+	if err != nil {
+		return nil, err
+	}
+	put("stages.sizes", "["+strings.Join(b.sides(n, size, given["backbone.name"]), ", ")+"]")
 	return &chosen, nil
+}
+
+// divide divides the stages that the request gives, of views of size pixels, into equal parts, at least as many as are
+// wanted, and returns how many stages there are. The clock is looked at where a stage ends.
+func (r *Request) divide(wanted, size int) (stages int, err error) {
+	given := map[string][]string{}
+	sources := map[string]string{}
+	for _, path := range []string{"stages.sizes", "stages.strength"} {
+		s, err := r.Value(path)
+		if err != nil {
+			return 0, err
+		}
+		var values []string
+		if s == nil || yaml.Unmarshal([]byte(s.Value), &values) != nil {
+			continue
+		}
+		given[path], sources[path] = values, s.Source
+		if len(values) > 0 && stages > 0 && len(values) != stages {
+			return wanted, nil // Resolve says what is wrong
+		}
+		stages = max(stages, len(values))
+	}
+	stages = max(stages, 1)
+	each := (wanted + stages - 1) / stages
+	whole := map[string]string{"stages.sizes": strconv.Itoa(size), "stages.strength": "1"} // what an empty list means
+	for _, path := range slices.Sorted(maps.Keys(given)) {
+		values := given[path]
+		if len(values) == 0 {
+			values = slices.Repeat([]string{whole[path]}, stages)
+		}
+		var parts []string
+		for _, v := range values {
+			parts = append(parts, slices.Repeat([]string{v}, each)...)
+		}
+		r.Settings = append(r.Settings, Setting{path, "[" + strings.Join(parts, ", ") + "]", sources[path]})
+	}
+	return each * stages, nil
 }
 
 // width returns the width of the network for so many minutes.
@@ -188,15 +229,24 @@ func (b *recipe) settings(method string, put func(path string, value any)) {
 	}
 }
 
-// sides returns the side of the views in every part of the schedule. They are multiples of four pixels, which most
-// networks halve at least twice. A ViT sees full views only: the positions of its patches belong to one size.
-func (b *recipe) sides(size int, network string) (sides []string) {
+// parts returns how many parts the schedule has.
+func (b *recipe) parts() (n int) {
+	for _, s := range b.Stages {
+		n += s.Parts
+	}
+	return n
+}
+
+// sides returns the side of the views in each of n stages. They are multiples of four pixels, which most networks halve
+// at least twice. A ViT sees full views only: the positions of its patches belong to one size.
+func (b *recipe) sides(n, size int, network string) (sides []string) {
+	until := 0
 	for _, s := range b.Stages {
 		side := min(size, max(b.LeastView, 4*int(math.Round(float64(size)*s.Side/4))))
 		if strings.HasPrefix(network, "vit") {
 			side = size
 		}
-		for range s.Parts {
+		for until += s.Parts; len(sides)*b.parts() < n*until; {
 			sides = append(sides, strconv.Itoa(side))
 		}
 	}
@@ -210,19 +260,24 @@ func (b *recipe) account(c *config.Config, pace []float64, steps int, minutes fl
 		method += ", which " + b.Why
 	}
 	batch := float64(c.Train.Batch * c.Train.Accumulate)
+	sizes := c.Stages.Sizes
 	var stages []string
 	for stage, from := 0, 0; stage < len(pace); stage++ {
-		if stage+1 < len(pace) && c.Stages.Sizes[stage+1] == c.Stages.Sizes[stage] {
+		if stage+1 < len(pace) && sizes[stage+1] == sizes[stage] {
 			continue
 		}
-		stages = append(stages, fmt.Sprintf("%d px for %d%% of the steps (%.0f images/s here)", c.Stages.Sizes[stage],
+		stages = append(stages, fmt.Sprintf("%d px for %d%% of the steps (%.0f images/s here)", sizes[stage],
 			100*(stage+1-from)/len(pace), batch/pace[stage]))
 		from = stage + 1
+	}
+	views := "views start small, because small views cost less: "
+	if sizes[0] >= slices.Max(sizes) {
+		views = "views: "
 	}
 	lines := []string{
 		fmt.Sprintf("%g minutes: %s; %s of width %d, batch %d", minutes, method, c.Backbone.Name, c.Backbone.Width,
 			c.Train.Batch),
-		"views start small, because small views cost less: " + strings.Join(stages, ", "),
+		views + strings.Join(stages, ", "),
 		fmt.Sprintf("about %d steps, %.1f passes over %d images, planned again as the run goes", steps,
 			float64(steps)*batch/float64(c.Data.Images), c.Data.Images),
 	}

@@ -34,8 +34,11 @@ func Plane(z torch.Tensor) [][2]float64 {
 		if d < n {
 			coordinates.Mul(mat.NewDense(n, d, centred.Float64s()), &vectors)
 		} else {
-			values := e.Values(nil)
-			coordinates.Apply(func(_, of int, v float64) float64 { return v * math.Sqrt(math.Max(0, values[of])) }, &vectors)
+			lengths := e.Values(nil)
+			for i, v := range lengths {
+				lengths[i] = math.Sqrt(math.Max(0, v))
+			}
+			coordinates.Apply(func(_, of int, v float64) float64 { return v * lengths[of] }, &vectors)
 		}
 		for k := range min(2, size) {
 			sign := 0.0

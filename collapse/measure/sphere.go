@@ -30,8 +30,8 @@ func Uniformity(z torch.Tensor, t float64) float64 {
 		}
 		length := unit.Square().Sum(1).Unsqueeze(1) // 1, or 0 for a row of zeros
 		kernel := func(from, rows, to, columns int) torch.Tensor {
-			a, b := unit.Narrow(0, from, rows), unit.Narrow(0, to, columns)
-			distance := length.Narrow(0, from, rows).Add(length.Narrow(0, to, columns).T()).Sub(a.MatMul(b.T()).Scale(2))
+			cosine := unit.Narrow(0, from, rows).MatMul(unit.Narrow(0, to, columns).T())
+			distance := length.Narrow(0, from, rows).Add(length.Narrow(0, to, columns).T()).Sub(cosine.Scale(2))
 			return distance.Clamp(0, math.Inf(1)).Scale(-t)
 		}
 		var sums []float64 // logarithms
