@@ -26,7 +26,7 @@ constexpr size_t huge = 2 * large;		   // from here on huge pages are faster, if
 constexpr size_t page = size_t{1} << 16;   // sizes are multiples of it
 constexpr size_t line = 64;				   // of the cache; a tensor begins at one, and its header is the one before
 
-// So much may wait in addition to an eighth of what was used at the busiest time.
+// So much may wait in addition to a sixteenth of what was used at the busiest time.
 constexpr size_t spare = size_t{16} << 20;
 
 struct Header {
@@ -82,7 +82,7 @@ class Pages final : public at::Allocator {
 			idle.erase(found);
 			return data;
 		}
-		while (!oldest.empty() && used + waiting + want > std::max(most, used + want) * 9 / 8 + spare) release();
+		while (!oldest.empty() && used + waiting + want > std::max(most, used + want) * 17 / 16 + spare) release();
 		void *pages = map(want);
 		while (pages == MAP_FAILED && !oldest.empty()) {
 			release();
