@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -45,7 +47,7 @@ func campaigned(root string) (string, error) {
 		b.WriteString(row(code(p.Name), p.About, f.Tried(), fmt.Sprint(len(f.Faults)), f.Details(),
 			f.Date+", "+f.Commit))
 	}
-	for m := range machines {
+	for _, m := range slices.Sorted(maps.Keys(machines)) {
 		fmt.Fprintf(&b, "\nMeasured on %s.\n", m)
 	}
 	return b.String(), nil
