@@ -52,7 +52,7 @@ func newDecoder(o Options) *decoder {
 }
 
 // hold decodes the file of size bytes that read puts into a buffer. Until the caller releases the image, it holds part
-// of the budget. After that its pixels are those of another one.
+// of the budget; the release gives its pixels to a later image.
 func (d *decoder) hold(size int64, read func(buf []byte) ([]byte, error)) (*augment.Image, func(), error) {
 	room := d.pixels.Get().(*[]byte)
 	img, lease, err := d.decode(size, read, *room)
@@ -69,7 +69,7 @@ func (d *decoder) hold(size int64, read func(buf []byte) ([]byte, error)) (*augm
 	}, nil
 }
 
-// image is hold of an image that is the caller's.
+// image decodes a file as hold does, into memory that stays the caller's.
 func (d *decoder) image(size int64, read func(buf []byte) ([]byte, error)) (*augment.Image, error) {
 	img, lease, err := d.decode(size, read, nil)
 	if err == nil {

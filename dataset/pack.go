@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec"
@@ -35,8 +34,7 @@ type pack struct {
 	sums    [][32]byte // of each file of the whole's list
 	files   [][]int    // of each image: the places in the list of what it was made of
 	own     []int      // of each file: the image that was made of it, several if there are some
-	pixels  sync.Pool  // of *[]byte: released images
-	decoder *decoder   // of packs with image files
+	decoder *decoder   // of packs with image files, and the memory of released images
 	most    Options    // the limits
 }
 
@@ -231,15 +229,12 @@ func (p *pack) holder(w *whole) func(i int, see func([]byte)) (*augment.Image, f
 		}
 		var kept *[]byte
 		img, give, err := p.load(w, i, func(n int64) []byte {
-			kept, _ = p.pixels.Get().(*[]byte)
-			if kept == nil {
-				kept = new([]byte)
-			}
+			kept = p.decoder.pixels.Get().(*[]byte)
 			if int64(cap(*kept)) < n {
 				*kept = make([]byte, n)
 			}
 			return (*kept)[:n]
-		}, func() { p.pixels.Put(kept) })
+		}, func() { p.decoder.pixels.Put(kept) })
 		if err != nil {
 			lease.Release()
 			return nil, nil, err

@@ -160,7 +160,7 @@ type held struct {
 	give  func()
 }
 
-// release gives the part back. The image's memory is not reachable any more, so that a collection frees it.
+// release gives the part back. The memory of the image may then hold another one.
 func (h *held) release() {
 	if h.give != nil {
 		h.Image = nil

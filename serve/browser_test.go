@@ -82,7 +82,7 @@ func TestPageInABrowser(t *testing.T) {
 		}
 	}
 	// Swagger UI shows an operation before it has resolved it, and an operation that is clicked so early never runs.
-	// People are slower. On a busy machine the test is, too, and begins again.
+	// People click later. The test waits before it clicks, and begins again with a longer wait if nothing runs.
 	answered := false
 	for pause := time.Second; !answered && pause <= 8*time.Second; pause *= 2 {
 		if err := chromedp.Do(tab, chromedp.Navigate(site.URL)); err != nil {

@@ -21,10 +21,11 @@ func Plane(z torch.Tensor) [][2]float64 {
 		centred := unit.Sub(unit.MeanKeep(0))
 		n, d := unit.Size(0), unit.Size(1)
 		points = make([][2]float64, n)
-		gram, size := centred.MatMul(centred.T()), n // the smaller one: they have the same eigenvalues
+		of, size := centred, n // the smaller Gram matrix: both have the same eigenvalues except zeros
 		if d < n {
-			gram, size = centred.T().MatMul(centred), d
+			of, size = centred.T(), d
 		}
+		gram := of.MatMul(of.T())
 		var e mat.EigenSym
 		if !e.Factorize(mat.NewSymDense(size, gram.Float64s()), true) {
 			torch.Fail("Plane", "the eigenvectors of a %d x %d matrix did not converge", size, size)

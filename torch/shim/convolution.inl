@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The loops of convolution.h. The including file defines for the element type E: pair, the numbers of one element of a
-// register; Register; load, broadcast, multiply, widen, store, store_pixel and store_weights; and pairs. Everything here is local to
-// that file.
+// register; Register; load, broadcast, multiply, widen, store, store_pixel and store_weights; and pairs. Everything here
+// is local to that file.
 #include "convolution.h"
 
 #include <immintrin.h>
