@@ -3,7 +3,6 @@
 package eval
 
 import (
-	"errors"
 	"math"
 
 	"github.com/parallax-ssl/parallax/torch"
@@ -89,13 +88,8 @@ func KNNGrid(bank torch.Tensor, bankLabels []int, queries torch.Tensor, votes []
 	return predictions
 }
 
-// nested runs f without history in its own scope; an error goes on to the scope around it.
-func nested(f func()) {
-	err := torch.Scope(func() error { torch.NoGrad(f); return nil })
-	if e := (*torch.Error)(nil); errors.As(err, &e) {
-		panic(e)
-	}
-}
+// nested runs f without history in a scope of its own.
+func nested(f func()) { torch.Nested(func() { torch.NoGrad(f) }) }
 
 // unit returns the l2-normalised rows in float32.
 func unit(op, what string, rows torch.Tensor) torch.Tensor {

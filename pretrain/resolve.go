@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/augment"
@@ -45,6 +46,14 @@ type Job struct {
 
 // Close closes the images.
 func (j *Job) Close() error { return j.Source.Close() }
+
+// Deadline returns when a run of Request.Minutes must be done; it is zero for another run, and for one that is resumed.
+func (j *Job) Deadline() time.Time {
+	if j.deadline == nil {
+		return time.Time{}
+	}
+	return j.deadline.limit
+}
 
 // Steps returns the optimiser steps of the whole run.
 func (j *Job) Steps() int {

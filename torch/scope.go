@@ -46,12 +46,13 @@ func runScope(f func() error) (err error) {
 			err = e
 		}
 	}()
-	inner(func() { err = f() })
+	Nested(func() { err = f() })
 	return err
 }
 
-// inner runs f and frees what f made and did not Keep or Own.
-func inner(f func()) {
+// Nested runs f in a scope of its own inside the running one: it frees what f made and did not Keep or Own. An
+// operation that fails ends the Scope around it.
+func Nested(f func()) {
 	done("Scope", C.plx_scope_begin())
 	defer func() {
 		buried()

@@ -168,7 +168,7 @@ func (t *Tape) Backward(loss Tensor) {
 	backward([]Tensor{loss}, []Tensor{{}})
 	for i := len(t.calls) - 1; i >= 0; i-- {
 		c := &t.calls[i]
-		inner(func() {
+		Nested(func() {
 			if c.again != nil {
 				c.again(func() { t.through(c) })
 			} else {
@@ -207,7 +207,7 @@ func (t *Tape) through(c *call) {
 	var in, gradients []Tensor
 	for pieces := c.pieces; len(pieces) > 0; pieces = pieces[min(wave, len(pieces)):] {
 		pieces := pieces[:min(wave, len(pieces))]
-		inner(func() {
+		Nested(func() {
 			found := make([]Tensor, len(pieces))
 			t.sums(len(pieces), func(sums C.int64_t) {
 				inLanes(len(pieces), t.Threads, true, func(i int) { found[i] = c.gradient(&pieces[i], sums, i) })

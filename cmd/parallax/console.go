@@ -38,18 +38,20 @@ type console struct {
 	bars *mpb.Progress // nil outside a terminal
 	bar  *mpb.Bar
 
-	mu     sync.Mutex // the bar is drawn by a goroutine of its own
-	steps  int
-	from   int       // the step at which this process began or resumed the run
-	step   run.Event // the last step shown
-	status string    // the text beside the bar
-	start  time.Time
-	first  map[string]run.Event // the first evaluation on the first probe, by what was evaluated
-	last   map[string]run.Event // the last one
-	probe  string
-	chance map[string]float64 // accuracy by chance, by the probe
-	judged run.Event          // the guard's judgement of the whole run; without a class there is none
-	h      run.Event          // the last evaluation of the backbone, on any probe; the embedding's follows it
+	mu       sync.Mutex // the bar is drawn by a goroutine of its own
+	steps    int
+	step     run.Event // the last step shown
+	status   string    // the text beside the bar
+	start    time.Time
+	deadline time.Time            // of a run of --minutes
+	paced    time.Time            // the end of the first step that was shown
+	from     int                  // that step; less by the steps that were done again
+	first    map[string]run.Event // the first evaluation on the first probe, by what was evaluated
+	last     map[string]run.Event // the last one
+	probe    string
+	chance   map[string]float64 // accuracy by chance, by the probe
+	judged   run.Event          // the guard's judgement of the whole run; without a class there is none
+	h        run.Event          // the last evaluation of the backbone, on any probe; the embedding's follows it
 }
 
 func newConsole(out io.Writer, asJSON bool) *console {
@@ -71,7 +73,7 @@ const lineStart = "\r"
 func (v *console) begin(s *pretrain.Session) {
 	tidying.Store(true)
 	j := s.Job
-	v.steps, v.start = s.Steps, time.Now()
+	v.steps, v.start, v.deadline = s.Steps, time.Now(), j.Deadline()
 	for _, n := range append([]string{j.Source.Summary()}, j.Source.Remarks()...) {
 		v.note(n)
 	}
@@ -208,14 +210,14 @@ func (v *console) remember(e run.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch e.Event {
-	case run.Resumed:
-		v.from = e.Step
 	case run.Replanned:
 		v.steps = e.Steps
 	case run.Rewound:
 		v.from += e.Step - e.From // the steps in between took time, too
 	case run.StepEnd:
-		v.step = e
+		if v.step = e; v.paced.IsZero() {
+			v.paced, v.from = time.Now(), e.Step
+		}
 	case run.Eval:
 		if e.Probe == run.GuardProbe {
 			return
@@ -251,9 +253,8 @@ func (v *console) line(e run.Event) string {
 	if h, ok := v.last["backbone"]; ok && h.Metrics[run.KNN].Known {
 		s += fmt.Sprintf("  knn %.3f", h.Metrics[run.KNN].Value) + v.byChance(run.KNN, h.Probe)
 	}
-	if e.Metrics[run.ImagesPerSecond].Value > 0 && e.Step > 1 && e.Step < v.steps && !v.start.IsZero() {
-		perStep := time.Since(v.start).Seconds() / float64(max(1, e.Step-v.from))
-		s += "  " + rounded(time.Duration(perStep*float64(v.steps-e.Step)*float64(time.Second))) + " left"
+	if left := v.left(e.Step); left > 0 {
+		s += "  " + rounded(left) + " left"
 	}
 	s += fmt.Sprintf("  %.0f images/s", e.Metrics[run.ImagesPerSecond].Value)
 	if e.Metrics[run.DataWait].Value > 0.05 {
@@ -261,6 +262,22 @@ func (v *console) line(e run.Event) string {
 	}
 	return s
 }
+
+// left is how long the run goes on after a step: until its deadline, or as the steps since the first one took. It is 0
+// where that is unknown.
+func (v *console) left(step int) time.Duration {
+	switch {
+	case !v.deadline.IsZero():
+		return time.Until(v.deadline)
+	case v.paced.IsZero() || step <= v.from:
+		return 0
+	}
+	each := time.Since(v.paced).Seconds() / float64(step-v.from)
+	return time.Duration(min(each*float64(v.steps-step), longest.Seconds()) * float64(time.Second))
+}
+
+// longest is the longest time that is shown as left.
+const longest = 10_000 * time.Hour
 
 // rounded is a duration to the second, or to the minute from an hour on.
 func rounded(d time.Duration) string {

@@ -3,7 +3,6 @@
 package measure
 
 import (
-	"errors"
 	"math"
 	"slices"
 
@@ -51,10 +50,7 @@ func Assignments(z torch.Tensor, assign func(z torch.Tensor) torch.Tensor) colla
 // rowBlocks calls f for n rows in order, block rows at a time, each time in a scope of its own and without history.
 func rowBlocks(n, block int, f func(from, rows int)) {
 	for from := 0; from < n; from += block {
-		err := torch.Scope(func() error { torch.NoGrad(func() { f(from, min(block, n-from)) }); return nil })
-		if e := (*torch.Error)(nil); errors.As(err, &e) {
-			panic(e) // ends the scope around it, too
-		}
+		torch.Nested(func() { torch.NoGrad(func() { f(from, min(block, n-from)) }) })
 	}
 }
 

@@ -96,7 +96,7 @@ func (n *embedded) few(rows, labels []int, classes int) []float64 {
 	for i, row := range rows {
 		known[i] = n.bank.labels[row]
 	}
-	scoped(func() {
+	torch.Nested(func() {
 		h := n.bank.rows.IndexSelect(0, torch.FromInts(rows, len(rows)))
 		c := eval.Regression(h, known, classes, 1/float64(len(rows)), n.bank.rows)
 		ranks = c.Ranks(n.tested.rows, labels)

@@ -27,7 +27,7 @@ func evalRetrieval(e *evaluating) error {
 	var all [][]float64 // per network and score, of the queries that count
 	for _, n := range e.compared {
 		var found []eval.Retrieved
-		scoped(func() {
+		torch.Nested(func() {
 			if e.Gallery == GalleryBank {
 				found = eval.Retrieval(n.bank.rows, n.bank.labels, n.tested.rows, n.tested.labels)
 			} else {

@@ -4,7 +4,6 @@ package report
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -13,7 +12,6 @@ import (
 	"github.com/parallax-ssl/parallax/eval"
 	"github.com/parallax-ssl/parallax/internal/number"
 	"github.com/parallax-ssl/parallax/run"
-	"github.com/parallax-ssl/parallax/torch"
 )
 
 // The grid of kNN, as far as there are neighbours; the run's own setting is added.
@@ -178,14 +176,6 @@ func (t *tally) add(i int, hit []float64) {
 	}
 	add(t.right[i], hit, 1/float64(t.repetitions))
 	t.values[i] = append(t.values[i], mean(hit))
-}
-
-// scoped runs f in a scope of its own; an error goes on to the scope around it.
-func scoped(f func()) {
-	err := torch.Scope(func() error { f(); return nil })
-	if e := (*torch.Error)(nil); errors.As(err, &e) {
-		panic(e)
-	}
 }
 
 // hits returns 1 for each labelled image that right accepts, and 0 for each other one.
