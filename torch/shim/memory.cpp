@@ -21,8 +21,8 @@ namespace plx {
 #ifdef __linux__
 namespace {
 
-constexpr size_t large = size_t{1} << 21;  // smaller tensors are malloc's
-constexpr size_t huge = 2 * large;		   // from here on huge pages are faster, if the system has them
+constexpr size_t large = size_t{1} << 20;  // smaller tensors are malloc's
+constexpr size_t huge = 4 * large;		   // from here on huge pages are faster, if the system has them
 constexpr size_t page = size_t{1} << 16;   // sizes are multiples of it
 constexpr size_t line = 64;				   // of the cache; a tensor begins at one, and its header is the one before
 
