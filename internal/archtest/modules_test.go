@@ -14,8 +14,8 @@ import (
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
 	"github.com/agnivade/levenshtein": {"internal/spelling"},
-	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec", "pretrain",
-		"pretrain/advice", "serve"},
+	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec",
+		"internal/pages", "pretrain", "pretrain/advice", "serve"},
 	"github.com/gofrs/flock":           {"run"},
 	"github.com/google/flatbuffers":    {"embedding"},
 	"github.com/parquet-go/parquet-go": {"embedding", "dataset", "internal/parquetcheck"},
