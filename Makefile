@@ -87,7 +87,7 @@ pages: ## Refresh the generated parts of the methods' pages
 	go run ./internal/pages
 
 # Experiments of hours. DATA is an archive or a folder of images, for example CIFAR-10. Interrupted ones resume.
-methods: build data ## Pretrain with every method on $DATA and print the scores: ten hours
+methods: build data ## Pretrain with every method on $DATA and print the scores: two hours
 	scripts/methods $(DATA)
 
 lab: build data ## Test the review's claims on $DATA, with five seeds: four hours

@@ -47,7 +47,8 @@ type Job struct {
 // Close closes the images.
 func (j *Job) Close() error { return j.Source.Close() }
 
-// Deadline returns when a run of Request.Minutes must be done; it is zero for another run, and for one that is resumed.
+// Deadline returns the time by which a run of Request.Minutes must end. It is zero for any other run, and for a run
+// that is resumed.
 func (j *Job) Deadline() time.Time {
 	if j.deadline == nil {
 		return time.Time{}

@@ -58,7 +58,7 @@ func TestPageInABrowser(t *testing.T) {
 		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
 		return err
 	}
-	if err := chromedp.Do(tab, chromedp.Func(enable), chromedp.Navigate(site.URL)); err != nil {
+	if err := chromedp.Do(tab, chromedp.Func(enable)); err != nil {
 		t.Fatal(err)
 	}
 	// within reports whether an expression becomes true in so much time.

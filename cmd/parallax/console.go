@@ -45,7 +45,7 @@ type console struct {
 	start    time.Time
 	deadline time.Time            // of a run of --minutes
 	paced    time.Time            // the end of the first step that was shown
-	from     int                  // that step; less by the steps that were done again
+	from     int                  // the number of that step, less the steps that a rewind repeats
 	first    map[string]run.Event // the first evaluation on the first probe, by what was evaluated
 	last     map[string]run.Event // the last one
 	probe    string
@@ -263,10 +263,12 @@ func (v *console) line(e run.Event) string {
 	return s
 }
 
-// left is how long the run goes on after a step: until its deadline, or as the steps since the first one took. It is 0
-// where that is unknown.
+// left returns the time left after a step: until the deadline, or at the pace of the steps since the first one. It is 0
+// if that is unknown, and after the last step.
 func (v *console) left(step int) time.Duration {
 	switch {
+	case step >= v.steps:
+		return 0
 	case !v.deadline.IsZero():
 		return time.Until(v.deadline)
 	case v.paced.IsZero() || step <= v.from:
@@ -276,7 +278,7 @@ func (v *console) left(step int) time.Duration {
 	return time.Duration(min(each*float64(v.steps-step), longest.Seconds()) * float64(time.Second))
 }
 
-// longest is the longest time that is shown as left.
+// longest bounds the time left that is shown.
 const longest = 10_000 * time.Hour
 
 // rounded is a duration to the second, or to the minute from an hour on.
