@@ -5,6 +5,7 @@ package config
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,8 +85,9 @@ func MethodOf(data []byte, file string) (string, error) {
 
 // A Value is one value of a config file as the file has it.
 type Value struct {
-	Path string // "optim.rate", "augment.0.solarize.p"
-	Text string // YAML on one line; text as it is, without quotes
+	Path   string // "optim.rate", "augment.0.solarize.p"
+	Text   string // YAML on one line; text as it is, without quotes
+	Source string // the comment behind it: "default", "paper", "flag --batch", ...; "" for none
 }
 
 // Values lists the values of a config file in the order of the file. It neither needs the method nor checks the keys.
@@ -104,29 +106,51 @@ func Values(data []byte, file string) ([]Value, error) {
 	if _, err := renamed(root, top); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	sources := map[int]string{}
+	comments(top, sources)
 	var all []Value
-	flatten(top, "", &all)
+	flatten(top, "", sources, &all)
 	return all, nil
 }
 
-func flatten(y *yaml.Node, path string, all *[]Value) {
+// StepImages returns the number of images of a step, from the values of a config file; 0 if they do not say it.
+func StepImages(values []Value) int {
+	n := 1
+	for _, path := range []string{"train.batch", "train.accumulate"} {
+		at := slices.IndexFunc(values, func(v Value) bool { return v.Path == path })
+		if at < 0 && path == "train.accumulate" {
+			continue // 1 by default
+		}
+		if at < 0 {
+			return 0
+		}
+		k, err := strconv.Atoi(values[at].Text)
+		if err != nil || k < 1 || k > 1<<30/n {
+			return 0
+		}
+		n *= k
+	}
+	return n
+}
+
+func flatten(y *yaml.Node, path string, sources map[int]string, all *[]Value) {
 	join := func(key string) string { return strings.TrimPrefix(path+"."+key, ".") }
 	switch {
 	case y.Kind == yaml.MappingNode:
 		for i := 0; i < len(y.Content); i += 2 {
-			flatten(y.Content[i+1], join(y.Content[i].Value), all)
+			flatten(y.Content[i+1], join(y.Content[i].Value), sources, all)
 		}
 	case y.Kind == yaml.SequenceNode &&
 		(path == "augment" || strings.Count(path, ".") == 1 && strings.HasPrefix(path, "augment.")):
 		for i, item := range y.Content {
 			if path == "augment" {
-				flatten(item, join(strconv.Itoa(i)), all)
+				flatten(item, join(strconv.Itoa(i)), sources, all)
 			} else {
-				flatten(item, path, all) // an op's name follows its view
+				flatten(item, path, sources, all) // an op's name follows its view
 			}
 		}
 	default:
-		*all = append(*all, Value{Path: path, Text: plainText(y)})
+		*all = append(*all, Value{Path: path, Text: plainText(y), Source: sources[y.Line]})
 	}
 }
 

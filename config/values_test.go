@@ -30,3 +30,16 @@ func TestValuesGiveTextAsItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestStepImages(t *testing.T) {
+	for text, want := range map[string]int{
+		"train: {batch: 256, accumulate: 2}": 512, "train: {batch: 256}": 256, "seed: 1": 0,
+		"train: {batch: many}": 0, "train: {batch: -3}": 0, "train: {batch: 1073741824, accumulate: 65536}": 0,
+	} {
+		values, err := Values([]byte(text), "my.yaml")
+		must(t, err)
+		if got := StepImages(values); got != want {
+			t.Errorf("%s: %d images a step, want %d", text, got, want)
+		}
+	}
+}

@@ -31,7 +31,7 @@ import (
 const (
 	quickSeeds    = 3
 	maxSeeds      = 1000
-	patience      = 30 * time.Second // time for a run to write its checkpoint when the laboratory is stopped
+	patience      = 30 * time.Second // time for a run to write its checkpoint when it is stopped
 	secondsPerRun = 35               // duration of 200 steps of the laboratory's network on one core
 )
 
@@ -169,9 +169,9 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 	if err := p.Look(); err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	own, err := ownCommand()
 	if err != nil {
-		return fmt.Errorf("finding the parallax command: %w", err)
+		return err
 	}
 	board := &labBoard{out: out, quiet: asJSON}
 	if f, ok := out.(*os.File); ok && !asJSON {
@@ -179,12 +179,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 	}
 	r := &lab.Runner{
 		Plan: p, Known: claims.All, Out: dir, Parallel: min(2, machine.Cores().Whole()), Watch: board.show,
-		Command: func(ctx context.Context, args ...string) *exec.Cmd {
-			c := exec.CommandContext(ctx, self, args...)
-			c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // it writes a checkpoint
-			c.WaitDelay = patience
-			return c
-		},
+		Command: own,
 	}
 	outliveReader()
 	tidying.Store(true) // a signal lets the runs write their checkpoints
@@ -196,7 +191,7 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		}
 		return err
 	}
-	file, err := report.WriteFile(dir, "", claims.All)
+	file, err := report.WriteFile(dir, "", claims.All, methodTitles())
 	if err != nil {
 		return err
 	}
@@ -212,6 +207,21 @@ func runLab(ctx context.Context, out io.Writer, p lab.Plan, dir string, asJSON b
 		return fmt.Errorf("%d runs failed, the first: %s", len(s.Failed), s.Failed[0])
 	}
 	return nil
+}
+
+// ownCommand returns a function that makes this command with other arguments. When the context ends, the command gets
+// the time to write a checkpoint.
+func ownCommand() (func(ctx context.Context, args ...string) *exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the parallax command: %w", err)
+	}
+	return func(ctx context.Context, args ...string) *exec.Cmd {
+		c := exec.CommandContext(ctx, self, args...)
+		c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // it writes a checkpoint
+		c.WaitDelay = patience
+		return c
+	}, nil
 }
 
 // labBoard shows the state of a laboratory: in a terminal as a table that is redrawn, elsewhere as a line for each

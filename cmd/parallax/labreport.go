@@ -12,6 +12,7 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
 	"github.com/parallax-ssl/parallax/lab/report"
+	"github.com/parallax-ssl/parallax/method"
 )
 
 func labReportCommand() *cobra.Command {
@@ -38,7 +39,7 @@ it. It covers the runs that have ended. When all have ended, lab run writes it, 
 				}
 				return writeFindings(c.OutOrStdout(), l.Findings())
 			}
-			file, err := report.WriteFile(args[0], out, claims.All)
+			file, err := report.WriteFile(args[0], out, claims.All, methodTitles())
 			if err != nil {
 				return err
 			}
@@ -56,4 +57,12 @@ func writeFindings(w io.Writer, findings []lab.Finding) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(findings)
+}
+
+// methodTitles are the methods as reports of laboratories name them.
+func methodTitles() (all report.Methods) {
+	for _, e := range method.All {
+		all = append(all, report.Method{Name: e.Name, Title: e.Title})
+	}
+	return all
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
-	"github.com/parallax-ssl/parallax/method"
 )
 
 // An atlas is a table of methods and switches. Each cell has the experiments that change this switch in this method.
@@ -29,7 +28,7 @@ type atlasCell struct {
 }
 
 // newAtlas arranges the sections. Methods are in the order of their papers' dates.
-func newAtlas(sections []*section) atlas {
+func newAtlas(methods Methods, sections []*section) atlas {
 	var a atlas
 	for _, s := range lab.Switches {
 		if slices.ContainsFunc(sections, func(x *section) bool { return x.Switch == s }) {
@@ -41,12 +40,12 @@ func newAtlas(sections []*section) atlas {
 			a.Columns = append(a.Columns, s.Switch)
 		}
 	}
-	for _, m := range methodsOf(sections) {
-		row := atlasRow{Method: m.title}
+	for _, m := range methods.of(sections) {
+		row := atlasRow{Method: m.Title}
 		for _, column := range a.Columns {
 			cell := atlasCell{Switch: column}
 			for _, s := range sections {
-				if s.Method == m.name && s.Switch == column {
+				if s.Method == m.Name && s.Switch == column {
 					cell.Sections = append(cell.Sections, s)
 				}
 			}
@@ -54,7 +53,7 @@ func newAtlas(sections []*section) atlas {
 		}
 		a.Rows = append(a.Rows, row)
 	}
-	for _, e := range method.All {
+	for _, e := range methods {
 		if !slices.ContainsFunc(sections, func(s *section) bool { return s.Method == e.Name }) {
 			a.Without = append(a.Without, e.Title)
 		}
@@ -62,27 +61,31 @@ func newAtlas(sections []*section) atlas {
 	return a
 }
 
-type titled struct{ name, title string }
+// A Method is an objective: its name, as in --method, and its title, as in its paper.
+type Method struct{ Name, Title string }
 
-// methodsOf lists the sections' methods. Those that are not in method.All come last.
-func methodsOf(sections []*section) []titled {
-	var all []titled
-	for _, e := range method.All {
+// Methods are the objectives that there are, by the dates of their papers.
+type Methods []Method
+
+// of lists the sections' methods. Those that are not known come last.
+func (m Methods) of(sections []*section) []Method {
+	var all []Method
+	for _, e := range m {
 		if slices.ContainsFunc(sections, func(s *section) bool { return s.Method == e.Name }) {
-			all = append(all, titled{e.Name, e.Title})
+			all = append(all, e)
 		}
 	}
 	for _, s := range sections {
-		if !slices.ContainsFunc(all, func(t titled) bool { return t.name == s.Method }) {
-			all = append(all, titled{s.Method, s.Method})
+		if !slices.ContainsFunc(all, func(t Method) bool { return t.Name == s.Method }) {
+			all = append(all, Method{s.Method, s.Method})
 		}
 	}
 	return all
 }
 
-// methodTitle returns the method's name in its paper.
-func methodTitle(name string) string {
-	for _, e := range method.All {
+// title returns the title of a method, or else its name.
+func (m Methods) title(name string) string {
+	for _, e := range m {
 		if e.Name == name {
 			return e.Title
 		}

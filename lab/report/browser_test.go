@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,10 +17,9 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-)
 
-// browsers are the names under which Chromium is installed.
-var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+	"github.com/parallax-ssl/parallax/internal/pagetest"
+)
 
 // A browser shows one page, and collects its errors and requests.
 type browser struct {
@@ -34,16 +32,7 @@ type browser struct {
 // openInBrowser shows the HTML in a headless Chromium until the test ends. Without Chromium the test is skipped.
 func openInBrowser(t *testing.T, html string) *browser {
 	t.Helper()
-	program := ""
-	for _, name := range browsers {
-		if path, err := exec.LookPath(name); err == nil {
-			program = path
-			break
-		}
-	}
-	if program == "" {
-		t.Skipf("no browser: none of %s is installed (apt-get install chromium)", strings.Join(browsers, ", "))
-	}
+	program := pagetest.Browser(t)
 	file := filepath.Join(t.TempDir(), File)
 	if err := os.WriteFile(file, []byte(html), 0o666); err != nil {
 		t.Fatal(err)

@@ -3,10 +3,9 @@
 package report
 
 import (
-	"regexp"
 	"strconv"
-	"strings"
 
+	"github.com/parallax-ssl/parallax/internal/shell"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
 )
@@ -21,19 +20,5 @@ func labCommand(p lab.Plan, ids []string) string {
 	for _, s := range p.Set {
 		args = append(args, "--set", s)
 	}
-	return shell(args)
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
-
-// shell returns the parallax command with the arguments, quoted for a shell.
-func shell(args []string) string {
-	words := []string{"parallax"}
-	for _, a := range args {
-		if !plain.MatchString(a) {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		words = append(words, a)
-	}
-	return strings.Join(words, " ")
+	return shell.Command(args)
 }

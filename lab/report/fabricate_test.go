@@ -17,6 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
 	"github.com/parallax-ssl/parallax/lab/expect"
+	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -244,10 +245,18 @@ func fabricatedPage(n, seeds int) *page {
 	}
 	facts := []word{{"Data", "cifar10.tar.gz: 50000 images, 32×32 pixels"},
 		{"Network", "resnet8, width 16; batches of 256"}}
-	return newPage(p, facts, all, func(e lab.Experiment, long bool) []lab.Sample {
+	return newPage(titles, p, facts, all, func(e lab.Experiment, long bool) []lab.Sample {
 		if e.Untestable != "" || long && outcomes[e.ID][1] != well {
 			return nil
 		}
 		return fabricatedSamples(e, seeds, outcomes[e.ID]...)
 	})
 }
+
+// titles are the methods that there are.
+var titles = func() (all Methods) {
+	for _, e := range method.All {
+		all = append(all, Method{e.Name, e.Title})
+	}
+	return all
+}()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/internal/chart"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -17,37 +18,58 @@ import (
 func curves(arms []string, samples []lab.Sample, metrics []lab.Metric) []figure {
 	var all []figure
 	for _, m := range metrics {
-		c := chart{X: "optimiser steps", Steps: true, Names: arms,
+		c := chart.Chart{X: "optimiser steps", Axis: chart.Steps, Names: lettered(arms),
 			Title: fmt.Sprintf("%s over the steps of training. ", title(m))}
 		if m.Name() == lab.Std.Name() {
-			c.Guide = &guide{1, "1/√d: spread evenly"}
+			c.Guide, c.Zero = &chart.Guide{At: 1, Name: "1/√d: spread evenly"}, true
 		}
-		points := 0
+		most := 0
 		for i, name := range arms {
 			var ends []float64
 			for _, s := range samples {
 				if t := s.Traces[name]; t != nil {
-					k := curve{Arm: i, Points: t.Curve(m)}
-					points = max(points, len(k.Points))
-					last, _ := lastFinite(k.Points)
+					k := chart.Curve{Group: i, Points: points(t.Curve(m))}
+					most = max(most, len(k.Points))
+					last, _ := chart.Last(k.Points)
 					ends = append(ends, last)
-					k.Title = fmt.Sprintf("%s, seed %d: %s", letter(i), s.Seed, number(last))
-					c.Curve = append(c.Curve, k)
+					k.Title = fmt.Sprintf("%s, seed %d: %s", letter(i), s.Seed, chart.Number(last))
+					c.Curves = append(c.Curves, k)
 				}
 			}
 			if len(ends) > 0 {
-				c.Title += fmt.Sprintf("%s ends at %s; ", name, number(median(ends)))
+				c.Title += fmt.Sprintf("%s ends at %s; ", name, chart.Number(chart.Median(ends)))
 			}
 		}
-		if points < 2 {
+		if most < 2 {
 			continue
 		}
-		c.Log = wide(c.Curve)
+		c.Log = chart.Wide(c.Curves)
 		f := figure{Arm: -1, Caption: heading(title(m)), SVG: c.SVG()}
 		if c.Log {
 			f.Note = "logarithmic"
 		}
 		all = append(all, f)
+	}
+	return all
+}
+
+// lettered puts the letters of arms before their names.
+func lettered(arms []string) []string {
+	all := make([]string, len(arms))
+	for i, name := range arms {
+		all[i] = letter(i) + " " + name
+	}
+	return all
+}
+
+// letter returns the letter of an arm in drawings.
+func letter(arm int) string { return string(rune('A' + arm%26)) }
+
+// points are those of a curve of the laboratory.
+func points(curve []lab.XY) []chart.Point {
+	all := make([]chart.Point, len(curve))
+	for i, p := range curve {
+		all[i] = chart.Point(p)
 	}
 	return all
 }
@@ -61,20 +83,6 @@ func heading(text string) string {
 	return strings.ToUpper(first[:1]) + text[1:]
 }
 
-// wide says whether all values are positive and span so many orders of magnitude that a linear axis would hide the
-// small ones.
-func wide(curves []curve) bool {
-	least, most := math.Inf(1), 0.0
-	for _, k := range curves {
-		for _, p := range k.Points {
-			if finite(p.Y) {
-				least, most = min(least, p.Y), max(most, p.Y)
-			}
-		}
-	}
-	return least > 0 && most > 300*least
-}
-
 // The drawing of a spectrum.
 const (
 	spectrumPoints = 20   // number of values
@@ -83,7 +91,7 @@ const (
 
 // spectra draws the singular values of z at the end of training, relative to the largest.
 func spectra(arms []string, samples []lab.Sample) (figure, bool) {
-	c := chart{X: "direction, largest first", Log: true, Names: arms,
+	c := chart.Chart{X: "direction, largest first", Log: true, Names: lettered(arms),
 		Title: "Singular values of the embeddings at the end of training, relative to the largest. "}
 	for i, name := range arms {
 		for _, s := range samples {
@@ -91,9 +99,10 @@ func spectra(arms []string, samples []lab.Sample) (figure, bool) {
 			if !ok || len(e.Spectrum) == 0 || !(e.Spectrum[0] > 0) {
 				continue
 			}
-			var points []lab.XY
-			for _, k := range thinned(len(e.Spectrum), spectrumPoints) {
-				points = append(points, lab.XY{X: float64(k + 1), Y: max(e.Spectrum[k]/e.Spectrum[0], spectrumFloor)})
+			var points []chart.Point
+			for _, k := range chart.Thinned(len(e.Spectrum), spectrumPoints) {
+				points = append(points, chart.Point{X: float64(k + 1), Y: max(e.Spectrum[k]/e.Spectrum[0],
+					spectrumFloor)})
 			}
 			above := 0
 			for _, v := range e.Spectrum {
@@ -103,10 +112,10 @@ func spectra(arms []string, samples []lab.Sample) (figure, bool) {
 			}
 			text := fmt.Sprintf("%s, seed %d: %d of %d above 1 %% of the largest",
 				letter(i), s.Seed, above, len(e.Spectrum))
-			c.Curve = append(c.Curve, curve{i, text, points})
+			c.Curves = append(c.Curves, chart.Curve{Group: i, Title: text, Points: points})
 		}
 	}
-	if len(c.Curve) == 0 {
+	if len(c.Curves) == 0 {
 		return figure{}, false
 	}
 	return figure{Arm: -1, Caption: "Spectrum of embeddings z at the end",
@@ -141,22 +150,6 @@ func details(t *lab.Trace) []run.Event {
 	return all
 }
 
-// thinned returns n of the numbers from 0 to total-1. Small ones are closer together.
-func thinned(total, n int) []int {
-	if total <= n {
-		n = total
-	}
-	var all []int
-	for i := range n {
-		share := float64(i) / float64(max(1, n-1))
-		k := max(i, int(math.Round(float64(total-1)*(0.4*share+0.6*share*share*share))))
-		if len(all) == 0 || k > all[len(all)-1] {
-			all = append(all, min(k, total-1))
-		}
-	}
-	return all
-}
-
 // pictures draws the embeddings of the first seed at some steps, on one scale for all arms. It also returns a note on
 // the pictures.
 func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
@@ -172,8 +165,8 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 		for _, k := range frames(events) {
 			e := events[k]
 			all[i] = append(all[i], e)
-			for _, q := range e.Points[:min(len(e.Points), pointsShown)] {
-				if finite(q[0]) && finite(q[1]) {
+			for _, q := range e.Points[:min(len(e.Points), chart.PointsShown)] {
+				if chart.Finite(q[0]) && chart.Finite(q[1]) {
 					limit = max(limit, math.Abs(q[0]), math.Abs(q[1]))
 				}
 			}
@@ -186,19 +179,19 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 		if len(events) == 0 {
 			continue
 		}
-		p := picture{Limit: limit,
+		p := chart.Picture{Limit: limit,
 			Title: fmt.Sprintf("Embeddings of %s in two dimensions at %d steps of training", arms[i], len(events))}
 		for _, e := range events {
-			p.Frames = append(p.Frames, frame{e.Step, e.Points, e.Labels})
+			p.Frames = append(p.Frames, chart.Frame{Step: e.Step, Points: e.Points, Labels: e.Labels})
 		}
-		figures = append(figures, figure{Arm: i % armStyles, Caption: letter(i) + " " + arms[i], SVG: p.SVG()})
+		figures = append(figures, figure{Arm: i % chart.Styles, Caption: letter(i) + " " + arms[i], SVG: p.SVG()})
 	}
 	if len(figures) == 0 {
 		return nil, ""
 	}
 	note := fmt.Sprintf("Seed %d. Each point is an image: its embedding, scaled to length 1, in the two directions of "+
 		"largest spread. Every square reaches from %s to %s in both directions, so a collapsed embedding is one point.",
-		samples[0].Seed, number(-limit), number(limit))
+		samples[0].Seed, chart.Number(-limit), chart.Number(limit))
 	if labelled {
 		note += " Colours are classes."
 	}
@@ -208,23 +201,23 @@ func pictures(arms []string, samples []lab.Sample) ([]figure, string) {
 // frames chooses the evaluations for the squares of a picture: the first, the last, and others evenly in between on a
 // logarithmic scale.
 func frames(events []run.Event) []int {
-	if len(events) <= squares {
-		return thinned(len(events), squares)
+	if len(events) <= chart.Squares {
+		return chart.Thinned(len(events), chart.Squares)
 	}
 	last := math.Log1p(float64(events[len(events)-1].Step))
 	chosen := []int{0}
-	for i := 1; i < squares; i++ {
+	for i := 1; i < chart.Squares; i++ {
 		// The first steps look the same, so begin at a quarter of the scale.
-		want := last * (0.25 + 0.75*float64(i)/(squares-1))
+		want := last * (0.25 + 0.75*float64(i)/(chart.Squares-1))
 		off := func(k int) float64 { return math.Abs(math.Log1p(float64(events[k].Step)) - want) }
 		best := chosen[len(chosen)-1] + 1
-		for k := best; k < len(events)-(squares-1-i); k++ {
+		for k := best; k < len(events)-(chart.Squares-1-i); k++ {
 			if off(k) < off(best) {
 				best = k
 			}
 		}
 		chosen = append(chosen, best)
 	}
-	chosen[squares-1] = len(events) - 1
+	chosen[chart.Squares-1] = len(events) - 1
 	return chosen
 }

@@ -15,6 +15,9 @@ import (
 	"strings"
 
 	"github.com/parallax-ssl/parallax/collapse"
+	"github.com/parallax-ssl/parallax/internal/chart"
+	"github.com/parallax-ssl/parallax/internal/shell"
+	"github.com/parallax-ssl/parallax/internal/terms"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -26,29 +29,42 @@ const File = "report.html"
 var reportText string
 
 //go:embed report.css
-var reportStyle string
+var ownStyle string
+
+// Style is the style sheet of what [Content] writes.
+var Style = chart.Style + ownStyle
 
 var reportTemplate = template.Must(template.New("report").Parse(reportText))
 
 // Write writes the report of the laboratory in dir to w: one HTML file that needs no network. It covers the runs that
 // have ended, so it can be written while others are in progress. The plan's claims are looked up in known.
-func Write(w io.Writer, dir string, known []lab.Experiment) error {
+func Write(w io.Writer, dir string, known []lab.Experiment, methods Methods) error {
+	return write(w, "report", dir, known, methods)
+}
+
+// Content writes the same as a part of a page: without style, script and head. [Style] is its style.
+func Content(w io.Writer, dir string, known []lab.Experiment, methods Methods) error {
+	return write(w, "content", dir, known, methods)
+}
+
+func write(w io.Writer, part, dir string, known []lab.Experiment, methods Methods) error {
 	l, err := lab.Open(dir, known)
 	if err != nil {
 		return err
 	}
-	return reportTemplate.Execute(w, newPage(l.Plan, setup(l.Plan, dir, l.Experiments), l.Experiments, l.Samples))
+	return reportTemplate.ExecuteTemplate(w, part,
+		newPage(methods, l.Plan, setup(l.Plan, dir, l.Experiments), l.Experiments, l.Samples))
 }
 
 // WriteFile writes the report of the laboratory in dir to file, by default [File] in dir, and returns the file's path.
-func WriteFile(dir, file string, known []lab.Experiment) (string, error) {
+func WriteFile(dir, file string, known []lab.Experiment, methods Methods) (string, error) {
 	if file == "" {
 		file = filepath.Join(dir, File)
 	}
 	if _, err := lab.ReadPlan(dir); err != nil {
 		return "", err // so that no file is written without a laboratory
 	}
-	err := run.WriteFile(file, func(w io.Writer) error { return Write(w, dir, known) })
+	err := run.WriteFile(file, func(w io.Writer) error { return Write(w, dir, known, methods) })
 	if err != nil {
 		return "", fmt.Errorf("writing the report of %s: %w", dir, err)
 	}
@@ -70,7 +86,7 @@ type page struct {
 	Atlas       atlas
 	Disputes    []dispute
 	Looks       []verdictLook
-	Classes     []word
+	Classes     []terms.Word
 	Metrics     []word
 }
 
@@ -183,18 +199,18 @@ type diagnosis struct {
 type again struct{ Letter, Name, Command string }
 
 // newPage makes the page from the samples that read returns.
-func newPage(p lab.Plan, facts []word, experiments []lab.Experiment,
+func newPage(methods Methods, p lab.Plan, facts []word, experiments []lab.Experiment,
 	read func(e lab.Experiment, long bool) []lab.Sample) *page {
 	shown := p
 	if filepath.IsAbs(p.Data) {
 		shown.Data = filepath.Base(p.Data) // the folder means nothing on another machine
 	}
-	g := &page{Style: template.CSS(reportStyle), Facts: facts, Moved: shown.Data != p.Data, Looks: verdictLooks,
-		Classes: classWords, Short: !p.Longer, Versions: lab.Versions}
+	g := &page{Style: template.CSS(Style), Facts: facts, Moved: shown.Data != p.Data, Looks: verdictLooks,
+		Classes: terms.Classes, Short: !p.Longer, Versions: lab.Versions}
 	g.Command = labCommand(shown, p.Experiments)
 	used := map[string]bool{}
 	for _, e := range experiments {
-		s := newSection(shown, e, read(e, false), read(e, true))
+		s := newSection(methods, shown, e, read(e, false), read(e, true))
 		g.Sections = append(g.Sections, s)
 		if s.Finding.Preliminary {
 			g.Preliminary++
@@ -224,11 +240,11 @@ func newPage(p lab.Plan, facts []word, experiments []lab.Experiment,
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
-		if q, known := quantities[name]; known {
-			g.Metrics = append(g.Metrics, q)
+		if q, known := terms.Quantities[name]; known {
+			g.Metrics = append(g.Metrics, word(q))
 		}
 	}
-	g.Atlas, g.Disputes = newAtlas(g.Sections), newDisputes(g.Sections)
+	g.Atlas, g.Disputes = newAtlas(methods, g.Sections), newDisputes(g.Sections)
 	sharePictures(g.Sections)
 	return g
 }
@@ -252,11 +268,11 @@ func sharePictures(sections []*section) {
 	}
 }
 
-func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section {
+func newSection(methods Methods, p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section {
 	f := e.Judge(short, long)
 	f.Why = readable(f.Why)
 	s := &section{
-		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methodTitle(e.Method),
+		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methods.title(e.Method),
 		Switch:   e.Turns(),
 		Question: e.Question, Claim: e.Claim, Source: spans(e.Source), Reported: e.Reported, Scale: e.Scale,
 		Finding: f, Look: lookOf(f.Verdict), Lab: labCommand(p, []string{e.ID}), closed: e.Closed != nil,
@@ -275,7 +291,7 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 		}
 	}
 	for i, name := range arms {
-		s.Arms = append(s.Arms, newArmRow(e, i, name, short))
+		s.Arms = append(s.Arms, newArmRow(methods, e, i, name, short))
 	}
 	s.Rule = ruleLines(e, short, f.Distances)
 	s.Figures = curves(arms, short, e.Shows)
@@ -289,7 +305,7 @@ func newSection(p lab.Plan, e lab.Experiment, short, long []lab.Sample) *section
 	s.Diagnoses = diagnoses(e, short)
 	for i, a := range e.Arms {
 		j := lab.Job{Arm: a, Seed: 1}
-		s.Again = append(s.Again, again{letter(i), a.Name, shell(p.Args(j,
+		s.Again = append(s.Again, again{letter(i), a.Name, shell.Command(p.Args(j,
 			filepath.ToSlash(filepath.Join("runs", s.Anchor, letter(i)+"-seed-1"))))})
 	}
 	return s
@@ -324,13 +340,13 @@ func measured(s lab.Sample, arm string, m lab.Metric) float64 {
 	return s.Value(arm, m)
 }
 
-func newArmRow(e lab.Experiment, i int, name string, samples []lab.Sample) armRow {
-	row := armRow{Index: i % armStyles, Letter: letter(i), Name: name, Control: i == 0 && len(e.Arms) > 0}
+func newArmRow(methods Methods, e lab.Experiment, i int, name string, samples []lab.Sample) armRow {
+	row := armRow{Index: i % chart.Styles, Letter: letter(i), Name: name, Control: i == 0 && len(e.Arms) > 0}
 	if i < len(e.Arms) {
 		a := e.Arms[i]
-		row.Method, row.Set = methodTitle(a.Method), a.Set
+		row.Method, row.Set = methods.title(a.Method), a.Set
 		if a.RelativeLength() != 1 {
-			row.Length = fmt.Sprintf("trained %s times as long", number(a.RelativeLength()))
+			row.Length = fmt.Sprintf("trained %s times as long", chart.Number(a.RelativeLength()))
 		}
 	}
 	for _, m := range e.Shows {
@@ -347,12 +363,12 @@ func newArmRow(e lab.Experiment, i int, name string, samples []lab.Sample) armRo
 		}
 		v := value{Column: title(m)}
 		if len(ends) > 0 {
-			v.Median = number(median(ends))
+			v.Median = chart.Number(chart.Median(ends))
 			if len(ends) > 1 {
-				v.Range = number(slices.Min(ends)) + " to " + number(slices.Max(ends))
+				v.Range = chart.Number(slices.Min(ends)) + " to " + chart.Number(slices.Max(ends))
 			}
 			if len(starts) > 0 {
-				v.Start = number(median(starts))
+				v.Start = chart.Number(chart.Median(starts))
 			}
 		}
 		row.Values = append(row.Values, v)
@@ -390,7 +406,7 @@ func (s *section) Chance() string {
 	if s.Finding.P == 0 {
 		return "–"
 	}
-	return number(hundredths(s.Finding.P)) + "; " + number(hundredths(s.Finding.Adjusted))
+	return chart.Number(hundredths(s.Finding.P)) + "; " + chart.Number(hundredths(s.Finding.Adjusted))
 }
 
 // hundredths rounds to two decimals.
@@ -407,7 +423,7 @@ func far(distances []lab.Distance, arm string) string {
 		if d.Metric == lab.EffectiveRank {
 			what = "log of the " + what
 		}
-		n := func(v float64) string { return number(hundredths(v)) }
+		n := func(v float64) string { return chart.Number(hundredths(v)) }
 		all = append(all, fmt.Sprintf("%s: %s from that of %s (95 %%: %s to %s), or %s pooled standard deviations; "+
 			"collapse from %s on", what, n(d.Mean), d.Of, n(d.Low), n(d.High), n(d.Mean/d.Deviation), n(d.Limit)))
 	}
@@ -428,7 +444,7 @@ func ruleLines(e lab.Experiment, samples []lab.Sample, distances []lab.Distance)
 		case i == len(e.Expect) && e.Effect != nil && len(samples) >= lab.LeastSeeds:
 			l.Found = "not measured"
 			if effect := e.EffectSize(samples); !math.IsNaN(effect) {
-				l.Found = "found: " + number(math.Round(10*effect)/10)
+				l.Found = "found: " + chart.Number(math.Round(10*effect)/10)
 			}
 		}
 		all = append(all, l)
@@ -460,12 +476,13 @@ func diagnoses(e lab.Experiment, samples []lab.Sample) []diagnosis {
 			})
 			if at < first {
 				at = len(all)
-				all = append(all, diagnosis{Arm: i % armStyles, Letter: letter(i), Name: a.Name, Class: string(f.Class),
+				all = append(all, diagnosis{Arm: i % chart.Styles, Letter: letter(i), Name: a.Name,
+					Class:   string(f.Class),
 					Meaning: f.Meaning, Bad: f.Class.Alarming()})
 			}
 			parts := make([]string, len(f.Evidence))
 			for k, v := range f.Evidence {
-				parts[k] = minus(strings.ReplaceAll(v.String(), "_", " "))
+				parts[k] = chart.Minus(strings.ReplaceAll(v.String(), "_", " "))
 			}
 			all[at].Seeds = append(all[at].Seeds, word{fmt.Sprintf("seed %d", seed), strings.Join(parts, "; ")})
 		}

@@ -8,16 +8,15 @@ import (
 	"errors"
 	"flag"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parallax-ssl/parallax/internal/pagetest"
 	"github.com/parallax-ssl/parallax/lab"
 	"github.com/parallax-ssl/parallax/lab/claims"
 )
@@ -150,7 +149,7 @@ func TestReportOfADirectory(t *testing.T) {
 	p := lab.Plan{Experiments: []string{"SIM-01"}, Data: "synthetic:2000", Seeds: 2, Steps: 200}
 	writeRuns(t, dir, p, map[string]fate{"without stop-gradient": onePoint})
 	var b bytes.Buffer
-	if err := Write(&b, dir, claims.All); err != nil {
+	if err := Write(&b, dir, claims.All, titles); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"SIM-01", "confirmed", "preliminary", "COMPLETE", "2000 images, 32×32 pixels",
@@ -167,10 +166,11 @@ func TestReportOfADirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Reset()
-	if err := Write(&b, dir, claims.All); err != nil || !strings.Contains(b.String(), "inconclusive") {
+	if err := Write(&b, dir, claims.All, titles); err != nil || !strings.Contains(b.String(), "inconclusive") {
 		t.Errorf("before any run has ended: %v", err)
 	}
-	if err := Write(&b, t.TempDir(), claims.All); err == nil || !strings.Contains(err.Error(), "is no laboratory") {
+	if err := Write(&b, t.TempDir(), claims.All, titles); err == nil ||
+		!strings.Contains(err.Error(), "is no laboratory") {
 		t.Errorf("of another directory: %v", err)
 	}
 }
@@ -182,7 +182,7 @@ func TestReportSharesPictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := []lab.Experiment{shared, shared}
-	text := pageText(t, newPage(lab.Plan{Seeds: 1}, nil, all, func(e lab.Experiment, long bool) []lab.Sample {
+	text := pageText(t, newPage(titles, lab.Plan{Seeds: 1}, nil, all, func(e lab.Experiment, long bool) []lab.Sample {
 		if long {
 			return nil
 		}
@@ -208,7 +208,7 @@ func TestReportEscapes(t *testing.T) {
 		},
 		Shows: []lab.Metric{lab.MeanCosine},
 	}
-	text := pageText(t, newPage(p, setup(p, t.TempDir(), []lab.Experiment{e}), []lab.Experiment{e},
+	text := pageText(t, newPage(titles, p, setup(p, t.TempDir(), []lab.Experiment{e}), []lab.Experiment{e},
 		func(e lab.Experiment, long bool) []lab.Sample {
 			if long {
 				return nil
@@ -233,15 +233,10 @@ func TestReportEscapes(t *testing.T) {
 // TestContrast computes the contrast of all text and of all lines of drawings in both colour schemes. WCAG 2.2 requires
 // 4.5 and 3.
 func TestContrast(t *testing.T) {
-	light, dark, _ := strings.Cut(reportStyle, "prefers-color-scheme: dark")
-	schemes := map[string]map[string]string{"light": colours(light[:strings.Index(light, "}")])}
-	schemes["dark"] = colours(light[:strings.Index(light, "}")])
-	for k, v := range colours(dark[:strings.Index(dark, "}")]) {
-		schemes["dark"][k] = v
-	}
-	for scheme, c := range schemes {
+	light, dark := pagetest.Colours(Style)
+	for scheme, c := range map[string]pagetest.Scheme{"light": light, "dark": dark} {
 		check := func(front, back string, least float64) {
-			if got := contrast(c[front], c[back]); !(got >= least) {
+			if got := c.Contrast(front, back); !(got >= least) {
 				t.Errorf("%s: %s on %s has a contrast of %.2f, and %.1f is required", scheme, front, back, got, least)
 			}
 		}
@@ -255,36 +250,4 @@ func TestContrast(t *testing.T) {
 			check(verdict, verdict+"-bg", 4.5)
 		}
 	}
-}
-
-func colours(css string) map[string]string {
-	all := map[string]string{}
-	for _, m := range regexp.MustCompile(`--([a-z0-9-]+): #([0-9a-f]{6})`).FindAllStringSubmatch(css, -1) {
-		all[m[1]] = m[2]
-	}
-	return all
-}
-
-// contrast returns the ratio of relative luminances as WCAG 2.2 defines it, NaN if a text is no colour.
-func contrast(a, b string) float64 {
-	x, y := luminance(a), luminance(b)
-	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
-}
-
-func luminance(hex string) float64 {
-	v, err := strconv.ParseUint(hex, 16, 32)
-	if err != nil {
-		return math.NaN()
-	}
-	sum := 0.0
-	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
-		c := float64(v>>(16-8*i)&255) / 255
-		if c <= 0.04045 {
-			c /= 12.92
-		} else {
-			c = math.Pow((c+0.055)/1.055, 2.4)
-		}
-		sum += weight * c
-	}
-	return sum
 }
