@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/parallax-ssl/parallax/internal/binary16"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -206,7 +207,7 @@ func (w *Writer) write(r Row) error {
 // FitsFloat16 refuses a vector with a value that is too large for float16.
 func FitsFloat16(vector []float32) error {
 	for i, v := range vector {
-		if math.IsInf(float64(fromHalf(toHalf(v))), 0) {
+		if math.IsInf(float64(binary16.Value(binary16.Round(v))), 0) {
 			return fmt.Errorf("dimension %d of its vector is %v, beyond the float16 range of 65504: use float32", i, v)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/parallax-ssl/parallax/internal/binary16"
 )
 
 // The format of .npy files is that of numpy.lib.format, version 1.0: a magic string, the length of a header, the header
@@ -122,7 +124,7 @@ func (c *npyCursor) next(n int) (rows []Row, vectors []float32, err error) {
 		}
 		for at := 0; at < len(raw); at += c.t.width {
 			if c.t.width == 2 {
-				vectors = append(vectors, fromHalf(binary.LittleEndian.Uint16(raw[at:])))
+				vectors = append(vectors, binary16.Value(binary.LittleEndian.Uint16(raw[at:])))
 			} else {
 				vectors = append(vectors, math.Float32frombits(binary.LittleEndian.Uint32(raw[at:])))
 			}
@@ -157,7 +159,7 @@ func (w *npyWriter) write(r *Row) error {
 			v = r.Vector[i]
 		}
 		if w.o.Float16 {
-			w.raw = binary.LittleEndian.AppendUint16(w.raw, toHalf(v))
+			w.raw = binary.LittleEndian.AppendUint16(w.raw, binary16.Round(v))
 		} else {
 			w.raw = binary.LittleEndian.AppendUint32(w.raw, math.Float32bits(v))
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/parallax-ssl/parallax/internal/binary16"
 	"github.com/parallax-ssl/parallax/internal/parquetcheck"
 )
 
@@ -109,7 +110,7 @@ func (w *parquetWriter) write(r *Row) error {
 	case w.o.Float16:
 		w.halves = w.halves[:0]
 		for _, x := range r.Vector {
-			w.halves = binary.LittleEndian.AppendUint16(w.halves, toHalf(x))
+			w.halves = binary.LittleEndian.AppendUint16(w.halves, binary16.Round(x))
 		}
 		for i := range r.Vector {
 			w.values = append(w.values, parquet.FixedLenByteArrayValue(w.halves[2*i:2*i+2]).Level(min(i, 1), 3, at))
@@ -541,7 +542,7 @@ func plain(p parquet.Page) ([]float32, error) {
 		raw, _ := data.FixedLenByteArray()
 		values := make([]float32, 0, len(raw)/2)
 		for ; len(raw) >= 2; raw = raw[2:] {
-			values = append(values, fromHalf(binary.LittleEndian.Uint16(raw)))
+			values = append(values, binary16.Value(binary.LittleEndian.Uint16(raw)))
 		}
 		return values, nil
 	}

@@ -37,6 +37,7 @@ type Encoder struct {
 	patience  time.Duration                                   // how long a request waits for others
 	watch     func(images int, took time.Duration, err error) // is told of every forward pass
 	wanted    string                                          // the layer
+	at        int                                             // the step of the checkpoint to open; -1: see Open
 	views     int                                             // of each image, mirrored ones included
 	mirror    bool                                            // each view is also taken mirrored
 	unit      bool                                            // rows have length 1
@@ -97,6 +98,9 @@ const (
 // Layer sets whose output a row of features is; [LayerBackbone] unless set.
 func Layer(name string) Option { return func(e *Encoder) { e.wanted = name } }
 
+// Checkpoint makes Open read the checkpoint of a step of a run, and not the encoder that the run exported.
+func Checkpoint(step int) Option { return func(e *Encoder) { e.at = step } }
+
 // Views makes a row of features the mean over n views of its image, 1 to the batch size. The first view is that of the
 // evaluation, which is the only one if n is 1. The others are random crops of 50 % to 100 % of the area with ratios
 // from 3/4 to 4/3, resized bilinearly, half of them flipped. They depend on the image's pixels alone, so an image has
@@ -145,7 +149,7 @@ func New(about checkpoint.Encoder, states []nn.State, options ...Option) (*Encod
 
 // begin makes an encoder that has its options, but no network.
 func begin(options []Option) (*Encoder, error) {
-	e := &Encoder{batch: DefaultBatchSize, wanted: LayerBackbone, views: 1, added: make(chan struct{}, 1)}
+	e := &Encoder{batch: DefaultBatchSize, wanted: LayerBackbone, at: -1, views: 1, added: make(chan struct{}, 1)}
 	for _, o := range options {
 		o(e)
 	}
@@ -186,6 +190,9 @@ func (e *Encoder) open(path string) error {
 	if !info.IsDir() && e.wanted == LayerProjector {
 		return errors.New("the file holds a backbone alone, without a projector: give the directory of its run")
 	}
+	if !info.IsDir() && e.at >= 0 {
+		return errors.New("a file has no checkpoints: give the directory of its run")
+	}
 	if !info.IsDir() {
 		return e.openFile(path)
 	}
@@ -193,7 +200,7 @@ func (e *Encoder) open(path string) error {
 	if err != nil {
 		return fmt.Errorf("%w: give the directory of a run, or an encoder.safetensors", err)
 	}
-	if e.wanted == LayerProjector {
+	if e.wanted == LayerProjector || e.at >= 0 {
 		return e.openCheckpoint(path, text)
 	}
 	file := filepath.Join(path, run.EncoderFile)

@@ -13,16 +13,21 @@ import (
 	"github.com/parallax-ssl/parallax/torch"
 )
 
-// openCheckpoint reads the encoder of a run that has not exported one yet, from the newest whole checkpoint. text is
-// the run's config. Only the method knows which of its networks is the encoder (it may be a momentum teacher), so the
-// method builds them all.
+// openCheckpoint reads the encoder of a run from the checkpoint that was asked for, or else the newest whole one. text
+// is the run's config. Only the method knows which of its networks is the encoder (it may be a momentum teacher), so
+// the method builds them all.
 func (e *Encoder) openCheckpoint(dir string, text []byte) error {
 	m, c, err := variant.Load(text, e.own...)
 	if err != nil {
 		return err
 	}
 	name := c.Method.Name
-	saved, err := checkpoint.Newest(dir, name)
+	var saved *checkpoint.Checkpoint
+	if e.at >= 0 {
+		saved, err = checkpoint.ReadNetworks(checkpoint.Path(dir, checkpoint.Name(e.at)), name)
+	} else {
+		saved, err = checkpoint.Newest(dir, name)
+	}
 	if err != nil {
 		return err
 	}

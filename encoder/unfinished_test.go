@@ -81,6 +81,7 @@ func TestUnfinished(t *testing.T) {
 		if about.Step != 4 || !reflect.DeepEqual(about.Encoder, finished.Encoder) {
 			t.Errorf("%s: the checkpoint is described as %+v, the file as %+v", c.name, about, finished)
 		}
+		testCheckpoints(t, dir, own, images, want)
 		if _, err := encoder.Open(dir); (c.name == own.Name) != (err != nil) {
 			t.Errorf("%s, not named to Open: %v", c.name, err)
 		}
@@ -99,6 +100,90 @@ func TestUnfinished(t *testing.T) {
 		if _, _, err := embed(); err == nil || !strings.Contains(err.Error(), "pretrain --resume") {
 			t.Errorf("%s: without a checkpoint: %v", c.name, err)
 		}
+	}
+}
+
+// testCheckpoints opens each of the checkpoints of steps 2 and 4 by name, the last of which has the features want.
+func testCheckpoints(t *testing.T, dir string, own method.Entry, images []*augment.Image, want [][]float32) {
+	t.Helper()
+	var before [][]float32
+	for _, step := range []int{2, 4} {
+		e, err := encoder.Open(dir, encoder.Methods(own), encoder.Checkpoint(step))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := e.Embed(context.Background(), images)
+		if about := e.Describe(); err != nil || about.Step != step || reflect.DeepEqual(rows, before) {
+			t.Errorf("the checkpoint of step %d: opened %+v (%v), with the features of step 2: %v", step, about, err,
+				reflect.DeepEqual(rows, before))
+		}
+		before = rows
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if !reflect.DeepEqual(before, want) {
+		t.Error("the last checkpoint's features are not those of the exported encoder")
+	}
+	if _, err := encoder.Open(dir, encoder.Methods(own), encoder.Checkpoint(3)); err == nil {
+		t.Error("a checkpoint that is not there was opened")
+	}
+}
+
+// Checkpoints embeds by one checkpoint after the other, as Open does, and says what is wrong with a folder.
+func TestCheckpoints(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := pretrain.Run(context.Background(), &pretrain.Request{
+		Preset: "tiny-cpu", Settings: []pretrain.Setting{
+			pretrain.Set("method.name", "simclr"), pretrain.Set("data.path", "synthetic:32"),
+			pretrain.Set("data.size", 16), pretrain.Set("backbone.width", 4), pretrain.Set("train.batch", 16),
+			pretrain.Set("train.threads", 1), pretrain.Set("train.max_steps", 4), pretrain.Set("train.save_every", 2),
+			pretrain.Set("train.keep", 2),
+		},
+	}, pretrain.Options{Out: dir}); err != nil {
+		t.Fatal(err)
+	}
+	var c encoder.Checkpoints
+	if err := c.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	images := []*augment.Image{augment.NewImage(20, 30), augment.NewImage(16, 16)}
+	for i := range images[0].Pix {
+		images[0].Pix[i] = byte(i * i)
+	}
+	for _, step := range []int{2, 4, 4, 2} {
+		e, err := encoder.Open(dir, encoder.Checkpoint(step))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := e.Embed(context.Background(), images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Close()
+		got, err := c.Embed(context.Background(), dir, step, images)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("step %d: %v (%v), want %v", step, got, err, want)
+		}
+	}
+	_, err := c.Embed(context.Background(), t.TempDir(), 2, images)
+	if err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if _, err := c.Embed(context.Background(), dir, 2, images); err != nil {
+		t.Errorf("after an error: %v", err)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := c.Embed(ended, dir, 2, images); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of the context: %v", err)
+	}
+	if err := errors.Join(c.Close(), c.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := encoder.Open(filepath.Join(dir, run.EncoderFile), encoder.Checkpoint(2)); err == nil ||
+		!strings.Contains(err.Error(), "a file has no checkpoints") {
+		t.Errorf("a checkpoint of a file: %v", err)
 	}
 }
 

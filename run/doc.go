@@ -13,6 +13,8 @@
 //	data.jsonl           size, time and hash of the images' files; absent without files
 //	quarantine.jsonl     images that could not be read, and why; absent when there were none
 //	profile.json         where the time of some steps went, for ui.perfetto.dev; only after pretrain --profile
+//	features/            features of some images at some evaluations (see package features); absent with old runs
+//	report.html          what the run was, in one file to look at (see package report); absent if it was not asked for
 //	tensorboard/         the same numbers for TensorBoard: tensorboard --logdir DIR
 //	lock                 locked while a process writes here; names it (see [Running])
 //

@@ -16,4 +16,6 @@ const (
 	BestFile       = "best.json"
 	ProfileFile    = "profile.json"
 	TensorBoardDir = "tensorboard"
+	FeaturesDir    = "features"
+	ReportFile     = "report.html"
 )

@@ -121,26 +121,6 @@ func TestTSNE(t *testing.T) {
 	}
 }
 
-// TestConditional: the similarities have the entropy that was asked for.
-func TestConditional(t *testing.T) {
-	var near []Match
-	for i := range 90 {
-		near = append(near, Match{i, 1 - 0.01*float64(i)})
-	}
-	for _, perplexity := range []float64{2, 30, 80} {
-		h, sum := 0.0, 0.0
-		for _, p := range conditional(near, math.Log(perplexity)) {
-			sum += p
-			if p > 0 {
-				h -= p * math.Log(p)
-			}
-		}
-		if math.Abs(math.Exp(h)-perplexity) > 1e-3 || math.Abs(sum-1) > 1e-12 {
-			t.Errorf("perplexity %g, sum %g, want %g and 1", math.Exp(h), sum, perplexity)
-		}
-	}
-}
-
 func TestMapEdges(t *testing.T) {
 	one := stored(t, 1, 1, []float32{1, -1, 1})
 	got, err := PCA(t.Context(), one)

@@ -8,15 +8,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/run/features"
 )
 
 // Same returns how the finished run in got differs from the one in want: in its weights, the states of the optimiser
-// and the hooks, the best checkpoint, the exported encoder, or the evaluations. It also looks for what every finished
-// run has.
+// and the hooks, the best checkpoint, the exported encoder, the features, or the evaluations. It also looks for what
+// every finished run has.
 func Same(want, got string) error {
 	names, err := checkpoint.List(want)
 	if err != nil || len(names) == 0 {
@@ -43,7 +45,7 @@ func Same(want, got string) error {
 	if a != b {
 		differ = append(differ, fmt.Errorf("the evaluations differ:\n%swant\n%s", b, a))
 	}
-	return errors.Join(append(differ, whole(got, last))...)
+	return errors.Join(append(differ, sameFeatures(want, got), whole(got, last))...)
 }
 
 func sameFile(want, got string) error {
@@ -62,6 +64,27 @@ func sameFile(want, got string) error {
 		err = fmt.Errorf("%s differs from %s", got, want)
 	}
 	return err
+}
+
+// sameFeatures returns how the features that two runs have kept differ.
+func sameFeatures(want, got string) error {
+	kept := func(dir string) []int {
+		steps, err := features.Steps(os.DirFS(filepath.Join(dir, run.FeaturesDir)))
+		if err != nil {
+			return nil
+		}
+		return steps
+	}
+	a, b := kept(want), kept(got)
+	if !slices.Equal(a, b) {
+		return fmt.Errorf("features are kept of the steps %v, want %v", b, a)
+	}
+	var differ []error
+	for _, step := range a {
+		name := filepath.Join(run.FeaturesDir, features.FileName(step))
+		differ = append(differ, sameFile(filepath.Join(want, name), filepath.Join(got, name)))
+	}
+	return errors.Join(differ...)
 }
 
 // evaluations returns the lines of a run's evaluations, and of what its guard said.

@@ -20,6 +20,7 @@ import (
 	"github.com/parallax-ssl/parallax/internal/number"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/run/features"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
 )
@@ -52,6 +53,10 @@ const (
 
 // Hook evaluates a run on its probes and measures the guard's sample.
 type Hook struct {
+	// Keep is called with the features of some queries at each evaluation; nil: nothing is kept. Set it before the run.
+	// After an error it is not called again, and the user is told.
+	Keep func(*features.Sample) error
+
 	*Sets
 	linear  *eval.Linear            // nil without labels or without probe.linear
 	support float64                 // temperature of a Supporter's vote of labelled images, 0 for none
@@ -402,14 +407,15 @@ func align(e *run.Event, z torch.Tensor, predictor nn.Layer) {
 func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err error) {
 	var inBank, asked Pixels
 	first := !pr.seen && pr.Classes > 0
-	queries, err := e.embed(p, pr.Queries, &asked, first)
+	var images []int
+	queries, err := e.embed(p, pr.Queries, &asked, first, &images)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer queries.Free()
 	var bank eval.Features
 	if pr.Classes > 0 {
-		if bank, err = e.embed(p, pr.Bank, &inBank, first); err != nil {
+		if bank, err = e.embed(p, pr.Bank, &inBank, first, nil); err != nil {
 			return 0, 0, err
 		}
 		defer bank.Free()
@@ -426,18 +432,21 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 	defer views[0].Free()
 	defer views[1].Free()
 
-	features := &Rows{
+	backbone := &Rows{
 		Of: run.OfBackbone, Queries: queries.H, Labels: queries.Labels, Answerable: answerable,
 		Bank: bank.H, BankLabels: bank.Labels,
 		Views: [2]torch.Tensor{views[0].H, views[1].H}, Classes: pr.Classes, Own: pr.own,
 	}
-	embeddings := *features
+	embeddings := *backbone
 	embeddings.Of, embeddings.Queries, embeddings.Bank = run.OfEmbedding, queries.Z, bank.Z
 	embeddings.Views = [2]torch.Tensor{views[0].Z, views[1].Z}
-	for _, rows := range []*Rows{features, &embeddings} {
-		event, err := e.measure(pr.Name, rows)
+	for _, rows := range []*Rows{backbone, &embeddings} {
+		event, spectrum, err := e.measure(pr.Name, rows)
 		if err != nil {
 			return 0, 0, err
+		}
+		if rows == &embeddings && pr == e.shown() {
+			e.keep(p.Step, pr, queries.H, images, spectrum)
 		}
 		event.LeftOut = eval.NewProtocol(bank.Labels, queries.Labels).LeftOut
 		event.Overlap = pr.overlap
@@ -452,9 +461,12 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 		e.assignments(p, pr.Name, queries.Z))
 }
 
-// embed embeds the images of a loader, and records their pixels in seen if look is true.
-func (e *Hook) embed(p *train.Progress, l *dataset.Loader, seen *Pixels, look bool) (eval.Features, error) {
-	batches := e.Batches(l, 0)
+// embed embeds the images of a loader, and records their pixels in seen if look is true. It appends the number in the
+// loader's data of each row's image to images, unless that is nil.
+func (e *Hook) embed(p *train.Progress, l *dataset.Loader, seen *Pixels, look bool, images *[]int) (eval.Features,
+	error,
+) {
+	batches := e.batches(l, 0, images)
 	if look {
 		batches = seen.Of(batches)
 	}
@@ -492,13 +504,15 @@ func quality(backbone run.Event) (score, slack float64) {
 	return backbone.Metrics[run.RankMe].Value, rankSlack
 }
 
-// measure measures every metric of the rows. With probe.detail it adds the spectrum and the points of a plot.
-func (e *Hook) measure(probe string, r *Rows) (run.Event, error) {
-	event := run.Event{Event: run.Eval, Probe: probe, Of: r.Of}
-	err := torch.Scope(func() error {
+// measure measures every metric of the rows, and returns their spectrum. With probe.detail the event has the spectrum,
+// too, and the points of a plot.
+func (e *Hook) measure(probe string, r *Rows) (event run.Event, spectrum []float64, err error) {
+	event = run.Event{Event: run.Eval, Probe: probe, Of: r.Of}
+	err = torch.Scope(func() error {
 		rows := r.Queries.Narrow(0, 0, min(measured, r.Queries.Size(0)))
 		m := measure.Embedding(rows)
 		setMetrics(&event, m)
+		spectrum = m.Spectrum
 		if e.Config.Probe.Detail {
 			picture := rows.Narrow(0, 0, min(pictured, rows.Size(0)))
 			event.Spectrum, event.Points = drawn(m.Spectrum, measure.Plane(picture))
@@ -511,7 +525,7 @@ func (e *Hook) measure(probe string, r *Rows) (run.Event, error) {
 		}
 		return nil
 	})
-	return event, err
+	return event, spectrum, err
 }
 
 // drawn rounds numbers that are only plotted, in place: singular values to six digits, points to a thousandth. With all

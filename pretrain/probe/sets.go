@@ -45,6 +45,7 @@ type Probe struct {
 	Names    []string      // of the classes
 	Protocol eval.Protocol // by the labels, before an image is read
 
+	path  string          // where the images are, as it was given
 	pairs *dataset.Loader // two views of some of the queries; nil for a method with one view
 	own   bool            // the images are the training data, whose classes the linear probe knows
 	held  part            // the queries, if they were held out of the bank's images
@@ -57,7 +58,7 @@ type Probe struct {
 func (s *Sets) Add(path string, bank *dataset.Source) error {
 	c := s.Config
 	s.Sources = append(s.Sources, bank)
-	p := &Probe{Name: path, own: path == c.Data.Path, Classes: len(bank.Classes), Names: bank.Classes}
+	p := &Probe{Name: path, path: path, own: path == c.Data.Path, Classes: len(bank.Classes), Names: bank.Classes}
 	if path == run.GuardProbe {
 		p.Name = "./" + path // the bare name is the name of the guard's sample
 	}
@@ -200,12 +201,20 @@ func (s *Sets) loaders() iter.Seq[*dataset.Loader] {
 
 // Batches yields one view of a loader's images in the form that package eval takes.
 func (s *Sets) Batches(l *dataset.Loader, view int) iter.Seq2[eval.Batch, error] {
+	return s.batches(l, view, nil)
+}
+
+// batches is Batches that appends the number of each image to images, unless that is nil.
+func (s *Sets) batches(l *dataset.Loader, view int, images *[]int) iter.Seq2[eval.Batch, error] {
 	return func(yield func(eval.Batch, error) bool) {
 		defer l.Trim() // the next evaluation is far
 		for b, err := range l.Sequential(s.ctx) {
 			if err != nil {
 				yield(eval.Batch{}, err)
 				return
+			}
+			if images != nil {
+				*images = append(*images, b.Index...)
 			}
 			v := b.Views[view]
 			more := yield(eval.Batch{Pixels: v.Data, Shape: [4]int{v.N, v.C, v.H, v.W}, Labels: b.Labels}, nil)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package embedding
+// Package binary16 converts between float32 and IEEE 754 binary16.
+package binary16
 
 import "math"
 
-// toHalf rounds v to IEEE 754 binary16, to the nearest and on a tie to the even one. A value beyond 65504 becomes
+// Round rounds v to IEEE 754 binary16, to the nearest and on a tie to the even one. A value beyond 65504 becomes
 // infinite.
-func toHalf(v float32) uint16 {
+func Round(v float32) uint16 {
 	bits := math.Float32bits(v)
 	sign := uint16(bits>>16) & 0x8000
 	exponent, fraction := int(bits>>23&0xff)-127+15, bits&0x7fffff
@@ -32,8 +33,8 @@ func toHalf(v float32) uint16 {
 	return sign | uint16(h)
 }
 
-// fromHalf returns the value of a binary16.
-func fromHalf(h uint16) float32 {
+// Value returns the value of a binary16.
+func Value(h uint16) float32 {
 	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10&0x1f), uint32(h&0x3ff)
 	switch exponent {
 	case 0x1f:
