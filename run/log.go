@@ -64,8 +64,9 @@ func (l *Log) Back(m Mark) error { return errors.Join(l.lines.cut(m.lines), l.ap
 // Close makes the events durable and closes the files.
 func (l *Log) Close() error { return errors.Join(l.lines.Close(), l.append.Close()) }
 
-// tag returns the name of a metric in TensorBoard: "loss", "terms/invariance", "eval/PROBE/backbone/knn".
-func tag(e *Event, metric string) string {
+// Tag returns the name of one of the event's numbers in TensorBoard: "loss", "terms/invariance",
+// "eval/PROBE/backbone/knn".
+func (e *Event) Tag(metric string) string {
 	if e.Event != Eval {
 		return metric
 	}
@@ -81,7 +82,7 @@ func tag(e *Event, metric string) string {
 func (l *Log) writeBoard(e *Event) error {
 	var scalars []tfevents.Scalar
 	for name, v := range e.Numbers() {
-		scalars = append(scalars, tfevents.Scalar{Tag: tag(e, name), Value: clamp(v)})
+		scalars = append(scalars, tfevents.Scalar{Tag: e.Tag(name), Value: clamp(v)})
 	}
 	return l.board.Scalars(e.Step, scalars)
 }

@@ -39,18 +39,7 @@ func newStages(c *config.Layered, steps int, full []augment.Recipe) *stages {
 			end = min(ends[stage], steps)
 		}
 		p.ends = append(p.ends, end)
-		size, strength := c.Data.Size, 1.
-		if len(s.Sizes) > 0 {
-			size = s.Sizes[stage]
-		}
-		if len(s.Strength) > 0 {
-			strength = s.Strength[stage]
-		}
-		recipes := make([]augment.Recipe, len(full))
-		for v, r := range full {
-			recipes[v] = r.Staged(c.Data.Size, size, strength)
-		}
-		p.recipes = append(p.recipes, recipes)
+		p.recipes = append(p.recipes, c.Staged(stage, full))
 	}
 	return p
 }
