@@ -18,6 +18,7 @@ import (
 type deadline struct {
 	limit time.Time        // when the process must be done
 	whole float64          // seconds from the beginning to the limit
+	after float64          // seconds that are kept for the report
 	now   func() time.Time // the clock
 
 	config     *config.Config // of the run
@@ -33,13 +34,15 @@ type deadline struct {
 const (
 	evaluating = 0.06 // share of the time for evaluations between the first and the last
 	ending     = 0.01 // share of the time that is kept for the last checkpoint and the export
+	reporting  = 0.01 // share that is kept for the report, but not more than mostReport
+	mostReport = 4.   // seconds
 	mostEvals  = 10   // between the first and the last
 	recent     = 0.3  // weight of a step in how slow steps are lately
 	tolerance  = 0.05 // a plan stands if the rest of the run would be longer or shorter by less
 )
 
 // left is how many seconds there are until the limit, without those for the end.
-func (d *deadline) left() float64 { return d.limit.Sub(d.now()).Seconds() - ending*d.whole }
+func (d *deadline) left() float64 { return d.limit.Sub(d.now()).Seconds() - ending*d.whole - d.after }
 
 // fit returns the steps of a run that fits, and the steps between its evaluations. The first evaluation takes longer
 // than was rehearsed, since it decodes the images.

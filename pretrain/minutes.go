@@ -101,6 +101,9 @@ func plan(ctx context.Context, r *Request, o *Options) (*Request, *deadline, err
 		limit: began.Add(time.Duration(r.Minutes * float64(time.Minute))), whole: 60 * r.Minutes, now: o.now,
 		pace: measured.paces(), evaluation: measured.EvalTime,
 	}
+	if o.Report {
+		d.after = min(reporting*d.whole, mostReport)
+	}
 	steps, every := d.fit()
 	if steps < leastSteps {
 		return nil, nil, run.Invalid(fmt.Errorf("%s is too short here: a step takes %.1f s and an evaluation %.0f s, "+

@@ -23,6 +23,7 @@ import (
 	"github.com/parallax-ssl/parallax/pretrain/guard"
 	"github.com/parallax-ssl/parallax/pretrain/probe"
 	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/run/features"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
 )
@@ -42,6 +43,8 @@ type Options struct {
 	Prepare func(*Session, *train.Options) error
 	Redo    string         // for Resume: the hook whose call after the last step is made again in a finished run
 	Stage   bool           // the run is one stage of several: its method may be a parallax.Stager
+	Report  bool           // write the run's report when it ends, see package run/report
+	Version string         // of the program, for the report
 	Methods []method.Entry // for Resume: objectives of a program's own
 	Metrics []probe.Metric // metrics of a program's own, measured in every evaluation
 
@@ -73,6 +76,7 @@ type Result struct {
 	Trained    bool      // false for a run that was finished already
 	Judged     run.Event // the guard's verdict at the end of the run; Class is empty without a verdict
 	Unreadable int       // images that could not be read; quarantine.jsonl names them
+	Report     string    // the path of the run's report; "" without one
 }
 
 // Run makes a new run and trains it to its end, or until ctx ends. The result is nil unless training has begun.
@@ -394,6 +398,7 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 	}
 	quarantine.Allow(s.Job.Config.Data.MaxUnreadable)
 	s.Loader.Quarantine = quarantine
+	s.Probe.Keep = func(f *features.Sample) error { return features.Save(s.Dir.Path(), f) }
 	if o.Begin != nil {
 		o.Begin(s)
 	}
@@ -406,7 +411,9 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 	if s.Guard != nil {
 		result.Judged, _ = s.Guard.Judged()
 	}
-	return result, errors.Join(err, quarantine.Close())
+	closing := quarantine.Close()
+	result.Report = s.report(ctx, o, err)
+	return result, errors.Join(err, closing)
 }
 
 func (s *Session) close() error { return errors.Join(s.Trainer.Close(), s.Probe.Close()) }

@@ -356,6 +356,9 @@ func (v *console) end(result *pretrain.Result, err error) {
 		v.note(fmt.Sprintf("%d images could not be read: %s says which and why",
 			result.Unreadable, in(run.QuarantineFile)))
 	}
+	if result.Report != "" && err != nil {
+		v.note("report: " + result.Report)
+	}
 	if stopped, ok := asInterruption(err); ok {
 		at := "after a checkpoint"
 		if result.Steps == 0 {
@@ -385,6 +388,9 @@ func (v *console) end(result *pretrain.Result, err error) {
 	}
 	v.diagnosis()
 	v.note("  encoder          " + in(run.EncoderFile) + "  (torchvision's or timm's parameter names)")
+	if result.Report != "" {
+		v.note("  report           " + result.Report + "  (the run in one file to look at)")
+	}
 	v.note("  everything else  " + result.Dir + "  (config, metrics, TensorBoard, checkpoints)")
 }
 

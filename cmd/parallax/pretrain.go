@@ -24,7 +24,7 @@ type pretrainFlags struct {
 	data, method, config, preset, out, resume string
 	sets, probes                              []string
 	minutes                                   float64
-	json                                      bool
+	json, report                              bool
 	profile                                   int
 }
 
@@ -51,7 +51,8 @@ that differ from the others are left out.
 
 The run directory holds everything: config.yaml with every value and its source, metrics.jsonl,
 TensorBoard events, checkpoints, and encoder.safetensors, the encoder under torchvision's or timm's
-parameter names.
+parameter names. When the run ends, report.html shows what it was in one file (parallax report);
+--report=false leaves it out.
 
 The console shows std, the standard deviation of the normalised embedding times the square root of its
 width (1: spread over all directions, 0: collapsed to a point); rank, the effective rank of the
@@ -112,6 +113,7 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
 	fl.StringArrayVar(&f.probes, "probe", nil, "measure on these images instead of the training data; repeatable")
 	fl.StringVar(&f.resume, "resume", "", "resume the run in this directory")
 	fl.BoolVar(&f.json, "json", false, "print events as JSON lines")
+	fl.BoolVar(&f.report, "report", true, "write OUT/"+run.ReportFile+" when the run ends")
 	fl.IntVar(&f.profile, "profile", 0, "show where the time of so many steps goes, after three others")
 	addSettingFlags(c)
 	c.RegisterFlagCompletionFunc("method", completeMethod)
@@ -169,7 +171,7 @@ func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []pr
 		return err
 	}
 	o, end := shown(out, f.json, "")
-	o.Out, o.Profile = f.out, f.profile
+	o.Out, o.Profile, o.Report, o.Version = f.out, f.profile, f.report, version+revision()
 	request := &pretrain.Request{
 		File: f.config, Text: text, Preset: f.preset, Settings: settings, Minutes: f.minutes,
 	}
@@ -190,7 +192,7 @@ func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings [
 		return usage(errors.New("--resume follows the plan that the run recorded: leave out --minutes"))
 	}
 	o, end := shown(out, f.json, "")
-	o.Profile = f.profile
+	o.Profile, o.Report, o.Version = f.profile, f.report, version+revision()
 	result, err := pretrain.Resume(ctx, f.resume, settings, o)
 	end(result, err)
 	return err
@@ -209,18 +211,23 @@ func readConfigFile(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
+	return readSmall(path, "config")
+}
+
+// readSmall reads a file of settings. what is its kind in errors.
+func readSmall(path, what string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, usage(fmt.Errorf("reading the config: %w", err))
+		return nil, usage(fmt.Errorf("reading the %s: %w", what, err))
 	}
 	defer f.Close()
 	const most = 1 << 20
 	text, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && len(text) > most {
-		err = fmt.Errorf("%s has more than 1 MiB: it is no config", path)
+		err = fmt.Errorf("%s has more than 1 MiB: it is no %s", path, what)
 	}
 	if err != nil {
-		return nil, usage(fmt.Errorf("reading the config: %w", err))
+		return nil, usage(fmt.Errorf("reading the %s: %w", what, err))
 	}
 	return text, nil
 }
