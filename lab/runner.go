@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,10 +13,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/parallax-ssl/parallax/config"
+	"github.com/parallax-ssl/parallax/internal/batch"
 	"github.com/parallax-ssl/parallax/run"
 )
 
@@ -100,47 +100,33 @@ func (r *Runner) make(ctx context.Context, jobs []Job, failed []string, findings
 		s.Findings = findings()
 		r.Watch(s)
 	}
-	queue := make(chan Job)
-	var workers sync.WaitGroup
-	for range max(1, r.Parallel) {
-		workers.Go(func() {
-			for j := range queue {
-				var args []string
-				var err error
-				say(func() {
-					s.Running = append(s.Running, j)
-					args, err = r.begin(j)
-				})
-				if err == nil {
-					err = r.one(ctx, args)
-				}
-				say(func() {
-					s.Running = slices.DeleteFunc(s.Running, func(k Job) bool { return k.Dir() == j.Dir() })
-					s.Done++
-					if err != nil && ctx.Err() == nil {
-						s.Failed = append(s.Failed, fmt.Sprintf("%s, seed %d: %v", j.Arm.Name, j.Seed, err))
-					}
-				})
-			}
-		})
-	}
-	for _, j := range jobs {
-		if ctx.Err() != nil {
-			break // select may choose to hand out a job although the context has ended
-		}
+	batch.Each(ctx, r.Parallel, jobs, func(j Job) {
 		if j.finished(filepath.Join(r.Out, j.Dir())) {
 			lock.Lock()
 			s.Done++
 			lock.Unlock()
-			continue
+			return
 		}
-		select {
-		case queue <- j:
-		case <-ctx.Done():
+		var args []string
+		var err error
+		say(func() {
+			s.Running = append(s.Running, j)
+			args, err = r.begin(j)
+		})
+		if err == nil {
+			if args[0] == "pretrain" {
+				args = append(args, "--report=false") // the laboratory has its own
+			}
+			err = batch.Run(r.Command(ctx, args...))
 		}
-	}
-	close(queue)
-	workers.Wait()
+		say(func() {
+			s.Running = slices.DeleteFunc(s.Running, func(k Job) bool { return k.Dir() == j.Dir() })
+			s.Done++
+			if err != nil && ctx.Err() == nil {
+				s.Failed = append(s.Failed, fmt.Sprintf("%s, seed %d: %v", j.Arm.Name, j.Seed, err))
+			}
+		})
+	})
 	return s.Failed, ctx.Err()
 }
 
@@ -152,20 +138,6 @@ func (r *Runner) begin(j Job) ([]string, error) {
 	}
 	r.Plan.Begun[j.name()] = time.Now().UTC().Truncate(time.Second)
 	return r.Plan.Args(j, dir), r.Plan.Write(r.Out)
-}
-
-// one makes or resumes one run. Its error is the last line of the command's errors.
-func (r *Runner) one(ctx context.Context, args []string) error {
-	var said bytes.Buffer
-	c := r.Command(ctx, args...)
-	c.Stderr = &said
-	if err := c.Run(); err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" {
-			return errors.New(text[strings.LastIndexByte(text, '\n')+1:])
-		}
-		return fmt.Errorf("%s: %w", strings.Join(c.Args, " "), err)
-	}
-	return nil
 }
 
 // planFile is the file of the plan in the laboratory's output.
@@ -198,6 +170,9 @@ func (p Plan) Write(dir string) error {
 	return run.WriteFile(filepath.Join(dir, planFile), run.JSON(p))
 }
 
+// mostSeeds bounds the seeds of a plan that is read, which others may have written.
+const mostSeeds = 10_000
+
 // ReadPlan reads the plan in dir.
 func ReadPlan(dir string) (Plan, error) {
 	path := filepath.Join(dir, planFile)
@@ -208,6 +183,10 @@ func ReadPlan(dir string) (Plan, error) {
 	var p Plan
 	if err := json.Unmarshal(text, &p); err != nil {
 		return Plan{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if p.Seeds < 0 || p.Seeds > mostSeeds || p.Steps < 0 || p.Steps > config.MaxSteps {
+		return Plan{}, fmt.Errorf("reading %s: %d seeds of %d steps: a laboratory has at most %d of %d", path, p.Seeds,
+			p.Steps, mostSeeds, config.MaxSteps)
 	}
 	return p, nil
 }
