@@ -12,11 +12,11 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/parallax-ssl/parallax/internal/crash"
+	"github.com/parallax-ssl/parallax/internal/loopback"
 )
 
 // idKey is the context's key of a request's ID.
@@ -131,20 +131,11 @@ func (s *Server) counted(handler func(http.ResponseWriter, *http.Request) error)
 // machine under that site's name (DNS rebinding), and only the Host header tells. It is not checked on other addresses:
 // the token, which browsers do not have, protects these.
 func (s *Server) local(next http.Handler) http.Handler {
-	if host, _, _ := net.SplitHostPort(s.o.Addr); !isLoopback(host) {
+	if host, _, _ := net.SplitHostPort(s.o.Addr); !loopback.Is(host) {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, port, err := net.SplitHostPort(host); err == nil {
-			if _, err := strconv.ParseUint(port, 10, 16); err == nil {
-				host = h
-			}
-		}
-		if h, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(h, "]") {
-			host = h[:len(h)-1]
-		}
-		if !isLoopback(host) {
+		if !loopback.Host(r.Host) {
 			fail(w, failed(http.StatusMisdirectedRequest, "the Host %.100q is not this machine's loopback", r.Host))
 			return
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/parallax-ssl/parallax/internal/loopback"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -181,20 +182,11 @@ func (o *Options) checkAccess() error {
 		return fmt.Errorf("the token has %d characters: give at least %d, for example by  openssl rand -hex 16",
 			len(o.Token), leastToken)
 	}
-	if o.Token == "" && !isLoopback(host) {
+	if o.Token == "" && !loopback.Is(host) {
 		return fmt.Errorf("--addr %s can be reached from other machines: give a token, in --token-file or "+
 			"$PARALLAX_TOKEN, or listen on 127.0.0.1", o.Addr)
 	}
 	return nil
-}
-
-// isLoopback reports whether a host is a name or an address of this machine's loopback.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // Neighbours finds the rows of a table of embeddings that are most similar to vectors.
