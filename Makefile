@@ -2,15 +2,15 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-python oracles golden bench lint docs pages use fuzz torture sanitize methods lab \
-	guard clusters data clean go shim vet pure dist dist-check
+.PHONY: help setup build demo test test-browser test-python oracles golden bench lint docs pages use fuzz torture sanitize \
+	methods lab guard clusters data clean go shim vet pure dist dist-check web
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 ORACLES = $(or $(PARALLAX_ORACLES),testdata/oracles)
 FUZZTIME ?= 10s
 # Packages without cgo: they build and test with CGO_ENABLED=0, and run under the race detector.
-PURE := ./augment/... ./collapse ./collapse/guard ./collapse/history ./config/... ./dataset/... ./embedding ./run/... ./internal/codec ./internal/packfile ./internal/parquetcheck ./internal/machine ./internal/safetensors/... ./internal/tfevents/... ./internal/trace/... ./weights/pickle ./weights/pth ./internal/codec/heif ./search/pixels
+PURE := ./augment/... ./collapse ./collapse/guard ./collapse/history ./config/... ./dataset/... ./embedding ./run/... ./internal/chart ./internal/pagetest ./internal/shell ./internal/terms ./internal/codec ./internal/packfile ./internal/parquetcheck ./internal/machine ./internal/safetensors/... ./internal/tfevents/... ./internal/trace/... ./weights/pickle ./weights/pth ./internal/codec/heif ./search/pixels ./internal/binary16 ./internal/tsne ./dashboard ./compare ./lab/report ./internal/loopback ./sweep ./internal/batch
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,7 +34,7 @@ demo: build ## Pretrain a small network on the embedded synthetic images
 	bin/parallax pretrain --config examples/demo.yaml --preset tiny-cpu --eval-every 156 --out runs/demo
 
 # Tests run in parallel and their networks are tiny: more than one thread each would only wait for the others.
-test oracles golden docs pages: export OMP_NUM_THREADS = 1
+test test-browser oracles golden docs pages: export OMP_NUM_THREADS = 1
 
 test: build vet ## Run every test: Go, race detector, without cgo, the benchmarks' own, the oracles, and the linters
 	go test -timeout 30m ./...
@@ -44,6 +44,9 @@ test: build vet ## Run every test: Go, race detector, without cgo, the benchmark
 	CGO_ENABLED=0 go test $(PURE)
 	$(PYTHON) -m unittest discover -s bench -t .
 	@$(MAKE) --no-print-directory oracles lint
+
+test-browser: build ## Click through the dashboard's pages in a headless Chromium, on runs made for it: about a minute
+	go test -count=1 -timeout 10m ./dashboard/browsertest
 
 test-python: build ## Check our files against PyTorch and safetensors in Python (its own virtual environment)
 	$(PYTHON) scripts/test_python.py
@@ -101,6 +104,9 @@ clusters: build data ## Cluster $DATA with three seeds, on an encoder of METHOD 
 
 use: build data ## Walk from $DATA to answers, as docs/use.md shows; RUN=DIR takes its encoder: half an hour
 	scripts/use $(DATA)
+
+web: ## Build the dashboard's page from dashboard/web (needs Node.js; the result is committed)
+	cd dashboard/web && npm ci --no-fund --no-audit && npm run build
 
 data:
 	@test -n "$(DATA)" || { echo "no images given: make $(MAKECMDGOALS) DATA=cifar10.tar.gz" >&2; exit 1; }

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
-SKIP = re.compile(r"(\.(libtorch|venv|git)|bin/|runs/)")
+SKIP = re.compile(r"(\.(libtorch|venv|git)|bin/|runs/|dashboard/web/node_modules/)")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 
 

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -83,10 +84,12 @@ func backboneNames() []string {
 	return names
 }
 
-// addSettingFlags declares the settingFlags on c. A value is kept as text: the configuration checks it.
-func addSettingFlags(c *cobra.Command) {
+// addSettingFlags declares the settingFlags on c, but for some. A value is kept as text: the configuration checks it.
+func addSettingFlags(c *cobra.Command, without ...string) {
 	for _, f := range settingFlags {
-		c.Flags().Var(&textFlag{kind: f.kind}, f.flag, f.help)
+		if !slices.Contains(without, f.flag) {
+			c.Flags().Var(&textFlag{kind: f.kind}, f.flag, f.help)
+		}
 	}
 }
 

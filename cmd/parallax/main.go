@@ -5,6 +5,8 @@
 //	parallax pretrain --data photos --method simsiam
 //	parallax pretrain --resume runs/simsiam-1
 //	parallax cluster --data photos --classes 10
+//	parallax sweep --data photos --method simclr,vicreg --seeds 3
+//	parallax compare runs
 //	parallax eval knn --run runs/simsiam-1
 //	parallax embed --run runs/simsiam-1 --data photos --out photos.parquet
 //	parallax similar new.jpg --in photos.parquet --run runs/simsiam-1
@@ -94,6 +96,8 @@ feature space, and something keeps the representation from collapsing to a const
 in what that something is.`,
 		Example: `  parallax pretrain --data photos --method simsiam                     train on a folder of images
   parallax pretrain --resume runs/simsiam-1                            resume a run that was stopped
+  parallax dashboard                                                   show runs in a browser, live
+  parallax sweep --data photos --method simclr,vicreg --seeds 3        train several, and compare them
   parallax eval knn --run runs/simsiam-1                               measure how good an encoder is
   parallax embed --run runs/simsiam-1 --data photos --out all.parquet  compute embeddings
   parallax similar new.jpg --in all.parquet --run runs/simsiam-1       find look-alikes
@@ -128,7 +132,8 @@ in what that something is.`,
 		evalCommand(),
 		exportCommand(),
 		importCommand(),
-		serveCommand(),
+		serveCommand(), dashboardCommand(), reportCommand(),
+		compareCommand(), sweepCommand(), watchCommand(),
 		labCommand(),
 		methodsCommand(),
 		viewsCommand(),

@@ -13,26 +13,32 @@ import (
 // outside is the table of third-party modules: the packages of this module whose code may import each. Tests may import
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
-	"github.com/agnivade/levenshtein": {"internal/spelling"},
+	"charm.land/bubbletea/v2":          {"run/watch"},
+	"charm.land/lipgloss/v2":           {"run/watch"},
+	"github.com/charmbracelet/x/ansi":  {"run/watch"},
+	"github.com/guptarohit/asciigraph": {"run/watch"},
+	"github.com/agnivade/levenshtein":  {"internal/spelling"},
 	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec",
-		"internal/pages", "pretrain", "pretrain/advice", "serve"},
+		"internal/pages", "pretrain", "pretrain/advice", "run/watch", "run/report", "serve"},
 	"github.com/gofrs/flock":           {"run"},
 	"github.com/google/flatbuffers":    {"embedding"},
 	"github.com/parquet-go/parquet-go": {"embedding", "dataset", "internal/parquetcheck"},
 	"github.com/spf13":                 {"cmd/parallax"}, // cobra and pflag
 	"github.com/vbauerster/mpb/v8":     {"cmd/parallax"},
-	"golang.org/x/image":               {"internal/codec", "internal/codec/tiff", "internal/sheet"},
+	"github.com/tidwall/gjson":         {"run/series", "run/summary"},
+	"golang.org/x/image":               {"internal/codec", "internal/codec/tiff", "internal/sheet", "run/replay"},
+	"golang.org/x/net":                 {"dashboard", "internal/pagetest"},
 	"golang.org/x/sync":                {"internal/codec", "serve"},
 	"golang.org/x/sys": {"augment/internal/kernel", "cmd/parallax", "dataset", "internal/machine",
 		"internal/torture/parts"},
-	"go.yaml.in/yaml/v3": {"config", "internal/freeze", "internal/pages", "preset", "pretrain",
-		"serve"},
+	"go.yaml.in/yaml/v3": {"config", "internal/freeze", "internal/pages", "preset", "pretrain", "run/replay", "serve",
+		"sweep"},
 	"golang.org/x/term":                     {"cmd/parallax"},
 	"github.com/KimMachineGun/automemlimit": {"internal/machine"},
 	"github.com/klauspost/compress":         {"internal/codec/tiff", "internal/parquetcheck"},
 	"github.com/tetratelabs/wazero":         {"internal/codec/heif"},
 	"github.com/therootcompany/xz":          {"internal/codec/tiff"},
-	"gonum.org/v1/gonum": {"augment/corrupt", "collapse", "collapse/measure", "eval", "eval/report",
+	"gonum.org/v1/gonum": {"augment/corrupt", "collapse", "collapse/measure", "compare", "eval", "eval/report",
 		"internal/curves", "lab", "lab/claims", "lab/theory", "pretrain/probe"},
 	"github.com/prometheus/client_golang": {"serve"},
 	"github.com/swaggest/swgui":           {"serve"},
@@ -42,12 +48,13 @@ var outside = map[string][]string{
 
 // forTests are the modules that only tests import.
 var forTests = map[string][]string{
-	"github.com/chromedp":             {"lab/report", "serve"},
+	"github.com/chromedp":             {"dashboard/browsertest", "lab/report", "run/report", "serve"},
 	"github.com/creack/pty":           {"cmd/parallax"},
+	"github.com/charmbracelet/x/ansi": {"cmd/parallax"},
 	"github.com/getkin/kin-openapi":   {"serve"},
 	"github.com/google/go-cmp":        {"..."},
 	"github.com/rogpeppe/go-internal": {"cmd/parallax"},
-	"gonum.org/v1/gonum":              {"method", "search"},
+	"gonum.org/v1/gonum":              {"method", "run/features", "search"},
 }
 
 // foreign returns a line for each import of a third-party module that table does not allow short.
