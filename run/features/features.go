@@ -304,13 +304,8 @@ func parse(text []byte) (*Sample, error) {
 	for i := range s.Rows {
 		s.Rows[i] = binary16.Value(binary.LittleEndian.Uint16(rows[2*i:]))
 	}
-	if _, err := f.Tensor(spectrum); err == nil {
-		data, _ := tensor(spectrum, safetensors.F32, 1)
-		for ; len(data) >= 4; data = data[4:] {
-			s.Spectrum = append(s.Spectrum, float64(math.Float32frombits(binary.LittleEndian.Uint32(data))))
-		}
-	}
-	if err := errors.Join(err, s.check(), s.Normalise()); err != nil {
+	s.Spectrum = spectrumOf(f)
+	if err := errors.Join(s.check(), s.Normalise()); err != nil {
 		return nil, err
 	}
 	return s, nil
