@@ -79,8 +79,8 @@ func New(o Options) (*Server, error) {
 	if strings.ContainsFunc(o.Token, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune("\",;\\", r)
 	}) {
-		return nil, errors.New("the token has spaces, quotes, or characters that are not ASCII, which a cookie cannot " +
-			"carry: choose another one")
+		return nil, errors.New("the token has spaces, quotes, or characters that are not ASCII, which a cookie " +
+			"cannot carry: choose another one")
 	}
 	host, _, err := net.SplitHostPort(o.Addr)
 	if err != nil {

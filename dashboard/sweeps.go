@@ -58,7 +58,8 @@ func (s *Server) sweep(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		problems = append(problems, err.Error())
 	} else {
-		a.Tables, a.Verdicts, a.Remarks = c.Tables(), append(a.Verdicts, c.Verdicts()...), append(a.Remarks, c.Remarks()...)
+		a.Tables = c.Tables()
+		a.Verdicts, a.Remarks = append(a.Verdicts, c.Verdicts()...), append(a.Remarks, c.Remarks()...)
 	}
 	a.Problem = strings.ReplaceAll(strings.Join(problems, "; "), "\n", "; ")
 	return a, nil
