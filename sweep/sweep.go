@@ -214,9 +214,8 @@ func (s *Sweep) look() (left []*state) {
 	s.cells = nil
 	for _, c := range s.Plan.Cells() {
 		st := &state{Cell: c}
-		st.look(s.dir(c))
 		s.cells = append(s.cells, st)
-		if !st.done {
+		if !s.made(st) {
 			left = append(left, st)
 		}
 	}
@@ -270,7 +269,7 @@ func (s *Sweep) make(ctx context.Context, st *state, threads int) int {
 			}
 			running, _ = run.Running(dir)
 		}
-		if st.look(dir); st.done {
+		if s.made(st) {
 			s.tell(st, Progress{Kind: Ended})
 			return threads
 		}
@@ -292,9 +291,8 @@ func (s *Sweep) make(ctx context.Context, st *state, threads int) int {
 	}
 	s.tell(st, Progress{Kind: kind, Threads: threads})
 	err := s.follow(s.Command(ctx, append(args, "--json", "--report=false")...), st)
-	st.look(dir)
-	switch {
-	case st.done:
+	switch made := s.made(st); {
+	case made:
 		s.tell(st, Progress{Kind: Ended})
 	case ctx.Err() != nil:
 		s.tell(st, Progress{Kind: Stopped})
@@ -373,19 +371,24 @@ func (s *Sweep) tell(st *state, p Progress) {
 	}
 }
 
-// look finds out whether the run in dir has been made.
-func (st *state) look(dir string) {
+// made finds out whether a run has been made.
+func (s *Sweep) made(st *state) bool {
+	dir := s.dir(st.Cell)
 	all, err := run.List(dir)
 	if err != nil || len(all) != 1 || all[0].Dir != dir || all[0].Status == run.StatusRunning {
-		return
+		return false
 	}
 	last := all[0].Last
-	if last.Event == run.End && (last.Reason == run.Finished || last.Reason == run.Collapsed) {
-		if st.share == 0 { // it was made before
-			st.from = 1
-		}
-		st.done, st.share = true, 1
+	if last.Event != run.End || last.Reason != run.Finished && last.Reason != run.Collapsed {
+		return false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st.share == 0 { // it was made before
+		st.from = 1
+	}
+	st.done, st.share = true, 1
+	return true
 }
 
 // begunWith says whether dir has a run, and with how many threads it was begun; 0 if its config does not say it.
