@@ -10,7 +10,7 @@ PYTHON ?= python3
 ORACLES = $(or $(PARALLAX_ORACLES),testdata/oracles)
 FUZZTIME ?= 10s
 # Packages without cgo: they build and test with CGO_ENABLED=0, and run under the race detector.
-PURE := ./augment/... ./collapse ./collapse/guard ./collapse/history ./config/... ./dataset/... ./embedding ./run/... ./internal/chart ./internal/pagetest ./internal/shell ./internal/terms ./internal/codec ./internal/packfile ./internal/parquetcheck ./internal/machine ./internal/safetensors/... ./internal/tfevents/... ./internal/trace/... ./weights/pickle ./weights/pth ./internal/codec/heif ./search/pixels ./internal/binary16 ./internal/tsne ./dashboard ./compare ./internal/loopback ./sweep ./internal/batch
+PURE := ./augment/... ./collapse ./collapse/guard ./collapse/history ./config/... ./dataset/... ./embedding ./run/... ./internal/chart ./internal/pagetest ./internal/shell ./internal/terms ./internal/codec ./internal/packfile ./internal/parquetcheck ./internal/machine ./internal/safetensors/... ./internal/tfevents/... ./internal/trace/... ./weights/pickle ./weights/pth ./internal/codec/heif ./search/pixels ./internal/cosine ./internal/binary16 ./internal/tsne ./dashboard ./compare ./internal/loopback ./sweep ./internal/batch
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile

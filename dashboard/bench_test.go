@@ -100,9 +100,8 @@ func million(b *testing.B) (dir string) {
 	return dir
 }
 
-// BenchmarkMillion opens a run of a million steps: first is what a page needs to draw a sketch of the run at once,
-// whole
-// is until every line is read, curve and zoom are asked for afterwards, and curve while reading before that.
+// BenchmarkMillion opens a run of a million steps. first is the time until a page can draw a sketch of the run, whole
+// the time until every line is read, curve and zoom the time of an answer after that, and curve while reading before.
 func BenchmarkMillion(b *testing.B) {
 	dir := million(b)
 	id := idAt(b, dir)

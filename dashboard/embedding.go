@@ -478,14 +478,6 @@ func (s *Server) embeddingPicture(w http.ResponseWriter, r *http.Request) (any, 
 	if err != nil {
 		return nil, err
 	}
-	side, err := whole(r, "side", usualSide, 0, mostSide)
-	if err != nil {
-		return nil, err
-	}
-	index, err := strconv.Atoi(r.PathValue("index"))
-	if err != nil {
-		return nil, failed(http.StatusBadRequest, "the image is %.40q: give its number", r.PathValue("index"))
-	}
 	if len(steps) == 0 {
 		return nil, failed(http.StatusNotFound, "the run has no map")
 	}
@@ -493,19 +485,15 @@ func (s *Server) embeddingPicture(w http.ResponseWriter, r *http.Request) (any, 
 	if err != nil {
 		return nil, failed(http.StatusUnprocessableEntity, "%v", err)
 	}
-	t, err := s.albums.of(f)
+	t, err := s.data(f)
 	if err != nil {
-		return nil, failed(http.StatusUnprocessableEntity, "%v", err)
+		return nil, err
 	}
 	source, err := t.Beside(sample.Data, sample.Split)
 	if err != nil {
 		return nil, failed(http.StatusUnprocessableEntity, "opening the images of the map: %v", err)
 	}
-	m, err := imageOf(t, source, index)
-	if err != nil {
-		return nil, err
-	}
-	return nil, sendPicture(w, m, side)
+	return nil, s.send(w, r, t, source)
 }
 
 // checkpointNear answers with the images of the run's data that are nearest to one at a checkpoint: ?image=INDEX, or an
@@ -529,9 +517,9 @@ func (s *Server) checkpointNear(_ http.ResponseWriter, r *http.Request) (any, er
 	if !slices.Contains(f.checkpoints(), step) {
 		return nil, failed(http.StatusNotFound, "the run has no checkpoint of step %d", step)
 	}
-	t, err := s.albums.of(f)
+	t, err := s.data(f)
 	if err != nil {
-		return nil, failed(http.StatusUnprocessableEntity, "%v", err)
+		return nil, err
 	}
 	source := t.Source
 	if r.URL.Query().Get("map") != "" && len(steps) > 0 {

@@ -151,13 +151,9 @@ const mostListed = 500
 
 // images answers with a part of the list of the run's images: ?from=0&count=100.
 func (s *Server) images(_ http.ResponseWriter, r *http.Request) (any, error) {
-	f, err := s.find(r)
+	f, t, err := s.imagesOf(r)
 	if err != nil {
 		return nil, err
-	}
-	t, err := s.albums.of(f)
-	if err != nil {
-		return nil, failed(http.StatusUnprocessableEntity, "%v", err)
 	}
 	from, err := whole(r, "from", 0, 0, 1<<40)
 	if err != nil {
@@ -201,31 +197,51 @@ func recipeOf(text []byte) string {
 
 // picture answers with an image of the run's data: /api/runs/ID/images/INDEX?side=128.
 func (s *Server) picture(w http.ResponseWriter, r *http.Request) (any, error) {
-	f, err := s.find(r)
+	_, t, err := s.imagesOf(r)
 	if err != nil {
 		return nil, err
 	}
+	return nil, s.send(w, r, t, t.Source)
+}
+
+// imagesOf returns the run that a request names, and its data.
+func (s *Server) imagesOf(r *http.Request) (*folder, *replay.Data, error) {
+	f, err := s.find(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := s.data(f)
+	return f, t, err
+}
+
+// data returns the data of a run.
+func (s *Server) data(f *folder) (*replay.Data, error) {
 	t, err := s.albums.of(f)
 	if err != nil {
 		return nil, failed(http.StatusUnprocessableEntity, "%v", err)
 	}
+	return t, nil
+}
+
+// send answers with the image of a source that the path names, ?side=128.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, t *replay.Data, source *dataset.Source) error {
 	side, err := whole(r, "side", usualSide, 0, mostSide)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	index, err := strconv.Atoi(r.PathValue("index"))
 	if err != nil {
-		return nil, failed(http.StatusBadRequest, "the image is %.40q: give its number", r.PathValue("index"))
+		return failed(http.StatusBadRequest, "the image is %.40q: give its number", r.PathValue("index"))
 	}
 	if err := s.draw(r.Context()); err != nil {
-		return nil, err
+		return err
 	}
 	defer s.drawn()
-	m, err := imageOf(t, t.Source, index)
+	m, err := imageOf(t, source, index)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return nil, sendPicture(w, m, side)
+	return sendPicture(w, m, side)
 }
 
 // replayed is a view of an image, and what was drawn for it.
@@ -244,17 +260,12 @@ type drawn struct {
 }
 
 // views answers with the views of an image in an epoch, as training saw them: ?image=0&epoch=3. A recipe in the
-// query takes the place of the run's: the section augment of a config. Of a run that trained on pairs of images it is
-// the
-// first view.
+// query takes the place of the run's: the section augment of a config. A run that trained on pairs of images has
+// one: the first view.
 func (s *Server) views(_ http.ResponseWriter, r *http.Request) (any, error) {
-	f, err := s.find(r)
+	_, t, err := s.imagesOf(r)
 	if err != nil {
 		return nil, err
-	}
-	t, err := s.albums.of(f)
-	if err != nil {
-		return nil, failed(http.StatusUnprocessableEntity, "%v", err)
 	}
 	index, err := whole(r, "image", 0, 0, 1<<40)
 	if err != nil {
@@ -347,13 +358,9 @@ var shown = map[string]string{"\xff\xd8\xff": "image/jpeg", "\x89PNG\r\n\x1a\n":
 
 // damaged answers with the file of an image that could not be read, of which a browser may show a part.
 func (s *Server) damaged(w http.ResponseWriter, r *http.Request) (any, error) {
-	f, err := s.find(r)
+	_, t, err := s.imagesOf(r)
 	if err != nil {
 		return nil, err
-	}
-	t, err := s.albums.of(f)
-	if err != nil {
-		return nil, failed(http.StatusUnprocessableEntity, "%v", err)
 	}
 	index, err := strconv.Atoi(r.PathValue("index"))
 	if err != nil || index < 0 || index >= t.Source.Len() {

@@ -9,6 +9,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // A Linkage says which similar rows form a group.
@@ -184,7 +186,7 @@ func (f forest) connect(ctx context.Context, rows *Rows, threshold float64, prog
 					func(i, j int, _ float64) error {
 						one, other := int32(q.from+i), int32(b.from+j)
 						if one < other && f.root(one) != f.root(other) &&
-							cosine(q.row(i, rows.d), b.row(j, rows.d)) >= threshold {
+							cosine.Of(q.row(i, rows.d), b.row(j, rows.d)) >= threshold {
 							f.join(one, other)
 						}
 						return nil
@@ -215,7 +217,7 @@ func leastCosine(ctx context.Context, rows *Rows, members []int32) (float64, err
 	if few {
 		for i := range members {
 			for j := range i {
-				least = min(least, cosine(part.at(i), part.at(j)))
+				least = min(least, cosine.Of(part.at(i), part.at(j)))
 			}
 		}
 		return least, nil
@@ -228,7 +230,7 @@ func leastCosine(ctx context.Context, rows *Rows, members []int32) (float64, err
 				return above(negated, q.n, b.rows, b.n, func(int) float64 { return -least - slack(rows.d) },
 					func(i, j int, _ float64) error {
 						if q.from+i != b.from+j {
-							least = min(least, cosine(q.row(i, rows.d), b.row(j, rows.d)))
+							least = min(least, cosine.Of(q.row(i, rows.d), b.row(j, rows.d)))
 						}
 						return nil
 					})

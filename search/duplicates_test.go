@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // naiveComplete is complete linkage by definition: merge the two clusters whose least similar rows are the most
@@ -27,7 +29,7 @@ func naiveComplete(rows *Rows, members []int32, threshold float64) [][]int32 {
 				least := math.Inf(1)
 				for _, x := range clusters[i] {
 					for _, y := range clusters[j] {
-						least = min(least, cosine(rows.at(int(x)), rows.at(int(y))))
+						least = min(least, cosine.Of(rows.at(int(x)), rows.at(int(y))))
 					}
 				}
 				if least > best {
@@ -48,7 +50,7 @@ func naiveGroups(rows *Rows, threshold float64, linkage Linkage) [][]int {
 	f := newForest(rows.n)
 	for i := range rows.n {
 		for j := range i {
-			if cosine(rows.at(i), rows.at(j)) >= threshold {
+			if cosine.Of(rows.at(i), rows.at(j)) >= threshold {
 				f.join(int32(i), int32(j))
 			}
 		}
@@ -117,7 +119,7 @@ func FuzzDuplicates(f *testing.F) {
 				least := math.Inf(1)
 				for i, x := range g.Rows {
 					for _, y := range g.Rows[:i] {
-						least = min(least, cosine(inMemory.at(x), inMemory.at(y)))
+						least = min(least, cosine.Of(inMemory.at(x), inMemory.at(y)))
 					}
 				}
 				if g.Least != least || linkage == Complete && least < threshold {
@@ -167,7 +169,7 @@ func TestLargeComponents(t *testing.T) {
 	want := math.Inf(1)
 	for i := range all {
 		for j := range i {
-			want = min(want, cosine(rows.at(i), rows.at(j)))
+			want = min(want, cosine.Of(rows.at(i), rows.at(j)))
 		}
 	}
 	if got, err := leastCosine(t.Context(), rows, all); err != nil || got != want {
@@ -181,7 +183,7 @@ func TestSameContent(t *testing.T) {
 	for _, linkage := range Linkages {
 		got, err := Duplicates(t.Context(), rows, Similar{Threshold: 0.99, Linkage: linkage,
 			Same: []int32{7, 7, -1, -1, -1}})
-		least := cosine(row(t, rows, 0), row(t, rows, 2))
+		least := cosine.Of(row(t, rows, 0), row(t, rows, 2))
 		if want := []Group{{[]int{0, 1, 2}, least}}; err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v %v, want %v", linkage, got, err, want)
 		}
@@ -204,7 +206,7 @@ func TestEstimatePairs(t *testing.T) {
 	for i := range n {
 		for j := range i {
 			for at, c := range cosines {
-				if cosine(inMemory.at(i), inMemory.at(j)) >= c {
+				if cosine.Of(inMemory.at(i), inMemory.at(j)) >= c {
 					counts[at]++
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"math"
 	"slices"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // mostLinked bounds the rows that complete linkage merges at a time: their similarities are 64 MiB.
@@ -100,7 +102,7 @@ func (r *Rows) similarities(ctx context.Context, threshold float64) ([]float32, 
 		for j := range i {
 			v := all[i*r.n+j]
 			if math.Abs(float64(v)-threshold) <= near {
-				c := cosine(r.at(i), r.at(j))
+				c := cosine.Of(r.at(i), r.at(j))
 				if v = float32(c); c < threshold && v >= at {
 					v = math.Nextafter32(at, -2)
 				} else if c >= threshold {

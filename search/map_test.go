@@ -15,6 +15,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // TestPCALikeGonum compares the projection and the variances with gonum's, up to the sign of an axis.
@@ -71,7 +73,7 @@ func trustworthiness(rows *Rows, points [][2]float64, k int) float64 {
 	penalty := 0
 	for i := range n {
 		rank := make([]int, n) // of each row, by similarity to row i
-		order := ordered(n, func(j int) float64 { return -cosine(rows.at(i), rows.at(j)) }, i)
+		order := ordered(n, func(j int) float64 { return -cosine.Of(rows.at(i), rows.at(j)) }, i)
 		for at, j := range order {
 			rank[j] = at + 1
 		}

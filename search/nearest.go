@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/parallax-ssl/parallax/internal/cosine"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -117,7 +118,7 @@ func (t *tops) scan(q, b *block, dim int, skip func(i, j int) bool, number func(
 	}
 	return above(q.rows, q.n, b.rows, b.n, floor, func(i, j int, _ float64) error {
 		if !skip(i, j) {
-			t.push(i, Match{number(j), cosine(q.row(i, dim), b.row(j, dim))})
+			t.push(i, Match{number(j), cosine.Of(q.row(i, dim), b.row(j, dim))})
 		}
 		return nil
 	})

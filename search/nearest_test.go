@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parallax-ssl/parallax/internal/cosine"
 	"github.com/parallax-ssl/parallax/torch"
 )
 
@@ -78,7 +79,7 @@ func brute(t testing.TB, rows, queries *Rows, k int, others bool) [][]Match {
 		result[i] = []Match{}
 		for j := range rows.Len() {
 			if !others || i != j {
-				result[i] = append(result[i], Match{j, cosine(q, row(t, rows, j))})
+				result[i] = append(result[i], Match{j, cosine.Of(q, row(t, rows, j))})
 			}
 		}
 		slices.SortFunc(result[i], compare)

@@ -236,25 +236,7 @@ func raw(values []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), len(values)*4)
 }
 
-// cosine returns the inner product of two rows of length 1, summed in float64 in a fixed order, so that it depends on
-// nothing but the two rows.
-func cosine(a, b []float32) float64 {
-	var s0, s1, s2, s3 float64
-	b = b[:len(a)]
-	i := 0
-	for ; i+4 <= len(a); i += 4 {
-		s0 += float64(a[i]) * float64(b[i])
-		s1 += float64(a[i+1]) * float64(b[i+1])
-		s2 += float64(a[i+2]) * float64(b[i+2])
-		s3 += float64(a[i+3]) * float64(b[i+3])
-	}
-	for ; i < len(a); i++ {
-		s0 += float64(a[i]) * float64(b[i])
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
 // slack bounds the difference between a float32 inner product of two rows of length 1, in any order of summation, and
-// [cosine]: D times the unit roundoff 2⁻²⁴ by Higham (2002), "Accuracy and Stability of Numerical Algorithms", section
+// [cosine.Of]: D times the unit roundoff 2⁻²⁴ by Higham (2002), "Accuracy and Stability of Numerical Algorithms", section
 // 3.1, and as much again for the lengths and the sum in float64.
 func slack(dim int) float64 { return float64(2*dim+8) * 0x1p-24 }

@@ -11,6 +11,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // A Choice is a row that was selected, in the order of selection.
@@ -170,7 +172,7 @@ func (c *covering) least() (int32, float64, error) {
 			return 0, 0, err
 		}
 		for _, centre := range c.centres[top.compared:] {
-			top.cosine = max(top.cosine, cosine(row, centre))
+			top.cosine = max(top.cosine, cosine.Of(row, centre))
 		}
 		top.compared = int32(len(c.centres))
 		heap.Fix(c, 0)

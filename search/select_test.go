@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // naiveDiverse is greedy k-centre by definition, of rows in memory, from at least one labelled row.
@@ -24,7 +26,7 @@ func naiveDiverse(rows *Rows, n int, labelled []int) (choices []Choice) {
 				if c == i {
 					continue candidates
 				}
-				nearest = max(nearest, cosine(rows.at(i), rows.at(c)))
+				nearest = max(nearest, cosine.Of(rows.at(i), rows.at(c)))
 			}
 			if nearest < best.Cosine {
 				best = Choice{Row: i, Cosine: nearest}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // TestWhitenLikeScikitLearn compares cosines of whitened rows with those by scikit-learn's Ledoit-Wolf covariance:
@@ -34,7 +36,7 @@ func TestWhitenLikeScikitLearn(t *testing.T) {
 		defer white.Close()
 		first := row(t, white, 0)
 		for i, c := range want.Cosines {
-			if got := cosine(first, row(t, white, i)); math.Abs(got-c) > 1e-4 {
+			if got := cosine.Of(first, row(t, white, i)); math.Abs(got-c) > 1e-4 {
 				t.Errorf("rows 0 and %d: cosine %g, scikit-learn has %g", i, got, c)
 			}
 		}
@@ -61,7 +63,7 @@ func TestWhitenEdges(t *testing.T) {
 	}
 	defer few.Close()
 	for i := range few.Len() {
-		if c := cosine(row(t, few, i), row(t, few, i)); math.Abs(c-1) > 1e-5 {
+		if c := cosine.Of(row(t, few, i), row(t, few, i)); math.Abs(c-1) > 1e-5 {
 			t.Errorf("row %d has the length %g", i, c)
 		}
 	}

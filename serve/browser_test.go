@@ -3,9 +3,7 @@
 package serve
 
 import (
-	"context"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -15,20 +13,12 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/parallax-ssl/parallax/internal/pagetest"
 )
 
 // The page shows every route, asks nobody but the service, and its buttons work.
 func TestPageInABrowser(t *testing.T) {
-	program := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			program = path
-			break
-		}
-	}
-	if program == "" {
-		t.Skip("no browser is installed (apt-get install chromium)")
-	}
 	site := httptest.NewServer(open(t, nil))
 	defer site.Close()
 
@@ -46,21 +36,7 @@ func TestPageInABrowser(t *testing.T) {
 			requests = append(requests, e.Request.URL)
 		}
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
-		chromedp.WSURLReadTimeout(time.Minute), chromedp.NoSandbox)
-	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	defer stop()
-	timed, cancel := context.WithTimeout(allocated, 2*time.Minute)
-	defer cancel()
-	tab, closeTab := chromedp.NewContext(timed, chromedp.WithListener(listen))
-	defer closeTab()
-	enable := func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
-		return err
-	}
-	if err := chromedp.Do(tab, chromedp.Func(enable)); err != nil {
-		t.Fatal(err)
-	}
+	tab := pagetest.Open(t, 2*time.Minute, listen)
 	// within reports whether an expression becomes true in so much time.
 	within := func(limit time.Duration, expression string) bool {
 		t.Helper()

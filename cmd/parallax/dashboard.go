@@ -22,8 +22,8 @@ func dashboardCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dashboard [DIR...] [--addr HOST:PORT]",
 		Short: "Show runs, clusterings and laboratories in a browser, live",
-		Long: `Dashboard shows the runs, clusterings and laboratories in folders, at any depth, in a browser, and keeps the
-pages up to date while runs go on. Without folders it takes runs. It needs no network, and asks nothing of
+		Long: `Dashboard shows the runs, clusterings and laboratories in folders, at any depth, in a browser, and
+keeps the pages up to date while runs go on. Without folders it takes runs. It needs no network, and asks nothing of
 other machines.
 
 The address that it prints holds a token, with which notes can be written. On the loopback anyone on this

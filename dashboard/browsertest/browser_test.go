@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -20,10 +19,9 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-)
 
-// browsers are the names under which Chromium is installed.
-var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+	"github.com/parallax-ssl/parallax/internal/pagetest"
+)
 
 // A browser shows one page, and collects its errors and requests.
 type browser struct {
@@ -33,36 +31,11 @@ type browser struct {
 	requests   []string
 }
 
-// found returns the path of Chromium. Without it the test is skipped.
-func found(t *testing.T) string {
+// open opens a browser, which runs until the test ends. Without one the test is skipped.
+func open(t *testing.T) *browser {
 	t.Helper()
-	for _, name := range browsers {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skipf("no browser: none of %s is installed (apt-get install chromium)", strings.Join(browsers, ", "))
-	return ""
-}
-
-// open starts a headless Chromium, which runs until the test ends.
-func open(t *testing.T, path string) *browser {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
-		chromedp.WSURLReadTimeout(time.Minute),
-		chromedp.NoSandbox) // which a container's root cannot have; the pages are the test's own
-	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	timed, cancel := context.WithTimeout(allocated, 5*time.Minute)
-	t.Cleanup(cancel)
 	b := &browser{}
-	tab, closeTab := chromedp.NewContext(timed, chromedp.WithListener(b.listen))
-	t.Cleanup(closeTab)
-	b.Context = tab
-	b.do(t, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
-		return err
-	}))
+	b.Context = pagetest.Open(t, 5*time.Minute, b.listen)
 	return b
 }
 
@@ -112,9 +85,8 @@ func (b *browser) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// helpers are functions for the expressions of the tests: the elements that a selector finds and whose text begins so,
-// or
-// whose label does, and the text of an element in one line.
+// helpers are functions for the expressions of the tests: all and one return the elements that a selector finds and
+// whose text or label begins with some words, text the text of an element on one line.
 const helpers = `{
 	const text = e => (e?.textContent ?? "").replace(/\s+/g, " ").trim()
 	const all = (selector, begins = "") => [...document.querySelectorAll(selector)].filter(e =>

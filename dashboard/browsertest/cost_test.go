@@ -14,8 +14,8 @@ import (
 )
 
 // BenchmarkBeside measures what the dashboard costs a training: the time of the processor that it takes, as a share of
-// one
-// core, while a page follows a run for a minute. The page asks for the curves after each message, as the real one does.
+// one core, while a page follows a run for a minute. The page asks for the curves after each message, as the real one
+// does.
 func BenchmarkBeside(b *testing.B) {
 	if _, err := os.Stat(program); err != nil {
 		b.Skipf("no %s: make build", program)

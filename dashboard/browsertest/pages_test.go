@@ -94,9 +94,8 @@ var widths = []int64{1440, 800, 390}
 // TestPages opens every page in all widths and both schemes, clicks through them, and compares what they show with the
 // data. The steps follow each other, as those of a reader do.
 func TestPages(t *testing.T) {
-	chromium := found(t)
+	b := open(t) // first: without a browser the runs need not be made
 	s := set(t)
-	b := open(t, chromium)
 	b.do(t, chromedp.EmulateViewport(1440, 900))
 	b.visit(t, s.opening, `all("[role=row]").length > 5 && one("[role=status]", "live")`)
 	if at := evaluate[string](t, b, "location.href"); at != s.url+"/" {

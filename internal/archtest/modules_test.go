@@ -17,6 +17,7 @@ var outside = map[string][]string{
 	"charm.land/lipgloss/v2":           {"run/watch"},
 	"github.com/charmbracelet/x/ansi":  {"run/watch"},
 	"github.com/guptarohit/asciigraph": {"run/watch"},
+	"github.com/chromedp":              {"internal/pagetest"},
 	"github.com/agnivade/levenshtein":  {"internal/spelling"},
 	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec",
 		"internal/pages", "pretrain", "pretrain/advice", "run/watch", "run/report", "serve"},

@@ -32,27 +32,13 @@ type browser struct {
 // openInBrowser shows the HTML in a headless Chromium until the test ends. Without Chromium the test is skipped.
 func openInBrowser(t *testing.T, html string) *browser {
 	t.Helper()
-	program := pagetest.Browser(t)
+	b := &browser{}
+	b.Context = pagetest.Open(t, 5*time.Minute, b.listen)
 	file := filepath.Join(t.TempDir(), File)
 	if err := os.WriteFile(file, []byte(html), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
-		chromedp.WSURLReadTimeout(time.Minute),
-		chromedp.NoSandbox) // which a container's root cannot have; the page is the test's own
-	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	timed, cancel := context.WithTimeout(allocated, 5*time.Minute)
-	t.Cleanup(cancel)
-	b := &browser{}
-	tab, closeTab := chromedp.NewContext(timed, chromedp.WithListener(b.listen))
-	t.Cleanup(closeTab)
-	b.Context = tab
-	enable := func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
-		return err
-	}
-	b.do(t, chromedp.Func(enable), chromedp.Navigate("file://"+file))
+	b.do(t, chromedp.Navigate("file://"+file))
 	return b
 }
 

@@ -128,7 +128,7 @@ func newGroups(sections []*section) []group {
 type section struct {
 	ID, Anchor, Method, MethodTitle, Switch    string
 	Question, Claim, Reported, Scale, Measured string
-	Source                                     []span
+	Source                                     []terms.Span
 	Finding                                    lab.Finding
 	closed                                     bool
 	Look                                       verdictLook
@@ -143,9 +143,6 @@ type section struct {
 	Again                                      []again
 	Lab                                        string // the command for the whole experiment
 }
-
-// A span is a piece of text. Link is the address that it links to, or "".
-type span struct{ Text, Link string }
 
 // An armRow is an arm and its results.
 type armRow struct {
@@ -274,7 +271,7 @@ func newSection(methods Methods, p lab.Plan, e lab.Experiment, short, long []lab
 	s := &section{
 		ID: e.ID, Anchor: strings.ToLower(e.ID), Method: e.Method, MethodTitle: methods.title(e.Method),
 		Switch:   e.Turns(),
-		Question: e.Question, Claim: e.Claim, Source: spans(e.Source), Reported: e.Reported, Scale: e.Scale,
+		Question: e.Question, Claim: e.Claim, Source: terms.Papers(e.Source), Reported: e.Reported, Scale: e.Scale,
 		Finding: f, Look: lookOf(f.Verdict), Lab: labCommand(p, []string{e.ID}), closed: e.Closed != nil,
 	}
 	if e.Untestable != "" {

@@ -34,7 +34,7 @@ func some(step, n, width int) *Sample {
 	return s
 }
 
-func cosine(a, b []float32) (sum float64) {
+func product(a, b []float32) (sum float64) {
 	for i := range a {
 		sum += float64(a[i]) * float64(b[i])
 	}
@@ -85,11 +85,11 @@ func TestRoundTrip(t *testing.T) {
 	for i := range got.Images {
 		for j := range got.Images {
 			a, b := want.Row(i), want.Row(j)
-			w := cosine(a, b) / math.Sqrt(cosine(a, a)*cosine(b, b))
+			w := product(a, b) / math.Sqrt(product(a, a)*product(b, b))
 			if i == 5 || j == 5 {
 				w = 0
 			}
-			if c := cosine(got.Row(i), got.Row(j)); math.Abs(c-w) > 1e-3 {
+			if c := product(got.Row(i), got.Row(j)); math.Abs(c-w) > 1e-3 {
 				t.Fatalf("the cosine of %d and %d is %v, want %v", i, j, c, w)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/parallax-ssl/parallax/internal/cosine"
 )
 
 // A Match is a row of a sample and its cosine with another one, -1 to 1.
@@ -32,7 +34,7 @@ func (s *Sample) nearest(row []float32, without, k int) []Match {
 	all := make([]Match, 0, len(s.Images))
 	for j := range s.Images {
 		if j != without {
-			all = append(all, Match{j, Cosine(row, s.Row(j))})
+			all = append(all, Match{j, cosine.Of(row, s.Row(j))})
 		}
 	}
 	slices.SortFunc(all, compare)
@@ -50,7 +52,7 @@ func (s *Sample) Neighbours(ctx context.Context, k int) ([][]Match, error) {
 		}
 		near[i] = make([]Match, 0, n-1)
 		for j := range i {
-			c := Cosine(s.Row(i), s.Row(j))
+			c := cosine.Of(s.Row(i), s.Row(j))
 			near[i], near[j] = append(near[i], Match{j, c}), append(near[j], Match{i, c})
 		}
 	}
@@ -59,23 +61,6 @@ func (s *Sample) Neighbours(ctx context.Context, k int) ([][]Match, error) {
 		near[i] = slices.Clone(all[:min(k, len(all))])
 	}
 	return near, nil
-}
-
-// Cosine is the inner product of two rows, which have length 1. It depends on nothing but the two rows.
-func Cosine(a, b []float32) float64 {
-	var s0, s1, s2, s3 float64
-	b = b[:len(a)]
-	i := 0
-	for ; i+4 <= len(a); i += 4 {
-		s0 += float64(a[i]) * float64(b[i])
-		s1 += float64(a[i+1]) * float64(b[i+1])
-		s2 += float64(a[i+2]) * float64(b[i+2])
-		s3 += float64(a[i+3]) * float64(b[i+3])
-	}
-	for ; i < len(a); i++ {
-		s0 += float64(a[i]) * float64(b[i])
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 // Apart says how far each image is from its nearest others: 1 minus the mean cosine to them, 0 to 2. Images on which an
@@ -171,7 +156,7 @@ func (s *Sample) seeds(r *rand.Rand, k int) []float32 {
 		}
 		total := 0.0
 		for i := range far {
-			far[i] = min(far[i], max(0, 1-Cosine(s.Row(i), row)))
+			far[i] = min(far[i], max(0, 1-cosine.Of(s.Row(i), row)))
 			total += far[i]
 		}
 		left := r.Float64() * total
@@ -195,7 +180,7 @@ func (s *Sample) kmeans(ctx context.Context, centres []float32) (of []int, simil
 		for i := range n {
 			best, most := 0, math.Inf(-1)
 			for c := range k {
-				if v := Cosine(s.Row(i), centres[c*s.Width:(c+1)*s.Width]); v > most {
+				if v := cosine.Of(s.Row(i), centres[c*s.Width:(c+1)*s.Width]); v > most {
 					best, most = c, v
 				}
 			}

@@ -53,7 +53,7 @@ func TestNearest(t *testing.T) {
 		var want []Match
 		for j := range s.Images {
 			if j != i {
-				want = append(want, Match{j, cosine(s.Row(i), s.Row(j))})
+				want = append(want, Match{j, product(s.Row(i), s.Row(j))})
 			}
 		}
 		sort.SliceStable(want, func(a, b int) bool { return want[a].Cosine > want[b].Cosine+1e-12 })

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/parallax-ssl/parallax/internal/cosine"
 	"github.com/parallax-ssl/parallax/internal/tsne"
 )
 
@@ -85,7 +86,7 @@ func leading(ctx context.Context, vectors [][]float32) (axes [][]float64, values
 		}
 		products[i] = make([]float64, n)
 		for j := range i + 1 {
-			v := Cosine(vectors[i], vectors[j])
+			v := cosine.Of(vectors[i], vectors[j])
 			products[i][j], products[j][i] = v, v
 		}
 	}

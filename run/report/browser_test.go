@@ -62,31 +62,18 @@ const (
 
 // A browser shows the report at all widths and in both colour schemes, prints it, and asks for nothing else.
 func TestInABrowser(t *testing.T) {
-	program := pagetest.Browser(t)
+	s := &seen{}
+	tab := pagetest.Open(t, 5*time.Minute, s.listen)
 	dir := good(t).write(t)
 	file, err := WriteFile(context.Background(), dir, "", Options{Method: simSiam})
 	must(t, err)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
-		chromedp.WSURLReadTimeout(time.Minute),
-		chromedp.NoSandbox) // which a container's root cannot have; the page is the test's own
-	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	timed, cancel := context.WithTimeout(allocated, 5*time.Minute)
-	t.Cleanup(cancel)
-	s := &seen{}
-	tab, closeTab := chromedp.NewContext(timed, chromedp.WithListener(s.listen))
-	t.Cleanup(closeTab)
 	do := func(actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		if err := chromedp.Do(tab, actions...); err != nil {
 			t.Fatal(err)
 		}
 	}
-	enable := func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
-		return err
-	}
-	do(chromedp.Func(enable), chromedp.Navigate("file://"+file))
+	do(chromedp.Navigate("file://" + file))
 	backgrounds := map[string]bool{}
 	for _, scheme := range []string{"light", "dark"} {
 		if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{

@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"math"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +28,7 @@ type content struct {
 	Style    template.CSS
 	Name     string // of the run directory
 	Method   Method
-	Paper    []span
+	Paper    []terms.Span
 	State    state
 	Tags     []string
 	Note     string
@@ -53,9 +52,6 @@ type content struct {
 
 	Pictures *pictures
 }
-
-// A span is a piece of text. Link is the address that it links to, or "".
-type span struct{ Text, Link string }
 
 // A tile is a number to see first.
 type tile struct{ Value, Name, Note string }
@@ -121,7 +117,7 @@ func newContent(s *story, o Options) *content {
 	for _, text := range []*string{&c.Method.Title, &c.Method.Equation, &c.Method.Collapse} {
 		*text = shown(*text, mostText)
 	}
-	c.Paper = spans(shown(o.Method.Paper, mostText))
+	c.Paper = terms.Papers(shown(o.Method.Paper, mostText))
 	c.State = s.condition()
 	c.Note = shown(s.notes.Note, 4000)
 	for _, t := range s.notes.Tags[:min(len(s.notes.Tags), 32)] {
@@ -181,22 +177,6 @@ func (s *story) condition() state {
 		return state{"not begun", "open", ""}
 	}
 	return state{"lost", "open", "Its process is gone and left no word. It can be resumed from the last checkpoint."}
-}
-
-var arxiv = regexp.MustCompile(`arXiv:(\d{4}\.\d{4,5})`)
-
-// spans splits a text, and links the papers on arXiv that it names.
-func spans(text string) []span {
-	var all []span
-	at := 0
-	for _, m := range arxiv.FindAllStringSubmatchIndex(text, -1) {
-		all = append(all, span{Text: text[at:m[0]]}, span{text[m[0]:m[1]], "https://arxiv.org/abs/" + text[m[2]:m[3]]})
-		at = m[1]
-	}
-	if at < len(text) {
-		all = append(all, span{Text: text[at:]})
-	}
-	return all
 }
 
 // counted is a number with its noun.

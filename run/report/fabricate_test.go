@@ -16,6 +16,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/collapse"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/internal/cosine"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/run/features"
 )
@@ -161,7 +162,7 @@ func purity(s *features.Sample, k int) float64 {
 		for range k {
 			best, most := -1, math.Inf(-1)
 			for j := range s.Images {
-				if c := features.Cosine(s.Row(i), s.Row(j)); !taken[j] && c > most {
+				if c := cosine.Of(s.Row(i), s.Row(j)); !taken[j] && c > most {
 					best, most = j, c
 				}
 			}

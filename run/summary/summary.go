@@ -101,8 +101,7 @@ func (r *Run) Settings(text []byte) (images int, err error) {
 }
 
 // The parts of metrics.jsonl that a summary is made of. The tail is as long as it must be to have an evaluation, up to
-// the
-// longest.
+// longestTail.
 const (
 	headLength  = 64 << 10
 	tailLength  = 256 << 10

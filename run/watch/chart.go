@@ -68,9 +68,8 @@ func (f *follower) draw(m measure, l look, width, height int) []string {
 	return lines[:height]
 }
 
-// columnsOf returns a value for each column: the curve between its points. values is nil without two finite points;
-// from
-// and to are the steps or seconds at the ends.
+// columnsOf returns a value for each column: the curve between its points. values is nil without two finite points.
+// from and to are the steps or seconds at the ends.
 func columnsOf(points []series.Point, l look, columns int) (values []float64, last, from, to float64) {
 	var x, y []float64
 	last = math.NaN()
