@@ -237,6 +237,6 @@ func raw(values []float32) []byte {
 }
 
 // slack bounds the difference between a float32 inner product of two rows of length 1, in any order of summation, and
-// [cosine.Of]: D times the unit roundoff 2⁻²⁴ by Higham (2002), "Accuracy and Stability of Numerical Algorithms", section
-// 3.1, and as much again for the lengths and the sum in float64.
+// [cosine.Of]: D times the unit roundoff 2⁻²⁴ by Higham (2002), "Accuracy and Stability of Numerical Algorithms",
+// section 3.1, and as much again for the lengths and the sum in float64.
 func slack(dim int) float64 { return float64(2*dim+8) * 0x1p-24 }

@@ -3,8 +3,8 @@
 // Package cosine compares rows of length 1.
 package cosine
 
-// Of is the inner product of two rows of length 1, summed in float64 in a fixed order, so that it depends on nothing but
-// the two rows. They are equally long.
+// Of is the inner product of two rows of length 1, which have as many values. It is summed in float64 in a fixed order,
+// so that it depends on nothing but the two rows.
 func Of(a, b []float32) float64 {
 	var s0, s1, s2, s3 float64
 	b = b[:len(a)]
