@@ -17,8 +17,8 @@ import (
 var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
 
 // Open opens a headless Chromium, which runs until the test ends, at most for limit. It returns the context of an empty
-// tab for chromedp. listen gets the tab's events, also those of its network, from another goroutine. Without Chromium the
-// test is skipped.
+// tab for chromedp. listen gets the tab's events, also those of its network, from another goroutine. Without Chromium
+// the test is skipped.
 func Open(t testing.TB, limit time.Duration, listen func(event any)) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser(t)),
