@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/run/replay"
@@ -422,6 +424,31 @@ func TestSweep(t *testing.T) {
 	if len(s.Runs) != 4 || s.Problem != "" || len(s.Tables) == 0 || len(s.Tables[0].Rows) != 2 ||
 		s.Tables[0].Rows[0].Runs != 2 || len(s.Verdicts) == 0 {
 		t.Errorf("%+v", s)
+	}
+	// A run is read again when its events have changed, and only then.
+	metrics := filepath.Join(dir, "byol-1", run.MetricsFile)
+	info, err := os.Stat(metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.ReplaceAll(string(text), `"knn":0.5`, `"knn":0.9`)
+	write(t, metrics, changed)
+	if err := os.Chtimes(metrics, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if got := get[sweep](t, w, p); !reflect.DeepEqual(got.Tables, s.Tables) {
+		t.Errorf("a file with the old time was read again: %+v", got.Tables)
+	}
+	later := info.ModTime().Add(time.Second)
+	if err := os.Chtimes(metrics, later, later); err != nil {
+		t.Fatal(err)
+	}
+	if got := get[sweep](t, w, p); reflect.DeepEqual(got.Tables, s.Tables) {
+		t.Errorf("a changed file was not read again: %+v", got.Tables)
 	}
 	write(t, filepath.Join(dir, "byol-1", run.ConfigFile), "{")
 	if s := get[sweep](t, w, p); !strings.Contains(s.Problem, "byol-1") || len(s.Tables) == 0 {

@@ -270,6 +270,22 @@ func stepOf(r *http.Request) (int, error) {
 	return step, nil
 }
 
+// keptAt is kept with the step that the request names.
+func (s *Server) keptAt(r *http.Request) (f *folder, kept fs.FS, steps []int, step int, err error) {
+	if f, kept, steps, err = s.kept(r); err == nil {
+		step, err = stepOf(r)
+	}
+	return f, kept, steps, step, err
+}
+
+// evaluated returns an error unless a step is one of those with features.
+func evaluated(steps []int, step int) error {
+	if _, found := slices.BinarySearch(steps, step); !found {
+		return failed(http.StatusNotFound, "the run has no features of step %d", step)
+	}
+	return nil
+}
+
 // mapped is the answer of /api/runs/ID/embedding/STEP: columns with a value for each image.
 type mapped struct {
 	Step     int          `json:"step"`
@@ -281,6 +297,8 @@ type mapped struct {
 	Clusters string       `json:"clusters"` // what they are
 	Apart    []run.Number `json:"apart"`    // 1 minus the mean cosine to the nearest images
 	Disagree []run.Number `json:"disagree"` // share of the nearest images with another label; absent without labels
+	// Alignment has the squared distances between the embeddings of two views of each image; null where it is not known.
+	Alignment []run.Number `json:"alignment"`
 }
 
 // outcome is what a job's request is answered: its result, or how far it has come.
@@ -291,16 +309,12 @@ type outcome struct {
 
 // embeddingMap answers with the map of an evaluation, once it is made.
 func (s *Server) embeddingMap(_ http.ResponseWriter, r *http.Request) (any, error) {
-	f, kept, steps, err := s.kept(r)
+	f, kept, steps, step, err := s.keptAt(r)
 	if err != nil {
 		return nil, err
 	}
-	step, err := stepOf(r)
-	if err != nil {
+	if err := evaluated(steps, step); err != nil {
 		return nil, err
-	}
-	if _, found := slices.BinarySearch(steps, step); !found {
-		return nil, failed(http.StatusNotFound, "the run has no features of step %d", step)
 	}
 	stamp, err := fileStamp(kept, step)
 	if err != nil {
@@ -356,13 +370,22 @@ func (s *Server) makeMap(ctx context.Context, f *folder, kept fs.FS, step int, p
 		m.Image, m.Label = append(m.Image, image.Index), append(m.Label, image.Label)
 		m.X, m.Y = append(m.X, rounded(points[i][0])), append(m.Y, rounded(points[i][1]))
 		m.Apart = append(m.Apart, run.Num(rounded(apart[i])))
-		d := run.Number{}
-		if !math.IsNaN(disagree[i]) {
-			d = run.Num(disagree[i])
+		m.Disagree = append(m.Disagree, known(disagree[i]))
+		distance := math.NaN()
+		if len(sample.Alignment) > 0 {
+			distance = sample.Alignment[i]
 		}
-		m.Disagree = append(m.Disagree, d)
+		m.Alignment = append(m.Alignment, known(rounded(distance)))
 	}
 	return m, nil
+}
+
+// known is a number, or none for NaN.
+func known(v float64) run.Number {
+	if math.IsNaN(v) {
+		return run.Number{}
+	}
+	return run.Num(v)
 }
 
 // clustersOf returns the clusters of the images in the clustering of which the run is a stage; nil if there is none, or
@@ -436,11 +459,7 @@ func neighboursOf(sample *features.Sample, near []features.Match) neighbours {
 
 // embeddingNear answers with the nearest images of one in the map, then and now: ?image=INDEX.
 func (s *Server) embeddingNear(_ http.ResponseWriter, r *http.Request) (any, error) {
-	f, kept, steps, err := s.kept(r)
-	if err != nil {
-		return nil, err
-	}
-	step, err := stepOf(r)
+	f, kept, steps, step, err := s.keptAt(r)
 	if err != nil {
 		return nil, err
 	}
@@ -448,8 +467,8 @@ func (s *Server) embeddingNear(_ http.ResponseWriter, r *http.Request) (any, err
 	if err != nil {
 		return nil, err
 	}
-	if _, found := slices.BinarySearch(steps, step); !found {
-		return nil, failed(http.StatusNotFound, "the run has no features of step %d", step)
+	if err := evaluated(steps, step); err != nil {
+		return nil, err
 	}
 	then, err := s.maps.sample(f, kept, step)
 	if err != nil {
@@ -499,11 +518,7 @@ func (s *Server) embeddingPicture(w http.ResponseWriter, r *http.Request) (any, 
 // checkpointNear answers with the images of the run's data that are nearest to one at a checkpoint: ?image=INDEX, or an
 // image of the map with ?map=1. The encoder computes that, so the first answer at a checkpoint takes its time.
 func (s *Server) checkpointNear(_ http.ResponseWriter, r *http.Request) (any, error) {
-	f, kept, steps, err := s.kept(r)
-	if err != nil {
-		return nil, err
-	}
-	step, err := stepOf(r)
+	f, kept, steps, step, err := s.keptAt(r)
 	if err != nil {
 		return nil, err
 	}

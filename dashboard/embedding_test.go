@@ -191,7 +191,8 @@ func TestEmbedding(t *testing.T) {
 	}
 	m := one.Result
 	for name, n := range map[string]int{"image": len(m.Image), "x": len(m.X), "y": len(m.Y), "label": len(m.Label),
-		"cluster": len(m.Cluster), "apart": len(m.Apart), "disagree": len(m.Disagree)} {
+		"cluster": len(m.Cluster), "apart": len(m.Apart), "disagree": len(m.Disagree),
+		"alignment": len(m.Alignment)} {
 		if n != images.Len() {
 			t.Errorf("the column %s has %d values, want %d", name, n, images.Len())
 		}

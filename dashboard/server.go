@@ -51,6 +51,7 @@ type Server struct {
 	catalogue *catalogue
 	hub       *hub
 	logs      *logs
+	compared  *comparedRuns
 	albums    *albums
 	maps      *atlas
 	jobs      *jobs
@@ -88,8 +89,8 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, local: loopback.Is(host), cookie: "parallax", limits: usualLimits, hub: newHub(), logs: newLogs(),
-		albums: &albums{all: map[string]*album{}}, drawing: make(chan struct{}, mostDrawing),
-		maps: newAtlas(), jobs: newJobs(o.Log),
+		compared: &comparedRuns{all: map[string]comparedRun{}}, albums: &albums{all: map[string]*album{}},
+		drawing: make(chan struct{}, mostDrawing), maps: newAtlas(), jobs: newJobs(o.Log),
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.catalogue = newCatalogue(func(f found) { s.hub.tell("", "rows", f) })

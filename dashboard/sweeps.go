@@ -5,6 +5,7 @@ package dashboard
 import (
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/parallax-ssl/parallax/compare"
 )
@@ -22,6 +23,44 @@ type sweep struct {
 
 // mostCompared bounds the runs of a sweep that are compared.
 const mostCompared = 400
+
+// comparedRuns keeps what is compared of the runs that were asked for last, so that only runs that went on are read again.
+type comparedRuns struct {
+	mu   sync.Mutex
+	all  map[string]comparedRun // by id
+	used []string               // ids, the last new one at the end
+}
+
+type comparedRun struct {
+	stamp stamp
+	run   *compare.Run
+}
+
+// read reads what is compared of a run, unless its files are those that were read before.
+func (c *comparedRuns) read(f *folder) (*compare.Run, error) {
+	now := stampOf(f)
+	now.notes = 0 // nothing of them is compared
+	c.mu.Lock()
+	was, known := c.all[f.id]
+	c.mu.Unlock()
+	if known && was.stamp == now {
+		return was.run, nil
+	}
+	one, err := compare.Read(f.dir())
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.all[f.id]; !known {
+		if c.used = append(c.used, f.id); len(c.used) > mostCompared {
+			delete(c.all, c.used[0])
+			c.used = c.used[1:]
+		}
+	}
+	c.all[f.id] = comparedRun{now, one}
+	return one, nil
+}
 
 // sweep answers with the comparison of a sweep's runs, as far as they have come. Groups are named by the settings in
 // which they differ.
@@ -47,7 +86,7 @@ func (s *Server) sweep(_ http.ResponseWriter, r *http.Request) (any, error) {
 		if folder == nil {
 			continue // it is gone since
 		}
-		one, err := compare.Read(folder.dir())
+		one, err := s.compared.read(folder)
 		if err != nil {
 			problems = append(problems, err.Error())
 			continue

@@ -5,6 +5,7 @@ package pretrain
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -45,6 +46,20 @@ func TestFeaturesAreKept(t *testing.T) {
 	}
 	defer data.Close()
 	folder := os.DirFS(filepath.Join(out, run.FeaturesDir))
+	log, err := os.Open(filepath.Join(out, run.MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	distance := map[int]float64{} // the mean, by step
+	for e, err := range run.ReadEvents(log) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Event == run.Eval && e.Of == run.OfEmbedding && e.Probe != run.GuardProbe {
+			distance[e.Step] = e.Metrics[run.Alignment].Value
+		}
+	}
 	var before *features.Sample
 	for _, step := range steps(out) {
 		s, err := features.Read(folder, step)
@@ -59,6 +74,13 @@ func TestFeaturesAreKept(t *testing.T) {
 				s.Classes[image.Label] != data.Classes[image.Label] {
 				t.Errorf("step %d: %+v, whose class is called %s", step, image, s.Classes[image.Label])
 			}
+		}
+		got, want := 0., distance[step]
+		for _, d := range s.Alignment {
+			got += d / float64(len(s.Alignment))
+		}
+		if len(s.Alignment) != len(s.Images) || math.Abs(got-want) > 1e-6*want || !(want > 0) {
+			t.Errorf("step %d: %d pairs of views are %v apart, want %v", step, len(s.Alignment), got, want)
 		}
 		if before != nil && (!reflect.DeepEqual(s.Images, before.Images) || reflect.DeepEqual(s.Rows, before.Rows)) {
 			t.Errorf("step %d has other images, or the same features", step)

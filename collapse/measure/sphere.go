@@ -52,11 +52,20 @@ func Uniformity(z torch.Tensor, t float64) float64 {
 // 0 when both views agree.
 func Alignment(z, other torch.Tensor) float64 {
 	alignment := 0.0
-	torch.NoGrad(func() {
-		a, b := twoViews("Alignment", z, other)
-		alignment = a.Normalize(1).Sub(b.Normalize(1)).Square().Sum(1).Mean().Item()
-	})
+	torch.NoGrad(func() { alignment = squaredDistances("Alignment", z, other).Mean().Item() })
 	return alignment
+}
+
+// Alignments returns ‖ẑ_i - ẑ'_i‖² for each row i, whose mean is [Alignment].
+func Alignments(z, other torch.Tensor) (all []float64) {
+	torch.NoGrad(func() { all = squaredDistances("Alignments", z, other).Float64s() })
+	return all
+}
+
+// squaredDistances returns ‖ẑ_i - ẑ'_i‖² for each row i.
+func squaredDistances(op string, z, other torch.Tensor) torch.Tensor {
+	a, b := twoViews(op, z, other)
+	return a.Normalize(1).Sub(b.Normalize(1)).Square().Sum(1)
 }
 
 // twoViews returns two embeddings of the same images as float64 matrices.

@@ -123,6 +123,7 @@ func New(ctx context.Context, o Options) (*Hook, error) {
 		}
 	}
 	e.hide()
+	e.choose(o.Features)
 	if classes := len(o.Source.Classes); e.Config.Probe.Linear && classes > 1 {
 		if err := torch.Scope(func() error {
 			e.linear = eval.NewLinear(o.Features, classes, e.Config.Seed)
@@ -446,7 +447,7 @@ func (e *Hook) one(pr *Probe, p *train.Progress) (score, slack float64, err erro
 			return 0, 0, err
 		}
 		if rows == &embeddings && pr == e.shown() {
-			e.keep(p.Step, pr, queries.H, images, spectrum)
+			e.keep(p, queries.H, images, spectrum)
 		}
 		event.LeftOut = eval.NewProtocol(bank.Labels, queries.Labels).LeftOut
 		event.Overlap = pr.overlap
@@ -560,13 +561,21 @@ func (e *Hook) views(pr *Probe, p *train.Progress) (views [2]eval.Features, err 
 	if pr.pairs == nil {
 		return views, nil
 	}
+	views, _, err = e.embedViews(p, pr.pairs)
+	return views, err
+}
+
+// embedViews embeds two views of a loader's images, and returns the number of each image in the loader's data.
+func (e *Hook) embedViews(p *train.Progress, l *dataset.Loader) (views [2]eval.Features, images []int, err error) {
 	for v := range views {
-		if views[v], err = eval.Embed(p.Encoder, p.Params, e.Autocast(), e.Batches(pr.pairs, v)); err != nil {
+		images = images[:0]
+		views[v], err = eval.Embed(p.Encoder, p.Params, e.Autocast(), e.batches(l, v, &images))
+		if err != nil {
 			views[0].Free()
-			return [2]eval.Features{}, err
+			return [2]eval.Features{}, nil, err
 		}
 	}
-	return views, nil
+	return views, images, nil
 }
 
 // Close frees the linear probe and closes the images.

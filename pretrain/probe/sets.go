@@ -27,6 +27,7 @@ type Sets struct {
 
 	ctx    context.Context
 	sample *dataset.Loader // some images of the first bank; the guard watches them if there is one
+	kept   *dataset.Loader // some queries, whose features are kept and whose views are compared; nil for none
 }
 
 // NewSets returns Sets without probes. Images are read until ctx ends.
@@ -184,7 +185,7 @@ func (s *Sets) Rows() (all, largest int) {
 
 func (s *Sets) loaders() iter.Seq[*dataset.Loader] {
 	return func(yield func(*dataset.Loader) bool) {
-		all := []*dataset.Loader{s.sample}
+		all := []*dataset.Loader{s.sample, s.kept}
 		for _, p := range s.Probes {
 			all = append(all, p.Bank, p.Queries, p.pairs)
 			if p.Some != p.Bank {

@@ -10,6 +10,7 @@
 //	  index    I64, images: the image's number in its data
 //	  label    I64, images: its class; -1 without one
 //	  spectrum F32: the singular values of the centred embeddings, the largest first, where they are known
+//	  alignment F32, images: the squared distance of two views' embeddings of length 1; NaN and absence: not known
 //	  metadata step, data, split, names (a JSON array), classes (a JSON object from class to name)
 //
 // A file appears as a whole. Of a long run [Save] keeps at most [Most] evaluations.

@@ -27,7 +27,8 @@ const (
 	mostRows   = 1 << 14
 	mostName   = 4 << 10 // bytes
 
-	mostSpectrum = 1 << 16
+	mostSpectrum  = 1 << 16
+	mostAlignment = 4.001 // rounding may exceed 4
 )
 
 // Images is how many images the sample of an encoder has whose features are so wide: at most [MostImages], and fewer of
@@ -48,6 +49,10 @@ type Sample struct {
 	// Spectrum has the singular values of the run's centred embeddings, the largest first; none if it is not known. In
 	// the file they are float32.
 	Spectrum []float64
+	// Alignment has ‖ẑ-ẑ'‖² of each image, 0 to 4: the squared distance of the embeddings of two of its views, scaled to
+	// length 1 (Wang & Isola 2020, arXiv:2005.10242). It is the part of the loss that is an image's own in every method.
+	// None if it is not known; NaN for an image of which it is not. In the file they are float32.
+	Alignment []float64
 }
 
 // An Image is one of the images of a sample.
@@ -82,6 +87,10 @@ func (s *Sample) check() error {
 		return math.IsNaN(v) || v < 0 || v > math.MaxFloat32
 	}):
 		return fmt.Errorf("its spectrum has %d values: want at most %d, from 0 on", len(s.Spectrum), mostSpectrum)
+	case len(s.Alignment) > 0 && len(s.Alignment) != n || slices.ContainsFunc(s.Alignment, func(v float64) bool {
+		return v < 0 || v > mostAlignment
+	}):
+		return fmt.Errorf("it has %d distances between views: want one for each image, from 0 to 4", len(s.Alignment))
 	case s.Width < 1 || len(s.Rows) != n*s.Width:
 		return fmt.Errorf("it has %d values: want %d rows of %d", len(s.Rows), n, s.Width)
 	}
@@ -125,6 +134,7 @@ const (
 	indexTensor = "index"
 	labelTensor = "label"
 	spectrum    = "spectrum"
+	alignment   = "alignment"
 	stepKey     = "step"
 	dataKey     = "data"
 	splitKey    = "split"
@@ -164,12 +174,19 @@ func (s *Sample) write(w io.Writer) error {
 		{Name: indexTensor, DType: safetensors.I64, Shape: []int{n}, Data: index},
 		{Name: labelTensor, DType: safetensors.I64, Shape: []int{n}, Data: label},
 	}
-	if k := len(s.Spectrum); k > 0 {
+	for _, column := range []struct {
+		name   string
+		values []float64
+	}{{spectrum, s.Spectrum}, {alignment, s.Alignment}} {
+		k := len(column.values)
+		if k == 0 {
+			continue
+		}
 		data := make([]byte, 0, 4*k)
-		for _, v := range s.Spectrum {
+		for _, v := range column.values {
 			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(v)))
 		}
-		tensors = append(tensors, safetensors.Tensor{Name: spectrum, DType: safetensors.F32, Shape: []int{k},
+		tensors = append(tensors, safetensors.Tensor{Name: column.name, DType: safetensors.F32, Shape: []int{k},
 			Data: data})
 	}
 	return safetensors.Write(w, tensors, metadata)
@@ -246,14 +263,28 @@ func Spectrum(folder fs.FS, step int) (values []float64, data string, err error)
 }
 
 // spectrumOf returns the spectrum in a file, as far as it is one: values that are finite and not negative.
-func spectrumOf(f *safetensors.File) (values []float64) {
-	t, err := f.Tensor(spectrum)
-	if err != nil || t.DType != safetensors.F32 || len(t.Data)/4 > mostSpectrum {
+func spectrumOf(f *safetensors.File) []float64 {
+	return column(f, spectrum, mostSpectrum, func(v float64) bool { return v >= 0 && !math.IsInf(v, 1) })
+}
+
+// alignmentOf returns the distances between views in a file of n images, as far as they are such.
+func alignmentOf(f *safetensors.File, n int) []float64 {
+	values := column(f, alignment, n, func(v float64) bool { return math.IsNaN(v) || v >= 0 && v <= mostAlignment })
+	if len(values) != n {
+		return nil
+	}
+	return values
+}
+
+// column returns the values of a tensor in a file; none unless it is float32, has at most so many, and all are good.
+func column(f *safetensors.File, name string, most int, good func(float64) bool) (values []float64) {
+	t, err := f.Tensor(name)
+	if err != nil || t.DType != safetensors.F32 || len(t.Data)/4 > most {
 		return nil
 	}
 	for data := t.Data; len(data) >= 4; data = data[4:] {
 		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(data)))
-		if !(v >= 0) || math.IsInf(v, 1) {
+		if !good(v) {
 			return nil
 		}
 		values = append(values, v)
@@ -304,7 +335,7 @@ func parse(text []byte) (*Sample, error) {
 	for i := range s.Rows {
 		s.Rows[i] = binary16.Value(binary.LittleEndian.Uint16(rows[2*i:]))
 	}
-	s.Spectrum = spectrumOf(f)
+	s.Spectrum, s.Alignment = spectrumOf(f), alignmentOf(f, n[0])
 	if err := errors.Join(s.check(), s.Normalise()); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package features
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
@@ -27,6 +28,7 @@ func some(step, n, width int) *Sample {
 		Spectrum: []float64{12.5, 3, 0.25, 0}}
 	for i := range n {
 		s.Images = append(s.Images, Image{Index: 7 * i, Name: "a/" + strings.Repeat("ä", i%5) + ".png", Label: i%4 - 1})
+		s.Alignment = append(s.Alignment, []float64{0, 0.25, 4, math.NaN()}[i%4])
 		for range width {
 			s.Rows = append(s.Rows, float32(100*r.NormFloat64()))
 		}
@@ -67,6 +69,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 	for i, image := range got.Images {
 		w := want.Images[i]
+		if a, b := got.Alignment[i], want.Alignment[i]; a != b && !(math.IsNaN(a) && math.IsNaN(b)) {
+			t.Errorf("image %d: its views are %v apart, want %v", i, a, b)
+		}
 		if image.Index != w.Index || image.Label != w.Label || i != 3 && i != 4 && image.Name != w.Name {
 			t.Errorf("image %d is %+v, want %+v", i, image, w)
 		}
@@ -116,7 +121,9 @@ func TestBounds(t *testing.T) {
 
 // A file that is wrong in any way is an error that names it.
 func TestDamaged(t *testing.T) {
-	whole := encoded(t, some(3, 10, 8))
+	plain := some(3, 10, 8)
+	plain.Alignment = nil
+	whole := encoded(t, plain)
 	change := func(f func(tensors []safetensors.Tensor, metadata map[string]string) []safetensors.Tensor) []byte {
 		file, err := safetensors.Parse(bytes.NewReader(whole), int64(len(whole)))
 		if err != nil {
@@ -184,6 +191,32 @@ func TestDamaged(t *testing.T) {
 	}
 	if _, err := Read(fstest.MapFS{}, 3); err == nil {
 		t.Error("a missing file is read")
+	}
+	for _, values := range [][]float64{{5, 0, 0}, {-1, 0, 0}, {0, 0}} { // the distances are left out, the rest counts
+		views := some(3, 3, 8)
+		views.Alignment = nil
+		file, err := safetensors.Parse(bytes.NewReader(encoded(t, views)), int64(len(encoded(t, views))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := file.Tensors()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data []byte
+		for _, v := range values {
+			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(v)))
+		}
+		all = append(all, safetensors.Tensor{Name: "alignment", DType: safetensors.F32, Shape: []int{len(values)},
+			Data: data})
+		var b bytes.Buffer
+		if err := safetensors.Write(&b, all, file.Metadata); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(fstest.MapFS{FileName(3): {Data: b.Bytes()}}, 3)
+		if err != nil || len(got.Images) != 3 || got.Alignment != nil {
+			t.Errorf("distances %v: %v", values, err)
+		}
 	}
 	bad := some(1, 4, 4)
 	bad.Rows[2] = float32(math.NaN())

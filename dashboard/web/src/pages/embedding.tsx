@@ -6,6 +6,7 @@ import { fixed, grouped, plural, visible } from "../format"
 import { link, set, usePlace } from "../place"
 import { Scatter } from "../scatter"
 import { useProgress, useStore } from "../store"
+import { Tabs } from "../tabs"
 import type { Ink } from "../theme"
 
 interface Listed { index: number; name: string; label: number }
@@ -21,7 +22,7 @@ interface Embedded {
   factors: Factor[]
   problem?: string
 }
-interface Mapped { step: number; image: number[]; x: number[]; y: number[]; label: number[]; cluster: number[]; clusters: string; apart: Maybe[]; disagree: Maybe[] }
+interface Mapped { step: number; image: number[]; x: number[]; y: number[]; label: number[]; cluster: number[]; clusters: string; alignment: Maybe[]; apart: Maybe[]; disagree: Maybe[] }
 interface Answer<T> { waiting?: { done: number; of: number }; result?: T }
 interface Near { step: number; of: number; near: (Listed & { cosine: number })[] }
 interface ThenAndNow { image: Listed; then: Near; now: Near }
@@ -58,7 +59,7 @@ export function Embedding({ id }: { id: string }) {
   }, [id, evaluations])
   const [maps, told] = useMaps(id, about?.steps ?? [])
 
-  const head = <header class="bar"><h1>Embedding <small><a href={link(`/run/${id}`)}>{visible(name)}</a></small></h1></header>
+  const head = <><header class="bar"><h1>Embedding <small><a href={link(`/run/${id}`)}>{visible(name)}</a></small></h1></header><Tabs id={id} at="embedding" /></>
   if (error) return <main>{head}<p class="bad" role="alert">{visible(error)}</p></main>
   if (!about) return <main aria-busy="true">{head}<p>reading …</p></main>
   if (about.steps.length === 0) return <main>{head}
@@ -107,7 +108,15 @@ interface Colouring {
   value?: (i: number) => Maybe // 0 to 1 after scaling
   least?: number
   most?: number
+  meaning?: string // of the value
 }
+
+/** measures are the numbers that each image has. share: 0 to 1, so that its scale is known. */
+const measures = [
+  { key: "alignment", title: "loss: distance of two views", meaning: "squared distance of the embeddings of two views, 0 to 4: what the loss pulls together", share: false },
+  { key: "apart", title: "distance to its neighbours", meaning: "1 minus the mean cosine to the 10 nearest images", share: false },
+  { key: "disagree", title: "neighbours with another label", meaning: "share of the 10 nearest images that have another label", share: true },
+] as const
 
 /** colourings are those that a map can have. */
 function colourings(about: Embedded, m: Mapped, all: Map<number, Mapped>): Colouring[] {
@@ -116,11 +125,11 @@ function colourings(about: Embedded, m: Mapped, all: Map<number, Mapped>): Colou
   const list: Colouring[] = []
   if (labels.length) list.push({ key: "label", title: "label", names: labels.map(l => about.classes[l]!), group: i => rank.get(m.label[i]!) ?? -1 })
   list.push({ key: "cluster", title: m.clusters, names: Array.from({ length: Math.max(-1, ...m.cluster) + 1 }, (_, k) => `cluster ${k + 1}`), group: i => m.cluster[i]! })
-  for (const [key, title] of [["apart", "distance to its neighbours"], ["disagree", "neighbours with another label"]] as const) {
+  for (const { key, title, meaning, share } of measures) {
     const values = [...all.values()].flatMap(one => one[key]).filter((v): v is number => typeof v === "number")
     values.sort((a, b) => a - b) // a few outliers do not set the scale, which is that of all maps
-    const share = (q: number) => values[Math.round(q * (values.length - 1))]!
-    if (values.length) list.push({ key, title, value: i => m[key][i], least: key === "apart" ? share(0.02) : 0, most: key === "apart" ? share(0.98) : 1 })
+    const quantile = (q: number) => values[Math.round(q * (values.length - 1))]!
+    if (values.length) list.push({ key, title, meaning, value: i => m[key][i], least: share ? 0 : quantile(0.02), most: share ? 1 : quantile(0.98) })
   }
   for (const f of about.factors) if (f.of) list.push({ key: f.name, title: `factor: ${f.name}`, names: f.values, group: i => f.of![row.get(m.image[i]!) ?? -1] ?? -1 })
   return list
@@ -244,7 +253,7 @@ function Atlas({ id, about, maps, told }: { id: string; about: Embedded; maps: M
       <div class="beside">
         {colouring?.names && m && <Legend colouring={colouring} n={m.image.length} only={only} />}
         {colouring?.value && <p class="scale"><span>{fixed(colouring.least, 2)}</span><Gradient /><span>{fixed(colouring.most, 2)}</span>
-          <small>{colouring.key === "apart" ? "1 minus the mean cosine to the 10 nearest images" : "share of the 10 nearest images that have another label"}</small></p>}
+          <small>{colouring.meaning}</small></p>}
         <Pinned id={id} about={about} near={near} error={nearError} listed={pinned < 0 ? undefined : listed(pinned, row >= 0 ? m!.label[row]! : -1)} picture={picture} />
       </div>
     </div>

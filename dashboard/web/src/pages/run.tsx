@@ -4,9 +4,10 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { ask, curves, put, type Curve, type Entry, type Mark, type Progress, type Row, type Spectrum, type Story } from "../api"
 import { Chart, type Flag, type Look, type Series } from "../chart"
 import { ago, duration, grouped, moment, number, plural, visible } from "../format"
-import { link, set, usePlace } from "../place"
+import { set, usePlace } from "../place"
 import { Heat, Points } from "../spectrum"
 import { replace, useProgress, useStore } from "../store"
+import { Tabs } from "../tabs"
 import { panels, title, type Panel } from "../tags"
 import { Images } from "./images"
 import { Class, State } from "./runs"
@@ -33,7 +34,6 @@ export function Run({ id }: { id: string }) {
   if (error) return <main><h1>Run</h1><p class="bad" role="alert">{error}</p><p><a href="/">All runs</a></p></main>
   if (!story || !progress) return <main aria-busy="true"><h1>Run</h1><p>reading …</p></main>
   const row = store.rows.get(id) ?? story.row
-  const tabs = [["curves", "Curves"], ["collapse", "Collapse"], ["images", "Images and views"], ["settings", "Settings"]] as const
   return <main class="run">
     <header class="bar">
       <h1>{visible(row.name)}</h1>
@@ -42,10 +42,7 @@ export function Run({ id }: { id: string }) {
       <Facts row={row} progress={progress} />
     </header>
     <Notes row={row} write={store.table?.write ?? false} />
-    <nav class="tabs" aria-label="Parts of the run">{tabs.map(([key, name]) =>
-      <a key={key} href={link(`/run/${id}`, { ...Object.fromEntries(query), tab: key === "curves" ? "" : key })} aria-current={tab === key ? "page" : undefined}>{name}</a>)}
-      <a href={link(`/run/${id}/embedding`)}>Embedding</a>
-    </nav>
+    <Tabs id={id} at={tab} query={query} />
     {tab === "images" ? <Images id={id} /> : tab === "settings" ? <Settings id={id} own={story.settings} dir={story.dir} /> : tab === "collapse" ? <Collapse id={id} progress={progress} />
       : <Curves id={id} progress={progress} />}
   </main>
