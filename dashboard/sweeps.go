@@ -24,7 +24,8 @@ type sweep struct {
 // mostCompared bounds the runs of a sweep that are compared.
 const mostCompared = 400
 
-// comparedRuns keeps what is compared of the runs that were asked for last, so that only runs that went on are read again.
+// comparedRuns keeps what is compared of the runs that were asked for last, so that only runs that went on are read
+// again.
 type comparedRuns struct {
 	mu   sync.Mutex
 	all  map[string]comparedRun // by id

@@ -57,7 +57,18 @@ var Quantities = map[string]Word{
 		"fall as λ_k ∝ 1/k^α."},
 	"vanished":             {"lost directions", "Directions with less than a millionth of the largest one's variance."},
 	"alignment_uniformity": {"alignment plus uniformity", "Lower means better aligned and more evenly spread."},
-	"loss_noise":           {"noise of the loss", "Its standard deviation from step to step, without the trend."},
+	"loss_floor": {"way left to a constant's loss", "Share that is left of the way from the first loss to that of a " +
+		"constant embedding: 1 at the start, 0 when the loss has reached it."},
+	"loss_off_chance": {"distance from a constant's loss", "Distance of the loss from that of a constant embedding, " +
+		"relative to the latter."},
+	"first_loss":            {"first loss", "Mean until the first evaluation."},
+	"first_knn":             {"first kNN accuracy", "That of the untrained network."},
+	"first_mean_cosine":     {"first mean cosine", "That of the untrained network."},
+	"reference_mean_cosine": {"mean cosine of the reference", "That of the run to which this one is compared."},
+	"lowest_mean_cosine":    {"lowest mean cosine", "The lowest of the run so far."},
+	"mean_cosine_rise":      {"rise of the mean cosine", "Over the second half of the steps so far."},
+	"reference_loss_floor":  {"way left in the reference", "The same share in the run to which this one is compared."},
+	"loss_noise":            {"noise of the loss", "Its standard deviation from step to step, without the trend."},
 	"grad_ratio": {"gradient stopped over gradient left", "For −cos(p, z′) of two views: the norm of the gradient in " +
 		"z′, which a stop-gradient removes, over the norm of the gradient in z, which comes through the predictor. 1 " +
 		"without a predictor."},
