@@ -297,7 +297,7 @@ type mapped struct {
 	Clusters string       `json:"clusters"` // what they are
 	Apart    []run.Number `json:"apart"`    // 1 minus the mean cosine to the nearest images
 	Disagree []run.Number `json:"disagree"` // share of the nearest images with another label; absent without labels
-	// Alignment has the squared distances between the embeddings of two views of each image; null where it is not known.
+	// Alignment has the squared distance between the embeddings of two views of each image; null where it is not known.
 	Alignment []run.Number `json:"alignment"`
 }
 
