@@ -99,8 +99,8 @@ type SupportSpec struct {
 
 // Support is the labelled batch of a Step.
 type Support struct {
-	Views   []torch.Tensor // views of the labelled images, as in Step.Views
-	Labels  []int          // class of each row, numbered 0 to Classes-1 within the step
+	Views   []torch.Tensor // views of this process's labelled images, as in Step.Views
+	Labels  []int          // class of each row of all processes, numbered 0 to Classes-1 within the step
 	Classes int            // classes in this step
 }
 

@@ -62,15 +62,22 @@ type Encoder struct {
 // Step is what a Method sees of one training step.
 type Step struct {
 	At, Of, Epoch int            // this step, from 0; steps of the whole run; the epoch, from 0
-	Views         []torch.Tensor // one N x 3 x H x W tensor per recipe
-	Index, Labels []int          // image number and label of each row; label -1 is unknown
+	Views         []torch.Tensor // one N x 3 x H x W tensor per recipe, of this process's rows
+	Index, Labels []int          // image number and label of each row of this process; label -1 is unknown
 	Support       *Support       // the labelled batch for a Supporter, else nil
 	Rand          *rand.Rand     // for partitions and shuffles; a function of (seed, step)
 	// Report logs a term: a part of the loss or, from Update, what it used. The value is read back only when a log line
 	// is due.
 	Report func(term string, value torch.Tensor)
-	// Gather returns the rows of all processes in global order, differentiably. With one process it returns z.
+	// Gather returns the rows of the whole batch, with their gradients: those of all processes, in the order of the
+	// batch. With one process it returns z. All processes call it at the same time.
+	//
+	// A loss may be the mean over the rows of this process, or any function of rows that Gather returned: the gradients
+	// are those of one process with the whole batch either way. What is no mean over rows has to be of gathered rows.
 	Gather func(z torch.Tensor) torch.Tensor
+	// Group is the processes that share the batch, equally many rows each; nil for one process. A method's file needs
+	// Gather alone.
+	Group *torch.Group
 }
 
 // NewStep returns a Step for a single process that reports nothing: for tests, and to evaluate a loss alone.

@@ -83,7 +83,8 @@ func (b *Balanced) Use(q *Quarantine) { b.loader.Quarantine = q }
 
 // From yields batches from number from on, without end, class by class: row r belongs to the (r / perClass)th class of
 // the batch. Batch.Labels are the labels in the data. The next image of the class replaces one that cannot be read. The
-// views of row r of batch n are drawn from augment.ViewRand(a seed, n, r, view).
+// views of row r of batch n are drawn from augment.ViewRand(a seed, n, r, view). With a share in the loader they are
+// its rows of each batch alone.
 func (b *Balanced) From(ctx context.Context, from int) iter.Seq2[*Batch, error] {
 	const endless = 1 << 62
 	l := b.loader
@@ -92,12 +93,14 @@ func (b *Balanced) From(ctx context.Context, from int) iter.Seq2[*Batch, error] 
 			yield(nil, err)
 			return
 		}
-		l.iterate(ctx, pass{
+		p := pass{
 			from: from, to: endless, images: b.images, replace: b.next,
 			rand: func(at, row, _, view int) *rand.Rand {
 				return augment.ViewRand(l.Seed^balancedStream, at, row, view)
 			},
-		}, yield)
+		}
+		l.Share.take(&p, b.sampled*b.perClass)
+		l.iterate(ctx, p, yield)
 	}
 }
 

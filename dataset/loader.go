@@ -43,6 +43,9 @@ type Loader struct {
 	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is
 	// for this index in this epoch alone. Image index replaces a named image that cannot be read.
 	Pair func(index int, r *rand.Rand) int
+	// Share is the part of each batch of Epoch that this process reads; the zero value is all of it. It changes neither
+	// the order nor the views.
+	Share Share
 	// Trace records what the workers do, each on a track of its own: wait, decode and augment. Nil records nothing.
 	Trace *trace.Recorder
 	// Stage returns the recipes of a batch of an epoch, as many as Recipes, whose views may have other sizes; nil:
@@ -52,6 +55,25 @@ type Loader struct {
 	shelf   shelf
 	kept    keptViews
 	decoded keptImages
+}
+
+// A Share is one of equal parts of every batch: number Rank, from 0, of Of parts. The zero value is all of it.
+type Share struct{ Rank, Of int }
+
+// of returns the range of a part of n rows.
+func (s Share) of(n int) (from, to int) {
+	if s.Of <= 1 {
+		return 0, n
+	}
+	return s.Rank * n / s.Of, (s.Rank + 1) * n / s.Of
+}
+
+// take makes a pass read its share of each batch alone. size is how many rows a whole batch has.
+func (s Share) take(p *pass, size int) {
+	images, draw := p.images, p.rand
+	from, to := s.of(size)
+	p.images = func(at int) []int { return images(at)[from:to] }
+	p.rand = func(at, row, index, view int) *rand.Rand { return draw(at, from+row, index, view) }
 }
 
 // TracePrefix begins the names of the workers' tracks. A number follows.
@@ -86,6 +108,9 @@ func (l *Loader) Check() error {
 	switch n := l.Data.Len(); {
 	case l.Batch <= 0:
 		return fmt.Errorf("loading batches of %d images: the batch must be at least 1", l.Batch)
+	case l.Share.Of > 1 && l.Batch%l.Share.Of != 0:
+		return fmt.Errorf("loading batches of %d images: %d processes cannot share them equally; give a multiple of %d",
+			l.Batch, l.Share.Of, l.Share.Of)
 	case n < l.Batch:
 		return fmt.Errorf("loading batches of %d images: the data has only %d; set the batch to %d or less", l.Batch,
 			n, n)
@@ -141,6 +166,7 @@ func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, e
 		}
 		p := l.plain(Order(l.Data.Len(), l.Seed, epoch), epoch)
 		p.from, p.to, p.replace, p.pair = from, l.Steps(), l.next, l.Pair
+		l.Share.take(&p, l.Batch)
 		if l.Stage != nil {
 			p.recipes = func(at int) []augment.Recipe { return l.Stage(epoch, at) }
 		}

@@ -123,7 +123,9 @@ func (m *DeepClusterV2) Loss(s *parallax.Step, z []torch.Tensor) torch.Tensor {
 	for h, prototypes := range m.prototypes {
 		a := m.assignments[h].IndexSelect(0, index).Unsqueeze(1) // N x 1
 		known := a.Ge(torch.Zeros(torch.I64)).To(z[0].DType())
-		n := known.Sum().Clamp(1, float64(len(s.Index)))
+		whole := s.Gather(known)
+		rows := float64(whole.Size(0))
+		n := whole.Sum().Clamp(1, rows).Scale(float64(len(s.Index)) / rows) // known ones for each process, on average
 		a = a.Maximum(torch.Zeros(torch.I64))
 		for v := range z {
 			logp := z[v].Normalize(1).MatMul(prototypes.T()).Scale(1 / m.Temperature).LogSoftmax(1)

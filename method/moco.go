@@ -95,7 +95,7 @@ func (m *MoCo) Forward(s *parallax.Step) []torch.Tensor {
 	for j, k := range keys {
 		m.queues[j].Offer(s.Gather(k))
 	}
-	return append(keys, part.EmbedGroups(m.encoder, asking, m.Groups)...)
+	return append(keys, part.EmbedGroups(s, m.encoder, asking, m.Groups)...)
 }
 
 // Joins reports whether the network of the queries sees one view only, and that as a whole.

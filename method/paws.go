@@ -118,7 +118,8 @@ func (m *PAWS) Forward(s *parallax.Step) []torch.Tensor {
 	if !m.Symmetric {
 		anchors, targets = slices.Delete(anchors, 1, 2), targets[1:]
 	}
-	return slices.Concat(anchors, targets, []torch.Tensor{torch.Cat(0, p[n:]...), torch.Cat(0, z[n:]...).Detach()})
+	support := func(xs []torch.Tensor) torch.Tensor { return torch.Cat(0, part.Gather(s, xs[n:])...) }
+	return slices.Concat(anchors, targets, []torch.Tensor{support(p), support(part.Detached(z))})
 }
 
 // Joins is true: batch norm sees the views of one size together.

@@ -107,7 +107,7 @@ func (m *ReSSL) Forward(s *parallax.Step) []torch.Tensor {
 	last := len(s.Views) - 1
 	k := m.target.Keys(s, s.Views[last:], m.Groups, m.ShuffleGroups)[0]
 	m.queue.Offer(s.Gather(k))
-	return append([]torch.Tensor{k}, part.EmbedGroups(m.encoder, s.Views[:last], m.Groups)...)
+	return append([]torch.Tensor{k}, part.EmbedGroups(s, m.encoder, s.Views[:last], m.Groups)...)
 }
 
 // Joins reports whether the student sees one view only, and that as a whole.

@@ -158,12 +158,22 @@ type built struct {
 const steps = 20 // the length of the run that a method is built for
 
 // build makes a method's networks for n images. The caller frees its params.
-func build(m parallax.Method, dtype torch.DType, n int) built {
+func build(m parallax.Method, dtype torch.DType, n int) built { return buildShared(m, dtype, n, nil) }
+
+// buildShared is build in the processes of a group that share the n images.
+func buildShared(m parallax.Method, dtype torch.DType, n int, g *torch.Group) built {
 	p := nn.NewParams(3, dtype)
+	p.Share(g)
 	e := m.Build(&parallax.Build{Params: p, Backbone: tiny{}, Size: pixels, Batch: n, Images: n, Steps: steps})
 	b := built{m, p, e}
 	if s, ok := parallax.As[parallax.Starter](m); ok {
-		if err := s.Start(b.epoch(0, n)); err != nil {
+		epoch := b.epoch(0, n)
+		if visit := epoch.Visit; g != nil {
+			epoch.Visit = func(f func(*parallax.Step)) error {
+				return visit(func(s *parallax.Step) { f(shareOf(s, g)) })
+			}
+		}
+		if err := s.Start(epoch); err != nil {
 			torch.Fail("Start", "%v", err)
 		}
 	}

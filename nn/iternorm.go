@@ -43,8 +43,9 @@ func (l *IterNorm) Forward(x torch.Tensor) (out torch.Tensor) {
 		x = x.To(l.weight.DType())
 		mean, whitening := l.mean, l.whitening
 		if l.params.Training() {
-			mean = x.Mean(0)
-			whitening = l.newton(l.grouped(x.Sub(mean)))
+			whole := l.params.tree.group.Gather(x)
+			mean = whole.Mean(0)
+			whitening = l.newton(l.grouped(whole.Sub(mean)))
 			torch.Later(func() {
 				torch.Ones(torch.I64).AddInto(l.seen, 1)
 				torch.NoGrad(func() {

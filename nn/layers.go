@@ -179,10 +179,10 @@ const (
 
 // Forward normalises x.
 func (b *BatchNorm) Forward(x torch.Tensor) torch.Tensor {
-	if b.params.tree.fused {
+	training := b.params.Training()
+	if b.params.tree.fused || training && b.params.tree.group != nil {
 		return b.fused(x, torch.Tensor{}, false)
 	}
-	training := b.params.Training()
 	if training {
 		torch.Ones(torch.I64).AddInto(b.seen, 1)
 	}
@@ -195,7 +195,8 @@ func (b *BatchNorm) fused(x, residual torch.Tensor, relu bool) torch.Tensor {
 	if !b.params.Training() {
 		return torch.NormAct(x, b.weight, b.bias, b.mean, b.variance, residual, relu, batchNormEps)
 	}
-	y, mean, variance := torch.BatchNormAct(x, b.weight, b.bias, residual, relu, batchNormEps)
+	y, mean, variance := torch.BatchNormAct(x, b.weight, b.bias, residual, relu, batchNormEps,
+		b.params.tree.group)
 	torch.Later(func() {
 		torch.Ones(torch.I64).AddInto(b.seen, 1)
 		torch.LerpAll([]torch.Tensor{b.mean, b.variance}, []torch.Tensor{mean, variance}, batchNormMomentum)

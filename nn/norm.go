@@ -159,7 +159,7 @@ func NewAffine(p *Params, n int, tune bool) *Affine {
 func (a *Affine) Forward(x torch.Tensor) torch.Tensor {
 	if a.waiting && a.params.Training() {
 		if a.tuned.Item() == 0 {
-			torch.NoGrad(func() { a.tune(x.To(a.weight.DType())) })
+			torch.NoGrad(func() { a.tune(a.params.tree.group.Gather(x.To(a.weight.DType()))) })
 		}
 		a.waiting = false
 	}

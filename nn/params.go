@@ -24,6 +24,7 @@ type tree struct {
 	dtype    torch.DType
 	training bool
 	fused    bool
+	group    *torch.Group // that shares the batch
 	order    []string
 	entries  map[string]Named
 }
@@ -83,6 +84,19 @@ func (p *Params) Training() bool { return p.tree.training }
 // Fuse makes the whole tree compute batch norm, the addition of a shortcut and ReLU in one operation where they follow
 // each other, and moving averages in one pass; or not, which is the reference. The two differ by rounding.
 func (p *Params) Fuse(on bool) { p.tree.fused = on }
+
+// Share makes layers use the statistics of the rows of all processes of a group; nil: of the own rows alone.
+func (p *Params) Share(group *torch.Group) { p.tree.group = group }
+
+// Shared returns the group of [Params.Share].
+func (p *Params) Shared() *torch.Group { return p.tree.group }
+
+// Alone runs f, in which layers use the statistics of the own rows.
+func (p *Params) Alone(f func()) {
+	defer p.Share(p.tree.group)
+	p.Share(nil)
+	f()
+}
 
 // Lerp is how moving averages move.
 func (p *Params) Lerp() func(dst, src []torch.Tensor, weight float64) {

@@ -3,6 +3,7 @@
 package nn
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -74,16 +75,32 @@ func ReadStates(path string) (states []State, metadata map[string]string, err er
 		return nil, nil, err
 	}
 	defer f.Close()
+	if states, err = statesOf(f); err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return states, f.Metadata, nil
+}
+
+// ParseStates reads the bytes of a whole safetensors file.
+func ParseStates(text []byte) ([]State, error) {
+	f, err := safetensors.Parse(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		return nil, err
+	}
+	return statesOf(f)
+}
+
+func statesOf(f *safetensors.File) (states []State, err error) {
 	tensors, err := f.Tensors()
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, err
 	}
 	for _, t := range tensors {
 		dtype, err := torch.ParseDType(string(t.DType))
 		if err != nil {
-			return nil, nil, fmt.Errorf("reading %s: tensor %q: %w", path, t.Name, err)
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
 		states = append(states, State{Name: t.Name, DType: dtype, Shape: t.Shape, Bytes: t.Data})
 	}
-	return states, f.Metadata, nil
+	return states, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
@@ -48,8 +49,15 @@ type Options struct {
 	Methods []method.Entry // for Resume: objectives of a program's own
 	Metrics []probe.Metric // metrics of a program's own, measured in every evaluation
 
-	now     func() time.Time                          // the clock of Request.Minutes; nil: time.Now
-	measure func(context.Context) (*Rehearsal, error) // instead of a rehearsal; nil: a rehearsal
+	// Place is where this process is among those that share the run, nil for one process; see package dist. The chief
+	// makes the run; the others take its settings from the chief and write nothing.
+	Place  *dist.Place
+	Wait   time.Duration                // how long a process may keep the others waiting; 0: dist.DefaultWait
+	Joined func(others *dist.Processes) // called when all processes have come
+
+	together *dist.Processes
+	now      func() time.Time                          // the clock of Request.Minutes; nil: time.Now
+	measure  func(context.Context) (*Rehearsal, error) // instead of a rehearsal; nil: a rehearsal
 }
 
 // note passes a message to the user.
@@ -90,17 +98,34 @@ type Result struct {
 //   - A run that the guard stopped has an error that wraps [train.ErrCollapsed].
 //   - A loss that is not finite has an error that wraps [train.ErrNonFinite].
 //   - A mistake in the request is a [*run.InvalidError]; then no run directory is made.
-func Run(ctx context.Context, r *Request, o Options) (result *Result, err error) {
+func Run(ctx context.Context, r *Request, o Options) (*Result, error) {
+	device, err := r.Value("train.device")
+	if err != nil {
+		return nil, run.Invalid(err)
+	}
+	name := ""
+	if device != nil {
+		name = device.Value
+	}
+	return o.join(ctx, name, func() (*Result, error) { return begin(ctx, r, o) })
+}
+
+// begin is Run in the chief.
+func begin(ctx context.Context, r *Request, o Options) (result *Result, err error) {
 	if device, err := r.Value("train.device"); err == nil && device == nil { // else torch.Use comes first
 		preload()
 	}
 	var d *deadline
 	if r.Minutes != 0 {
+		if o.together.Processes() > 1 {
+			return nil, run.Invalid(errors.New("--minutes plans a run of one process: with several give --epochs or " +
+				"--max-steps"))
+		}
 		if r, d, err = plan(ctx, r, &o); err != nil {
 			return nil, err
 		}
 	}
-	j, err := Resolve(ctx, r)
+	j, err := resolve(ctx, r, o.together)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +154,9 @@ func Run(ctx context.Context, r *Request, o Options) (result *Result, err error)
 	if s.Data, err = j.recordContent(ctx, s.Dir.Path()); err != nil {
 		return nil, err
 	}
+	if err := o.publish(j.Config); err != nil {
+		return nil, err
+	}
 	return s.train(ctx, &o)
 }
 
@@ -139,7 +167,12 @@ func preload() { go func() { _ = torch.Load() }() }
 // Resume continues the run in dir from its newest undamaged checkpoint. settings may change the length of the run, how
 // often and on what it is evaluated, and where its data is; see [config.Refused]. A finished run ends at once, unless a
 // setting makes it longer. The errors are those of [Run].
-func Resume(ctx context.Context, dir string, settings []Setting, o Options) (result *Result, err error) {
+func Resume(ctx context.Context, dir string, settings []Setting, o Options) (*Result, error) {
+	return o.join(ctx, "", func() (*Result, error) { return resume(ctx, dir, settings, o) })
+}
+
+// resume is Resume in the chief.
+func resume(ctx context.Context, dir string, settings []Setting, o Options) (result *Result, err error) {
 	d, err := run.Open(dir)
 	if err != nil {
 		return nil, err
@@ -182,6 +215,9 @@ func Resume(ctx context.Context, dir string, settings []Setting, o Options) (res
 	if err := d.SaveConfig(j.Config); err != nil {
 		return nil, err
 	}
+	if err := o.publish(j.Config); err != nil {
+		return nil, err
+	}
 	return s.train(ctx, &o)
 }
 
@@ -203,7 +239,7 @@ func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*J
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{Method: entry.New(), entry: entry}
+	j := &Job{Method: entry.New(), entry: entry, together: o.together}
 	if m, ok := parallax.As[parallax.Stager](j.Method); ok && !o.Stage {
 		return nil, run.Invalid(fmt.Errorf("the run in %s is one stage of several: "+
 			"resume them with  parallax %s --resume %s", dir, m.Command(), filepath.Dir(dir)))
@@ -225,21 +261,10 @@ func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*J
 	if err := j.lengthByEpochs(settings); err != nil {
 		return nil, err
 	}
-	if err := torch.Use(j.Config.Train.Device); err != nil {
-		return nil, run.Invalid(err)
+	if err := j.reopenData(before.Data.Images); err != nil {
+		return nil, err
 	}
-	preload()
 	d := &j.Config.Data
-	j.budget = budget(j.Config.Config)
-	j.Source, d.Split, err = dataset.OpenAgain(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size,
-		Channels: d.Channels, Decoder: d.Decoder, Budget: j.budget}, before.Data.Images)
-	if err != nil {
-		return nil, fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
-	}
-	if d.Kept() {
-		j.Source.Require(d.Format())
-	}
-	j.facts()
 	if !j.Source.JPEG() { // without JPEG no pixel depends on the decoder
 		d.Decoder = before.Data.Decoder
 	}
@@ -250,6 +275,26 @@ func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*J
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
+}
+
+// reopenData opens the images of a config again, of which there were so many.
+func (j *Job) reopenData(images int) (err error) {
+	if err := torch.Use(j.Config.Train.Device); err != nil {
+		return run.Invalid(err)
+	}
+	preload()
+	d := &j.Config.Data
+	j.budget = budget(j.Config.Config)
+	j.Source, d.Split, err = dataset.OpenAgain(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size,
+		Channels: d.Channels, Decoder: d.Decoder, Budget: j.budget}, images)
+	if err != nil {
+		return fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
+	}
+	if d.Kept() {
+		j.Source.Require(d.Format())
+	}
+	j.facts()
+	return nil
 }
 
 // unchanged refuses to resume under another configuration than that of the newest checkpoint, or on other images.
@@ -329,8 +374,10 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 			return nil, err
 		}
 	}
-	if w := j.crowded(); w != "" {
-		o.note(w)
+	for _, warning := range []string{j.crowded(), j.few()} {
+		if warning != "" {
+			o.note(warning)
+		}
 	}
 	s := &Session{Job: j}
 	if s.Probe, err = probe.New(ctx, probe.Options{
@@ -342,7 +389,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 	options := train.Options{
 		Data: j.content, Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Init: initial,
 		Hooks: []train.Hook{s.Probe}, Watch: slices.Clone(o.Watch), Save: o.Save,
-		Redo: o.Redo, Profile: o.Profile, Profiled: o.Profiled,
+		Redo: o.Redo, Profile: o.Profile, Profiled: o.Profiled, Together: o.together,
 	}
 	if s.Guard, err = guard.New(j.Config, j.entry); s.Guard != nil {
 		options.Hooks, options.Watch = append(options.Hooks, s.Guard), append(options.Watch, s.Guard.Add)

@@ -18,6 +18,7 @@ import (
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/method/variant"
@@ -42,6 +43,7 @@ type Job struct {
 	replaced []string  // operations on colours that channels replace
 	content  string    // digest of what the images of a resumed run contain
 	deadline *deadline // of a run that must end in time; nil for none
+	together *dist.Processes
 }
 
 // Close closes the images.
@@ -104,7 +106,10 @@ func (r *Request) Value(path string) (*Setting, error) {
 // Resolve determines every value of the configuration. A value comes from the last of these layers that gives it:
 // defaults, the method's paper, a preset, the config file, the settings. Values that no layer gives follow from data
 // and machine.
-func Resolve(ctx context.Context, r *Request) (*Job, error) {
+func Resolve(ctx context.Context, r *Request) (*Job, error) { return resolve(ctx, r, nil) }
+
+// resolve is Resolve for a run that processes share.
+func resolve(ctx context.Context, r *Request, together *dist.Processes) (*Job, error) {
 	named, err := r.Value("method.name")
 	if err != nil {
 		return nil, run.Invalid(err)
@@ -118,7 +123,7 @@ func Resolve(ctx context.Context, r *Request) (*Job, error) {
 	if err != nil {
 		return nil, run.Invalid(err)
 	}
-	j := &Job{Method: entry.New(), entry: entry}
+	j := &Job{Method: entry.New(), entry: entry, together: together}
 	if s, ok := parallax.As[parallax.Stager](j.Method); ok && !r.Stage {
 		return nil, run.Invalid(fmt.Errorf("%s is one stage of several: run them all with  "+
 			"parallax %s --data PATH --classes K", name, s.Command()))
@@ -317,10 +322,13 @@ func (j *Job) detect(ctx context.Context) error {
 		c.Data.Split, c.Sources["data.split"] = j.Source.Split, "detected"
 	}
 	if c.Train.Threads == 0 {
-		c.Train.Threads, c.Sources["train.threads"] = machine.Threads(), "detected"
+		c.Train.Threads, c.Sources["train.threads"] = j.threads()
 	}
 	if c.Train.Scheme == config.Auto {
 		c.Train.Scheme, c.Sources["train.scheme"] = scheme(c, j.Method), "by method, views and threads"
+		if j.together.Processes() > 1 {
+			c.Train.Scheme, c.Sources["train.scheme"] = config.Operations, "processes share the batch"
+		}
 	}
 	if c.Train.Workers == 0 {
 		c.Train.Workers, c.Sources["train.workers"] = machine.Workers(), "detected"
@@ -420,6 +428,9 @@ func (j *Job) complete() error {
 	if s := &c.Stages; c.Sources["stages.ends"] == "default" && s.Number() > 1 && c.Train.Accumulate > 0 {
 		s.Ends = s.EndsOf(train.Steps(&c.Train, j.Source.Len()/c.Train.Batch))
 		c.Sources["stages.ends"] = "all stages are as long"
+	}
+	if err := j.shareable(); err != nil {
+		return err
 	}
 	c.ScaleRate()
 	if c.Sources["optim.final_weight_decay"] == "default" {

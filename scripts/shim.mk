@@ -35,6 +35,9 @@ ifeq ($(SUFFIX),so)
 bin/obj/fused.o bin/obj/convolution.o: flags := -fopenmp
 endif
 
+# libtorch's wheel has c10d, and of Gloo's headers none.
+bin/obj/processes.o: flags := -idirafter torch/shim
+
 bin/obj/%.o: torch/shim/%.cpp bin/obj/libtorch.mk scripts/shim.mk
 	@echo "  c++  $<"
 	@$(CXX) $(CXXFLAGS) $(flags) -MMD -MP -c -o $@ $<

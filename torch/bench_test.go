@@ -64,7 +64,7 @@ func BenchmarkBatchNormAct(b *testing.B) {
 							return func() {
 								var y torch.Tensor
 								if fused {
-									y, _, _ = torch.BatchNormAct(x, w, bias, more, true, eps)
+									y, _, _ = torch.BatchNormAct(x, w, bias, more, true, eps, nil)
 								} else {
 									y = torch.BatchNorm(x, w, bias, mean, variance, true, 0.1, eps)
 									if residual {

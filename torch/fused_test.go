@@ -63,7 +63,7 @@ func (c normCase) run(fused bool, x, w, b, residual, dy torch.Tensor) map[string
 	}
 	out := map[string]torch.Tensor{}
 	if fused {
-		out["y"], out["mean"], out["variance"] = torch.BatchNormAct(x, weight, bias, more, c.relu, eps)
+		out["y"], out["mean"], out["variance"] = torch.BatchNormAct(x, weight, bias, more, c.relu, eps, nil)
 	} else {
 		dtype := torch.F64
 		if x.DType() != torch.F64 {
@@ -200,20 +200,20 @@ func TestBatchNormActOfExtremes(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
 		for _, mean := range []float64{1e4, -1e6} {
 			x := normal(r, mean, 1, 64, 32, 16, 16).To(torch.F32)
-			y, _, variance := torch.BatchNormAct(x, none, none, none, false, eps)
+			y, _, variance := torch.BatchNormAct(x, none, none, none, false, eps, nil)
 			exact := x.To(torch.F64)
 			want := exact.Var(1, 0, 2, 3)
 			if d := distance(variance, want); d > 2e-5 {
 				t.Errorf("mean %g: the variance is off by %g", mean, d)
 			}
-			wide, _, _ := torch.BatchNormAct(exact, none, none, none, false, eps)
+			wide, _, _ := torch.BatchNormAct(exact, none, none, none, false, eps, nil)
 			if d := distance(y, wide); d > 1e-5 {
 				t.Errorf("mean %g: y is off by %g", mean, d)
 			}
 		}
 		for _, dtype := range []torch.DType{torch.F64, torch.F32, torch.BF16} {
 			x := torch.Full(5.3, dtype, 10, 20, 9, 9).ChannelsLast().RequireGrad(true)
-			y, _, variance := torch.BatchNormAct(x, none, none, none, true, eps)
+			y, _, variance := torch.BatchNormAct(x, none, none, none, true, eps, nil)
 			if v := variance.Abs().Max().Item(); v > 1e-28 { // float64 is added in float64
 				t.Errorf("%v: the variance of a constant is %g", dtype, v)
 			}
@@ -226,7 +226,7 @@ func TestBatchNormActOfExtremes(t *testing.T) {
 			}
 			broken := normal(r, 0, 1, 3, 70).To(dtype).MaskedFill(torch.FromInts([]int{1, 0, 0}, 3, 1).Eq(
 				torch.FromInts([]int{1})), math.NaN())
-			y, _, _ = torch.BatchNormAct(broken, none, none, none, true, eps)
+			y, _, _ = torch.BatchNormAct(broken, none, none, none, true, eps, nil)
 			if n := y.IsFinite().To(torch.I64).Sum().Item(); n != 0 {
 				t.Errorf("%v: %g values of channels with NaN are finite", dtype, n)
 			}
@@ -241,7 +241,7 @@ func TestBatchNormActOfOneRow(t *testing.T) {
 		for _, shape := range [][]int{{1, 3}, {1, 70}, {1, 3, 1, 1}} {
 			x := normal(rand.New(rand.NewPCG(1, 1)), 0, 1, shape...).To(torch.F32).RequireGrad(true)
 			bias := torch.Full(0.5, torch.F32, shape[1])
-			y, mean, variance := torch.BatchNormAct(x, none, bias, none, true, eps)
+			y, mean, variance := torch.BatchNormAct(x, none, bias, none, true, eps, nil)
 			y.Sum().Backward()
 			most := func(t torch.Tensor) float64 { return t.Abs().Max().Item() }
 			if most(y.Shift(-0.5)) != 0 || distance(mean, x.Reshape(shape[1])) != 0 || most(x.Grad()) != 0 ||
@@ -268,20 +268,21 @@ func TestBatchNormActOfOtherInput(t *testing.T) {
 			}
 		}
 		square := normal(r, 0, 1, 6, 6, 3, 3)
-		turned, _, _ := torch.BatchNormAct(square.Transpose(0, 1), none, none, none, true, eps)
-		plain, _, _ := torch.BatchNormAct(square.Transpose(0, 1).Clone().ChannelsLast(), none, none, none, true, eps)
+		turned, _, _ := torch.BatchNormAct(square.Transpose(0, 1), none, none, none, true, eps, nil)
+		plain, _, _ := torch.BatchNormAct(square.Transpose(0, 1).Clone().ChannelsLast(), none, none, none, true, eps,
+			nil)
 		if d := distance(turned, plain); d != 0 {
 			t.Errorf("a transposed view: off by %g", d)
 		}
 		half := square.To(torch.BF16)
-		y, _, _ := torch.BatchNormAct(half, none, none, square.To(torch.F32), true, eps)
+		y, _, _ := torch.BatchNormAct(half, none, none, square.To(torch.F32), true, eps, nil)
 		if d := distance(y, torch.BatchNorm(half, none, none, none, none, true, 0, eps).Add(square).ReLU()); d > 0.01 ||
 			y.DType() != torch.F32 {
 			t.Errorf("a float32 residual of bfloat16: off by %g, %v", d, y.DType())
 		}
 	})
 	err := torch.Scope(func() error {
-		torch.BatchNormAct(torch.Ones(torch.F32, 4, 6), torch.Ones(torch.F32, 5), none, none, true, eps)
+		torch.BatchNormAct(torch.Ones(torch.F32, 4, 6), torch.Ones(torch.F32, 5), none, none, true, eps, nil)
 		return nil
 	})
 	if err == nil || !strings.Contains(err.Error(), "BatchNormAct") {

@@ -37,11 +37,12 @@ func BatchNorm(x, w, b, mean, variance Tensor, training bool, momentum, eps floa
 // BatchNormAct is batch norm by the batch's statistics, plus residual, and then max(0, ·) if relu, in one operation: x
 // and residual are N x C or N x C x H x W of one shape, w and b of length C; w, b and residual may be none. It returns
 // y and, without gradient, the mean and the unbiased variance of every channel, which running statistics follow. Its
-// statistics are in float32 (float64 for float64) and do not depend on the number of threads.
-func BatchNormAct(x, w, b, residual Tensor, relu bool, eps float64) (y, mean, variance Tensor) {
+// statistics are in float32 (float64 for float64) and do not depend on the number of threads. With a group, they are
+// those of the rows of all its processes, which must call it at the same time.
+func BatchNormAct(x, w, b, residual Tensor, relu bool, eps float64, of *Group) (y, mean, variance Tensor) {
 	var m, v C.plx_tensor
 	y = made("BatchNormAct", C.plx_batch_norm_act(x.ref(), w.ref(), b.ref(), residual.ref(), truth(relu), C.double(eps),
-		&m, &v))
+		of.ref(), &m, &v))
 	return y, Tensor{m}, Tensor{v}
 }
 

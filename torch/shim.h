@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 14
+#define PLX_VERSION 15
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -113,7 +113,7 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, convolution, (plx_tensor x, plx_tensor w, int64_t stride, int64_t pad), (x, w, stride, pad)) \
 	X(plx_value, row_products, (plx_tensor a, plx_tensor b), (a, b)) \
 	X(plx_value, batch_norm, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor var, int train, double momentum, double eps), (x, w, b, mean, var, train, momentum, eps)) \
-	X(plx_value, batch_norm_act, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, plx_tensor *mean, plx_tensor *variance), (x, w, b, residual, relu, eps, mean, variance)) \
+	X(plx_value, batch_norm_act, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, int64_t group, plx_tensor *mean, plx_tensor *variance), (x, w, b, residual, relu, eps, group, mean, variance)) \
 	X(plx_value, norm_act, (plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor mean, plx_tensor variance, plx_tensor residual, int relu, double eps), (x, w, b, mean, variance, residual, relu, eps)) \
 	X(plx_value, max_pool2d, (plx_tensor x, int64_t kernel, int64_t stride, int64_t pad), (x, kernel, stride, pad)) \
 	X(plx_value, layer_norm, (plx_tensor x, plx_tensor w, plx_tensor b, double eps), (x, w, b, eps)) \
@@ -146,7 +146,23 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, lerp_all, (const plx_tensor *dst, const plx_tensor *src, int64_t n, double weight), (dst, src, n, weight)) \
 	X(plx_number, clip_norm, (const plx_tensor *p, int64_t n, double limit), (p, n, limit)) \
 	X(plx_value, sgd_all, (const plx_tensor *p, const plx_tensor *m, int64_t n, double rate, double momentum, double decay, int nesterov, int first, double eta, double eps, int clip), (p, m, n, rate, momentum, decay, nesterov, first, eta, eps, clip)) \
-	X(plx_value, adam_all, (const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled), (p, m, v, n, step, rate, beta1, beta2, eps, decay, decoupled))
+	X(plx_value, adam_all, (const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled), (p, m, v, n, step, rate, beta1, beta2, eps, decay, decoupled)) \
+	/* processes that train together; times in milliseconds. Any thread may use a store */ \
+	X(plx_value, store_open, (const char *host, int64_t port, int server, const char *file, int64_t processes, int64_t wait), (host, port, server, file, processes, wait)) \
+	X(plx_value, store_port, (int64_t store), (store)) \
+	X(plx_value, store_set, (int64_t store, const char *key, const char *value), (store, key, value)) \
+	X(plx_value, store_get, (int64_t store, const char *key, int64_t wait, char *out, int64_t room), (store, key, wait, out, room)) \
+	X(plx_value, store_has, (int64_t store, const char *key), (store, key)) \
+	X(plx_value, store_add, (int64_t store, const char *key, int64_t n), (store, key, n)) \
+	X(plx_value, store_delete, (int64_t store, const char *key), (store, key)) \
+	X(plx_value, store_close, (int64_t store), (store)) \
+	X(plx_value, group_open, (int64_t store, const char *name, int rank, int processes, const char *host, int64_t wait), (store, name, rank, processes, host, wait)) \
+	X(plx_value, group_close, (int64_t group), (group)) \
+	X(plx_value, gather_rows, (int64_t group, plx_tensor t), (group, t)) \
+	X(plx_value, all_sum, (int64_t group, const plx_tensor *t, int64_t n), (group, t, n)) \
+	X(plx_value, broadcast, (int64_t group, const plx_tensor *t, int64_t n, int from), (group, t, n, from)) \
+	X(plx_value, buckets_begin, (int64_t group, const plx_tensor *t, int64_t n, int64_t size), (group, t, n, size)) \
+	X(plx_value, buckets_end, (void), ())
 
 #define PLX_FIELD(result, name, params, args) result (*name) params;
 #define PLX_FIELD_UNARY(name) plx_value (*name)(plx_tensor);

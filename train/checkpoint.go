@@ -31,6 +31,10 @@ func (t *Trainer) save() error {
 	if t.saved == t.step {
 		return nil
 	}
+	if t.follows() {
+		t.saved, t.asked = t.step, false
+		return nil
+	}
 	defer t.span("checkpoint").End()
 	if err := t.checkWeights(); err != nil {
 		return err

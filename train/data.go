@@ -28,7 +28,7 @@ func (t *Trainer) prepareData() error {
 	var err error
 	t.supports, err = dataset.NewBalanced(&dataset.Loader{
 		Data: t.Loader.Data, Recipes: t.Loader.Recipes[:t.spec.Views], Normalize: t.Loader.Normalize,
-		Workers: t.Loader.Workers, Seed: t.Loader.Seed,
+		Workers: t.Loader.Workers, Seed: t.Loader.Seed, Share: t.share(),
 	}, t.spec.Classes, t.spec.PerClass)
 	if err != nil {
 		return fmt.Errorf("%s trains on labels: %w", t.Config.Method.Name, err)
@@ -58,7 +58,7 @@ func (t *Trainer) openSupports(ctx context.Context) (stop func()) {
 // labelled converts a labelled batch to the form that a Step has.
 func (t *Trainer) labelled(b *dataset.Batch) *parallax.Support {
 	s := &parallax.Support{Views: tensors(b), Classes: t.supports.Classes()}
-	for row := range b.Labels {
+	for row := range t.supports.Classes() * t.spec.PerClass { // of all processes
 		s.Labels = append(s.Labels, row/t.spec.PerClass)
 	}
 	b.Release()

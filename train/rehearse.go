@@ -24,7 +24,7 @@ func (t *Trainer) Rehearse(ctx context.Context, from int, each func(step time.Du
 		if err != nil {
 			return err
 		}
-		if _, _, err := t.advance(batch, support); err != nil {
+		if _, _, err := t.advance(ctx, batch, support); err != nil {
 			return err
 		}
 		if t.part > 0 {

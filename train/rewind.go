@@ -13,6 +13,14 @@ import (
 // rewind loads the newest sound checkpoint, removes later ones, and halves the learning rate if the hook decided so.
 // After a crash in between, a resume continues from a later checkpoint and the next evaluation decides again.
 func (t *Trainer) rewind(r Rewind) error {
+	if t.follows() {
+		t.back, t.part = true, 0 // the chief hands over the rest
+		if r.Halve != "" {
+			t.Config.HalveRate(r.Halve)
+			t.schedules()
+		}
+		return nil
+	}
 	from, name := t.step, t.sound
 	if name == "" {
 		return fmt.Errorf("%w: there is no earlier checkpoint to go back to; "+

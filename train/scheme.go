@@ -28,14 +28,19 @@ func (t *Trainer) newTape() *torch.Tape {
 		return nil
 	}
 	tape := &torch.Tape{Threads: 1, Rows: c.CacheChunk}
+	if n := t.group().Processes(); tape.Rows > 0 && n > 1 {
+		tape.Rows = max(1, tape.Rows/n) // chunks of the whole batch
+	}
 	if c.Scheme == config.Views {
 		tape.Threads = c.Threads
 	}
 	tape.Mode = func() func(f func()) {
-		was := t.params.Training()
+		was, shared := t.params.Training(), t.params.Shared()
 		return func(f func()) {
 			defer t.params.Train(t.params.Training())
+			defer t.params.Share(t.params.Shared())
 			t.params.Train(was)
+			t.params.Share(shared)
 			f()
 		}
 	}

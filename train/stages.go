@@ -86,8 +86,10 @@ func (t *Trainer) replan(r Replan) error {
 		return fmt.Errorf("a plan of %d steps was made after step %d", r.Steps, t.step)
 	}
 	t.Config.Replan(t.Steps, r.Steps, r.Ends, fmt.Sprintf("planned anew at step %d", t.step))
-	if err := t.Dir.SaveConfig(t.Config); err != nil {
-		return err
+	if !t.follows() {
+		if err := t.Dir.SaveConfig(t.Config); err != nil {
+			return err
+		}
 	}
 	t.Steps, t.back = r.Steps, true
 	t.schedules()

@@ -3,6 +3,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -82,11 +83,11 @@ func rule(c *config.Optim) (func(decay float64) optim.Rule, error) {
 // advance processes one batch: forward and backward. After the last batch of an optimiser step it clips the gradients,
 // moves the weights, updates the method, reports, and calls the hooks. support is the labelled batch of a
 // parallax.Supporter, nil for other methods. A hook's decision is returned with the hook's name.
-func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision, err error) {
+func (t *Trainer) advance(ctx context.Context, batch, support *dataset.Batch) (by string, d Decision, err error) {
 	err = torch.Scope(func() error {
 		parts := t.Config.Train.Accumulate
 		if t.part == 0 {
-			t.loss = 0
+			t.loss, t.asks = 0, asks{}
 		}
 		last := t.part == parts-1
 		loss, terms, err := t.forward(batch, support, last)
@@ -95,12 +96,12 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 		}
 		labels, index := slices.Clone(batch.Labels), slices.Clone(batch.Index)
 		batch.Release()
-		t.loss += loss.Item() / float64(parts)
+		t.loss += t.mean(ctx, loss.Item(), terms) / float64(parts)
 		if err := t.checkFinite(terms); err != nil {
 			return err
 		}
 		backward := t.span("backward")
-		t.tape.Backward(loss.Scale(1 / float64(parts)))
+		t.backward(loss.Scale(1/float64(parts)), last)
 		backward.End()
 		if t.part++; !last {
 			return nil
@@ -117,10 +118,24 @@ func (t *Trainer) advance(batch, support *dataset.Batch) (by string, d Decision,
 			return err
 		}
 		defer func() { t.clock.mark = time.Now() }() // time in evaluations is not training time
-		by, d, err = t.callHooks(t.Hooks, call{t.tap.features, labels, index})
+		told := call{t.tap.features, labels, index}.whole(t.group())
+		by, d, err = t.hooked(ctx, func() (string, Decision, error) { return t.callHooks(t.Hooks, told) })
 		return err
 	})
 	return by, d, err
+}
+
+// backward adds the gradients of a batch. After the last batch of a step they are those of all processes.
+func (t *Trainer) backward(loss torch.Tensor, last bool) {
+	if !last || t.group() == nil {
+		t.tape.Backward(loss)
+		return
+	}
+	var of []torch.Tensor
+	for _, p := range t.params.Trainable() {
+		of = append(of, p.Tensor)
+	}
+	t.group().Average(of, func() { t.tape.Backward(loss) })
 }
 
 // forward returns the loss of one batch. It frees all other handles of the forward pass, so that backward can free
@@ -168,6 +183,7 @@ func tensors(b *dataset.Batch) (views []torch.Tensor) {
 // state is the part of a Step that does not depend on the batch.
 func (t *Trainer) state() *parallax.Step {
 	s := parallax.NewStep(t.step, t.Steps)
+	s.Group, s.Gather = t.group(), t.group().Gather
 	s.Epoch, _ = t.position(t.step)
 	return s
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/parallax-ssl/parallax/checkpoint"
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/internal/trace"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/optim"
@@ -51,6 +52,8 @@ type Trainer struct {
 	// The networks of step 0, until the hooks have seen them after the first step; nil at any other time.
 	untrained []nn.Named
 	average   *average
+	asks      asks        // of the processes, in the running step
+	quit      func(error) // ends the run in this process
 
 	history run.History
 	back    bool   // the run has just gone back
@@ -87,6 +90,9 @@ type Options struct {
 	Save     <-chan struct{}   // a value asks for a checkpoint after the current step
 	Profile  int               // steps whose time is measured, after [ProfileWarmUp] others; 0: none
 	Profiled func(*Profile)    // called with what they took, when they are over
+	// Together are the processes that share each batch; nil for one. The chief has Dir, Hooks, Watch, Init and Start;
+	// the others train with it and write nothing.
+	Together *dist.Processes
 }
 
 // ErrCollapsed is wrapped by the error of a run that a Hook has stopped.
@@ -95,10 +101,11 @@ var ErrCollapsed = errors.New("the run has collapsed")
 // New builds the networks and the optimiser. It fails when the batch is larger than the data set, or when the backbone
 // and the method do not fit together.
 func New(o Options) (*Trainer, error) {
+	t := &Trainer{Options: o, Steps: Steps(&o.Config.Train, o.Loader.Steps()), saved: -1}
+	t.Loader.Share = t.share()
 	if err := o.Loader.Check(); err != nil {
 		return nil, err
 	}
-	t := &Trainer{Options: o, Steps: Steps(&o.Config.Train, o.Loader.Steps()), saved: -1}
 	err := errors.Join(t.prepareProfile(), t.prepareData())
 	if err != nil {
 		return nil, err
@@ -107,6 +114,7 @@ func New(o Options) (*Trainer, error) {
 		torch.SetThreads(t.threads())
 		t.params = nn.NewParams(o.Config.Seed, torch.F32)
 		t.params.Fuse(t.fused())
+		t.params.Share(t.group())
 		t.tap = &tap{Backbone: o.Backbone, init: o.Init, trace: t.trace}
 		t.encoder = o.Method.Build(&parallax.Build{
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
@@ -162,7 +170,15 @@ func (t *Trainer) Close() error {
 
 // Run trains until the last step, until ctx ends or until a hook stops the run. In each case it writes a checkpoint and
 // the encoder. When ctx ends the run, the error is context.Cause(ctx). A failure leaves the last checkpoint as it is.
+//
+// Of several processes each calls Run, and each ends at the same step: also when ctx ends in one of them alone.
 func (t *Trainer) Run(ctx context.Context) error {
+	ctx, quit := context.WithCancelCause(ctx)
+	defer quit(nil)
+	t.quit = quit
+	if t.follows() {
+		return t.follow(ctx)
+	}
 	err := t.checkProfile()
 	if err != nil {
 		return err
@@ -241,7 +257,10 @@ func (t *Trainer) loops(ctx context.Context) error {
 
 // loop trains until the last step, or until a hook decides something; by is the hook's name.
 func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
-	if by, d, err = t.begin(); d != nil || err != nil {
+	if err := t.hand(); err != nil {
+		return "", nil, err
+	}
+	if by, d, err = t.begin(ctx); d != nil || err != nil {
 		return by, d, err
 	}
 	if t.saved < 0 && t.Config.Train.OnCollapse == config.Rewind {
@@ -249,7 +268,7 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 			return "", nil, err
 		}
 	}
-	if by, d, err := t.makeUp(); d != nil || err != nil {
+	if by, d, err := t.hooked(ctx, t.makeUp); d != nil || err != nil {
 		return by, d, err
 	}
 	if t.Done() {
@@ -267,7 +286,7 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 			return "", nil, err
 		}
 		t.clock.waits += batch.Wait
-		if by, d, err := t.advance(batch, support); d != nil || err != nil {
+		if by, d, err := t.advance(ctx, batch, support); d != nil || err != nil {
 			return by, d, err
 		}
 		if t.part > 0 {
@@ -276,13 +295,14 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 		if t.Done() {
 			break
 		}
-		if t.asked = t.isAsked(); t.asked || t.step%t.Config.Train.SaveEvery == 0 {
+		if t.asked = t.saves(); t.asked || t.step%t.Config.Train.SaveEvery == 0 {
 			if err := t.save(); err != nil {
 				return "", nil, err
 			}
 			t.clock.mark = time.Now()
 		}
-		if ctx.Err() != nil {
+		if t.stops(ctx) {
+			t.quit(errStopped) // unless this process has a cause of its own
 			return "", nil, context.Cause(ctx)
 		}
 	}
@@ -302,7 +322,7 @@ func (t *Trainer) isAsked() bool {
 // begin announces the run and, before the first step, shows the untrained networks to the hooks, or copies them to be
 // shown after it: an evaluation takes many times as long as a step, and whoever waits for it does not see whether the
 // run trains.
-func (t *Trainer) begin() (by string, d Decision, err error) {
+func (t *Trainer) begin(ctx context.Context) (by string, d Decision, err error) {
 	t.clock.logged = t.step
 	e := run.Event{
 		Event: run.Start, Method: t.Config.Method.Name, Steps: t.Steps,
@@ -332,10 +352,12 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 	}
 	err = torch.Scope(func() (err error) {
 		if copied > 0 {
-			t.copyUntrained()
+			if !t.follows() {
+				t.copyUntrained()
+			}
 			return nil
 		}
-		by, d, err = t.callHooks(t.Hooks, call{})
+		by, d, err = t.hooked(ctx, func() (string, Decision, error) { return t.callHooks(t.Hooks, call{}) })
 		return err
 	})
 	return by, d, err
@@ -344,6 +366,9 @@ func (t *Trainer) begin() (by string, d Decision, err error) {
 // batches yields the batches from the current step on, epoch after epoch. When ctx ends within a step, batches yields
 // the rest of that step first: the step's first batches have changed the batch-norm statistics already.
 func (t *Trainer) batches(ctx context.Context) iter.Seq2[*dataset.Batch, error] {
+	if t.group() != nil { // the processes agree at the end of a step, see asks
+		ctx = context.WithoutCancel(ctx)
+	}
 	return func(yield func(*dataset.Batch, error) bool) {
 		for epoch, at := t.position(t.step); ; epoch, at = epoch+at/t.Loader.Steps(), at%t.Loader.Steps() {
 			for batch, err := range t.epoch(ctx, epoch, at) {

@@ -48,7 +48,7 @@ func execute(c *cobra.Command) int {
 	limitHeap()
 	limitProcs()
 	err := attempt(untilSignal(), c)
-	if _, stopped := asInterruption(err); err != nil && !stopped {
+	if _, stopped := asInterruption(err); err != nil && !stopped && !said(err) {
 		complain(err)
 	}
 	return exitStatus(err)

@@ -10,9 +10,11 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/pretrain"
@@ -25,7 +27,9 @@ type pretrainFlags struct {
 	sets, probes                              []string
 	minutes                                   float64
 	json, report                              bool
-	profile                                   int
+	profile, nproc                            int
+	timeout                                   time.Duration
+	place                                     *dist.Place
 }
 
 func pretrainCommand() *cobra.Command {
@@ -76,6 +80,11 @@ to the bit.
 and why, and ends within N minutes, evaluations and export included. It measures a few steps first, and plans
 anew as the run goes. What you set yourself stays as you set it.
 
+--nproc N shares the run among N processes of this machine; torchrun --no-python parallax pretrain ..., srun
+and Kubeflow's trainer do so on several. --batch stays the number of images of a step, batch norm is
+synchronised, and the loss is that of one process with the whole batch. The first process writes the run
+directory; when one is gone, the others say which, and a resume may have another number of processes.
+
 Ctrl-C, a termination signal or a closed terminal ends the run after a checkpoint; under nohup a closed
 terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step, and the run goes on.` +
 			statuses(trainingEnds...),
@@ -87,6 +96,7 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
   parallax pretrain --data photos --method simclr --profile 20
   parallax pretrain --data photos --method paws --labels some.csv
   parallax pretrain --data cells --method dino --channels keep
+  parallax pretrain --data photos --method simclr --nproc 2
   parallax pretrain --resume runs/simclr
   parallax pretrain --resume runs/simclr --epochs 20`,
 		Args:    noArguments,
@@ -95,6 +105,9 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
 			settings, err := f.settings(c)
 			if err != nil {
 				return usage(err)
+			}
+			if launched, err := f.launch(c.Context(), c.OutOrStdout()); launched || err != nil {
+				return err
 			}
 			if f.resume != "" {
 				return f.resumeRun(c.Context(), c.OutOrStdout(), settings)
@@ -115,6 +128,8 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
 	fl.BoolVar(&f.json, "json", false, "print events as JSON lines")
 	fl.BoolVar(&f.report, "report", true, "write OUT/"+run.ReportFile+" when the run ends")
 	fl.IntVar(&f.profile, "profile", 0, "show where the time of so many steps goes, after three others")
+	fl.IntVar(&f.nproc, "nproc", 1, "share the run among so many processes of this machine")
+	fl.DurationVar(&f.timeout, "timeout", dist.DefaultWait, "how long a process of several may keep the others waiting")
 	addSettingFlags(c)
 	c.RegisterFlagCompletionFunc("method", completeMethod)
 	c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(preset.Names, cobra.ShellCompDirectiveNoFileComp))
@@ -122,8 +137,9 @@ terminal does not. SIGUSR1 or SIGUSR2 writes a checkpoint after the current step
 }
 
 // trainingEnds are the statuses of commands that train, beside those of every command.
-var trainingEnds = []int{exit.Collapse, exit.Data, exit.Engine, exit.Memory, exit.Output, exit.OfSignal(syscall.SIGHUP),
-	exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT), exit.OfSignal(syscall.SIGTERM),
+var trainingEnds = []int{exit.Collapse, exit.Data, exit.Engine, exit.Memory, exit.Output, exit.Lost,
+	exit.OfSignal(syscall.SIGHUP), exit.OfSignal(syscall.SIGINT), exit.OfSignal(syscall.SIGQUIT),
+	exit.OfSignal(syscall.SIGTERM),
 	exit.OfSignal(syscall.SIGXCPU)}
 
 func presetHelp() string {
@@ -172,6 +188,7 @@ func (f *pretrainFlags) newRun(ctx context.Context, out io.Writer, settings []pr
 	}
 	o, end := shown(out, f.json, "")
 	o.Out, o.Profile, o.Report, o.Version = f.out, f.profile, f.report, version+revision()
+	end = f.join(&o, end)
 	request := &pretrain.Request{
 		File: f.config, Text: text, Preset: f.preset, Settings: settings, Minutes: f.minutes,
 	}
@@ -193,6 +210,7 @@ func (f *pretrainFlags) resumeRun(ctx context.Context, out io.Writer, settings [
 	}
 	o, end := shown(out, f.json, "")
 	o.Profile, o.Report, o.Version = f.profile, f.report, version+revision()
+	end = f.join(&o, end)
 	result, err := pretrain.Resume(ctx, f.resume, settings, o)
 	end(result, err)
 	return err

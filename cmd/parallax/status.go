@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/internal/crash"
 	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/internal/printable"
@@ -22,10 +23,13 @@ func exitStatus(err error) int {
 		return stopped.status()
 	}
 	var invalid *run.InvalidError
+	var ended *dist.EndedError
 	var panicked *crash.Error
 	switch {
 	case err == nil:
 		return exit.Done
+	case errors.As(err, &ended):
+		return ended.Status
 	case errors.As(err, &panicked):
 		return exit.Software
 	case errors.As(err, &invalid):
@@ -38,6 +42,8 @@ func exitStatus(err error) int {
 		return exit.Engine
 	case errors.Is(err, torch.ErrMemory):
 		return exit.Memory
+	case errors.Is(err, dist.ErrLost):
+		return exit.Lost
 	case run.IsOutput(err):
 		return exit.Output
 	}

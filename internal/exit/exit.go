@@ -30,6 +30,7 @@ const (
 	Software = 70
 	Memory   = 71
 	Output   = 74
+	Lost     = 75
 )
 
 // OfSignal returns the status of a command that a signal ended.
@@ -52,6 +53,8 @@ var All = []Status{
 	{Output, "EX_IOERR", "a file or folder could not be written",
 		"A full disk, a quota, a missing permission, a removed folder, too many open files, and the like, in the " +
 			"output. The last checkpoint is kept. Data that cannot be read is status 1."},
+	{Lost, "EX_TEMPFAIL", "another process of the run is gone",
+		"The message names it. The last checkpoint is kept, and the run can be started again as it is."},
 	ofSignal(syscall.SIGHUP, "SIGHUP", "", "The terminal or the connection was closed. A run under nohup goes on."),
 	ofSignal(syscall.SIGINT, "SIGINT", "", "Ctrl-C. A second Ctrl-C ends the command at once, without a checkpoint."),
 	ofSignal(syscall.SIGQUIT, "SIGQUIT", "", "Ctrl-\\. As SIGINT."),

@@ -73,6 +73,9 @@ func Threads() int {
 // Whole is the number of whole cores, at least 1.
 func (l CoreLimit) Whole() int { return max(1, int(l.Cores)) }
 
+// Asked reports whether OMP_NUM_THREADS asks for a number of threads.
+func Asked() bool { return asked() > 0 }
+
 // asked is the number of threads that OMP_NUM_THREADS asks for; 0 for none.
 func asked() int {
 	n, err := strconv.Atoi(os.Getenv("OMP_NUM_THREADS"))

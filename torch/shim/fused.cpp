@@ -6,6 +6,7 @@
 // on the number of threads.
 #include "handle.h"
 #include "kernels.h"
+#include "processes.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/record_function.h>
@@ -14,8 +15,11 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/mul.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/sub.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 #include <algorithm>
@@ -173,12 +177,35 @@ Optional optional(const at::Tensor &t) { return t.defined() ? Optional(t) : Opti
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+// The rows of all processes of a group, and the means and squares over them, as merge makes them of blocks.
+double merge_processes(int64_t group, double rows, int64_t c, double *mean, double *square) {
+	at::Tensor own = at::empty({2 * c + 1}, at::kDouble);
+	std::copy_n(mean, c, data<double>(own));
+	std::copy_n(square, c, data<double>(own) + c);
+	data<double>(own)[2 * c] = rows;
+	at::Tensor all = rows_of_all(group, own);
+	const double *at = data<double>(all);
+	int64_t n = all.size(0), width = 2 * c + 1;
+	double total = 0;
+	for (int64_t p = 0; p < n; p++) total += at[p * width + 2 * c];
+	std::fill_n(mean, c, 0.0);
+	std::fill_n(square, c, 0.0);
+	for (int64_t p = 0; p < n; p++)
+		for (int64_t i = 0; i < c; i++) mean[i] += at[p * width + 2 * c] / total * at[p * width + i];
+	for (int64_t p = 0; p < n; p++)
+		for (int64_t i = 0; i < c; i++) {
+			double d = at[p * width + i] - mean[i];
+			square[i] += at[p * width + c + i] + at[p * width + 2 * c] * d * d;
+		}
+	return total;
+}
+
 // Batch norm over x [+ residual, then ReLU]. Returns y and, without gradient, the mean and the unbiased variance of
-// every channel.
+// every channel. With a group, the statistics are those of all its processes.
 struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
-	static variable_list forward(AutogradContext *ctx, at::Tensor x, Optional weight, Optional bias, Optional residual, bool relu, double eps) {
+	static variable_list forward(AutogradContext *ctx, at::Tensor x, Optional weight, Optional bias, Optional residual, bool relu, double eps, int64_t group) {
 		auto or_none = [](const Optional &t) { return t.value_or(at::Tensor()); };
-		return with_type(x.scalar_type(), [&](auto k) { return forward_as<decltype(k)>(ctx, x, or_none(weight), or_none(bias), or_none(residual), relu, eps); });
+		return with_type(x.scalar_type(), [&](auto k) { return forward_as<decltype(k)>(ctx, x, or_none(weight), or_none(bias), or_none(residual), relu, eps, group); });
 	}
 
 	static variable_list backward(AutogradContext *ctx, variable_list gradients) {
@@ -187,7 +214,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 	}
 
 	template <typename K>
-	static variable_list forward_as(AutogradContext *ctx, at::Tensor x, const at::Tensor &weight, const at::Tensor &bias, at::Tensor residual, bool relu, double eps) {
+	static variable_list forward_as(AutogradContext *ctx, at::Tensor x, const at::Tensor &weight, const at::Tensor &bias, at::Tensor residual, bool relu, double eps, int64_t group) {
 		const auto &loops = kernels().*K::loops;
 		x = rows_of_channels(x);
 		if (residual.defined()) residual = rows_as(residual, x);
@@ -204,6 +231,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 		merge(blocks, means, squares, mean, inverse);
 		at::Tensor mean_out = at::empty({c}, x.options().dtype(K::numbers)), variance = at::empty_like(mean_out);
 		double n = static_cast<double>(blocks.rows);
+		if (group != 0) n = merge_processes(group, n, c, mean, inverse);
 		for (int64_t i = 0; i < c; i++) {
 			data<typename K::number>(mean_out)[i] = static_cast<typename K::number>(mean[i]);
 			data<typename K::number>(variance)[i] = static_cast<typename K::number>(inverse[i] / (n - 1));
@@ -215,12 +243,14 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 		ctx->save_for_backward({x, relu && residual.defined() ? y : at::Tensor(), statistics, weight, bias});
 		ctx->saved_data["residual"] = residual.defined();
 		ctx->saved_data["relu"] = relu;
+		ctx->saved_data["group"] = group;
+		ctx->saved_data["rows"] = n;
 		return {y, mean_out, variance};
 	}
 
 	template <typename K>
 	static variable_list backward_as(AutogradContext *ctx, const variable_list &saved, at::Tensor dy) {
-		if (!dy.defined()) return variable_list(6);
+		if (!dy.defined()) return variable_list(7);
 		typedef typename K::element E;
 		const auto &loops = kernels().*K::loops;
 		const at::Tensor &x = saved[0], &y = saved[1], &weight = saved[3], &bias = saved[4];
@@ -248,18 +278,24 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 			}
 
 		at::Tensor w = doubles(weight);
-		at::Tensor dw = at::empty({c}, x.options().dtype(at::kDouble)), db = at::empty_like(dw);
-		double n = static_cast<double>(blocks.rows);
+		// x̂ = (x - mean)/σ; the gradients of weight and bias are Σ g·x̂ and Σ g over the own rows.
+		at::Tensor own = at::empty({2, c}, x.options().dtype(at::kDouble)), dw = own[0], db = own[1];
 		for (int64_t i = 0; i < c; i++) {
-			// x̂ = (x - mean)/σ; dx = w/σ·(g - Σg/n - x̂·Σ(g·x̂)/n). The sums used the rounded mean.
+			double missing = mean[i] - static_cast<double>(tiles[0][i]);  // the products are with the rounded mean
+			data<double>(dw)[i] = (products[i] - missing * sums[i]) * inverse[i];
+			data<double>(db)[i] = sums[i];
+		}
+		int64_t group = ctx->saved_data["group"].toInt();
+		at::Tensor whole = group == 0 ? own : rows_of_all(group, own).sum(0);
+		double n = ctx->saved_data["rows"].toDouble();
+		for (int64_t i = 0; i < c; i++) {
+			// dx = w/σ·(g - Σg/n - x̂·Σ(g·x̂)/n), with sums over all rows.
 			double missing = mean[i] - static_cast<double>(tiles[0][i]);
-			double along = (products[i] - missing * sums[i]) * inverse[i]; // Σ g·x̂
+			double along = data<double>(whole)[i], total = data<double>(whole)[c + i];
 			double a = at_or(data<double>(w), i, 1) * inverse[i], b = -a * inverse[i] * along / n;
 			tiles.set(3, i, a);
 			tiles.set(4, i, b);
-			tiles.set(5, i, -a * sums[i] / n - b * missing);
-			data<double>(dw)[i] = along;
-			data<double>(db)[i] = sums[i];
+			tiles.set(5, i, -a * total / n - b * missing);
 		}
 		at::Tensor dx;
 		if (ctx->needs_input_grad(0)) {
@@ -271,7 +307,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
 			});
 		}
 		return {dx, weight.defined() ? dw.to(weight.scalar_type()) : at::Tensor(),
-				bias.defined() ? db.to(weight.defined() ? weight.scalar_type() : K::numbers) : at::Tensor(), g, at::Tensor(), at::Tensor()};
+				bias.defined() ? db.to(weight.defined() ? weight.scalar_type() : K::numbers) : at::Tensor(), g, at::Tensor(), at::Tensor(), at::Tensor()};
 	}
 };
 
@@ -289,6 +325,26 @@ void check_channels(const at::Tensor &t, const at::Tensor &x) {
 at::Tensor then(at::Tensor y, const at::Tensor &residual, bool relu) {
 	if (residual.defined()) y = at::add(y, residual);
 	return relu ? at::relu(y) : y;
+}
+
+// Batch norm by the statistics of all processes of a group, of any tensor, in libtorch's operations.
+at::Tensor norm_of_all(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &bias, double eps, int64_t group, plx_tensor *mean, plx_tensor *variance) {
+	auto wide = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+	at::Tensor in = x.to(wide);
+	std::vector<int64_t> over{0}, shape(x.dim(), 1);
+	for (int64_t d = 2; d < x.dim(); d++) over.push_back(d);
+	shape[1] = x.size(1);
+	double own = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
+	double n = rows_of_all(group, at::full({1}, own, in.options())).sum().item<double>();
+	at::Tensor m = sum_of_all(group, in.sum(over)).div(n);
+	at::Tensor centred = at::sub(in, m.view(shape));
+	at::Tensor v = sum_of_all(group, centred.square().sum(over));
+	at::Tensor y = at::mul(centred, at::rsqrt(at::add(v.div(n), eps)).view(shape));
+	if (weight.defined()) y = at::mul(y, weight.view(shape));
+	if (bias.defined()) y = at::add(y, bias.view(shape));
+	*mean = put(m.detach());
+	*variance = put(v.detach().div(n - 1));
+	return y.to(x.scalar_type());
 }
 
 // Tensors of one parameter: itself, its gradient, and what the optimiser keeps of it. All have the parameter's layout,
@@ -381,16 +437,20 @@ void measure(std::vector<Moved> &ts, bool parameters) {
 
 namespace ops {
 
-plx_value batch_norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, plx_tensor *mean, plx_tensor *variance) {
+plx_value batch_norm_act(plx_tensor x, plx_tensor w, plx_tensor b, plx_tensor residual, int relu, double eps, int64_t group, plx_tensor *mean, plx_tensor *variance) {
 	return tensor([&] {
 		RECORD_FUNCTION("parallax::batch_norm_act", std::vector<c10::IValue>{});
 		at::Tensor in = get(x), weight = maybe(w), bias = maybe(b), more = maybe(residual);
 		for (const auto &t : {weight, bias}) check_channels(t, in);
 		if (fits(in, more)) {
-			variable_list out = BatchNormAct::apply(in, optional(weight), optional(bias), optional(more), relu != 0, eps);
+			variable_list out = BatchNormAct::apply(in, optional(weight), optional(bias), optional(more), relu != 0, eps, group);
 			*mean = put(out[1]);
 			*variance = put(out[2]);
 			return out[0];
+		}
+		if (group != 0) {
+			at::Tensor y = norm_of_all(in, weight, bias, eps, group, mean, variance);
+			return then(y, more, relu != 0);
 		}
 		// Running statistics that move all the way are those of the batch.
 		auto numbers = in.options().dtype(in.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pretrain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/parallax-ssl/parallax/config"
+	"github.com/parallax-ssl/parallax/dataset"
+	"github.com/parallax-ssl/parallax/dist"
+	"github.com/parallax-ssl/parallax/internal/machine"
+	"github.com/parallax-ssl/parallax/method"
+	"github.com/parallax-ssl/parallax/run"
+	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
+)
+
+// join meets the other processes of the run, if there are any, and calls f in the chief. The others follow it.
+func (o *Options) join(ctx context.Context, device string, f func() (*Result, error)) (result *Result, err error) {
+	if o.Place == nil {
+		return f()
+	}
+	if device != "" {
+		if err := torch.Use(device); err != nil {
+			return nil, run.Invalid(err)
+		}
+	}
+	p, err := dist.Join(ctx, *o.Place, o.Wait)
+	if err != nil {
+		return nil, errors.Join(err, o.Place.WriteErrorFile(err, time.Now()))
+	}
+	defer p.Close()
+	if o.Joined != nil {
+		o.Joined(p)
+	}
+	o.together = p
+	if p.Chief() {
+		result, err = f()
+	} else {
+		result, err = o.follow(ctx)
+	}
+	if err = p.Explain(err); err != nil && ctx.Err() == nil {
+		p.Failed(err)
+		err = errors.Join(err, o.Place.WriteErrorFile(err, time.Now()))
+	}
+	return result, err
+}
+
+// configText is the name under which the chief publishes the run's config.
+const configText = "config"
+
+// publish tells the other processes what to train.
+func (o *Options) publish(c *config.Layered) error {
+	if o.together == nil {
+		return nil
+	}
+	text, err := c.Encode()
+	if err != nil {
+		return err
+	}
+	return o.together.Publish(configText, string(text))
+}
+
+// follow trains with the chief, by the chief's config, and writes nothing.
+func (o *Options) follow(ctx context.Context) (result *Result, err error) {
+	text, err := o.together.Read(configText)
+	if err != nil {
+		return nil, err
+	}
+	name, err := config.MethodOf([]byte(text), run.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := method.Find(name, o.Methods...)
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{Method: entry.New(), entry: entry, together: o.together}
+	if j.Config, err = config.Load([]byte(text), j.Method); err != nil {
+		return nil, err
+	}
+	if err := j.reopenData(j.Config.Data.Images); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	if err := j.complete(); err != nil {
+		return nil, err
+	}
+	s := &Session{Job: j}
+	options := train.Options{Config: j.Config, Method: j.Method, Backbone: j.Backbone, Loader: j.loader(), Save: o.Save,
+		Together: o.together}
+	if s.Trainer, err = train.New(options); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Trainer.Close()) }()
+	quarantine, err := dataset.NewQuarantine(j.Source.Len(), "")
+	if err != nil {
+		return nil, err
+	}
+	quarantine.Allow(j.Config.Data.MaxUnreadable)
+	s.Loader.Quarantine = quarantine
+	err = s.Run(ctx)
+	return &Result{Steps: s.Step(), Trained: true, Unreadable: quarantine.Len()}, err
+}
+
+// shareable refuses settings with which processes cannot share a run.
+func (j *Job) shareable() error {
+	n := j.together.Processes()
+	if n == 1 {
+		return nil
+	}
+	c := &j.Config.Train
+	switch {
+	case c.Batch%n != 0:
+		return fmt.Errorf("the batch of %d images cannot be shared out equally among %d processes: use a multiple of "+
+			"%d, "+
+			"such as --batch %d", c.Batch, n, n, max(1, (c.Batch+n/2)/n)*n)
+	case c.Batch/n < 2:
+		return fmt.Errorf("the batch of %d images leaves each of %d processes fewer than 2: use --batch %d or more",
+			c.Batch,
+			n, 2*n)
+	case c.Scheme == config.Views:
+		return errors.New("train.scheme views lets threads run ahead of each other, so processes cannot share a " +
+			"batch: " +
+			"use --set train.scheme=operations")
+	}
+	return nil
+}
+
+// Shared says how a run's processes share it, for a message; "" for one process.
+func (j *Job) Shared() string {
+	n := j.together.Processes()
+	if n == 1 {
+		return ""
+	}
+	c := j.Config.Train
+	return fmt.Sprintf("%s; each has %d of the %d images of a batch, threads: %d", j.together.String(), c.Batch/n,
+		c.Batch,
+		c.Threads)
+}
+
+// threads is how many threads a process computes with, as many as the machine has cores for each of its processes.
+func (j *Job) threads() (n int, source string) {
+	n, source = machine.Threads(), "detected"
+	if j.together == nil || j.together.LocalProcesses <= 1 {
+		return n, source
+	}
+	if machine.Asked() {
+		return n, "OMP_NUM_THREADS"
+	}
+	return max(1, n/j.together.LocalProcesses), fmt.Sprintf("detected, shared by %d processes",
+		j.together.LocalProcesses)
+}
+
+// few warns where torchrun, which sets OMP_NUM_THREADS to 1 unless it is set, leaves most cores idle.
+func (j *Job) few() string {
+	c := j.Config
+	if j.together == nil || !strings.HasPrefix(c.Sources["train.threads"], "OMP_NUM_THREADS") || c.Train.Threads != 1 {
+		return ""
+	}
+	cores := machine.Cores().Whole() / j.together.LocalProcesses
+	if cores < 2 {
+		return ""
+	}
+	return fmt.Sprintf("each process computes with one thread, because OMP_NUM_THREADS is 1, as torchrun sets it: "+
+		"there are "+
+		"%d cores for each, so give --threads %d", cores, cores)
+}

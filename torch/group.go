@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package torch
+
+// #include <stdlib.h>
+// #include "trampoline.h"
+import "C"
+
+import (
+	"strings"
+	"time"
+	"unsafe"
+)
+
+// A Store is where processes meet and leave each other notes: c10d's TCPStore or, on one machine, FileStore. Its
+// methods may be called by any goroutine, also outside a Scope and while the engine waits for other processes.
+type Store struct{ n C.int64_t }
+
+// StoreOptions say where a store is.
+type StoreOptions struct {
+	Host  string // of the process that serves it
+	Port  int    // 0: any free port, for the one that serves
+	Serve bool   // this process serves it; several stores of a process may share a port
+	// File is the path of a FileStore, which takes the place of Host and Port; it must not exist before the first
+	// process.
+	File      string
+	Processes int           // that a FileStore has
+	Wait      time.Duration // how long to wait for the server, and for a key without a time of its own
+}
+
+// OpenStore opens a store. The server must be there within the time.
+func OpenStore(o StoreOptions) (*Store, error) {
+	if err := Load(); err != nil {
+		return nil, err
+	}
+	host, file := C.CString(o.Host), C.CString(o.File)
+	defer C.free(unsafe.Pointer(host))
+	defer C.free(unsafe.Pointer(file))
+	n, err := stored(C.plx_store_open(host, C.int64_t(o.Port), truth(o.Serve), file, C.int64_t(o.Processes),
+		C.int64_t(o.Wait.Milliseconds())))
+	if err != nil {
+		return nil, err
+	}
+	return &Store{C.int64_t(n)}, nil
+}
+
+func stored(r C.plx_value) (int64, error) {
+	if r.error != nil {
+		return 0, &Error{Op: "Store", Text: take(r.error)}
+	}
+	return int64(r.value), nil
+}
+
+// Port is the port of a TCPStore.
+func (s *Store) Port() (int, error) {
+	port, err := stored(C.plx_store_port(s.n))
+	return int(port), err
+}
+
+// key calls f with a key in C's form.
+func (s *Store) key(key string, f func(key *C.char) C.plx_value) (int64, error) {
+	k := C.CString(key)
+	defer C.free(unsafe.Pointer(k))
+	return stored(f(k))
+}
+
+// Set gives a key its value, a text without NUL.
+func (s *Store) Set(key, value string) error {
+	v := C.CString(value)
+	defer C.free(unsafe.Pointer(v))
+	_, err := s.key(key, func(k *C.char) C.plx_value { return C.plx_store_set(s.n, k, v) })
+	return err
+}
+
+// Get waits until a key has a value, at most so long, and returns it.
+func (s *Store) Get(key string, wait time.Duration) (string, error) {
+	for buffer := make([]byte, 4<<10); ; {
+		n, err := s.key(key, func(k *C.char) C.plx_value {
+			return C.plx_store_get(s.n, k, C.int64_t(wait.Milliseconds()), (*C.char)(unsafe.Pointer(&buffer[0])),
+				C.int64_t(len(buffer)))
+		})
+		switch {
+		case err != nil:
+			return "", err
+		case int(n) <= len(buffer):
+			return string(buffer[:n]), nil
+		}
+		buffer = make([]byte, n)
+	}
+}
+
+// Has reports whether a key has a value.
+func (s *Store) Has(key string) (bool, error) {
+	n, err := s.key(key, func(k *C.char) C.plx_value { return C.plx_store_has(s.n, k) })
+	return n != 0, err
+}
+
+// Add adds n to the number of a key, 0 at first, and returns the sum.
+func (s *Store) Add(key string, n int) (int, error) {
+	sum, err := s.key(key, func(k *C.char) C.plx_value { return C.plx_store_add(s.n, k, C.int64_t(n)) })
+	return int(sum), err
+}
+
+// Delete forgets a key, and reports whether there was one.
+func (s *Store) Delete(key string) (bool, error) {
+	n, err := s.key(key, func(k *C.char) C.plx_value { return C.plx_store_delete(s.n, k) })
+	return n != 0, err
+}
+
+// Close closes the store. The one that serves it ends it for all.
+func (s *Store) Close() error {
+	_, err := stored(C.plx_store_close(s.n))
+	return err
+}
+
+// Exchange reports whether an error is of an exchange between processes: one of them is gone, or did not come in time.
+func (e *Error) Exchange() bool {
+	return strings.Contains(e.Text, "gloo/") || strings.Contains(e.Text, "the exchange was broken off")
+}
+
+// A Group is processes that compute together: c10d's ProcessGroupGloo. All of them call the same methods in the same
+// order, inside a Scope; a method that is not called by all within the group's time fails. A nil Group is one process
+// alone.
+//
+// Gradients are those of the mean over the processes of their losses: what [Group.Gather] takes back is the sum over
+// the processes, and [Group.Average] divides the parameters' gradients by their number. So a loss that every process
+// computes from the rows of all, and the mean of losses that each computes from its own, have the gradients of one
+// process with all rows.
+type Group struct {
+	n               C.int64_t
+	rank, processes int
+}
+
+// GroupOptions describe a group.
+type GroupOptions struct {
+	Name      string // two groups of a store differ in it
+	Rank      int    // of this process, from 0
+	Processes int
+	// Host is the name or address under which the others reach this process; "": that of the machine's name.
+	Host string
+	Wait time.Duration // for the other processes, at each call
+}
+
+// OpenGroup joins a group, when all processes have come. Call it inside a Scope.
+func OpenGroup(s *Store, o GroupOptions) *Group {
+	name, host := C.CString(o.Name), C.CString(o.Host)
+	defer C.free(unsafe.Pointer(name))
+	defer C.free(unsafe.Pointer(host))
+	n := integer("OpenGroup", C.plx_group_open(s.n, name, C.int(o.Rank), C.int(o.Processes), host,
+		C.int64_t(o.Wait.Milliseconds())))
+	return &Group{C.int64_t(n), o.Rank, o.Processes}
+}
+
+// Close leaves the group. Call it inside a Scope.
+func (g *Group) Close() {
+	if g != nil {
+		done("Close", C.plx_group_close(g.n))
+	}
+}
+
+// Rank is the number of this process, from 0.
+func (g *Group) Rank() int {
+	if g == nil {
+		return 0
+	}
+	return g.rank
+}
+
+// Processes is how many processes there are.
+func (g *Group) Processes() int {
+	if g == nil {
+		return 1
+	}
+	return g.processes
+}
+
+func (g *Group) ref() C.int64_t {
+	if g == nil {
+		return 0
+	}
+	return g.n
+}
+
+// Gather returns the rows (dimension 0) of all processes, in the order of the processes. They may differ in the number
+// of their rows, and in nothing else. Its gradient is the sum over the processes of the gradients of the own rows.
+func (g *Group) Gather(t Tensor) Tensor {
+	if g == nil {
+		return t
+	}
+	return made("Gather", C.plx_gather_rows(g.n, t.ref()))
+}
+
+// Sum replaces tensors by their sum over the processes, outside autograd.
+func (g *Group) Sum(ts ...Tensor) {
+	if g == nil || len(ts) == 0 {
+		return
+	}
+	h, n := handles(ts)
+	done("Sum", C.plx_all_sum(g.n, h, n))
+}
+
+// Broadcast replaces tensors by those of one process, outside autograd.
+func (g *Group) Broadcast(from int, ts ...Tensor) {
+	if g == nil || len(ts) == 0 {
+		return
+	}
+	h, n := handles(ts)
+	done("Broadcast", C.plx_broadcast(g.n, h, n, C.int(from)))
+}
+
+// bucket is how many bytes of gradients are exchanged at a time, as in PyTorch's DistributedDataParallel.
+const bucket = 25 << 20
+
+// Average runs backward and then replaces the gradients of the parameters by their means over the processes. Those of a
+// bucket of parameters are exchanged while backward goes on with the others.
+func (g *Group) Average(parameters []Tensor, backward func()) {
+	if g == nil || len(parameters) == 0 {
+		backward()
+		return
+	}
+	h, n := handles(parameters)
+	done("Average", C.plx_buckets_begin(g.n, h, n, bucket))
+	backward()
+	done("Average", C.plx_buckets_end())
+}
