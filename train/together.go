@@ -19,8 +19,8 @@ import (
 // This file has what a run of several processes does besides: every process makes the same steps, and the chief alone
 // writes and calls hooks. What the chief decides, and what only it has read, it tells the others.
 
-// errStopped is the cause of the end of a process, when another one got the signal.
-var errStopped = errors.New("another process of the run was told to stop")
+// ErrStopped is the cause of the end of a run in a process that was not told to stop itself.
+var ErrStopped = errors.New("another process of the run was told to stop")
 
 // follows reports whether another process writes this run.
 func (t *Trainer) follows() bool { return !t.Together.Chief() }
@@ -149,8 +149,8 @@ func (t *Trainer) told() (by string, d Decision, err error) {
 	}
 	switch {
 	case v.Stopped:
-		t.quit(errStopped)
-		err = errStopped
+		t.quit(ErrStopped)
+		err = ErrStopped
 	case v.Error != "":
 		err = fmt.Errorf("process 0: %s", v.Error)
 	case v.Stop != nil:
@@ -242,7 +242,7 @@ func (t *Trainer) take(text []byte) error {
 // follow is Run in a process that writes nothing.
 func (t *Trainer) follow(ctx context.Context) error {
 	err := t.loops(ctx)
-	if errors.Is(err, errStopped) && ctx.Err() != nil {
+	if errors.Is(err, ErrStopped) && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err

@@ -302,7 +302,7 @@ func (t *Trainer) loop(ctx context.Context) (by string, d Decision, err error) {
 			t.clock.mark = time.Now()
 		}
 		if t.stops(ctx) {
-			t.quit(errStopped) // unless this process has a cause of its own
+			t.quit(ErrStopped) // unless this process has a cause of its own
 			return "", nil, context.Cause(ctx)
 		}
 	}

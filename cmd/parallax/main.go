@@ -36,6 +36,7 @@ import (
 	"github.com/parallax-ssl/parallax/internal/spelling"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
+	"github.com/parallax-ssl/parallax/train"
 )
 
 func main() { os.Exit(execute(command())) }
@@ -48,7 +49,7 @@ func execute(c *cobra.Command) int {
 	limitHeap()
 	limitProcs()
 	err := attempt(untilSignal(), c)
-	if _, stopped := asInterruption(err); err != nil && !stopped && !said(err) {
+	if _, stopped := asInterruption(err); err != nil && !stopped && !said(err) && !errors.Is(err, train.ErrStopped) {
 		complain(err)
 	}
 	return exitStatus(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/internal/crash"
@@ -42,6 +43,8 @@ func exitStatus(err error) int {
 		return exit.Engine
 	case errors.Is(err, torch.ErrMemory):
 		return exit.Memory
+	case errors.Is(err, train.ErrStopped):
+		return exit.OfSignal(syscall.SIGTERM)
 	case errors.Is(err, dist.ErrLost):
 		return exit.Lost
 	case run.IsOutput(err):

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/parallax-ssl/parallax/dist"
+	"github.com/parallax-ssl/parallax/internal/exit"
 	"github.com/parallax-ssl/parallax/pretrain"
 )
 
@@ -51,7 +52,7 @@ func (f *pretrainFlags) launch(ctx context.Context, out io.Writer) (launched boo
 		Path: program, Args: dist.WithoutFlag(os.Args[1:], "--nproc"), Nodes: *nodes, Stdout: out, Stderr: os.Stderr,
 		Signals: signals,
 	})
-	if err == nil && ctx.Err() != nil {
+	if stopped(err) && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return true, err
@@ -77,8 +78,15 @@ func (f *pretrainFlags) join(o *pretrain.Options, end func(*pretrain.Result, err
 	return end
 }
 
-// said reports whether the error of a launcher was printed by the process that ended.
-func said(err error) bool {
+// stopped reports whether processes that a signal was passed on to have ended as it wants.
+func stopped(err error) bool {
 	ended := (*dist.EndedError)(nil)
-	return errors.As(err, &ended) && ended.Signal == ""
+	return err == nil || errors.As(err, &ended) && ended.Signal == "" && ended.Status > exit.OfSignal(0)
+}
+
+// said reports whether another process has printed why this one ends: the one that failed, for a launcher and for those
+// that it has started beside it.
+func said(err error) bool {
+	ended, lost := (*dist.EndedError)(nil), (*dist.LostError)(nil)
+	return errors.As(err, &ended) && ended.Signal == "" || errors.As(err, &lost) && lost.Said && dist.Launched()
 }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pretrain
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parallax-ssl/parallax/dist"
+	"github.com/parallax-ssl/parallax/internal/together"
+	"github.com/parallax-ssl/parallax/run"
+)
+
+// outVariable tells the processes of a test where their runs are.
+const outVariable = "PARALLAX_TEST_OUT"
+
+// shared makes runs in n processes, each of which calls f with the folder of the runs. In the processes it does not
+// return before the test ends.
+func shared(t *testing.T, n int, f func(t *testing.T, folder string)) (folder string) {
+	t.Helper()
+	if !together.Inside() {
+		t.Setenv(outVariable, t.TempDir())
+	}
+	folder = os.Getenv(outVariable)
+	together.Spawn(t, n, func(t *testing.T) { f(t, folder) })
+	return folder
+}
+
+// member returns options for one of several processes.
+func member(t *testing.T, out string) Options {
+	t.Helper()
+	place, _, err := dist.Find()
+	if err != nil || place == nil {
+		t.Fatalf("%v, %v", place, err)
+	}
+	return Options{Out: out, Place: place, Wait: time.Minute}
+}
+
+// losses are those of a run's steps.
+func losses(t *testing.T, dir string) (all []float64) {
+	t.Helper()
+	for _, e := range eventsIn(t, dir) {
+		if e.Event == run.StepEnd {
+			all = append(all, e.Metrics[run.Loss].Value)
+		}
+	}
+	return all
+}
+
+func eventsIn(t *testing.T, dir string) (all []run.Event) {
+	t.Helper()
+	log, err := os.Open(filepath.Join(dir, run.MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	for e, err := range run.ReadEvents(log) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// The chief publishes the config, writes the run and evaluates. A run that was stopped in two processes goes on in one.
+func TestSharedRun(t *testing.T) {
+	settings := []Setting{Set("train.max_steps", 8), Set("train.log_every", 1), Set("train.save_every", 4),
+		Set("train.eval_every", 4)}
+	folder := shared(t, 2, func(t *testing.T, folder string) {
+		whole := member(t, filepath.Join(folder, "whole"))
+		if _, err := Run(context.Background(), tiny(settings...), whole); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(context.Background())
+		o := member(t, filepath.Join(folder, "parts"))
+		o.Watch = append(o.Watch, func(e run.Event) { // of the chief alone
+			if e.Event == run.StepEnd && e.Step == 5 {
+				cancel(errStop)
+			}
+		})
+		if _, err := Run(ctx, tiny(settings...), o); err == nil || o.Place.Rank == 0 && !errors.Is(err, errStop) {
+			t.Errorf("process %d: %v", o.Place.Rank, err)
+		}
+		_, err := Run(context.Background(), tiny(Set("train.batch", 15)), member(t, filepath.Join(folder, "odd")))
+		if err == nil || !strings.Contains(err.Error(), "such as --batch 16") {
+			t.Errorf("a batch of 15 images: %v", err)
+		}
+		lost := member(t, "")
+		if _, err := Resume(context.Background(), filepath.Join(folder, "none"), nil, lost); err == nil ||
+			lost.Place.Rank > 0 && !errors.Is(err, dist.ErrLost) {
+			t.Errorf("resuming what is no run: %v", err)
+		}
+	})
+	if together.Inside() {
+		return
+	}
+	if _, err := Resume(context.Background(), filepath.Join(folder, "parts"), nil, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var evaluated []int
+	for _, e := range eventsIn(t, filepath.Join(folder, "parts")) {
+		if e.Event == run.Eval && e.Of == run.OfBackbone {
+			evaluated = append(evaluated, e.Step)
+		}
+	}
+	if !slices.Equal(evaluated, []int{0, 4, 8}) {
+		t.Errorf("the run was evaluated at %v", evaluated)
+	}
+	got, want := losses(t, filepath.Join(folder, "parts")), losses(t, filepath.Join(folder, "whole"))
+	if len(got) != 8 || len(want) != 8 || !slices.Equal(got[:5], want[:5]) {
+		t.Errorf("the losses are\n%v, want\n%v", got, want)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v: want the two runs alone", entries, err)
+	}
+}
+
+var errStop = errors.New("stop")
