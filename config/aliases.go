@@ -36,7 +36,7 @@ type alias struct {
 
 // keys is the history of the keys.
 var keys = history{
-	format: 7,
+	format: 8,
 	added: []addition{
 		{"variant.untied", 2, "false"},
 		{"variant.asymmetric.stop_gradient", 2, "false"},
@@ -86,6 +86,8 @@ var keys = history{
 		{"stages.planned", 6, "0"},
 		{"optim.cycles", 7, "1"},
 		{"optim.average", 7, "0"},
+		{"train.processes", 8, "1"},
+		{"train.batch_norm", 8, "all"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -78,7 +79,7 @@ func TestChannelsAreWritten(t *testing.T) {
 		t.Error(changes, err)
 	}
 	// A run of an older format had 8-bit RGB.
-	old := strings.ReplaceAll(string(text), "format: 7", "format: 4")
+	old := strings.ReplaceAll(string(text), fmt.Sprintf("format: %d", keys.format), "format: 4")
 	old = strings.Join(slices.DeleteFunc(strings.Split(old, "\n"), func(line string) bool {
 		key, _, _ := strings.Cut(strings.TrimSpace(line), ":")
 		return slices.Contains([]string{"channels", "low", "high", "samples"}, key)

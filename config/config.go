@@ -3,6 +3,8 @@
 package config
 
 import (
+	"strconv"
+
 	"github.com/dustin/go-humanize"
 
 	"github.com/parallax-ssl/parallax/augment"
@@ -145,7 +147,12 @@ type Optim struct {
 
 // Train configures the training loop: its length and batch, its device, and how often it evaluates, saves and logs.
 type Train struct {
-	Batch      int // images per forward pass
+	Batch     int // images per forward pass, of all processes
+	Processes int // that share each batch equally: as the launcher says, see --nproc
+	// BatchNorm says whose images batch norm takes its statistics from: "all" processes', as one process with the whole
+	// batch would; "own", those of each process alone; or a number that divides the processes, such as "4": those of so
+	// many neighbouring processes, for which a fast network may be between them.
+	BatchNorm  string
 	Accumulate int // forward passes per optimiser step
 	Epochs     int // length in passes over the data, if max_steps is 0
 	MaxSteps   int // length in optimiser steps, 0 to use epochs
@@ -232,6 +239,27 @@ const (
 	Reference  = "reference"
 )
 
+// The values of train.batch_norm, beside a number of processes.
+const (
+	AllProcesses = "all"
+	OwnProcess   = "own"
+)
+
+// NormProcesses is over how many processes batch norm takes its statistics, by train.batch_norm; 0: it says no number.
+func (t *Train) NormProcesses() int {
+	switch t.BatchNorm {
+	case AllProcesses:
+		return t.Processes
+	case OwnProcess:
+		return 1
+	}
+	n, err := strconv.Atoi(t.BatchNorm)
+	if err != nil || n < 1 || t.Processes%n != 0 {
+		return 0
+	}
+	return n
+}
+
 // The precisions of a run. "bf16" is autocast with float32 weights and losses.
 const (
 	BF16    = "bf16"
@@ -250,7 +278,7 @@ func Default() Config {
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001, Cycles: 1},
-		Train: Train{Batch: 256, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", Scheme: Auto,
+		Train: Train{Batch: 256, Processes: 1, BatchNorm: AllProcesses, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", Scheme: Auto,
 			LogEvery: 10, Keep: 2, OnCollapse: Warn},
 		// Temperature 0.07 is from Wu et al. (2018, arXiv:1805.01978). They take 200 neighbours in all of ImageNet; a
 		// probe has far fewer images of each class.

@@ -295,7 +295,7 @@ augment:
 func TestMergeErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"train:\n  batch: 1\n  batsh: 2\n": "f.yaml:3: unknown key train.batsh: did you mean train.batch? train " +
-			"holds: batch, accumulate, epochs, max_steps, precision, device, threads, scheme, cache_chunk, workers, " +
+			"holds: batch, processes, batch_norm, accumulate, epochs, max_steps, precision, device, threads, scheme, cache_chunk, workers, " +
 			"memory, eval_every, eval_early, save_every, log_every, keep, on_collapse",
 		"train: {batch: 1, batch: 2}":       "f.yaml: line 1: key batch is given twice, first in line 1",
 		"train:\n  batch: big\n":            `f.yaml:2: train.batch is "big", want a whole number`,
@@ -306,7 +306,7 @@ func TestMergeErrors(t *testing.T) {
 			"remove the line ---, or what follows it",
 		"- a\n":            "f.yaml:1: a config is a mapping of sections, this is a list of 1",
 		"train.batch: 3\n": `f.yaml:1: key "train.batch": nest the keys, one section per line`,
-		"format: 9\n": `f.yaml:1: the config has format "9", this parallax reads 1 to 7: ` +
+		"format: 9\n": `f.yaml:1: the config has format "9", this parallax reads 1 to 8: ` +
 			"use the parallax that wrote it",
 		"method: {name: byol}":             `f.yaml:1: method.name is "byol", but the method of this run is contrast: choose with --method byol, or leave the key out`,
 		"augment:\n- - solarise: {p: 1}\n": `f.yaml:2: view 0 of augment: unknown op "solarise": did you mean solarize? the ops are: random_resized_crop, resize, center_crop, random_crop, color_jitter, grayscale, pil_blur, gaussian_blur, solarize, equalize, horizontal_flip, vertical_flip, rand_augment, cutout, channel_jitter, channel_mean`,

@@ -83,17 +83,25 @@ func (c *Config) free(path string) bool {
 	})
 }
 
+// byProcesses reports whether a value may change with the number of processes: sums depend on that already.
+func byProcesses(path string) bool {
+	return path == processesPath || path == "train.threads" || path == "train.scheme"
+}
+
+const processesPath = "train.processes"
+
 // Refused lists the changes that a resume of a run with config a under config b must refuse. A resume may change the
 // length of the run, the number of workers, that of threads if each computes whole views, what is kept, and how often
-// and on what the run is evaluated. It may change the path and the split of the data if the fingerprint shows the same
-// data.
+// and on what the run is evaluated. It may change the number of processes, and with it that of threads and the scheme.
+// It may change the path and the split of the data if the fingerprint shows the same data.
 func Refused(a, b *Config) ([]Change, error) {
 	changes, err := Diff(a, b)
 	if err != nil {
 		return nil, err
 	}
 	sameData := a.Data.Fingerprint != "" && a.Data.Fingerprint == b.Data.Fingerprint
+	shared := a.Train.Processes != b.Train.Processes
 	return slices.DeleteFunc(changes, func(c Change) bool {
-		return a.free(c.Path) && b.free(c.Path) || sameData && place(c.Path)
+		return a.free(c.Path) && b.free(c.Path) || sameData && place(c.Path) || shared && byProcesses(c.Path)
 	}), nil
 }

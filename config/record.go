@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -53,10 +54,12 @@ func RefusedSince(record map[string]string, l *Layered) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	shared := cmp.Or(was[processesPath], "1") != now[processesPath]
 	var changes []Change
 	for _, v := range root.flat() {
 		value, ok := now[v.Path]
-		if !ok {
+		if !ok || shared && byProcesses(v.Path) {
+			delete(was, v.Path)
 			continue
 		}
 		old, recorded := was[v.Path]

@@ -85,6 +85,15 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("train.epochs and train.max_steps are both 0, want a length: "+
 			"--epochs N or --max-steps N"))
 	}
+	hold(t.Processes >= 1, "train.processes", t.Processes, "1 or more")
+	hold(t.NormProcesses() > 0, "train.batch_norm", strconv.Quote(t.BatchNorm),
+		fmt.Sprintf("all, own, or a number that divides the %d processes", t.Processes))
+	if t.Processes > 1 {
+		near := max(1, (t.Batch+t.Processes/2)/t.Processes) * t.Processes
+		hold(t.Batch%t.Processes == 0 && t.Batch >= 2*t.Processes, "train.batch", t.Batch, fmt.Sprintf(
+			"a multiple of the %d processes, at least twice as many, such as %d", t.Processes, max(near, 2*t.Processes)))
+		hold(t.Scheme != Views, "train.scheme", t.Scheme, "operations, since processes share the batch")
+	}
 	oneOf("train.precision", t.Precision, BF16, Float32)
 	oneOf("train.scheme", t.Scheme, Auto, Views, Operations, Reference)
 	hold(t.CacheChunk != 1, "train.cache_chunk", t.CacheChunk, "0, or 2 or more: batch norm needs two images")

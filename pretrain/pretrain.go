@@ -261,6 +261,7 @@ func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*J
 	if err := j.lengthByEpochs(settings); err != nil {
 		return nil, err
 	}
+	j.share(true, slices.ContainsFunc(settings, func(s Setting) bool { return s.Path == "train.threads" }))
 	if err := j.reopenData(before.Data.Images); err != nil {
 		return nil, err
 	}
@@ -418,7 +419,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 // crowded warns of more threads than cores, and names who asked for them.
 func (j *Job) crowded() string {
 	given := ""
-	if source := j.Config.Sources["train.threads"]; source != "detected" {
+	if source := j.Config.Sources["train.threads"]; !strings.HasPrefix(source, "detected") {
 		given = "train.threads, " + source
 	}
 	return machine.Crowded(given, j.Config.Train.Threads)

@@ -321,6 +321,7 @@ func (j *Job) detect(ctx context.Context) error {
 	if c.Data.Split == "" && j.Source.Split != "" {
 		c.Data.Split, c.Sources["data.split"] = j.Source.Split, "detected"
 	}
+	j.share(false, false)
 	if c.Train.Threads == 0 {
 		c.Train.Threads, c.Sources["train.threads"] = j.threads()
 	}
@@ -428,9 +429,6 @@ func (j *Job) complete() error {
 	if s := &c.Stages; c.Sources["stages.ends"] == "default" && s.Number() > 1 && c.Train.Accumulate > 0 {
 		s.Ends = s.EndsOf(train.Steps(&c.Train, j.Source.Len()/c.Train.Batch))
 		c.Sources["stages.ends"] = "all stages are as long"
-	}
-	if err := j.shareable(); err != nil {
-		return err
 	}
 	c.ScaleRate()
 	if c.Sources["optim.final_weight_decay"] == "default" {

@@ -107,28 +107,24 @@ func (o *Options) follow(ctx context.Context) (result *Result, err error) {
 	return &Result{Steps: s.Step(), Trained: true, Unreadable: quarantine.Len()}, err
 }
 
-// shareable refuses settings with which processes cannot share a run.
-func (j *Job) shareable() error {
-	n := j.together.Processes()
-	if n == 1 {
-		return nil
+// share fills in what follows from the number of processes. resumed says that the config is that of a run, which may
+// have had another number: then the number of threads is found anew, unless one is given now.
+func (j *Job) share(resumed, given bool) {
+	c, n := j.Config, j.together.Processes()
+	changed := c.Train.Processes != n
+	c.Train.Processes, c.Sources["train.processes"] = n, "alone"
+	if j.together != nil {
+		c.Sources["train.processes"] = "started by " + j.together.Launcher
 	}
-	c := &j.Config.Train
-	switch {
-	case c.Batch%n != 0:
-		return fmt.Errorf("the batch of %d images cannot be shared out equally among %d processes: use a multiple of "+
-			"%d, "+
-			"such as --batch %d", c.Batch, n, n, max(1, (c.Batch+n/2)/n)*n)
-	case c.Batch/n < 2:
-		return fmt.Errorf("the batch of %d images leaves each of %d processes fewer than 2: use --batch %d or more",
-			c.Batch,
-			n, 2*n)
-	case c.Scheme == config.Views:
-		return errors.New("train.scheme views lets threads run ahead of each other, so processes cannot share a " +
-			"batch: " +
-			"use --set train.scheme=operations")
+	if !resumed || !changed {
+		return
 	}
-	return nil
+	if !given {
+		c.Train.Threads, c.Sources["train.threads"] = j.threads()
+	}
+	if n > 1 && c.Train.Scheme == config.Views {
+		c.Train.Scheme, c.Sources["train.scheme"] = config.Operations, "processes share the batch"
+	}
 }
 
 // Shared says how a run's processes share it, for a message; "" for one process.

@@ -89,7 +89,7 @@ func TestSharedRun(t *testing.T) {
 			t.Errorf("process %d: %v", o.Place.Rank, err)
 		}
 		_, err := Run(context.Background(), tiny(Set("train.batch", 15)), member(t, filepath.Join(folder, "odd")))
-		if err == nil || !strings.Contains(err.Error(), "such as --batch 16") {
+		if err == nil || !strings.Contains(err.Error(), "such as 16") {
 			t.Errorf("a batch of 15 images: %v", err)
 		}
 		lost := member(t, "")

@@ -38,7 +38,13 @@ func joined(t *testing.T) *dist.Processes {
 
 // shared makes the job one of several processes'.
 func (j job) shared(p *dist.Processes) job {
-	change := j.change
+	set, change := j.set, j.change
+	j.set = func(c *config.Config) {
+		if set != nil {
+			set(c)
+		}
+		c.Train.Processes = p.Processes()
+	}
 	j.change = func(o *train.Options) {
 		if change != nil {
 			change(o)

@@ -106,6 +106,9 @@ func New(o Options) (*Trainer, error) {
 	if err := o.Loader.Check(); err != nil {
 		return nil, err
 	}
+	if n := t.Together.Processes(); o.Config.Train.Processes != n {
+		return nil, fmt.Errorf("train.processes is %d, and there are %d", o.Config.Train.Processes, n)
+	}
 	err := errors.Join(t.prepareProfile(), t.prepareData())
 	if err != nil {
 		return nil, err
@@ -114,7 +117,6 @@ func New(o Options) (*Trainer, error) {
 		torch.SetThreads(t.threads())
 		t.params = nn.NewParams(o.Config.Seed, torch.F32)
 		t.params.Fuse(t.fused())
-		t.params.Share(t.group())
 		t.tap = &tap{Backbone: o.Backbone, init: o.Init, trace: t.trace}
 		t.encoder = o.Method.Build(&parallax.Build{
 			Params: t.params, Backbone: t.tap, Size: o.Config.Data.Size,
@@ -176,11 +178,15 @@ func (t *Trainer) Run(ctx context.Context) error {
 	ctx, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
 	t.quit = quit
+	norms, err := t.Together.Neighbours(t.Config.Train.NormProcesses())
+	if err != nil {
+		return err
+	}
+	t.params.Share(norms)
 	if t.follows() {
 		return t.follow(ctx)
 	}
-	err := t.checkProfile()
-	if err != nil {
+	if err = t.checkProfile(); err != nil {
 		return err
 	}
 	if t.log, err = t.Dir.OpenLog(t.logged(), t.Watch...); err != nil {

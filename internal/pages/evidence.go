@@ -31,6 +31,7 @@ type evidence struct {
 		Untrained float64
 		Methods   map[string]scores
 		Others    []scores
+		Again     []again
 	}
 	Guard struct {
 		Source  `yaml:",inline"`
@@ -61,6 +62,13 @@ type scores struct {
 	EffectiveRank   float64 `yaml:"effective_rank"`
 	MeanCosine      float64 `yaml:"mean_cosine"`
 	ImagesPerSecond int     `yaml:"images_per_second"`
+}
+
+// again has the kNN accuracies of runs of five epochs with another seed.
+type again struct {
+	Source `yaml:",inline"`
+	Seed   int
+	KNN    map[string]float64 `yaml:"knn"`
 }
 
 // alarm has the guard's two runs of a method.
@@ -138,20 +146,39 @@ func (v *evidence) epochs(named ...string) string {
 		return int(1000 * (v.Epochs.Methods[b.Name].KNN - v.Epochs.Methods[a.Name].KNN))
 	})
 	var b strings.Builder
-	b.WriteString(row(append([]string{"method"}, columns...)...) + rule(1+len(columns)))
-	b.WriteString(row("untrained network", decimals(v.Epochs.Untrained, 3), "", "", "", ""))
+	head := append([]string{"method"}, columns...)
+	for _, a := range v.Epochs.Again {
+		head = append(head, fmt.Sprintf("kNN, seed %d", a.Seed))
+	}
+	full := func(cells ...string) string { // a row with an empty cell for each column that is left
+		return row(append(cells, make([]string, len(head)-len(cells))...)...)
+	}
+	b.WriteString(row(head...) + rule(len(head)))
+	b.WriteString(full("untrained network", decimals(v.Epochs.Untrained, 3)))
 	for _, e := range all {
 		s := v.Epochs.Methods[e.Name]
 		name := e.Title
 		if s.With != "" {
 			name += ", with " + s.With
 		}
-		b.WriteString(row(append([]string{name}, s.cells()...)...))
+		cells := append([]string{name}, s.cells()...)
+		for _, a := range v.Epochs.Again {
+			knn := ""
+			if x, measured := a.KNN[e.Name]; measured {
+				knn = decimals(x, 3)
+			}
+			cells = append(cells, knn)
+		}
+		b.WriteString(row(cells...))
 	}
 	for _, s := range v.Epochs.Others {
-		b.WriteString(row(append([]string{s.Name}, s.cells()...)...))
+		b.WriteString(full(append([]string{s.Name}, s.cells()...)...))
 	}
-	fmt.Fprintf(&b, "\nMeasured %s.\n", v.Epochs.Source)
+	fmt.Fprintf(&b, "\nMeasured %s", v.Epochs.Source)
+	for _, a := range v.Epochs.Again {
+		fmt.Fprintf(&b, ", seed %d %s", a.Seed, a.Source)
+	}
+	b.WriteString(".\n")
 	return b.String()
 }
 
