@@ -229,7 +229,14 @@ func (q *Quarantine) Len() int {
 	return len(q.bad)
 }
 
-// list returns the bad images so far, by index.
+// All returns the bad images so far, by index.
+func (q *Quarantine) All() []BadImage {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.list()
+}
+
+// list is All for the holder of the lock.
 func (q *Quarantine) list() []BadImage {
 	list := make([]BadImage, 0, len(q.bad))
 	for _, b := range q.bad {

@@ -50,7 +50,8 @@ type Options struct {
 	Metrics []probe.Metric // metrics of a program's own, measured in every evaluation
 
 	// Place is where this process is among those that share the run, nil for one process; see package dist. The chief
-	// makes the run; the others take its settings from the chief and write nothing.
+	// makes the run; the others take its settings from the chief and write nothing. When a launcher has started them
+	// again after a failure, Run goes on with the run that it had begun.
 	Place  *dist.Place
 	Wait   time.Duration                // how long a process may keep the others waiting; 0: dist.DefaultWait
 	Joined func(others *dist.Processes) // called when all processes have come
@@ -112,6 +113,13 @@ func Run(ctx context.Context, r *Request, o Options) (*Result, error) {
 
 // begin is Run in the chief.
 func begin(ctx context.Context, r *Request, o Options) (result *Result, err error) {
+	if dir, err := o.again(); dir != "" || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		o.note(fmt.Sprintf("%s has started the processes again: going on with the run in %s", o.together.Launcher, dir))
+		return resume(ctx, dir, nil, o)
+	}
 	if device, err := r.Value("train.device"); err == nil && device == nil { // else torch.Use comes first
 		preload()
 	}
@@ -152,6 +160,9 @@ func begin(ctx context.Context, r *Request, o Options) (result *Result, err erro
 	}
 	defer func() { err = errors.Join(err, s.Dir.Close()) }()
 	if s.Data, err = j.recordContent(ctx, s.Dir.Path()); err != nil {
+		return nil, err
+	}
+	if err := o.together.Remember(folder, s.Dir.Path()); err != nil {
 		return nil, err
 	}
 	if err := o.publish(j.Config); err != nil {

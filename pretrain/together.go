@@ -50,6 +50,27 @@ func (o *Options) join(ctx context.Context, device string, f func() (*Result, er
 	return result, err
 }
 
+// folder is the name under which the chief remembers the run's folder.
+const folder = "folder"
+
+// again returns the folder of the run that processes began before the launcher started them again; "" if there is none.
+func (o *Options) again() (string, error) {
+	if o.together == nil || o.together.Restart == 0 {
+		return "", nil
+	}
+	dir, err := o.together.Remembered(folder)
+	if dir == "" {
+		dir = o.Out
+	}
+	if err != nil || dir == "" {
+		return "", err
+	}
+	if _, err := run.ReadConfig(dir); err != nil {
+		return "", nil // it was not begun
+	}
+	return dir, nil
+}
+
 // configText is the name under which the chief publishes the run's config.
 const configText = "config"
 

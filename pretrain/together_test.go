@@ -3,8 +3,12 @@
 package pretrain
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,6 +124,50 @@ func TestSharedRun(t *testing.T) {
 	entries, err := os.ReadDir(folder)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("%v, %v: want the two runs alone", entries, err)
+	}
+}
+
+// The chief's list has the images that any process could not read.
+func TestSharedQuarantine(t *testing.T) {
+	photos := func(folder string) string { return filepath.Join(folder, "photos") }
+	if !together.Inside() {
+		t.Setenv(outVariable, t.TempDir())
+		if err := os.Mkdir(photos(os.Getenv(outVariable)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 32 {
+			var text bytes.Buffer
+			m := image.NewRGBA(image.Rect(0, 0, 16, 16))
+			for k := range m.Pix {
+				m.Pix[k] = byte(i*k + k/7)
+			}
+			if err := png.Encode(&text, m); err != nil {
+				t.Fatal(err)
+			}
+			if i%8 == 3 {
+				text.Truncate(text.Len() / 2)
+			}
+			name := filepath.Join(photos(os.Getenv(outVariable)), fmt.Sprintf("%02d.png", i))
+			if err := os.WriteFile(name, text.Bytes(), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	settings := []Setting{Set("data.path", photos(os.Getenv(outVariable))), Set("train.max_steps", 4),
+		Set("data.max_unreadable", 0.5)}
+	together.Spawn(t, 2, func(t *testing.T) {
+		o := member(t, filepath.Join(os.Getenv(outVariable), "run"))
+		result, err := Run(context.Background(), tiny(settings...), o)
+		if err != nil || result.Unreadable != 4 {
+			t.Errorf("process %d: %+v, %v", o.Place.Rank, result, err)
+		}
+	})
+	if together.Inside() {
+		return
+	}
+	list, err := os.ReadFile(filepath.Join(os.Getenv(outVariable), "run", run.QuarantineFile))
+	if err != nil || strings.Count(string(list), "\n") != 4 {
+		t.Errorf("%s, %v", list, err)
 	}
 }
 

@@ -96,7 +96,11 @@ func (t *Trainer) advance(ctx context.Context, batch, support *dataset.Batch) (b
 		}
 		labels, index := slices.Clone(batch.Labels), slices.Clone(batch.Index)
 		batch.Release()
-		t.loss += t.mean(ctx, loss.Item(), terms) / float64(parts)
+		mean, err := t.mean(ctx, loss.Item(), terms)
+		if err != nil {
+			return err
+		}
+		t.loss += mean / float64(parts)
 		if err := t.checkFinite(terms); err != nil {
 			return err
 		}

@@ -37,12 +37,13 @@ func (t *Trainer) share() dataset.Share {
 type asks struct{ stop, save bool }
 
 // mean returns the mean over the processes of the loss of a batch, and replaces its terms by theirs. It takes note of
-// what the processes ask for.
-func (t *Trainer) mean(ctx context.Context, loss float64, terms []term) float64 {
+// what the processes ask for, and of images that one of them could not read.
+func (t *Trainer) mean(ctx context.Context, loss float64, terms []term) (float64, error) {
 	if t.group() == nil {
-		return loss
+		return loss, nil
 	}
-	values := []float64{loss, bit(ctx.Err() != nil), bit(t.isAsked())}
+	bad := t.newBad()
+	values := []float64{loss, bit(ctx.Err() != nil), bit(t.isAsked()), float64(len(bad))}
 	for _, r := range terms {
 		values = append(values, r.value.Item())
 	}
@@ -51,10 +52,56 @@ func (t *Trainer) mean(ctx context.Context, loss float64, terms []term) float64 
 	values = all.Float64s()
 	n := float64(t.group().Processes())
 	for i := range terms {
-		terms[i].value = torch.Full(values[3+i]/n, torch.F64)
+		terms[i].value = torch.Full(values[4+i]/n, torch.F64)
 	}
 	t.asks.stop, t.asks.save = t.asks.stop || values[1] > 0, t.asks.save || values[2] > 0
-	return values[0] / n
+	if values[3] > 0 {
+		if err := t.tellBad(bad); err != nil {
+			return 0, err
+		}
+	}
+	return values[0] / n, nil
+}
+
+// newBad returns the images that this process could not read, and of which the others have not been told.
+func (t *Trainer) newBad() (bad []dataset.BadImage) {
+	if t.Loader.Quarantine == nil || t.Loader.Quarantine.Len() == t.knownBad {
+		return nil
+	}
+	for _, b := range t.Loader.Quarantine.All() {
+		if !t.badTold[b.Index] {
+			bad = append(bad, b)
+		}
+	}
+	return bad
+}
+
+// tellBad puts the images that one process could not read into the quarantine of each, so that the chief's list has all
+// of them and their limit holds for the whole run.
+func (t *Trainer) tellBad(bad []dataset.BadImage) error {
+	text, err := json.Marshal(bad)
+	if err != nil {
+		return err
+	}
+	text = append(text, '\n')
+	all := t.group().Gather(torch.FromBytes(text, torch.U8, len(text))).Bytes()
+	if t.badTold == nil {
+		t.badTold = map[int]bool{}
+	}
+	for line := range bytes.Lines(all) {
+		var of []dataset.BadImage
+		if err := json.Unmarshal(line, &of); err != nil {
+			return fmt.Errorf("reading which images another process could not read: %w", err)
+		}
+		for _, b := range of {
+			t.badTold[b.Index] = true
+			if err := t.Loader.Quarantine.Add(b.Index, b.Name, errors.New(b.Reason)); err != nil {
+				return fmt.Errorf("reading images: %w", err)
+			}
+		}
+	}
+	t.knownBad = len(t.badTold)
+	return nil
 }
 
 // stops reports whether the run ends after this step: all processes at the same one.

@@ -52,8 +52,10 @@ type Trainer struct {
 	// The networks of step 0, until the hooks have seen them after the first step; nil at any other time.
 	untrained []nn.Named
 	average   *average
-	asks      asks        // of the processes, in the running step
-	quit      func(error) // ends the run in this process
+	asks      asks         // of the processes, in the running step
+	quit      func(error)  // ends the run in this process
+	badTold   map[int]bool // images that some process could not read, as all know
+	knownBad  int          // how many they are
 
 	history run.History
 	back    bool   // the run has just gone back
