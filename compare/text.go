@@ -233,8 +233,7 @@ func (c *Comparison) Remarks() []string {
 		say("%s collapsed or had a loss that was not finite, and counts with its last evaluation.", runs(broken))
 	}
 	if missing > 0 {
-		say("%s had no evaluation so early, and is missing in a table. --eval-every makes more evaluations.",
-			runs(missing))
+		say("%s had no evaluation so early, so a table is without. --eval-every makes more evaluations.", runs(missing))
 	}
 	if unfinished > 0 {
 		say("%s did not reach the end yet.", runs(unfinished))
