@@ -86,6 +86,8 @@ var keys = history{
 		{"stages.planned", 6, "0"},
 		{"optim.cycles", 7, "1"},
 		{"optim.average", 7, "0"},
+		{"data.shuffle", 8, "all"},
+		{"data.cache", 8, ""},
 		{"train.processes", 8, "1"},
 		{"train.batch_norm", 8, "all"},
 	},

@@ -48,7 +48,11 @@ type Data struct {
 	Images      int       // number of images
 	Fingerprint string    // of the data set's content and order; a resume refuses other data
 	Hash        string    // of which files a resume compares the content: "sample" or "all"
-	Decoder     string    // of JPEG: "turbojpeg" or "go", whose pixels differ, by 1.4 of 255 levels on average
+	// Shuffle is over what the images of an epoch are shuffled: "all" of them; or "shards", a few archives at a time,
+	// so that a process reads few of them at once, and only its own part.
+	Shuffle string
+	Cache   string // how much archives from a bucket may take on the disk, such as "200GiB"; "": 64 GiB
+	Decoder string // of JPEG: "turbojpeg" or "go", whose pixels differ, by 1.4 of 255 levels on average
 	// MaxUnreadable is the share of the images that may be unreadable, 0 to 1. Up to 0.01, 20 images may be in any
 	// case; 0 allows none.
 	MaxUnreadable float64
@@ -181,6 +185,12 @@ type Train struct {
 	OnCollapse string
 }
 
+// CacheBytes is Cache in bytes, 0 if none is given.
+func (d *Data) CacheBytes() int64 {
+	n, _ := humanize.ParseBytes(d.Cache)
+	return int64(min(n, 1<<62))
+}
+
 // MemoryBytes is Memory in bytes, 0 if none is given.
 func (t *Train) MemoryBytes() uint64 {
 	n, _ := humanize.ParseBytes(t.Memory)
@@ -239,6 +249,12 @@ const (
 	Reference  = "reference"
 )
 
+// The values of data.shuffle.
+const (
+	AllImages = "all"
+	ByShards  = "shards"
+)
+
 // The values of train.batch_norm, beside a number of processes.
 const (
 	AllProcesses = "all"
@@ -278,7 +294,8 @@ func Default() Config {
 		Backbone: Backbone{Name: "resnet18", Width: 64},
 		Optim: Optim{Name: "sgd", BaseRate: 0.05, Rate: 0.05, Momentum: 0.9, WeightDecay: 1e-4, FinalWeightDecay: 1e-4,
 			Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Eta: 0.001, Cycles: 1},
-		Train: Train{Batch: 256, Processes: 1, BatchNorm: AllProcesses, Accumulate: 1, Epochs: 100, Precision: Float32, Device: "cpu", Scheme: Auto,
+		Train: Train{Batch: 256, Processes: 1, BatchNorm: AllProcesses, Accumulate: 1, Epochs: 100, Precision: Float32,
+			Device: "cpu", Scheme: Auto,
 			LogEvery: 10, Keep: 2, OnCollapse: Warn},
 		// Temperature 0.07 is from Wu et al. (2018, arXiv:1805.01978). They take 200 neighbours in all of ImageNet; a
 		// probe has far fewer images of each class.

@@ -70,6 +70,7 @@ func (n *node) flat() []Change {
 var mayChange = []string{
 	"train.epochs", "train.max_steps", "train.workers", "train.memory", "train.eval_every", "train.eval_early",
 	"train.save_every", "train.log_every", "train.keep", "train.on_collapse", "probe.", "data.max_unreadable",
+	"data.cache",
 	"stages.ends", "stages.planned",
 }
 

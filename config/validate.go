@@ -40,6 +40,12 @@ func (c *Config) Validate() error {
 	hold(c.Data.Size >= 8, "data.size", c.Data.Size, "8 to 4096 pixels")
 	hold(c.Data.MaxUnreadable >= 0 && c.Data.MaxUnreadable <= 1, "data.max_unreadable", c.Data.MaxUnreadable, "0 to 1")
 	oneOf("data.hash", c.Data.Hash, "sample", "all")
+	oneOf("data.shuffle", c.Data.Shuffle, "", AllImages, ByShards)
+	if c.Data.Cache != "" {
+		n, err := humanize.ParseBytes(c.Data.Cache)
+		hold(err == nil && n >= 1<<20, "data.cache", strconv.Quote(c.Data.Cache),
+			"a size of 1MiB or more, such as 200GiB")
+	}
 	c.Data.validate(hold, oneOf)
 	if c.Backbone.Stem != "" && !patchStem.MatchString(c.Backbone.Stem) {
 		oneOf("backbone.stem", c.Backbone.Stem, "imagenet", "small", "strided", "padded", "patch16")
@@ -91,7 +97,8 @@ func (c *Config) Validate() error {
 	if t.Processes > 1 {
 		near := max(1, (t.Batch+t.Processes/2)/t.Processes) * t.Processes
 		hold(t.Batch%t.Processes == 0 && t.Batch >= 2*t.Processes, "train.batch", t.Batch, fmt.Sprintf(
-			"a multiple of the %d processes, at least twice as many, such as %d", t.Processes, max(near, 2*t.Processes)))
+			"a multiple of the %d processes, at least twice as many, such as %d", t.Processes,
+			max(near, 2*t.Processes)))
 		hold(t.Scheme != Views, "train.scheme", t.Scheme, "operations, since processes share the batch")
 	}
 	oneOf("train.precision", t.Precision, BF16, Float32)

@@ -72,6 +72,8 @@ type Options struct {
 	// CacheDir is where a gzipped archive, or a set of Parquet files, is unpacked, once. Empty is the folder
 	// "parallax" in os.UserCacheDir.
 	CacheDir string
+	// CacheBytes bounds the cache. 0 is 64 GiB. In any case it takes at most half of what the disk has free.
+	CacheBytes int64
 	// Size is the side of synthetic images in pixels, 8 to 512. 0 is 32. Other sources ignore it.
 	Size int
 	// Seed is the seed of synthetic images. Other sources ignore it.

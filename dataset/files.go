@@ -35,6 +35,8 @@ type listing struct {
 	kind     Kind   // KindFolder, KindTar or KindZip
 	identity []byte // goes into the fingerprint: an archive's size and ends
 
+	offsets []int64 // of the files of a tar archive; nil: not known
+
 	index string                   // the path of the index that some files are from, "" if they were looked at
 	path  func(name string) string // of a folder's files
 

@@ -43,6 +43,9 @@ type Loader struct {
 	// Pair names the image from which Epoch draws all views of image index but the first; nil: that image itself. r is
 	// for this index in this epoch alone. Image index replaces a named image that cannot be read.
 	Pair func(index int, r *rand.Rand) int
+	// Order returns the order of the images in an epoch, all of them; nil: that of the function Order. It must be a
+	// function of its argument.
+	Order func(epoch int) []int
 	// Share is the part of each batch of Epoch that this process reads; the zero value is all of it. It changes neither
 	// the order nor the views.
 	Share Share
@@ -164,7 +167,11 @@ func (l *Loader) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*Batch, e
 			yield(nil, fmt.Errorf("starting epoch %d at batch %d: an epoch has %d", epoch, from, l.Steps()))
 			return
 		}
-		p := l.plain(Order(l.Data.Len(), l.Seed, epoch), epoch)
+		order := l.Order
+		if order == nil {
+			order = func(epoch int) []int { return Order(l.Data.Len(), l.Seed, epoch) }
+		}
+		p := l.plain(order(epoch), epoch)
 		p.from, p.to, p.replace, p.pair = from, l.Steps(), l.next, l.Pair
 		l.Share.take(&p, l.Batch)
 		if l.Stage != nil {
@@ -232,6 +239,23 @@ func (l *Loader) plain(images []int, epoch int) pass {
 	}
 }
 
+// batchesSoon is how many batches before it is read the data hears of an image.
+const batchesSoon = 16
+
+// soon tells the data of the images that will be read after batch number at, if it wants to know.
+func (l *Loader) soon(p *pass) func(at int) {
+	data, wants := l.Data.(interface{ Ahead(images []int) })
+	if !wants {
+		return func(int) {}
+	}
+	told := p.from
+	return func(at int) {
+		for ; told < min(p.to, at+batchesSoon); told++ {
+			data.Ahead(p.images(told))
+		}
+	}
+}
+
 // next is the image after i.
 func (l *Loader) next(i int) int { return (i + 1) % l.Data.Len() }
 
@@ -266,6 +290,7 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 	defer running.Wait()
 	defer cancel(nil)
 
+	soon := l.soon(&p)
 	jobs, ready := make(chan job), make(chan *Batch, l.ahead())
 	running.Go(func() {
 		defer close(ready)
@@ -279,6 +304,7 @@ func (l *Loader) iterate(parent context.Context, p pass, yield func(*Batch, erro
 					return
 				}
 			}
+			soon(at)
 			images := p.images(at)
 			n := len(images)
 			b := l.shelf.take(n, l.Normalize.Channels(), sizes)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/parallax-ssl/parallax/augment"
 	"github.com/parallax-ssl/parallax/internal/codec"
+	"github.com/parallax-ssl/parallax/internal/objects"
 	"github.com/parallax-ssl/parallax/internal/packfile"
 	"github.com/parallax-ssl/parallax/internal/printable"
 )
@@ -46,6 +47,8 @@ type whole struct {
 	notes    []string
 	skipped  skipped
 	identity []byte
+	shards   []string                                       // the archives, several; their names begin those of items
+	ahead    func(shards []string)                          // says that archives will be read soon; nil: they are here
 	pack     *pack                                          // nil: it is no pack
 	measure  func(i int) (w, h int, bytes int64, err error) // as Source.Dimensions; nil: by the file's header
 
@@ -71,6 +74,8 @@ type item struct {
 //     is unpacked into the cache once, because random order would unpack a page for each image;
 //   - a list: .csv or .tsv with the columns path, label and split, of which the last two may be missing, or .jsonl with
 //     such keys, or .txt with a path a line. Paths are relative to the list;
+//   - an address of archives in a bucket, such as "s3://bucket/shards/{000..099}.tar": s3://, gs://, azblob:// and
+//     file:// in a program that links gocloud.dev's drivers. An archive is fetched into the cache when it is needed;
 //   - a pattern of archives, Parquet files or images: "shards/{000..012}.tar", "photos/*.heic";
 //   - a pack, which package dataset/pack writes: it is the data that was packed;
 //   - a folder or archive with CIFAR-10's or CIFAR-100's binary files, a folder with IDX files or one such file;
@@ -109,6 +114,9 @@ func Open(path string, o Options) (*Source, error) {
 func openWhole(name string, o Options) (*whole, error) {
 	if name == "synthetic" || strings.HasPrefix(name, "synthetic:") {
 		return openSynthetic(name, o)
+	}
+	if objects.IsURL(name) {
+		return openRemote(name, o)
 	}
 	if isPattern(name) {
 		return openPattern(name, o)

@@ -3,7 +3,6 @@
 package dataset
 
 import (
-	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -11,13 +10,16 @@ import (
 // Order is the permutation of n images in an epoch: a function of (seed, epoch) alone. Fisher and Yates' shuffle is
 // written out, since the standard library does not promise to keep its own.
 func Order(n int, seed uint64, epoch int) []int {
-	r := rand.NewPCG(seed, uint64(epoch)^0x6f726465725f6f66) // apart from the random numbers of views
+	return shuffled(n, rand.NewPCG(seed, uint64(epoch)^0x6f726465725f6f66)) // apart from the random numbers of views
+}
+
+func shuffled(n int, r *rand.PCG) []int {
 	p := make([]int, n)
 	for i := range p {
 		p[i] = i
 	}
 	for i := n - 1; i > 0; i-- {
-		j, _ := bits.Mul64(r.Uint64(), uint64(i+1))
+		j := below(r, i+1)
 		p[i], p[j] = p[j], p[i]
 	}
 	return p

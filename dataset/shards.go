@@ -115,7 +115,7 @@ func openSet(set []shard, o Options) (*whole, error) {
 	case len(set) == 1:
 		return openWhole(set[0].path, o)
 	}
-	l, err := listSet(set, o)
+	l, err := listSet(set, func(s shard) (*listing, error) { return listShard(s.path, o) })
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func openSet(set []shard, o Options) (*whole, error) {
 
 // listSet lists the files of several archives, each below a folder called like its archive. An archive that cannot be
 // read is left out; it is an error if none can.
-func listSet(set []shard, o Options) (*listing, error) {
+func listSet(set []shard, list func(shard) (*listing, error)) (*listing, error) {
 	l := &listing{kind: KindTar}
 	of := map[string]*listing{}
 	l.close = func() error {
@@ -143,7 +143,7 @@ func listSet(set []shard, o Options) (*listing, error) {
 	}
 	identity := sha256.New()
 	for _, s := range set {
-		one, err := listShard(s.path, o)
+		one, err := list(s)
 		if err != nil {
 			if l.skipped.add(err.Error(), s.name+s.ending); len(of) == 0 && s == set[len(set)-1] {
 				return nil, fmt.Errorf("none of its %d archives can be read, such as %s: %w", len(set),
@@ -217,6 +217,7 @@ func openArchives(l *listing, set []shard, o Options) (*whole, error) {
 	for i, s := range set {
 		names[i] = s.name
 	}
+	w.shards = slices.SortedFunc(slices.Values(names), func(a, b string) int { return cmp.Compare(a+"/", b+"/") })
 	if !numbered(names) && w.from == "" {
 		return w, nil
 	}

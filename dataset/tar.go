@@ -40,6 +40,7 @@ func listTar(f archiveFile) (*listing, error) {
 	for i, t := range files {
 		l.files[i] = t.file
 		l.files[i].modified = info.ModTime().UnixNano()
+		l.offsets = append(l.offsets, t.offset)
 	}
 	l.open = func(t file) (blob, error) {
 		i, _ := slices.BinarySearchFunc(files, t.name, func(f tarFile, name string) int {

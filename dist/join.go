@@ -43,7 +43,8 @@ const (
 	overdue = 4 * beat
 )
 
-// joined counts how often this process has joined others. They join equally often, so the number tells their runs apart.
+// joined counts how often this process has joined others. They join equally often, so the number tells their runs
+// apart.
 var joined atomic.Int64
 
 // ErrLost is wrapped by an error that says which of the other processes is gone.
@@ -106,7 +107,8 @@ func (p *Processes) meet(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 			if time.Now().After(limit) {
-				return p.lost(false, err, "process %d of %d has not come within %v: see its own output, or give --timeout a "+
+				return p.lost(false, err, "process %d of %d has not come within %v: see its own output, or give "+
+					"--timeout a "+
 					"longer time", rank, p.Processes(), p.wait)
 			}
 			if has, down := p.store.Has(p.key("name", p.Rank)); down != nil || !has {
@@ -311,7 +313,8 @@ func (p *Processes) Explain(err error) error {
 		for rank := range p.Processes() {
 			var reason string
 			if reason, down = p.reason(rank); reason != "" && rank != p.Rank {
-				return p.lost(true, err, "process %d of %d (%s) has ended: %s", rank, p.Processes(), p.name(rank), reason)
+				return p.lost(true, err, "process %d of %d (%s) has ended: %s", rank, p.Processes(), p.name(rank),
+					reason)
 			}
 		}
 	}

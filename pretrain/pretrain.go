@@ -298,7 +298,7 @@ func (j *Job) reopenData(images int) (err error) {
 	d := &j.Config.Data
 	j.budget = budget(j.Config.Config)
 	j.Source, d.Split, err = dataset.OpenAgain(d.Path, dataset.Options{Split: d.Split, Labels: d.Labels, Size: d.Size,
-		Channels: d.Channels, Decoder: d.Decoder, Budget: j.budget}, images)
+		Channels: d.Channels, Decoder: d.Decoder, Budget: j.budget, CacheBytes: d.CacheBytes()}, images)
 	if err != nil {
 		return fmt.Errorf("%w (if the data has moved, give its new place with --data)", err)
 	}

@@ -148,7 +148,8 @@ func resolve(ctx context.Context, r *Request, together *dist.Processes) (*Job, e
 // openData opens the images and determines the size of a view, on which recipes and presets depend.
 func (j *Job) openData(r *Request) error {
 	c := j.Config
-	for _, path := range []string{"data.path", "data.labels", "data.split", "data.channels", "data.size", "seed",
+	for _, path := range []string{"data.path", "data.labels", "data.split", "data.channels", "data.size", "data.cache",
+		"seed",
 		"train.memory"} {
 		s, err := r.Value(path)
 		if err != nil {
@@ -171,7 +172,7 @@ func (j *Job) openData(r *Request) error {
 	var err error
 	j.budget = budget(c.Config)
 	j.Source, err = dataset.Open(c.Data.Path, dataset.Options{Split: c.Data.Split, Labels: labels, Size: c.Data.Size,
-		Channels: c.Data.Channels, Budget: j.budget})
+		Channels: c.Data.Channels, Budget: j.budget, CacheBytes: c.Data.CacheBytes()})
 	if err != nil {
 		return err
 	}
@@ -320,6 +321,12 @@ func (j *Job) detect(ctx context.Context) error {
 	}
 	if c.Data.Split == "" && j.Source.Split != "" {
 		c.Data.Split, c.Sources["data.split"] = j.Source.Split, "detected"
+	}
+	if c.Data.Shuffle == "" {
+		c.Data.Shuffle, c.Sources["data.shuffle"] = config.AllImages, "detected"
+		if j.Source.Remote() {
+			c.Data.Shuffle, c.Sources["data.shuffle"] = config.ByShards, "the data is in a bucket"
+		}
 	}
 	j.share(false, false)
 	if c.Train.Threads == 0 {
@@ -519,6 +526,9 @@ func (j *Job) loader() *dataset.Loader {
 	return &dataset.Loader{
 		Data: j.Source, Recipes: c.Augment, Normalize: c.Data.Normalize(),
 		Batch: c.Train.Batch, Workers: c.Train.Workers, Seed: c.Seed,
+		Order: func(epoch int) []int {
+			return dataset.OrderOf(j.Source, c.Data.Shuffle == config.ByShards, c.Train.Batch, c.Seed, epoch)
+		},
 	}
 }
 

@@ -3,6 +3,7 @@
 package pretrain
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -16,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	_ "gocloud.dev/blob/s3blob"
+
 	"github.com/parallax-ssl/parallax/dist"
+	"github.com/parallax-ssl/parallax/internal/objects/s3test"
 	"github.com/parallax-ssl/parallax/internal/together"
 	"github.com/parallax-ssl/parallax/run"
 )
@@ -172,3 +176,80 @@ func TestSharedQuarantine(t *testing.T) {
 }
 
 var errStop = errors.New("stop")
+
+// Two processes that read archives from a bucket, each its own, train as one that reads them from its disk.
+func TestSharedBucket(t *testing.T) {
+	const addressVariable = "PARALLAX_TEST_ADDRESS"
+	if !together.Inside() {
+		folder := t.TempDir()
+		t.Setenv(outVariable, folder)
+		server := s3test.New(t)
+		t.Setenv(addressVariable, server.Address("photos-*.tar"))
+		for s := range 4 {
+			var b bytes.Buffer
+			w := tar.NewWriter(&b)
+			for i := range 12 {
+				m := image.NewRGBA(image.Rect(0, 0, 16, 16))
+				for k := range m.Pix {
+					m.Pix[k] = byte((i+s)*k + k/7)
+				}
+				var p bytes.Buffer
+				err := png.Encode(&p, m)
+				if err == nil {
+					err = w.WriteHeader(&tar.Header{Name: fmt.Sprintf("%02d.png", i), Mode: 0o644,
+						Size: int64(p.Len())})
+				}
+				if err == nil {
+					_, err = w.Write(p.Bytes())
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("photos-%03d.tar", s)
+			server.Put(t, name, b.Bytes())
+			if err := os.WriteFile(filepath.Join(folder, name), b.Bytes(), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	folder := os.Getenv(outVariable)
+	settings := func(data, shuffle string) *Request {
+		r := tiny(Set("data.path", data), Set("train.max_steps", 4), Set("train.log_every", 1),
+			Set("train.scheme", "operations"), Set("optim.rate", 0.001))
+		if shuffle != "" {
+			r.Settings = append(r.Settings, Set("data.shuffle", shuffle))
+		}
+		return r
+	}
+	together.Spawn(t, 2, func(t *testing.T) {
+		place, _, err := dist.Find()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("XDG_CACHE_HOME", filepath.Join(folder, fmt.Sprint("cache-", place.Rank)))
+		o := member(t, filepath.Join(folder, "shared"))
+		if _, err := Run(context.Background(), settings(os.Getenv(addressVariable), ""), o); err != nil {
+			t.Error(err)
+		}
+	})
+	if together.Inside() {
+		return
+	}
+	r := settings(filepath.Join(folder, "photos-*.tar"), "shards")
+	if _, err := Run(context.Background(), r, Options{Out: filepath.Join(folder, "alone")}); err != nil {
+		t.Fatal(err)
+	}
+	got, want := losses(t, filepath.Join(folder, "shared")), losses(t, filepath.Join(folder, "alone"))
+	for i := range want {
+		if len(got) != 4 || len(want) != 4 || got[i]-want[i] > 1e-3 || want[i]-got[i] > 1e-3 {
+			t.Fatalf("the losses are\n%v, want\n%v", got, want)
+		}
+	}
+	if got[0] == got[1] {
+		t.Errorf("all losses are %v", got[0])
+	}
+}

@@ -43,7 +43,8 @@ PATH is a folder of images at any depth; a .tar, .tar.gz or .zip of such a folde
 archives, also WebDataset's with labels (1.jpg beside 1.cls); Parquet files with a column of images, as on
 Hugging Face; a list, .csv or .jsonl with path, label and split, or .txt; a pattern in quotes, such as
 'shards/{000..012}.tar'; CIFAR or IDX (MNIST) files; or the word synthetic for images drawn on the spot.
-Parquet files and .tar.gz are unpacked into the cache once. If it has folders train and test or val, the
+Parquet files and .tar.gz are unpacked into the cache once. An address in a bucket (s3://, gs://, azblob://)
+names archives that are fetched into the cache when they are needed. If it has folders train and test or val, the
 run trains on the images of train and measures on the others. PATH:sub/folder selects a part. Labels are
 used to measure; only paws and supcon train on those of the training images. The first line of the run
 says what the folders were taken for. In doubt it asks; --split answers.

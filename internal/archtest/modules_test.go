@@ -13,12 +13,14 @@ import (
 // outside is the table of third-party modules: the packages of this module whose code may import each. Tests may import
 // what their package may, and what forTests names. The decisions (docs/adr) say why a module was chosen.
 var outside = map[string][]string{
-	"charm.land/bubbletea/v2":          {"run/watch"},
-	"charm.land/lipgloss/v2":           {"run/watch"},
-	"github.com/charmbracelet/x/ansi":  {"run/watch"},
-	"github.com/guptarohit/asciigraph": {"run/watch"},
-	"github.com/chromedp":              {"internal/pagetest"},
-	"github.com/agnivade/levenshtein":  {"internal/spelling"},
+	"charm.land/bubbletea/v2":           {"run/watch"},
+	"charm.land/lipgloss/v2":            {"run/watch"},
+	"github.com/charmbracelet/x/ansi":   {"run/watch"},
+	"github.com/guptarohit/asciigraph":  {"run/watch"},
+	"github.com/chromedp":               {"internal/pagetest"},
+	"github.com/johannesboyne/gofakes3": {"internal/objects/s3test"},
+	"gocloud.dev":                       {"cmd/parallax", "dataset", "internal/objects", "pretrain"},
+	"github.com/agnivade/levenshtein":   {"internal/spelling"},
 	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec",
 		"internal/pages", "pretrain", "pretrain/advice", "run/watch", "run/report", "serve"},
 	"github.com/gofrs/flock":           {"run"},

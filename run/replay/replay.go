@@ -62,6 +62,7 @@ func Of(text []byte, source *dataset.Source) (*Data, error) {
 	}
 	images, epochs := 0, 0
 	d.data.Path, d.data.Split, d.data.Labels = v["data.path"], v["data.split"], v["data.labels"]
+	d.data.Shuffle = v["data.shuffle"]
 	d.data.Channels, d.data.Decoder, d.data.Samples = v["data.channels"], v["data.decoder"], v["data.samples"]
 	numbers("data.size", &d.data.Size)
 	numbers("data.low", &d.data.Low)
@@ -248,7 +249,7 @@ func (d *Data) staged(full []augment.Recipe, index, epoch int) []augment.Recipe 
 		return full
 	}
 	n := d.Source.Len()
-	place := slices.Index(dataset.Order(n, d.seed, epoch), index)
+	place := slices.Index(dataset.OrderOf(d.Source, d.data.Shuffle == config.ByShards, d.batch, d.seed, epoch), index)
 	step := (epoch*(n/d.batch) + place/d.batch) / d.each
 	c := config.Config{Data: d.data, Stages: d.stages}
 	return c.Staged(d.stages.At(step, d.steps), full)
