@@ -140,6 +140,9 @@ func TestProcessesAreOneProcess(t *testing.T) {
 					fmt.Printf("%-60s %12s %12s  with %d processes\n", "method", "float32", "float64", n)
 				}
 				for _, s := range subjects() {
+					if n > 2 && strings.Contains(s.name, "/") {
+						continue // the switches are the same mathematics for any number
+					}
 					fresh := func() parallax.Method { return ofProcesses(s.new()) }
 					var off [2]float64
 					exact := shared(fresh, torch.F64, nil)

@@ -19,7 +19,7 @@ var outside = map[string][]string{
 	"github.com/guptarohit/asciigraph":  {"run/watch"},
 	"github.com/chromedp":               {"internal/pagetest"},
 	"github.com/johannesboyne/gofakes3": {"internal/objects/s3test"},
-	"gocloud.dev":                       {"cmd/parallax", "dataset", "internal/objects", "pretrain"},
+	"gocloud.dev":                       {"cmd/parallax", "internal/objects", "internal/objects/s3test", "pretrain"},
 	"github.com/agnivade/levenshtein":   {"internal/spelling"},
 	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec",
 		"internal/pages", "pretrain", "pretrain/advice", "run/watch", "run/report", "serve"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dataset
+package s3test_test
 
 import (
 	"archive/tar"
@@ -25,6 +25,7 @@ import (
 	_ "gocloud.dev/blob/s3blob"
 
 	"github.com/parallax-ssl/parallax/augment"
+	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/internal/objects"
 	"github.com/parallax-ssl/parallax/internal/objects/s3test"
 )
@@ -64,12 +65,12 @@ func shardsOf(t testing.TB, n, k int) map[string][]byte {
 }
 
 // epochOf returns the numbers and the first view of every image of an epoch, in their order.
-func epochOf(t *testing.T, s *Source, share Share) (images []int, pixels []float32) {
+func epochOf(t *testing.T, s *dataset.Source, share dataset.Share) (images []int, pixels []float32) {
 	t.Helper()
 	sizes := s.Shards()
-	l := &Loader{Data: s, Recipes: []augment.Recipe{augment.EvalRecipe(8)}, Normalize: augment.Normalize{
+	l := &dataset.Loader{Data: s, Recipes: []augment.Recipe{augment.EvalRecipe(8)}, Normalize: augment.Normalize{
 		Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1}}, Batch: 12, Workers: 3, Seed: 7, Share: share,
-		Order: func(epoch int) []int { return ShardOrder(sizes, 12, 7, epoch) }}
+		Order: func(epoch int) []int { return dataset.ShardOrder(sizes, 12, 7, epoch) }}
 	for b, err := range l.Epoch(t.Context(), 1, 0) {
 		if err != nil {
 			t.Fatal(err)
@@ -92,12 +93,12 @@ func TestRemote(t *testing.T) {
 		}
 	}
 	server.Put(t, "set/readme.txt", []byte("no archive"))
-	local, err := Open(filepath.Join(dir, "photos-*.tar"), Options{})
+	local, err := dataset.Open(filepath.Join(dir, "photos-*.tar"), dataset.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer local.Close()
-	want, pixels := epochOf(t, local, Share{})
+	want, pixels := epochOf(t, local, dataset.Share{})
 	if len(want) != 108 || len(local.Shards()) != 12 || local.Remote() {
 		t.Fatalf("%d images in %v", len(want), local.Shards())
 	}
@@ -111,7 +112,7 @@ func TestRemote(t *testing.T) {
 	})
 	for _, address := range []string{server.Address("set/photos-*.tar"), server.Address("set/photos-{0000..0011}.tar"),
 		"file://" + dir + "/photos-*.tar"} {
-		s, err := Open(address, Options{CacheDir: cache})
+		s, err := dataset.Open(address, dataset.Options{CacheDir: cache})
 		if err != nil {
 			t.Fatalf("%s: %v", address, err)
 		}
@@ -119,12 +120,12 @@ func TestRemote(t *testing.T) {
 			!slices.Equal(s.Classes, local.Classes) || s.Label(5) != local.Label(5) {
 			t.Errorf("%s: %d images, shards %v, classes %v", address, s.Len(), s.Shards(), s.Classes)
 		}
-		got, p := epochOf(t, s, Share{})
+		got, p := epochOf(t, s, dataset.Share{})
 		if !slices.Equal(got, want) || !slices.Equal(p, pixels) {
 			t.Errorf("%s: the images are\n%v, want\n%v", address, got, want)
 		}
 		for rank := range 2 { // a process has its part of each batch
-			part, _ := epochOf(t, s, Share{Rank: rank, Of: 2})
+			part, _ := epochOf(t, s, dataset.Share{Rank: rank, Of: 2})
 			for at := range len(want) / 12 {
 				if !slices.Equal(part[6*at:6*(at+1)], want[12*at+6*rank:][:6]) {
 					t.Fatalf("%s: batch %d of process %d is %v", address, at, rank, part[6*at:6*(at+1)])
@@ -137,7 +138,7 @@ func TestRemote(t *testing.T) {
 	}
 	server.Faults(nil)
 	reads := server.Reads.Load()
-	s, err := Open(server.Address("set/photos-*.tar"), Options{CacheDir: cache})
+	s, err := dataset.Open(server.Address("set/photos-*.tar"), dataset.Options{CacheDir: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestRemoteErrors(t *testing.T) {
 		"s3://absent/a.tar?region=us-east-1&use_path_style=true&endpoint=" + strings.TrimPrefix(server.Address(""),
 			"s3://shards/?region=us-east-1&endpoint="): "absent",
 	} {
-		_, err := Open(address, Options{CacheDir: t.TempDir()})
+		_, err := dataset.Open(address, dataset.Options{CacheDir: t.TempDir()})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") ||
 			strings.Contains(err.Error(), "a-secret") {
 			t.Errorf("%s: %v, want %q", objects.Redacted(address), err, want)
@@ -177,7 +178,7 @@ func TestRemoteChanged(t *testing.T) {
 		server.Put(t, name, content)
 	}
 	cache := t.TempDir()
-	s, err := Open(server.Address("*.tar"), Options{CacheDir: cache})
+	s, err := dataset.Open(server.Address("*.tar"), dataset.Options{CacheDir: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,8 +209,8 @@ func TestRemoteCache(t *testing.T) {
 	}
 	address := server.Address("photos-*.tar")
 	size := int64(len(all["photos-0000.tar"]))
-	o := Options{CacheDir: t.TempDir(), CacheBytes: 3 * size}
-	s, err := Open(address, o)
+	o := dataset.Options{CacheDir: t.TempDir(), CacheBytes: 3 * size}
+	s, err := dataset.Open(address, o)
 	if err != nil {
 		t.Fatal(err)
 	}
