@@ -23,11 +23,13 @@ type cache struct {
 	most int64 // bytes of all files together, unless one alone is larger
 }
 
+// CacheMost is how many bytes a cache has at most, if nobody gives another limit.
+const CacheMost = 64 << 30
+
 const (
 	unpacking   = "unpacking-*.tmp" // files that are being written
 	cacheRemedy = "set XDG_CACHE_HOME to a folder with space, or gunzip the file yourself"
-	// cacheMost bounds a cache, and cacheShare the part that it takes of what would be free without it.
-	cacheMost  = 64 << 30
+	// cacheShare is the part that a cache takes of what would be free without it.
 	cacheShare = 0.5
 	// diskSpare is left free on the disk, for checkpoints and for other programs.
 	diskSpare = 256 << 20
@@ -42,7 +44,7 @@ func openCache(dir string) (*cache, error) {
 		}
 		dir = filepath.Join(base, "parallax")
 	}
-	return &cache{dir, cacheMost}, nil
+	return &cache{dir, CacheMost}, nil
 }
 
 func (c *cache) path(name string) string { return filepath.Join(c.dir, name) }

@@ -47,10 +47,12 @@ type whole struct {
 	notes    []string
 	skipped  skipped
 	identity []byte
-	shards   []string                                       // the archives, several; their names begin those of items
-	ahead    func(shards []string)                          // says that archives will be read soon; nil: they are here
-	pack     *pack                                          // nil: it is no pack
-	measure  func(i int) (w, h int, bytes int64, err error) // as Source.Dimensions; nil: by the file's header
+	shards   []string              // the archives, several; their names begin those of items
+	ahead    func(shards []string) // says that archives will be read soon; nil: they are here
+	// archiveBytes is how much the archives of a bucket have.
+	archiveBytes int64
+	pack         *pack                                          // nil: it is no pack
+	measure      func(i int) (w, h int, bytes int64, err error) // as Source.Dimensions; nil: by the file's header
 
 	// holdSeen is hold that shows the file's bytes, see Source.HoldSeen; image files only.
 	holdSeen func(i int, see func([]byte)) (*augment.Image, func(), error)

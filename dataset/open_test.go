@@ -314,7 +314,7 @@ func TestFullDisk(t *testing.T) {
 	if left, _ := os.ReadDir(filepath.Dir(name)); len(left) > 0 {
 		t.Errorf("it left %v", left)
 	}
-	c := &cache{t.TempDir(), cacheMost}
+	c := &cache{t.TempDir(), CacheMost}
 	if err := c.make(1 << 60); err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME") {
 		t.Errorf("a file larger than any disk: %v", err)
 	}

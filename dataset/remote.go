@@ -123,6 +123,7 @@ func (r *remote) open(patterns []string, o Options) (*whole, error) {
 	w.skipped = append(w.skipped, l.skipped...)
 	versions := make(map[string]string, len(set))
 	for _, s := range set {
+		w.archiveBytes += byKey[s.path].Size
 		versions[s.name] = byKey[s.path].Version()
 	}
 	// The store says whether an archive is what it was, so that no archive has to be fetched for it.
@@ -318,6 +319,9 @@ func (s *Source) Shards() (sizes []int) {
 	}
 	return sizes
 }
+
+// ArchiveBytes is how many bytes the archives of a bucket have together; 0 for other data.
+func (s *Source) ArchiveBytes() int64 { return s.whole.archiveBytes }
 
 // Remote reports whether the images come from a bucket.
 func (s *Source) Remote() bool { return s.whole.ahead != nil }

@@ -57,6 +57,9 @@ func OrderOf(s *Source, byShards bool, batch int, seed uint64, epoch int) []int 
 	return Order(s.Len(), seed, epoch)
 }
 
+// OpenShards is how many of the shards [ShardOrder] has open at a time, over all processes.
+func OpenShards(shards, batch int) int { return min(shards, streamsOf(shards, batch)*shardWindow) }
+
 // streamsOf is how many streams share the rows of a batch: as many as divide it, at most shardStreams, and at most the
 // shards.
 func streamsOf(shards, batch int) int {

@@ -386,7 +386,7 @@ func (j *Job) prepare(ctx context.Context, resumed string, o *Options) (*Session
 			return nil, err
 		}
 	}
-	for _, warning := range []string{j.crowded(), j.few()} {
+	for _, warning := range []string{j.crowded(), j.few(), j.thrashes()} {
 		if warning != "" {
 			o.note(warning)
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/parallax-ssl/parallax/config"
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/dist"
@@ -171,6 +173,34 @@ func (j *Job) threads() (n int, source string) {
 	}
 	return max(1, n/j.together.LocalProcesses), fmt.Sprintf("detected, shared by %d processes",
 		j.together.LocalProcesses)
+}
+
+// thrashes warns where the cache cannot hold the archives of a bucket that are open at a time: then nearly every image
+// fetches one.
+func (j *Job) thrashes() string {
+	shards := len(j.Source.Shards())
+	if !j.Source.Remote() || shards == 0 {
+		return ""
+	}
+	most := j.Config.Data.CacheBytes()
+	if most == 0 {
+		most = dataset.CacheMost
+	}
+	local := 1
+	if j.together != nil {
+		local = j.together.LocalProcesses
+	}
+	open := shards // with a shuffle of all images
+	if j.Config.Data.Shuffle == config.ByShards {
+		open = max(1, dataset.OpenShards(shards, j.Config.Train.Batch)*local/j.together.Processes())
+	}
+	need := j.Source.ArchiveBytes() / int64(shards) * int64(open)
+	if need <= most {
+		return ""
+	}
+	return fmt.Sprintf("the cache may take %s, and the %d archives that are read at a time on this machine have %s: most "+
+		"images will fetch one; give --set data.cache=%s, or smaller archives", humanize.IBytes(uint64(most)), open,
+		humanize.IBytes(uint64(need)), strings.ReplaceAll(humanize.IBytes(uint64(need+need/4)), " ", ""))
 }
 
 // few warns where torchrun, which sets OMP_NUM_THREADS to 1 unless it is set, leaves most cores idle.
