@@ -198,7 +198,8 @@ func (j *Job) thrashes() string {
 	if need <= most {
 		return ""
 	}
-	return fmt.Sprintf("the cache may take %s, and the %d archives that are read at a time on this machine have %s: most "+
+	return fmt.Sprintf("the cache may take %s, and the %d archives that are read at a time on this machine have %s: "+
+		"most "+
 		"images will fetch one; give --set data.cache=%s, or smaller archives", humanize.IBytes(uint64(most)), open,
 		humanize.IBytes(uint64(need)), strings.ReplaceAll(humanize.IBytes(uint64(need+need/4)), " ", ""))
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/parallax-ssl/parallax/internal/objects/s3test"
 )
 
-// BenchmarkHundredThousand reads an epoch of 100,000 images in 1,000 archives on a server that makes faults, with a cache
-// of about 200 archives. The order must be that of the archives on a disk, without an image lost or read twice. It reports the
-// share of the archives that one of two processes reads, and how much the heap has grown from the first tenth of the
-// epoch to its end.
+// BenchmarkHundredThousand reads an epoch of 100,000 images in 1,000 archives on a server that makes faults, with a
+// cache of about 200 archives. The order must be that of the archives on a disk, without an image lost or read twice.
+// It reports the share of the archives that one of two processes reads, and how much the heap has grown from the first
+// tenth of the epoch to its end.
 func BenchmarkHundredThousand(b *testing.B) {
 	const archives, each, batch = 1000, 100, 256
 	server, dir := s3test.New(b), b.TempDir()
@@ -54,8 +54,9 @@ func BenchmarkHundredThousand(b *testing.B) {
 		}
 		for _, share := range []dataset.Share{{}, {Rank: 1, Of: 2}} {
 			read := server.Reads.Load()
-			l := &dataset.Loader{Data: s, Recipes: []augment.Recipe{augment.EvalRecipe(8)}, Normalize: augment.Normalize{
-				Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1}}, Batch: batch, Seed: 7, Share: share,
+			l := &dataset.Loader{Data: s, Recipes: []augment.Recipe{augment.EvalRecipe(8)},
+				Normalize: augment.Normalize{
+					Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1}}, Batch: batch, Seed: 7, Share: share,
 				Order: func(epoch int) []int { return dataset.ShardOrder(s.Shards(), batch, 7, epoch) }}
 			var images []int
 			early := uint64(0)
