@@ -76,7 +76,8 @@ func Spawn(t *testing.T, n int, f func(t *testing.T)) {
 	outputs, commands := make([]bytes.Buffer, n), make([]*exec.Cmd, n)
 	for rank := range n {
 		c := exec.Command(os.Args[0], "-test.run", strings.Join(pattern, "/"), "-test.v", "-test.timeout", "10m")
-		c.Env = append(os.Environ(), fmt.Sprint(inside, "=", n), fmt.Sprint("RANK=", rank), fmt.Sprint("WORLD_SIZE=", n),
+		c.Env = append(os.Environ(), fmt.Sprint(inside, "=", n), fmt.Sprint("RANK=", rank),
+			fmt.Sprint("WORLD_SIZE=", n),
 			fmt.Sprint("LOCAL_RANK=", rank), fmt.Sprint("LOCAL_WORLD_SIZE=", n), "MASTER_ADDR=127.0.0.1",
 			fmt.Sprint("MASTER_PORT=", port), "TORCHELASTIC_USE_AGENT_STORE=True", "OMP_NUM_THREADS=1")
 		c.Stdout, c.Stderr = &outputs[rank], &outputs[rank]
