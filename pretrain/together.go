@@ -199,8 +199,8 @@ func (j *Job) thrashes() string {
 		return ""
 	}
 	return fmt.Sprintf("the cache may take %s, and the %d archives that are read at a time on this machine have %s: "+
-		"most images will fetch one; give --set data.cache=%s, or smaller archives", humanize.IBytes(uint64(most)), open,
-		humanize.IBytes(uint64(need)), strings.ReplaceAll(humanize.IBytes(uint64(need+need/4)), " ", ""))
+		"most images will fetch one; give --set data.cache=%s, or smaller archives", humanize.IBytes(uint64(most)),
+		open, humanize.IBytes(uint64(need)), strings.ReplaceAll(humanize.IBytes(uint64(need+need/4)), " ", ""))
 }
 
 // few warns where torchrun, which sets OMP_NUM_THREADS to 1 unless it is set, leaves most cores idle.
