@@ -20,7 +20,7 @@ import (
 // Processes are those that share a run, as one of them sees them. A nil value is one process alone.
 type Processes struct {
 	Place
-	Group *torch.Group
+	Group *torch.Group // nil if there is only one
 
 	neighbours []*torch.Group // that were opened
 
@@ -107,14 +107,16 @@ func (p *Processes) meet(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 			if time.Now().After(limit) {
-				return p.lost(false, err, "process %d of %d has not come within %v: see its own output, or give "+
-					"--timeout a "+
-					"longer time", rank, p.Processes(), p.wait)
+				return p.lost(false, err, "process %d of %d has not come within %v: see its own output, or give a "+
+					"longer --timeout", rank, p.Processes(), p.wait)
 			}
 			if has, down := p.store.Has(p.key("name", p.Rank)); down != nil || !has {
 				return p.storeless(down)
 			}
 		}
+	}
+	if p.Processes() == 1 {
+		return nil
 	}
 	host, err := p.address()
 	if err != nil {
@@ -220,6 +222,9 @@ func (p *Processes) beat(ctx context.Context) {
 	}
 }
 
+// kept is how many published texts stay in the store.
+const kept = 8
+
 // Publish leaves a text for the other processes, which each of them gets once from [Processes.Read], in the order of
 // the texts. Only the chief publishes.
 func (p *Processes) Publish(name, text string) error {
@@ -228,8 +233,8 @@ func (p *Processes) Publish(name, text string) error {
 	if err := p.store.Set(p.key(name, n), text); err != nil {
 		return p.Explain(err)
 	}
-	if n >= 2 { // everyone who reads text n-1 has read n-2
-		_, _ = p.store.Delete(p.key(name, n-2))
+	if n >= kept { // the processes exchange tensors more often than that, so all have read it
+		_, _ = p.store.Delete(p.key(name, n-kept))
 	}
 	return nil
 }

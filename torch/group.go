@@ -7,7 +7,10 @@ package torch
 import "C"
 
 import (
+	"net"
+	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 	"unsafe"
 )
@@ -18,9 +21,11 @@ type Store struct{ n C.int64_t }
 
 // StoreOptions say where a store is.
 type StoreOptions struct {
-	Host  string // of the process that serves it
-	Port  int    // 0: any free port, for the one that serves
-	Serve bool   // this process serves it; several stores of a process may share a port
+	Host string // of the process that serves it
+	Port int    // 0: any free port, for the one that serves
+	// Serve says that this process serves it: on Host alone if that is an address of the loopback, else on all addresses
+	// of the machine.
+	Serve bool
 	// File is the path of a FileStore, which takes the place of Host and Port; it must not exist before the first
 	// process.
 	File      string
@@ -36,12 +41,34 @@ func OpenStore(o StoreOptions) (*Store, error) {
 	host, file := C.CString(o.Host), C.CString(o.File)
 	defer C.free(unsafe.Pointer(host))
 	defer C.free(unsafe.Pointer(file))
-	n, err := stored(C.plx_store_open(host, C.int64_t(o.Port), truth(o.Serve), file, C.int64_t(o.Processes),
-		C.int64_t(o.Wait.Milliseconds())))
+	socket := -1
+	if a, err := netip.ParseAddr(o.Host); o.Serve && o.File == "" && err == nil && a.IsLoopback() {
+		if socket, o.Port, err = listener(a, o.Port); err != nil {
+			return nil, err
+		}
+	}
+	n, err := stored(C.plx_store_open(host, C.int64_t(o.Port), truth(o.Serve), C.int64_t(socket), file,
+		C.int64_t(o.Processes), C.int64_t(o.Wait.Milliseconds())))
 	if err != nil {
 		return nil, err
 	}
 	return &Store{C.int64_t(n)}, nil
+}
+
+// listener returns a socket that listens on an address alone, where c10d would listen on all of the machine.
+func listener(a netip.Addr, port int) (socket, bound int, err error) {
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, uint16(port))))
+	if err != nil {
+		return -1, 0, err
+	}
+	defer l.Close()
+	f, err := l.File()
+	if err != nil {
+		return -1, 0, err
+	}
+	defer f.Close()
+	socket, err = syscall.Dup(int(f.Fd()))
+	return socket, l.Addr().(*net.TCPAddr).Port, err
 }
 
 func stored(r C.plx_value) (int64, error) {

@@ -5,6 +5,7 @@ package torch_test
 import (
 	"fmt"
 	"math"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -160,6 +161,11 @@ func TestGroupWaits(t *testing.T) {
 	port, err := store.Port()
 	if err != nil || port == 0 {
 		t.Fatalf("port %d: %v", port, err)
+	}
+	if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.2:%d", port)); err != nil { // on Linux another of the loopback
+		t.Errorf("the store listens on more than its address: %v", err)
+	} else {
+		l.Close()
 	}
 	other, err := torch.OpenStore(torch.StoreOptions{Host: "127.0.0.1", Port: port, Wait: time.Second})
 	if err != nil {

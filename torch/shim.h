@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 15
+#define PLX_VERSION 16
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -148,7 +148,7 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, sgd_all, (const plx_tensor *p, const plx_tensor *m, int64_t n, double rate, double momentum, double decay, int nesterov, int first, double eta, double eps, int clip), (p, m, n, rate, momentum, decay, nesterov, first, eta, eps, clip)) \
 	X(plx_value, adam_all, (const plx_tensor *p, const plx_tensor *m, const plx_tensor *v, int64_t n, int64_t step, double rate, double beta1, double beta2, double eps, double decay, int decoupled), (p, m, v, n, step, rate, beta1, beta2, eps, decay, decoupled)) \
 	/* processes that train together; times in milliseconds. Any thread may use a store */ \
-	X(plx_value, store_open, (const char *host, int64_t port, int server, const char *file, int64_t processes, int64_t wait), (host, port, server, file, processes, wait)) \
+	X(plx_value, store_open, (const char *host, int64_t port, int server, int64_t listener, const char *file, int64_t processes, int64_t wait), (host, port, server, listener, file, processes, wait)) \
 	X(plx_value, store_port, (int64_t store), (store)) \
 	X(plx_value, store_set, (int64_t store, const char *key, const char *value), (store, key, value)) \
 	X(plx_value, store_get, (int64_t store, const char *key, int64_t wait, char *out, int64_t room), (store, key, wait, out, room)) \

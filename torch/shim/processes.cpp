@@ -297,7 +297,8 @@ at::Tensor sum_of_all(int64_t group, const at::Tensor &t) { return SumOfAll::app
 
 namespace ops {
 
-plx_value store_open(const char *host, int64_t port, int server, const char *file, int64_t processes, int64_t wait) {
+// listener is a socket that listens already, at least 0, which the store takes over; -1: the store makes one.
+plx_value store_open(const char *host, int64_t port, int server, int64_t listener, const char *file, int64_t processes, int64_t wait) {
 	return anywhere([&] {
 		if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = 3;  // errors are returned, not written
 		if (file != nullptr && *file != 0) {
@@ -308,6 +309,7 @@ plx_value store_open(const char *host, int64_t port, int server, const char *fil
 		c10d::TCPStoreOptions o;
 		o.port = static_cast<uint16_t>(port);
 		o.isServer = server != 0;
+		if (listener >= 0) o.masterListenFd = static_cast<int>(listener);
 		o.waitWorkers = false;
 		o.multiTenant = true;
 		o.timeout = milliseconds(wait);
