@@ -23,11 +23,11 @@ type Store struct{ n C.int64_t }
 type StoreOptions struct {
 	Host string // of the process that serves it
 	Port int    // 0: any free port, for the one that serves
-	// Serve says that this process serves it: on Host alone if that is an address of the loopback, else on all addresses
-	// of the machine.
+	// Serve says that this process serves it: on Host alone if that is an address of the loopback, else on all
+	// addresses of the machine.
 	Serve bool
-	// File is the path of a FileStore, which takes the place of Host and Port; it must not exist before the
-	// first process.
+	// File is the path of a FileStore, which takes the place of Host and Port; it must not exist before the first
+	// process.
 	File      string
 	Processes int           // that a FileStore has
 	Wait      time.Duration // how long to wait for the server, and for a key without a time of its own
