@@ -66,6 +66,8 @@ type Step struct {
 	Index, Labels []int          // image number and label of each row of this process; label -1 is unknown
 	Support       *Support       // the labelled batch for a Supporter, else nil
 	Rand          *rand.Rand     // for partitions and shuffles; a function of (seed, step)
+	// Batches is how many batches of the size for which the momentum of a target is meant this step has; 0 is 1.
+	Batches float64
 	// Report logs a term: a part of the loss or, from Update, what it used. The value is read back only when a log line
 	// is due.
 	Report func(term string, value torch.Tensor)

@@ -90,6 +90,7 @@ var keys = history{
 		{"data.cache", 8, ""},
 		{"train.processes", 8, "1"},
 		{"train.batch_norm", 8, "all"},
+		{"train.momentum_batch", 8, "0"},
 	},
 	aliases: []alias{
 		{old: "data.decoder", new: "data.decoder", values: map[string]string{

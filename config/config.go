@@ -156,13 +156,17 @@ type Train struct {
 	// BatchNorm says whose images batch norm takes its statistics from: "all" processes', as one process with the whole
 	// batch would; "own", those of each process alone; or a number that divides the processes, such as "4": those of so
 	// many neighbouring processes, for which a fast network may be between them.
-	BatchNorm  string
-	Accumulate int // forward passes per optimiser step
-	Epochs     int // length in passes over the data, if max_steps is 0
-	MaxSteps   int // length in optimiser steps, 0 to use epochs
-	Precision  string
-	Device     string // "cpu", "cuda", "cuda:1"
-	Threads    int    // of libtorch; except with the scheme views, sums depend on it, and a resume refuses another one
+	BatchNorm string
+	// MomentumBatch is the number of images of a step for which the momentum m of the method's target is meant: with k
+	// times as many it becomes m^k, so that the target follows as many images as before (Busbridge et al.,
+	// arXiv:2307.13813); 0: m holds for any batch.
+	MomentumBatch int
+	Accumulate    int // forward passes per optimiser step
+	Epochs        int // length in passes over the data, if max_steps is 0
+	MaxSteps      int // length in optimiser steps, 0 to use epochs
+	Precision     string
+	Device        string // "cpu", "cuda", "cuda:1"
+	Threads       int    // of libtorch; except with the scheme views, sums depend on it, so a resume refuses another
 	// Scheme says what the threads share. "views": each thread computes whole views, with fused kernels; the threads
 	// meet a few times in a step, and other programs hardly slow them down. "operations": all threads share each
 	// operation, with fused kernels. "reference": they share each operation of libtorch, as in runs before the key.

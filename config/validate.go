@@ -94,6 +94,7 @@ func (c *Config) Validate() error {
 	hold(t.Processes >= 1, "train.processes", t.Processes, "1 or more")
 	hold(t.NormProcesses() > 0, "train.batch_norm", strconv.Quote(t.BatchNorm),
 		fmt.Sprintf("all, own, or a number that divides the %d processes", t.Processes))
+	hold(t.MomentumBatch >= 0, "train.momentum_batch", t.MomentumBatch, "0 or more")
 	if t.Processes > 1 {
 		near := max(1, (t.Batch+t.Processes/2)/t.Processes) * t.Processes
 		hold(t.Batch%t.Processes == 0 && t.Batch >= 2*t.Processes, "train.batch", t.Batch, fmt.Sprintf(

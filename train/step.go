@@ -188,6 +188,9 @@ func tensors(b *dataset.Batch) (views []torch.Tensor) {
 func (t *Trainer) state() *parallax.Step {
 	s := parallax.NewStep(t.step, t.Steps)
 	s.Group, s.Gather = t.group(), t.group().Gather
+	if c := t.Config.Train; c.MomentumBatch > 0 {
+		s.Batches = float64(c.Batch*c.Accumulate) / float64(c.MomentumBatch)
+	}
 	s.Epoch, _ = t.position(t.step)
 	return s
 }

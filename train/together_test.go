@@ -189,3 +189,20 @@ func TestProcessesStopAndResume(t *testing.T) {
 		}
 	}
 }
+
+// The momentum of a target is meant for a number of images: with twice as many in a step it is squared.
+func TestMomentumFollowsTheBatch(t *testing.T) {
+	first := func(images int) float64 {
+		j := job{method: "byol", set: func(c *config.Config) { c.Train.MaxSteps, c.Train.MomentumBatch = 1, images }}
+		for _, e := range everything(t, j.whole(t)) {
+			if e.Event == run.StepEnd {
+				return e.Terms["target_momentum"].Value
+			}
+		}
+		return 0
+	}
+	m := first(0) // the batch has 8 images
+	if m != 0.996 || first(8) != m || math.Abs(first(4)-m*m) > 1e-12 || math.Abs(first(16)-math.Sqrt(m)) > 1e-12 {
+		t.Errorf("the momenta are %v, %v, %v and %v", m, first(8), first(4), first(16))
+	}
+}

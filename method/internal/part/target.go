@@ -3,6 +3,8 @@
 package part
 
 import (
+	"math"
+
 	"github.com/parallax-ssl/parallax"
 	"github.com/parallax-ssl/parallax/nn"
 	"github.com/parallax-ssl/parallax/torch"
@@ -39,7 +41,8 @@ func (t Target) Embed(views []torch.Tensor) (z []torch.Tensor) {
 	return z
 }
 
-// Follow moves a target that is a moving average: φ ← mφ + (1-m)θ, with m the momentum, which it reports.
+// Follow moves a target that is a moving average: φ ← mφ + (1-m)θ, with m the momentum, which it reports. A step of k
+// batches has m^k (the scaling rule of Busbridge et al., arXiv:2307.13813).
 func (t Target) Follow(s *parallax.Step, momentum float64) { t.FollowEvery(s, 1, momentum) }
 
 // FollowEvery is Follow after every k-th step. After the others the target keeps all of itself: m is 1.
@@ -48,6 +51,9 @@ func (t Target) FollowEvery(s *parallax.Step, k int, momentum float64) {
 	case t.Mode != "ema":
 		return
 	case (s.At+1)%k == 0:
+		if s.Batches > 0 {
+			momentum = math.Pow(momentum, s.Batches)
+		}
 		t.Own.MoveTowards(t.Online, momentum)
 	default:
 		momentum = 1
