@@ -296,7 +296,8 @@ func TestMergeErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"train:\n  batch: 1\n  batsh: 2\n": "f.yaml:3: unknown key train.batsh: did you mean train.batch? train " +
 			"holds: batch, processes, batch_norm, momentum_batch, accumulate, epochs, max_steps, precision, " +
-			"device, threads, scheme, cache_chunk, workers, memory, eval_every, eval_early, save_every, log_every, keep, on_collapse",
+			"device, threads, scheme, cache_chunk, workers, memory, eval_every, eval_early, save_every, " +
+			"log_every, keep, on_collapse",
 		"train: {batch: 1, batch: 2}":       "f.yaml: line 1: key batch is given twice, first in line 1",
 		"train:\n  batch: big\n":            `f.yaml:2: train.batch is "big", want a whole number`,
 		"train:\n  batch:\n":                "f.yaml:2: train.batch is empty, want a whole number",
