@@ -30,6 +30,7 @@ type Processes struct {
 	end    context.CancelFunc
 	beats  sync.WaitGroup
 	once   sync.Once
+	broken bool           // this process has failed
 	said   map[string]int // how many values of a series were published or read
 }
 
@@ -294,6 +295,7 @@ func (p *Processes) Failed(err error) {
 	if p == nil || err == nil || errors.Is(err, ErrLost) {
 		return
 	}
+	p.broken = true
 	_ = p.store.Set(p.key("failed", p.Rank), strings.ReplaceAll(err.Error(), "\x00", ""))
 }
 
@@ -390,21 +392,31 @@ func (p *Processes) leave() {
 	}
 }
 
+// part ends the groups.
+func (p *Processes) part() {
+	_ = torch.Scope(func() error {
+		for _, g := range append(p.neighbours, p.Group) {
+			g.Close()
+		}
+		return nil
+	})
+}
+
 // Close leaves the others.
 func (p *Processes) Close() {
 	if p == nil {
 		return
 	}
 	p.once.Do(func() {
-		p.leave()
+		if p.broken { // the others may wait for this process in an exchange, and notice its end by that of the groups
+			p.part()
+			p.leave()
+		} else {
+			p.leave()
+			p.part()
+		}
 		p.end()
 		p.beats.Wait()
-		_ = torch.Scope(func() error {
-			for _, g := range append(p.neighbours, p.Group) {
-				g.Close()
-			}
-			return nil
-		})
 		_ = p.store.Close()
 	})
 }

@@ -4,7 +4,6 @@ package dist
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +39,7 @@ type Command struct {
 	Stderr io.Writer // of all; lines of the others begin with their rank
 	// Signals are passed on to all processes.
 	Signals <-chan os.Signal
+	Lost    int // the status of a process that ends because another one is gone
 }
 
 // EndedError says that a process has failed.
@@ -58,7 +58,7 @@ func (e *EndedError) Error() string {
 
 // Launch starts the processes of this machine, each with its place in the environment, and waits until all have ended.
 // When one fails, the others are asked to end, and killed after [Grace]. The error is the [EndedError] of the process
-// that failed first. On a single machine Launch serves the store.
+// that failed first by itself. On a single machine Launch serves the store.
 func Launch(ctx context.Context, c Command) error {
 	n := c.Nodes
 	if n.PerNode < 1 {
@@ -169,8 +169,10 @@ func (l *launch) wait(ctx context.Context) (err error) {
 		case e := <-l.ended:
 			left--
 			if failed := failure(e); failed != nil {
-				err = cmp.Or(err, failed) // the first one is the cause
-				hurry(nil)                // the others notice by themselves, say why, and write what they have
+				if ended := (*EndedError)(nil); err == nil || errors.As(err, &ended) && ended.Status == l.Lost {
+					err = failed
+				}
+				hurry(nil) // the others notice by themselves, say why, and write what they have
 			}
 		case s := <-l.Signals:
 			l.signal(s)

@@ -50,7 +50,7 @@ func (f *pretrainFlags) launch(ctx context.Context, out io.Writer) (launched boo
 	tidying.Store(true) // the processes take the signals
 	err = dist.Launch(context.WithoutCancel(ctx), dist.Command{
 		Path: program, Args: dist.WithoutFlag(os.Args[1:], "--nproc"), Nodes: *nodes, Stdout: out, Stderr: os.Stderr,
-		Signals: signals,
+		Signals: signals, Lost: exit.Lost,
 	})
 	if stopped(err) && ctx.Err() != nil {
 		err = context.Cause(ctx)
