@@ -57,8 +57,8 @@ func (e *EndedError) Error() string {
 }
 
 // Launch starts the processes of this machine, each with its place in the environment, and waits until all have ended.
-// When one fails, the others are asked to end, and killed after [Grace]. The error is the [EndedError] of the process
-// that failed first by itself. On a single machine Launch serves the store.
+// When one fails, the others notice it and end by themselves; those that do not within [Grace] are killed. The error is
+// the [EndedError] of the process that failed first by itself. On a single machine Launch serves the store.
 func Launch(ctx context.Context, c Command) error {
 	n := c.Nodes
 	if n.PerNode < 1 {
