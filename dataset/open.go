@@ -47,8 +47,8 @@ type whole struct {
 	notes    []string
 	skipped  skipped
 	identity []byte
-	shards   []string              // the archives, several; their names begin those of items
-	ahead    func(shards []string) // says that archives will be read soon; nil: they are here
+	shards   map[string]int     // the numbers of the archives, several, whose names begin those of items
+	ahead    func(image string) // says that an image will be read soon; nil: its archive is here
 	// archiveBytes is how much the archives of a bucket have.
 	archiveBytes int64
 	pack         *pack                                          // nil: it is no pack

@@ -3,7 +3,6 @@
 package dataset
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -105,11 +104,8 @@ func (r *remote) open(patterns []string, o Options) (*whole, error) {
 	}
 	dir, names := relative(keys)
 	set := shardsBelow(dir, "", names)
-	for i, s := range set {
-		if i > 0 && set[i-1].name == s.name {
-			return nil, fmt.Errorf("%s and %s hold the same images, or else their names must differ: give one of them",
-				printable.Name(set[i-1].path), printable.Name(s.path))
-		}
+	if err := namedApart(set); err != nil {
+		return nil, err
 	}
 	l, err := listSet(set, func(s shard) (*listing, error) { return r.list(byKey[s.path], o) })
 	if err != nil {
@@ -121,32 +117,24 @@ func (r *remote) open(patterns []string, o Options) (*whole, error) {
 	}
 	w.identity = l.identity
 	w.skipped = append(w.skipped, l.skipped...)
-	versions := make(map[string]string, len(set))
+	archives := make(map[string]objects.Object, len(set))
 	for _, s := range set {
+		archives[s.name] = byKey[s.path]
 		w.archiveBytes += byKey[s.path].Size
-		versions[s.name] = byKey[s.path].Version()
 	}
 	// The store says whether an archive is what it was, so that no archive has to be fetched for it.
 	l.recorded = func(i int) string {
 		name := l.files[i].name
-		for at := strings.IndexByte(name, '/'); at >= 0; {
-			if v, ok := versions[name[:at]]; ok {
-				sum := sha256.Sum256([]byte(v + "\n" + name))
-				return "object " + hex.EncodeToString(sum[:])
-			}
-			next := strings.IndexByte(name[at+1:], '/')
-			if next < 0 {
-				break
-			}
-			at += 1 + next
+		archive, _, ok := cutShard(name, archives)
+		if !ok {
+			return ""
 		}
-		return ""
+		sum := sha256.Sum256([]byte(archives[archive].Version() + "\n" + name))
+		return "object " + hex.EncodeToString(sum[:])
 	}
-	w.ahead = func(shards []string) {
-		for _, s := range set {
-			if slices.Contains(shards, s.name) {
-				r.readAhead(byKey[s.path])
-			}
+	w.ahead = func(image string) {
+		if archive, _, ok := cutShard(image, archives); ok {
+			r.readAhead(archives[archive])
 		}
 	}
 	return w, nil
@@ -331,20 +319,21 @@ func (s *Source) Ahead(images []int) {
 	if s.whole.ahead == nil {
 		return
 	}
-	var names []string
+	last := -1
 	for _, i := range images {
-		name := s.whole.shards[s.whole.shardOf(s.Dataset.(*selection).index[i])]
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		i := s.Dataset.(*selection).index[i]
+		if at := s.whole.shardOf(i); at != last { // neighbouring rows are often of one archive
+			s.whole.ahead(s.whole.items[i].name)
+			last = at
 		}
 	}
-	s.whole.ahead(names)
 }
 
-// shardOf returns the number of the archive of an image, by its name.
+// shardOf returns the number of the archive of an image, in the order of their names; -1 if it is of none.
 func (w *whole) shardOf(i int) int {
-	at, _ := slices.BinarySearchFunc(w.shards, w.items[i].name, func(shard, name string) int {
-		return bytes.Compare([]byte(shard+"/"), []byte(name[:min(len(name), len(shard)+1)]))
-	})
-	return at
+	archive, _, ok := cutShard(w.items[i].name, w.shards)
+	if !ok {
+		return -1
+	}
+	return w.shards[archive]
 }

@@ -51,8 +51,10 @@ func ShardOrder(sizes []int, batch int, seed uint64, epoch int) []int {
 // OrderOf is the order of the images of a source in an epoch: by shards, as [ShardOrder] has it, or of all of them, as
 // [Order] has it. A source that is not made of several archives has no other order than of all.
 func OrderOf(s *Source, byShards bool, batch int, seed uint64, epoch int) []int {
-	if sizes := s.Shards(); byShards && sizes != nil {
-		return ShardOrder(sizes, batch, seed, epoch)
+	if byShards {
+		if sizes := s.Shards(); sizes != nil {
+			return ShardOrder(sizes, batch, seed, epoch)
+		}
 	}
 	return Order(s.Len(), seed, epoch)
 }

@@ -96,14 +96,13 @@ func openPattern(pattern string, o Options) (*whole, error) {
 
 // openSet opens several archives, or several tables, as one data set.
 func openSet(set []shard, o Options) (*whole, error) {
+	if err := namedApart(set); err != nil {
+		return nil, err
+	}
 	tables := 0
-	for i, s := range set {
+	for _, s := range set {
 		if s.ending == ".parquet" {
 			tables++
-		}
-		if i > 0 && set[i-1].name == s.name {
-			return nil, fmt.Errorf("%s and %s hold the same images, or else their names must differ: give one of them",
-				printable.Name(set[i-1].path), printable.Name(s.path))
 		}
 	}
 	switch {
@@ -127,6 +126,29 @@ func openSet(set []shard, o Options) (*whole, error) {
 	w.identity = l.identity
 	w.skipped = append(w.skipped, l.skipped...)
 	return w, nil
+}
+
+// namedApart returns an error if two shards of a sorted set have one name.
+func namedApart(set []shard) error {
+	for i, s := range set {
+		if i > 0 && set[i-1].name == s.name {
+			return fmt.Errorf("%s and %s hold the same images, or else their names must differ: give one of them",
+				printable.Name(set[i-1].path), printable.Name(s.path))
+		}
+	}
+	return nil
+}
+
+// cutShard splits the name of an image after the name of its archive, which is one of a set.
+func cutShard[T any](name string, set map[string]T) (shard, rest string, ok bool) {
+	for at, c := range name {
+		if c == '/' {
+			if _, ok := set[name[:at]]; ok {
+				return name[:at], name[at+1:], true
+			}
+		}
+	}
+	return "", name, false
 }
 
 // listSet lists the files of several archives, each below a folder called like its archive. An archive that cannot be
@@ -170,14 +192,12 @@ func listSet(set []shard, list func(shard) (*listing, error)) (*listing, error) 
 	l.identity = identity.Sum(nil)
 	l.sort()
 	l.open = func(f file) (blob, error) {
-		for at, c := range f.name {
-			if c == '/' && of[f.name[:at]] != nil {
-				inner := f
-				inner.name = f.name[at+1:]
-				return of[f.name[:at]].open(inner)
-			}
+		shard, inner, ok := cutShard(f.name, of)
+		if !ok {
+			return nil, os.ErrNotExist
 		}
-		return nil, os.ErrNotExist
+		f.name = inner
+		return of[shard].open(f)
 	}
 	return l, nil
 }
@@ -217,7 +237,10 @@ func openArchives(l *listing, set []shard, o Options) (*whole, error) {
 	for i, s := range set {
 		names[i] = s.name
 	}
-	w.shards = slices.SortedFunc(slices.Values(names), func(a, b string) int { return cmp.Compare(a+"/", b+"/") })
+	w.shards = map[string]int{}
+	for i, name := range names {
+		w.shards[name] = i
+	}
 	if !numbered(names) && w.from == "" {
 		return w, nil
 	}
@@ -227,11 +250,8 @@ func openArchives(l *listing, set []shard, o Options) (*whole, error) {
 	}
 	for i := range w.items {
 		it := &w.items[i]
-		for at, c := range it.name {
-			if _, ok := split[it.name[:at]]; c == '/' && ok {
-				it.split, it.rel = split[it.name[:at]], it.name[at+1:]
-				break
-			}
+		if shard, rest, ok := cutShard(it.name, split); ok {
+			it.split, it.rel = split[shard], rest
 		}
 	}
 	w.arrange = w.given("by the names of the archives", "no archive is called like a split")

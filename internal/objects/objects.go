@@ -13,7 +13,6 @@ import (
 	"hash"
 	"io"
 	"math/rand/v2"
-	"net/url"
 	"path"
 	"regexp"
 	"strings"
@@ -54,15 +53,9 @@ func IsURL(path string) bool { return scheme.MatchString(path) }
 // Split splits an address, such as s3://bucket/shards/*.tar?region=eu-west-1, into that of the bucket and the pattern
 // of the keys. A bucket of file:// is the folder before the first part with a wildcard or a brace.
 func Split(address string) (bucket, pattern string, err error) {
-	base, query, queried := strings.Cut(address, "?")
-	if i := strings.LastIndexByte(base, '/'); queried && strings.ContainsAny(query, "/*{") &&
-		!strings.Contains(query, "=") {
-		base, queried, _ = address, false, i // the question mark is a wildcard
-	}
-	if queried {
-		query = "?" + query
-	} else {
-		query = ""
+	base, query := address, ""
+	if at := strings.LastIndexByte(address, '?'); at >= 0 && strings.Contains(address[at:], "=") { // else a wildcard
+		base, query = address[:at], address[at:]
 	}
 	if rest, ok := strings.CutPrefix(base, "file://"); ok {
 		dir := rest
@@ -302,18 +295,3 @@ type cleaned struct {
 
 func (c *cleaned) Error() string { return c.text }
 func (c *cleaned) Unwrap() error { return c.err }
-
-// Redacted is an address without its query, for messages.
-func Redacted(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		address, _, _ = strings.Cut(address, "?")
-		return address
-	}
-	u.RawQuery, u.User = "", nil
-	text, err := url.PathUnescape(u.String())
-	if err != nil {
-		return u.String()
-	}
-	return text
-}
