@@ -119,15 +119,23 @@ func (p *Processes) meet(ctx context.Context) error {
 	if p.Processes() == 1 {
 		return nil
 	}
+	g, err := p.group("group", p.Rank, p.Processes())
+	p.Group = g
+	return err
+}
+
+// group opens a group of n processes, of which this one is number rank.
+func (p *Processes) group(name string, rank, n int) (g *torch.Group, err error) {
 	host, err := p.address()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return p.Explain(torch.Scope(func() error {
-		p.Group = torch.OpenGroup(p.store, torch.GroupOptions{Name: p.prefix + "group", Rank: p.Rank,
-			Processes: p.Processes(), Host: host, Wait: p.wait})
+	err = torch.Scope(func() error {
+		g = torch.OpenGroup(p.store, torch.GroupOptions{Name: p.prefix + name, Rank: rank, Processes: n, Host: host,
+			Wait: p.wait})
 		return nil
-	}))
+	})
+	return g, p.Explain(err)
 }
 
 // address is where the other processes reach this one: the loopback if all are on one machine, else the address of the
@@ -170,20 +178,11 @@ func (p *Processes) Neighbours(n int) (*torch.Group, error) {
 	case n == p.Processes():
 		return p.Group, nil
 	}
-	host, err := p.address()
-	if err != nil {
-		return nil, err
-	}
-	err = torch.Scope(func() error {
-		g := torch.OpenGroup(p.store, torch.GroupOptions{Name: fmt.Sprintf("%sneighbours/%d/%d", p.prefix, n, p.Rank/n),
-			Rank: p.Rank % n, Processes: n, Host: host, Wait: p.wait})
+	g, err := p.group(fmt.Sprintf("neighbours/%d/%d", n, p.Rank/n), p.Rank%n, n)
+	if err == nil {
 		p.neighbours = append(p.neighbours, g)
-		return nil
-	})
-	if err != nil {
-		return nil, p.Explain(err)
 	}
-	return p.neighbours[len(p.neighbours)-1], nil
+	return g, err
 }
 
 // Chief reports whether this process writes the run directory.
@@ -278,11 +277,7 @@ func (p *Processes) Remembered(name string) (string, error) {
 	if p == nil {
 		return "", nil
 	}
-	has, err := p.store.Has(p.lasting(name))
-	if err != nil || !has {
-		return "", err
-	}
-	return p.store.Get(p.lasting(name), p.wait)
+	return p.noted(p.lasting(name))
 }
 
 // lasting is a key that outlives a restart, where the launcher serves the store.
@@ -300,12 +295,15 @@ func (p *Processes) Failed(err error) {
 }
 
 // reason is what a process said of its end; "" if it said nothing.
-func (p *Processes) reason(rank int) (string, error) {
-	has, err := p.store.Has(p.key("failed", rank))
+func (p *Processes) reason(rank int) (string, error) { return p.noted(p.key("failed", rank)) }
+
+// noted is the text under a key, "" if there is none; it does not wait for one.
+func (p *Processes) noted(key string) (string, error) {
+	has, err := p.store.Has(key)
 	if err != nil || !has {
 		return "", err
 	}
-	return p.store.Get(p.key("failed", rank), beat)
+	return p.store.Get(key, beat)
 }
 
 // Explain returns an error that says which other process is the cause of err, if that is of an exchange that failed:

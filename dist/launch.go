@@ -10,9 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -199,22 +197,4 @@ func failure(e ended) error {
 		failed.Signal, failed.Status = w.Signal().String(), 128+int(w.Signal())
 	}
 	return failed
-}
-
-// WithoutFlag returns arguments without a flag that has a value, as --nproc 2 or --nproc=2.
-func WithoutFlag(args []string, name string) []string {
-	args = slices.Clone(args)
-	for i := 0; i < len(args); i++ {
-		switch {
-		case args[i] == "--":
-			return args
-		case args[i] == name && i+1 < len(args):
-			args = slices.Delete(args, i, i+2)
-			i--
-		case strings.HasPrefix(args[i], name+"="):
-			args = slices.Delete(args, i, i+1)
-			i--
-		}
-	}
-	return args
 }

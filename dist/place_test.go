@@ -142,16 +142,3 @@ func TestErrorFile(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestWithoutFlag(t *testing.T) {
-	for _, c := range []struct{ args, want string }{
-		{"pretrain --nproc 2 --data x", "pretrain --data x"},
-		{"pretrain --data x --nproc=3 --out y", "pretrain --data x --out y"},
-		{"pretrain --nproc", "pretrain --nproc"},
-		{"a -- --nproc 2", "a -- --nproc 2"},
-	} {
-		if got := strings.Join(WithoutFlag(strings.Fields(c.args), "--nproc"), " "); got != c.want {
-			t.Errorf("%s: %s", c.args, got)
-		}
-	}
-}

@@ -150,18 +150,6 @@ func (j *Job) share(resumed, given bool) {
 	}
 }
 
-// Shared says how a run's processes share it, for a message; "" for one process.
-func (j *Job) Shared() string {
-	n := j.together.Processes()
-	if n == 1 {
-		return ""
-	}
-	c := j.Config.Train
-	return fmt.Sprintf("%s; each has %d of the %d images of a batch, threads: %d", j.together.String(), c.Batch/n,
-		c.Batch,
-		c.Threads)
-}
-
 // threads is how many threads a process computes with, as many as the machine has cores for each of its processes.
 func (j *Job) threads() (n int, source string) {
 	n, source = machine.Threads(), "detected"

@@ -65,7 +65,7 @@ func (t *Trainer) mean(ctx context.Context, loss float64, terms []term) (float64
 
 // newBad returns the images that this process could not read, and of which the others have not been told.
 func (t *Trainer) newBad() (bad []dataset.BadImage) {
-	if t.Loader.Quarantine == nil || t.Loader.Quarantine.Len() == t.knownBad {
+	if t.Loader.Quarantine == nil || t.Loader.Quarantine.Len() == len(t.badTold) {
 		return nil
 	}
 	for _, b := range t.Loader.Quarantine.All() {
@@ -100,7 +100,6 @@ func (t *Trainer) tellBad(bad []dataset.BadImage) error {
 			}
 		}
 	}
-	t.knownBad = len(t.badTold)
 	return nil
 }
 

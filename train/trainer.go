@@ -55,7 +55,6 @@ type Trainer struct {
 	asks      asks         // of the processes, in the running step
 	quit      func(error)  // ends the run in this process
 	badTold   map[int]bool // images that some process could not read, as all know
-	knownBad  int          // how many they are
 
 	history run.History
 	back    bool   // the run has just gone back

@@ -25,7 +25,7 @@ func (f *pretrainFlags) launch(ctx context.Context, out io.Writer) (launched boo
 		return false, usage(err)
 	case f.nproc < 1:
 		return false, usage(fmt.Errorf("--nproc %d: give the number of processes, at least 1", f.nproc))
-	case place != nil && f.nproc > 1:
+	case place != nil && f.nproc > 1 && !dist.Launched():
 		return false, usage(fmt.Errorf("this is %s: leave out --nproc", place))
 	case place != nil || nodes == nil && f.nproc == 1:
 		f.place = place
@@ -49,7 +49,7 @@ func (f *pretrainFlags) launch(ctx context.Context, out io.Writer) (launched boo
 	defer signal.Stop(signals)
 	tidying.Store(true) // the processes take the signals
 	err = dist.Launch(context.WithoutCancel(ctx), dist.Command{
-		Path: program, Args: dist.WithoutFlag(os.Args[1:], "--nproc"), Nodes: *nodes, Stdout: out, Stderr: os.Stderr,
+		Path: program, Args: os.Args[1:], Nodes: *nodes, Stdout: out, Stderr: os.Stderr,
 		Signals: signals, Lost: exit.Lost,
 	})
 	if stopped(err) && ctx.Err() != nil {
