@@ -49,9 +49,9 @@ type Sample struct {
 	// Spectrum has the singular values of the run's centred embeddings, the largest first; none if it is not known. In
 	// the file they are float32.
 	Spectrum []float64
-	// Alignment has ‖ẑ-ẑ'‖² of each image, 0 to 4: the squared distance of the embeddings of two of its views, scaled
-	// to length 1 (Wang & Isola 2020, arXiv:2005.10242). It is the part of the loss that is an image's own in every
-	// method. None if it is not known; NaN for an image of which it is not. In the file they are float32.
+	// Alignment has ‖ẑ-ẑ'‖² of each image, 0 to 4: the squared distance of the embeddings of two of its views,
+	// each scaled to length 1 (Wang & Isola 2020, arXiv:2005.10242). It is the part of the loss that is an image's own
+	// in every method. None if it is not known; NaN for an image of which it is not. In the file they are float32.
 	Alignment []float64
 }
 

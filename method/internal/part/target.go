@@ -41,8 +41,8 @@ func (t Target) Embed(views []torch.Tensor) (z []torch.Tensor) {
 	return z
 }
 
-// Follow moves a target that is a moving average: φ ← mφ + (1-m)θ, with m the momentum, which it reports. A step of k
-// batches has m^k (the scaling rule of Busbridge et al., arXiv:2307.13813).
+// Follow moves a target that is a moving average: φ ← mφ + (1-m)θ, with m the momentum, which it reports. A step
+// of k batches has m^k (the scaling rule of Busbridge et al., arXiv:2307.13813).
 func (t Target) Follow(s *parallax.Step, momentum float64) { t.FollowEvery(s, 1, momentum) }
 
 // FollowEvery is Follow after every k-th step. After the others the target keeps all of itself: m is 1.
