@@ -2,7 +2,7 @@
 # Everything a newcomer needs: `make demo`. Plain `make` lists the targets.
 # LIBTORCH=/path uses an installed libtorch instead of fetching one (scripts/libtorch.py says which kinds).
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-browser test-python oracles golden bench lint docs pages use fuzz torture sanitize \
+.PHONY: help setup build demo test test-browser test-python test-cuda oracles golden bench lint docs pages use fuzz torture sanitize \
 	methods lab guard clusters data clean go shim vet pure dist dist-check web
 .DELETE_ON_ERROR:
 
@@ -50,6 +50,9 @@ test-browser: build ## Click through the dashboard's pages in a headless Chromiu
 
 test-python: build ## Check our files against PyTorch and safetensors in Python (its own virtual environment)
 	$(PYTHON) scripts/test_python.py
+
+test-cuda: build ## Build the engine library for CUDA, with NCCL, from PyPI's wheels (5 GB), and test what needs no GPU
+	$(PYTHON) scripts/test_cuda.py
 
 oracles: build ## Check against the reference values in $PARALLAX_ORACLES (default testdata/oracles)
 	@go build -o bin/oracles ./internal/golden/oracles

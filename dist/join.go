@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,14 +25,15 @@ type Processes struct {
 
 	neighbours []*torch.Group // that were opened
 
-	store  *torch.Store
-	wait   time.Duration
-	prefix string // of the keys: a store may outlive a restart of the processes
-	end    context.CancelFunc
-	beats  sync.WaitGroup
-	once   sync.Once
-	broken bool           // this process has failed
-	said   map[string]int // how many values of a series were published or read
+	store   *torch.Store
+	scratch string // the folder of a store in a file, "" for another one
+	wait    time.Duration
+	prefix  string // of the keys: a store may outlive a restart of the processes
+	end     context.CancelFunc
+	beats   sync.WaitGroup
+	once    sync.Once
+	broken  bool           // this process has failed
+	said    map[string]int // how many values of a series were published or read
 }
 
 // DefaultWait is how long a process waits for the others.
@@ -85,6 +87,26 @@ func Join(ctx context.Context, place Place, wait time.Duration) (*Processes, err
 	p.end = end
 	p.beats.Go(func() { p.beat(beating) })
 	if err := p.meet(ctx); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Alone is one process that exchanges with itself as several would with one another, so that its exchanges can be
+// counted. Close the result after use.
+func Alone() (*Processes, error) {
+	dir, err := os.MkdirTemp("", "parallax-alone-")
+	if err != nil {
+		return nil, err
+	}
+	store, err := torch.OpenStore(torch.StoreOptions{File: filepath.Join(dir, "store"), Processes: 1, Wait: DefaultWait})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	p := &Processes{Place: Place{Processes: 1, LocalProcesses: 1}, store: store, wait: DefaultWait,
+		said: map[string]int{}, end: func() {}, scratch: dir}
+	if p.Group, err = p.group("alone", 0, 1); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -173,10 +195,12 @@ func (p *Processes) address() (string, error) {
 // n divides the number of processes. It is nil for 1. All processes call it equally often.
 func (p *Processes) Neighbours(n int) (*torch.Group, error) {
 	switch {
-	case p == nil || n == 1:
+	case p == nil:
 		return nil, nil
 	case n == p.Processes():
 		return p.Group, nil
+	case n == 1:
+		return nil, nil
 	}
 	g, err := p.group(fmt.Sprintf("neighbours/%d/%d", n, p.Rank/n), p.Rank%n, n)
 	if err == nil {
@@ -416,5 +440,8 @@ func (p *Processes) Close() {
 		p.end()
 		p.beats.Wait()
 		_ = p.store.Close()
+		if p.scratch != "" {
+			_ = os.RemoveAll(p.scratch)
+		}
 	})
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Place is where a process is among those of a run.
@@ -97,8 +100,7 @@ func (e *environment) number(name string, otherwise int, needed bool) int {
 	v, _ := e.lookup(name)
 	if v == "" {
 		if needed && e.err == nil {
-			e.err = fmt.Errorf("the environment names a place among several processes, but %s is not set: start all "+
-				"of "+
+			e.err = fmt.Errorf("the environment names a place among several processes, but %s is not set: start all of "+
 				"them with torchrun, srun or --nproc", name)
 		}
 		return otherwise
@@ -123,7 +125,11 @@ func (e *environment) ranked() *Place {
 	if p.LocalRank = e.number("LOCAL_RANK", -1, false); p.LocalRank < 0 {
 		p.LocalRank = p.Rank
 	}
-	p.LocalProcesses = e.number("LOCAL_WORLD_SIZE", max(1, p.Processes), false)
+	here := 1 // if nothing is said, the others may be anywhere
+	if loopback(p.Host) {
+		here = max(1, p.Processes)
+	}
+	p.LocalProcesses = e.number("LOCAL_WORLD_SIZE", here, false)
 	if p.RunID != "" || p.Served {
 		p.Launcher = Torchrun
 	}
@@ -131,8 +137,7 @@ func (e *environment) ranked() *Place {
 		p.Launcher = Own
 	}
 	if p.Host == "" && p.Processes > 1 && e.err == nil {
-		e.err = errors.New("RANK and WORLD_SIZE are set in the environment, but MASTER_ADDR is not: name the machine " +
-			"of " +
+		e.err = errors.New("RANK and WORLD_SIZE are set in the environment, but MASTER_ADDR is not: name the machine of " +
 			"rank 0, or start the processes with torchrun")
 	}
 	return p
@@ -179,14 +184,12 @@ func (e *environment) kubeflow() *Nodes {
 		n.PerNode = e.number("PET_NPROC_PER_NODE", 1, false)
 	}
 	if n.Nodes > 1 && n.Host == "" && e.err == nil {
-		e.err = errors.New("PET_NNODES says that there are several machines, but PET_MASTER_ADDR is not set: it is " +
-			"the " +
+		e.err = errors.New("PET_NNODES says that there are several machines, but PET_MASTER_ADDR is not set: it is the " +
 			"machine of node 0")
 	}
 	if (n.Nodes < 1 || n.Node >= n.Nodes) && e.err == nil {
 		e.err = fmt.Errorf("PET_NODE_RANK is %d and PET_NNODES %d: the rank must be below the number of machines",
-			n.Node,
-			n.Nodes)
+			n.Node, n.Nodes)
 	}
 	return n
 }
@@ -208,7 +211,10 @@ func (p *Place) check() error {
 // String says what was understood, in one line.
 func (p *Place) String() string {
 	text := fmt.Sprintf("process %d of %d, started by %s", p.Rank, p.Processes, p.Launcher)
-	if p.LocalProcesses < p.Processes {
+	switch {
+	case p.LocalProcesses == 1 && p.Processes > 1 && p.LocalRank > 0:
+		text += "; it may be the only one on this machine"
+	case p.LocalProcesses < p.Processes:
 		text += fmt.Sprintf("; number %d of %d on this machine", p.LocalRank, p.LocalProcesses)
 	}
 	if p.Processes > 1 {
@@ -219,7 +225,7 @@ func (p *Place) String() string {
 		text += fmt.Sprintf("; they meet at %s, where %s serves", net.JoinHostPort(p.Host, strconv.Itoa(p.Port)), by)
 	}
 	if p.Restart > 0 {
-		text += fmt.Sprintf("; started again for the %s time", ordinal(p.Restart))
+		text += fmt.Sprintf("; started again for the %s time", humanize.Ordinal(p.Restart))
 		if p.Restarts > 0 {
 			text += fmt.Sprintf(" of at most %d", p.Restarts)
 		}
@@ -227,19 +233,10 @@ func (p *Place) String() string {
 	return text
 }
 
-func ordinal(n int) string {
-	suffix := "th"
-	if n%100 < 11 || n%100 > 13 {
-		switch n % 10 {
-		case 1:
-			suffix = "st"
-		case 2:
-			suffix = "nd"
-		case 3:
-			suffix = "rd"
-		}
-	}
-	return strconv.Itoa(n) + suffix
+// loopback reports whether a host is this machine by its name or address alone.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 // firstNode returns the first host of a list as SLURM writes it: a01, a01,b02 or a[01-03,07]-x,b[1-2].

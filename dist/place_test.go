@@ -3,14 +3,9 @@
 package dist
 
 import (
-	"encoding/json"
-	"errors"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 func in(variables map[string]string) func(string) (string, bool) {
@@ -39,6 +34,11 @@ func TestFind(t *testing.T) {
 		"env://": {map[string]string{"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "::1"}, &Place{Processes: 2,
 			LocalProcesses: 2, Host: "::1", Port: DefaultPort, Launcher: Environment}, nil,
 			"process 0 of 2, started by the environment; they meet at [::1]:29500, where rank 0 serves"},
+		"env:// of another machine": {map[string]string{"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "job-0.job"},
+			&Place{Rank: 1, Processes: 2, LocalRank: 1, LocalProcesses: 1, Host: "job-0.job", Port: DefaultPort,
+				Launcher: Environment}, nil,
+			"process 1 of 2, started by the environment; it may be the only one on this machine; they meet at " +
+				"job-0.job:29500, where rank 0 serves"},
 		"SLURM": {map[string]string{"SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1", "SLURM_NODEID": "2",
 			"SLURM_JOB_ID": "1230042", "SLURM_NODELIST": "gpu[07-09,12]-x,login1", "SLURM_TASKS_PER_NODE": "2(x4)",
 			"SLURM_RESTART_COUNT": "2"}, &Place{Rank: 5, Processes: 8, LocalRank: 1, LocalProcesses: 2, Host: "gpu07-x",
@@ -106,39 +106,4 @@ func FuzzFirstNode(f *testing.F) {
 		}
 		tasksHere(list, 3, 1)
 	})
-}
-
-// torchrun reads the file's message and its time, which must be there.
-func TestErrorFile(t *testing.T) {
-	p := &Place{ErrorFile: filepath.Join(t.TempDir(), "error.json")}
-	if err := p.WriteErrorFile(nil, time.Now()); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(p.ErrorFile); !errors.Is(err, os.ErrNotExist) {
-		t.Error("without an error there is a file")
-	}
-	if err := p.WriteErrorFile(errors.New("the disk \"is\"\nfull"), time.Unix(1_800_000_000, 0)); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(p.ErrorFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got struct {
-		Message struct {
-			Message   string            `json:"message"`
-			ExtraInfo map[string]string `json:"extraInfo"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(text, &got); err != nil || got.Message.Message != "the disk \"is\"\nfull" ||
-		got.Message.ExtraInfo["timestamp"] != "1800000000" || got.Message.ExtraInfo["py_callstack"] == "" {
-		t.Errorf("%s: %v", text, err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(p.ErrorFile), ".*")); len(left) > 0 {
-		t.Errorf("%v are left", left)
-	}
-	var none *Place
-	if err := none.WriteErrorFile(errors.New("x"), time.Now()); err != nil {
-		t.Error(err)
-	}
 }

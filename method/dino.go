@@ -113,7 +113,7 @@ func (m *DINO) Groups(s *parallax.Step) []nn.Group {
 func (m *DINO) Forward(s *parallax.Step) (g []torch.Tensor) {
 	torch.NoGrad(func() {
 		g = part.EmbedCrops(m.teacher, s.Views[:m.LargeCrops])
-		s.Gather(torch.Cat(0, g...)).To(m.batch.DType()).MeanKeep(0).CopyInto(m.batch)
+		part.MeanRow(s, torch.Cat(0, g...).To(m.batch.DType())).CopyInto(m.batch)
 	})
 	return append(g, part.EmbedCrops(m.student, s.Views)...)
 }

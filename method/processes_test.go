@@ -152,11 +152,16 @@ func TestProcessesAreOneProcess(t *testing.T) {
 							limit = []float64{1e-4, 1e-9}[i]
 						}
 						var where string
-						off[i], where = shared(fresh, dtype, g).distance(shared(fresh, dtype, nil), exact)
+						alone := shared(fresh, dtype, nil)
+						off[i], where = shared(fresh, dtype, g).distance(alone, exact)
+						if strings.Contains(s.name, "/") {
+							// Rounding may be amplified: then one process is as far from float64.
+							rounding, _ := alone.distance(exact, exact)
+							limit = math.Max(limit, 2*rounding)
+						}
 						if !(off[i] <= limit) {
 							t.Errorf("%s with %d processes, %v: %s is off by %.3g of its norm, want at most %g", s.name,
-								n, dtype,
-								where, off[i], limit)
+								n, dtype, where, off[i], limit)
 						}
 					}
 					if g.Rank() == 0 {

@@ -26,6 +26,7 @@ func (o *Options) join(ctx context.Context, device string, f func() (*Result, er
 	if o.Place == nil {
 		return f()
 	}
+	torch.UseLocal(o.Place.LocalRank)
 	if device != "" {
 		if err := torch.Use(device); err != nil {
 			return nil, run.Invalid(err)
@@ -33,7 +34,7 @@ func (o *Options) join(ctx context.Context, device string, f func() (*Result, er
 	}
 	p, err := dist.Join(ctx, *o.Place, o.Wait)
 	if err != nil {
-		return nil, errors.Join(err, o.Place.WriteErrorFile(err, time.Now()))
+		return nil, errors.Join(err, writeErrorFile(o.Place, err, time.Now()))
 	}
 	defer p.Close()
 	if o.Joined != nil {
@@ -47,7 +48,7 @@ func (o *Options) join(ctx context.Context, device string, f func() (*Result, er
 	}
 	if err = p.Explain(err); err != nil && ctx.Err() == nil {
 		p.Failed(err)
-		err = errors.Join(err, o.Place.WriteErrorFile(err, time.Now()))
+		err = errors.Join(err, writeErrorFile(o.Place, err, time.Now()))
 	}
 	return result, err
 }

@@ -400,6 +400,7 @@ def flags(target):
     # libtorch's own OpenMP, so that the process has only one pool of threads.
     libraries += [f"-l:{path.name}" for path in sorted(lib.glob("libgomp*.so*"))[:1]]
     cuda = ["-ltorch_cuda", "-lc10_cuda"] if library(lib, "torch_cuda") and library(lib, "c10_cuda") else []
+    headers = nccl_headers(root) if cuda else None
     lines = {
         "CXX": quote(compiler()),
         # Headers newer than 2.11's use C++20.
@@ -413,6 +414,8 @@ def flags(target):
         "ARCHIVE_RPATH": quote([f"-Wl,-rpath,{beside}"]),
         "LIBS": quote(libraries),
         "CUDALIBS": quote(cuda),
+        "CUDAFLAGS": quote(word for place in headers or [] for word in ("-isystem", str(place))),
+        "NCCL": "" if headers is None else "$(BIN)/obj/cuda/nccl.o",
         "SUFFIX": "dylib" if mac else "so",
         "JOBS": str(max(1, min(os.cpu_count() or 1, memory() // (3 * GIB // 2)))),
     }
@@ -422,6 +425,24 @@ def flags(target):
     if not path.is_file() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def nccl_headers(root):
+    """Return the folders of CUDA's and NCCL's headers, of NVIDIA's wheels or of the system; None if they are not there."""
+    beside = root.parent / "nvidia"
+    homes = [os.environ.get(name) for name in ("CUDA_HOME", "CUDA_PATH", "NCCL_HOME")]
+    places = [*sorted(beside.glob("cu*/include")), beside / "nccl/include", *(Path(home) / "include" for home in homes if home),
+              Path("/usr/local/cuda/include"), Path("/usr/include")]
+    found = []
+    for header in ("cuda_runtime.h", "crt/host_config.h", "nv/target", "nccl.h"):
+        place = next((place for place in places if (place / header).is_file()), None)
+        if place is None:
+            print(f"setup: no {header}: the engine library for CUDA is built without NCCL, and one process uses one GPU. "
+                  "Set CUDA_HOME and NCCL_HOME to NVIDIA's toolkit and NCCL, or install nvidia-cuda-crt and nvidia-cuda-cccl beside torch with pip",
+                  file=sys.stderr)
+            return None
+        found.append(place)
+    return [place for place in dict.fromkeys(found) if place != Path("/usr/include")]
 
 
 def quote(words):

@@ -23,7 +23,7 @@ def interpreter(purpose, override):
     python, stamp = venv / "bin" / "python", venv / "stamp"
     want = hashlib.sha256(requirements.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != want:
-        print(f"installing {requirements.name} into {venv.name} (once; about 3 GB to fetch) ...", flush=True)
+        print(f"installing {requirements.name} into {venv.name} (once) ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r",
                         str(requirements)], check=True)

@@ -25,10 +25,12 @@ import (
 // ErrNoEngine is wrapped by the error of Load when no engine library could be opened.
 var ErrNoEngine = errors.New("no engine library")
 
-// loaded says where the library was found, and on which device tensors are made.
+// loaded says where the library was found, on which device tensors are made, and which of its machine's processes this
+// is.
 var loaded struct {
 	sync.Mutex
 	path, device string
+	local        int
 }
 
 // Use chooses the device on which tensors are made, "cpu" or "cuda", before the first Scope. The default is "cpu".
@@ -43,6 +45,14 @@ func Use(device string) error {
 	}
 	loaded.device = device
 	return nil
+}
+
+// UseLocal says which of its machine's processes this is, from 0, before the first Scope. The device "cuda" is then the
+// GPU of that number, and a GPU that is the only one in sight serves any number.
+func UseLocal(n int) {
+	loaded.Lock()
+	defer loaded.Unlock()
+	loaded.local = n
 }
 
 // Load opens the engine library, once; every Scope calls it. It looks in $PARALLAX_SHIM (a file), beside the program,
@@ -66,7 +76,7 @@ func Load() error {
 			continue
 		}
 		startOwner()
-		if err := open(path, loaded.device); err != nil {
+		if err := open(path, loaded.device, loaded.local); err != nil {
 			return err
 		}
 		loaded.path = path
@@ -76,7 +86,7 @@ func Load() error {
 		ErrNoEngine, strings.Join(tried, ", "))
 }
 
-func open(path, device string) error {
+func open(path, device string, local int) error {
 	p, d := C.CString(path), C.CString(device)
 	defer C.free(unsafe.Pointer(p))
 	defer C.free(unsafe.Pointer(d))
@@ -90,7 +100,7 @@ func open(path, device string) error {
 		}
 		if e := C.plx_load(p); e != nil {
 			why = take(e)
-		} else if r := C.plx_start(d); r.error != nil {
+		} else if r := C.plx_start(d, C.int(local)); r.error != nil {
 			why = take(r.error)
 		} else if n := machine.Threads(); n < runtime.NumCPU() && os.Getenv("OMP_NUM_THREADS") == "" {
 			C.plx_set_threads(C.int(n)) // until SetThreads: libtorch knows neither quotas nor SLURM
@@ -98,7 +108,9 @@ func open(path, device string) error {
 	})
 	if why != "" {
 		remedy := `rebuild it with "make build"`
-		if setup := place.SetUp(path); setup != "" {
+		if strings.Contains(why, "no GPU") {
+			remedy = "see nvidia-smi, or give --device cpu"
+		} else if setup := place.SetUp(path); setup != "" {
 			remedy = "run " + setup + " once, which fetches libtorch"
 		}
 		return fmt.Errorf("%w: opening %s: %s: %s", ErrNoEngine, path, why, remedy)

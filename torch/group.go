@@ -142,10 +142,15 @@ func (s *Store) Close() error {
 
 // Exchange reports whether an error is of an exchange between processes: one of them is gone, or did not come in time.
 func (e *Error) Exchange() bool {
-	return strings.Contains(e.Text, "gloo/") || strings.Contains(e.Text, "the exchange was broken off")
+	for _, sign := range []string{"gloo/", "NCCL", "the exchange was broken off"} {
+		if strings.Contains(e.Text, sign) {
+			return true
+		}
+	}
+	return false
 }
 
-// A Group is processes that compute together: c10d's ProcessGroupGloo. All of them call the same methods in the same
+// A Group is processes that compute together: c10d's ProcessGroupGloo and, for tensors of a GPU, ProcessGroupNCCL. All of them call the same methods in the same
 // order, inside a Scope; a method that is not called by all within the group's time fails. A nil Group is one process
 // alone.
 //
@@ -166,6 +171,9 @@ type GroupOptions struct {
 	// Host is the name or address under which the others reach this process; "": that of the machine's name.
 	Host string
 	Wait time.Duration // for the other processes, at each call
+	// Backend is "gloo", or "nccl" for what is on a GPU; "": what the engine's device needs. Tensors in the machine's
+	// memory are exchanged by Gloo in both.
+	Backend string
 }
 
 // OpenGroup joins a group, when all processes have come. Call it inside a Scope.
@@ -173,8 +181,12 @@ func OpenGroup(s *Store, o GroupOptions) *Group {
 	name, host := C.CString(o.Name), C.CString(o.Host)
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(host))
+	nccl, known := map[string]C.int{"": -1, "gloo": 0, "nccl": 1}[o.Backend]
+	if !known {
+		Fail("OpenGroup", "the backend %q is neither gloo nor nccl", o.Backend)
+	}
 	n := integer("OpenGroup", C.plx_group_open(s.n, name, C.int(o.Rank), C.int(o.Processes), host,
-		C.int64_t(o.Wait.Milliseconds())))
+		C.int64_t(o.Wait.Milliseconds()), nccl))
 	return &Group{C.int64_t(n), o.Rank, o.Processes}
 }
 
@@ -233,6 +245,38 @@ func (g *Group) Broadcast(from int, ts ...Tensor) {
 	}
 	h, n := handles(ts)
 	done("Broadcast", C.plx_broadcast(g.n, h, n, C.int(from)))
+}
+
+// Traffic counts the exchanges of a process: how many there were, and the bytes of their results. A result has the same
+// size in every process and, for a given global batch, with any number of processes. Notes are the exception: each
+// process makes one, and the bytes are those of its own.
+type Traffic struct {
+	Gathered Exchanges `json:"gathered"` // rows of all processes, by [Group.Gather]
+	Summed   Exchanges `json:"summed"`   // also on the way back through gathered rows
+	Sent     Exchanges `json:"sent"`     // from one process to all
+	Averaged Exchanges `json:"averaged"` // gradients of parameters
+	Noted    Exchanges `json:"noted"`    // statistics of batch norm, shapes of rows
+}
+
+// Exchanges are those of one kind.
+type Exchanges struct {
+	Calls int `json:"calls"`
+	Bytes int `json:"bytes"`
+}
+
+// Exchanged returns what this process has exchanged since its start. Call it inside a Scope.
+func Exchanged() Traffic {
+	var n [10]C.int64_t
+	done("Exchanged", C.plx_traffic(&n[0]))
+	at := func(i int) Exchanges { return Exchanges{int(n[2*i]), int(n[2*i+1])} }
+	return Traffic{at(0), at(1), at(2), at(3), at(4)}
+}
+
+// Since returns what was exchanged after before was.
+func (t Traffic) Since(before Traffic) Traffic {
+	sub := func(a, b Exchanges) Exchanges { return Exchanges{a.Calls - b.Calls, a.Bytes - b.Bytes} }
+	return Traffic{sub(t.Gathered, before.Gathered), sub(t.Summed, before.Summed), sub(t.Sent, before.Sent),
+		sub(t.Averaged, before.Averaged), sub(t.Noted, before.Noted)}
 }
 
 // bucket is how many bytes of gradients are exchanged at a time, as in PyTorch's DistributedDataParallel.

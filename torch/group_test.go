@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -206,4 +208,92 @@ func TestGroupWaits(t *testing.T) {
 	if fmt.Sprint(alone.Rank(), alone.Processes()) != "0 1" {
 		t.Error("no group is not one process alone")
 	}
+}
+
+// NCCL is in the library for CUDA alone, which make test-cuda builds. On a machine without a GPU c10d answers that
+// there is none.
+func TestNCCL(t *testing.T) {
+	want := "this engine library has no NCCL"
+	if os.Getenv("PARALLAX_TEST_NCCL") != "" {
+		want = "no GPUs found"
+	}
+	store := opened(t, torch.StoreOptions{File: filepath.Join(t.TempDir(), "store"), Processes: 1})
+	open := func(backend string) error {
+		return torch.Scope(func() error {
+			torch.OpenGroup(store, torch.GroupOptions{Name: "nccl", Processes: 1, Backend: backend}).Close()
+			return nil
+		})
+	}
+	if err := open("nccl"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if err := open("mpi"); err == nil || !strings.Contains(err.Error(), "neither gloo nor nccl") {
+		t.Error(err)
+	}
+}
+
+func opened(t *testing.T, o torch.StoreOptions) *torch.Store {
+	t.Helper()
+	if err := torch.Load(); err != nil {
+		t.Skip(err)
+	}
+	o.Wait = 5 * time.Second
+	s, err := torch.OpenStore(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// A store in a file is one for every process that opens it.
+func TestStoreInAFile(t *testing.T) {
+	o := torch.StoreOptions{File: filepath.Join(t.TempDir(), "store"), Processes: 2}
+	a, b := opened(t, o), opened(t, o)
+	if err := a.Set("name", "value"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.Get("name", time.Second); got != "value" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	for i, s := range []*torch.Store{a, b, a} {
+		if n, err := s.Add("count", 2); n != 2*i+2 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+	if was, err := b.Delete("name"); !was || err != nil {
+		t.Errorf("%v, %v", was, err)
+	}
+	if has, err := a.Has("name"); has || err != nil {
+		t.Errorf("%v, %v", has, err)
+	}
+	if _, err := a.Get("name", 100*time.Millisecond); err == nil {
+		t.Error("a value that was deleted")
+	}
+}
+
+// What is counted are results, which do not depend on how the batch is divided; of notes a process's own.
+func TestExchanged(t *testing.T) {
+	together.Run(t, 2, func(t *testing.T, g *torch.Group) {
+		before := torch.Exchanged()
+		p := torch.Ones(torch.F32, 3, 5).RequireGrad(true)
+		g.Average([]torch.Tensor{p}, func() { g.Gather(p).Sum().Backward() })
+		g.Sum(torch.Ones(torch.F64, 7))
+		g.Broadcast(0, torch.Ones(torch.F32, 2), torch.Ones(torch.F32, 4))
+		rows, note := 2*3*5*4, 8*8
+		want := torch.Traffic{
+			Gathered: torch.Exchanges{Calls: 1, Bytes: rows},
+			Summed:   torch.Exchanges{Calls: 2, Bytes: rows + 7*8}, // the rows on their way back, too
+			Sent:     torch.Exchanges{Calls: 2, Bytes: 6 * 4},
+			Averaged: torch.Exchanges{Calls: 1, Bytes: 3 * 5 * 4},
+			Noted:    torch.Exchanges{Calls: 1, Bytes: note},
+		}
+		if got := torch.Exchanged().Since(before); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	})
 }

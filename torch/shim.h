@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 // Raise it whenever a line of PLX_OPS changes: a library built from another table is then refused.
-#define PLX_VERSION 16
+#define PLX_VERSION 17
 
 typedef int64_t plx_tensor;
 typedef struct { int64_t value; char *error; } plx_value;   // a tensor, an integer or a truth value
@@ -31,7 +31,7 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 // X(result, name, parameters, arguments)
 #define PLX_OPS(X) \
 	/* engine */ \
-	X(plx_value, start, (const char *device), (device)) \
+	X(plx_value, start, (const char *device, int local), (device, local)) \
 	X(plx_value, free_tensors, (const plx_tensor *t, int64_t n), (t, n)) \
 	X(plx_value, live_tensors, (void), ()) \
 	X(plx_value, scope_begin, (void), ()) \
@@ -156,11 +156,12 @@ enum plx_dtype { PLX_F64, PLX_F32, PLX_F16, PLX_BF16, PLX_I64, PLX_I32, PLX_I16,
 	X(plx_value, store_add, (int64_t store, const char *key, int64_t n), (store, key, n)) \
 	X(plx_value, store_delete, (int64_t store, const char *key), (store, key)) \
 	X(plx_value, store_close, (int64_t store), (store)) \
-	X(plx_value, group_open, (int64_t store, const char *name, int rank, int processes, const char *host, int64_t wait), (store, name, rank, processes, host, wait)) \
+	X(plx_value, group_open, (int64_t store, const char *name, int rank, int processes, const char *host, int64_t wait, int nccl), (store, name, rank, processes, host, wait, nccl)) \
 	X(plx_value, group_close, (int64_t group), (group)) \
 	X(plx_value, gather_rows, (int64_t group, plx_tensor t), (group, t)) \
 	X(plx_value, all_sum, (int64_t group, const plx_tensor *t, int64_t n), (group, t, n)) \
 	X(plx_value, broadcast, (int64_t group, const plx_tensor *t, int64_t n, int from), (group, t, n, from)) \
+	X(plx_value, traffic, (int64_t *out), (out)) \
 	X(plx_value, buckets_begin, (int64_t group, const plx_tensor *t, int64_t n, int64_t size), (group, t, n, size)) \
 	X(plx_value, buckets_end, (void), ())
 

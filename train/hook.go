@@ -58,6 +58,13 @@ type Keeper interface {
 	Load(states []nn.State) error
 }
 
+// A Blind hook says whether it does without the features of batches, see [Progress]. If all hooks of a run do, its
+// processes do not gather them.
+type Blind interface {
+	Hook
+	Blind() bool
+}
+
 // Progress is what a Hook sees.
 type Progress struct {
 	Step, Of, Epoch int // optimiser steps done; steps of the whole run; the epoch from 0
@@ -66,9 +73,11 @@ type Progress struct {
 	Due      bool
 	Encoder  parallax.Encoder
 	Params   *nn.Params
-	Features torch.Tensor // h of the last batch's first view, N x Features, without gradient; undefined at step 0
-	Labels   []int        // of the rows of Features; -1 is unknown
-	Index    []int        // the numbers of the images of these rows
+	// Features are h of the last batch's first view, N x Features, without gradient. They are undefined at step 0 and,
+	// in a run of several processes, where all hooks are [Blind].
+	Features torch.Tensor
+	Labels   []int // of the rows of Features; -1 is unknown
+	Index    []int // the numbers of the images of these rows
 	Emit     func(e run.Event) error
 	// Score rates the current weights; higher is better. The best checkpoint is the newest whose rating is at most
 	// slack, a share of the highest rating, below the highest.

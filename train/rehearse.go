@@ -13,6 +13,9 @@ import (
 // so a Trainer that has rehearsed is good for nothing but Close.
 func (t *Trainer) Rehearse(ctx context.Context, from int, each func(step time.Duration) bool) error {
 	t.Hooks, t.Watch, t.log, t.step = nil, nil, nil, from
+	if err := t.shareNorms(); err != nil {
+		return err
+	}
 	stop := t.openSupports(ctx)
 	defer stop()
 	began := time.Now()

@@ -122,7 +122,7 @@ func (t *Trainer) advance(ctx context.Context, batch, support *dataset.Batch) (b
 			return err
 		}
 		defer func() { t.clock.mark = time.Now() }() // time in evaluations is not training time
-		told := call{t.tap.features, labels, index}.whole(t.group())
+		told := t.whole(call{t.tap.features, labels, index})
 		by, d, err = t.hooked(ctx, func() (string, Decision, error) { return t.callHooks(t.Hooks, told) })
 		return err
 	})

@@ -33,6 +33,31 @@ func (t *Trainer) share() dataset.Share {
 	return dataset.Share{Rank: t.group().Rank(), Of: t.group().Processes()}
 }
 
+// shareNorms opens the group over which batch norm takes its statistics. All processes call it.
+func (t *Trainer) shareNorms() error {
+	norms, err := t.Together.Neighbours(t.Config.Train.NormProcesses())
+	if err == nil {
+		t.params.Share(norms)
+	}
+	return err
+}
+
+// StateBytes returns how many bytes a checkpoint has of networks, optimiser and averaged weights: what one process hands
+// to the others when they begin.
+func (t *Trainer) StateBytes() (bytes int, err error) {
+	err = torch.Scope(func() error {
+		for _, s := range t.handed() {
+			n := s.DType.Bytes()
+			for _, d := range s.Shape {
+				n *= d
+			}
+			bytes += n
+		}
+		return nil
+	})
+	return bytes, err
+}
+
 // asks are what any of the processes has asked for in the running step: the end of the run, a checkpoint.
 type asks struct{ stop, save bool }
 
@@ -126,10 +151,19 @@ func bit(on bool) float64 {
 	return 0
 }
 
-// whole returns what the hooks are told of the step's last batch: that of all processes.
-func (c call) whole(g *torch.Group) call {
-	if g == nil {
+// sighted reports whether a hook looks at the features of batches.
+func (t *Trainer) sighted() bool {
+	return slices.ContainsFunc(t.Hooks, func(h Hook) bool { b, ok := h.(Blind); return !ok || !b.Blind() })
+}
+
+// whole returns what the hooks are told of the step's last batch: that of all processes, or nothing if no hook looks.
+func (t *Trainer) whole(c call) call {
+	g := t.group()
+	switch {
+	case g == nil:
 		return c
+	case !t.shown:
+		return call{}
 	}
 	ints := func(values []int) []int { return g.Gather(torch.FromInts(values, len(values))).Ints() }
 	c.labels, c.index = ints(c.labels), ints(c.index)
@@ -222,10 +256,14 @@ func (t *Trainer) hand() error {
 		return nil
 	}
 	return torch.Scope(func() error {
-		at := torch.FromInts([]int{t.step, t.saved, t.Steps}, 3)
+		shown := 0
+		if t.sighted() {
+			shown = 1
+		}
+		at := torch.FromInts([]int{t.step, t.saved, t.Steps, shown}, 4)
 		t.group().Broadcast(0, at)
 		numbers := at.Ints()
-		t.step, t.saved, t.Steps = numbers[0], numbers[1], numbers[2]
+		t.step, t.saved, t.Steps, t.shown = numbers[0], numbers[1], numbers[2], numbers[3] != 0
 		var text []byte
 		if !t.follows() {
 			var b bytes.Buffer

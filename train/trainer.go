@@ -53,6 +53,7 @@ type Trainer struct {
 	untrained []nn.Named
 	average   *average
 	asks      asks         // of the processes, in the running step
+	shown     bool         // the processes gather what the hooks are shown of a batch
 	quit      func(error)  // ends the run in this process
 	badTold   map[int]bool // images that some process could not read, as all know
 
@@ -179,15 +180,14 @@ func (t *Trainer) Run(ctx context.Context) error {
 	ctx, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
 	t.quit = quit
-	norms, err := t.Together.Neighbours(t.Config.Train.NormProcesses())
-	if err != nil {
+	if err := t.shareNorms(); err != nil {
 		return err
 	}
-	t.params.Share(norms)
 	if t.follows() {
 		return t.follow(ctx)
 	}
-	if err = t.checkProfile(); err != nil {
+	err := t.checkProfile()
+	if err != nil {
 		return err
 	}
 	if t.log, err = t.Dir.OpenLog(t.logged(), t.Watch...); err != nil {

@@ -139,6 +139,7 @@ in what that something is.`,
 		methodsCommand(),
 		viewsCommand(),
 		packCommand(),
+		planCommand(),
 		doctorCommand(),
 		versionCommand(),
 	)

@@ -21,7 +21,7 @@ var outside = map[string][]string{
 	"github.com/johannesboyne/gofakes3": {"internal/objects/s3test"},
 	"gocloud.dev":                       {"cmd/parallax", "internal/objects", "internal/objects/s3test", "pretrain"},
 	"github.com/agnivade/levenshtein":   {"internal/spelling"},
-	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "internal/codec",
+	"github.com/dustin/go-humanize": {"cmd/parallax", "config", "dataset", "dataset/pack", "dist", "internal/codec",
 		"internal/pages", "pretrain", "pretrain/advice", "run/watch", "run/report", "serve"},
 	"github.com/gofrs/flock":           {"run"},
 	"github.com/google/flatbuffers":    {"embedding"},

@@ -101,6 +101,9 @@ func (g *Hook) Replay(dir string, step int) error {
 // Name is "guard".
 func (g *Hook) Name() string { return "guard" }
 
+// Blind: the guard embeds images of its own.
+func (*Hook) Blind() bool { return true }
+
 // After judges the run if it has just been evaluated.
 func (g *Hook) After(p *train.Progress) (train.Decision, error) {
 	v, ok := g.Verdict()

@@ -201,6 +201,9 @@ func (e *Hook) look() error {
 // Name is "probe".
 func (e *Hook) Name() string { return "probe" }
 
+// Blind reports whether there is no linear probe, which alone looks at batches.
+func (e *Hook) Blind() bool { return e.linear == nil }
+
 // State returns the state of the linear probe.
 func (e *Hook) State() []nn.State {
 	if e.linear == nil {

@@ -3,6 +3,7 @@
 // The table itself, the handle slots, and what concerns the engine as a whole.
 #include "convolution.h"
 #include "handle.h"
+#include "processes.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -10,6 +11,7 @@
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/version.h>
 
 #include <atomic>
@@ -145,7 +147,8 @@ int dtype_of(at::ScalarType t) {
 
 namespace ops {
 
-plx_value start(const char *name) {
+// local: which of its machine's processes this is. A GPU without a number is then the one with this number.
+plx_value start(const char *name, int local) {
 	// Each step frees and reallocates large activations: keep them from going back to the kernel.
 #ifdef __GLIBC__
 	if (!mallopt(M_MMAP_THRESHOLD, 1 << 30)) mallopt(M_MMAP_MAX, 0);
@@ -153,7 +156,17 @@ plx_value start(const char *name) {
 #endif
 	own_pages();
 	mine = started = true;
-	return done([&] { current = c10::Device(std::string(name)); });
+	return done([&] {
+		c10::Device d{std::string(name)};
+		if (d.is_cuda()) {
+			// A launcher may show each process only a GPU of its own.
+			int gpus = static_cast<int>(at::getNumGPUs());
+			if (gpus == 0) throw std::runtime_error("no GPU for CUDA was found");
+			if (!d.has_index()) d.set_index(static_cast<c10::DeviceIndex>(local % gpus));
+			c10::impl::VirtualGuardImpl(d.type()).setDevice(d);
+		}
+		current = d;
+	});
 }
 
 plx_value free_tensors(const plx_tensor *t, int64_t n) {
@@ -275,7 +288,7 @@ plx_value describe(char *out, int64_t size) {
 	return done([&] {
 		std::string s = std::string("libtorch: ") + TORCH_VERSION + "\ncpu capability: " + at::get_cpu_capability() +
 						"\nthreads: " + std::to_string(at::get_num_threads()) + "\nown convolutions: " + own_convolutions() + "\nonednn: " + (at::globalContext().hasMKLDNN() ? "yes" : "no") +
-						"\nmkl: " + (at::globalContext().hasMKL() ? "yes" : "no") + "\ncuda: " + (at::globalContext().hasCUDA() ? "yes" : "no") + "\n";
+						"\nmkl: " + (at::globalContext().hasMKL() ? "yes" : "no") + "\ncuda: " + (at::globalContext().hasCUDA() ? "yes" : "no") + "\nnccl: " + (open_nccl() != nullptr ? "yes" : "no") + "\n";
 		if (static_cast<int64_t>(s.size()) >= size) throw std::runtime_error("the buffer is too small");
 		std::memcpy(out, s.c_str(), s.size() + 1);
 	});

@@ -17,6 +17,7 @@
 #include <ATen/ops/zeros.h>
 #include <c10/util/Logging.h>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -28,12 +29,34 @@
 namespace plx {
 namespace {
 
-using Store = c10::intrusive_ptr<c10d::Store>;
-using Group = c10::intrusive_ptr<c10d::Backend>;
 using Work = c10::intrusive_ptr<c10d::Work>;
 using std::chrono::milliseconds;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+// A group exchanges what is in the machine's memory by Gloo, and what is in a GPU's by NCCL, if it has it.
+struct Members {
+	Backend gloo, nccl;
+	const Backend &operator()(const at::Tensor &t) const {
+		if (t.is_cpu()) return gloo;
+		if (nccl == nullptr) throw std::runtime_error("the group has no NCCL, which exchanges tensors of a GPU");
+		return nccl;
+	}
+	int getSize() const { return gloo->getSize(); }
+	int getRank() const { return gloo->getRank(); }
+};
+using Group = std::shared_ptr<const Members>;
+
+// This process's exchanges since the start: how many there were, and the bytes of their results. A result has one size
+// in every process and, for a given global batch, with any number of processes. Of notes, of which each process makes
+// one of a given size, the bytes of a process's own count.
+struct Traffic {
+	std::atomic<int64_t> calls{0}, bytes{0};
+	void add(const at::Tensor &t) {
+		calls++;
+		bytes += t.numel() * t.element_size();
+	}
+} gathered, summed, sent, averaged, noted;
 
 // What was opened, by number. A number is never used again.
 template <typename T>
@@ -96,7 +119,7 @@ void finish(const Work &work) {
 // t as bytes in a row, so that every type of element can be exchanged.
 at::Tensor bytes(const at::Tensor &t) { return t.reshape({-1}).view(at::kByte); }
 
-// The equal pieces of all processes, in their order.
+// The equal pieces of all processes, in their order. It does not count them.
 at::Tensor all_equal(const Group &g, const at::Tensor &t) {
 	at::Tensor in = t.contiguous();
 	std::vector<int64_t> shape = in.sizes().vec();
@@ -104,7 +127,7 @@ at::Tensor all_equal(const Group &g, const at::Tensor &t) {
 	at::Tensor out = at::empty(shape, in.options());
 	if (in.numel() == 0) return out;
 	at::Tensor from = bytes(in), to = bytes(out);
-	finish(g->_allgather_base(to, from));
+	finish((*g)(from)->_allgather_base(to, from));
 	return out;
 }
 
@@ -123,7 +146,8 @@ at::Tensor described(const at::Tensor &t) {
 
 // How many rows each process has. They must differ in nothing else.
 std::vector<int64_t> row_counts(const Group &g, const at::Tensor &t) {
-	at::Tensor own = described(t), all = all_equal(g, t.is_cpu() ? own : own.to(t.device())).cpu();
+	at::Tensor own = described(t), all = all_equal(g, own);
+	noted.add(own);
 	const auto *mine = own.data_ptr<int64_t>(), *at = all.data_ptr<int64_t>();
 	std::vector<int64_t> counts;
 	for (int64_t p = 0; p < all.size(0); p++, at += own.numel()) {
@@ -136,7 +160,8 @@ std::vector<int64_t> row_counts(const Group &g, const at::Tensor &t) {
 
 void add_up(const Group &g, at::Tensor &t) {
 	std::vector<at::Tensor> one{t};
-	finish(g->allreduce(one));
+	summed.add(t);
+	finish((*g)(t)->allreduce(one));
 }
 
 // The rows of all processes. Its gradient is the sum over the processes of the gradients of the own rows.
@@ -158,6 +183,7 @@ struct GatherRows : torch::autograd::Function<GatherRows> {
 			in.narrow(0, 0, t.size(0)).copy_(t);
 		}
 		at::Tensor all = all_equal(g, in);
+		gathered.add(all);
 		if (equal) return all.flatten(0, 1);
 		std::vector<at::Tensor> parts;
 		for (size_t p = 0; p < counts.size(); p++) parts.push_back(all[p].narrow(0, 0, counts[p]));
@@ -274,7 +300,8 @@ private:
 			at += of_[i].numel();
 		}
 		std::vector<at::Tensor> one{b.flat};
-		b.work = group_->allreduce(one);
+		averaged.add(b.flat);
+		b.work = (*group_)(b.flat)->allreduce(one);
 	}
 
 	Group group_;
@@ -289,7 +316,15 @@ std::unique_ptr<Buckets> buckets;  // those that are filled; only libtorch's own
 
 }  // namespace
 
-at::Tensor rows_of_all(int64_t group, const at::Tensor &row) { return all_equal(groups().get(group), row.detach()); }
+OpenNCCL &open_nccl() {
+	static OpenNCCL open = nullptr;
+	return open;
+}
+
+at::Tensor rows_of_all(int64_t group, const at::Tensor &row) {
+	noted.add(row);
+	return all_equal(groups().get(group), row.detach());
+}
 
 int64_t processes(int64_t group) { return groups().get(group)->getSize(); }
 
@@ -361,12 +396,19 @@ plx_value store_close(int64_t store) {
 	});
 }
 
-plx_value group_open(int64_t store, const char *name, int rank, int processes, const char *host, int64_t wait) {
+// nccl: 1: with NCCL; 0: without; -1: with it if the tensors are made on a GPU.
+plx_value group_open(int64_t store, const char *name, int rank, int processes, const char *host, int64_t wait, int nccl) {
 	return value([&] {
 		auto o = c10d::ProcessGroupGloo::Options::create(milliseconds(wait));
 		o->devices.push_back(host == nullptr || *host == 0 ? c10d::ProcessGroupGloo::createDefaultDevice() : c10d::ProcessGroupGloo::createDeviceForHostname(host));
 		Store named = c10::make_intrusive<c10d::PrefixStore>(name, stores().get(store));
-		return groups().add(c10::make_intrusive<c10d::ProcessGroupGloo>(named, rank, processes, o));
+		auto g = std::make_shared<Members>();
+		if (nccl > 0 || (nccl < 0 && device().is_cuda())) {
+			if (open_nccl() == nullptr) throw std::runtime_error("this engine library has no NCCL: build one with LIBTORCH=/path to a libtorch for CUDA");
+			g->nccl = open_nccl()(c10::make_intrusive<c10d::PrefixStore>("nccl", named), rank, processes, milliseconds(wait));
+		}
+		g->gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(named, rank, processes, o);
+		return groups().add(g);
 	});
 }
 
@@ -398,8 +440,18 @@ plx_value broadcast(int64_t group, const plx_tensor *t, int64_t n, int from) {
 			std::vector<at::Tensor> flat{bytes(whole)};
 			c10d::BroadcastOptions o;
 			o.rootRank = from;
-			finish(g->broadcast(flat, o));
+			sent.add(whole);
+			finish((*g)(whole)->broadcast(flat, o));
 			if (whole.data_ptr() != one.data_ptr()) one.detach().copy_(whole);
+		}
+	});
+}
+
+plx_value traffic(int64_t *out) {
+	return done([&] {
+		for (auto *t : {&gathered, &summed, &sent, &averaged, &noted}) {
+			*out++ = t->calls;
+			*out++ = t->bytes;
 		}
 	});
 }

@@ -64,6 +64,17 @@ func Over(z []torch.Tensor, f func(torch.Tensor) torch.Tensor) torch.Tensor {
 	return Mean(each(z, f))
 }
 
+// MeanRow returns the mean over the rows of the whole batch, 1 x K, without gradient. It exchanges one row, where the
+// mean of gathered rows would exchange all.
+func MeanRow(s *parallax.Step, own torch.Tensor) torch.Tensor {
+	mean := own.Detach().MeanKeep(0)
+	if s.Group == nil {
+		return mean
+	}
+	s.Group.Sum(mean)
+	return mean.Scale(1 / float64(s.Group.Processes()))
+}
+
 // Gather returns the rows of the whole batch for every view, in a new slice.
 func Gather(s *parallax.Step, z []torch.Tensor) []torch.Tensor {
 	return each(z, s.Gather)
