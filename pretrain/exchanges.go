@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
-	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/torch"
 )
@@ -36,7 +35,7 @@ func (j *Job) Exchanges(ctx context.Context) (e *Exchanges, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if s.Loader.Quarantine, err = dataset.NewQuarantine(j.Source.Len(), ""); err != nil {
+	if err := s.quarantine(""); err != nil {
 		return nil, err
 	}
 	e = &Exchanges{Batch: j.Config.Train.Batch * j.Config.Train.Accumulate}

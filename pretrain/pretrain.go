@@ -232,12 +232,8 @@ func resume(ctx context.Context, dir string, settings []Setting, o Options) (res
 	return s.train(ctx, &o)
 }
 
-// reopen makes the Job of the run in a directory, with new settings. It refuses settings that a resume must not change.
-func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*Job, error) {
-	text, err := run.ReadConfig(dir)
-	if err != nil {
-		return nil, err
-	}
+// jobOf is the job that a run's config describes, without its images.
+func (o *Options) jobOf(text []byte) (*Job, error) {
 	name, err := config.MethodOf(text, run.ConfigFile)
 	if err != nil {
 		return nil, err
@@ -246,20 +242,31 @@ func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*J
 	if err != nil {
 		return nil, err
 	}
-	before, err := config.Load(text, entry.New())
+	j := &Job{Method: entry.New(), entry: entry, together: o.together}
+	j.Config, err = config.Load(text, j.Method)
+	return j, err
+}
+
+// reopen makes the Job of the run in a directory, with new settings. It refuses settings that a resume must not change.
+func reopen(ctx context.Context, dir string, settings []Setting, o *Options) (*Job, error) {
+	text, err := run.ReadConfig(dir)
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{Method: entry.New(), entry: entry, together: o.together}
+	j, err := o.jobOf(text)
+	if err != nil {
+		return nil, err
+	}
+	before, err := config.Load(text, j.entry.New())
+	if err != nil {
+		return nil, err
+	}
 	if m, ok := parallax.As[parallax.Stager](j.Method); ok && !o.Stage {
 		return nil, run.Invalid(fmt.Errorf("the run in %s is one stage of several: "+
 			"resume them with  parallax %s --resume %s", dir, m.Command(), filepath.Dir(dir)))
 	}
-	if j.Config, err = config.Load(text, j.Method); err != nil {
-		return nil, err
-	}
 	for _, s := range settings {
-		if s.Path == "method.name" && s.Value != name {
+		if name := j.Config.Method.Name; s.Path == "method.name" && s.Value != name {
 			return nil, refuse(dir, config.Change{Path: s.Path, Old: name, New: s.Value})
 		}
 		if err := j.Config.Set(s.Path, s.Value, s.Source); err != nil {
@@ -451,12 +458,9 @@ func (j *Job) channels() string {
 
 // train trains to the end and returns the result.
 func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
-	quarantine, err := dataset.NewQuarantine(s.Job.Source.Len(), s.Dir.Path(run.QuarantineFile))
-	if err != nil {
+	if err := s.quarantine(s.Dir.Path(run.QuarantineFile)); err != nil {
 		return nil, err
 	}
-	quarantine.Allow(s.Job.Config.Data.MaxUnreadable)
-	s.Loader.Quarantine = quarantine
 	s.Probe.Keep = func(f *features.Sample) error { return features.Save(s.Dir.Path(), f) }
 	if o.Begin != nil {
 		o.Begin(s)
@@ -465,14 +469,22 @@ func (s *Session) train(ctx context.Context, o *Options) (*Result, error) {
 		o.note(text)
 	}
 	defer s.memory.limitHeap()()
-	err = s.Run(ctx)
-	result := &Result{Dir: s.Dir.Path(), Steps: s.Step(), Trained: true, Unreadable: quarantine.Len()}
+	err := s.Run(ctx)
+	result := &Result{Dir: s.Dir.Path(), Steps: s.Step(), Trained: true, Unreadable: s.Loader.Quarantine.Len()}
 	if s.Guard != nil {
 		result.Judged, _ = s.Guard.Judged()
 	}
-	closing := quarantine.Close()
+	closing := s.Loader.Quarantine.Close()
 	result.Report = s.report(ctx, o, err)
 	return result, errors.Join(err, closing)
+}
+
+// quarantine gives the loader a list of images that cannot be read, in a file unless path is "".
+func (s *Session) quarantine(path string) (err error) {
+	if s.Loader.Quarantine, err = dataset.NewQuarantine(s.Job.Source.Len(), path); err == nil {
+		s.Loader.Quarantine.Allow(s.Job.Config.Data.MaxUnreadable)
+	}
+	return err
 }
 
 func (s *Session) close() error { return errors.Join(s.Trainer.Close(), s.Probe.Close()) }

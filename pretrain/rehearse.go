@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/internal/machine"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -76,10 +75,9 @@ func (j *Job) Rehearse(ctx context.Context) (r *Rehearsal, err error) {
 	whole := c.Train.Batch * c.Train.Accumulate
 	c.Train.Accumulate = 1
 	s.Loader.Batch = r.Batch
-	if s.Loader.Quarantine, err = dataset.NewQuarantine(j.Source.Len(), ""); err != nil {
+	if err := s.quarantine(""); err != nil {
 		return nil, err
 	}
-	s.Loader.Quarantine.Allow(c.Data.MaxUnreadable)
 	if r.LoadRate, err = loadRate(ctx, s); err != nil {
 		return nil, err
 	}

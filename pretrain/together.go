@@ -15,7 +15,6 @@ import (
 	"github.com/parallax-ssl/parallax/dataset"
 	"github.com/parallax-ssl/parallax/dist"
 	"github.com/parallax-ssl/parallax/internal/machine"
-	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
 	"github.com/parallax-ssl/parallax/train"
@@ -95,16 +94,8 @@ func (o *Options) follow(ctx context.Context) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	name, err := config.MethodOf([]byte(text), run.ConfigFile)
+	j, err := o.jobOf([]byte(text))
 	if err != nil {
-		return nil, err
-	}
-	entry, err := method.Find(name, o.Methods...)
-	if err != nil {
-		return nil, err
-	}
-	j := &Job{Method: entry.New(), entry: entry, together: o.together}
-	if j.Config, err = config.Load([]byte(text), j.Method); err != nil {
 		return nil, err
 	}
 	if err := j.reopenData(j.Config.Data.Images); err != nil {
@@ -121,14 +112,11 @@ func (o *Options) follow(ctx context.Context) (result *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Trainer.Close()) }()
-	quarantine, err := dataset.NewQuarantine(j.Source.Len(), "")
-	if err != nil {
+	if err := s.quarantine(""); err != nil {
 		return nil, err
 	}
-	quarantine.Allow(j.Config.Data.MaxUnreadable)
-	s.Loader.Quarantine = quarantine
 	err = s.Run(ctx)
-	return &Result{Steps: s.Step(), Trained: true, Unreadable: quarantine.Len()}, err
+	return &Result{Steps: s.Step(), Trained: true, Unreadable: s.Loader.Quarantine.Len()}, err
 }
 
 // share fills in what follows from the number of processes. resumed says that the config is that of a run, which may

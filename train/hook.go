@@ -70,9 +70,9 @@ type Progress struct {
 	Step, Of, Epoch int // optimiser steps done; steps of the whole run; the epoch from 0
 	// Due says whether an evaluation is due: at step 0, every train.eval_every steps and at the end; with
 	// train.eval_early also after 1, 2, 5, 10, ... steps.
-	Due      bool
-	Encoder  parallax.Encoder
-	Params   *nn.Params
+	Due     bool
+	Encoder parallax.Encoder
+	Params  *nn.Params
 	// Features are h of the last batch's first view, N x Features, without gradient. They are undefined at step 0 and,
 	// in a run of several processes, where all hooks are [Blind].
 	Features torch.Tensor

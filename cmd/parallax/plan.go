@@ -28,15 +28,14 @@ func planCommand() *cobra.Command {
 		Use:   "plan --nodes N --gpus N --data-images N",
 		Short: "Say what a run on more machines would exchange, hold and save",
 		Long: `Plan says what a run would take on machines that are not here: the memory of the index of its images, how
-well images are mixed that are read archive by archive, what the processes exchange in a step of each method
-and how long that takes by the speed of the link, and how large a checkpoint is.
+well a shuffle archive by archive mixes them, what the processes exchange in a step of each method, how long
+that takes by the speed of the link, and how large a checkpoint is.
 
-What can be counted is counted: each method makes real steps with few images in one process, which exchanges
-with itself what several would with one another, and what it exchanges is linear in the batch. The index and the
-order of an epoch are real ones of fewer images. Times are a model: a ring of processes, of which each sends
-what is left over by the others, and the latency of messages along a tree. Gradients are exchanged while
-backward goes on; for everything else the processes wait. --speed, the images a second of one process alone,
-adds how much of that speed is left.
+What can be counted is counted. Each method makes real steps with few images in one process, which exchanges
+with itself what several would exchange with one another. What it exchanges is linear in the batch. The index
+and the order of an epoch are real, of fewer images. Times are a model: the processes form a ring, and the
+latencies of an exchange add up along a tree. Gradients are exchanged while backward goes on; for everything
+else the processes wait. --speed, the images a second of one process alone, adds how much of that speed is left.
 
 Without --method every method has a line, which takes some minutes.` +
 			statuses(exit.Engine, exit.Memory),
@@ -90,7 +89,7 @@ Without --method every method has a line, which takes some minutes.` +
 	fl.Float64SliceVar(&links, "link", []float64{10, 100, 400}, "speeds of the links between machines, in Gbit/s")
 	fl.DurationVar(&r.Cluster.Latency, "latency", r.Cluster.Latency, "of a message from one process to another")
 	fl.Float64Var(&r.Cluster.Speed, "speed", 0, "images a second of one process alone; default not known")
-	fl.Var(&disk, "disk", "bytes a second of the disk of checkpoints")
+	fl.Var(&disk, "disk", "what the disk of checkpoints writes in a second")
 	fl.BoolVar(&asJSON, "json", false, "print JSON")
 	c.RegisterFlagCompletionFunc("method", completeMethod)
 	c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(preset.Names, cobra.ShellCompDirectiveNoFileComp))

@@ -81,7 +81,7 @@ var may = map[string][]string{
 		"method/variant", "preset", "pretrain/guard", "pretrain/probe", "config", "run", "run/features", "run/report",
 		"train"},
 	"pretrain/advice": {".", "config", "dataset", "dataset/survey", "method", "pretrain"},
-	"pretrain/scale":  {".", "dataset", "method", "nn", "pretrain", "run", "torch"},
+	"pretrain/scale":  {".", "backbone", "dataset", "method", "nn", "preset", "pretrain", "run", "torch"},
 	"pretrain/guard":  {"collapse/guard", "method", "config", "run", "train"},
 	"pretrain/probe": {".", "nn", "augment", "torch", "collapse", "collapse/measure", "dataset", "eval", "config",
 		"run", "run/features", "train"},

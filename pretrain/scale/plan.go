@@ -19,8 +19,10 @@ import (
 	"time"
 
 	"github.com/parallax-ssl/parallax"
+	"github.com/parallax-ssl/parallax/backbone"
 	"github.com/parallax-ssl/parallax/method"
 	"github.com/parallax-ssl/parallax/nn"
+	"github.com/parallax-ssl/parallax/preset"
 	"github.com/parallax-ssl/parallax/pretrain"
 	"github.com/parallax-ssl/parallax/run"
 	"github.com/parallax-ssl/parallax/torch"
@@ -77,7 +79,7 @@ type Method struct {
 	Epoch    float64       `json:"epoch_bytes"`
 	State    float64       `json:"checkpoint_bytes"`
 	SaveTime float64       `json:"checkpoint_s"`
-	// Unplanned is why there is nothing else, "" if there is.
+	// Unplanned is why there is nothing else; "" if there is.
 	Unplanned string `json:"unplanned,omitempty"`
 }
 
@@ -149,11 +151,19 @@ func (r *Request) complete() error {
 	}
 	r.Batch = cmp.Or(r.Batch, UsualShare*c.All())
 	if r.Batch < 2*c.All() || r.Batch%c.All() != 0 {
-		return fmt.Errorf("the batch is %d: it must be a multiple of the %d processes, with two images for each or more",
-			r.Batch, c.All())
+		return fmt.Errorf("the batch is %d: it must be a multiple of the %d processes, and have two images for each or "+
+			"more", r.Batch, c.All())
 	}
 	if r.Images < r.Batch {
 		return fmt.Errorf("there are %d images, fewer than a batch of %d", r.Images, r.Batch)
+	}
+	if r.Backbone != "" {
+		if _, err := backbone.Find(r.Backbone); err != nil {
+			return err
+		}
+	}
+	if _, err := preset.About(r.Preset); err != nil {
+		return err
 	}
 	r.entries = method.All
 	if r.Method != "" {
@@ -177,6 +187,9 @@ func (r *Request) method(ctx context.Context, e method.Entry) (Method, error) {
 	if err != nil {
 		if ctx.Err() != nil {
 			return m, context.Cause(ctx)
+		}
+		if r.Method != "" || errors.Is(err, torch.ErrNoEngine) {
+			return m, err
 		}
 		m.Unplanned = err.Error()
 		return m, nil

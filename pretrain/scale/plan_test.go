@@ -158,6 +158,8 @@ func TestRefused(t *testing.T) {
 		"the bytes a second of the disk": func(r *scale.Request) { r.Cluster.Disk = math.NaN() },
 		"a latency and a speed":          func(r *scale.Request) { r.Cluster.Latency = -1 },
 		"unknown method":                 func(r *scale.Request) { r.Method = "simclrr" },
+		"resnet19":                       func(r *scale.Request) { r.Backbone = "resnet19" },
+		"labb":                           func(r *scale.Request) { r.Preset = "labb" },
 	} {
 		r := good
 		change(&r)
