@@ -100,7 +100,9 @@ func Alone() (*Processes, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := torch.OpenStore(torch.StoreOptions{File: filepath.Join(dir, "store"), Processes: 1, Wait: DefaultWait})
+	store, err := torch.OpenStore(torch.StoreOptions{
+		File: filepath.Join(dir, "store"), Processes: 1, Wait: DefaultWait,
+	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}

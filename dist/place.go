@@ -100,8 +100,8 @@ func (e *environment) number(name string, otherwise int, needed bool) int {
 	v, _ := e.lookup(name)
 	if v == "" {
 		if needed && e.err == nil {
-			e.err = fmt.Errorf("the environment names a place among several processes, but %s is not set: start all of "+
-				"them with torchrun, srun or --nproc", name)
+			e.err = fmt.Errorf("the environment names a place among several processes, but %s is not set: start all "+
+				"of them with torchrun, srun or --nproc", name)
 		}
 		return otherwise
 	}
@@ -137,8 +137,8 @@ func (e *environment) ranked() *Place {
 		p.Launcher = Own
 	}
 	if p.Host == "" && p.Processes > 1 && e.err == nil {
-		e.err = errors.New("RANK and WORLD_SIZE are set in the environment, but MASTER_ADDR is not: name the machine of " +
-			"rank 0, or start the processes with torchrun")
+		e.err = errors.New("RANK and WORLD_SIZE are set in the environment, but MASTER_ADDR is not: name the machine " +
+			"of rank 0, or start the processes with torchrun")
 	}
 	return p
 }
@@ -184,8 +184,8 @@ func (e *environment) kubeflow() *Nodes {
 		n.PerNode = e.number("PET_NPROC_PER_NODE", 1, false)
 	}
 	if n.Nodes > 1 && n.Host == "" && e.err == nil {
-		e.err = errors.New("PET_NNODES says that there are several machines, but PET_MASTER_ADDR is not set: it is the " +
-			"machine of node 0")
+		e.err = errors.New("PET_NNODES says that there are several machines, but PET_MASTER_ADDR is not set: it is " +
+			"the machine of node 0")
 	}
 	if (n.Nodes < 1 || n.Node >= n.Nodes) && e.err == nil {
 		e.err = fmt.Errorf("PET_NODE_RANK is %d and PET_NNODES %d: the rank must be below the number of machines",

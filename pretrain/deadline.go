@@ -57,7 +57,7 @@ func (d *deadline) fit() (steps, every int) {
 // Name is "deadline".
 func (*deadline) Name() string { return "deadline" }
 
-// Blind: the deadline looks at the clock.
+// Blind is true: the deadline looks at the clock.
 func (*deadline) Blind() bool { return true }
 
 // watch starts the clock when training starts, or goes on after a change. The first step is not counted: libtorch

@@ -150,9 +150,9 @@ func (e *Error) Exchange() bool {
 	return false
 }
 
-// A Group is processes that compute together: c10d's ProcessGroupGloo and, for tensors of a GPU, ProcessGroupNCCL. All of them call the same methods in the same
-// order, inside a Scope; a method that is not called by all within the group's time fails. A nil Group is one process
-// alone.
+// A Group is processes that compute together: c10d's ProcessGroupGloo and, for tensors of a GPU, ProcessGroupNCCL. All
+// of them call the same methods in the same order, inside a Scope; a method that is not called by all within the
+// group's time fails. A nil Group is one process alone.
 //
 // Gradients are those of the mean over the processes of their losses: what [Group.Gather] takes back is the sum over
 // the processes, and [Group.Average] divides the parameters' gradients by their number. So a loss that every process

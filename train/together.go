@@ -42,8 +42,8 @@ func (t *Trainer) shareNorms() error {
 	return err
 }
 
-// StateBytes returns how many bytes a checkpoint has of networks, optimiser and averaged weights: what one process hands
-// to the others when they begin.
+// StateBytes returns how many bytes a checkpoint has of networks, optimiser and averaged weights: what one process
+// hands to the others when they begin.
 func (t *Trainer) StateBytes() (bytes int, err error) {
 	err = torch.Scope(func() error {
 		for _, s := range t.handed() {

@@ -101,7 +101,7 @@ func (g *Hook) Replay(dir string, step int) error {
 // Name is "guard".
 func (g *Hook) Name() string { return "guard" }
 
-// Blind: the guard embeds images of its own.
+// Blind is true: the guard embeds images of its own.
 func (*Hook) Blind() bool { return true }
 
 // After judges the run if it has just been evaluated.

@@ -151,8 +151,8 @@ func (r *Request) complete() error {
 	}
 	r.Batch = cmp.Or(r.Batch, UsualShare*c.All())
 	if r.Batch < 2*c.All() || r.Batch%c.All() != 0 {
-		return fmt.Errorf("the batch is %d: it must be a multiple of the %d processes, and have two images for each or "+
-			"more", r.Batch, c.All())
+		return fmt.Errorf("the batch is %d: it must be a multiple of the %d processes, and have two images for each "+
+			"or more", r.Batch, c.All())
 	}
 	if r.Images < r.Batch {
 		return fmt.Errorf("there are %d images, fewer than a batch of %d", r.Images, r.Batch)
@@ -215,8 +215,8 @@ type simulation struct {
 	epoch  float64 // bytes that were exchanged before the first step
 }
 
-// The size of a simulation. A data set has more images than a queue has room for, so that what grows from there on grows
-// with the images; but an epoch that a method looks at before its first step is short.
+// The size of a simulation. A data set has more images than a queue has room for: what a checkpoint has then grows with
+// the images, or not at all. But an epoch that a method looks at before its first step is short.
 const (
 	simulatedBatch  = 32
 	simulatedImages = 1 << 17
@@ -337,9 +337,9 @@ func gathered(e torch.Exchanges, n int) float64 { return shareOfOthers(n) * floa
 
 func summed(e torch.Exchanges, n int) float64 { return 2 * shareOfOthers(n) * float64(e.Bytes) }
 
-// Time is a model of how long the exchanges of a step take. The processes form a ring, in which a machine's link carries
-// what one process sends. Each exchange also takes the latency of its messages, one after the other along a tree over
-// the processes and back.
+// Time is a model of how long the exchanges of a step take. The processes form a ring, in which a machine's link
+// carries what one process sends. Each exchange also takes the latency of its messages, one after the other along a
+// tree over the processes and back.
 func (c *Cluster) Time(t torch.Traffic, link float64, batch int) Time {
 	n := c.All()
 	hops := 2 * math.Ceil(math.Log2(float64(n)))

@@ -30,8 +30,10 @@ const size = 40
 func plan(t *testing.T, method string, batch, images int) scale.Method {
 	t.Helper()
 	p, err := scale.New(context.Background(), scale.Request{
-		Cluster: scale.Cluster{Machines: 1, Processes: 2, Links: []float64{1e9, 1e10}, Latency: time.Microsecond, Disk: 1e9},
-		Method:  method, Preset: "lab", Size: size, Batch: batch, Images: images, PerShard: 100,
+		Cluster: scale.Cluster{
+			Machines: 1, Processes: 2, Links: []float64{1e9, 1e10}, Latency: time.Microsecond, Disk: 1e9,
+		},
+		Method: method, Preset: "lab", Size: size, Batch: batch, Images: images, PerShard: 100,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -70,8 +72,10 @@ func TestAPlanIsWhatARunDoes(t *testing.T) {
 				return torch.Exchanges{Calls: 2 * e.Calls, Bytes: 2 * e.Bytes}
 			}
 			got.Noted.Bytes *= 2
-			want := torch.Traffic{Gathered: twice(m.Step.Gathered), Summed: twice(m.Step.Summed), Sent: twice(m.Step.Sent),
-				Averaged: twice(m.Step.Averaged), Noted: twice(m.Step.Noted)}
+			want := torch.Traffic{
+				Gathered: twice(m.Step.Gathered), Summed: twice(m.Step.Summed), Sent: twice(m.Step.Sent),
+				Averaged: twice(m.Step.Averaged), Noted: twice(m.Step.Noted),
+			}
 			if got != want {
 				t.Errorf("%s: two steps exchange\n%+v, planned were\n%+v", name, got, want)
 			}
@@ -125,7 +129,9 @@ func exchanged(t *testing.T, place *dist.Place, name string, batch, steps int) (
 // A process sends less than twice a result, however many there are, and the time falls with the speed of the link until
 // the latency is left.
 func TestTime(t *testing.T) {
-	step := torch.Traffic{Gathered: torch.Exchanges{Calls: 2, Bytes: 1e6}, Averaged: torch.Exchanges{Calls: 4, Bytes: 1e8}}
+	step := torch.Traffic{
+		Gathered: torch.Exchanges{Calls: 2, Bytes: 1e6}, Averaged: torch.Exchanges{Calls: 4, Bytes: 1e8},
+	}
 	for _, c := range []struct {
 		processes         int
 		gradients, others float64 // seconds at 8 Gbit/s, without latency
@@ -135,7 +141,8 @@ func TestTime(t *testing.T) {
 		if math.Abs(got.Gradients-c.gradients) > 1e-9 || math.Abs(got.Others-c.others) > 1e-9 {
 			t.Errorf("%d processes: %+v", c.processes, got)
 		}
-		if want := 1 / (1 + got.Others); math.Abs(got.Efficiency-want) > 1e-9 { // the gradients are hidden behind half a second
+		want := 1 / (1 + got.Others) // the gradients are hidden behind half a second
+		if math.Abs(got.Efficiency-want) > 1e-9 {
 			t.Errorf("%d processes: efficiency %g, want %g", c.processes, got.Efficiency, want)
 		}
 	}
