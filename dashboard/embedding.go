@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/parallax-ssl/parallax/augment"
@@ -52,16 +51,8 @@ func (s *Server) engine() error {
 
 // atlas keeps the maps of the runs that were asked for last, and some samples.
 type atlas struct {
-	mu      sync.Mutex
-	all     map[string]*features.Course
-	used    []string // ids, the last one used at the end
-	samples []stored // the last one used at the end
-}
-
-// stored is a sample in memory.
-type stored struct {
-	key    string
-	sample *features.Sample
+	courses *recent[*features.Course]
+	samples *recent[*features.Sample]
 }
 
 // mostSamples is how many samples are kept, of at most 4 MiB.
@@ -74,21 +65,7 @@ func (a *atlas) sample(f *folder, kept fs.FS, step int) (*features.Sample, error
 		return nil, err
 	}
 	key := fmt.Sprint(f.id, " ", step, " ", stamp)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if i := slices.IndexFunc(a.samples, func(s stored) bool { return s.key == key }); i >= 0 {
-		one := a.samples[i]
-		a.samples = append(slices.Delete(a.samples, i, i+1), one)
-		return one.sample, nil
-	}
-	sample, err := features.Read(kept, step)
-	if err != nil {
-		return nil, err
-	}
-	if a.samples = append(a.samples, stored{key, sample}); len(a.samples) > mostSamples {
-		a.samples = slices.Delete(a.samples, 0, 1)
-	}
-	return sample, nil
+	return a.samples.of(key, func() (*features.Sample, error) { return features.Read(kept, step) })
 }
 
 // last returns the sample of the last step that can be read.
@@ -104,22 +81,13 @@ func (a *atlas) last(f *folder, kept fs.FS, steps []int) (*features.Sample, erro
 	return nil, first
 }
 
-func newAtlas() *atlas { return &atlas{all: map[string]*features.Course{}} }
+func newAtlas() *atlas {
+	return &atlas{newRecent[*features.Course](mostCourses), newRecent[*features.Sample](mostSamples)}
+}
 
 // of returns the maps of a run.
 func (a *atlas) of(f *folder, kept fs.FS) *features.Course {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if i := slices.Index(a.used, f.id); i >= 0 {
-		a.used = append(slices.Delete(a.used, i, i+1), f.id)
-		return a.all[f.id]
-	}
-	c := features.NewCourse(kept)
-	if a.used = append(a.used, f.id); len(a.used) > mostCourses {
-		delete(a.all, a.used[0])
-		a.used = a.used[1:]
-	}
-	a.all[f.id] = c
+	c, _ := a.courses.of(f.id, func() (*features.Course, error) { return features.NewCourse(kept), nil })
 	return c
 }
 

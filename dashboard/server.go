@@ -89,7 +89,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, local: loopback.Is(host), cookie: "parallax", limits: usualLimits, hub: newHub(), logs: newLogs(),
-		compared: &comparedRuns{all: map[string]comparedRun{}}, albums: &albums{all: map[string]*album{}},
+		compared: &comparedRuns{newRecent[comparedRun](mostCompared)}, albums: &albums{all: map[string]*album{}},
 		drawing: make(chan struct{}, mostDrawing), maps: newAtlas(), jobs: newJobs(o.Log),
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())

@@ -5,7 +5,6 @@ package dashboard
 import (
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/parallax-ssl/parallax/compare"
 )
@@ -26,11 +25,7 @@ const mostCompared = 400
 
 // comparedRuns keeps what is compared of the runs that were asked for last, so that only runs that went on are read
 // again.
-type comparedRuns struct {
-	mu   sync.Mutex
-	all  map[string]comparedRun // by id
-	used []string               // ids, the last new one at the end
-}
+type comparedRuns struct{ *recent[comparedRun] }
 
 type comparedRun struct {
 	stamp stamp
@@ -41,25 +36,14 @@ type comparedRun struct {
 func (c *comparedRuns) read(f *folder) (*compare.Run, error) {
 	now := stampOf(f)
 	now.notes = 0 // nothing of them is compared
-	c.mu.Lock()
-	was, known := c.all[f.id]
-	c.mu.Unlock()
-	if known && was.stamp == now {
+	if was, known := c.get(f.id); known && was.stamp == now {
 		return was.run, nil
 	}
 	one, err := compare.Read(f.dir())
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, known := c.all[f.id]; !known {
-		if c.used = append(c.used, f.id); len(c.used) > mostCompared {
-			delete(c.all, c.used[0])
-			c.used = c.used[1:]
-		}
-	}
-	c.all[f.id] = comparedRun{now, one}
+	c.put(f.id, comparedRun{now, one})
 	return one, nil
 }
 
