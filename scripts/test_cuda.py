@@ -17,7 +17,7 @@ import virtualenv
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / "bin" / "cuda"
 LIBRARY = BIN / "libparallax_shim_cuda.so"
-PACKAGES = ["./torch", "./dist", "./train", "./method"]
+PACKAGES = ["./torch", "./train", "./method"]
 TESTS = "Group|Store|NCCL|Alone|Processes|Together"
 
 
