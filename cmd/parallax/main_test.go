@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -39,6 +40,11 @@ import (
 // TestMain makes the test program the command parallax that the scripts under testdata run, and the command faulty,
 // which has a fault of each kind.
 func TestMain(m *testing.M) {
+	// Commands of a script get SIGHUP also where the tests run under nohup: a signal that is caught here is not ignored
+	// there. A command under a nohup of its own keeps that.
+	if strings.HasSuffix(os.Args[0], ".test") && signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Main(m, map[string]func(){"parallax": main, "faulty": func() { os.Exit(execute(faulty())) }})
 }
 
