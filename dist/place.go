@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/parallax-ssl/parallax/internal/loopback"
 )
 
 // Place is where a process is among those of a run.
@@ -126,7 +127,7 @@ func (e *environment) ranked() *Place {
 		p.LocalRank = p.Rank
 	}
 	here := 1 // if nothing is said, the others may be anywhere
-	if loopback(p.Host) {
+	if loopback.Is(p.Host) {
 		here = max(1, p.Processes)
 	}
 	p.LocalProcesses = e.number("LOCAL_WORLD_SIZE", here, false)
@@ -231,12 +232,6 @@ func (p *Place) String() string {
 		}
 	}
 	return text
-}
-
-// loopback reports whether a host is this machine by its name or address alone.
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 // firstNode returns the first host of a list as SLURM writes it: a01, a01,b02 or a[01-03,07]-x,b[1-2].

@@ -58,8 +58,8 @@ type Keeper interface {
 	Load(states []nn.State) error
 }
 
-// A Blind hook says whether it does without the features of batches, see [Progress]. If all hooks of a run do, its
-// processes do not gather them.
+// A Blind hook reports by its method whether it ignores the features of batches, see [Progress]. If all hooks of a run
+// ignore them, its processes do not gather them.
 type Blind interface {
 	Hook
 	Blind() bool

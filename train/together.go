@@ -256,11 +256,7 @@ func (t *Trainer) hand() error {
 		return nil
 	}
 	return torch.Scope(func() error {
-		shown := 0
-		if t.sighted() {
-			shown = 1
-		}
-		at := torch.FromInts([]int{t.step, t.saved, t.Steps, shown}, 4)
+		at := torch.FromInts([]int{t.step, t.saved, t.Steps, int(bit(t.sighted()))}, 4)
 		t.group().Broadcast(0, at)
 		numbers := at.Ints()
 		t.step, t.saved, t.Steps, t.shown = numbers[0], numbers[1], numbers[2], numbers[3] != 0

@@ -231,8 +231,8 @@ type simulations struct {
 	batch  *simulation // with twice the batch
 	view   *simulation // with larger views
 	images *simulation // with twice the images
-	// ofViews times the batch is how often the run's views are larger by what those of view are larger than the usual
-	// ones.
+	// ofViews extends from the usual views to the run's: times the batch, it is the factor of the bytes by which the
+	// larger views raised the exchange.
 	ofViews float64
 }
 

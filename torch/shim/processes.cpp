@@ -48,8 +48,8 @@ struct Members {
 using Group = std::shared_ptr<const Members>;
 
 // This process's exchanges since the start: how many there were, and the bytes of their results. A result has one size
-// in every process and, for a given global batch, with any number of processes. Of notes, of which each process makes
-// one of a given size, the bytes of a process's own count.
+// in every process and, for a given global batch, with any number of processes. Notes are the exception: each process
+// makes one, and only the bytes of its own count.
 struct Traffic {
 	std::atomic<int64_t> calls{0}, bytes{0};
 	void add(const at::Tensor &t) {
